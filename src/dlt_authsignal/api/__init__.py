@@ -1,0 +1,1 @@
+"""What Authsignal says, as plain values. No I/O; the standard library only."""

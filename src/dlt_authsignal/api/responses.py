@@ -1,0 +1,157 @@
+"""(status, headers, body) to a value or to one of our errors, and back: the error bodies Authsignal sends."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+from dlt_authsignal.api.endpoints import Endpoint
+from dlt_authsignal.errors import (
+    HttpError,
+    RateLimited,
+    RequestRefused,
+    ServerFault,
+    TokenExpired,
+    Unauthorized,
+    UnexpectedAnswer,
+)
+
+UNAUTHORIZED_TEXT: Final = (
+    "The request is unauthorized. Check that your API key and region base URL are correctly configured."
+)
+"""The one description known word for word: six official SDK test suites assert it."""
+
+Json = dict[str, Any] | list[Any]
+
+
+def error_body(code: str, description: str) -> dict[str, str]:
+    """Body of a refusal. Both spellings of the code, since half of the official SDKs read each."""
+    return {"error": code, "errorCode": code, "errorDescription": description}
+
+
+def decode(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: bytes, expect: type[Json]) -> Any:
+    """JSON value of a successful answer.
+
+    Args:
+        endpoint: The route asked.
+        status: HTTP status.
+        headers: Response headers with lower-case names.
+        body: Raw body.
+        expect: `dict` or `list`, the documented top-level shape.
+
+    Raises:
+        HttpError: The subclass that says what to do.
+    """
+    if 200 <= status < 300:
+        return _decode_success(endpoint, status, headers, body, expect)
+    raise refusal(endpoint, status, headers, body)
+
+
+def _decode_success(
+    endpoint: Endpoint, status: int, headers: Mapping[str, str], body: bytes, expect: type[Json]
+) -> Json:
+    try:
+        value = json.loads(body)
+    except ValueError:
+        raise _unexpected(endpoint, status, _what_is(headers, body)) from None
+    if isinstance(value, dict) and "errorCode" in value and "error" in value:
+        raise _unexpected(endpoint, status, f"an error body ({value['errorCode']}) with a success status")
+    if not isinstance(value, expect):
+        found = {dict: "an object", list: "an array"}.get(type(value), "a bare value")
+        raise _unexpected(endpoint, status, f"{found} where the API documents an {_name(expect)}")
+    return value
+
+
+def _name(expect: type[Json]) -> str:
+    return "array" if expect is list else "object"
+
+
+def _what_is(headers: Mapping[str, str], body: bytes) -> str:
+    content_type = headers.get("content-type", "no content type").split(";")[0]
+    if not body:
+        return "an empty body"
+    if body.lstrip()[:1] == b"<":
+        return f"an HTML or XML page ({content_type})"
+    if body.lstrip()[:1] in b"{[":
+        return f"JSON that ends early or is malformed ({len(body)} bytes)"
+    return f"something that is not JSON ({content_type}, {len(body)} bytes)"
+
+
+def _unexpected(endpoint: Endpoint, status: int, found: str) -> UnexpectedAnswer:
+    return UnexpectedAnswer(
+        f"Authsignal answered {status} to {endpoint} with {found}."
+        " Check that base_url points at the Authsignal API (…/v1) and that no proxy answers in its place.",
+        request=str(endpoint),
+        status=status,
+    )
+
+
+def refusal(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: bytes) -> HttpError:
+    """The error for a non-2xx answer; quotes Authsignal's code, not its text, which may repeat what was sent."""
+    code = error_code(body)
+    facts: dict[str, Any] = {"request": str(endpoint), "status": status, "error_code": code}
+    said = f"Authsignal answered {status}{f' ({code})' if code else ''} to {endpoint}"
+    if code == "expired_token":
+        return TokenExpired(
+            f"{said}: the token has expired; tokens live about 10 minutes."
+            " Ask your backend for a new one (track) and run again.",
+            **facts,
+        )
+    if status in (401, 403):
+        return Unauthorized(f"{said}: {_check_key(endpoint)}", **facts)
+    if status == 429:
+        wait = retry_after(headers)
+        return RateLimited(
+            f"{said}: too many requests. Lower concurrency, or set max_requests_per_second, and run again.",
+            retry_after=wait,
+            **facts,
+        )
+    if status >= 500:
+        return ServerFault(
+            f"{said}. The fault is on Authsignal's side; run again later.", retry_after=retry_after(headers), **facts
+        )
+    return RequestRefused(f"{said}.{_refused_hint(status)}", **facts)
+
+
+def _check_key(endpoint: Endpoint) -> str:
+    if endpoint.auth == "bearer":
+        return "the token is not valid here. Check sources.authsignal_source.token, and region (us, au, eu, ca)."
+    return (
+        "check sources.authsignal_source.api_secret_key, and that region (us, au, eu, ca) is the tenant's:"
+        " a key of another region is refused in the same way."
+    )
+
+
+def _refused_hint(status: int) -> str:
+    if 300 <= status < 400:
+        return " Redirects are not followed: correct base_url."
+    return " Check base_url: it ends in /v1." if status == 404 else ""
+
+
+def error_code(body: bytes) -> str | None:
+    """`errorCode` (or `error`) of an error body, None when there is none."""
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return None
+    if not isinstance(value, dict):
+        return None
+    code = value.get("errorCode") or value.get("error")
+    return code[:80] if isinstance(code, str) else None
+
+
+def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """Seconds that `Retry-After` asks for, in either of its two forms; None when absent or unreadable."""
+    value = headers.get("retry-after", "").strip()
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        when = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (when - (now or datetime.now(UTC))).total_seconds())

@@ -1,0 +1,301 @@
+"""TABLES: every table's name, lane, key, columns, meaning and sensitivity, stated once.
+
+The source takes its hints from here, the documentation its tables, the sandbox its field names.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Lane = Literal["client", "server"]
+DataType = Literal["text", "timestamp", "bool", "bigint", "double", "json"]
+Sensitivity = Literal["none", "identifier", "personal"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column.
+
+    Attributes:
+        name: Name in the destination.
+        field: Path in the API's answer, dots between levels; None for what the pipeline adds.
+        type: dlt data type; `json` keeps lists and free-form objects whole.
+        meaning: One sentence for people.
+        sensitivity: `identifier` names a person or device, `personal` describes one.
+    """
+
+    name: str
+    field: str | None
+    type: DataType
+    meaning: str
+    sensitivity: Sensitivity = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """One table.
+
+    Attributes:
+        name: Table and resource name.
+        lanes: Lanes that fill it.
+        key: Merge key, in the destination's names.
+        columns: API columns; `PROVENANCE` is added to each table.
+        meaning: Grain and content.
+        source: The route it is read from.
+        opt_in: True when it is read only if named.
+    """
+
+    name: str
+    lanes: tuple[Lane, ...]
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    meaning: str
+    source: str
+    opt_in: bool = False
+
+
+def _snake(field: str) -> str:
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in field).lstrip("_")
+
+
+def column_name(field: str) -> str:
+    """`webauthnCredential.aaguidMapping.name` becomes `webauthn_credential__aaguid_mapping__name`."""
+    return "__".join(_snake(part) for part in field.split("."))
+
+
+def _column(field: str, type: DataType, meaning: str, sensitivity: Sensitivity = "none") -> Column:
+    return Column(name=column_name(field), field=field, type=type, meaning=meaning, sensitivity=sensitivity)
+
+
+def _text(field: str, meaning: str, sensitivity: Sensitivity = "none") -> Column:
+    return _column(field, "text", meaning, sensitivity)
+
+
+def _time(field: str, meaning: str) -> Column:
+    return _column(field, "timestamp", meaning)
+
+
+def _flag(field: str, meaning: str) -> Column:
+    return _column(field, "bool", meaning)
+
+
+def _json(field: str, meaning: str, sensitivity: Sensitivity = "none") -> Column:
+    return _column(field, "json", meaning, sensitivity)
+
+
+PROVENANCE: Final = (
+    Column(name="tenant_id", field=None, type="text", meaning="Tenant as configured or named by the token; null if unknown."),
+    Column(name="_lane", field=None, type="text", meaning="API the row was read through: server or client."),
+    Column(name="_read_at", field=None, type="timestamp", meaning="When the row was read."),
+    Column(name="_row_hash", field=None, type="text", meaning="Fingerprint of what Authsignal said; equal while nothing changed."),
+)
+
+_USER_ID = Column(
+    name="user_id", field="userId", type="text", meaning="The company's own id of the user.", sensitivity="identifier"
+)
+_METHOD = _text("verificationMethod", "Method, an open list: SMS, EMAIL_OTP, AUTHENTICATOR_APP, PASSKEY, …")
+
+USERS: Final = Table(
+    name="users",
+    lanes=("server",),
+    key=("user_id",),
+    meaning="One row per user known to Authsignal: what the listing and the user's own page say.",
+    source="GET /users and GET /users/{userId}",
+    columns=(
+        _USER_ID,
+        _text("email", "E-mail address.", "identifier"),
+        _flag("emailVerified", "Whether the address is verified."),
+        _text("phoneNumber", "Phone number, usually E.164 (not enforced by Authsignal).", "identifier"),
+        _flag("phoneNumberVerified", "Whether the number is verified."),
+        _text("username", "User name.", "identifier"),
+        _text("displayName", "Name shown to the user.", "identifier"),
+        _flag("isEnrolled", "Whether the user has at least one authenticator."),
+        _json("enrolledVerificationMethods", "Methods the user has enrolled, a list."),
+        _json("allowedVerificationMethods", "Methods the user may use, a list."),
+        _text("defaultVerificationMethod", "Method offered first."),
+        _json("custom", "Custom data points, kept whole.", "personal"),
+        _text("locale", "BCP 47 locale.", "personal"),
+        _time("createdAt", "When the user was created; the listing says it, the user's own page does not."),
+    ),
+)
+
+_CREDENTIAL = "webauthnCredential"
+_AGENT = f"{_CREDENTIAL}.parsedUserAgent"
+
+USER_AUTHENTICATORS: Final = Table(
+    name="user_authenticators",
+    lanes=("server", "client"),
+    key=("user_authenticator_id",),
+    meaning="One row per authenticator of a user: a passkey, a phone number, an authenticator app, …",
+    source="GET /users/{userId}/authenticators, or GET /client/user-authenticators for the token's own user",
+    columns=(
+        _USER_ID,
+        _text("userAuthenticatorId", "Authsignal's id of the authenticator."),
+        _METHOD,
+        _time("createdAt", "When it was created."),
+        _time("verifiedAt", "When it was first verified; null while enrolment is unfinished."),
+        _time("lastVerifiedAt", "When it last verified a challenge."),
+        _flag("isDefault", "Whether it is offered first (client lane)."),
+        _text("email", "Address codes are sent to.", "identifier"),
+        _text("phoneNumber", "Number codes are sent to.", "identifier"),
+        _text("username", "User name given at registration.", "identifier"),
+        _text("displayName", "Display name given at registration.", "identifier"),
+        _text("previousSmsChannel", "Channel of the last code: DEFAULT, WHATSAPP."),
+        _text("devicePlatform", "IOS, ANDROID, WEB (client lane)."),
+        _text("authenticatorAttachment", "platform or cross-platform (client lane)."),
+        _time("erroredAt", "When push delivery last failed (client lane)."),
+        _text("errorCode", "Why push delivery last failed (client lane)."),
+        _text(f"{_CREDENTIAL}.credentialId", "WebAuthn credential id.", "identifier"),
+        _text(f"{_CREDENTIAL}.deviceId", "Device the passkey was made on.", "identifier"),
+        _text(f"{_CREDENTIAL}.name", "Name of the credential."),
+        _text(f"{_CREDENTIAL}.aaguid", "Model of the authenticator; all zero when withheld."),
+        _text(f"{_CREDENTIAL}.aaguidMapping.name", "Provider the AAGUID stands for."),
+        _flag(f"{_CREDENTIAL}.credentialBackedUp", "True for a synced passkey."),
+        _text(f"{_CREDENTIAL}.credentialDeviceType", "singleDevice or multiDevice."),
+        _text(f"{_CREDENTIAL}.authenticatorAttachment", "platform or cross-platform."),
+        _time(f"{_CREDENTIAL}.verifiedAt", "When the credential was verified (client lane)."),
+        _text(f"{_AGENT}.ua", "User agent at registration.", "personal"),
+        _text(f"{_AGENT}.browser.name", "Browser at registration."),
+        _text(f"{_AGENT}.browser.version", "Its version."),
+        _text(f"{_AGENT}.browser.major", "Its major version."),
+        _text(f"{_AGENT}.device.model", "Device model at registration."),
+        _text(f"{_AGENT}.device.type", "mobile, tablet, …; null on desktops."),
+        _text(f"{_AGENT}.device.vendor", "Device vendor."),
+        _text(f"{_AGENT}.engine.name", "Browser engine."),
+        _text(f"{_AGENT}.engine.version", "Its version."),
+        _text(f"{_AGENT}.os.name", "Operating system at registration."),
+        _text(f"{_AGENT}.os.version", "Its version."),
+        _text(f"{_AGENT}.cpu.architecture", "Processor architecture."),
+    ),
+)
+
+_ACTION_KEY = (
+    _USER_ID,
+    _text("actionCode", "What the user was doing, such as signIn."),
+    _text("idempotencyKey", "Names one attempt of that action."),
+)
+_STATE = _text("state", "ALLOW, BLOCK, CHALLENGE_REQUIRED, CHALLENGE_SUCCEEDED, …, an open list.")
+
+USER_ACTIONS: Final = Table(
+    name="user_actions",
+    lanes=("server",),
+    key=("user_id", "action_code", "idempotency_key"),
+    meaning="One row per attempt of an action. Authsignal answers for the last 30 days; older rows stay in the table.",
+    source="GET /users/{userId}/actions",
+    columns=(
+        *_ACTION_KEY,
+        _time("createdAt", "When the action was tracked."),
+        _time("updatedAt", "When the row last changed."),
+        _STATE,
+        _time("stateUpdatedAt", "When the state last changed."),
+        _text("verificationMethod", "Method that verified the attempt."),
+        _text("verifiedByAuthenticatorId", "Authenticator that verified the attempt."),
+        _text("userAgent", "User agent.", "personal"),
+        _text("ipAddress", "IP address.", "identifier"),
+        _text("countryCode", "Country of the address, ISO 3166-1 alpha-2."),
+    ),
+)
+
+ACTION_DETAILS: Final = Table(
+    name="action_details",
+    lanes=("server",),
+    key=("user_id", "action_code", "idempotency_key"),
+    meaning="One row per attempt, with the rules that fired. One request per action: read only when named.",
+    source="GET /users/{userId}/actions/{action}/{idempotencyKey}",
+    opt_in=True,
+    columns=(
+        *_ACTION_KEY,
+        _STATE,
+        _time("createdAt", "When the action was tracked."),
+        _time("stateUpdatedAt", "When the state last changed."),
+        _text("verificationMethod", "Method that verified the attempt."),
+        _json("output", "Output of the rule engine, kept whole.", "personal"),
+        _json("ruleIds", "Rules that fired, a list of ids."),
+        _text("priorityRuleId", "Rule that decided."),
+        _json("rules", "Rules that fired, as they were then, by priority."),
+    ),
+)
+
+USER_DEVICES: Final = Table(
+    name="user_devices",
+    lanes=("server",),
+    key=("user_id", "device_id"),
+    meaning="One row per device a user was seen on.",
+    source="GET /users/{userId}/devices",
+    columns=(
+        _USER_ID,
+        _text("deviceId", "Authsignal's id of the device.", "identifier"),
+        _time("createdAt", "When the device was first seen."),
+        _time("authenticatedAt", "When it last authenticated."),
+        _time("invalidatedAt", "When it was invalidated."),
+        _time("rememberedUntil", "Until when it is trusted."),
+        _text("lastVerificationMethod", "Method last used on it."),
+    ),
+)
+
+TENANT_AUTHENTICATORS: Final = Table(
+    name="tenant_authenticators",
+    lanes=("server",),
+    key=("authenticator_id",),
+    meaning="One row per verification method the tenant has set up.",
+    source="GET /authenticators",
+    columns=(
+        _text("authenticatorId", "Authsignal's id of the configuration."),
+        _METHOD,
+        _flag("isActive", "Whether users may use it."),
+        _flag("isEditableByUser", "Whether users may add or remove it."),
+        _flag("isHiddenToUser", "Whether users see it."),
+        _text("smsChannel", "DEFAULT or WHATSAPP."),
+    ),
+)
+
+UNKNOWN_USER_IDS: Final = Table(
+    name="unknown_user_ids",
+    lanes=("server",),
+    key=("user_id",),
+    meaning="One row per id that the roster named and Authsignal does not know, or no longer knew when it was read.",
+    source="GET /users/{userId}, which answers 200 with isEnrolled false for anybody",
+    columns=(
+        _USER_ID,
+        Column(name="roster", field=None, type="text", meaning="Where the id came from: listing or file."),
+        Column(name="position", field=None, type="bigint", meaning="Line (or row) of the file; null for the listing."),
+    ),
+)
+
+TABLES: Final[dict[str, Table]] = {
+    table.name: table
+    for table in (
+        USERS,
+        USER_AUTHENTICATORS,
+        USER_ACTIONS,
+        USER_DEVICES,
+        TENANT_AUTHENTICATORS,
+        ACTION_DETAILS,
+        UNKNOWN_USER_IDS,
+    )
+}
+
+SECRET_FIELDS: Final = frozenset(
+    {
+        "otpbinding",
+        "otpuri",
+        "secret",
+        "totpsecret",
+        "token",
+        "tokenpayload",
+        "accesstoken",
+        "refreshtoken",
+        "recoverycode",
+        "recoverycodes",
+        "pushtoken",
+        "devicecode",
+        "challenge",
+        "challengeid",
+        "verificationcode",
+        "apisecretkey",
+        "password",
+    }
+)
+"""Fields that are never loaded wherever they turn up, lower-case without separators."""
+
+BULKY_FIELDS: Final = frozenset({"svgiconlight", "svgicondark"})
+"""Icons of `aaguidMapping`: large data URIs repeated on every passkey of one provider."""

@@ -1,0 +1,150 @@
+"""Every public exception, by who must act.
+
+AuthsignalError
+├── ConfigurationError        yours to fix; the command exits with 2
+│   ├── CredentialsMissing    no lane is unlocked
+│   ├── Unauthorized          wrong key, or right key in the wrong region
+│   ├── TokenExpired          a bearer token past its few minutes
+│   ├── ListingRefused        the tenant does not list users without a filter
+│   ├── RosterUnreadable      a file of user ids that cannot be used
+│   └── ExtraMissing          an optional part is not installed
+├── RunFailed                 the run did not complete; the command exits with 1
+│   ├── Unreachable           no connection, after all retries
+│   ├── RateLimited           429, after all retries
+│   ├── ServerFault           5xx, after all retries
+│   ├── UnexpectedAnswer      not what the API documents: HTML, a cut body, another shape
+│   ├── PagingLoop            a cursor that came back a second time
+│   ├── RequestRefused        any other 4xx or 3xx
+│   └── PipelineBusy          another sync works in the same pipeline folder
+└── MutationRefused           the pipeline tried to send something other than GET
+
+Messages name the request by its route (`GET /users/{userId}`), never by the user, and never carry a key or a token.
+"""
+
+from typing import ClassVar
+
+
+class AuthsignalError(Exception):
+    """Base of everything this package raises on purpose."""
+
+    exit_code: ClassVar[int] = 1
+    retryable: ClassVar[bool] = False
+
+
+class ConfigurationError(AuthsignalError):
+    """Something the caller set is missing or wrong."""
+
+    exit_code = 2
+
+
+class CredentialsMissing(ConfigurationError):
+    """No credential was found, so no lane can be read."""
+
+    def __init__(self, wanted: str = "any lane") -> None:
+        self.wanted = wanted
+        super().__init__(
+            f"No Authsignal credentials found for {wanted}. Put api_secret_key (Server API: everybody's"
+            " users, authenticators, actions, devices) or token and tenant_id (Client API: one user) under"
+            " [sources.authsignal_source] in .dlt/secrets.toml, or set"
+            " SOURCES__AUTHSIGNAL_SOURCE__API_SECRET_KEY. No account at hand? Run: dlt-authsignal demo"
+        )
+
+
+class HttpError(AuthsignalError):
+    """An answer, or the lack of one, to one request.
+
+    Attributes:
+        request: Method and route template, such as `GET /users/{userId}`.
+        status: HTTP status, None when no answer came.
+        error_code: Authsignal's `errorCode`, None when the body had none.
+        retry_after: Seconds the server asked to wait, None when it did not say.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        request: str,
+        status: int | None = None,
+        error_code: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        self.request = request
+        self.status = status
+        self.error_code = error_code
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class Unauthorized(HttpError, ConfigurationError):
+    """401 or 403: the key is wrong, or belongs to another region."""
+
+    exit_code = 2
+
+
+class TokenExpired(HttpError, ConfigurationError):
+    """The bearer token of the Client API has expired."""
+
+    exit_code = 2
+
+
+class ListingRefused(HttpError, ConfigurationError):
+    """The tenant refuses `GET /users` without a filter."""
+
+    exit_code = 2
+
+
+class RosterUnreadable(ConfigurationError):
+    """The file named as the source of user ids cannot be read or holds none."""
+
+
+class ExtraMissing(ConfigurationError):
+    """A part of the package that ships as an extra is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        self.extra = extra
+        super().__init__(f"{what} needs the '{extra}' extra. Install it with: pip install 'dlt-authsignal[{extra}]'")
+
+
+class RunFailed(AuthsignalError):
+    """The run stopped; what it read was not loaded, and the next run starts over."""
+
+
+class Unreachable(HttpError, RunFailed):
+    """No answer came: refused, reset, timed out, or the name does not resolve."""
+
+    retryable = True
+
+
+class RateLimited(HttpError, RunFailed):
+    """429."""
+
+    retryable = True
+
+
+class ServerFault(HttpError, RunFailed):
+    """5xx."""
+
+    retryable = True
+
+
+class UnexpectedAnswer(HttpError, RunFailed):
+    """A success status with a body that is not what the API documents."""
+
+    retryable = True
+
+
+class PagingLoop(HttpError, RunFailed):
+    """The listing handed out a cursor it had handed out before."""
+
+
+class RequestRefused(HttpError, RunFailed):
+    """A 4xx or 3xx that no other class names."""
+
+
+class PipelineBusy(RunFailed):
+    """Another process is running the same pipeline."""
+
+
+class MutationRefused(AuthsignalError):
+    """A request other than GET was about to leave a read-only lane."""

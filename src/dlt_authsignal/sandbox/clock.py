@@ -1,0 +1,51 @@
+"""The sandbox's clock and id maker: everything it knows of the present and of chance."""
+
+import random
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+
+IdMaker = Callable[[], str]
+
+
+class Clock:
+    """Time that starts where it is told, passes at the usual speed, and can be moved forward or stopped.
+
+    Args:
+        start: Present moment, in UTC; the real one by default.
+    """
+
+    def __init__(self, start: datetime | None = None) -> None:
+        self._start = start or datetime.now(UTC)
+        self._since: float | None = monotonic()
+        self._moved = timedelta()
+
+    def now(self) -> datetime:
+        passed = timedelta(seconds=monotonic() - self._since) if self._since is not None else timedelta()
+        return self._start + self._moved + passed
+
+    def advance(self, by: timedelta) -> None:
+        """Moves time forward."""
+        if by < timedelta():
+            raise ValueError(f"time only moves forward, got {by}")
+        self._moved += by
+
+    def freeze(self) -> None:
+        """Stops time here; `advance` still moves it."""
+        self._start, self._moved, self._since = self.now(), timedelta(), None
+
+
+def iso(moment: datetime) -> str:
+    """ISO 8601 in UTC with milliseconds, as Authsignal writes times."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def random_ids() -> str:
+    """A new UUID each time."""
+    return str(uuid.uuid4())
+
+
+def seeded_ids(rng: random.Random) -> IdMaker:
+    """UUIDs that follow from the generator's seed."""
+    return lambda: str(uuid.UUID(int=rng.getrandbits(128), version=4))

@@ -1,0 +1,50 @@
+"""One value that says what kind of Authsignal the sandbox is."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+SEEDED_NOW: Final = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+"""Where the clock of a seeded tenant starts unless told: with it, one seed gives the same bytes on any day."""
+
+Listing = Literal["allowed", "refused"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SandboxConfig:
+    """What the sandbox pretends to be.
+
+    Attributes:
+        tenant_id: The tenant.
+        api_secret_key: Server API secret that is accepted.
+        listing: Whether `GET /users` answers without a filter. Not known of the real API, so it can be switched.
+        default_page_size: Users per page when no `limit` is given. Not known of the real API.
+        max_page_size: Largest `limit` that is honoured. Not known of the real API.
+        token_minutes: Lifetime of short-lived tokens.
+        default_action_result: What track answers for an enrolled user: ALLOW, BLOCK, CHALLENGE or REVIEW.
+        action_results: The same by action code.
+        methods: Verification methods the tenant has set up.
+        users: People in the seeded tenant.
+        days: Days of history in the seeded tenant.
+        seed: Seed of that tenant; None for another one at each start.
+        now: Where the clock starts; None for `SEEDED_NOW` with a seed, for the present without.
+    """
+
+    tenant_id: str = "5a4db0c5-0000-4000-8000-sandbox00001"
+    api_secret_key: str = "sandbox-server-secret"
+    listing: Listing = "allowed"
+    default_page_size: int = 50
+    max_page_size: int = 200
+    token_minutes: int = 10
+    default_action_result: str = "CHALLENGE"
+    action_results: dict[str, str] = field(default_factory=lambda: {"updateProfile": "ALLOW"})
+    methods: tuple[str, ...] = ("PASSKEY", "SMS", "EMAIL_OTP", "AUTHENTICATOR_APP", "SECURITY_KEY", "RECOVERY_CODE")
+    users: int = 0
+    days: int = 45
+    seed: int | None = None
+    now: datetime | None = None
+
+    @property
+    def starts_at(self) -> datetime | None:
+        """Where the clock starts, None for the present."""
+        return self.now or (SEEDED_NOW if self.seed is not None else None)

@@ -1,0 +1,217 @@
+"""One read-only HTTP client: a shared budget of requests, retries, and a guard against anything but GET."""
+
+import asyncio
+import ipaddress
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Final
+
+import aiohttp
+from aiolimiter import AsyncLimiter
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
+from yarl import URL
+
+from dlt_authsignal.api.endpoints import REGIONS, Endpoint
+from dlt_authsignal.api.responses import Json, decode
+from dlt_authsignal.errors import (
+    ConfigurationError,
+    HttpError,
+    MutationRefused,
+    RateLimited,
+    UnexpectedAnswer,
+    Unreachable,
+)
+from dlt_authsignal.source.meter import Meter
+
+MAX_BODY_BYTES: Final = 64 * 1024 * 1024
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How hard the API may be pressed, and how patiently.
+
+    Attributes:
+        concurrency: Requests in flight at once, over all tables together.
+        max_requests_per_second: Ceiling on the request rate; None for no ceiling but concurrency.
+        attempts: Tries per request, the first included.
+        backoff: Seconds; the wait before retry n is random, at most `backoff * 2**n`.
+        max_wait: Seconds; longest single wait, and longest `Retry-After` that is honoured rather than reported.
+        timeout: Seconds for one whole answer.
+    """
+
+    concurrency: int = 8
+    max_requests_per_second: float | None = None
+    attempts: int = 6
+    backoff: float = 0.5
+    max_wait: float = 120.0
+    timeout: float = 60.0
+
+    def __post_init__(self) -> None:
+        for name in ("concurrency", "attempts", "timeout"):
+            if getattr(self, name) <= 0:
+                raise ConfigurationError(f"{name} must be above 0, got {getattr(self, name)}.")
+        if self.max_requests_per_second is not None and self.max_requests_per_second <= 0:
+            raise ConfigurationError(f"max_requests_per_second must be above 0, got {self.max_requests_per_second}.")
+
+
+def base_url(region: str, override: str | None) -> URL:
+    """The URL that paths are appended to: `override` if given, else the region's.
+
+    Raises:
+        ConfigurationError: Unknown region, or an override that is not a plain http(s) URL.
+    """
+    if not override:
+        if region not in REGIONS:
+            raise ConfigurationError(f'Unknown region "{region}". Known: {", ".join(REGIONS)}.')
+        return URL(REGIONS[region])
+    try:
+        url = URL(override.rstrip("/"))
+    except ValueError:
+        raise ConfigurationError("base_url is not a URL. Expected something like https://api.authsignal.com/v1.") from None
+    if url.scheme not in ("http", "https") or not url.host or url.query_string or url.user:
+        raise ConfigurationError("base_url must be http(s)://host/v1, without a query or credentials in it.")
+    if url.scheme == "http" and not _is_loopback(url.host):
+        logger.warning("base_url is plain http to another machine (%s): keys travel unencrypted.", url.host)
+    return url
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Api:
+    """Reads one tenant's API. Make one with `connect`."""
+
+    def __init__(self, session: aiohttp.ClientSession, base: URL, auth: Mapping[str, str], pace: Pace, meter: Meter):
+        self._session = session
+        self._base = base
+        self._auth = auth
+        self._pace = pace
+        self._meter = meter
+        self._slots = asyncio.Semaphore(pace.concurrency)
+        rate = pace.max_requests_per_second
+        self._limiter = AsyncLimiter(max(1.0, rate), max(1.0, rate) / rate) if rate else None
+        self._held_until = 0.0
+        self._wait = wait_random_exponential(multiplier=pace.backoff, max=pace.max_wait)
+
+    async def get(
+        self, endpoint: Endpoint, expect: type[Json], query: Mapping[str, str] | None = None, **values: str
+    ) -> Any:
+        """JSON of one route, retried while a retry can help.
+
+        Args:
+            endpoint: A route whose method is GET.
+            expect: `dict` or `list`, the documented shape.
+            query: Query parameters.
+            **values: Path placeholders, unencoded.
+
+        Raises:
+            HttpError: The last failure, when retries are spent or cannot help.
+        """
+        url = URL(f"{self._base}{endpoint.fill(**values)}", encoded=True).update_query(query or {})
+        attempts = AsyncRetrying(
+            stop=stop_after_attempt(self._pace.attempts),
+            wait=self._patience,
+            retry=retry_if_exception(self._may_retry),
+            before_sleep=self._before_retry,
+            reraise=True,
+        )
+        async for attempt in attempts:
+            with attempt:
+                return await self._once(endpoint, url, expect)
+
+    async def _once(self, endpoint: Endpoint, url: URL, expect: type[Json]) -> Any:
+        async with self._slots:
+            await self._hold()
+            if self._limiter:
+                await self._limiter.acquire()
+            self._meter.requests += 1
+            try:
+                headers = {"Authorization": self._auth[endpoint.auth]}
+                async with self._session.request(endpoint.method, url, headers=headers, allow_redirects=False) as answer:
+                    body = await self._body(endpoint, answer)
+                    lower = {name.lower(): value for name, value in answer.headers.items()}
+                    return decode(endpoint, answer.status, lower, body, expect)
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                raise self._unreachable(endpoint, error) from None
+
+    async def _body(self, endpoint: Endpoint, answer: aiohttp.ClientResponse) -> bytes:
+        chunks, size = [], 0
+        async for chunk in answer.content.iter_any():
+            size += len(chunk)
+            if size > MAX_BODY_BYTES:
+                raise UnexpectedAnswer(
+                    f"Authsignal's answer to {endpoint} exceeds {MAX_BODY_BYTES} bytes.", request=str(endpoint)
+                )
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    async def _hold(self) -> None:
+        """Everybody waits while one answer has asked for a pause: the limit is the tenant's, not the request's."""
+        loop = asyncio.get_running_loop()
+        while (wait := self._held_until - loop.time()) > 0:
+            await asyncio.sleep(wait)
+
+    def _patience(self, state: RetryCallState) -> float:
+        asked = getattr(state.outcome and state.outcome.exception(), "retry_after", None)
+        return asked if asked is not None else self._wait(state)
+
+    def _may_retry(self, error: BaseException) -> bool:
+        return isinstance(error, HttpError) and error.retryable and (error.retry_after or 0.0) <= self._pace.max_wait
+
+    def _before_retry(self, state: RetryCallState) -> None:
+        self._meter.retries += 1
+        error = state.outcome and state.outcome.exception()
+        if isinstance(error, RateLimited):
+            self._meter.throttled += 1
+            pause = state.next_action.sleep if state.next_action else 0.0
+            self._held_until = max(self._held_until, asyncio.get_running_loop().time() + pause)
+
+    def _unreachable(self, endpoint: Endpoint, error: BaseException) -> Unreachable:
+        kind = "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
+        return Unreachable(
+            f"Could not read {endpoint} from {self._base.host}:{self._base.port} ({kind})."
+            " Check the network, a proxy, and base_url or region, then run again.",
+            request=str(endpoint),
+        )
+
+
+async def _only_get(_session: aiohttp.ClientSession, _context: Any, params: aiohttp.TraceRequestStartParams) -> None:
+    if params.method != "GET":
+        raise MutationRefused(f"Refused to send {params.method} {params.url.path}: this lane only reads.")
+
+
+def read_only_session(pace: Pace, *, trust_env: bool = False) -> aiohttp.ClientSession:
+    """A session from which nothing but GET can leave, whoever holds it."""
+    guard = aiohttp.TraceConfig()
+    guard.on_request_start.append(_only_get)
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=pace.concurrency),
+        timeout=aiohttp.ClientTimeout(total=pace.timeout),
+        trace_configs=[guard],
+        trust_env=trust_env,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"User-Agent": f"dlt-authsignal/{version('dlt-authsignal')}", "Accept": "application/json"},
+    )
+
+
+@asynccontextmanager
+async def connect(base: URL, auth: Mapping[str, str], pace: Pace, meter: Meter) -> AsyncIterator[Api]:
+    """An `Api` for as long as the block lasts.
+
+    Args:
+        base: Base URL, from `base_url`.
+        auth: `Authorization` value per authentication scheme of `api.endpoints`.
+        pace: Budget and patience.
+        meter: Counts requests and retries.
+    """
+    async with read_only_session(pace, trust_env=not _is_loopback(base.host or "")) as session:
+        yield Api(session, base, auth, pace, meter)

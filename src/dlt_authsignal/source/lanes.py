@@ -1,0 +1,90 @@
+"""`authsignal_source`: the credentials found decide which lanes are read."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import dlt
+from dlt.common.typing import TSecretStrValue
+from dlt.extract import DltResource
+
+from dlt_authsignal.errors import ConfigurationError, CredentialsMissing
+from dlt_authsignal.source.client import Client, client_resources
+from dlt_authsignal.source.http import Pace, base_url
+from dlt_authsignal.source.meter import Meter
+from dlt_authsignal.source.server import Server, server_resources
+
+LANES: Final = ("client", "server")
+
+
+@dlt.source(name="authsignal_source", section="authsignal_source", max_table_nesting=0)
+def authsignal_source(
+    token: TSecretStrValue | None = None,
+    tenant_id: str | None = None,
+    api_secret_key: TSecretStrValue | None = None,
+    region: str = "us",
+    base_url: str | None = None,
+    lanes: list[str] | None = None,
+    users_from: str | None = None,
+    users_column: str | None = None,
+    page_size: int = 100,
+    concurrency: int = 8,
+    max_requests_per_second: float | None = None,
+    attempts: int = 6,
+    timeout: float = 60.0,
+    meter: Meter | None = None,
+) -> Any:
+    """Everything Authsignal says through the APIs that the given credentials unlock.
+
+    Every argument but `meter` can stand in `.dlt/secrets.toml` or `.dlt/config.toml` under
+    `[sources.authsignal_source]`, or in the environment as `SOURCES__AUTHSIGNAL_SOURCE__<NAME>`.
+
+    Args:
+        token: Short-lived bearer token of one user; unlocks the client lane (`user_authenticators` of that user).
+        tenant_id: The tenant's id, written into each row.
+        api_secret_key: Server API secret; unlocks the server lane (`users`, `user_authenticators`, `user_actions`,
+            `user_devices`, `tenant_authenticators`, `unknown_user_ids`, and `action_details` when named).
+        region: `us`, `au`, `eu` or `ca`; where the tenant lives.
+        base_url: Full base URL instead of the region's, for a proxy or the sandbox.
+        lanes: Lanes to read; default all that are unlocked. Where both lanes fill a table, the server lane does.
+        users_from: File of user ids (txt, csv, tsv, jsonl, parquet), for tenants that do not list their users.
+        users_column: Column of that file; default `user_id`, `userId` or `id`.
+        page_size: Users per page of the listing.
+        concurrency: Requests in flight at once.
+        max_requests_per_second: Ceiling on the request rate.
+        attempts: Tries per request; connection errors, 429 and 5xx are retried.
+        timeout: Seconds for one answer.
+        meter: Counters to fill, for a progress display.
+
+    Raises:
+        CredentialsMissing: No lane is unlocked, or a lane asked for is not.
+        ConfigurationError: A value that cannot be used.
+    """
+    wanted = _wanted(lanes, {"client": token, "server": api_secret_key})
+    base = _base(region, base_url)
+    pace = Pace(
+        concurrency=concurrency, max_requests_per_second=max_requests_per_second, attempts=attempts, timeout=timeout
+    )
+    meter = meter or Meter()
+    resources: list[DltResource] = []
+    if api_secret_key and "server" in wanted:
+        server = Server(base=base, api_secret_key=api_secret_key, tenant_id=tenant_id, pace=pace, meter=meter)
+        resources += server_resources(server, users_from, users_column, page_size)
+    if token and "client" in wanted:
+        client = Client(base=base, token=token, tenant_id=tenant_id, pace=pace, meter=meter)
+        taken = {resource.name for resource in resources}
+        resources += [resource for resource in client_resources(client) if resource.name not in taken]
+    if not resources:
+        raise CredentialsMissing()
+    return resources
+
+
+_base = base_url
+
+
+def _wanted(lanes: Sequence[str] | None, credentials: Mapping[str, str | None]) -> Sequence[str]:
+    for lane in lanes or ():
+        if lane not in LANES:
+            raise ConfigurationError(f'Unknown lane "{lane}". Known: {", ".join(LANES)}.')
+        if not credentials[lane]:
+            raise CredentialsMissing(f"the {lane} lane")
+    return lanes or LANES

@@ -1,0 +1,33 @@
+"""What a run has done so far, for the progress display and the closing summary."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass(kw_only=True)
+class Meter:
+    """Counters of one run. One writer at a time changes each field; readers only look.
+
+    Attributes:
+        stage: What the run is doing: starting, reading, preparing, loading, done.
+        requests: HTTP requests sent, retries included.
+        retries: Requests sent again after a fault.
+        throttled: Answers with status 429.
+        users_found: User ids the roster has named so far.
+        users_read: Users read completely so far.
+        roster_complete: True once the roster has named everybody.
+        rows: Rows read, by table.
+        unknown_users: Ids that Authsignal does not know.
+        unknown_positions: Where the first of those stand in the file they came from.
+    """
+
+    stage: str = "starting"
+    requests: int = 0
+    retries: int = 0
+    throttled: int = 0
+    users_found: int = 0
+    users_read: int = 0
+    roster_complete: bool = False
+    rows: Counter[str] = field(default_factory=Counter)
+    unknown_users: int = 0
+    unknown_positions: list[int] = field(default_factory=list)
