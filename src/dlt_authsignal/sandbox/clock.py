@@ -25,6 +25,10 @@ class Clock:
         passed = timedelta(seconds=monotonic() - self._since) if self._since is not None else timedelta()
         return self._start + self._moved + passed
 
+    def now_to_the_second(self) -> datetime:
+        """Now without its fraction: what a seeded tenant is built on, so that its bytes do not depend on start-up."""
+        return self.now().replace(microsecond=0)
+
     def advance(self, by: timedelta) -> None:
         """Moves time forward."""
         if by < timedelta():

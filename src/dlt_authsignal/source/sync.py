@@ -1,5 +1,7 @@
 """One sync: finish what an earlier run left, read, load, and say what changed."""
 
+from __future__ import annotations
+
 import os
 import time
 from array import array

@@ -1,0 +1,35 @@
+"""The sandbox as an ASGI app."""
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from dlt_authsignal.sandbox.control import control_routes
+from dlt_authsignal.sandbox.http import RawPaths, Refusal, endpoint, refused
+from dlt_authsignal.sandbox.server_api import HANDLERS
+from dlt_authsignal.sandbox.state import Sandbox
+
+
+def create_app(sandbox: Sandbox) -> Starlette:
+    """An app that serves one sandbox: the API under `/v1`, control under `/_sandbox/`."""
+    served = [
+        Route(f"/v1{described.path}", endpoint(sandbox, described, handler), methods=[described.method])
+        for described, handler in HANDLERS
+    ]
+
+    async def no_route(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        sandbox.note(f"{request.method} (no such route)", status)
+        return refused(Refusal(status, "not_found", "The sandbox serves no such route."))
+
+    async def broken(_request: Request, _error: Exception) -> Response:
+        return refused(Refusal(500, "internal_error", "The sandbox failed; its log says how."))
+
+    return Starlette(
+        routes=[*served, *control_routes(sandbox)],
+        middleware=[Middleware(RawPaths)],
+        exception_handlers={HTTPException: no_route, Exception: broken},
+    )

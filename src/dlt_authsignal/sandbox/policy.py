@@ -1,0 +1,28 @@
+"""What a tracked action becomes: the state machine, as far as it is known."""
+
+from typing import Final
+
+from dlt_authsignal.sandbox.store import Authenticator
+
+STATES: Final = (
+    "ALLOW",
+    "BLOCK",
+    "CHALLENGE_REQUIRED",
+    "CHALLENGE_SUCCEEDED",
+    "CHALLENGE_FAILED",
+    "REVIEW_REQUIRED",
+    "REVIEW_SUCCEEDED",
+    "REVIEW_FAILED",
+)
+
+
+def tracked_state(result: str, *, enrolled: bool) -> str:
+    """State of a new action. A challenge that the user has no method for is an ALLOW, by the FAQ."""
+    if result == "CHALLENGE":
+        return "CHALLENGE_REQUIRED" if enrolled else "ALLOW"
+    return "REVIEW_REQUIRED" if result == "REVIEW" else result
+
+
+def enrolled_methods(authenticators: list[Authenticator]) -> list[str]:
+    """Methods with a verified authenticator, in the order they were enrolled, each once."""
+    return list(dict.fromkeys(value.verification_method for value in authenticators if value.verified_at))

@@ -1,0 +1,75 @@
+"""The sandbox itself: configuration, store, clock, ids, faults and the log of requests, in one value."""
+
+import random
+from collections import Counter, deque
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from dlt_authsignal.sandbox.clock import Clock, IdMaker, iso, random_ids, seeded_ids
+from dlt_authsignal.sandbox.config import SandboxConfig
+from dlt_authsignal.sandbox.faults import Faults
+from dlt_authsignal.sandbox.seed import populate, tenant_authenticators
+from dlt_authsignal.sandbox.store import Store
+
+LOG_LENGTH: Final = 10_000
+
+
+@dataclass
+class RequestLog:
+    """The last requests, and counters over all of them."""
+
+    entries: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=LOG_LENGTH))
+    by_route: Counter[str] = field(default_factory=Counter)
+    by_status: Counter[int] = field(default_factory=Counter)
+
+    def add(self, at: str, route: str, status: int) -> None:
+        self.entries.append({"at": at, "route": route, "status": status})
+        self.by_route[route] += 1
+        self.by_status[status] += 1
+
+    def clear(self) -> None:
+        self.entries.clear()
+        self.by_route.clear()
+        self.by_status.clear()
+
+
+class Sandbox:
+    """One running Authsignal.
+
+    Args:
+        config: What it pretends to be; `users` above 0 fills it at once.
+    """
+
+    def __init__(self, config: SandboxConfig | None = None) -> None:
+        self.config = config or SandboxConfig()
+        self.faults = Faults()
+        self.log = RequestLog()
+        self.clock = Clock(self.config.starts_at)
+        self.store = Store()
+        self.new_id: IdMaker = random_ids
+        self.reset()
+        if self.config.users:
+            self.seed(self.config.users, self.config.days, self.config.seed)
+
+    def reset(self) -> None:
+        """Forgets everybody, every fault and the log; the clock goes back to where it started."""
+        self.clock = Clock(self.config.starts_at)
+        self.store = Store()
+        self.faults.clear()
+        self.log.clear()
+        self.new_id = random_ids if self.config.seed is None else seeded_ids(random.Random(f"{self.config.seed}:live"))
+        self.store.tenant_authenticators = tenant_authenticators(self.config.methods, self.new_id)
+
+    def seed(self, users: int, days: int, seed: int | None = None) -> None:
+        """Adds a realistic tenant; the same seed and clock add the same one."""
+        chosen = random.SystemRandom().getrandbits(32) if seed is None else seed
+        populate(
+            self.store, users=users, days=days, seed=chosen, now=self.clock.now_to_the_second(), methods=self.config.methods
+        )
+
+    def configure(self, **changes: Any) -> None:
+        """Changes the configuration of the running sandbox, such as `listing="refused"`."""
+        self.config = replace(self.config, **changes)
+
+    def note(self, route: str, status: int) -> None:
+        self.log.add(iso(self.clock.now()), route, status)
