@@ -64,7 +64,9 @@ def _write(name: str, method: str, path: str, auth: Auth = "server", evidence: s
 
 QUERY_USERS: Final = _read("query_users", "/users", evidence="docs, sdk; whether it answers unfiltered is unknown")
 GET_USER: Final = _read("get_user", "/users/{userId}", evidence="docs, live")
-GET_USER_AUTHENTICATORS: Final = _read("get_user_authenticators", "/users/{userId}/authenticators", evidence="docs, live")
+GET_USER_AUTHENTICATORS: Final = _read(
+    "get_user_authenticators", "/users/{userId}/authenticators", evidence="docs, live"
+)
 QUERY_USER_ACTIONS: Final = _read("query_user_actions", "/users/{userId}/actions", evidence="docs, live")
 GET_ACTION: Final = _read("get_action", "/users/{userId}/actions/{action}/{idempotencyKey}", evidence="docs, live")
 GET_DEVICES: Final = _read("get_devices", "/users/{userId}/devices")

@@ -58,7 +58,7 @@ def _decode_success(
     if isinstance(value, dict) and "errorCode" in value and "error" in value:
         raise _unexpected(endpoint, status, f"an error body ({value['errorCode']}) with a success status")
     if not isinstance(value, expect):
-        found = {dict: "an object", list: "an array"}.get(type(value), "a bare value")
+        found = "an object" if isinstance(value, dict) else "an array" if isinstance(value, list) else "a bare value"
         raise _unexpected(endpoint, status, f"{found} where the API documents an {_name(expect)}")
     return value
 

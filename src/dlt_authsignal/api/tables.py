@@ -83,10 +83,20 @@ def _json(field: str, meaning: str, sensitivity: Sensitivity = "none") -> Column
 
 
 PROVENANCE: Final = (
-    Column(name="tenant_id", field=None, type="text", meaning="Tenant as configured or named by the token; null if unknown."),
+    Column(
+        name="tenant_id",
+        field=None,
+        type="text",
+        meaning="Tenant as configured or named by the token; null if unknown.",
+    ),
     Column(name="_lane", field=None, type="text", meaning="API the row was read through: server or client."),
     Column(name="_read_at", field=None, type="timestamp", meaning="When the row was read."),
-    Column(name="_row_hash", field=None, type="text", meaning="Fingerprint of what Authsignal said; equal while nothing changed."),
+    Column(
+        name="_row_hash",
+        field=None,
+        type="text",
+        meaning="Fingerprint of what Authsignal said; equal while nothing changed.",
+    ),
 )
 
 _USER_ID = Column(

@@ -12,7 +12,9 @@ Json = dict[str, Any]
 
 def _known(**fields: Any) -> Json:
     return {
-        name: iso(value) if isinstance(value, datetime) else value for name, value in fields.items() if value is not None
+        name: iso(value) if isinstance(value, datetime) else value
+        for name, value in fields.items()
+        if value is not None
     }
 
 

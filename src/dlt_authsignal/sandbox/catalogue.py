@@ -38,7 +38,9 @@ class Platform:
     providers: tuple[tuple[Provider, float], ...]
 
 
-def _agent(user_agent: str, browser: tuple[str, str], os: tuple[str, str], engine: str, **device: str) -> dict[str, Any]:
+def _agent(
+    user_agent: str, browser: tuple[str, str], os: tuple[str, str], engine: str, **device: str
+) -> dict[str, Any]:
     return {
         "ua": user_agent,
         "browser": {"name": browser[0], "version": browser[1], "major": browser[1].split(".")[0]},
@@ -76,7 +78,13 @@ PLATFORMS: Final = (
         weight=0.12,
         user_agent=_GALAXY,
         agent=_agent(
-            _GALAXY, ("Chrome", "141.0.0.0"), ("Android", "15"), "Blink", model="SM-S931B", type="mobile", vendor="Samsung"
+            _GALAXY,
+            ("Chrome", "141.0.0.0"),
+            ("Android", "15"),
+            "Blink",
+            model="SM-S931B",
+            type="mobile",
+            vendor="Samsung",
         ),
         providers=((SAMSUNG, 0.55), (GOOGLE, 0.45)),
     ),

@@ -213,7 +213,8 @@ def _passkey_day(rng: random.Random, user: User, now: datetime, days: int) -> da
         return _between(rng, user.created_at, max(user.created_at, now - timedelta(days=days)))
     if chance < 0.42:
         start = max(user.created_at, now - timedelta(days=days))
-        return start + (now - start) * rng.random() ** 0.7
+        later: float = rng.random() ** 0.7
+        return start + (now - start) * later
     return None
 
 

@@ -69,7 +69,9 @@ def server(sandbox: Sandbox) -> uvicorn.Server:
 
 
 @contextmanager
-def run_in_thread(config: SandboxConfig | None = None, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[RunningSandbox]:
+def run_in_thread(
+    config: SandboxConfig | None = None, *, host: str = "127.0.0.1", port: int = 0
+) -> Iterator[RunningSandbox]:
     """A sandbox for as long as the block lasts.
 
     Example:

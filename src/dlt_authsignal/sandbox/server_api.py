@@ -160,7 +160,9 @@ async def track(call: Call) -> Any:
     if action is None:
         action = _new_action(sandbox, user_id, code, key, body, enrolled=bool(enrolled))
         sandbox.store.put_action(action)
-    scope = _optional_text(body, "scope") or ("read:authenticators" if enrolled else "read:authenticators add:authenticators")
+    scope = _optional_text(body, "scope") or (
+        "read:authenticators" if enrolled else "read:authenticators add:authenticators"
+    )
     token = tokens.mint(
         sandbox.config, sandbox.clock.now(), user_id=user_id, action_code=code, idempotency_key=key, scope=scope
     )
@@ -177,9 +179,7 @@ async def track(call: Call) -> Any:
     }
 
 
-def _new_action(
-    sandbox: Sandbox, user_id: str, code: str, key: str, body: dict[str, Any], *, enrolled: bool
-) -> Action:
+def _new_action(sandbox: Sandbox, user_id: str, code: str, key: str, body: dict[str, Any], *, enrolled: bool) -> Action:
     now = sandbox.clock.now()
     result = sandbox.config.action_results.get(code, sandbox.config.default_action_result)
     return Action(

@@ -64,7 +64,12 @@ class Sandbox:
         """Adds a realistic tenant; the same seed and clock add the same one."""
         chosen = random.SystemRandom().getrandbits(32) if seed is None else seed
         populate(
-            self.store, users=users, days=days, seed=chosen, now=self.clock.now_to_the_second(), methods=self.config.methods
+            self.store,
+            users=users,
+            days=days,
+            seed=chosen,
+            now=self.clock.now_to_the_second(),
+            methods=self.config.methods,
         )
 
     def configure(self, **changes: Any) -> None:

@@ -72,7 +72,9 @@ def base_url(region: str, override: str | None) -> URL:
     try:
         url = URL(override.rstrip("/"))
     except ValueError:
-        raise ConfigurationError("base_url is not a URL. Expected something like https://api.authsignal.com/v1.") from None
+        raise ConfigurationError(
+            "base_url is not a URL. Expected something like https://api.authsignal.com/v1."
+        ) from None
     if url.scheme not in ("http", "https") or not url.host or url.query_string or url.user:
         raise ConfigurationError("base_url must be http(s)://host/v1, without a query or credentials in it.")
     if url.scheme == "http" and not _is_loopback(url.host):
@@ -136,7 +138,9 @@ class Api:
             self._meter.requests += 1
             try:
                 headers = {"Authorization": self._auth[endpoint.auth]}
-                async with self._session.request(endpoint.method, url, headers=headers, allow_redirects=False) as answer:
+                async with self._session.request(
+                    endpoint.method, url, headers=headers, allow_redirects=False
+                ) as answer:
                     body = await self._body(endpoint, answer)
                     lower = {name.lower(): value for name, value in answer.headers.items()}
                     return decode(endpoint, answer.status, lower, body, expect)

@@ -208,4 +208,6 @@ def _find(names: Iterable[str], column: str | None) -> int | None:
 def _no_column(file: Path, names: Iterable[str], column: str | None, where: str = "") -> RosterUnreadable:
     wanted = f'a column "{column}"' if column else f"a column called {', '.join(ID_COLUMNS)}"
     found = ", ".join(list(names)[:10]) or "none"
-    return RosterUnreadable(f'"{file}"{where} has no {wanted[2:]} (found: {found}). Name it with users_column (--users-column).')
+    return RosterUnreadable(
+        f'"{file}"{where} has no {wanted[2:]} (found: {found}). Name it with users_column (--users-column).'
+    )

@@ -46,13 +46,13 @@ class Server:
         return {"server": basic_auth(self.api_secret_key)}
 
 
-def server_resources(server: Server, users_from: str | None, users_column: str | None, page_size: int) -> list[DltResource]:
+def server_resources(
+    server: Server, users_from: str | None, users_column: str | None, page_size: int
+) -> list[DltResource]:
     """Resources of the lane. All per-user tables are fed by one sweep, which reads only what is selected."""
 
     def read_users() -> Iterator[list[UserRead]]:
-        plan = Plan(
-            tables=selected_tables(), users_from=users_from, users_column=users_column, page_size=page_size
-        )
+        plan = Plan(tables=selected_tables(), users_from=users_from, users_column=users_column, page_size=page_size)
         yield []  # an empty batch makes every table, even for a tenant without users
         yield from batches(partial(_sweep, server, plan), size=USERS_PER_BATCH)
 

@@ -143,6 +143,11 @@ def sync(
     )
 
 
+def attach(*, destination: str = "duckdb", dataset: str = DATASET_NAME, pipeline_name: str = PIPELINE_NAME) -> Pipeline:
+    """The pipeline that loaded a dataset, for reading it."""
+    return dlt.pipeline(pipeline_name, destination=destination, dataset_name=dataset)
+
+
 @contextmanager
 def _plain_errors() -> Iterator[None]:
     """Our own error instead of the pipeline steps it was wrapped in on the way up."""
@@ -261,4 +266,4 @@ class _StageCollector(NullCollector):
         self._meter = meter
 
     def _start(self, step: str) -> None:
-        self._meter.stage = self._STAGES.get(step.split()[0].lower(), self._meter.stage)
+        self._meter.stage = self._STAGES.get(step.split(maxsplit=1)[0].lower(), self._meter.stage)

@@ -1,0 +1,1 @@
+"""The command. Importing it costs neither dlt nor the sandbox."""

@@ -1,0 +1,44 @@
+"""Installs the KPI views and prints what they say."""
+
+from itertools import groupby
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from dlt.pipeline.pipeline import Pipeline
+
+    from dlt_authsignal.models import Kpi
+
+ROWS_PER_MODEL: Final = 5
+
+
+def print_kpis(pipeline: "Pipeline") -> None:
+    """Installs the views in the pipeline's dataset and prints the largest slices of each."""
+    from dlt_authsignal.models import install, read
+
+    views = install(pipeline)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("KPI", "slice"):
+        table.add_column(heading)
+    for heading in ("value", "of"):
+        table.add_column(heading, justify="right")
+    for model, kpis in groupby(read(pipeline), key=lambda kpi: kpi.model):
+        for place, kpi in enumerate(list(kpis)[:ROWS_PER_MODEL]):
+            table.add_row(model.title if place == 0 else "", kpi.slice, value_text(kpi), of_text(kpi))
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(f"\nThese are views beside your data, such as {pipeline.dataset_name}.{views[0]}.", soft_wrap=True)
+
+
+def value_text(kpi: "Kpi") -> str:
+    """`84.2 %` or `7.3 s`; a dash over nothing."""
+    if kpi.value is None:
+        return "-"
+    return f"{kpi.value:.1f} s" if kpi.unit == "seconds" else f"{kpi.value:.1%}".replace("%", " %")
+
+
+def of_text(kpi: "Kpi") -> str:
+    """`321 of 500`; nothing for seconds."""
+    return "" if kpi.unit == "seconds" else f"{kpi.numerator:,} of {kpi.denominator:,}"

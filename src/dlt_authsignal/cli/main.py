@@ -1,0 +1,46 @@
+"""`dlt-authsignal`: the group, and what an error looks like."""
+
+import sys
+
+import click
+
+from dlt_authsignal.cli.demo import demo
+from dlt_authsignal.cli.models import models
+from dlt_authsignal.cli.sandbox import sandbox
+from dlt_authsignal.cli.sync import sync
+from dlt_authsignal.errors import AuthsignalError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="dlt-authsignal")
+def cli() -> None:
+    """Everything Authsignal knows, in your own database, current and understood.
+
+    New here? Run `dlt-authsignal demo`: it needs no account and no network. Then put your keys into
+    .dlt/secrets.toml and run `dlt-authsignal sync`.
+
+    Exit codes: 0 done, 1 the run failed, 2 wrong usage or configuration.
+    """
+
+
+for command in (demo, sync, models, sandbox):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Entry point: our own errors as one message and their exit code, without a traceback."""
+    try:
+        sys.exit(cli(standalone_mode=False) or 0)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as wrong:
+        wrong.show()
+        sys.exit(wrong.exit_code)
+    except AuthsignalError as error:
+        click.secho(f"Error: {error}", fg="red", err=True)
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo(
+            "Stopped. What was being read is dropped; a load that had begun is finished by the next sync.", err=True
+        )
+        sys.exit(1)

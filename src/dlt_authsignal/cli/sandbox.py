@@ -1,0 +1,108 @@
+"""`dlt-authsignal sandbox`."""
+
+import json
+from datetime import UTC, datetime
+
+import click
+
+from dlt_authsignal.errors import ConfigurationError, ExtraMissing
+
+
+class Moment(click.ParamType[datetime]):
+    """An ISO 8601 date or time; UTC unless it says otherwise."""
+
+    name = "time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f'"{value}" is not an ISO 8601 date or time.', param, ctx)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@click.command(short_help="Run a local Authsignal to test against.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=4443, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@click.option("--users", default=0, show_default=True, type=click.IntRange(0, 1_000_000), help="People to invent.")
+@click.option("--days", default=45, show_default=True, type=click.IntRange(1, 3650), help="Days of history for them.")
+@click.option(
+    "--seed", type=int, help="The same tenant, ids and clock every time. Without it: another, at the present."
+)
+@click.option(
+    "--now", type=Moment(), help="Where the clock starts. Default: the present; 2026-11-02 09:00 with --seed."
+)
+@click.option(
+    "--listing",
+    type=click.Choice(["allowed", "refused"]),
+    default="allowed",
+    show_default=True,
+    help="Whether GET /users answers without a filter; the real API's answer is not documented.",
+)
+@click.option("--secret", default="sandbox-server-secret", show_default=True, help="Server API secret to accept.")
+@click.option("--json", "as_json", is_flag=True, help="Print URL and keys as one JSON line.")
+def sandbox(
+    host: str,
+    port: int,
+    users: int,
+    days: int,
+    seed: int | None,
+    now: datetime | None,
+    listing: str,
+    secret: str,
+    as_json: bool,
+) -> None:
+    """Run a local Authsignal to test against. It keeps its state in memory and forgets it when it stops.
+
+    Point Authsignal's own SDKs, or this pipeline, at the URL it prints. Control it under /_sandbox/.
+
+    \b
+        dlt-authsignal sandbox --users 500 --days 45 --seed 7
+    """
+    try:
+        from dlt_authsignal.sandbox.config import SandboxConfig
+        from dlt_authsignal.sandbox.serve import address, listen, server
+        from dlt_authsignal.sandbox.state import Sandbox
+    except ModuleNotFoundError as missing:
+        raise ExtraMissing("The sandbox", "sandbox") from missing
+    try:
+        bound = listen(host, port)
+    except OSError as error:
+        raise ConfigurationError(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --port.") from None
+    config = SandboxConfig(
+        api_secret_key=secret,
+        listing="refused" if listing == "refused" else "allowed",
+        users=users,
+        days=days,
+        seed=seed,
+        now=now,
+    )
+    state = Sandbox(config)
+    click.echo(
+        _as_json(address(bound), config.tenant_id, secret) if as_json else _for_people(address(bound), state, secret)
+    )
+    server(state).run(sockets=[bound])
+
+
+def _as_json(url: str, tenant_id: str, secret: str) -> str:
+    return json.dumps({"url": url, "tenantId": tenant_id, "apiSecretKey": secret})
+
+
+def _for_people(url: str, state: object, secret: str) -> str:
+    from dlt_authsignal.sandbox.state import Sandbox
+
+    assert isinstance(state, Sandbox)
+    counts = ", ".join(f"{count:,} {kind}" for kind, count in state.store.counts().items())
+    return "\n".join(
+        (
+            f"Local Authsignal at {url}   (not the real one; Ctrl-C stops it)",
+            f"  tenant   {state.config.tenant_id}",
+            f"  holds    {counts}",
+            f"  clock    {state.clock.now():%Y-%m-%d %H:%M} UTC",
+            "  sync it  "
+            f"SOURCES__AUTHSIGNAL_SOURCE__BASE_URL={url} SOURCES__AUTHSIGNAL_SOURCE__API_SECRET_KEY={secret}"
+            " dlt-authsignal sync",
+            f"  look     curl -u {secret}: {url}/users?limit=2",
+            f"  control  {url.removesuffix('/v1')}/_sandbox/",
+        )
+    )

@@ -1,0 +1,91 @@
+"""`dlt-authsignal sync`."""
+
+from typing import Any
+
+import click
+
+from dlt_authsignal.api.tables import TABLES
+
+
+@click.command(short_help="Bring the database up to date with Authsignal.")
+@click.option("--destination", default="duckdb", show_default=True, help="dlt destination to load into.")
+@click.option("--dataset", default="authsignal_data", show_default=True, help="Dataset (schema) in it.")
+@click.option("--pipeline-name", default="authsignal_pipeline", show_default=True, help="Names dlt's state.")
+@click.option("--lanes", help="Only these lanes, comma-separated: server, client. Default: all with credentials.")
+@click.option("--tables", help="Only these tables, comma-separated. action_details is read only when named here.")
+@click.option(
+    "--users-from",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Read the users whose ids are in FILE (txt, csv, tsv, jsonl, parquet) instead of asking for the list.",
+)
+@click.option("--users-column", metavar="NAME", help="Column of FILE that holds the ids. Default: user_id, userId, id.")
+@click.option("--region", type=click.Choice(["us", "au", "eu", "ca"]), help="Where the tenant lives.")
+@click.option("--concurrency", type=click.IntRange(1, 256), help="Requests in flight at once. Default: 8.")
+@click.option("--rate", type=click.FloatRange(0, min_open=True), help="At most so many requests a second.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object; no progress.")
+def sync(
+    destination: str,
+    dataset: str,
+    pipeline_name: str,
+    lanes: str | None,
+    tables: str | None,
+    as_json: bool,
+    rate: float | None,
+    **source: Any,
+) -> None:
+    """Bring the database up to date with Authsignal.
+
+    Reads users, their authenticators, actions (the last 30 days) and devices, and merges them: a second run adds
+    what is new, corrects what changed, and doubles nothing. Nothing is ever written to Authsignal.
+
+    Credentials come from .dlt/secrets.toml or the environment, as dlt finds them:
+
+    \b
+        [sources.authsignal_source]
+        api_secret_key = "…"    # Authsignal portal: Settings, API keys
+        region = "us"           # us, au, eu, ca
+    """
+    given = {name: value for name, value in source.items() if value is not None}
+    if rate is not None:
+        given["max_requests_per_second"] = rate
+    if lanes:
+        given["lanes"] = _names(lanes)
+    run(
+        as_json=as_json,
+        destination=destination,
+        dataset=dataset,
+        pipeline_name=pipeline_name,
+        resources=_tables(tables),
+        **given,
+    )
+
+
+def run(*, as_json: bool, **arguments: Any) -> None:
+    """One sync with a display that suits the terminal, and its summary."""
+    from dlt_authsignal.cli.progress import showing
+    from dlt_authsignal.cli.summary import print_json, print_summary
+    from dlt_authsignal.source.meter import Meter
+
+    meter = Meter()
+    with showing(meter, silent=as_json):
+        from dlt_authsignal.source import sync as engine
+
+        report = engine.sync(meter=meter, **arguments)
+    (print_json if as_json else print_summary)(report)
+
+
+def _tables(text: str | None) -> list[str] | None:
+    if text is None:
+        return None
+    names = _names(text)
+    unknown = [name for name in names if name not in TABLES]
+    if unknown or not names:
+        raise click.BadParameter(
+            f'no table "{"".join(unknown[:1])}". Known: {", ".join(TABLES)}.', param_hint="--tables"
+        )
+    return names
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]

@@ -1,0 +1,9 @@
+"""KPI views: one SQL file each, all with the same columns, installed beside the data.
+
+Columns: `kpi`, `slice`, `numerator`, `denominator`, `value` (numerator / denominator, null over nothing), `unit`.
+"""
+
+from dlt_authsignal.models.catalogue import Model, all_models, find_model
+from dlt_authsignal.models.install import Kpi, install, read
+
+__all__ = ["Kpi", "Model", "all_models", "find_model", "install", "read"]

@@ -1,0 +1,87 @@
+"""Models as views in the destination, in its own dialect."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dlt_authsignal.errors import RunFailed
+from dlt_authsignal.models.catalogue import Model, all_models
+
+if TYPE_CHECKING:
+    from dlt.pipeline.pipeline import Pipeline
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kpi:
+    """One row of one view.
+
+    Attributes:
+        model: The model.
+        slice: What the row is about, such as an action code or a method.
+        numerator: Counted part, or seconds.
+        denominator: The whole.
+        value: numerator / denominator; None over nothing.
+        unit: ratio or seconds.
+    """
+
+    model: Model
+    slice: str
+    numerator: float
+    denominator: int
+    value: float | None
+    unit: str
+
+
+def install(pipeline: "Pipeline") -> list[str]:
+    """Creates or replaces every view in the pipeline's dataset.
+
+    Returns:
+        Names of the views.
+
+    Raises:
+        RunFailed: The destination refused, usually because nothing has been synced yet.
+    """
+    from dlt.destinations.exceptions import DatabaseException
+
+    try:
+        with pipeline.sql_client() as client:
+            dataset = client.fully_qualified_dataset_name(quote=False).split(".")[-1]
+            dialect = client.capabilities.sqlglot_dialect or "duckdb"
+            for model in all_models():
+                client.execute_sql(view_sql(model, dataset, dialect))
+    except DatabaseException as error:
+        raise RunFailed(f"The views could not be made: {error}. Run a sync first: dlt-authsignal sync") from error
+    return [model.view for model in all_models()]
+
+
+def view_sql(model: Model, dataset: str, dialect: str) -> str:
+    """`create or replace view` of one model, its tables qualified with the dataset."""
+    from sqlglot import exp, parse_one
+
+    query = parse_one(model.sql, dialect="duckdb")
+    named = {cte.alias for cte in query.find_all(exp.CTE)}
+    for table in query.find_all(exp.Table):
+        if table.name not in named:
+            table.set("db", exp.to_identifier(dataset))
+    view = exp.to_table(f"{dataset}.{model.view}").sql(dialect=dialect)
+    rows = query.sql(dialect=dialect)
+    value = "cast(numerator as double precision) / nullif(denominator, 0)"
+    body = parse_one(
+        f"select '{model.name}' as kpi, slice, numerator, denominator, {value} as value, unit from k", dialect="duckdb"
+    ).sql(dialect=dialect)
+    return f"create or replace view {view} as {body.removesuffix('k')}({rows}) as k"
+
+
+def read(pipeline: "Pipeline") -> list[Kpi]:
+    """All rows of all installed views, largest denominators first within a model."""
+    found = []
+    with pipeline.sql_client() as client:
+        for model in all_models():
+            view = client.make_qualified_table_name(model.view)
+            rows = client.execute_sql(
+                f"select slice, numerator, denominator, value, unit from {view} order by denominator desc, numerator desc, slice"
+            )
+            found += [
+                Kpi(model=model, slice=row[0], numerator=row[1], denominator=row[2], value=row[3], unit=row[4])
+                for row in rows or ()
+            ]
+    return found

@@ -1,0 +1,13 @@
+-- Dormant authenticators: which share of the verified ones was not used for 90 days?
+-- One row per method. Not used: never after enrolment, or last used more than 90 days before it was read; ones
+-- enrolled within those 90 days are left out.
+select
+    verification_method as slice,
+    count(*) filter (
+        where last_verified_at is null or last_verified_at < _read_at - interval '90' day
+    ) as numerator,
+    count(*) as denominator,
+    'ratio' as unit
+from user_authenticators
+where verified_at is not null and created_at < _read_at - interval '90' day
+group by verification_method

@@ -1,0 +1,13 @@
+-- MFA coverage: which share of the known users has a verified method, and which has two, safe for recovery?
+-- Two rows: at least one verified method, at least two different ones.
+with methods as (
+    select u.user_id, count(distinct a.verification_method) as verified
+    from users as u
+    left join user_authenticators as a on a.user_id = u.user_id and a.verified_at is not null
+    group by u.user_id
+)
+select 'one or more' as slice, count(*) filter (where verified >= 1) as numerator, count(*) as denominator, 'ratio' as unit
+from methods
+union all
+select 'two or more', count(*) filter (where verified >= 2), count(*), 'ratio'
+from methods
