@@ -2,23 +2,24 @@
 
 import json
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from dlt_authsignal.errors import ConfigurationError, ExtraMissing
 
+if TYPE_CHECKING:
+    from dlt_authsignal.sandbox.state import Sandbox
 
-class Moment(click.ParamType[datetime]):
-    """An ISO 8601 date or time; UTC unless it says otherwise."""
 
-    name = "time"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        try:
-            moment = datetime.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f'"{value}" is not an ISO 8601 date or time.', param, ctx)
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _moment(_context: click.Context, _option: click.Parameter, value: str | None) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter(f'"{value}" is not an ISO 8601 date or time.') from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @click.command(short_help="Run a local Authsignal to test against.")
@@ -30,7 +31,10 @@ class Moment(click.ParamType[datetime]):
     "--seed", type=int, help="The same tenant, ids and clock every time. Without it: another, at the present."
 )
 @click.option(
-    "--now", type=Moment(), help="Where the clock starts. Default: the present; 2026-11-02 09:00 with --seed."
+    "--now",
+    metavar="TIME",
+    callback=_moment,
+    help="Where the clock starts. Default: the present; 2026-11-02 09:00 with --seed.",
 )
 @click.option(
     "--listing",
@@ -78,20 +82,18 @@ def sandbox(
         now=now,
     )
     state = Sandbox(config)
-    click.echo(
-        _as_json(address(bound), config.tenant_id, secret) if as_json else _for_people(address(bound), state, secret)
-    )
+    show = _as_json if as_json else _for_people
+    click.echo(show(address(bound), state))
     server(state).run(sockets=[bound])
 
 
-def _as_json(url: str, tenant_id: str, secret: str) -> str:
-    return json.dumps({"url": url, "tenantId": tenant_id, "apiSecretKey": secret})
+def _as_json(url: str, state: "Sandbox") -> str:
+    config = state.config
+    return json.dumps({"url": url, "tenantId": config.tenant_id, "apiSecretKey": config.api_secret_key})
 
 
-def _for_people(url: str, state: object, secret: str) -> str:
-    from dlt_authsignal.sandbox.state import Sandbox
-
-    assert isinstance(state, Sandbox)
+def _for_people(url: str, state: "Sandbox") -> str:
+    secret = state.config.api_secret_key
     counts = ", ".join(f"{count:,} {kind}" for kind, count in state.store.counts().items())
     return "\n".join(
         (

@@ -78,7 +78,8 @@ def read(pipeline: "Pipeline") -> list[Kpi]:
         for model in all_models():
             view = client.make_qualified_table_name(model.view)
             rows = client.execute_sql(
-                f"select slice, numerator, denominator, value, unit from {view} order by denominator desc, numerator desc, slice"
+                f"select slice, numerator, denominator, value, unit from {view}"
+                " order by denominator desc, numerator desc, slice"
             )
             found += [
                 Kpi(model=model, slice=row[0], numerator=row[1], denominator=row[2], value=row[3], unit=row[4])

@@ -31,7 +31,7 @@ class SandboxConfig:
     """
 
     tenant_id: str = "5a4db0c5-0000-4000-8000-sandbox00001"
-    api_secret_key: str = "sandbox-server-secret"
+    api_secret_key: str = "sandbox-server-secret"  # noqa: S105 - a local double guards nothing
     listing: Listing = "allowed"
     default_page_size: int = 50
     max_page_size: int = 200

@@ -126,9 +126,7 @@ class Api:
             before_sleep=self._before_retry,
             reraise=True,
         )
-        async for attempt in attempts:
-            with attempt:
-                return await self._once(endpoint, url, expect)
+        return await attempts(self._once, endpoint, url, expect)
 
     async def _once(self, endpoint: Endpoint, url: URL, expect: type[Json]) -> Any:
         async with self._slots:
@@ -161,7 +159,7 @@ class Api:
     async def _hold(self) -> None:
         """Everybody waits while one answer has asked for a pause: the limit is the tenant's, not the request's."""
         loop = asyncio.get_running_loop()
-        while (wait := self._held_until - loop.time()) > 0:
+        while (wait := self._held_until - loop.time()) > 0:  # noqa: ASYNC110 - another answer may ask for more meanwhile
             await asyncio.sleep(wait)
 
     def _patience(self, state: RetryCallState) -> float:
