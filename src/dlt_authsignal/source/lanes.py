@@ -1,5 +1,6 @@
 """`authsignal_source`: the credentials found decide which lanes are read."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.server import Server, server_resources
 
 LANES: Final = ("client", "server")
+_PLACEHOLDER: Final = re.compile(r"your_\w+_here|<configure me>|\s*")
 
 
 @dlt.source(name="authsignal_source", section="authsignal_source", max_table_nesting=0)
@@ -59,6 +61,7 @@ def authsignal_source(
         CredentialsMissing: No lane is unlocked, or a lane asked for is not.
         ConfigurationError: A value that cannot be used.
     """
+    token, api_secret_key = _given(token), _given(api_secret_key)
     wanted = _wanted(lanes, {"client": token, "server": api_secret_key})
     base = _base(region, base_url)
     pace = Pace(
@@ -79,6 +82,11 @@ def authsignal_source(
 
 
 _base = base_url
+
+
+def _given(value: str | None) -> str | None:
+    """The value, unless it is still what an example file or dlt put there."""
+    return None if value and _PLACEHOLDER.fullmatch(value) else value
 
 
 def _wanted(lanes: Sequence[str] | None, credentials: Mapping[str, str | None]) -> Sequence[str]:

@@ -1,0 +1,60 @@
+"""What several tests need: rows out of DuckDB, and a sync against a sandbox."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from dlt_authsignal.sandbox import RunningSandbox
+from dlt_authsignal.source.sync import SyncReport, sync
+
+SECRET = "sandbox-server-secret"
+COMMAND = str(Path(sys.executable).with_name("dlt-authsignal"))
+
+
+def sync_from(running: RunningSandbox, **arguments: Any) -> SyncReport:
+    """One sync of a sandbox into ./authsignal_pipeline.duckdb."""
+    return sync(**{"base_url": running.url, "api_secret_key": SECRET, "attempts": 3, **arguments})
+
+
+def rows(query: str, database: str = "authsignal_pipeline.duckdb") -> list[tuple[Any, ...]]:
+    """Rows of a query; tables are in authsignal_data."""
+    with duckdb.connect(database, read_only=True) as connection:
+        connection.execute("set search_path = 'authsignal_data'")
+        connection.execute("set timezone = 'UTC'")
+        return connection.execute(query).fetchall()
+
+
+def table(name: str) -> list[dict[str, Any]]:
+    """Rows of a table as dictionaries, without what the pipeline adds, nulls left out, in key order."""
+    with duckdb.connect("authsignal_pipeline.duckdb", read_only=True) as connection:
+        connection.execute("set timezone = 'UTC'")
+        cursor = connection.execute(f"select * from authsignal_data.{name} order by all")
+        names = [column[0] for column in cursor.description]
+        return [
+            {key: value for key, value in zip(names, row, strict=True) if value is not None and not key.startswith("_")}
+            for row in cursor.fetchall()
+        ]
+
+
+def command(*arguments: str, env: dict[str, str] | None = None, timeout: float = 50) -> subprocess.CompletedProcess[str]:
+    """The installed command, as a person runs it."""
+    import os
+
+    return subprocess.run(
+        [COMMAND, *arguments],
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def at(running: RunningSandbox, **settings: str) -> dict[str, str]:
+    """Environment that points the command at a sandbox."""
+    prefix = "SOURCES__AUTHSIGNAL_SOURCE__"
+    values = {"BASE_URL": running.url, "API_SECRET_KEY": SECRET, **settings}
+    return {prefix + name: value for name, value in values.items()}

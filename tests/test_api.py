@@ -1,0 +1,108 @@
+"""What Authsignal says, as pure functions."""
+
+import json
+from datetime import UTC, datetime
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dlt_authsignal.api.endpoints import GET_USER, QUERY_USERS, CLIENT_AUTHENTICATORS, basic_auth
+from dlt_authsignal.api.responses import decode, error_body, retry_after
+from dlt_authsignal.api.tables import TABLES, column_name
+from dlt_authsignal.errors import (
+    AuthsignalError,
+    RateLimited,
+    RequestRefused,
+    ServerFault,
+    TokenExpired,
+    Unauthorized,
+    UnexpectedAnswer,
+)
+
+
+def test_basic_auth_is_the_key_with_an_empty_password() -> None:
+    assert basic_auth("key") == "Basic a2V5Og=="
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+def test_any_user_id_stays_one_path_segment(user_id: str) -> None:
+    segment = GET_USER.fill(userId=user_id).removeprefix("/users/")
+    assert not set(segment) & set("/?# ")
+    assert unquote(segment) == user_id
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [
+        (401, "unauthorized", Unauthorized),
+        (403, "forbidden", Unauthorized),
+        (401, "expired_token", TokenExpired),
+        (429, "too_many_requests", RateLimited),
+        (400, "invalid_request", RequestRefused),
+        (404, "not_found", RequestRefused),
+        (302, "", RequestRefused),
+        (500, "", ServerFault),
+        (503, "", ServerFault),
+    ],
+)
+def test_each_refusal_becomes_the_error_that_says_what_to_do(
+    status: int, code: str, expected: type[AuthsignalError]
+) -> None:
+    with pytest.raises(expected) as raised:
+        decode(QUERY_USERS, status, {}, json.dumps(error_body(code, "text")).encode(), dict)
+    assert "GET /users" in str(raised.value)
+
+
+def test_a_refused_key_points_at_key_and_region() -> None:
+    with pytest.raises(Unauthorized, match=r"api_secret_key.*region"):
+        decode(QUERY_USERS, 401, {}, b"{}", dict)
+
+
+def test_a_refused_token_points_at_the_token() -> None:
+    with pytest.raises(Unauthorized, match="token"):
+        decode(CLIENT_AUTHENTICATORS, 401, {}, b"{}", list)
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (b"<html>", "HTML"),
+        (b"", "empty body"),
+        (b'{"users": [', "ends early"),
+        (b"hello", "not JSON"),
+        (b"[]", "an array where the API documents an object"),
+        (b"3", "a bare value"),
+        (b'{"error":"x","errorCode":"x","errorDescription":""}', "error body"),
+    ],
+)
+def test_a_success_with_another_body_is_named_for_what_it_is(body: bytes, found: str) -> None:
+    with pytest.raises(UnexpectedAnswer, match=found):
+        decode(QUERY_USERS, 200, {}, body, dict)
+
+
+def test_error_messages_do_not_repeat_what_the_server_wrote() -> None:
+    body = b'{"error":"invalid_request","errorCode":"invalid_request","errorDescription":"person@example.com is taken"}'
+    with pytest.raises(RequestRefused) as raised:
+        decode(QUERY_USERS, 400, {}, body, dict)
+    assert "person@" not in str(raised.value)
+
+
+def test_retry_after_is_read_in_both_its_forms() -> None:
+    now = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+    assert retry_after({"retry-after": "7"}) == 7
+    assert retry_after({"retry-after": "Mon, 02 Nov 2026 09:00:30 GMT"}, now) == 30
+    assert retry_after({"retry-after": "soon"}) is None
+    assert retry_after({}) is None
+
+
+def test_names_are_the_apis_in_snake_case() -> None:
+    assert column_name("webauthnCredential.aaguidMapping.name") == "webauthn_credential__aaguid_mapping__name"
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_table_declares_its_key_and_no_column_twice(name: str) -> None:
+    names = [column.name for column in TABLES[name].columns]
+    assert set(TABLES[name].key) <= set(names)
+    assert len(names) == len(set(names))

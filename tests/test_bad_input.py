@@ -1,0 +1,228 @@
+"""Bad input and a bad network: a clear message, the right exit code, nothing loaded."""
+
+import socket
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from dlt_authsignal.errors import (
+    AuthsignalError,
+    ConfigurationError,
+    CredentialsMissing,
+    ListingRefused,
+    MutationRefused,
+    PagingLoop,
+    RateLimited,
+    RequestRefused,
+    RosterUnreadable,
+    ServerFault,
+    TokenExpired,
+    Unauthorized,
+    UnexpectedAnswer,
+    Unreachable,
+)
+from dlt_authsignal.sandbox import Fault, RunningSandbox
+from dlt_authsignal.sandbox.tokens import mint
+from tests.helpers import at, command, rows, sync_from, table
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        return int(bound.getsockname()[1])
+
+
+def token_of(running: RunningSandbox, user_id: str) -> str:
+    sandbox = running.sandbox
+    return mint(
+        sandbox.config, sandbox.clock.now(), user_id=user_id, action_code="signIn", idempotency_key="k", scope="read:authenticators"
+    )
+
+
+def test_a_wrong_key_exits_2_and_names_key_and_region(seeded: RunningSandbox) -> None:
+    done = command("sync", env=at(seeded, API_SECRET_KEY="wrong-CANARY"))
+    assert done.returncode == 2
+    assert "401" in done.stderr
+    assert "region" in done.stderr
+    assert "CANARY" not in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_no_credentials_exits_2_and_says_where_to_put_them() -> None:
+    done = command("sync")
+    assert done.returncode == 2
+    assert ".dlt/secrets.toml" in done.stderr
+    assert "dlt-authsignal demo" in done.stderr
+
+
+def test_an_unreachable_host_exits_1_and_names_it() -> None:
+    env = {
+        "SOURCES__AUTHSIGNAL_SOURCE__BASE_URL": f"http://127.0.0.1:{free_port()}/v1",
+        "SOURCES__AUTHSIGNAL_SOURCE__API_SECRET_KEY": "k",
+        "SOURCES__AUTHSIGNAL_SOURCE__ATTEMPTS": "2",
+    }
+    done = command("sync", env=env)
+    assert done.returncode == 1
+    assert "127.0.0.1" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"region": "mars", "base_url": None}, "mars.*us, au, eu, ca"),
+        ({"base_url": "ftp://x"}, "http"),
+        ({"base_url": "https://user:pw@host/v1"}, "credentials"),
+        ({"lanes": ["moon"]}, "moon"),
+        ({"concurrency": 0}, "concurrency"),
+        ({"max_requests_per_second": -1.0}, "max_requests_per_second"),
+    ],
+)
+def test_unusable_settings_are_named(seeded: RunningSandbox, settings: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        sync_from(seeded, **settings)
+
+
+def test_a_lane_without_its_credential_is_refused(seeded: RunningSandbox) -> None:
+    with pytest.raises(CredentialsMissing, match="client lane"):
+        sync_from(seeded, lanes=["client"])
+
+
+def test_placeholders_are_no_credentials(empty: RunningSandbox) -> None:
+    with pytest.raises(CredentialsMissing):
+        sync_from(empty, api_secret_key="your_server_secret_here", token="<configure me>")
+
+
+def test_a_tenant_that_does_not_list_says_exactly_that(seeded: RunningSandbox) -> None:
+    seeded.sandbox.configure(listing="refused")
+    with pytest.raises(ListingRefused, match=r"does not list its users.*--users-from"):
+        sync_from(seeded)
+
+
+def test_an_expired_token_says_so_and_what_to_do(seeded: RunningSandbox) -> None:
+    token = token_of(seeded, "u")
+    seeded.sandbox.clock.advance(timedelta(minutes=11))
+    with pytest.raises(TokenExpired, match=r"expired.*track") as raised:
+        sync_from(seeded, api_secret_key=None, token=token)
+    assert raised.value.exit_code == 2
+    assert token not in str(raised.value)
+
+
+def test_a_token_that_is_none_is_refused(seeded: RunningSandbox) -> None:
+    with pytest.raises(Unauthorized, match="token"):
+        sync_from(seeded, api_secret_key=None, token="not-a-token")
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (Fault(route="GET /users/{userId}/devices", kind="html", times=None), UnexpectedAnswer),
+        (Fault(route="GET /users/{userId}/actions", kind="cut", times=None), Unreachable),
+        (Fault(route="GET /users/{userId}/authenticators", kind="body", body="{}", times=None), UnexpectedAnswer),
+        (Fault(route="GET /users/{userId}/devices", kind="body", body="[1]", times=None), UnexpectedAnswer),
+        (Fault(route="GET /users/{userId}/devices", kind="status", status=500, times=None), ServerFault),
+        (Fault(route="GET /users/{userId}/devices", kind="status", status=404, times=None), RequestRefused),
+        (Fault(route="*", kind="status", status=429, times=None, headers={"Retry-After": "0"}), RateLimited),
+        (Fault(route="GET /users", kind="status", status=429, headers={"Retry-After": "86400"}), RateLimited),
+        (Fault(route="GET /users", kind="body", body='{"users":"all"}', times=None), UnexpectedAnswer),
+        (Fault(route="GET /users", kind="body", body='{"users":[{"email":"x"}]}', times=None), UnexpectedAnswer),
+        (
+            Fault(route="GET /users", kind="body", body='{"users":[],"lastEvaluatedUserId":"same"}', times=None),
+            PagingLoop,
+        ),
+    ],
+    ids=["html", "cut body", "object for array", "numbers for objects", "500", "404 of a known user", "429 wall"]
+    + ["429 for a day", "users is text", "user without id", "repeated cursor"],
+)
+def test_a_lasting_fault_stops_the_run_and_loads_nothing(
+    seeded: RunningSandbox, fault: Fault, expected: type[AuthsignalError]
+) -> None:
+    sync_from(seeded)
+    before = table("users"), table("user_devices")
+    seeded.sandbox.faults.add(fault)
+    with pytest.raises(expected) as raised:
+        sync_from(seeded, attempts=2)
+    assert raised.value.exit_code == 1
+    assert (table("users"), table("user_devices")) == before
+    seeded.sandbox.faults.clear()
+    assert sync_from(seeded).tables["users"].changed == 0
+
+
+def test_ids_that_authsignal_does_not_know_are_flagged_and_not_loaded_as_people(seeded: RunningSandbox) -> None:
+    known = next(seeded.sandbox.store.users()).user_id
+    Path("ids.txt").write_text(f"{known}\nnobody\n\nnobody\nno/one\n", encoding="utf-8")
+    report = sync_from(seeded, users_from="ids.txt")
+    assert (report.unknown_users, report.unknown_positions) == (2, [2, 5])
+    assert [row["user_id"] for row in table("users")] == [known]
+    assert rows("select user_id, roster, position from unknown_user_ids order by position") == [
+        ("nobody", "file", 2),
+        ("no/one", "file", 5),
+    ]
+
+
+def test_a_user_without_attributes_who_did_something_is_a_person(empty: RunningSandbox) -> None:
+    from authsignal.client import AuthsignalClient
+
+    AuthsignalClient("sandbox-server-secret", empty.url).track("bare", "signIn", {})
+    Path("ids.txt").write_text("bare\nnobody\n", encoding="utf-8")
+    sync_from(empty, users_from="ids.txt")
+    assert [row["user_id"] for row in table("users")] == ["bare"]
+
+
+def test_a_user_deleted_between_listing_and_reading_is_flagged(empty: RunningSandbox) -> None:
+    body = '{"users":[{"userId":"gone","email":"g@x","isEnrolled":true}]}'
+    empty.sandbox.faults.add(Fault(route="GET /users", kind="body", body=body))
+    report = sync_from(empty)
+    assert report.unknown_users == 1
+    assert table("users") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("missing.txt", None, "No such file"),
+        ("ids.xlsx", b"x", "txt, csv"),
+        ("empty.txt", b"\n\n", "no user ids"),
+        ("latin.txt", "zürich".encode("latin-1"), "UTF-8"),
+        ("two.csv", b"name,mail\na,b\n", "users_column"),
+        ("bad.jsonl", b'{"user_id":"a"}\n{oops\n', "line 2 is not JSON"),
+        ("other.jsonl", b'{"name":"a"}\n', "found: name"),
+        ("null.jsonl", b"null\n", "line 1"),
+        ("bad.parquet", b"not parquet", "not a Parquet file"),
+        ("missing.parquet", None, "no such file"),
+    ],
+)
+def test_an_unreadable_file_of_ids_is_named_with_its_fault(
+    seeded: RunningSandbox, name: str, content: bytes | None, message: str
+) -> None:
+    if content is not None:
+        Path(name).write_bytes(content)
+    with pytest.raises(RosterUnreadable, match=message) as raised:
+        sync_from(seeded, users_from=name)
+    assert raised.value.exit_code == 2
+    assert sync_from(seeded).tables["users"].new == 40
+
+
+def test_nothing_but_get_can_leave_the_session() -> None:
+    import asyncio
+
+    from dlt_authsignal.source.http import Pace, read_only_session
+
+    async def post() -> None:
+        async with read_only_session(Pace()) as session:
+            await session.post("http://127.0.0.1:9/v1/users/u/actions/signIn")
+
+    with pytest.raises(MutationRefused, match="POST"):
+        asyncio.run(post())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["sync", "--tables", "nope"], ["sync", "--rate", "0"], ["sync", "--region", "mars"], ["sandbox", "--port", "-1"]]
+    + [["nonsense"], ["models", "show", "nope"], ["sandbox", "--now", "soon"], ["demo", "--users", "0"]],
+    ids=" ".join,
+)
+def test_wrong_usage_exits_2_without_a_traceback(arguments: list[str]) -> None:
+    done = command(*arguments)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr.strip()

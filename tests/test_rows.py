@@ -1,0 +1,92 @@
+"""Answers to rows."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from dlt.common.normalizers.naming.snake_case import NamingConvention
+
+from dlt_authsignal.api.tables import TABLES
+from dlt_authsignal.errors import UnexpectedAnswer
+from dlt_authsignal.source.rows import shaper
+
+READ_AT = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+
+
+def shape(table: str, answer: dict[str, Any], **keys: Any) -> dict[str, Any]:
+    return shaper(TABLES[table], lane="server", tenant_id="t1")(answer, {"_read_at": READ_AT, **keys})
+
+
+def test_parents_keys_and_provenance_are_added() -> None:
+    row = shape("user_devices", {"deviceId": "d1"}, user_id="u1")
+    assert (row["user_id"], row["tenant_id"], row["_lane"], row["_read_at"]) == ("u1", "t1", "server", READ_AT)
+
+
+def test_nested_objects_become_flat_columns() -> None:
+    answer = {"userAuthenticatorId": "a1", "webauthnCredential": {"aaguid": "x", "parsedUserAgent": {"os": {"name": "iOS"}}}}
+    row = shape("user_authenticators", answer)
+    assert row["webauthn_credential__aaguid"] == "x"
+    assert row["webauthn_credential__parsed_user_agent__os__name"] == "iOS"
+
+
+def test_free_form_objects_and_lists_stay_whole() -> None:
+    custom = {"myKey": {"deep": [1, {"token": "the customer's own"}]}}
+    row = shape("users", {"custom": custom, "enrolledVerificationMethods": ["SMS"]}, user_id="u1")
+    assert row["custom"] == custom
+    assert row["enrolled_verification_methods"] == ["SMS"]
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        {"otpBinding": {"secret": "CANARY", "uri": "otpauth://totp/x?secret=CANARY"}},
+        {"recoveryCodes": ["CANARY"]},
+        {"accessToken": "CANARY"},
+        {"refresh_token": "CANARY"},
+        {"pushToken": "CANARY"},
+        {"uri": "otpauth://totp/CANARY"},
+        {"webauthnCredential": {"secret": "CANARY"}},
+        {"newList": [{"token": "CANARY"}]},
+    ],
+)
+def test_secrets_never_become_columns(secret: dict[str, Any]) -> None:
+    assert "CANARY" not in str(shape("user_authenticators", {"userAuthenticatorId": "a1", **secret}))
+
+
+def test_icons_are_not_loaded_per_row() -> None:
+    mapping = {"name": "iCloud Keychain", "svgIconLight": "data:ICON", "svgIconDark": "data:ICON"}
+    row = shape("user_authenticators", {"userAuthenticatorId": "a1", "webauthnCredential": {"aaguidMapping": mapping}})
+    assert row["webauthn_credential__aaguid_mapping__name"] == "iCloud Keychain"
+    assert "ICON" not in str(row)
+
+
+def test_unknown_fields_become_columns() -> None:
+    assert shape("user_devices", {"deviceId": "d1", "brandNew": {"inner": 1}}, user_id="u1")["brand_new__inner"] == 1
+
+
+def test_times_become_times_and_anything_else_is_kept_as_it_came() -> None:
+    row = shape("user_devices", {"deviceId": "d", "createdAt": "2026-01-02T03:04:05.678Z", "invalidatedAt": "later"}, user_id="u")
+    assert row["created_at"] == datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
+    assert row["invalidated_at"] == "later"
+
+
+def test_the_fingerprint_follows_the_content_and_not_the_reading() -> None:
+    make = shaper(TABLES["user_devices"], lane="server", tenant_id=None)
+    keys = {"user_id": "u", "_read_at": READ_AT}
+    later = {**keys, "_read_at": datetime(2027, 1, 1, tzinfo=UTC)}
+    first = make({"deviceId": "d", "a": 1}, keys)["_row_hash"]
+    assert make({"a": 1, "deviceId": "d"}, later)["_row_hash"] == first
+    assert make({"deviceId": "d", "a": 2}, keys)["_row_hash"] != first
+
+
+def test_a_row_without_its_key_is_an_error_that_names_the_key() -> None:
+    with pytest.raises(UnexpectedAnswer, match="user_authenticator_id"):
+        shape("user_authenticators", {"verificationMethod": "SMS"}, user_id="u1")
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_our_column_names_are_the_ones_dlt_would_give(name: str) -> None:
+    naming = NamingConvention()
+    for column in TABLES[name].columns:
+        if column.field:
+            assert column.name == "__".join(naming.normalize_identifier(part) for part in column.field.split("."))
