@@ -20,7 +20,10 @@ async def read_all(url: str, secret: str, concurrency: int) -> tuple[int, float]
     meter, pace = Meter(), Pace(concurrency=concurrency)
     send, receive = create_memory_object_stream[UserRead](USERS)
     started = time.perf_counter()
-    async with connect(base_url("us", url), {"server": basic_auth(secret)}, pace, meter) as api, create_task_group() as all_:
+    async with (
+        connect(base_url("us", url), {"server": basic_auth(secret)}, pace, meter) as api,
+        create_task_group() as all_,
+    ):
         async with send:
             all_.start_soon(_drain, receive.clone())
             receive.close()

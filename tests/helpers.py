@@ -39,7 +39,9 @@ def table(name: str) -> list[dict[str, Any]]:
         ]
 
 
-def command(*arguments: str, env: dict[str, str] | None = None, timeout: float = 50) -> subprocess.CompletedProcess[str]:
+def command(
+    *arguments: str, env: dict[str, str] | None = None, timeout: float = 50
+) -> subprocess.CompletedProcess[str]:
     """The installed command, as a person runs it."""
     import os
 

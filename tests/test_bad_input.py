@@ -35,7 +35,12 @@ def free_port() -> int:
 def token_of(running: RunningSandbox, user_id: str) -> str:
     sandbox = running.sandbox
     return mint(
-        sandbox.config, sandbox.clock.now(), user_id=user_id, action_code="signIn", idempotency_key="k", scope="read:authenticators"
+        sandbox.config,
+        sandbox.clock.now(),
+        user_id=user_id,
+        action_code="signIn",
+        idempotency_key="k",
+        scope="read:authenticators",
     )
 
 

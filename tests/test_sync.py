@@ -136,7 +136,9 @@ def test_unknown_fields_and_changed_types_lose_no_value(empty: RunningSandbox) -
     body = '[{"deviceId":"d2","createdAt":"soon","risk":1.5},{"deviceId":"d3","risk":"high"}]'
     empty.sandbox.faults.add(Fault(route=devices, kind="body", body=body))
     sync_from(empty)
-    values = rows("select device_id, created_at__v_text, risk, risk__v_double, risk__v_text from user_devices order by 1")
+    values = rows(
+        "select device_id, created_at__v_text, risk, risk__v_double, risk__v_text from user_devices order by 1"
+    )
     assert values == [("d1", None, 1, None, None), ("d2", "soon", None, 1.5, None), ("d3", None, None, None, "high")]
     assert rows("select brand_new__a from user_devices where device_id = 'd1'") == [("[1]",)]
 
@@ -166,7 +168,9 @@ def test_one_seed_gives_one_tenant() -> None:
             store = running.sandbox.store
             ids = [user.user_id for user in store.users()]
             since = running.sandbox.clock.now() - timedelta(days=60)
-            return repr([(store.get_user(i), store.authenticators(i), store.devices(i), store.actions(i, since)) for i in ids])
+            return repr(
+                [(store.get_user(i), store.authenticators(i), store.devices(i), store.actions(i, since)) for i in ids]
+            )
 
     assert everything() == everything()
 
@@ -204,7 +208,11 @@ def test_a_database_held_by_another_process_is_a_clear_error(seeded: RunningSand
 
     duckdb.connect("authsignal_pipeline.duckdb").close()
     holder = subprocess.Popen(
-        [sys.executable, "-c", "import duckdb; c = duckdb.connect('authsignal_pipeline.duckdb'); print(1, flush=True); input()"],
+        [
+            sys.executable,
+            "-c",
+            "import duckdb; c = duckdb.connect('authsignal_pipeline.duckdb'); print(1, flush=True); input()",
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )

@@ -57,8 +57,8 @@ def next_query(report: "SyncReport") -> str:
     """A command that shows the data."""
     if report.destination == "duckdb":
         path = report.location.removeprefix("duckdb:///")
-        return (
-            f"""python -c "import duckdb; duckdb.connect('{path}').sql("""
-            f"""'from {report.dataset}.user_authenticators limit 5').show()" """
-        ).strip()
+        query = (
+            f"select user_id, verification_method, last_verified_at from {report.dataset}.user_authenticators limit 5"
+        )
+        return f"""python -c "import duckdb; duckdb.connect('{path}').sql('{query}').show()" """.strip()
     return f"""python -c "import dlt; print(dlt.pipeline('{report.pipeline}').dataset().users.df().head())" """.strip()

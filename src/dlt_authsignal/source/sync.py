@@ -157,7 +157,7 @@ def _plain_errors() -> Iterator[None]:
         raise
     except Exception as error:
         cause: BaseException | None = error
-        while cause and not isinstance(cause, AuthsignalError):
+        while cause and not isinstance(cause, AuthsignalError | KeyboardInterrupt):
             cause = cause.__cause__ or cause.__context__
         if cause:
             raise cause from None

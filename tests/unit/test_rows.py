@@ -23,7 +23,10 @@ def test_parents_keys_and_provenance_are_added() -> None:
 
 
 def test_nested_objects_become_flat_columns() -> None:
-    answer = {"userAuthenticatorId": "a1", "webauthnCredential": {"aaguid": "x", "parsedUserAgent": {"os": {"name": "iOS"}}}}
+    answer = {
+        "userAuthenticatorId": "a1",
+        "webauthnCredential": {"aaguid": "x", "parsedUserAgent": {"os": {"name": "iOS"}}},
+    }
     row = shape("user_authenticators", answer)
     assert row["webauthn_credential__aaguid"] == "x"
     assert row["webauthn_credential__parsed_user_agent__os__name"] == "iOS"
@@ -65,7 +68,11 @@ def test_unknown_fields_become_columns() -> None:
 
 
 def test_times_become_times_and_anything_else_is_kept_as_it_came() -> None:
-    row = shape("user_devices", {"deviceId": "d", "createdAt": "2026-01-02T03:04:05.678Z", "invalidatedAt": "later"}, user_id="u")
+    row = shape(
+        "user_devices",
+        {"deviceId": "d", "createdAt": "2026-01-02T03:04:05.678Z", "invalidatedAt": "later"},
+        user_id="u",
+    )
     assert row["created_at"] == datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
     assert row["invalidated_at"] == "later"
 

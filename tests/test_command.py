@@ -1,0 +1,125 @@
+"""The command, as a person or a scheduler runs it."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import pytest
+
+from dlt_authsignal.cli.main import cli
+from dlt_authsignal.sandbox import Fault, RunningSandbox
+from tests.helpers import COMMAND, at, command, rows
+
+
+def test_the_demo_shows_tables_kpis_and_what_to_do_next() -> None:
+    done = command("demo", "--users", "60", "--seed", "3")
+    assert done.returncode == 0, done.stderr
+    for expected in ("user_authenticators", "Passkey enrolment coverage", "of 60", "dlt-authsignal sync"):
+        assert expected in done.stdout
+    assert Path("authsignal_demo.duckdb").exists()
+
+
+def test_sync_prints_rows_effort_place_and_next_step(seeded: RunningSandbox) -> None:
+    done = command("sync", env=at(seeded))
+    assert done.returncode == 0, done.stderr
+    for expected in ("users", "40", "requests", "authsignal_pipeline.duckdb", "Next"):
+        assert expected in done.stdout
+
+
+def test_the_next_step_that_sync_prints_works(seeded: RunningSandbox) -> None:
+    done = command("sync", env=at(seeded))
+    line = next(line for line in done.stdout.splitlines() if line.startswith("Next"))
+    shown = subprocess.run(
+        line.removeprefix("Next").strip().replace("python", sys.executable, 1),
+        shell=True,  # noqa: S602 - the line is meant to be pasted into a shell
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert shown.returncode == 0, shown.stderr
+    assert "user_authenticator_id" in shown.stdout
+
+
+def test_json_is_one_object_and_nothing_else(seeded: RunningSandbox) -> None:
+    done = command("sync", "--json", env=at(seeded))
+    report = json.loads(done.stdout)
+    assert report["tables"]["users"] == {"read": 40, "new": 40, "changed": 0, "total": 40}
+    assert report["requests"] == sum(seeded.sandbox.log.by_route.values())
+    assert done.stderr == ""
+
+
+def test_ids_from_a_file_are_read_when_the_tenant_does_not_list(seeded: RunningSandbox) -> None:
+    seeded.sandbox.configure(listing="refused")
+    ids = [user.user_id for user in seeded.sandbox.store.users()][:3]
+    Path("ids.csv").write_text("user_id\n" + "\n".join(ids) + "\nnobody\n", encoding="utf-8")
+    done = command("sync", "--users-from", "ids.csv", env=at(seeded))
+    assert done.returncode == 0, done.stderr
+    assert "1 ids are not known to Authsignal (lines 5)" in done.stdout
+    assert rows("select count(*) from users") == [(3,)]
+
+
+def test_ctrl_c_ends_cleanly_and_loads_nothing(seeded: RunningSandbox) -> None:
+    seeded.sandbox.faults.add(Fault(route="GET /users/{userId}", kind="delay", seconds=1.0, times=None))
+    import os
+
+    running = subprocess.Popen(
+        [COMMAND, "sync", "--concurrency", "1"],
+        env={**os.environ, **at(seeded)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 20
+    while "GET /users/{userId}" not in seeded.sandbox.log.by_route and time.monotonic() < deadline:
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=20)
+    assert running.returncode == 1
+    assert "Stopped" in err
+    assert "Traceback" not in out + err
+    assert (
+        command("sync", env=at(seeded), timeout=58).returncode == 0 if seeded.sandbox.faults.clear() is None else False
+    )
+
+
+def test_the_sandbox_command_says_in_json_where_it_is_and_stops_on_ctrl_c() -> None:
+    running = subprocess.Popen(
+        [COMMAND, "sandbox", "--port", "0", "--users", "5", "--seed", "7", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert running.stdout
+        said = json.loads(running.stdout.readline())
+        control = said["url"].removesuffix("/v1") + "/_sandbox/"
+        with urlopen(Request(control), timeout=5) as answer:  # noqa: S310
+            assert json.load(answer)["counts"]["users"] == 5
+    finally:
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=10)
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("name", [*cli.commands, "models list", "models show", "models install"])
+def test_every_command_explains_itself(name: str) -> None:
+    done = command(*name.split(), "--help")
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) > 3
+
+
+def test_help_and_import_do_not_load_dlt() -> None:
+    code = "import sys, dlt_authsignal, dlt_authsignal.cli.main; print([m for m in sys.modules if m.split('.')[0] in {'dlt', 'starlette', 'aiohttp', 'pyarrow'}])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_sandbox_does_not_load_dlt() -> None:
+    code = "import sys, dlt_authsignal.sandbox; print([m for m in sys.modules if m.split('.')[0] in {'dlt', 'aiohttp', 'pyarrow'}])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=True)
+    assert done.stdout.strip() == "[]"
