@@ -23,11 +23,11 @@ async def read_all(url: str, secret: str, concurrency: int) -> tuple[int, float]
     async with (
         connect(base_url("us", url), {"server": basic_auth(secret)}, pace, meter) as api,
         create_task_group() as all_,
+        send,
     ):
-        async with send:
-            all_.start_soon(_drain, receive.clone())
-            receive.close()
-            await sweep(api, Plan(tables=TABLES), concurrency, meter, send)
+        all_.start_soon(_drain, receive.clone())
+        receive.close()
+        await sweep(api, Plan(tables=TABLES), concurrency, meter, send)
     return meter.requests, time.perf_counter() - started
 
 

@@ -1,6 +1,7 @@
 """The command, as a person or a scheduler runs it."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -35,14 +36,14 @@ def test_the_next_step_that_sync_prints_works(seeded: RunningSandbox) -> None:
     line = next(line for line in done.stdout.splitlines() if line.startswith("Next"))
     shown = subprocess.run(
         line.removeprefix("Next").strip().replace("python", sys.executable, 1),
-        shell=True,  # noqa: S602 - the line is meant to be pasted into a shell
+        shell=True,  # the line is meant to be pasted into a shell
         capture_output=True,
         text=True,
         timeout=30,
         check=False,
     )
     assert shown.returncode == 0, shown.stderr
-    assert "user_authenticator_id" in shown.stdout
+    assert "verification_method" in shown.stdout
 
 
 def test_json_is_one_object_and_nothing_else(seeded: RunningSandbox) -> None:
@@ -65,8 +66,6 @@ def test_ids_from_a_file_are_read_when_the_tenant_does_not_list(seeded: RunningS
 
 def test_ctrl_c_ends_cleanly_and_loads_nothing(seeded: RunningSandbox) -> None:
     seeded.sandbox.faults.add(Fault(route="GET /users/{userId}", kind="delay", seconds=1.0, times=None))
-    import os
-
     running = subprocess.Popen(
         [COMMAND, "sync", "--concurrency", "1"],
         env={**os.environ, **at(seeded)},
@@ -82,9 +81,8 @@ def test_ctrl_c_ends_cleanly_and_loads_nothing(seeded: RunningSandbox) -> None:
     assert running.returncode == 1
     assert "Stopped" in err
     assert "Traceback" not in out + err
-    assert (
-        command("sync", env=at(seeded), timeout=58).returncode == 0 if seeded.sandbox.faults.clear() is None else False
-    )
+    seeded.sandbox.faults.clear()
+    assert json.loads(command("sync", "--json", env=at(seeded)).stdout)["tables"]["users"]["new"] == 40
 
 
 def test_the_sandbox_command_says_in_json_where_it_is_and_stops_on_ctrl_c() -> None:
@@ -98,7 +96,7 @@ def test_the_sandbox_command_says_in_json_where_it_is_and_stops_on_ctrl_c() -> N
         assert running.stdout
         said = json.loads(running.stdout.readline())
         control = said["url"].removesuffix("/v1") + "/_sandbox/"
-        with urlopen(Request(control), timeout=5) as answer:  # noqa: S310
+        with urlopen(Request(control), timeout=5) as answer:
             assert json.load(answer)["counts"]["users"] == 5
     finally:
         running.send_signal(signal.SIGINT)
@@ -113,13 +111,16 @@ def test_every_command_explains_itself(name: str) -> None:
     assert len(done.stdout.splitlines()) > 3
 
 
-def test_help_and_import_do_not_load_dlt() -> None:
-    code = "import sys, dlt_authsignal, dlt_authsignal.cli.main; print([m for m in sys.modules if m.split('.')[0] in {'dlt', 'starlette', 'aiohttp', 'pyarrow'}])"
+def loaded_by(code: str) -> set[str]:
+    """Top-level modules that a statement brings in."""
+    code += "\nimport sys; print(*{name.split('.')[0] for name in sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=True)
-    assert done.stdout.strip() == "[]"
+    return set(done.stdout.split())
+
+
+def test_help_and_import_do_not_load_dlt() -> None:
+    assert not loaded_by("import dlt_authsignal.cli.main") & {"dlt", "starlette", "aiohttp", "pyarrow"}
 
 
 def test_the_sandbox_does_not_load_dlt() -> None:
-    code = "import sys, dlt_authsignal.sandbox; print([m for m in sys.modules if m.split('.')[0] in {'dlt', 'aiohttp', 'pyarrow'}])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=True)
-    assert done.stdout.strip() == "[]"
+    assert not loaded_by("import dlt_authsignal.sandbox") & {"dlt", "aiohttp", "pyarrow"}
