@@ -46,7 +46,10 @@ def test_the_script_loads_the_tokens_own_authenticators_and_they_can_be_queried(
 
 
 def test_the_page_s_own_line_reads_the_data(project: Path) -> None:
-    code = 'import dlt; data = dlt.pipeline("authsignal_pipeline").dataset(); print(data.user_authenticators.df().phone_number.head())'
+    code = (
+        'import dlt; data = dlt.pipeline("authsignal_pipeline").dataset();'
+        "print(data.user_authenticators.df().phone_number.head())"
+    )
     for line in (["authsignal_pipeline.py"], ["-c", code]):
         done = subprocess.run([sys.executable, *line], capture_output=True, text=True, timeout=50, check=False)
         assert done.returncode == 0, done.stderr

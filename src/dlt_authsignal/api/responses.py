@@ -55,12 +55,23 @@ def _decode_success(
         value = json.loads(body)
     except ValueError:
         raise _unexpected(endpoint, status, _what_is(headers, body)) from None
+    if b"\\ud" in body.lower():
+        value = _storable(value)
     if isinstance(value, dict) and "errorCode" in value and "error" in value:
         raise _unexpected(endpoint, status, f"an error body ({value['errorCode']}) with a success status")
     if not isinstance(value, expect):
         found = "an object" if isinstance(value, dict) else "an array" if isinstance(value, list) else "a bare value"
         raise _unexpected(endpoint, status, f"{found} where the API documents an {_name(expect)}")
     return value
+
+
+def _storable(value: Any) -> Any:
+    """Half surrogate pairs, legal in JSON and in no file, written out as the escapes they came as."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    return {_storable(name): _storable(item) for name, item in value.items()} if isinstance(value, dict) else value
 
 
 def _name(expect: type[Json]) -> str:

@@ -262,7 +262,10 @@ UNKNOWN_USER_IDS: Final = Table(
     name="unknown_user_ids",
     lanes=("server",),
     key=("user_id",),
-    meaning="One row per id that the roster named and Authsignal does not know, or no longer knew when it was read.",
+    meaning=(
+        "One row per id that the roster named and Authsignal did not know at _read_at. An id that it knows by now has a"
+        " row in users that was read later."
+    ),
     source="GET /users/{userId}, which answers 200 with isEnrolled false for anybody",
     columns=(
         _USER_ID,

@@ -99,8 +99,6 @@ async def enroll_authenticator(call: Call) -> Any:
     if method not in _ENROLLABLE:
         raise invalid(f"verificationMethod must be one of {', '.join(_ENROLLABLE)}.")
     now = sandbox.clock.now()
-    if sandbox.store.get_user(user_id) is None:
-        _upsert(sandbox, user_id, {}, ())
     authenticator = Authenticator(
         user_authenticator_id=sandbox.new_id(),
         user_id=user_id,
@@ -114,6 +112,7 @@ async def enroll_authenticator(call: Call) -> Any:
         credential=_credential(sandbox, body) if method == "PASSKEY" else None,
     )
     first = not sandbox.store.authenticators(user_id)
+    _upsert(sandbox, user_id, {}, ())
     sandbox.store.put_authenticator(authenticator)
     answer = {"authenticator": answers.authenticator(authenticator)}
     return {**answer, "recoveryCodes": [sandbox.new_id()[:13] for _ in range(5)]} if first else answer
@@ -153,6 +152,8 @@ async def track(call: Call) -> Any:
     sandbox, user_id, code, body = call.sandbox, call.path("userId"), call.path("action"), await call.body()
     if not code.replace("_", "").replace("-", "").isalnum() or len(code) > 64:
         raise invalid("An action code has 1 to 64 letters, digits, hyphens or underscores.")
+    for name in ("idempotencyKey", "scope", "userAgent", "ipAddress"):
+        _optional_text(body, name)
     _upsert(sandbox, user_id, body, _TRACK_FIELDS)
     key = _optional_text(body, "idempotencyKey") or sandbox.new_id()
     enrolled = _enrolled(sandbox, user_id)

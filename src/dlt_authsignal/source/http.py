@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import aiohttp
 from aiolimiter import AsyncLimiter
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 from yarl import URL
 
 from dlt_authsignal.api.endpoints import REGIONS, Endpoint
@@ -27,6 +27,7 @@ from dlt_authsignal.errors import (
 from dlt_authsignal.source.meter import Meter
 
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
+LONGEST_BACKOFF: Final = 30.0
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ class Pace:
     Attributes:
         concurrency: Requests in flight at once, over all tables together.
         max_requests_per_second: Ceiling on the request rate; None for no ceiling but concurrency.
-        attempts: Tries per request, the first included.
+        attempts: Tries per request, the first included; three times as many when the answer is 429.
         backoff: Seconds; the wait before retry n is random, at most `backoff * 2**n`.
         max_wait: Seconds; longest single wait, and longest `Retry-After` that is honoured rather than reported.
         timeout: Seconds for one whole answer.
@@ -102,7 +103,7 @@ class Api:
         rate = pace.max_requests_per_second
         self._limiter = AsyncLimiter(max(1.0, rate), max(1.0, rate) / rate) if rate else None
         self._held_until = 0.0
-        self._wait = wait_random_exponential(multiplier=pace.backoff, max=pace.max_wait)
+        self._wait = wait_random_exponential(multiplier=pace.backoff, max=min(LONGEST_BACKOFF, pace.max_wait))
 
     async def get(
         self, endpoint: Endpoint, expect: type[Json], query: Mapping[str, str] | None = None, **values: str
@@ -120,7 +121,7 @@ class Api:
         """
         url = URL(f"{self._base}{endpoint.fill(**values)}", encoded=True).update_query(query or {})
         attempts = AsyncRetrying(
-            stop=stop_after_attempt(self._pace.attempts),
+            stop=self._is_spent,
             wait=self._patience,
             retry=retry_if_exception(self._may_retry),
             before_sleep=self._before_retry,
@@ -165,6 +166,11 @@ class Api:
     def _patience(self, state: RetryCallState) -> float:
         asked = getattr(state.outcome and state.outcome.exception(), "retry_after", None)
         return asked if asked is not None else self._wait(state)
+
+    def _is_spent(self, state: RetryCallState) -> bool:
+        """A 429 is a wish to be asked later, not a fault: it costs a third of an attempt."""
+        throttled = isinstance(state.outcome and state.outcome.exception(), RateLimited)
+        return state.attempt_number >= self._pace.attempts * (3 if throttled else 1)
 
     def _may_retry(self, error: BaseException) -> bool:
         return isinstance(error, HttpError) and error.retryable and (error.retry_after or 0.0) <= self._pace.max_wait

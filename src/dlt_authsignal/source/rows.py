@@ -21,7 +21,7 @@ _naming = NamingConvention()
 
 @lru_cache(maxsize=4096)
 def _name(field: str) -> str:
-    return _naming.normalize_identifier(field)
+    return _naming.normalize_identifier(field) if field.strip() else "_empty"
 
 
 @lru_cache(maxsize=4096)

@@ -1,0 +1,109 @@
+"""KPI views: known people, known answers."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from dlt_authsignal.errors import ConfigurationError, RunFailed
+from dlt_authsignal.models import all_models, find_model, install, read
+from dlt_authsignal.sandbox import RunningSandbox
+from dlt_authsignal.sandbox.store import Action, Authenticator, User
+from dlt_authsignal.source.sync import attach
+from tests.helpers import sync_from
+
+
+def fill(running: RunningSandbox) -> None:
+    """Four people: one with a passkey and SMS, one with SMS, one who never finished enrolling, one with nothing."""
+    store, now = running.sandbox.store, running.sandbox.clock.now().replace(microsecond=0)
+    for name in ("both", "sms", "unfinished", "nothing"):
+        store.put_user(User(user_id=name, created_at=now - timedelta(days=200)))
+    old = now - timedelta(days=150)
+    enrolled: list[tuple[str, str, datetime | None]] = [
+        ("both", "PASSKEY", old),
+        ("both", "SMS", old),
+        ("sms", "SMS", old),
+        ("unfinished", "PASSKEY", None),
+    ]
+    for user_id, method, verified in enrolled:
+        store.put_authenticator(
+            Authenticator(
+                user_authenticator_id=f"{user_id}-{method}",
+                user_id=user_id,
+                verification_method=method,
+                created_at=old,
+                verified_at=verified,
+                last_verified_at=now if user_id == "both" and method == "PASSKEY" else None,
+            )
+        )
+    attempts: list[tuple[str, str | None, int]] = [
+        ("CHALLENGE_SUCCEEDED", "PASSKEY", 6),
+        ("CHALLENGE_SUCCEEDED", "PASSKEY", 8),
+        ("CHALLENGE_SUCCEEDED", "SMS", 30),
+        ("CHALLENGE_FAILED", None, 60),
+        ("CHALLENGE_REQUIRED", None, 0),
+        ("ALLOW", None, 0),
+        ("BLOCK", None, 0),
+        ("BLOCK", None, 0),
+    ]
+    for number, (state, method, seconds) in enumerate(attempts):
+        created = now - timedelta(days=2)
+        store.put_action(
+            Action(
+                user_id="both",
+                action_code="signIn",
+                idempotency_key=str(number),
+                created_at=created,
+                state=state,
+                state_updated_at=created + timedelta(seconds=seconds),
+                verification_method=method,
+            )
+        )
+
+
+EXPECTED = {
+    ("enrolment_coverage", "all"): (1, 4),
+    ("mfa_coverage", "one or more"): (2, 4),
+    ("mfa_coverage", "two or more"): (1, 4),
+    ("phishing_resistant_coverage", "all"): (1, 4),
+    ("passkey_usage_rate", "signIn"): (2, 3),
+    ("challenge_success_rate", "signIn"): (3, 5),
+    ("drop_off_rate", "signIn"): (1, 5),
+    ("block_rate", "signIn"): (2, 8),
+    ("seconds_to_authenticate", "PASSKEY"): (7, 1),
+    ("seconds_to_authenticate", "SMS"): (30, 1),
+    ("passkey_inventory", "unknown"): (1, 1),
+    ("dormant_authenticators", "PASSKEY"): (0, 1),
+    ("dormant_authenticators", "SMS"): (2, 2),
+}
+
+
+def test_every_model_gives_the_known_answer(empty: RunningSandbox) -> None:
+    fill(empty)
+    sync_from(empty)
+    install(attach())
+    found = {(kpi.model.name, kpi.slice): (kpi.numerator, kpi.denominator) for kpi in read(attach())}
+    assert found == EXPECTED
+    assert {name for name, _ in found} == {model.name for model in all_models()}
+
+
+def test_views_over_an_empty_tenant_divide_nothing_by_nothing(empty: RunningSandbox) -> None:
+    sync_from(empty)
+    install(attach())
+    assert all(kpi.value is None for kpi in read(attach()) if kpi.denominator == 0)
+
+
+def test_views_before_the_first_sync_say_what_to_do() -> None:
+    with pytest.raises(RunFailed, match="dlt-authsignal sync"):
+        install(attach())
+
+
+def test_an_unknown_model_lists_the_known_ones() -> None:
+    with pytest.raises(ConfigurationError, match="drop_off_rate"):
+        find_model("nope")
+
+
+@pytest.mark.parametrize("model", all_models(), ids=lambda model: model.name)
+def test_every_model_states_its_question_and_its_rule(model: object) -> None:
+    found = find_model(model.name)  # type: ignore[attr-defined]
+    assert found.question.endswith("?")
+    assert found.definition
