@@ -1,4 +1,4 @@
-"""Syncing the same tenant with one request in flight and with more, side by side against the sandbox."""
+"""Reading the same tenant with one request in flight and with more, side by side against the sandbox."""
 
 import asyncio
 import time

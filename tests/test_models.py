@@ -45,7 +45,7 @@ def fill(running: RunningSandbox) -> None:
         ("BLOCK", None, 0),
         ("BLOCK", None, 0),
     ]
-    for number, (state, method, seconds) in enumerate(attempts):
+    for number, (state, used, seconds) in enumerate(attempts):
         created = now - timedelta(days=2)
         store.put_action(
             Action(
@@ -55,7 +55,7 @@ def fill(running: RunningSandbox) -> None:
                 created_at=created,
                 state=state,
                 state_updated_at=created + timedelta(seconds=seconds),
-                verification_method=method,
+                verification_method=used,
             )
         )
 

@@ -1,0 +1,59 @@
+"""Documentation says what the code does."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dlt_authsignal.sandbox.control import control_routes
+from dlt_authsignal.sandbox.state import Sandbox
+from tests.helpers import command
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted(path for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+
+def words(text: str) -> list[str]:
+    return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+
+
+def test_generated_pages_are_fresh() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "generate_docs.py", "--check"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_readme_shows_what_the_demo_prints() -> None:
+    shown = re.search(r"<!-- demo -->\n```text\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    assert shown
+    printed = words(command("demo").stdout)
+    assert [line for line in words(shown.group(1)) if line not in printed] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text("utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_control_route_is_documented() -> None:
+    page = (ROOT / "docs" / "sandbox.md").read_text("utf-8")
+    for route in control_routes(Sandbox()):
+        assert route.path in page
+
+
+def test_every_setting_of_the_source_is_documented() -> None:
+    import inspect
+
+    from dlt_authsignal import authsignal_source
+
+    page = (ROOT / "docs" / "how-it-works.md").read_text("utf-8")
+    for name in inspect.signature(authsignal_source).parameters:
+        assert name == "meter" or f"`{name}`" in page, name
