@@ -201,6 +201,8 @@ def test_control_seeds_resets_switches_and_counts(empty: RunningSandbox) -> None
         ("seed", {"users": 10**9}),
         ("config", {"colour": "blue"}),
         ("config", {"listing": "maybe"}),
+        ("config", {"default_page_size": 0}),
+        ("config", {"default_action_result": "SHRUG"}),
         ("clock/advance", {"seconds": -5}),
         ("faults", {"kind": "status"}),
         ("faults", {"route": "*", "kind": "flood"}),

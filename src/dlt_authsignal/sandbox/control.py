@@ -14,44 +14,55 @@ from dlt_authsignal.sandbox.faults import fault_from_json
 from dlt_authsignal.sandbox.http import json_response
 from dlt_authsignal.sandbox.state import Sandbox
 
-SWITCHES: Final = ("listing", "default_page_size", "max_page_size", "default_action_result", "token_minutes")
+SWITCHES: Final[dict[str, Any]] = {
+    "listing": ("allowed", "refused"),
+    "default_page_size": int,
+    "max_page_size": int,
+    "default_action_result": ("ALLOW", "BLOCK", "CHALLENGE", "REVIEW"),
+    "token_minutes": int,
+}
+"""What can be changed while it runs, and the values it takes."""
+
 MAX_SEEDED_USERS: Final = 1_000_000
 
 
-def control_routes(sandbox: Sandbox) -> list[Route]:
-    """The routes, bound to one sandbox."""
+Body = dict[str, Any]
 
-    def info(_body: dict[str, Any]) -> Any:
-        switches = {name: getattr(sandbox.config, name) for name in SWITCHES}
+
+class Control:
+    """What the routes do, bound to one sandbox. Bad input raises ValueError."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+
+    def info(self, _body: Body) -> Body:
+        sandbox = self._sandbox
         return {
             "tenantId": sandbox.config.tenant_id,
             "now": iso(sandbox.clock.now()),
             "counts": sandbox.store.counts(),
-            "config": switches,
+            "config": {name: getattr(sandbox.config, name) for name in SWITCHES},
         }
 
-    def reset(body: dict[str, Any]) -> Any:
-        sandbox.reset()
-        return info(body)
+    def reset(self, body: Body) -> Body:
+        self._sandbox.reset()
+        return self.info(body)
 
-    def seed(body: dict[str, Any]) -> Any:
+    def seed(self, body: Body) -> Body:
         users, days = _whole(body, "users", 500), _whole(body, "days", 45)
         if users > MAX_SEEDED_USERS:
             raise ValueError(f"users is at most {MAX_SEEDED_USERS}.")
-        sandbox.seed(users, days, _whole(body, "seed", 7))
-        return info(body)
+        self._sandbox.seed(users, days, _whole(body, "seed", 7))
+        return self.info(body)
 
-    def configure(body: dict[str, Any]) -> Any:
-        unknown = [name for name in body if name not in SWITCHES]
-        if unknown:
-            raise ValueError(f'Unknown setting "{unknown[0]}". Known: {", ".join(SWITCHES)}.')
-        if body.get("listing", "allowed") not in ("allowed", "refused"):
-            raise ValueError("listing is allowed or refused.")
-        sandbox.configure(**body)
-        return info(body)
+    def configure(self, body: Body) -> Body:
+        for name, value in body.items():
+            _check_switch(name, value)
+        self._sandbox.configure(**body)
+        return self.info(body)
 
-    def requests(_body: dict[str, Any]) -> Any:
-        log = sandbox.log
+    def requests(self, _body: Body) -> Body:
+        log = self._sandbox.log
         return {
             "total": sum(log.by_route.values()),
             "byRoute": dict(sorted(log.by_route.items())),
@@ -59,33 +70,47 @@ def control_routes(sandbox: Sandbox) -> list[Route]:
             "last": list(log.entries)[-100:],
         }
 
-    def clear_requests(body: dict[str, Any]) -> Any:
-        sandbox.log.clear()
-        return requests(body)
+    def clear_requests(self, body: Body) -> Body:
+        self._sandbox.log.clear()
+        return self.requests(body)
 
-    def advance(body: dict[str, Any]) -> Any:
-        sandbox.clock.advance(timedelta(seconds=_whole(body, "seconds", 0)))
-        return {"now": iso(sandbox.clock.now())}
+    def advance(self, body: Body) -> Body:
+        self._sandbox.clock.advance(timedelta(seconds=_whole(body, "seconds", 0)))
+        return {"now": iso(self._sandbox.clock.now())}
 
-    def add_fault(body: dict[str, Any]) -> Any:
-        sandbox.faults.add(fault_from_json(body))
+    def add_fault(self, body: Body) -> Body:
+        self._sandbox.faults.add(fault_from_json(body))
         return {"added": True}
 
-    def clear_faults(_body: dict[str, Any]) -> Any:
-        sandbox.faults.clear()
+    def clear_faults(self, _body: Body) -> Body:
+        self._sandbox.faults.clear()
         return {"cleared": True}
 
+
+def control_routes(sandbox: Sandbox) -> list[Route]:
+    """The routes, bound to one sandbox."""
+    control = Control(sandbox)
     return [
-        _route("GET", "", info),
-        _route("POST", "reset", reset),
-        _route("POST", "seed", seed),
-        _route("POST", "config", configure),
-        _route("GET", "requests", requests),
-        _route("DELETE", "requests", clear_requests),
-        _route("POST", "clock/advance", advance),
-        _route("POST", "faults", add_fault),
-        _route("DELETE", "faults", clear_faults),
+        _route("GET", "", control.info),
+        _route("POST", "reset", control.reset),
+        _route("POST", "seed", control.seed),
+        _route("POST", "config", control.configure),
+        _route("GET", "requests", control.requests),
+        _route("DELETE", "requests", control.clear_requests),
+        _route("POST", "clock/advance", control.advance),
+        _route("POST", "faults", control.add_fault),
+        _route("DELETE", "faults", control.clear_faults),
     ]
+
+
+def _check_switch(name: str, value: Any) -> None:
+    if name not in SWITCHES:
+        raise ValueError(f'Unknown setting "{name}". Known: {", ".join(SWITCHES)}.')
+    allowed = SWITCHES[name]
+    if isinstance(allowed, tuple) and value not in allowed:
+        raise ValueError(f"{name} is one of {', '.join(allowed)}.")
+    if allowed is int and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+        raise ValueError(f"{name} must be a whole number above 0.")
 
 
 def _whole(body: dict[str, Any], name: str, default: int) -> int:
