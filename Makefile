@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint format bench docs lock clean
+.PHONY: demo test test-unit lint format bench docs lock clean
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=python3.12, say."; exit 1; }
@@ -15,7 +15,9 @@ $(READY): requirements.lock pyproject.toml
 
 demo: $(READY) ## a local Authsignal, synced into DuckDB, with its KPIs
 	@$(BIN)/dlt-authsignal demo
-	@echo "   source $(VENV)/bin/activate                     puts the command on your path"
+
+test-unit: $(READY) ## the tests without a server, in seconds
+	$(BIN)/python -m pytest tests/unit
 
 test: $(READY) ## all tests
 	$(BIN)/python -m pytest -n 2
@@ -34,7 +36,7 @@ bench: $(READY) ## start-up and sync, measured side by side
 	@$(BIN)/python benchmarks/startup.py
 	@$(BIN)/python benchmarks/concurrency.py
 
-docs: $(READY) ## regenerates docs/tables.md and docs/kpis.md
+docs: $(READY) ## regenerates docs/tables.md, docs/kpis.md and docs/command.md
 	$(BIN)/python scripts/generate_docs.py
 
 lock: ## needs uv; resolves pyproject.toml anew

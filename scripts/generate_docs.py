@@ -71,7 +71,9 @@ def command_page() -> str:
 
 
 def _help(path: list[str], command: click.Command) -> str:
-    context = click.Context(command, info_name=" ".join(path), max_content_width=100, terminal_width=100)
+    context = click.Context(
+        command, info_name=" ".join(path), max_content_width=100, terminal_width=100, help_option_names=["-h", "--help"]
+    )
     return f"## {' '.join(path)}\n\n```text\n{command.get_help(context)}\n```"
 
 

@@ -27,15 +27,14 @@ def test_the_demo_shows_tables_kpis_and_what_to_do_next() -> None:
 def test_sync_prints_rows_effort_place_and_next_step(seeded: RunningSandbox) -> None:
     done = command("sync", env=at(seeded))
     assert done.returncode == 0, done.stderr
-    for expected in ("users", "40", "requests", "authsignal_pipeline.duckdb", "Next"):
+    for expected in ("users", "40", "requests", "authsignal_pipeline.duckdb", "Look at it"):
         assert expected in done.stdout
 
 
 def test_the_next_step_that_sync_prints_works(seeded: RunningSandbox) -> None:
     done = command("sync", env=at(seeded))
-    line = next(line for line in done.stdout.splitlines() if line.startswith("Next"))
     shown = subprocess.run(
-        line.removeprefix("Next").strip().replace("python", sys.executable, 1),
+        done.stdout.strip().splitlines()[-1],
         shell=True,  # the line is meant to be pasted into a shell
         capture_output=True,
         text=True,
@@ -60,7 +59,7 @@ def test_ids_from_a_file_are_read_when_the_tenant_does_not_list(seeded: RunningS
     Path("ids.csv").write_text("user_id\n" + "\n".join(ids) + "\nnobody\n", encoding="utf-8")
     done = command("sync", "--users-from", "ids.csv", env=at(seeded))
     assert done.returncode == 0, done.stderr
-    assert "1 ids are not known to Authsignal (lines 5)" in done.stdout
+    assert "1 id not known to Authsignal (line 5 of the file)" in done.stdout
     assert rows("select count(*) from users") == [(3,)]
 
 
@@ -101,7 +100,25 @@ def test_the_sandbox_command_says_in_json_where_it_is_and_stops_on_ctrl_c() -> N
     finally:
         running.send_signal(signal.SIGINT)
         _, err = running.communicate(timeout=10)
-    assert "Traceback" not in err
+    assert running.returncode == 0
+    assert err == "Sandbox stopped; its tenant is forgotten.\n"
+
+
+def test_an_unknown_destination_exits_2_in_one_line(seeded: RunningSandbox) -> None:
+    done = command("sync", "--destination", "nosuch", env=at(seeded))
+    assert done.returncode == 2
+    assert "nosuch" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_pipeline_begun_in_another_folder_says_where_its_database_is(
+    seeded: RunningSandbox, workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "another folder" not in command("sync", env=at(seeded)).stdout
+    other = workdir / "other"
+    other.mkdir()
+    monkeypatch.chdir(other)
+    assert "begun in another folder" in command("sync", env=at(seeded)).stdout
 
 
 @pytest.mark.parametrize("name", [*cli.commands, "models list", "models show", "models install"])

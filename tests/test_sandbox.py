@@ -205,6 +205,7 @@ def test_control_seeds_resets_switches_and_counts(empty: RunningSandbox) -> None
         ("config", {"default_action_result": "SHRUG"}),
         ("clock/advance", {"seconds": -5}),
         ("faults", {"kind": "status"}),
+        ("faults", {"route": "GET /nosuch", "kind": "html"}),
         ("faults", {"route": "*", "kind": "flood"}),
         ("faults", {"route": "*", "kind": "html", "colour": "blue"}),
     ],

@@ -65,6 +65,16 @@ def test_what_changed_is_corrected_and_counted(seeded: RunningSandbox) -> None:
     assert rows("select email from users where email = 'new@example.com'") == [("new@example.com",)]
 
 
+def test_reading_users_from_a_file_keeps_what_only_the_listing_said(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    before = table("users")
+    ids = [row["user_id"] for row in before]
+    Path("ids.txt").write_text("\n".join(ids), encoding="utf-8")
+    report = sync_from(seeded, users_from="ids.txt")
+    assert table("users") == before
+    assert report.tables["users"].changed == 0
+
+
 def test_ids_with_slashes_queries_and_umlauts_are_read_like_any_other(empty: RunningSandbox) -> None:
     ids = ["a/b", "a/b?c=d&e#f", "crm:4711", "zürich ü", "100%", "auth0|5f7c", "..", "a+b"]
     for user_id in ids:
@@ -219,7 +229,7 @@ def test_a_database_held_by_another_process_is_a_clear_error(seeded: RunningSand
     try:
         assert holder.stdout
         holder.stdout.readline()
-        with pytest.raises(RunFailed, match="lock"):
+        with pytest.raises(RunFailed, match="open in another program"):
             sync_from(seeded)
     finally:
         holder.communicate(b"\n", timeout=10)

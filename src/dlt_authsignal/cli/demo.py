@@ -4,6 +4,7 @@ from typing import Final
 
 import click
 
+from dlt_authsignal.cli.shell import runnable
 from dlt_authsignal.errors import ExtraMissing
 
 PIPELINE_NAME: Final = "authsignal_demo"
@@ -49,10 +50,13 @@ def demo(users: int, days: int, seed: int) -> None:
     print_kpis(attach(pipeline_name=PIPELINE_NAME, dataset=dataset))
     click.echo()
     click.secho("Next", bold=True)
-    click.echo(NEXT)
+    program = runnable("dlt-authsignal")
+    for arguments, meaning in NEXT:
+        click.echo(f"   {program} {arguments:<36}{meaning}")
 
 
-NEXT: Final = """\
-   dlt-authsignal models show drop_off_rate      how a KPI is defined
-   dlt-authsignal sandbox --users 500 --seed 7   keep a local Authsignal running
-   dlt-authsignal sync                           your own tenant: keys go into .dlt/secrets.toml, see README.md"""
+NEXT: Final = (
+    ("models show drop_off_rate", "how a KPI is defined"),
+    ("sandbox --users 500 --seed 7", "a local Authsignal to keep"),
+    ("sync", "your own tenant: see README.md"),
+)

@@ -18,7 +18,7 @@ def print_kpis(pipeline: "Pipeline") -> None:
     """Installs the views in the pipeline's dataset and prints the largest slices of each."""
     from dlt_authsignal.models import install, read
 
-    views = install(pipeline)
+    installed = install(pipeline)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("KPI", "slice"):
         table.add_column(heading)
@@ -29,7 +29,10 @@ def print_kpis(pipeline: "Pipeline") -> None:
             table.add_row(model.title if place == 0 else "", kpi.slice, value_text(kpi), of_text(kpi))
     console = Console(highlight=False)
     console.print(table)
-    console.print(f"\nThese are views beside your data, such as {pipeline.dataset_name}.{views[0]}.", soft_wrap=True)
+    view = f"{pipeline.dataset_name}.{installed.views[0]}"
+    console.print(f"\nThese are views beside your data, such as {view}.", soft_wrap=True)
+    for model, tables in installed.skipped.items():
+        console.print(f"Left out {model}: {', '.join(tables)} not synced yet.", soft_wrap=True)
 
 
 def value_text(kpi: "Kpi") -> str:

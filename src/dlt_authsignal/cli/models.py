@@ -11,10 +11,15 @@ def models() -> None:
 @models.command(name="list")
 def list_() -> None:
     """List the models and the question each answers."""
+    from rich.console import Console
+    from rich.table import Table
+
     from dlt_authsignal.models import all_models
 
+    table = Table.grid(padding=(0, 2))
     for model in all_models():
-        click.echo(f"{model.name:<30}{model.question}")
+        table.add_row(model.name, model.question)
+    Console(highlight=False).print(table)
 
 
 @models.command()

@@ -25,15 +25,13 @@ _STAGES: Final = {
 
 
 def describe(meter: Meter, seconds: float) -> str:
-    """One line: stage, users, requests, their rate, retries."""
-    parts = [_STAGES.get(meter.stage, meter.stage)]
+    """One line: stage, users, requests, retries."""
+    parts = ["Waiting as Authsignal asked (429)" if meter.waiting else _STAGES.get(meter.stage, meter.stage)]
     if meter.users_found:
         more = "" if meter.roster_complete else "+"
         parts.append(f"users {meter.users_read:,} of {meter.users_found:,}{more}")
     if meter.requests:
         parts.append(f"requests {meter.requests:,}")
-    if meter.stage == "reading" and seconds > 1:
-        parts.append(f"{meter.requests / seconds:,.0f}/s")
     if meter.retries:
         parts.append(f"retries {meter.retries:,}")
     return "  ".join([*parts, f"{seconds:,.0f} s"])

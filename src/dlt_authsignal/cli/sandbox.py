@@ -28,7 +28,7 @@ def _moment(_context: click.Context, _option: click.Parameter, value: str | None
 @click.option("--users", default=0, show_default=True, type=click.IntRange(0, 1_000_000), help="People to invent.")
 @click.option("--days", default=45, show_default=True, type=click.IntRange(1, 3650), help="Days of history for them.")
 @click.option(
-    "--seed", type=int, help="The same tenant, ids and clock every time. Without it: another, at the present."
+    "--seed", type=int, help="The same tenant, ids and clock every time. Without it: other people, at the present."
 )
 @click.option(
     "--now",
@@ -84,7 +84,10 @@ def sandbox(
     state = Sandbox(config)
     show = _as_json if as_json else _for_people
     click.echo(show(address(bound), state))
-    server(state).run(sockets=[bound])
+    try:
+        server(state).run(sockets=[bound])
+    except KeyboardInterrupt:
+        click.echo("Sandbox stopped; its tenant is forgotten.", err=True)
 
 
 def _as_json(url: str, state: "Sandbox") -> str:
@@ -103,8 +106,8 @@ def _for_people(url: str, state: "Sandbox") -> str:
             f"  clock    {state.clock.now():%Y-%m-%d %H:%M} UTC",
             "  sync it  "
             f"SOURCES__AUTHSIGNAL_SOURCE__BASE_URL={url} SOURCES__AUTHSIGNAL_SOURCE__API_SECRET_KEY={secret}"
-            " dlt-authsignal sync",
-            f"  look     curl -u {secret}: {url}/users?limit=2",
+            " dlt-authsignal sync --pipeline-name sandbox",
+            f"  look     curl -u {secret}: '{url}/users?limit=2'",
             f"  control  {url.removesuffix('/v1')}/_sandbox/",
         )
     )

@@ -2,11 +2,14 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 from rich.table import Table
+
+from dlt_authsignal.cli.shell import counted, runnable
 
 if TYPE_CHECKING:
     from dlt_authsignal.source.sync import SyncReport
@@ -18,7 +21,7 @@ def print_json(report: "SyncReport") -> None:
 
 
 def print_summary(report: "SyncReport") -> None:
-    """The report as a table, what happened on the way, and the next commands."""
+    """The report as a table, what happened on the way, and the next command."""
     console = Console(highlight=False, soft_wrap=True)
     table = Table("table", title=None, box=None, pad_edge=False, header_style="bold")
     for heading in ("rows", "new", "changed"):
@@ -27,38 +30,51 @@ def print_summary(report: "SyncReport") -> None:
         table.add_row(name, f"{counts.total:,}", f"{counts.new:,}", f"{counts.changed:,}")
     console.print(table)
     console.print()
-    for line in [*_notes(report), _effort(report), f"Data      {report.location}, dataset {report.dataset}"]:
+    for line in (_effort(report), *_notes(report), f"The data is in {report.location}", f"dataset {report.dataset}."):
         console.print(line)
-    console.print(f"Next      {next_query(report)}")
+    console.print(f"\nLook at it:\n{next_query(report)}")
 
 
 def _effort(report: "SyncReport") -> str:
-    retries = f", {report.retries:,} of them retries ({report.throttled:,} asked for by 429)" if report.retries else ""
-    return f"Done      {report.users_read:,} users in {report.seconds:,.1f} s, {report.requests:,} requests{retries}"
+    users = f"{counted(report.users_read, 'user')} read in " if report.users_read else "Done in "
+    effort = f"{users}{report.seconds:,.1f} s with {counted(report.requests, 'request')}"
+    if not report.retries:
+        return f"{effort}."
+    throttled = f", {report.throttled:,} after a 429" if report.throttled else ""
+    return f"{effort}, {report.retries:,} of them repeated{throttled}."
 
 
 def _notes(report: "SyncReport") -> list[str]:
     notes = []
     if report.finished_pending:
-        notes.append("Note      first completed the load that an earlier run had left unfinished")
-    if report.unknown_users:
-        where = ", ".join(map(str, report.unknown_positions))
-        lines = (
-            f" (lines {where}{', …' if len(report.unknown_positions) < report.unknown_users else ''})" if where else ""
-        )
+        notes.append("First completed the load that an earlier run had left unfinished.")
+    if report.elsewhere:
         notes.append(
-            f"Note      {report.unknown_users:,} ids are not known to Authsignal{lines};"
-            " they are in unknown_user_ids, not in users"
+            "This pipeline was begun in another folder and keeps its database there;"
+            " --pipeline-name NAME gives this folder its own."
+        )
+    if report.unknown_users:
+        places = ", ".join(map(str, report.unknown_positions))
+        more = ", …" if len(report.unknown_positions) < report.unknown_users else ""
+        where = f" (line {places}{more} of the file)" if places else ""
+        listed = ": see unknown_user_ids" if "unknown_user_ids" in report.tables else ""
+        notes.append(
+            f"{counted(report.unknown_users, 'id')} not known to Authsignal{where}, not loaded as users{listed}."
         )
     return notes
 
 
 def next_query(report: "SyncReport") -> str:
     """A command that shows the data."""
+    python = runnable("python")
     if report.destination == "duckdb":
-        path = report.location.removeprefix("duckdb:///")
-        query = (
-            f"select user_id, verification_method, last_verified_at from {report.dataset}.user_authenticators limit 5"
-        )
-        return f"""python -c "import duckdb; duckdb.connect('{path}').sql('{query}').show()" """.strip()
-    return f"""python -c "import dlt; print(dlt.pipeline('{report.pipeline}').dataset().users.df().head())" """.strip()
+        path = Path(report.location.removeprefix("duckdb:///"))
+        shown = path.name if path.parent == Path.cwd() else path
+        table = next(iter(report.tables))
+        wanted = "user_id, verification_method, last_verified_at" if "user_authenticators" in report.tables else "*"
+        table = "user_authenticators" if "user_authenticators" in report.tables else table
+        query = f"select {wanted} from {report.dataset}.{table} limit 5"
+        return f"""{python} -c "import duckdb; duckdb.connect('{shown}').sql('{query}').show()" """.strip()
+    return (
+        f"""{python} -c "import dlt; print(dlt.pipeline('{report.pipeline}').dataset().users.df().head())" """.strip()
+    )

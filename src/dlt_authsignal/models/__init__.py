@@ -4,6 +4,6 @@ Columns: `kpi`, `slice`, `numerator`, `denominator`, `value` (numerator / denomi
 """
 
 from dlt_authsignal.models.catalogue import Model, all_models, find_model
-from dlt_authsignal.models.install import Kpi, install, read
+from dlt_authsignal.models.install import Installed, Kpi, install, read
 
-__all__ = ["Kpi", "Model", "all_models", "find_model", "install", "read"]
+__all__ = ["Installed", "Kpi", "Model", "all_models", "find_model", "install", "read"]

@@ -1,7 +1,7 @@
 """Models as views in the destination, in its own dialect."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dlt_authsignal.errors import RunFailed
 from dlt_authsignal.models.catalogue import Model, all_models
@@ -31,26 +31,62 @@ class Kpi:
     unit: str
 
 
-def install(pipeline: "Pipeline") -> list[str]:
-    """Creates or replaces every view in the pipeline's dataset.
+@dataclass(frozen=True, kw_only=True)
+class Installed:
+    """What `install` did.
 
-    Returns:
-        Names of the views.
+    Attributes:
+        views: Names of the views made.
+        skipped: For each model that could not be made, the tables that have not been synced.
+    """
+
+    views: list[str]
+    skipped: dict[str, list[str]]
+
+
+def install(pipeline: "Pipeline") -> Installed:
+    """Creates or replaces every view whose tables are there.
 
     Raises:
-        RunFailed: The destination refused, usually because nothing has been synced yet.
+        RunFailed: None could be made, since nothing has been synced; or the destination refused.
     """
     from dlt.destinations.exceptions import DatabaseException
 
+    done = Installed(views=[], skipped={})
     try:
         with pipeline.sql_client() as client:
             dataset = client.fully_qualified_dataset_name(quote=False).split(".")[-1]
             dialect = client.capabilities.sqlglot_dialect or "duckdb"
             for model in all_models():
-                client.execute_sql(view_sql(model, dataset, dialect))
+                if missing := [table for table in tables_of(model) if not _is_there(client, table)]:
+                    done.skipped[model.name] = missing
+                else:
+                    client.execute_sql(view_sql(model, dataset, dialect))
+                    done.views.append(model.view)
     except DatabaseException as error:
-        raise RunFailed(f"The views could not be made: {error}. Run a sync first: dlt-authsignal sync") from error
-    return [model.view for model in all_models()]
+        raise RunFailed(f"The views could not be made: {error}") from error
+    if not done.views:
+        raise RunFailed(f'Dataset "{dataset}" holds no table that a KPI needs. Run a sync first: dlt-authsignal sync')
+    return done
+
+
+def _is_there(client: Any, table: str) -> bool:
+    from dlt.common.destination.exceptions import DestinationUndefinedEntity
+
+    try:
+        client.execute_sql(f"select 1 from {client.make_qualified_table_name(table)} where 1 = 0")
+    except DestinationUndefinedEntity:
+        return False
+    return True
+
+
+def tables_of(model: Model) -> list[str]:
+    """Tables a model reads."""
+    from sqlglot import exp, parse_one
+
+    query = parse_one(model.sql, dialect="duckdb")
+    named = {cte.alias for cte in query.find_all(exp.CTE)}
+    return sorted({table.name for table in query.find_all(exp.Table)} - named)
 
 
 def view_sql(model: Model, dataset: str, dialect: str) -> str:
@@ -75,7 +111,7 @@ def read(pipeline: "Pipeline") -> list[Kpi]:
     """All rows of all installed views, largest denominators first within a model."""
     found = []
     with pipeline.sql_client() as client:
-        for model in all_models():
+        for model in (model for model in all_models() if _is_there(client, model.view)):
             view = client.make_qualified_table_name(model.view)
             rows = client.execute_sql(
                 f"select slice, numerator, denominator, value, unit from {view}"

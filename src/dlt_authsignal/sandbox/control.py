@@ -12,6 +12,7 @@ from starlette.routing import Route
 from dlt_authsignal.sandbox.clock import iso
 from dlt_authsignal.sandbox.faults import fault_from_json
 from dlt_authsignal.sandbox.http import json_response
+from dlt_authsignal.sandbox.server_api import HANDLERS
 from dlt_authsignal.sandbox.state import Sandbox
 
 SWITCHES: Final[dict[str, Any]] = {
@@ -25,6 +26,8 @@ SWITCHES: Final[dict[str, Any]] = {
 
 MAX_SEEDED_USERS: Final = 1_000_000
 
+
+ROUTES: Final = tuple(str(described) for described, _ in HANDLERS)
 
 Body = dict[str, Any]
 
@@ -79,7 +82,10 @@ class Control:
         return {"now": iso(self._sandbox.clock.now())}
 
     def add_fault(self, body: Body) -> Body:
-        self._sandbox.faults.add(fault_from_json(body))
+        fault = fault_from_json(body)
+        if fault.route not in ("*", *ROUTES):
+            raise ValueError(f'The sandbox serves no route "{fault.route}". Write it as in {ROUTES[0]}.')
+        self._sandbox.faults.add(fault)
         return {"added": True}
 
     def clear_faults(self, _body: Body) -> Body:

@@ -160,8 +160,12 @@ class Api:
     async def _hold(self) -> None:
         """Everybody waits while one answer has asked for a pause: the limit is the tenant's, not the request's."""
         loop = asyncio.get_running_loop()
-        while (wait := self._held_until - loop.time()) > 0:  # noqa: ASYNC110 - another answer may ask for more meanwhile
-            await asyncio.sleep(wait)
+        while (wait := self._held_until - loop.time()) > 0:
+            self._meter.waiting += 1
+            try:
+                await asyncio.sleep(wait)
+            finally:
+                self._meter.waiting -= 1
 
     def _patience(self, state: RetryCallState) -> float:
         asked = getattr(state.outcome and state.outcome.exception(), "retry_after", None)

@@ -13,6 +13,7 @@ class Meter:
         requests: HTTP requests sent, retries included.
         retries: Requests sent again after a fault.
         throttled: Answers with status 429.
+        waiting: Requests that stand still because an answer asked for a pause.
         users_found: User ids the roster has named so far.
         users_read: Users read completely so far.
         roster_complete: True once the roster has named everybody.
@@ -25,6 +26,7 @@ class Meter:
     requests: int = 0
     retries: int = 0
     throttled: int = 0
+    waiting: int = 0
     users_found: int = 0
     users_read: int = 0
     roster_complete: bool = False

@@ -135,7 +135,9 @@ _Positioned = Iterator[tuple[int, Any]]
 
 def _txt(file: Path, _column: str | None) -> _Positioned:
     with file.open(encoding="utf-8-sig") as lines:
-        yield from enumerate(lines, start=1)
+        for number, line in enumerate(lines, start=1):
+            if number > 1 or line.strip().lower() not in ID_COLUMNS:
+                yield number, line
 
 
 def _csv(file: Path, column: str | None) -> _Positioned:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 
@@ -40,7 +40,7 @@ def shaper(table: Table, *, lane: str, tenant_id: str | None) -> Shape:
         UnexpectedAnswer: The answer lacks part of the table's key.
     """
     whole = frozenset(column.name for column in table.columns if column.type == "json")
-    times = tuple(column.name for column in (*table.columns, *PROVENANCE) if column.type == "timestamp")
+    times = tuple(column.name for column in table.columns if column.type == "timestamp")
 
     def shape(answer: Mapping[str, Any], keys: Mapping[str, Any]) -> Row:
         row: Row = dict(_flatten(answer, "", whole))
@@ -52,10 +52,11 @@ def shaper(table: Table, *, lane: str, tenant_id: str | None) -> Shape:
                 request=table.source,
                 status=200,
             )
+        for name in times:
+            if name in row:
+                row[name] = _as_time(row[name])
         row["_row_hash"] = fingerprint(row)
         row.update(tenant_id=row.get("tenant_id") or tenant_id, _lane=lane, _read_at=keys["_read_at"])
-        for name in times:
-            row[name] = _as_time(row.get(name))
         return row
 
     return shape
@@ -83,9 +84,14 @@ def _without_secrets(value: Any) -> Any:
 
 
 def fingerprint(row: Mapping[str, Any]) -> str:
-    """16 hex digits that change when what Authsignal said changes; order of fields does not matter."""
-    text = json.dumps(row, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+    """16 hex digits that change when what Authsignal said changes. Neither the order of fields nor a null matters."""
+    said = {name: value for name, value in row.items() if value is not None and name not in _PROVENANCE_NAMES}
+    text = json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_plain)
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def _plain(value: Any) -> str:
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else str(value)
 
 
 def _as_time(value: Any) -> Any:

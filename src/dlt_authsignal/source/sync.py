@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import os
 import time
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
-os.environ.setdefault("LOAD__DELETE_COMPLETED_JOBS", "true")  # dlt would keep every loaded row on disk
-
 import dlt
-from dlt.common.destination.exceptions import DestinationUndefinedEntity
+from dlt.common.configuration.exceptions import ConfigurationException
+from dlt.common.destination.exceptions import DestinationUndefinedEntity, UnknownDestinationModule
+from dlt.common.exceptions import DltException, MissingDependencyException
 from dlt.common.runtime.collector import NullCollector
 from dlt.pipeline.exceptions import PipelineStepFailed
 from dlt.pipeline.pipeline import Pipeline
 from filelock import FileLock, Timeout
 
 from dlt_authsignal.api.tables import TABLES
-from dlt_authsignal.errors import AuthsignalError, PipelineBusy, RunFailed
+from dlt_authsignal.errors import AuthsignalError, ConfigurationError, PipelineBusy, RunFailed
 from dlt_authsignal.source.lanes import authsignal_source
 from dlt_authsignal.source.meter import Meter
+from dlt_authsignal.source.rows import fingerprint
 
 PIPELINE_NAME: Final = "authsignal_pipeline"
 DATASET_NAME: Final = "authsignal_data"
@@ -68,6 +68,7 @@ class SyncReport:
         throttled: Answers with status 429.
         seconds: Duration.
         finished_pending: True when an earlier run's unfinished load was completed first.
+        elsewhere: True when dlt keeps this pipeline's DuckDB file in the folder where the pipeline was begun.
     """
 
     pipeline: str
@@ -83,6 +84,7 @@ class SyncReport:
     throttled: int
     seconds: float
     finished_pending: bool
+    elsewhere: bool
 
 
 def sync(
@@ -120,6 +122,8 @@ def sync(
             finished_pending = _finish_pending(pipeline)
             pipeline.sync_destination()
             tally = Tally(known_hashes(pipeline, list(reading.selected_resources)))
+            if "users" in reading.selected_resources:
+                reading.resources["users"].add_map(_keeper(_listed_facts(pipeline)))
             for name, resource in reading.selected_resources.items():
                 resource.add_map(tally.counter(name))
             before = row_counts(pipeline, tally.tables)
@@ -140,12 +144,20 @@ def sync(
         throttled=meter.throttled,
         seconds=round(time.monotonic() - started, 2),
         finished_pending=finished_pending,
+        elsewhere=_is_elsewhere(load.destination_displayable_credentials or "", pipeline_name),
     )
+
+
+def _is_elsewhere(location: str, pipeline_name: str) -> bool:
+    """dlt remembers the folder a pipeline was begun in, and puts the default DuckDB file there."""
+    file = Path(location.removeprefix("duckdb:///"))
+    return location.startswith("duckdb:") and file.name == f"{pipeline_name}.duckdb" and file.parent != Path.cwd()
 
 
 def attach(*, destination: str = "duckdb", dataset: str = DATASET_NAME, pipeline_name: str = PIPELINE_NAME) -> Pipeline:
     """The pipeline that loaded a dataset, for reading it."""
-    return dlt.pipeline(pipeline_name, destination=destination, dataset_name=dataset)
+    with _plain_errors():
+        return dlt.pipeline(pipeline_name, destination=destination, dataset_name=dataset)
 
 
 @contextmanager
@@ -161,9 +173,21 @@ def _plain_errors() -> Iterator[None]:
             cause = cause.__cause__ or cause.__context__
         if cause:
             raise cause from None
-        if isinstance(error, PipelineStepFailed):
-            raise RunFailed(f"The {error.step} step failed: {error.exception}") from error
-        raise
+        raise _explained(error) from error
+
+
+def _explained(error: Exception) -> Exception:
+    """An error of dlt or the destination in one of our classes, as far as it can be told whose fault it is."""
+    text = str(error.exception if isinstance(error, PipelineStepFailed) else error)
+    if "Could not set lock on file" in text:
+        return RunFailed("The DuckDB file is open in another program. Close it there and run again.")
+    if isinstance(error, UnknownDestinationModule):
+        return ConfigurationError(f"dlt knows no such destination: {text.splitlines()[0]}")
+    if isinstance(error, ConfigurationException | MissingDependencyException):
+        return ConfigurationError(text)
+    if isinstance(error, PipelineStepFailed):
+        return RunFailed(f"The {error.step} step failed: {text}")
+    return RunFailed(text) if isinstance(error, DltException | OSError) else error
 
 
 @contextmanager
@@ -203,6 +227,21 @@ def _hashes(pipeline: Pipeline, table: str) -> Iterator[int]:
     for row in _query(pipeline, table, "_row_hash"):
         if row[0]:
             yield int(row[0], 16)
+
+
+def _listed_facts(pipeline: Pipeline) -> dict[str, datetime]:
+    """When each known user was created: only the listing says it, and users read from a file are not listed."""
+    return {row[0]: row[1] for row in _query(pipeline, "users", "user_id, created_at") if row[1] is not None}
+
+
+def _keeper(created: Mapping[str, datetime]) -> Callable[[Any], Any]:
+    def keep(row: Any) -> Any:
+        if isinstance(row, dict) and row.get("created_at") is None and row["user_id"] in created:
+            row["created_at"] = created[row["user_id"]]
+            row["_row_hash"] = fingerprint(row)
+        return row
+
+    return keep
 
 
 def row_counts(pipeline: Pipeline, tables: list[str]) -> dict[str, int]:

@@ -1,0 +1,20 @@
+"""Commands to paste: spelled so that they run from here."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+
+def runnable(program: str) -> str:
+    """`program` where it is on the path and is this installation's, else its path from here."""
+    mine = Path(sys.executable).with_name(program)
+    found = shutil.which(program)
+    if not mine.exists() or (found and Path(found).parent == mine.parent):
+        return program
+    return os.path.relpath(mine)
+
+
+def counted(count: int, thing: str) -> str:
+    """`1 request`, `2,009 requests`."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
