@@ -79,6 +79,8 @@ def test_an_unreachable_host_exits_1_and_names_it() -> None:
         ({"base_url": "https://user:pw@host/v1"}, "credentials"),
         ({"lanes": ["moon"]}, "moon"),
         ({"concurrency": 0}, "concurrency"),
+        ({"page_size": -5}, "page_size"),
+        ({"pipeline_name": "a/b"}, "a/b"),
         ({"max_requests_per_second": -1.0}, "max_requests_per_second"),
     ],
 )
@@ -164,6 +166,20 @@ def test_ids_that_authsignal_does_not_know_are_flagged_and_not_loaded_as_people(
     ]
 
 
+def test_a_listed_user_who_answers_404_everywhere_is_flagged(empty: RunningSandbox) -> None:
+    empty.sandbox.faults.add(Fault(route="GET /users", kind="body", body='{"users":[{"userId":"gone"}]}'))
+    for part in ("", "/authenticators", "/actions", "/devices"):
+        empty.sandbox.faults.add(Fault(route="GET /users/{userId}" + part, kind="status", status=404, times=None))
+    assert sync_from(empty).unknown_users == 1
+
+
+def test_throttling_does_not_use_up_the_patience_with_faults(seeded: RunningSandbox) -> None:
+    route = "GET /authenticators"
+    seeded.sandbox.faults.add(Fault(route=route, kind="status", status=429, times=4, headers={"Retry-After": "0"}))
+    seeded.sandbox.faults.add(Fault(route=route, kind="status", status=503, times=1))
+    assert sync_from(seeded, attempts=2).retries == 5
+
+
 def test_a_user_without_attributes_who_did_something_is_a_person(empty: RunningSandbox) -> None:
     from authsignal.client import AuthsignalClient
 
@@ -186,6 +202,9 @@ def test_a_user_deleted_between_listing_and_reading_is_flagged(empty: RunningSan
     [
         ("missing.txt", None, "No such file"),
         ("ids.xlsx", b"x", "txt, csv"),
+        ("quote.csv", b'user_id\n"u1\nu2\n', "malformed"),
+        ("half.jsonl", b'"a\\ud800b"\n', "not valid Unicode"),
+        ("people.csv", b"u-1,alice@example.com\n", r"found: no names"),
         ("empty.txt", b"\n\n", "no user ids"),
         ("latin.txt", "zürich".encode("latin-1"), "UTF-8"),
         ("two.csv", b"name,mail\na,b\n", "users_column"),

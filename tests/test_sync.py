@@ -153,6 +153,17 @@ def test_unknown_fields_and_changed_types_lose_no_value(empty: RunningSandbox) -
     assert rows("select brand_new__a from user_devices where device_id = 'd1'") == [("[1]",)]
 
 
+def test_of_two_rows_with_one_key_the_one_updated_last_stays(empty: RunningSandbox) -> None:
+    empty.sandbox.store.put_user(User(user_id="u1", created_at=empty.sandbox.clock.now(), email="a@x"))
+    row = '{"actionCode":"a","idempotencyKey":"k","state":"%s","updatedAt":"%d-01-01T00:00:00.000Z"}'
+    body = f"[{row % ('BLOCK', 2030)},{row % ('ALLOW', 2020)}]"
+    for _ in range(2):
+        empty.sandbox.faults.add(Fault(route="GET /users/{userId}/actions", kind="body", body=body))
+        report = sync_from(empty)
+        assert rows("select state from user_actions") == [("BLOCK",)]
+    assert report.tables["user_actions"].changed == 0
+
+
 def test_rows_say_where_they_come_from(seeded: RunningSandbox) -> None:
     sync_from(seeded, tenant_id="tenant-1")
     assert rows("select distinct tenant_id, _lane from user_actions") == [("tenant-1", "server")]

@@ -82,6 +82,19 @@ def test_a_success_with_another_body_is_named_for_what_it_is(body: bytes, found:
         decode(QUERY_USERS, 200, {}, body, dict)
 
 
+def test_half_surrogates_are_kept_in_a_form_that_can_be_stored() -> None:
+    escaped = decode(QUERY_USERS, 200, {}, b'{"a":"x\\ud800y","b":"\\ud83d\\ude00"}', dict)
+    raw = decode(QUERY_USERS, 200, {}, b'{"a":"x\xed\xa0\x80y","b":"z"}', dict)
+    assert (escaped["a"], raw["a"]) == ("x\\ud800y", "x\\ud800y")
+    assert escaped["b"] == "\U0001f600"
+
+
+@pytest.mark.parametrize("body", [b"[null]", b'["x"]', b"[[1]]", b"[" * 100_000], ids=["null", "text", "list", "deep"])
+def test_an_array_of_other_things_than_objects_is_refused(body: bytes) -> None:
+    with pytest.raises(UnexpectedAnswer):
+        decode(CLIENT_AUTHENTICATORS, 200, {}, body, list)
+
+
 def test_error_messages_do_not_repeat_what_the_server_wrote() -> None:
     body = b'{"error":"invalid_request","errorCode":"invalid_request","errorDescription":"person@example.com is taken"}'
     with pytest.raises(RequestRefused) as raised:
@@ -93,6 +106,7 @@ def test_retry_after_is_read_in_both_its_forms() -> None:
     now = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
     assert retry_after({"retry-after": "7"}) == 7
     assert retry_after({"retry-after": "Mon, 02 Nov 2026 09:00:30 GMT"}, now) == 30
+    assert retry_after({"retry-after": "Mon, 02 Nov 2026 09:00:30 -0000"}, now) == 30
     assert retry_after({"retry-after": "soon"}) is None
     assert retry_after({}) is None
 

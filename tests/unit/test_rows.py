@@ -50,6 +50,10 @@ def test_free_form_objects_and_lists_stay_whole() -> None:
         {"uri": "otpauth://totp/CANARY"},
         {"webauthnCredential": {"secret": "CANARY"}},
         {"newList": [{"token": "CANARY"}]},
+        {"links": [" OTPAUTH://totp/CANARY"]},
+        {"twilioCredentials": {"accountSid": "CANARY"}},
+        {"webauthnCredential": {"clientSecret": "CANARY"}},
+        {"sessionToken": "CANARY"},
     ],
 )
 def test_secrets_never_become_columns(secret: dict[str, Any]) -> None:
@@ -75,6 +79,24 @@ def test_times_become_times_and_anything_else_is_kept_as_it_came() -> None:
     )
     assert row["created_at"] == datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
     assert row["invalidated_at"] == "later"
+
+
+def test_names_that_differ_in_spelling_only_and_reserved_names_lose_nothing() -> None:
+    row = shape("user_devices", {"deviceId": "d", "risk": 1, "Risk": 2, "_dlt_id": "x", "_lane": "y"}, user_id="u")
+    assert (row["risk"], row["risk__2"], row["api_dlt_id"], row["api_lane"]) == (1, 2, "x", "y")
+    assert "_dlt_id" not in row
+    assert row["_lane"] == "server"
+
+
+def test_numbers_beyond_64_bits_are_kept_as_text() -> None:
+    row = shape("users", {"big": 2**63, "custom": {"n": [2**70]}, "small": -(2**63)}, user_id="u")
+    assert (row["big"], row["custom"], row["small"]) == (str(2**63), {"n": [str(2**70)]}, -(2**63))
+
+
+def test_a_time_at_the_end_of_the_calendar_is_kept_as_text() -> None:
+    row = shape("user_devices", {"deviceId": "d", "createdAt": "0001-01-01T00:00:00+14:00"}, user_id="u")
+    assert "created_at" not in row
+    assert row["created_at__v_text"] == "0001-01-01T00:00:00+14:00"
 
 
 def test_the_fingerprint_follows_the_content_and_not_the_reading() -> None:

@@ -53,16 +53,28 @@ def _decode_success(
 ) -> Json:
     try:
         value = json.loads(body)
+    except RecursionError:
+        raise _unexpected(endpoint, status, "JSON nested too deeply to read") from None
     except ValueError:
         raise _unexpected(endpoint, status, _what_is(headers, body)) from None
-    if b"\\ud" in body.lower():
+    if b"\\ud" in body.lower() or not _is_utf8(body):
         value = _storable(value)
     if isinstance(value, dict) and "errorCode" in value and "error" in value:
         raise _unexpected(endpoint, status, f"an error body ({value['errorCode']}) with a success status")
     if not isinstance(value, expect):
         found = "an object" if isinstance(value, dict) else "an array" if isinstance(value, list) else "a bare value"
         raise _unexpected(endpoint, status, f"{found} where the API documents an {_name(expect)}")
+    if isinstance(value, list) and not all(isinstance(item, dict) for item in value):
+        raise _unexpected(endpoint, status, "something other than objects in its array")
     return value
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _storable(value: Any) -> Any:
@@ -165,4 +177,6 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
         when = parsedate_to_datetime(value)
     except ValueError:
         return None
+    if when.tzinfo is None:  # a date in "-0000": UTC, of unknown origin
+        when = when.replace(tzinfo=UTC)
     return max(0.0, (when - (now or datetime.now(UTC))).total_seconds())

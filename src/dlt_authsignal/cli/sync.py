@@ -1,5 +1,7 @@
 """`dlt-authsignal sync`."""
 
+import os
+import signal
 from typing import Any
 
 import click
@@ -67,6 +69,8 @@ def run(*, as_json: bool, **arguments: Any) -> None:
     from dlt_authsignal.cli.summary import print_json, print_summary
     from dlt_authsignal.source.meter import Meter
 
+    os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")  # dlt warns of every column that stayed empty
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # a scheduler's stop is a person's Ctrl-C
     meter = Meter()
     with showing(meter, silent=as_json):
         from dlt_authsignal.source import sync as engine

@@ -3,9 +3,11 @@
 import asyncio
 import ipaddress
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -28,6 +30,7 @@ from dlt_authsignal.source.meter import Meter
 
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 LONGEST_BACKOFF: Final = 30.0
+LONGEST_SHARED_PAUSE: Final = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -120,8 +123,9 @@ class Api:
             HttpError: The last failure, when retries are spent or cannot help.
         """
         url = URL(f"{self._base}{endpoint.fill(**values)}", encoded=True).update_query(query or {})
+        failures: Counter[str] = Counter()
         attempts = AsyncRetrying(
-            stop=self._is_spent,
+            stop=partial(self._is_spent, failures),
             wait=self._patience,
             retry=retry_if_exception(self._may_retry),
             before_sleep=self._before_retry,
@@ -169,12 +173,13 @@ class Api:
 
     def _patience(self, state: RetryCallState) -> float:
         asked = getattr(state.outcome and state.outcome.exception(), "retry_after", None)
-        return asked if asked is not None else self._wait(state)
+        return asked if asked is not None and asked >= 1 else max(asked or 0.0, self._wait(state))
 
-    def _is_spent(self, state: RetryCallState) -> bool:
-        """A 429 is a wish to be asked later, not a fault: it costs a third of an attempt."""
+    def _is_spent(self, failures: Counter[str], state: RetryCallState) -> bool:
+        """A 429 is a wish to be asked later, not a fault: it is counted apart, and borne with three times as long."""
         throttled = isinstance(state.outcome and state.outcome.exception(), RateLimited)
-        return state.attempt_number >= self._pace.attempts * (3 if throttled else 1)
+        failures["throttled" if throttled else "failed"] += 1
+        return failures["failed"] >= self._pace.attempts or failures["throttled"] >= 3 * self._pace.attempts
 
     def _may_retry(self, error: BaseException) -> bool:
         return isinstance(error, HttpError) and error.retryable and (error.retry_after or 0.0) <= self._pace.max_wait
@@ -184,7 +189,9 @@ class Api:
         error = state.outcome and state.outcome.exception()
         if isinstance(error, RateLimited):
             self._meter.throttled += 1
-            pause = state.next_action.sleep if state.next_action else 0.0
+            pause = error.retry_after or min(
+                LONGEST_SHARED_PAUSE, state.next_action.sleep if state.next_action else 0.0
+            )
             self._held_until = max(self._held_until, asyncio.get_running_loop().time() + pause)
 
     def _unreachable(self, endpoint: Endpoint, error: BaseException) -> Unreachable:

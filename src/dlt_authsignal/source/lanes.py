@@ -63,6 +63,8 @@ def authsignal_source(
     """
     token, api_secret_key = _given(token), _given(api_secret_key)
     wanted = _wanted(lanes, {"client": token, "server": api_secret_key})
+    if page_size < 1:
+        raise ConfigurationError(f"page_size must be above 0, got {page_size}.")
     base = _base(region, base_url)
     pace = Pace(
         concurrency=concurrency, max_requests_per_second=max_requests_per_second, attempts=attempts, timeout=timeout

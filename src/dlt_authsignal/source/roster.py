@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from dlt_authsignal.errors import ListingRefused, PagingLoop, RequestRefused, Ro
 from dlt_authsignal.source.http import Api
 
 ID_COLUMNS: Final = ("user_id", "userid", "id")
+_HEADER: Final = re.compile(r"[A-Za-z][A-Za-z _]{0,30}")
 READERS: Final = ("txt", "csv", "tsv", "jsonl", "ndjson", "parquet")
 
 
@@ -95,7 +97,9 @@ async def _page(api: Api, query: Mapping[str, str]) -> _Page:
 def _id(user: Any) -> str:
     user_id = user.get("userId") if isinstance(user, dict) else None
     if not isinstance(user_id, str) or not user_id:
-        raise UnexpectedAnswer(f"{QUERY_USERS} listed a user without a userId.", request=str(QUERY_USERS), status=200)
+        raise UnexpectedAnswer(
+            f"{QUERY_USERS} listed a user whose userId is missing or not text.", request=str(QUERY_USERS), status=200
+        )
     return user_id
 
 
@@ -118,16 +122,26 @@ def from_file(path: str | Path, column: str | None = None) -> Iterator[Candidate
     seen: set[str] = set()
     try:
         for position, value in reader(file, column):
-            user_id = str(value).strip()
+            user_id = _as_text(value).strip()
             if user_id and user_id not in seen:
                 seen.add(user_id)
                 yield Candidate(user_id=user_id, roster="file", position=position)
+    except (csv.Error, RecursionError) as error:
+        raise RosterUnreadable(f'"{file}" is malformed: {error}.') from None
+    except UnicodeEncodeError:
+        raise RosterUnreadable(f'"{file}" holds an id that is not valid Unicode.') from None
     except UnicodeDecodeError as error:
         raise RosterUnreadable(f'"{file}" is not UTF-8 text (byte {error.start}). Save it as UTF-8.') from None
     except OSError as error:
         raise RosterUnreadable(f'Cannot read user ids from "{file}": {error.strerror or error}.') from None
     if not seen:
         raise RosterUnreadable(f'"{file}" holds no user ids.')
+
+
+def _as_text(value: Any) -> str:
+    text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    text.encode()
+    return text
 
 
 _Positioned = Iterator[tuple[int, Any]]
@@ -145,7 +159,7 @@ def _csv(file: Path, column: str | None) -> _Positioned:
         first = lines.readline()
         delimiter = max("\t;,", key=first.count)
         lines.seek(0)
-        rows = csv.reader(lines, delimiter=delimiter)
+        rows = csv.reader(lines, delimiter=delimiter, strict=True)
         header = next(rows, [])
         index = _find(header, column)
         if index is None and (len(header) != 1 or column):
@@ -209,7 +223,8 @@ def _find(names: Iterable[str], column: str | None) -> int | None:
 
 def _no_column(file: Path, names: Iterable[str], column: str | None, where: str = "") -> RosterUnreadable:
     wanted = f'a column "{column}"' if column else f"a column called {', '.join(ID_COLUMNS)}"
-    found = ", ".join(list(names)[:10]) or "none"
+    plain = [name for name in names if _HEADER.fullmatch(name)]  # anything else may be an id or an address
+    found = ", ".join(plain[:10]) or "no names"
     return RosterUnreadable(
         f'"{file}"{where} has no {wanted[2:]} (found: {found}). Name it with users_column (--users-column).'
     )

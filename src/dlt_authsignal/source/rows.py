@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
-from dlt_authsignal.api.tables import BULKY_FIELDS, PROVENANCE, SECRET_FIELDS, Table
+from dlt_authsignal.api.tables import BULKY_FIELDS, PROVENANCE, SECRET_ENDINGS, SECRET_FIELDS, Table
 from dlt_authsignal.errors import UnexpectedAnswer
 
 Row = dict[str, Any]
@@ -27,7 +27,7 @@ def _name(field: str) -> str:
 @lru_cache(maxsize=4096)
 def _is_dropped(field: str) -> bool:
     plain = field.replace("_", "").replace("-", "").lower()
-    return plain in SECRET_FIELDS or plain in BULKY_FIELDS
+    return plain in SECRET_FIELDS or plain in BULKY_FIELDS or plain.endswith(SECRET_ENDINGS)
 
 
 def shaper(table: Table, *, lane: str, tenant_id: str | None) -> Shape:
@@ -43,7 +43,7 @@ def shaper(table: Table, *, lane: str, tenant_id: str | None) -> Shape:
     times = tuple(column.name for column in table.columns if column.type == "timestamp")
 
     def shape(answer: Mapping[str, Any], keys: Mapping[str, Any]) -> Row:
-        row: Row = dict(_flatten(answer, "", whole))
+        row = _columns(answer, whole)
         row.update({name: value for name, value in keys.items() if name not in _PROVENANCE_NAMES})
         missing = [name for name in table.key if row.get(name) in (None, "")]
         if missing:
@@ -54,7 +54,7 @@ def shaper(table: Table, *, lane: str, tenant_id: str | None) -> Shape:
             )
         for name in times:
             if name in row:
-                row[name] = _as_time(row[name])
+                _set_time(row, name)
         row["_row_hash"] = fingerprint(row)
         row.update(tenant_id=row.get("tenant_id") or tenant_id, _lane=lane, _read_at=keys["_read_at"])
         return row
@@ -62,25 +62,42 @@ def shaper(table: Table, *, lane: str, tenant_id: str | None) -> Shape:
     return shape
 
 
+def _columns(answer: Mapping[str, Any], whole: frozenset[str]) -> Row:
+    row: Row = {}
+    for name, value in _flatten(answer, "", whole):
+        free = f"api{name}" if name.startswith("_dlt") or name in _PROVENANCE_NAMES - {"tenant_id"} else name
+        while free in row:  # two fields whose names differ in spelling only
+            free += "__2"
+        row[free] = value
+    return row
+
+
 def _flatten(value: Mapping[str, Any], prefix: str, whole: frozenset[str]) -> Iterator[tuple[str, Any]]:
     for field, inner in value.items():
-        if _is_dropped(field):
+        if _is_dropped(field) or _is_otp_link(inner):
             continue
         name = prefix + _name(field)
         if isinstance(inner, dict) and name not in whole:
             yield from _flatten(inner, f"{name}__", whole)
-        elif isinstance(inner, list) and name not in whole:
-            yield name, [_without_secrets(item) for item in inner]
-        elif isinstance(inner, str) and inner.startswith("otpauth:"):
-            continue
         else:
-            yield name, inner
+            yield name, _kept(inner, own=name == "custom")
 
 
-def _without_secrets(value: Any) -> Any:
+def _kept(value: Any, *, own: bool = False) -> Any:
+    """Without secrets; whole numbers beyond 64 bits as text. `custom` is the customer's own, names and all."""
     if isinstance(value, dict):
-        return {field: _without_secrets(inner) for field, inner in value.items() if not _is_dropped(field)}
-    return [_without_secrets(item) for item in value] if isinstance(value, list) else value
+        return {
+            field: _kept(inner, own=own or field == "custom")
+            for field, inner in value.items()
+            if own or not (_is_dropped(field) or _is_otp_link(inner))
+        }
+    if isinstance(value, list):
+        return [_kept(item, own=own) for item in value if own or not _is_otp_link(item)]
+    return str(value) if isinstance(value, int) and not -(2**63) <= value < 2**63 else value
+
+
+def _is_otp_link(value: Any) -> bool:
+    return isinstance(value, str) and value.lstrip()[:8].lower() == "otpauth:"
 
 
 def fingerprint(row: Mapping[str, Any]) -> str:
@@ -94,12 +111,19 @@ def _plain(value: Any) -> str:
     return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else str(value)
 
 
-def _as_time(value: Any) -> Any:
-    """A datetime where the text is ISO 8601 with a zone; anything else goes to dlt as it is, and is kept."""
+def _set_time(row: Row, name: str) -> None:
+    """A datetime where the text is ISO 8601 with a zone. Anything else goes to dlt as it is, and is kept by it.
+
+    A time that has no equivalent in UTC, at the ends of the calendar, goes where dlt puts values of another type.
+    """
+    value = row[name]
     if not isinstance(value, str):
-        return value
+        return
     try:
         moment = datetime.fromisoformat(value)
+        if moment.tzinfo:
+            row[name] = moment.astimezone(UTC)
+    except OverflowError:
+        row[f"{name}__v_text"] = row.pop(name)
     except ValueError:
-        return value
-    return moment if moment.tzinfo else value
+        return

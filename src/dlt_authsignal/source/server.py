@@ -102,7 +102,23 @@ def _users(shape: Any, reads: list[UserRead]) -> list[Row]:
 
 
 def _children(table: str, shape: Any, reads: list[UserRead]) -> list[Row]:
-    return [shape(answer, _keys(read)) for read in reads for answer in read.children.get(table, ())]
+    return [
+        row for read in reads for row in _latest(table, [shape(a, _keys(read)) for a in read.children.get(table, ())])
+    ]
+
+
+def _latest(table: str, rows: list[Row]) -> list[Row]:
+    """Of rows with one key in one answer, the one updated last; of equals, the last."""
+    kept: dict[tuple[Any, ...], Row] = {}
+    for row in rows:
+        key = tuple(row[name] for name in tables.TABLES[table].key)
+        if key not in kept or _updated(row) >= _updated(kept[key]):
+            kept[key] = row
+    return list(kept.values())
+
+
+def _updated(row: Row) -> str:
+    return str(row.get("updated_at") or "")
 
 
 def _details(shape: Any, reads: list[UserRead]) -> list[Row]:

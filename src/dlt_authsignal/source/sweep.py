@@ -21,7 +21,7 @@ from dlt_authsignal.api.endpoints import (
     QUERY_USER_ACTIONS,
     Endpoint,
 )
-from dlt_authsignal.errors import RequestRefused, UnexpectedAnswer
+from dlt_authsignal.errors import RequestRefused
 from dlt_authsignal.source import roster
 from dlt_authsignal.source.http import Api
 from dlt_authsignal.source.meter import Meter
@@ -34,16 +34,8 @@ _CHILDREN: Final = {
     "user_actions": QUERY_USER_ACTIONS,
     "user_devices": GET_DEVICES,
 }
-_ATTRIBUTES: Final = (
-    "email",
-    "phoneNumber",
-    "username",
-    "displayName",
-    "custom",
-    "locale",
-    "enrolledVerificationMethods",
-    "defaultVerificationMethod",
-)
+_SAY_NOTHING: Final = frozenset({"userId", "createdAt", "allowedVerificationMethods"})
+"""Fields that an answer about anybody may carry."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +153,7 @@ async def read_user(api: Api, plan: Plan, candidate: Candidate) -> UserRead:
         for table in wanted:
             tasks.start_soon(_into, gathered, table, partial(_read, api, _CHILDREN[table], candidate.user_id))
     page = gathered.pop("users", {} if needs_page else candidate.listed)
-    if await _is_unknown(api, candidate, page or {}, gathered):
+    if await _is_unknown(api, candidate, page, gathered):
         return UserRead(candidate=candidate, read_at=read_at, user=None, children={}, details=[])
     for table, rows in gathered.items():
         if rows is None:
@@ -191,15 +183,11 @@ async def _read(api: Api, endpoint: Endpoint, user_id: str) -> Any:
         if refused.status == 404:
             return None
         raise
-    if endpoint is not GET_USER and not all(isinstance(row, dict) for row in answer):
-        raise UnexpectedAnswer(
-            f"{endpoint} answered with something other than objects in its array.", request=str(endpoint), status=200
-        )
     return answer
 
 
-async def _is_unknown(api: Api, candidate: Candidate, page: Mapping[str, Any], gathered: dict[str, Any]) -> bool:
-    if not _is_bare(page) or (candidate.listed and _is_bare(candidate.listed)):
+async def _is_unknown(api: Api, candidate: Candidate, page: Mapping[str, Any] | None, gathered: dict[str, Any]) -> bool:
+    if page is not None and (not _is_bare(page) or (candidate.listed and _is_bare(candidate.listed))):
         return False
     for table, endpoint in _CHILDREN.items():
         rows = gathered[table] if table in gathered else await _read(api, endpoint, candidate.user_id)
@@ -209,7 +197,7 @@ async def _is_unknown(api: Api, candidate: Candidate, page: Mapping[str, Any], g
 
 
 def _is_bare(page: Mapping[str, Any]) -> bool:
-    return not page.get("isEnrolled") and not any(page.get(name) for name in _ATTRIBUTES)
+    return not any(value for name, value in page.items() if name not in _SAY_NOTHING)
 
 
 def _not_found(endpoint: Endpoint) -> RequestRefused:

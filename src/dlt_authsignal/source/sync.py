@@ -18,7 +18,7 @@ from dlt.common.configuration.exceptions import ConfigurationException
 from dlt.common.destination.exceptions import DestinationUndefinedEntity, UnknownDestinationModule
 from dlt.common.exceptions import DltException, MissingDependencyException
 from dlt.common.runtime.collector import NullCollector
-from dlt.pipeline.exceptions import PipelineStepFailed
+from dlt.pipeline.exceptions import InvalidPipelineName, PipelineStepFailed
 from dlt.pipeline.pipeline import Pipeline
 from filelock import FileLock, Timeout
 
@@ -178,12 +178,16 @@ def _plain_errors() -> Iterator[None]:
 
 def _explained(error: Exception) -> Exception:
     """An error of dlt or the destination in one of our classes, as far as it can be told whose fault it is."""
-    text = str(error.exception if isinstance(error, PipelineStepFailed) else error)
+    cause = error.exception if isinstance(error, PipelineStepFailed) else error
+    text = str(cause)
     if "Could not set lock on file" in text:
         return RunFailed("The DuckDB file is open in another program. Close it there and run again.")
-    if isinstance(error, UnknownDestinationModule):
+    if "Cannot open file" in text or "not a valid DuckDB database file" in text:
+        reason = text.rsplit("IO Error: ", maxsplit=1)[-1].strip()
+        return ConfigurationError(f"DuckDB cannot use the file it was given: {reason}")
+    if isinstance(cause, UnknownDestinationModule):
         return ConfigurationError(f"dlt knows no such destination: {text.splitlines()[0]}")
-    if isinstance(error, ConfigurationException | MissingDependencyException):
+    if isinstance(cause, ConfigurationException | MissingDependencyException | InvalidPipelineName):
         return ConfigurationError(text)
     if isinstance(error, PipelineStepFailed):
         return RunFailed(f"The {error.step} step failed: {text}")
