@@ -16,7 +16,7 @@ COMMAND = str(Path(sys.executable).with_name("dlt-authsignal"))
 
 def sync_from(running: RunningSandbox, **arguments: Any) -> SyncReport:
     """One sync of a sandbox into ./authsignal_pipeline.duckdb."""
-    return sync(**{"base_url": running.url, "api_secret_key": SECRET, "attempts": 3, **arguments})
+    return sync(**{"base_url": running.url, "api_secret_key": SECRET, "attempts": 3, "backoff": 0.01, **arguments})
 
 
 def rows(query: str, database: str = "authsignal_pipeline.duckdb") -> list[tuple[Any, ...]]:

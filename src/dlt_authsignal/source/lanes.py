@@ -32,6 +32,7 @@ def authsignal_source(
     concurrency: int = 8,
     max_requests_per_second: float | None = None,
     attempts: int = 6,
+    backoff: float = 0.5,
     timeout: float = 60.0,
     meter: Meter | None = None,
 ) -> Any:
@@ -54,6 +55,7 @@ def authsignal_source(
         concurrency: Requests in flight at once.
         max_requests_per_second: Ceiling on the request rate.
         attempts: Tries per request; connection errors, 429 and 5xx are retried.
+        backoff: Seconds; the wait before retry n is random, at most `backoff * 2**n`.
         timeout: Seconds for one answer.
         meter: Counters to fill, for a progress display.
 
@@ -67,7 +69,11 @@ def authsignal_source(
         raise ConfigurationError(f"page_size must be above 0, got {page_size}.")
     base = _base(region, base_url)
     pace = Pace(
-        concurrency=concurrency, max_requests_per_second=max_requests_per_second, attempts=attempts, timeout=timeout
+        concurrency=concurrency,
+        max_requests_per_second=max_requests_per_second,
+        attempts=attempts,
+        backoff=backoff,
+        timeout=timeout,
     )
     meter = meter or Meter()
     resources: list[DltResource] = []
