@@ -30,9 +30,17 @@ def print_summary(report: "SyncReport") -> None:
         table.add_row(name, f"{counts.total:,}", f"{counts.new:,}", f"{counts.changed:,}")
     console.print(table)
     console.print()
-    for line in (_effort(report), *_notes(report), f"The data is in {report.location}", f"dataset {report.dataset}."):
+    for line in (_effort(report), *_notes(report), f"The data is in {_place(report)}, dataset {report.dataset}."):
         console.print(line)
     console.print(f"\nLook at it:\n{next_query(report)}")
+
+
+def _place(report: "SyncReport") -> str:
+    """The DuckDB file, short when it is in this folder; elsewhere what dlt calls the place."""
+    if report.destination != "duckdb":
+        return report.location
+    path = Path(report.location.removeprefix("duckdb:///"))
+    return path.name if path.parent == Path.cwd() else str(path)
 
 
 def _effort(report: "SyncReport") -> str:
@@ -68,13 +76,11 @@ def next_query(report: "SyncReport") -> str:
     """A command that shows the data."""
     python = runnable("python")
     if report.destination == "duckdb":
-        path = Path(report.location.removeprefix("duckdb:///"))
-        shown = path.name if path.parent == Path.cwd() else path
         table = next(iter(report.tables))
         wanted = "user_id, verification_method, last_verified_at" if "user_authenticators" in report.tables else "*"
         table = "user_authenticators" if "user_authenticators" in report.tables else table
         query = f"select {wanted} from {report.dataset}.{table} limit 5"
-        return f"""{python} -c "import duckdb; duckdb.connect('{shown}').sql('{query}').show()" """.strip()
+        return f"""{python} -c "import duckdb; duckdb.connect('{_place(report)}').sql('{query}').show()" """.strip()
     return (
         f"""{python} -c "import dlt; print(dlt.pipeline('{report.pipeline}').dataset().users.df().head())" """.strip()
     )

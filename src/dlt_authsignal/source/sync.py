@@ -144,14 +144,15 @@ def sync(
         throttled=meter.throttled,
         seconds=round(time.monotonic() - started, 2),
         finished_pending=finished_pending,
-        elsewhere=_is_elsewhere(load.destination_displayable_credentials or "", pipeline_name),
+        elsewhere=_is_elsewhere(pipeline, load.destination_displayable_credentials or ""),
     )
 
 
-def _is_elsewhere(location: str, pipeline_name: str) -> bool:
+def _is_elsewhere(pipeline: Pipeline, location: str) -> bool:
     """dlt remembers the folder a pipeline was begun in, and puts the default DuckDB file there."""
-    file = Path(location.removeprefix("duckdb:///"))
-    return location.startswith("duckdb:") and file.name == f"{pipeline_name}.duckdb" and file.parent != Path.cwd()
+    begun_in = Path(pipeline.get_local_state_val("initial_cwd"))
+    default = begun_in / f"{pipeline.pipeline_name}.duckdb"
+    return location == f"duckdb:///{default}" and begun_in != Path.cwd()
 
 
 def attach(*, destination: str = "duckdb", dataset: str = DATASET_NAME, pipeline_name: str = PIPELINE_NAME) -> Pipeline:
