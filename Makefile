@@ -35,6 +35,7 @@ format: $(READY) ## what lint asks for, done
 bench: $(READY) ## start-up and sync, measured side by side
 	@$(BIN)/python benchmarks/startup.py
 	@$(BIN)/python benchmarks/concurrency.py
+	@$(BIN)/python benchmarks/http_clients.py
 
 docs: $(READY) ## regenerates docs/tables.md, docs/kpis.md and docs/command.md
 	$(BIN)/python scripts/generate_docs.py
