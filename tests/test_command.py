@@ -63,7 +63,8 @@ def test_ids_from_a_file_are_read_when_the_tenant_does_not_list(seeded: RunningS
     assert rows("select count(*) from users") == [(3,)]
 
 
-def test_ctrl_c_ends_cleanly_and_loads_nothing(seeded: RunningSandbox) -> None:
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_a_stop_ends_cleanly_and_loads_nothing(seeded: RunningSandbox, stop: signal.Signals) -> None:
     seeded.sandbox.faults.add(Fault(route="GET /users/{userId}", kind="delay", seconds=1.0, times=None))
     running = subprocess.Popen(
         [COMMAND, "sync", "--concurrency", "1"],
@@ -75,7 +76,7 @@ def test_ctrl_c_ends_cleanly_and_loads_nothing(seeded: RunningSandbox) -> None:
     deadline = time.monotonic() + 20
     while "GET /users/{userId}" not in seeded.sandbox.log.by_route and time.monotonic() < deadline:
         time.sleep(0.05)
-    running.send_signal(signal.SIGINT)
+    running.send_signal(stop)
     out, err = running.communicate(timeout=20)
     assert running.returncode == 1
     assert "Stopped" in err

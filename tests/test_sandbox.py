@@ -161,6 +161,7 @@ def test_filters_match_exactly(empty: RunningSandbox) -> None:
         ("GET", "/users?limit=0", b"", 400),
         ("GET", "/users/u/actions?fromDate=soon", b"", 400),
         ("GET", "/no/such/route", b"", 404),
+        ("GET", "/users/", b"", 404),
     ],
 )
 def test_bad_input_is_a_documented_error_and_changes_nothing(

@@ -7,10 +7,11 @@ import duckdb
 import pytest
 
 from dlt_authsignal.api.tables import TABLES
+from dlt_authsignal.errors import UnexpectedAnswer
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig, run_in_thread
 from dlt_authsignal.sandbox.answers import user_attributes
 from dlt_authsignal.sandbox.store import User
-from tests.helpers import rows, sync_from, table
+from tests.helpers import SECRET, rows, sync_from, table
 
 PER_USER = ("users", "user_authenticators", "user_actions", "user_devices")
 
@@ -116,6 +117,31 @@ def test_only_what_is_selected_is_asked_for(seeded: RunningSandbox) -> None:
 def test_the_pipeline_sends_nothing_but_get(seeded: RunningSandbox) -> None:
     sync_from(seeded, resources=["users", "user_authenticators", "user_actions", "user_devices", "action_details"])
     assert all(route.startswith("GET ") for route in seeded.sandbox.log.by_route)
+
+
+@pytest.mark.parametrize("limit", [1, 3])
+def test_all_tables_together_keep_to_one_limit_of_requests_in_flight(seeded: RunningSandbox, limit: int) -> None:
+    seeded.sandbox.faults.add(Fault(route="*", kind="delay", seconds=0.005, times=None))
+    sync_from(seeded, concurrency=limit, resources=[*PER_USER, "tenant_authenticators", "action_details"])
+    assert seeded.sandbox.log.most_in_flight == limit
+
+
+def test_an_action_without_its_key_is_an_error_before_its_detail_is_asked_for(empty: RunningSandbox) -> None:
+    empty.sandbox.store.put_user(User(user_id="u1", created_at=empty.sandbox.clock.now(), email="a@x"))
+    empty.sandbox.faults.add(Fault(route="GET /users/{userId}/actions", kind="body", body='[{"actionCode":"a"}]'))
+    with pytest.raises(UnexpectedAnswer, match="idempotencyKey"):
+        sync_from(empty, resources=["action_details"])
+
+
+def test_secrets_in_answers_and_the_key_are_in_no_byte_left_behind(empty: RunningSandbox, workdir: Path) -> None:
+    empty.sandbox.store.put_user(User(user_id="u1", created_at=empty.sandbox.clock.now(), email="a@x"))
+    row = '{"userAuthenticatorId":"a1","otpBinding":{"secret":"CANARY"},"recoveryCodes":["CANARY"],"x":["otpauth://CANARY"]}'
+    empty.sandbox.faults.add(Fault(route="GET /users/{userId}/authenticators", kind="body", body=f"[{row}]"))
+    assert sync_from(empty).tables["user_authenticators"].total == 1
+    left = [file for file in workdir.rglob("*") if file.is_file()]
+    assert any(b"a1" in file.read_bytes() for file in left)
+    for secret in (b"CANARY", SECRET.encode()):
+        assert [file for file in left if secret in file.read_bytes()] == []
 
 
 @pytest.mark.parametrize(

@@ -22,14 +22,17 @@ def create_app(sandbox: Sandbox) -> Starlette:
 
     async def no_route(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
+        sandbox.log.begin()
         sandbox.note(f"{request.method} (no such route)", status)
         return refused(Refusal(status, "not_found", "The sandbox serves no such route."))
 
     async def broken(_request: Request, _error: Exception) -> Response:
         return refused(Refusal(500, "internal_error", "The sandbox failed; its log says how."))
 
-    return Starlette(
+    app = Starlette(
         routes=[*served, *control_routes(sandbox)],
         middleware=[Middleware(RawPaths)],
         exception_handlers={HTTPException: no_route, Exception: broken},
     )
+    app.router.redirect_slashes = False  # Authsignal is not known to redirect
+    return app

@@ -68,6 +68,7 @@ class Control:
         log = self._sandbox.log
         return {
             "total": sum(log.by_route.values()),
+            "mostInFlight": log.most_in_flight,
             "byRoute": dict(sorted(log.by_route.items())),
             "byStatus": {str(status): count for status, count in sorted(log.by_status.items())},
             "last": list(log.entries)[-100:],

@@ -84,9 +84,14 @@ def endpoint(sandbox: Sandbox, described: Endpoint, handler: Handler) -> Callabl
     """The handler of one route, with authentication before it and faults around it."""
 
     async def answer(request: Request) -> Response:
-        response = await _answer(sandbox, described, handler, request)
-        sandbox.note(str(described), response.status_code)
-        return response
+        sandbox.log.begin()
+        status = 500
+        try:
+            response = await _answer(sandbox, described, handler, request)
+            status = response.status_code
+            return response
+        finally:
+            sandbox.note(str(described), status)
 
     return answer
 

@@ -21,16 +21,24 @@ class RequestLog:
     entries: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=LOG_LENGTH))
     by_route: Counter[str] = field(default_factory=Counter)
     by_status: Counter[int] = field(default_factory=Counter)
+    in_flight: int = 0
+    most_in_flight: int = 0
+
+    def begin(self) -> None:
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
 
     def add(self, at: str, route: str, status: int) -> None:
         self.entries.append({"at": at, "route": route, "status": status})
         self.by_route[route] += 1
         self.by_status[status] += 1
+        self.in_flight -= 1
 
     def clear(self) -> None:
         self.entries.clear()
         self.by_route.clear()
         self.by_status.clear()
+        self.most_in_flight = self.in_flight
 
 
 class Sandbox:
@@ -77,4 +85,5 @@ class Sandbox:
         self.config = replace(self.config, **changes)
 
     def note(self, route: str, status: int) -> None:
+        """Logs the end of a request that `log.begin` has begun."""
         self.log.add(iso(self.clock.now()), route, status)

@@ -21,7 +21,7 @@ from dlt_authsignal.api.endpoints import (
     QUERY_USER_ACTIONS,
     Endpoint,
 )
-from dlt_authsignal.errors import RequestRefused
+from dlt_authsignal.errors import RequestRefused, UnexpectedAnswer
 from dlt_authsignal.source import roster
 from dlt_authsignal.source.http import Api
 from dlt_authsignal.source.meter import Meter
@@ -212,6 +212,13 @@ async def _details(
     api: Api, user_id: str, actions: list[Mapping[str, Any]]
 ) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
     found: dict[int, Mapping[str, Any] | None] = {}
+    if not all(action.get("actionCode") and action.get("idempotencyKey") for action in actions):
+        raise UnexpectedAnswer(
+            f"{QUERY_USER_ACTIONS} answered with an action without actionCode or idempotencyKey: its detail cannot be"
+            " asked for. Leave action_details out.",
+            request=str(QUERY_USER_ACTIONS),
+            status=200,
+        )
     async with create_task_group() as tasks:
         for index, action in enumerate(actions):
             tasks.start_soon(_detail, api, user_id, action, found, index)
@@ -230,8 +237,8 @@ async def _detail(
             GET_ACTION,
             dict,
             userId=user_id,
-            action=str(action.get("actionCode", "")),
-            idempotencyKey=str(action.get("idempotencyKey", "")),
+            action=str(action["actionCode"]),
+            idempotencyKey=str(action["idempotencyKey"]),
         )
     except RequestRefused as refused:
         if refused.status != 404:  # how an unknown key is answered is not documented; a 404 says it is gone
