@@ -7,7 +7,7 @@ import pytest
 from dlt_authsignal.errors import ConfigurationError, RunFailed
 from dlt_authsignal.models import all_models, find_model, install, read
 from dlt_authsignal.sandbox import RunningSandbox
-from dlt_authsignal.sandbox.store import Action, Authenticator, User
+from dlt_authsignal.sandbox.entities import Action, Authenticator, User
 from dlt_authsignal.source.sync import attach
 from tests.helpers import sync_from
 

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 from dlt_authsignal.sandbox.clock import iso
-from dlt_authsignal.sandbox.store import Action, Authenticator, Credential, Device, Rule, TenantAuthenticator, User
+from dlt_authsignal.sandbox.entities import Action, Authenticator, Credential, Device, Rule, TenantAuthenticator, User
 
 Json = dict[str, Any]
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from dlt_authsignal.sandbox.store import Authenticator
+from dlt_authsignal.sandbox.entities import Authenticator
 
 STATES: Final = (
     "ALLOW",

@@ -24,16 +24,8 @@ from dlt_authsignal.sandbox.catalogue import (
     Provider,
 )
 from dlt_authsignal.sandbox.clock import IdMaker, seeded_ids
-from dlt_authsignal.sandbox.store import (
-    Action,
-    Authenticator,
-    Credential,
-    Device,
-    Rule,
-    Store,
-    TenantAuthenticator,
-    User,
-)
+from dlt_authsignal.sandbox.entities import Action, Authenticator, Credential, Device, Rule, TenantAuthenticator, User
+from dlt_authsignal.sandbox.store import Store
 
 T = TypeVar("T")
 

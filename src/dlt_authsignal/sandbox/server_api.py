@@ -6,10 +6,11 @@ from typing import Any, Final
 
 from dlt_authsignal.api import endpoints
 from dlt_authsignal.sandbox import answers, tokens
+from dlt_authsignal.sandbox.entities import Action, Authenticator, Credential, User
 from dlt_authsignal.sandbox.http import Call, Handler, Refusal, invalid
 from dlt_authsignal.sandbox.policy import STATES, enrolled_methods, tracked_state
 from dlt_authsignal.sandbox.state import Sandbox
-from dlt_authsignal.sandbox.store import Action, Authenticator, Credential, User, window_start
+from dlt_authsignal.sandbox.store import window_start
 
 _USER_FIELDS: Final = {
     "email": ("email", str),

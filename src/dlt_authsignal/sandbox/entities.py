@@ -1,0 +1,110 @@
+"""What the sandbox knows of a tenant, as frozen values: a change is a new value in the old one's place."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class User:
+    """A person known to the tenant."""
+
+    user_id: str
+    created_at: datetime
+    email: str | None = None
+    email_verified: bool = False
+    phone_number: str | None = None
+    phone_number_verified: bool = False
+    username: str | None = None
+    display_name: str | None = None
+    default_verification_method: str | None = None
+    locale: str | None = None
+    custom: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Credential:
+    """The WebAuthn side of a passkey or security key."""
+
+    credential_id: str
+    device_id: str
+    name: str
+    aaguid: str
+    provider: str | None
+    backed_up: bool
+    device_type: str
+    attachment: str
+    agent: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Authenticator:
+    """One enrolled method of a user."""
+
+    user_authenticator_id: str
+    user_id: str
+    verification_method: str
+    created_at: datetime
+    verified_at: datetime | None = None
+    last_verified_at: datetime | None = None
+    is_default: bool = False
+    email: str | None = None
+    phone_number: str | None = None
+    username: str | None = None
+    display_name: str | None = None
+    previous_sms_channel: str | None = None
+    credential: Credential | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rule:
+    """A rule that fired."""
+
+    rule_id: str
+    name: str
+    description: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Action:
+    """One attempt of an action."""
+
+    user_id: str
+    action_code: str
+    idempotency_key: str
+    created_at: datetime
+    state: str
+    updated_at: datetime | None = None
+    state_updated_at: datetime | None = None
+    verification_method: str | None = None
+    verified_by: str | None = None
+    user_agent: str | None = None
+    ip_address: str | None = None
+    country_code: str | None = None
+    custom: Mapping[str, Any] | None = None
+    rules: tuple[Rule, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Device:
+    """A device a user was seen on."""
+
+    user_id: str
+    device_id: str
+    created_at: datetime
+    authenticated_at: datetime | None = None
+    invalidated_at: datetime | None = None
+    last_verification_method: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TenantAuthenticator:
+    """A verification method the tenant has set up."""
+
+    authenticator_id: str
+    verification_method: str
+    is_active: bool = True
+    is_editable_by_user: bool = True
+    is_hidden_to_user: bool = False
+    sms_channel: str | None = None
