@@ -11,6 +11,7 @@ os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
 os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")  # dlt warns of columns that stay empty
 
 import dlt
+import msgspec
 
 from dlt_authsignal.api.tables import TABLES
 from dlt_authsignal.sandbox import SandboxConfig
@@ -28,7 +29,7 @@ def action_rows() -> list[dict[str, Any]]:
     store = Sandbox(SandboxConfig(users=2_000, seed=7)).store
     shape, now = shaper(TABLE, lane="server", tenant_id=None), datetime.now(UTC)
     return [
-        shape(action_row(action), {"user_id": user.user_id, "_read_at": now})
+        shape(msgspec.to_builtins(action_row(action)), {"user_id": user.user_id, "_read_at": now})
         for user in store.users()
         for action in store.actions(user.user_id, now - timedelta(days=3650))
     ]

@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import duckdb
+import msgspec
 import pytest
 
 from dlt_authsignal.api.tables import TABLES
@@ -40,7 +41,7 @@ def test_users_arrive_with_what_the_listing_and_their_own_page_say(seeded: Runni
     sync_from(seeded)
     loaded = {row["user_id"]: row for row in table("users")}
     for user in seeded.sandbox.store.users():
-        row, truth = loaded[user.user_id], user_attributes(user)
+        row, truth = loaded[user.user_id], msgspec.to_builtins(user_attributes(user))
         assert row["created_at"] == user.created_at.replace(microsecond=user.created_at.microsecond // 1000 * 1000)
         assert row.get("email") == truth.get("email")
         assert row.get("locale") == truth.get("locale")

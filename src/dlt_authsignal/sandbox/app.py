@@ -8,8 +8,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dlt_authsignal.sandbox.control import control_routes
-from dlt_authsignal.sandbox.http import RawPaths, Refusal, endpoint, refused
-from dlt_authsignal.sandbox.server_api import HANDLERS
+from dlt_authsignal.sandbox.http import RawPaths, endpoint, refused
+from dlt_authsignal.sandbox.refusals import Refusal
+from dlt_authsignal.sandbox.served import SERVED
 from dlt_authsignal.sandbox.state import Sandbox
 
 
@@ -17,7 +18,7 @@ def create_app(sandbox: Sandbox) -> Starlette:
     """An app that serves one sandbox: the API under `/v1`, control under `/_sandbox/`."""
     served = [
         Route(f"/v1{described.path}", endpoint(sandbox, described, handler), methods=[described.method])
-        for described, handler in HANDLERS
+        for described, handler in SERVED
     ]
 
     async def no_route(request: Request, error: Exception) -> Response:

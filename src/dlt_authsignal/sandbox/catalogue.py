@@ -28,6 +28,14 @@ YUBIKEY = Provider(
 )
 
 
+PROVIDERS: Final = (APPLE, GOOGLE, WINDOWS, ONE_PASSWORD, BITWARDEN, SAMSUNG, YUBIKEY)
+
+
+def provider_name(aaguid: str) -> str | None:
+    """Name of the provider with that AAGUID, if we know it."""
+    return next((provider.name for provider in PROVIDERS if provider.aaguid == aaguid), None)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Platform:
     """A kind of device, its user agent, and the passkey providers found on it with their weights."""

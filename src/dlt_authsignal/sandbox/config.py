@@ -7,6 +7,20 @@ from typing import Final, Literal
 SEEDED_NOW: Final = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 """Where the clock of a seeded tenant starts unless told: with it, one seed gives the same bytes on any day."""
 
+METHODS: Final = (
+    "PASSKEY",
+    "SMS",
+    "EMAIL_OTP",
+    "AUTHENTICATOR_APP",
+    "SECURITY_KEY",
+    "RECOVERY_CODE",
+    "EMAIL_MAGIC_LINK",
+    "WHATSAPP",
+    "PUSH",
+    "QR_CODE",
+    "IN_APP",
+)
+
 Listing = Literal["allowed", "refused"]
 
 
@@ -17,6 +31,7 @@ class SandboxConfig:
     Attributes:
         tenant_id: The tenant.
         api_secret_key: Server API secret that is accepted.
+        management_secret_key: Management API secret that is accepted.
         listing: Whether `GET /users` answers without a filter. Not known of the real API, so it can be switched.
         default_page_size: Users per page when no `limit` is given. Not known of the real API.
         max_page_size: Largest `limit` that is honoured. Not known of the real API.
@@ -24,6 +39,12 @@ class SandboxConfig:
         default_action_result: What track answers for an enrolled user: ALLOW, BLOCK, CHALLENGE or REVIEW.
         action_results: The same by action code.
         methods: Verification methods the tenant has set up.
+        relying_party: WebAuthn rpId.
+        expected_origins: Origins that passkeys are accepted from; none: every one below the relying party.
+        passkey_action: Action code of a passkey sign-in that names none. Not known of the real API.
+        missing_scope_status: Status of a call whose token lacks the scope. Not known of the real API.
+        failed_on_max_attempts: Whether too many wrong codes make the action CHALLENGE_FAILED. Not known.
+        seed_page_paths: Whether the three paths of the dltHub page that no official SDK calls are served too.
         users: People in the seeded tenant.
         days: Days of history in the seeded tenant.
         seed: Seed of that tenant; None for another one at each start.
@@ -32,13 +53,20 @@ class SandboxConfig:
 
     tenant_id: str = "5a4db0c5-0000-4000-8000-sandbox00001"
     api_secret_key: str = "sandbox-server-secret"  # noqa: S105 - a local double guards nothing
+    management_secret_key: str = "sandbox-management-secret"  # noqa: S105
     listing: Listing = "allowed"
     default_page_size: int = 50
     max_page_size: int = 200
     token_minutes: int = 10
     default_action_result: str = "CHALLENGE"
     action_results: dict[str, str] = field(default_factory=lambda: {"updateProfile": "ALLOW"})
-    methods: tuple[str, ...] = ("PASSKEY", "SMS", "EMAIL_OTP", "AUTHENTICATOR_APP", "SECURITY_KEY", "RECOVERY_CODE")
+    methods: tuple[str, ...] = METHODS
+    relying_party: str = "localhost"
+    expected_origins: tuple[str, ...] = ()
+    passkey_action: str = "signInWithPasskey"
+    missing_scope_status: int = 403
+    failed_on_max_attempts: bool = False
+    seed_page_paths: bool = True
     users: int = 0
     days: int = 45
     seed: int | None = None

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from dlt_authsignal.sandbox.clock import iso
 from dlt_authsignal.sandbox.faults import fault_from_json
 from dlt_authsignal.sandbox.http import json_response
-from dlt_authsignal.sandbox.server_api import HANDLERS
+from dlt_authsignal.sandbox.served import SERVED
 from dlt_authsignal.sandbox.state import Sandbox
 
 SWITCHES: Final[dict[str, Any]] = {
@@ -27,7 +27,7 @@ SWITCHES: Final[dict[str, Any]] = {
 MAX_SEEDED_USERS: Final = 1_000_000
 
 
-ROUTES: Final = tuple(str(described) for described, _ in HANDLERS)
+ROUTES: Final = tuple(str(described) for described, _ in SERVED)
 
 Body = dict[str, Any]
 

@@ -36,6 +36,20 @@ class Credential:
     device_type: str
     attachment: str
     agent: Mapping[str, Any]
+    public_key: bytes | None = None
+    sign_count: int = 0
+    transports: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AppCredential:
+    """The key pair of a mobile app that is enrolled for push, QR code or in-app verification: its public half."""
+
+    public_key: str
+    device_name: str | None
+    platform: str
+    push_token: str | None = None
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +69,8 @@ class Authenticator:
     display_name: str | None = None
     previous_sms_channel: str | None = None
     credential: Credential | None = None
+    app: AppCredential | None = None
+    totp_secret: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,6 +99,10 @@ class Action:
     ip_address: str | None = None
     country_code: str | None = None
     custom: Mapping[str, Any] | None = None
+    output: Mapping[str, Any] | None = None
+    device_id: str | None = None
+    result: str | None = None
+    allowed_methods: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
 
 
@@ -95,6 +115,7 @@ class Device:
     created_at: datetime
     authenticated_at: datetime | None = None
     invalidated_at: datetime | None = None
+    remembered_until: datetime | None = None
     last_verification_method: str | None = None
 
 

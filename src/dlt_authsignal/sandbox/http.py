@@ -1,110 +1,130 @@
 """Between ASGI and the routes: authentication, JSON bodies, faults, the log, and errors as Authsignal words them."""
 
 import asyncio
-import json
+import inspect
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from http.cookies import SimpleCookie
 from typing import Any, Final
 from urllib.parse import unquote
 
+import msgspec
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from dlt_authsignal.api.endpoints import Auth, Endpoint, basic_auth
-from dlt_authsignal.api.responses import UNAUTHORIZED_TEXT, error_body
-from dlt_authsignal.sandbox import tokens
+from dlt_authsignal.api.endpoints import Endpoint
+from dlt_authsignal.api.responses import error_body
+from dlt_authsignal.sandbox.auth import Caller, authenticate
 from dlt_authsignal.sandbox.faults import Fault
+from dlt_authsignal.sandbox.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.state import Sandbox
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 
-Handler = Callable[["Call"], Awaitable[Any]]
+Handler = Callable[..., Any]
+"""Takes a `Call`, and by keyword what it declares of `body` and `query`; returns an answer or a coroutine of one."""
+
+Served = tuple[Endpoint, Handler]
+
+_encode = msgspec.json.Encoder().encode
 
 
-class Refusal(Exception):
-    """An error answer."""
-
-    def __init__(self, status: int, code: str, description: str) -> None:
-        self.status, self.code, self.description = status, code, description
-        super().__init__(code)
+class Body(Struct, rename="camel"):
+    """Base of request bodies and queries. Unknown keys are ignored: Authsignal's own SDKs send some."""
 
 
 def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """JSON with `Content-Type: application/json` and nothing after it: the Python SDK compares the whole value."""
-    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    return Response(body, status, {**(headers or {}), "content-type": "application/json"})
+    return Response(_encode(value), status, {**(headers or {}), "content-type": "application/json"})
 
 
 def refused(refusal: Refusal) -> Response:
-    return json_response(error_body(refusal.code, refusal.description), refusal.status)
+    return json_response(error_body(refusal.code, refusal.description), refusal.status, refusal.headers)
 
 
-def invalid(description: str) -> Refusal:
-    return Refusal(400, "invalid_request", description)
-
-
-def unauthorized() -> Refusal:
-    return Refusal(401, "unauthorized", UNAUTHORIZED_TEXT)
-
-
+@dataclass
 class Call:
     """One authenticated request to one endpoint."""
 
-    def __init__(self, sandbox: Sandbox, request: Request, claims: dict[str, Any]) -> None:
-        self.sandbox = sandbox
-        self.claims = claims
-        self._request = request
+    sandbox: Sandbox
+    request: Request
+    caller: Caller
+    set_cookies: dict[str, str] = field(default_factory=dict)
 
     def path(self, name: str) -> str:
         """A path placeholder, decoded."""
-        return unquote(self._request.path_params[name])
+        return unquote(self.request.path_params[name])
 
-    def query(self, name: str) -> str | None:
-        return self._request.query_params.get(name)
+    @property
+    def user_agent(self) -> str | None:
+        return self.request.headers.get("user-agent")
 
-    async def body(self) -> dict[str, Any]:
-        """The JSON object sent; an absent body is an empty one. Unknown keys are for the handler to ignore."""
-        raw = b""
-        async for chunk in self._request.stream():
-            raw += chunk
-            if len(raw) > MAX_BODY_BYTES:
-                raise Refusal(413, "invalid_request", f"The body exceeds {MAX_BODY_BYTES} bytes.")
-        if not raw.strip():
-            return {}
-        try:
-            value = json.loads(raw)
-        except ValueError:
-            raise invalid("The body is not valid JSON.") from None
-        if not isinstance(value, dict):
-            raise invalid("The body must be a JSON object.")
-        return value
+    @property
+    def ip_address(self) -> str | None:
+        return self.request.client.host if self.request.client else None
+
+    def cookie(self, name: str) -> str | None:
+        return self.request.cookies.get(name)
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a handler wants besides the call, and whether it has to be awaited."""
+
+    body: type[Any] | None
+    query: type[Any] | None
+    answer: Any
+    is_async: bool
+
+    @classmethod
+    def of(cls, handler: Handler) -> "Signature":
+        hints = inspect.get_annotations(handler, eval_str=True)
+        return cls(hints.get("body"), hints.get("query"), hints.get("return"), inspect.iscoroutinefunction(handler))
 
 
 def endpoint(sandbox: Sandbox, described: Endpoint, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     """The handler of one route, with authentication before it and faults around it."""
+    route, signature = str(described), Signature.of(handler)
+
+    async def run(request: Request) -> Response:
+        caller = authenticate(sandbox, described, request.headers.get("authorization", ""))
+        call = Call(sandbox, request, caller)
+        wanted: dict[str, Any] = {}
+        if signature.query:
+            wanted["query"] = _query(request, signature.query)
+        if signature.body:
+            wanted["body"] = _parsed(await _read(request), signature.body)
+        answer = handler(call, **wanted)
+        response = json_response(await answer if signature.is_async else answer)
+        for name, value in call.set_cookies.items():
+            response.headers.append("set-cookie", _cookie(name, value))
+        return response
 
     async def answer(request: Request) -> Response:
         sandbox.log.begin()
         status = 500
         try:
-            response = await _answer(sandbox, described, handler, request)
+            response = await _faulted(sandbox, route, run, request)
             status = response.status_code
             return response
         finally:
-            sandbox.note(str(described), status)
+            sandbox.note(route, status)
 
     return answer
 
 
-async def _answer(sandbox: Sandbox, described: Endpoint, handler: Handler, request: Request) -> Response:
-    fault = sandbox.faults.strike(str(described))
+async def _faulted(
+    sandbox: Sandbox, route: str, run: Callable[[Request], Awaitable[Response]], request: Request
+) -> Response:
+    fault = sandbox.faults.strike(route)
     if fault and fault.kind == "delay":
         await asyncio.sleep(fault.seconds)
     elif fault and fault.kind != "cut":
         return _faulty(fault)
     try:
-        claims = authenticate(sandbox, described.auth, request.headers.get("authorization", ""))
-        response = json_response(await handler(Call(sandbox, request, claims)))
+        response = await run(request)
     except Refusal as refusal:
         response = refused(refusal)
     if fault and fault.kind == "cut":
@@ -122,25 +142,37 @@ def _faulty(fault: Fault) -> Response:
     return Response(fault.body, 200, {**fault.headers, "content-type": "application/json"})
 
 
-def authenticate(sandbox: Sandbox, scheme: Auth, header: str) -> dict[str, Any]:
-    """Claims of a bearer token, an empty dict for basic auth.
+async def _read(request: Request) -> bytes:
+    raw = bytearray()
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > MAX_BODY_BYTES:
+            raise Refusal(413, "invalid_request", f"The body exceeds {MAX_BODY_BYTES} bytes.")
+    return bytes(raw)
 
-    Raises:
-        Refusal: 401.
-    """
-    config = sandbox.config
-    if scheme == "server":
-        if header != basic_auth(config.api_secret_key):
-            raise unauthorized()
-        return {}
-    if not header.startswith("Bearer "):
-        raise unauthorized()
-    claims, expired = tokens.read(config, sandbox.clock.now(), header.removeprefix("Bearer "))
-    if claims is None:
-        raise unauthorized()
-    if expired:
-        raise Refusal(401, "expired_token", "The token has expired.")
-    return claims
+
+def _parsed(raw: bytes, kind: type[Any]) -> Any:
+    """The body as the handler's type; an absent body is an empty object."""
+    try:
+        return msgspec.json.decode(raw if raw.strip() else b"{}", type=kind)
+    except msgspec.ValidationError as error:
+        raise invalid(f"The body is not as it should be: {error}.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise invalid("The body is not valid JSON.") from None
+
+
+def _query(request: Request, kind: type[Any]) -> Any:
+    try:
+        return msgspec.convert(dict(request.query_params), type=kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise invalid(f"The query is not as it should be: {error}.") from None
+
+
+def _cookie(name: str, value: str) -> str:
+    morsel = SimpleCookie({name: value})[name]
+    for attribute, setting in (("path", "/"), ("httponly", True), ("samesite", "Lax")):
+        morsel[attribute] = setting
+    return morsel.OutputString()
 
 
 class RawPaths:

@@ -1,8 +1,11 @@
 """What a tracked action becomes: the state machine, as far as it is known."""
 
+import re
 from typing import Final
 
 from dlt_authsignal.sandbox.entities import Authenticator
+
+ACTION_CODE: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 STATES: Final = (
     "ALLOW",

@@ -5,11 +5,16 @@ from collections import Counter, deque
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from dlt_authsignal.sandbox.challenges import Challenges
 from dlt_authsignal.sandbox.clock import Clock, IdMaker, iso, random_ids, seeded_ids
 from dlt_authsignal.sandbox.config import SandboxConfig
+from dlt_authsignal.sandbox.events import Events
 from dlt_authsignal.sandbox.faults import Faults
+from dlt_authsignal.sandbox.outbox import Outbox
 from dlt_authsignal.sandbox.seed import populate, tenant_authenticators
+from dlt_authsignal.sandbox.sessions import Sessions
 from dlt_authsignal.sandbox.store import Store
+from dlt_authsignal.sandbox.windows import Windows
 
 LOG_LENGTH: Final = 10_000
 
@@ -54,6 +59,13 @@ class Sandbox:
         self.log = RequestLog()
         self.clock = Clock(self.config.starts_at)
         self.store = Store()
+        self.challenges = Challenges()
+        self.outbox = Outbox()
+        self.events = Events()
+        self.windows = Windows()
+        self.sessions = Sessions()
+        self.recovery_codes: dict[str, frozenset[str]] = {}
+        self.rng = random.Random()
         self.new_id: IdMaker = random_ids
         self.reset()
         if self.config.users:
@@ -63,8 +75,15 @@ class Sandbox:
         """Forgets everybody, every fault and the log; the clock goes back to where it started."""
         self.clock = Clock(self.config.starts_at)
         self.store = Store()
+        self.challenges = Challenges()
+        self.outbox = Outbox()
+        self.events = Events()
+        self.windows = Windows()
+        self.sessions = Sessions()
+        self.recovery_codes = {}
         self.faults.clear()
         self.log.clear()
+        self.rng = random.Random() if self.config.seed is None else random.Random(f"{self.config.seed}:codes")
         self.new_id = random_ids if self.config.seed is None else seeded_ids(random.Random(f"{self.config.seed}:live"))
         self.store.tenant_authenticators = tenant_authenticators(self.config.methods, self.new_id)
 
@@ -83,6 +102,16 @@ class Sandbox:
     def configure(self, **changes: Any) -> None:
         """Changes the configuration of the running sandbox, such as `listing="refused"`."""
         self.config = replace(self.config, **changes)
+
+    def new_recovery_codes(self, user_id: str) -> list[str]:
+        """Five codes that each work once, in place of the user's earlier ones."""
+        codes = [f"{self.rng.getrandbits(40):010x}" for _ in range(5)]
+        self.recovery_codes[user_id] = frozenset(codes)
+        return codes
+
+    def allowed_methods(self) -> list[str]:
+        """Verification methods that are switched on."""
+        return [value.verification_method for value in self.store.tenant_authenticators if value.is_active]
 
     def note(self, route: str, status: int) -> None:
         """Logs the end of a request that `log.begin` has begun."""

@@ -69,6 +69,18 @@ class Store:
     def remove_authenticator(self, user_id: str, user_authenticator_id: str) -> bool:
         return self._authenticators.get(user_id, {}).pop(user_authenticator_id, None) is not None
 
+    def passkey(self, credential_id: str) -> Authenticator | None:
+        """The authenticator that holds a WebAuthn credential which was enrolled here (not an invented person's)."""
+        return next(
+            (
+                value
+                for mine in self._authenticators.values()
+                for value in mine.values()
+                if value.credential and value.credential.credential_id == credential_id
+            ),
+            None,
+        )
+
     def put_action(self, action: Action) -> None:
         self._actions.setdefault(action.user_id, {})[(action.action_code, action.idempotency_key)] = action
 

@@ -12,7 +12,8 @@ from dlt.extract import DltResource
 from yarl import URL
 
 from dlt_authsignal.api import tables
-from dlt_authsignal.api.endpoints import CLIENT_AUTHENTICATORS, bearer_auth
+from dlt_authsignal.api.client_endpoints import CLIENT_AUTHENTICATORS
+from dlt_authsignal.api.endpoints import bearer_auth
 from dlt_authsignal.source.http import Pace, connect
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.resources import hints

@@ -1,0 +1,62 @@
+"""What would have been sent: codes, links and push notifications, for tests and people to read back."""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+LENGTH: Final = 10_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """One message.
+
+    Attributes:
+        sent_at: When.
+        channel: `email`, `sms`, `whatsapp` or `push`.
+        to: Address, number, or the id of the app's authenticator.
+        user_id: Whose, if known.
+        method: Verification method.
+        challenge_id: The challenge it belongs to.
+        action_code: The action it belongs to.
+        code: The one-time code.
+        url: The magic link.
+    """
+
+    sent_at: datetime
+    channel: str
+    to: str
+    user_id: str | None
+    method: str
+    challenge_id: str
+    action_code: str | None
+    code: str | None = None
+    url: str | None = None
+
+
+class Outbox:
+    """The last messages, oldest first."""
+
+    def __init__(self) -> None:
+        self._messages: deque[Message] = deque(maxlen=LENGTH)
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def __iter__(self) -> Iterator[Message]:
+        return iter(list(self._messages))
+
+    def add(self, message: Message) -> None:
+        self._messages.append(message)
+
+    def clear(self) -> None:
+        self._messages.clear()
+
+    def last(self, to: str | None = None) -> Message | None:
+        """The newest message, or the newest one to an address, a number or a user id."""
+        for message in reversed(self._messages):
+            if to is None or to in (message.to, message.user_id):
+                return message
+        return None

@@ -1,0 +1,221 @@
+"""Actions: track, read, change, validate."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from dlt_authsignal.api import endpoints
+from dlt_authsignal.sandbox import answers
+from dlt_authsignal.sandbox.entities import Action, User
+from dlt_authsignal.sandbox.http import Body, Call, Served
+from dlt_authsignal.sandbox.policy import ACTION_CODE, STATES, tracked_state
+from dlt_authsignal.sandbox.refusals import Refusal, invalid, not_found
+from dlt_authsignal.sandbox.routes.users import enrolled, upsert
+from dlt_authsignal.sandbox.rules import Decision, decide
+from dlt_authsignal.sandbox.state import Sandbox
+from dlt_authsignal.sandbox.store import window_start
+from dlt_authsignal.sandbox.tokens import READ, read
+from dlt_authsignal.sandbox.verification import settle, token_for
+
+
+class Track(Body, kw_only=True):
+    """Body of track; all of it optional."""
+
+    idempotency_key: str | None = None
+    redirect_url: str | None = None
+    redirect_to_settings: bool | None = None
+    ip_address: str | None = None
+    user_agent: str | None = None
+    device_id: str | None = None
+    scope: str | None = None
+    email: str | None = None
+    phone_number: str | None = None
+    username: str | None = None
+    custom: dict[str, Any] | None = None
+    challenge_id: str | None = None
+    locale: str | None = None
+    custom_domain: str | None = None
+
+
+class ActionQuery(Body, kw_only=True):
+    """Query of `GET /users/{userId}/actions`."""
+
+    codes: str | None = None
+    from_date: str | None = None
+    state: str | None = None
+
+
+class ActionChanges(Body, kw_only=True):
+    """Body of `PATCH /users/{userId}/actions/{action}/{idempotencyKey}`."""
+
+    state: str
+    custom: dict[str, Any] | None = None
+
+
+class Validation(Body, kw_only=True):
+    """Body of validate."""
+
+    token: str
+    user_id: str | None = None
+    action: str | None = None
+
+
+def track(call: Call, body: Track) -> answers.Tracked:
+    sandbox, user_id, code = call.sandbox, call.path("userId"), call.path("action")
+    check_code(code)
+    if not sandbox.allowed_methods():
+        raise Refusal(400, "AUTHENTICATOR_NOT_FOUND", "No authenticators are configured for the tenant.")
+    user = upsert(
+        sandbox,
+        user_id,
+        {name: getattr(body, name) for name in ("email", "phone_number", "username", "locale")},
+    )
+    key = body.idempotency_key or sandbox.new_id()
+    action = sandbox.store.get_action(user_id, code, key) or new_action(sandbox, user, code, key, body)
+    methods = enrolled(sandbox, user_id)
+    token = token_for(sandbox, user_id, code, key, _scope(body.scope, methods))
+    return answers.Tracked(
+        idempotency_key=key,
+        state=action.state,
+        url=f"https://mfa.authsignal.com/?token={token}",
+        token=token,
+        is_enrolled=bool(methods),
+        enrolled_verification_methods=methods,
+        allowed_verification_methods=list(action.allowed_methods or sandbox.allowed_methods()),
+        default_verification_method=_default(user, methods),
+        rule_ids=[rule.rule_id for rule in action.rules],
+    )
+
+
+def check_code(code: str) -> None:
+    if not ACTION_CODE.fullmatch(code):
+        raise invalid("An action code has 1 to 64 letters, digits, hyphens or underscores.")
+
+
+def _scope(asked: str | None, methods: list[str]) -> str:
+    """The first authenticator may always be added; later ones only when asked for."""
+    return asked or (READ if methods else f"{READ} add:authenticators")
+
+
+def _default(user: User, methods: list[str]) -> str | None:
+    if user.default_verification_method in methods:
+        return user.default_verification_method
+    return methods[0] if methods else None
+
+
+def new_action(sandbox: Sandbox, user: User, code: str, key: str, body: Track) -> Action:
+    """A new action, decided by the rules, kept and logged."""
+    now = sandbox.clock.now()
+    methods = enrolled(sandbox, user.user_id)
+    decision: Decision = decide(sandbox, user, code, body)
+    verified = _verified_before(sandbox, body.challenge_id, user.user_id)
+    state = tracked_state(decision.result, enrolled=bool(methods))
+    action = Action(
+        user_id=user.user_id,
+        action_code=code,
+        idempotency_key=key,
+        created_at=now,
+        updated_at=now,
+        state=state,
+        state_updated_at=now,
+        user_agent=body.user_agent,
+        ip_address=body.ip_address,
+        country_code=decision.country_code,
+        device_id=body.device_id,
+        custom=body.custom,
+        output=decision.output,
+        result=decision.result,
+        rules=decision.rules,
+        allowed_methods=decision.methods,
+    )
+    sandbox.store.put_action(action)
+    sandbox.events.action(now, action)
+    if verified and state == "CHALLENGE_REQUIRED":
+        action = settle(sandbox, action, "CHALLENGE_SUCCEEDED")
+    return action
+
+
+def _verified_before(sandbox: Sandbox, challenge_id: str | None, user_id: str) -> bool:
+    """Whether the challenge was met before the action was tracked."""
+    if challenge_id is None:
+        return False
+    challenge = sandbox.challenges.get(challenge_id, sandbox.clock.now())
+    if challenge is None:
+        raise invalid("The challenge is not known, or has expired.")
+    return challenge.verified_at is not None and challenge.user_id in (None, user_id)
+
+
+def query_actions(call: Call, query: ActionQuery) -> list[answers.ActionRow]:
+    oldest = window_start(call.sandbox.clock.now(), endpoints.ACTION_WINDOW_DAYS)
+    since = max(oldest, _moment(query.from_date) or oldest)
+    wanted = set(query.codes.split(",")) if query.codes else None
+    return [
+        answers.action_row(action)
+        for action in call.sandbox.store.actions(call.path("userId"), since)
+        if (wanted is None or action.action_code in wanted) and query.state in (None, "", action.state)
+    ]
+
+
+def _moment(text: str | None) -> datetime | None:
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise invalid("fromDate must be an ISO 8601 date.") from None
+
+
+def get_action(call: Call) -> answers.ActionDetail:
+    return answers.action_detail(_action(call))
+
+
+def _action(call: Call) -> Action:
+    action = call.sandbox.store.get_action(call.path("userId"), call.path("action"), call.path("idempotencyKey"))
+    if action is None:  # how the real API answers an unknown key is not documented
+        raise not_found("action")
+    return action
+
+
+def update_action(call: Call, body: ActionChanges) -> answers.ActionDetail:
+    action = _action(call)
+    if body.state not in STATES:
+        raise invalid(f"state must be one of {', '.join(STATES)}.")
+    return answers.action_detail(settle(call.sandbox, action, body.state))
+
+
+def validate(call: Call, body: Validation) -> answers.Validated:
+    """Is the token's challenge met? A token that is not valid is an answer, not an error."""
+    token = read(call.sandbox.config, body.token)
+    if token is None:
+        return _not_valid("Token is invalid.")
+    if token.expires_at <= call.sandbox.clock.now().timestamp():
+        return _not_valid("Token is expired.")
+    if body.user_id not in (None, token.user_id):
+        return _not_valid("User is invalid.")
+    action = call.sandbox.store.get_action(token.user_id, token.action_code, token.idempotency_key)
+    if action is None or body.action not in (None, token.action_code):
+        return _not_valid("Action is invalid.")
+    row = answers.action_row(action)
+    return answers.Validated(
+        is_valid=action.state == "CHALLENGE_SUCCEEDED",
+        state=row.state,
+        state_updated_at=row.state_updated_at,
+        verification_method=row.verification_method,
+        user_id=action.user_id,
+        action=action.action_code,
+        action_code=action.action_code,
+        idempotency_key=action.idempotency_key,
+    )
+
+
+def _not_valid(why: str) -> answers.Validated:
+    return answers.Validated(is_valid=False, error=why)
+
+
+ROUTES: tuple[Served, ...] = (
+    (endpoints.QUERY_USER_ACTIONS, query_actions),
+    (endpoints.TRACK, track),
+    (endpoints.GET_ACTION, get_action),
+    (endpoints.UPDATE_ACTION, update_action),
+    (endpoints.VALIDATE, validate),
+)

@@ -1,0 +1,94 @@
+"""What follows when a challenge is met: the authenticator, the action, the device, and the new token."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from dlt_authsignal.sandbox import tokens
+from dlt_authsignal.sandbox.entities import Action, Authenticator, Device
+from dlt_authsignal.sandbox.state import Sandbox
+
+
+def mark_verified(sandbox: Sandbox, authenticator: Authenticator) -> Authenticator:
+    """The authenticator as verified now; the first time enrols it."""
+    now = sandbox.clock.now()
+    first = authenticator.verified_at is None
+    is_default = authenticator.is_default or (first and not _others(sandbox, authenticator))
+    changed = replace(
+        authenticator,
+        verified_at=authenticator.verified_at or now,
+        last_verified_at=authenticator.last_verified_at if first else now,
+        is_default=is_default,
+    )
+    sandbox.store.put_authenticator(changed)
+    if first:
+        sandbox.events.authenticator(now, "created", changed)
+    return changed
+
+
+def _others(sandbox: Sandbox, authenticator: Authenticator) -> bool:
+    return any(
+        value.verified_at and value.user_authenticator_id != authenticator.user_authenticator_id
+        for value in sandbox.store.authenticators(authenticator.user_id)
+    )
+
+
+def settle(sandbox: Sandbox, action: Action, state: str, authenticator: Authenticator | None = None) -> Action:
+    """The action in a new state, met by that authenticator if one is given."""
+    now = sandbox.clock.now()
+    changed = replace(action, state=state, state_updated_at=now, updated_at=now)
+    if authenticator:
+        changed = replace(
+            changed,
+            verification_method=authenticator.verification_method,
+            verified_by=authenticator.user_authenticator_id,
+        )
+    sandbox.store.put_action(changed)
+    return changed
+
+
+async def succeed(
+    sandbox: Sandbox, action: Action, method: str, authenticator: Authenticator | None, device_id: str | None = None
+) -> Action:
+    """The challenge of an action is met: asks the action's webhook, then settles action and device.
+
+    Raises:
+        Refusal: The webhook of the action configuration did not agree.
+    """
+    await sandbox.events.confirm(sandbox, action, method, authenticator)
+    now = sandbox.clock.now()
+    changed = replace(
+        action,
+        state="CHALLENGE_SUCCEEDED",
+        state_updated_at=now,
+        updated_at=now,
+        verification_method=method,
+        verified_by=authenticator.user_authenticator_id if authenticator else None,
+    )
+    sandbox.store.put_action(changed)
+    device_id = device_id or action.device_id
+    if device_id:
+        _seen_on(sandbox, action.user_id, device_id, method, now)
+    return changed
+
+
+def _seen_on(sandbox: Sandbox, user_id: str, device_id: str, method: str, now: datetime) -> None:
+    known = next((value for value in sandbox.store.devices(user_id) if value.device_id == device_id), None)
+    device = known or Device(user_id=user_id, device_id=device_id, created_at=now)
+    sandbox.store.put_device(replace(device, authenticated_at=now, last_verification_method=method))
+
+
+def may_succeed(action: Action) -> bool:
+    """A blocked action or one under review stays so, whatever is verified."""
+    return action.state in ("CHALLENGE_REQUIRED", "ALLOW", "CHALLENGE_FAILED")
+
+
+def token_for(sandbox: Sandbox, user_id: str, action_code: str, idempotency_key: str, scope: str) -> str:
+    """A new token for that attempt."""
+    return tokens.mint(
+        sandbox.config,
+        sandbox.clock.now(),
+        user_id=user_id,
+        action_code=action_code,
+        idempotency_key=idempotency_key,
+        scope=scope,
+    )

@@ -1,0 +1,21 @@
+"""Counting in sliding windows of the sandbox's own time: how often codes are sent and tried."""
+
+from collections import deque
+from datetime import datetime, timedelta
+
+
+class Windows:
+    """When what happened, by key."""
+
+    def __init__(self) -> None:
+        self._moments: dict[tuple[str, ...], deque[datetime]] = {}
+
+    def allow(self, key: tuple[str, ...], now: datetime, *, limit: int, minutes: float) -> bool:
+        """Whether one more fits among the last `minutes`; if so it is counted."""
+        moments = self._moments.setdefault(key, deque(maxlen=limit))
+        while moments and moments[0] <= now - timedelta(minutes=minutes):
+            moments.popleft()
+        if len(moments) >= limit:
+            return False
+        moments.append(now)
+        return True
