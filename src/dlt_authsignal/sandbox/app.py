@@ -3,22 +3,39 @@
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dlt_authsignal.sandbox.control import control_routes
 from dlt_authsignal.sandbox.http import RawPaths, endpoint, refused
+from dlt_authsignal.sandbox.pages import page_routes
 from dlt_authsignal.sandbox.refusals import Refusal
-from dlt_authsignal.sandbox.served import SERVED
+from dlt_authsignal.sandbox.served import ALIASES, SERVED
 from dlt_authsignal.sandbox.state import Sandbox
+
+
+class ClientCors:
+    """Lets pages of any origin call the Client API, as browsers must; nothing else is opened to them."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._open = CORSMiddleware(
+            app, allow_origin_regex=".*", allow_credentials=True, allow_methods=["*"], allow_headers=["*"]
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_client = scope["type"] == "http" and scope["path"].startswith("/v1/client/")
+        await (self._open if is_client else self._app)(scope, receive, send)
 
 
 def create_app(sandbox: Sandbox) -> Starlette:
     """An app that serves one sandbox: the API under `/v1`, control under `/_sandbox/`."""
     served = [
         Route(f"/v1{described.path}", endpoint(sandbox, described, handler), methods=[described.method])
-        for described, handler in SERVED
+        for described, handler in (*SERVED, *(ALIASES if sandbox.config.seed_page_paths else ()))
     ]
 
     async def no_route(request: Request, error: Exception) -> Response:
@@ -31,8 +48,8 @@ def create_app(sandbox: Sandbox) -> Starlette:
         return refused(Refusal(500, "internal_error", "The sandbox failed; its log says how."))
 
     app = Starlette(
-        routes=[*served, *control_routes(sandbox)],
-        middleware=[Middleware(RawPaths)],
+        routes=[*served, *page_routes(sandbox), *control_routes(sandbox)],
+        middleware=[Middleware(RawPaths), Middleware(ClientCors)],
         exception_handlers={HTTPException: no_route, Exception: broken},
     )
     app.router.redirect_slashes = False  # Authsignal is not known to redirect

@@ -39,6 +39,7 @@ class Credential:
     public_key: bytes | None = None
     sign_count: int = 0
     transports: tuple[str, ...] = ()
+    enrolled_by_ceremony: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +72,7 @@ class Authenticator:
     credential: Credential | None = None
     app: AppCredential | None = None
     totp_secret: str | None = None
+    totp_step: int = -1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -109,6 +109,11 @@ class Sandbox:
         self.recovery_codes[user_id] = frozenset(codes)
         return codes
 
+    @property
+    def token_minutes(self) -> int:
+        """Lifetime of tokens and challenges."""
+        return self.config.token_minutes
+
     def allowed_methods(self) -> list[str]:
         """Verification methods that are switched on."""
         return [value.verification_method for value in self.store.tenant_authenticators if value.is_active]

@@ -6,6 +6,7 @@ from datetime import datetime
 from dlt_authsignal.sandbox import tokens
 from dlt_authsignal.sandbox.entities import Action, Authenticator, Device
 from dlt_authsignal.sandbox.state import Sandbox
+from dlt_authsignal.sandbox.tokens import Token
 
 
 def mark_verified(sandbox: Sandbox, authenticator: Authenticator) -> Authenticator:
@@ -44,6 +45,34 @@ def settle(sandbox: Sandbox, action: Action, state: str, authenticator: Authenti
         )
     sandbox.store.put_action(changed)
     return changed
+
+
+def sign_in_action(sandbox: Sandbox, user_id: str, action_code: str, idempotency_key: str | None = None) -> Action:
+    """A new attempt that a challenge without a tracked action belongs to: a sign-in that began with no user known."""
+    now = sandbox.clock.now()
+    action = Action(
+        user_id=user_id,
+        action_code=action_code,
+        idempotency_key=idempotency_key or sandbox.new_id(),
+        created_at=now,
+        updated_at=now,
+        state="CHALLENGE_REQUIRED",
+        state_updated_at=now,
+        result="CHALLENGE",
+    )
+    sandbox.store.put_action(action)
+    sandbox.events.action(now, action)
+    return action
+
+
+async def met(
+    sandbox: Sandbox, token: Token, method: str, authenticator: Authenticator | None, device_id: str | None = None
+) -> str:
+    """What a met challenge gives the holder of a token: the action settled, and a token that manages authenticators."""
+    action = sandbox.store.get_action(token.user_id, token.action_code, token.idempotency_key)
+    if action and may_succeed(action):
+        await succeed(sandbox, action, method, authenticator, device_id)
+    return token_for(sandbox, token.user_id, token.action_code, token.idempotency_key, tokens.MANAGE)
 
 
 async def succeed(

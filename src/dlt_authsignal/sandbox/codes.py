@@ -1,0 +1,125 @@
+"""One-time codes and links: made, sent, checked, limited."""
+
+import hmac
+import secrets
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from dlt_authsignal.sandbox.challenges import Challenge
+from dlt_authsignal.sandbox.outbox import Message
+from dlt_authsignal.sandbox.refusals import Refusal, too_many_requests
+from dlt_authsignal.sandbox.state import Sandbox
+
+CODE_LENGTH: Final = 6
+
+FailureReason = Literal["CODE_INVALID_OR_EXPIRED", "MAX_ATTEMPTS_EXCEEDED"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Documented limits of one method: messages sent, and codes tried, each in so many minutes."""
+
+    sent: int
+    sent_minutes: float = 10
+    tried: int = 10
+    tried_minutes: float = 5
+
+
+LIMITS: Final = {
+    "EMAIL_OTP": Limits(sent=12),
+    "EMAIL_MAGIC_LINK": Limits(sent=12),
+    "SMS": Limits(sent=6),
+    "WHATSAPP": Limits(sent=6),
+    "AUTHENTICATOR_APP": Limits(sent=0),
+}
+"""WhatsApp's are not published; SMS's are taken."""
+
+EVENT: Final = {"EMAIL_OTP": "EMAIL_OTP", "EMAIL_MAGIC_LINK": "EMAIL_MAGIC_LINK", "SMS": "SMS", "WHATSAPP": "WHATSAPP"}
+
+
+def new_code(sandbox: Sandbox) -> str:
+    """Six digits; with a seed, the same ones in the same order."""
+    return f"{sandbox.rng.randrange(10**CODE_LENGTH):0{CODE_LENGTH}d}"
+
+
+async def send(sandbox: Sandbox, challenge: Challenge, base_url: str) -> Challenge:
+    """Sends the code or link of a challenge to its address or number; kept in the outbox.
+
+    Args:
+        base_url: Of the sandbox, without a path: where its magic links lead.
+
+    Raises:
+        Refusal: 429 after too many messages; the tenant's own webhook did not take it.
+    """
+    limits, now = LIMITS[challenge.method], sandbox.clock.now()
+    to = challenge.email or challenge.phone_number or ""
+    if not sandbox.windows.allow(
+        ("sent", challenge.method, challenge.user_id or to), now, limit=limits.sent, minutes=limits.sent_minutes
+    ):
+        log(sandbox, challenge, "RATE_LIMIT_EXCEEDED")
+        raise too_many_requests()
+    is_link = challenge.method == "EMAIL_MAGIC_LINK"
+    challenge = sandbox.challenges.put(
+        replace(
+            challenge,
+            code=None if is_link else new_code(sandbox),
+            link=secrets.token_urlsafe(24) if is_link else None,
+        )
+    )
+    message = Message(
+        sent_at=now,
+        channel=_channel(challenge),
+        to=to,
+        user_id=challenge.user_id,
+        method=challenge.method,
+        challenge_id=challenge.challenge_id,
+        action_code=challenge.action_code,
+        code=challenge.code,
+        url=f"{base_url}/_sandbox/magic-link?secret={challenge.link}" if is_link else None,
+    )
+    try:
+        await sandbox.events.send(sandbox, message)
+    except Refusal:
+        log(sandbox, challenge, "SEND_DOWNSTREAM_FAILED")
+        raise
+    sandbox.outbox.add(message)
+    log(sandbox, challenge, "SENT")
+    return challenge
+
+
+def _channel(challenge: Challenge) -> str:
+    if challenge.email:
+        return "email"
+    return "whatsapp" if "WHATSAPP" in (challenge.method, challenge.sms_channel) else "sms"
+
+
+def check(sandbox: Sandbox, challenge: Challenge | None, code: str) -> FailureReason | None:
+    """Why the code does not meet the challenge; None if it does, and then it does so once."""
+    if challenge is None or challenge.code is None:
+        return "CODE_INVALID_OR_EXPIRED"
+    limits, now = LIMITS[challenge.method], sandbox.clock.now()
+    key = ("tried", challenge.method, challenge.user_id or challenge.challenge_id)
+    if not sandbox.windows.allow(key, now, limit=limits.tried, minutes=limits.tried_minutes):
+        log(sandbox, challenge, "MAX_ATTEMPTS_EXCEEDED")
+        return "MAX_ATTEMPTS_EXCEEDED"
+    if not hmac.compare_digest(challenge.code.encode(), code.encode()):
+        sandbox.challenges.put(replace(challenge, attempts=challenge.attempts + 1))
+        log(sandbox, challenge, "CODE_INVALID_OR_EXPIRED" if challenge.phone_number else "INVALID_OR_EXPIRED")
+        return "CODE_INVALID_OR_EXPIRED"
+    sandbox.challenges.put(replace(challenge, code=None, verified_at=now))
+    log(sandbox, challenge, "CODE_VALID")
+    return None
+
+
+def log(sandbox: Sandbox, challenge: Challenge, step: str) -> None:
+    """Notes a step of a challenge for the log events."""
+    sandbox.events.challenge(
+        sandbox.clock.now(),
+        f"{EVENT[challenge.method]}_{step}",
+        user_id=challenge.user_id,
+        action_code=challenge.action_code,
+        idempotency_key=challenge.idempotency_key,
+        verification_method=challenge.method,
+        email=challenge.email,
+        phone_number=challenge.phone_number,
+    )

@@ -1,0 +1,99 @@
+"""Authenticator apps: RFC 6238 codes."""
+
+from dataclasses import replace
+from typing import Final
+
+from dlt_authsignal.api import client_endpoints as endpoints
+from dlt_authsignal.sandbox import answers
+from dlt_authsignal.sandbox.codes import LIMITS
+from dlt_authsignal.sandbox.entities import Authenticator
+from dlt_authsignal.sandbox.http import Call, Served
+from dlt_authsignal.sandbox.routes.authenticators import check_active
+from dlt_authsignal.sandbox.routes.codes import CodeAnswer, Verified, give_up
+from dlt_authsignal.sandbox.routes.passkeys import enrolled_with
+from dlt_authsignal.sandbox.routes.users import enrolled, upsert
+from dlt_authsignal.sandbox.state import Sandbox
+from dlt_authsignal.sandbox.verification import mark_verified, met
+
+METHOD: Final = "AUTHENTICATOR_APP"
+STEP_SECONDS: Final = 30
+
+DRIFT_STEPS: Final = 1
+"""A code of the step before or after is taken too, for clocks that differ."""
+
+
+class TotpEnrolling(answers.Answer, kw_only=True):
+    """What an authenticator app needs."""
+
+    user_authenticator_id: str
+    user_id: str
+    uri: str
+    secret: str
+
+
+def enroll(call: Call) -> TotpEnrolling:
+    import pyotp
+
+    sandbox, user_id = call.sandbox, call.caller.user.user_id
+    check_active(sandbox, METHOD)
+    user = upsert(sandbox, user_id, {})
+    secret = pyotp.random_base32()
+    value = Authenticator(
+        user_authenticator_id=sandbox.new_id(),
+        user_id=user_id,
+        verification_method=METHOD,
+        created_at=sandbox.clock.now(),
+        totp_secret=secret,
+    )
+    for earlier in sandbox.store.authenticators(user_id):
+        if earlier.verification_method == METHOD and earlier.verified_at is None:
+            sandbox.store.remove_authenticator(user_id, earlier.user_authenticator_id)
+    sandbox.store.put_authenticator(value)
+    uri = pyotp.TOTP(secret).provisioning_uri(
+        name=user.email or user.username or user_id, issuer_name="Authsignal sandbox"
+    )
+    return TotpEnrolling(user_authenticator_id=value.user_authenticator_id, user_id=user_id, uri=uri, secret=secret)
+
+
+async def verify(call: Call, body: CodeAnswer) -> Verified:
+    sandbox, token = call.sandbox, call.caller.user
+    limits = LIMITS[METHOD]
+    key = ("tried", METHOD, token.user_id)
+    if not sandbox.windows.allow(key, sandbox.clock.now(), limit=limits.tried, minutes=limits.tried_minutes):
+        give_up(call)
+        return Verified(is_verified=False, failure_reason="MAX_ATTEMPTS_EXCEEDED")
+    found = _matching(sandbox, token.user_id, body.verification_code)
+    if found is None:
+        return Verified(is_verified=False, failure_reason="CODE_INVALID_OR_EXPIRED")
+    if found.verified_at is None:
+        first = not enrolled(sandbox, token.user_id)
+        found = mark_verified(sandbox, found)
+        access = await enrolled_with(sandbox, call, found, first=first)
+        return Verified(
+            is_verified=True, access_token=access, user_authenticator=answers.authenticator(found, client=True)
+        )
+    sandbox.store.put_authenticator(found)
+    access = await met(sandbox, token, METHOD, found)
+    mark_verified(sandbox, found)
+    return Verified(is_verified=True, access_token=access)
+
+
+def _matching(sandbox: Sandbox, user_id: str, code: str) -> Authenticator | None:
+    """The authenticator whose code it is, with the step used up: each code works once."""
+    import pyotp
+
+    now = int(sandbox.clock.now().timestamp()) // STEP_SECONDS
+    for value in sandbox.store.authenticators(user_id):
+        if value.verification_method != METHOD or value.totp_secret is None:
+            continue
+        for step in range(now - DRIFT_STEPS, now + DRIFT_STEPS + 1):
+            right = pyotp.TOTP(value.totp_secret).at(step * STEP_SECONDS)
+            if step > value.totp_step and pyotp.utils.strings_equal(right, code):
+                return replace(value, totp_step=step)
+    return None
+
+
+ROUTES: tuple[Served, ...] = (
+    (endpoints.TOTP_ENROLL, enroll),
+    (endpoints.TOTP_VERIFY, verify),
+)

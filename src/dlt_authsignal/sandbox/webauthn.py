@@ -1,0 +1,252 @@
+"""WebAuthn ceremonies: options, and answers verified by py_webauthn."""
+
+import hashlib
+import json
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+from dlt_authsignal.sandbox.catalogue import provider_name
+from dlt_authsignal.sandbox.challenges import Challenge
+from dlt_authsignal.sandbox.entities import Authenticator, Credential
+from dlt_authsignal.sandbox.refusals import Refusal
+from dlt_authsignal.sandbox.state import Sandbox
+
+if TYPE_CHECKING:
+    from webauthn.helpers.structs import PublicKeyCredentialDescriptor
+
+Json = dict[str, Any]
+Kind = Literal["PASSKEY", "SECURITY_KEY"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """What the relying party asks of an authenticator.
+
+    Attributes:
+        relying_party: rpId.
+        name: What the browser shows.
+        origins: Accepted origins; none for every one whose host is the relying party or below it.
+        user_verification: required, preferred or discouraged.
+        attachment: platform, cross-platform, or None for either.
+    """
+
+    relying_party: str
+    name: str
+    origins: tuple[str, ...]
+    user_verification: str
+    attachment: str | None
+
+
+def policy(sandbox: Sandbox, kind: Kind) -> Policy:
+    """The tenant's settings; security keys share the passkeys' relying party."""
+    config = sandbox.config
+    return Policy(
+        relying_party=config.relying_party,
+        name="Authsignal sandbox",
+        origins=config.expected_origins,
+        user_verification="required" if kind == "PASSKEY" else "discouraged",
+        attachment=None if kind == "PASSKEY" else "cross-platform",
+    )
+
+
+def user_handle(sandbox: Sandbox, user_id: str) -> bytes:
+    """32 bytes that say nothing of the user id, as WebAuthn asks."""
+    return hashlib.sha256(f"{sandbox.config.tenant_id}:{user_id}".encode()).digest()
+
+
+def new_challenge() -> bytes:
+    return secrets.token_bytes(32)
+
+
+def registration_options(
+    sandbox: Sandbox,
+    kind: Kind,
+    challenge: bytes,
+    *,
+    user_id: str,
+    username: str | None,
+    display_name: str | None,
+    attachment: str | None,
+) -> Json:
+    """PublicKeyCredentialCreationOptionsJSON."""
+    from webauthn import generate_registration_options, options_to_json
+    from webauthn.helpers.structs import (
+        AuthenticatorAttachment,
+        AuthenticatorSelectionCriteria,
+        ResidentKeyRequirement,
+        UserVerificationRequirement,
+    )
+
+    asked = policy(sandbox, kind)
+    wanted = attachment or asked.attachment
+    name = username or user_id
+    options = generate_registration_options(
+        rp_id=asked.relying_party,
+        rp_name=asked.name,
+        user_id=user_handle(sandbox, user_id),
+        user_name=name,
+        user_display_name=display_name or name,
+        challenge=challenge,
+        timeout=sandbox.token_minutes * 60_000,
+        authenticator_selection=AuthenticatorSelectionCriteria(
+            authenticator_attachment=AuthenticatorAttachment(wanted) if wanted else None,
+            resident_key=(ResidentKeyRequirement.REQUIRED if kind == "PASSKEY" else ResidentKeyRequirement.DISCOURAGED),
+            require_resident_key=kind == "PASSKEY",
+            user_verification=UserVerificationRequirement(asked.user_verification),
+        ),
+        exclude_credentials=_descriptors(sandbox, kind, user_id),
+    )
+    value: Json = json.loads(options_to_json(options))
+    return value
+
+
+def authentication_options(sandbox: Sandbox, kind: Kind, challenge: bytes, user_id: str | None) -> Json:
+    """PublicKeyCredentialRequestOptionsJSON; without a user any discoverable passkey will do."""
+    from webauthn import generate_authentication_options, options_to_json
+    from webauthn.helpers.structs import UserVerificationRequirement
+
+    asked = policy(sandbox, kind)
+    options = generate_authentication_options(
+        rp_id=asked.relying_party,
+        challenge=challenge,
+        timeout=sandbox.token_minutes * 60_000,
+        allow_credentials=_descriptors(sandbox, kind, user_id) if user_id is not None else [],
+        user_verification=UserVerificationRequirement(asked.user_verification),
+    )
+    value: Json = json.loads(options_to_json(options))
+    return value
+
+
+def _descriptors(sandbox: Sandbox, kind: Kind, user_id: str) -> "list[PublicKeyCredentialDescriptor]":
+    from webauthn.helpers import base64url_to_bytes
+    from webauthn.helpers.structs import AuthenticatorTransport, PublicKeyCredentialDescriptor
+
+    known = {item.value for item in AuthenticatorTransport}
+    return [
+        PublicKeyCredentialDescriptor(
+            id=base64url_to_bytes(value.credential.credential_id),
+            transports=[AuthenticatorTransport(name) for name in value.credential.transports if name in known],
+        )
+        for value in sandbox.store.authenticators(user_id)
+        if value.verification_method == kind and value.credential and value.verified_at and _is_id(value.credential)
+    ]
+
+
+def _is_id(credential: Credential) -> bool:
+    """Credential ids that a server enrolled are free text; only base64url can be offered to a browser."""
+    return credential.credential_id.replace("-", "").replace("_", "").isalnum()
+
+
+def verify_registration(
+    sandbox: Sandbox, kind: Kind, challenge: Challenge, credential: Json, *, agent: str | None, silent: bool
+) -> Credential:
+    """The credential that a browser made.
+
+    Args:
+        silent: Made without the user being asked (conditional create): presence is not required.
+
+    Raises:
+        Refusal: `invalid_credential`.
+    """
+    from webauthn import verify_registration_response
+    from webauthn.helpers import bytes_to_base64url
+    from webauthn.helpers.exceptions import WebAuthnException
+
+    asked = policy(sandbox, kind)
+    try:
+        verified = verify_registration_response(
+            credential=credential,
+            expected_challenge=challenge.webauthn or b"",
+            expected_rp_id=asked.relying_party,
+            expected_origin=_origin(asked, credential),
+            require_user_presence=not silent,
+            require_user_verification=asked.user_verification == "required" and not silent,
+        )
+    except (WebAuthnException, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise invalid_credential(error) from None
+    response = credential.get("response")
+    transports = response.get("transports") if isinstance(response, dict) else None
+    provider = provider_name(verified.aaguid)
+    return Credential(
+        credential_id=bytes_to_base64url(verified.credential_id),
+        device_id=sandbox.new_id(),
+        name=provider or "Passkey",
+        aaguid=verified.aaguid,
+        provider=provider,
+        backed_up=verified.credential_backed_up,
+        device_type="multiDevice" if verified.credential_device_type.value == "multi_device" else "singleDevice",
+        attachment=_attachment(credential),
+        agent={"ua": agent} if agent else {},
+        public_key=verified.credential_public_key,
+        sign_count=verified.sign_count,
+        transports=tuple(text for text in transports or () if isinstance(text, str)),
+        enrolled_by_ceremony=True,
+    )
+
+
+def _attachment(credential: Json) -> str:
+    return "cross-platform" if credential.get("authenticatorAttachment") == "cross-platform" else "platform"
+
+
+def verify_authentication(
+    sandbox: Sandbox, kind: Kind, challenge: Challenge, authenticator: Authenticator, credential: Json
+) -> int:
+    """The new sign count of a credential whose answer is right.
+
+    Raises:
+        Refusal: `invalid_credential`.
+    """
+    from webauthn import verify_authentication_response
+    from webauthn.helpers.exceptions import WebAuthnException
+
+    asked, held = policy(sandbox, kind), authenticator.credential
+    if held is None or held.public_key is None:
+        raise Refusal(400, "invalid_credential", "The sandbox invented this credential: nobody holds its private key.")
+    _check_handle(sandbox, authenticator, credential)
+    try:
+        verified = verify_authentication_response(
+            credential=credential,
+            expected_challenge=challenge.webauthn or b"",
+            expected_rp_id=asked.relying_party,
+            expected_origin=_origin(asked, credential),
+            credential_public_key=held.public_key,
+            credential_current_sign_count=held.sign_count,
+            require_user_verification=asked.user_verification == "required",
+        )
+    except (WebAuthnException, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise invalid_credential(error) from None
+    return verified.new_sign_count
+
+
+def _check_handle(sandbox: Sandbox, authenticator: Authenticator, credential: Json) -> None:
+    from webauthn.helpers import bytes_to_base64url
+
+    response = credential.get("response")
+    handle = response.get("userHandle") if isinstance(response, dict) else None
+    enrolled_here = authenticator.credential and authenticator.credential.enrolled_by_ceremony
+    if handle and enrolled_here and handle != bytes_to_base64url(user_handle(sandbox, authenticator.user_id)):
+        raise Refusal(400, "invalid_credential", "The user handle is another user's.")
+
+
+def _origin(asked: Policy, credential: Json) -> str | list[str]:
+    """The origins to accept; where the tenant names none, the browser's own, if it is at or below the rpId."""
+    if asked.origins:
+        return list(asked.origins)
+    from webauthn.helpers import base64url_to_bytes
+
+    origin = json.loads(base64url_to_bytes(credential["response"]["clientDataJSON"]))["origin"]
+    host = urlsplit(origin).hostname or ""
+    if host == asked.relying_party or host.endswith(f".{asked.relying_party}"):
+        return str(origin)
+    raise ValueError(f"the origin is not at or below {asked.relying_party}")
+
+
+def invalid_credential(error: Exception) -> Refusal:
+    return Refusal(400, "invalid_credential", f"The credential was not accepted: {_reason(error)}")
+
+
+def _reason(error: Exception) -> str:
+    """What py_webauthn says, without the values it quotes."""
+    return str(error).partition('"')[0].partition("b'")[0].strip(" :,") or type(error).__name__
