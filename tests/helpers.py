@@ -1,16 +1,21 @@
 """What several tests need: rows out of DuckDB, and a sync against a sandbox."""
 
+import json
 import subprocess
 import sys
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import duckdb
 
+from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.sandbox import RunningSandbox
 from dlt_authsignal.source.sync import SyncReport, sync
 
 SECRET = "sandbox-server-secret"
+MANAGEMENT_SECRET = "sandbox-management-secret"
 COMMAND = str(Path(sys.executable).with_name("dlt-authsignal"))
 
 
@@ -60,3 +65,26 @@ def at(running: RunningSandbox, **settings: str) -> dict[str, str]:
     prefix = "SOURCES__AUTHSIGNAL_SOURCE__"
     values = {"BASE_URL": running.url, "API_SECRET_KEY": SECRET, **settings}
     return {prefix + name: value for name, value in values.items()}
+
+
+def ask(
+    running: RunningSandbox,
+    method: str,
+    path: str,
+    body: Any = None,
+    *,
+    auth: str | None = basic_auth(SECRET),
+    raw: bytes | None = None,
+    headers: dict[str, str] | None = None,
+) -> tuple[int, Any, dict[str, str]]:
+    """(status, JSON, headers) of one request; paths below /v1 unless they begin with /_sandbox."""
+    url = urlsplit(running.url)
+    connection = HTTPConnection(url.hostname or "", url.port, timeout=10)
+    try:
+        target = path if path.startswith("/_sandbox") else f"/v1{path}"
+        data = raw if raw is not None else None if body is None else json.dumps(body).encode()
+        connection.request(method, target, data, {**({"Authorization": auth} if auth else {}), **(headers or {})})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read()), {k.lower(): v for k, v in answer.getheaders()}
+    finally:
+        connection.close()

@@ -1,41 +1,17 @@
 """The sandbox over its socket: authentication, errors, the listing, the window, control."""
 
-import json
 from datetime import timedelta
-from http.client import HTTPConnection
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote
 
 import pytest
 
 from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.api.responses import UNAUTHORIZED_TEXT
 from dlt_authsignal.sandbox import RunningSandbox
-from tests.helpers import SECRET
+from tests.helpers import ask
 
 UNAUTHORIZED = {"error": "unauthorized", "errorCode": "unauthorized", "errorDescription": UNAUTHORIZED_TEXT}
-
-
-def ask(
-    running: RunningSandbox,
-    method: str,
-    path: str,
-    body: Any = None,
-    *,
-    auth: str | None = basic_auth(SECRET),
-    raw: bytes | None = None,
-) -> tuple[int, Any, dict[str, str]]:
-    """(status, JSON, headers) of one request; paths below /v1 unless they begin with /_sandbox."""
-    url = urlsplit(running.url)
-    connection = HTTPConnection(url.hostname or "", url.port, timeout=10)
-    try:
-        target = path if path.startswith("/_sandbox") else f"/v1{path}"
-        data = raw if raw is not None else None if body is None else json.dumps(body).encode()
-        connection.request(method, target, data, {"Authorization": auth} if auth else {})
-        answer = connection.getresponse()
-        return answer.status, json.loads(answer.read()), {k.lower(): v for k, v in answer.getheaders()}
-    finally:
-        connection.close()
 
 
 SERVER_ROUTES = [
@@ -129,8 +105,6 @@ def test_the_listing_walks_everybody_once_through_short_and_empty_pages(seeded: 
         sizes.append(len(page["users"]))
         if "lastEvaluatedUserId" not in page:
             break
-        from urllib.parse import quote
-
         cursor = f"&lastEvaluatedUserId={quote(page['lastEvaluatedUserId'], safe='')}"
     assert seen == [user.user_id for user in seeded.sandbox.store.users()]
     assert 0 in sizes[:-1]

@@ -16,6 +16,12 @@ AuthsignalError
 │   ├── PagingLoop            a cursor that came back a second time
 │   ├── RequestRefused        any other 4xx or 3xx
 │   └── PipelineBusy          another sync works in the same pipeline folder
+├── CeremonyRefused           a browser refuses this passkey ceremony too; `dom_name` is what it would throw
+│   ├── PasskeyNotAllowed     NotAllowedError: no passkey fits the request, or the user is not verified
+│   ├── PasskeyExists         InvalidStateError: the site asked not to enrol this authenticator twice
+│   ├── AlgorithmUnsupported  NotSupportedError: no signature algorithm in common
+│   ├── ForeignRelyingParty   SecurityError: the relying party id is not the origin's to use
+│   └── OptionsUnusable       TypeError: the options lack a field, or hold one in another form
 └── MutationRefused           the pipeline tried to send something other than GET
 
 Messages name the request by its route (`GET /users/{userId}`), never by the user, and never carry a key or a token.
@@ -144,6 +150,49 @@ class RequestRefused(HttpError, RunFailed):
 
 class PipelineBusy(RunFailed):
     """Another process is running the same pipeline."""
+
+
+class CeremonyRefused(AuthsignalError):
+    """A passkey ceremony that a browser would have refused before anything was signed.
+
+    Attributes:
+        dom_name: Name of the DOMException (or TypeError) that a web page would see.
+    """
+
+    dom_name: ClassVar[str] = "UnknownError"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"{self.dom_name}: {message}")
+
+
+class PasskeyNotAllowed(CeremonyRefused):
+    """No passkey fits the request, or the user is not verified and must be."""
+
+    dom_name = "NotAllowedError"
+
+
+class PasskeyExists(CeremonyRefused):
+    """The authenticator holds a passkey that the site asked not to enrol again."""
+
+    dom_name = "InvalidStateError"
+
+
+class AlgorithmUnsupported(CeremonyRefused):
+    """The site and the authenticator share no signature algorithm."""
+
+    dom_name = "NotSupportedError"
+
+
+class ForeignRelyingParty(CeremonyRefused):
+    """The relying party id is neither the origin's host nor a parent domain of it."""
+
+    dom_name = "SecurityError"
+
+
+class OptionsUnusable(CeremonyRefused):
+    """The options of a ceremony lack a field, or hold it in another form than WebAuthn's JSON."""
+
+    dom_name = "TypeError"
 
 
 class MutationRefused(AuthsignalError):

@@ -16,7 +16,7 @@ from dlt_authsignal.sandbox.routes import (
     users,
 )
 
-SERVED: Final[tuple[Served, ...]] = (
+_ALL: Final[tuple[Served, ...]] = (
     *users.ROUTES,
     *authenticators.ROUTES,
     *actions.ROUTES,
@@ -27,6 +27,9 @@ SERVED: Final[tuple[Served, ...]] = (
     *codes.ROUTES,
     *totp.ROUTES,
 )
+
+SERVED: Final = tuple(sorted(_ALL, key=lambda served: "{" in served[0].path))
+"""Fixed paths first: `/users/authenticators` is not the user of that name."""
 
 _HANDLERS: Final = dict(SERVED)
 

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from dlt_authsignal.api import endpoints
 from dlt_authsignal.sandbox import answers
@@ -51,7 +51,7 @@ class UserDeletion(Body, kw_only=True):
 class DeviceChanges(Body, kw_only=True):
     """Body of `PATCH …/devices/{deviceId}`: a moment, or null to forget it."""
 
-    remembered_until: datetime | UnsetType | None = UNSET
+    remembered_until: Annotated[datetime, Meta(tz=True)] | UnsetType | None = UNSET
 
 
 def query_users(call: Call, query: UserQuery) -> answers.UserList:

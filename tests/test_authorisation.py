@@ -1,0 +1,137 @@
+"""Every route against every caller: who is let in, who is not, and what those who are not are told."""
+
+import base64
+from collections.abc import Iterator
+
+import pytest
+
+from dlt_authsignal.api.endpoints import Endpoint, basic_auth, bearer_auth
+from dlt_authsignal.api.responses import UNAUTHORIZED_TEXT
+from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
+from dlt_authsignal.sandbox.served import ALIASES, SERVED
+from dlt_authsignal.sandbox.tokens import mint
+from tests.ceremonies import Visitor
+from tests.helpers import MANAGEMENT_SECRET, SECRET, ask
+
+ROUTES = [described for described, _ in (*SERVED, *ALIASES)]
+GUARDED = [described for described in ROUTES if described.auth != "none"]
+BY_TOKEN = [described for described in ROUTES if described.auth in ("bearer", "tenant or bearer")]
+SCOPED = [described for described in ROUTES if described.scope]
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[RunningSandbox]:
+    """One tenant for all: no call of this file may change anything."""
+    with run_in_thread(SandboxConfig(users=5, seed=7)) as sandbox:
+        sandbox.sandbox.clock.freeze()
+        yield sandbox
+
+
+@pytest.fixture(autouse=True)
+def untouched(running: RunningSandbox) -> Iterator[None]:
+    before = running.sandbox.store.counts()
+    yield
+    assert running.sandbox.store.counts() == before
+    assert len(running.sandbox.outbox) == 0
+
+
+def call(running: RunningSandbox, described: Endpoint, auth: str | None) -> tuple[int, dict[str, str]]:
+    path = described.path.replace("{", "").replace("}", "")
+    body: dict[str, str] | None = {} if described.method in ("POST", "PATCH") else None
+    status, answer, _ = ask(running, described.method, path, body, auth=auth)
+    return status, answer
+
+
+def token(running: RunningSandbox, *, scope: str = "read:authenticators", hours_ago: int = 0) -> str:
+    from datetime import timedelta
+
+    sandbox = running.sandbox
+    then = sandbox.clock.now() - timedelta(hours=hours_ago)
+    return mint(sandbox.config, then, user_id="u", action_code="a", idempotency_key="k", scope=scope)
+
+
+def keys(running: RunningSandbox) -> dict[str, str]:
+    """A valid header for each scheme."""
+    return {
+        "server": basic_auth(SECRET),
+        "management": basic_auth(MANAGEMENT_SECRET),
+        "tenant": basic_auth(running.sandbox.config.tenant_id),
+        "bearer": bearer_auth(token(running)),
+    }
+
+
+NONSENSE = [
+    None,
+    "",
+    "Basic",
+    "Basic !!!",
+    "Bearer",
+    "Bearer a.b.c",
+    "Digest abc",
+    basic_auth("wrong"),
+    "Basic " + base64.b64encode(b"\xff\xfe:").decode(),
+]
+
+
+@pytest.mark.parametrize("described", GUARDED, ids=str)
+def test_a_route_refuses_nonsense_and_the_keys_of_other_lanes(running: RunningSandbox, described: Endpoint) -> None:
+    allowed = described.auth.split(" or ")
+    others = [header for scheme, header in keys(running).items() if scheme not in allowed]
+    for auth in [*NONSENSE, *others]:
+        status, answer = call(running, described, auth)
+        assert (status, answer["errorCode"]) == (401, "unauthorized"), auth
+        assert (answer["error"], answer["errorDescription"]) == ("unauthorized", UNAUTHORIZED_TEXT)
+
+
+@pytest.mark.parametrize("described", BY_TOKEN, ids=str)
+def test_a_route_says_of_an_expired_token_that_it_has_expired(running: RunningSandbox, described: Endpoint) -> None:
+    status, answer = call(running, described, bearer_auth(token(running, hours_ago=1)))
+    assert (status, answer["errorCode"]) == (401, "expired_token")
+
+
+@pytest.mark.parametrize("described", BY_TOKEN, ids=str)
+def test_a_route_refuses_a_token_of_another_tenant_or_of_another_key(
+    running: RunningSandbox, described: Endpoint
+) -> None:
+    now = running.sandbox.clock.now()
+    for config in (SandboxConfig(tenant_id="other"), SandboxConfig(api_secret_key="other")):
+        foreign = mint(config, now, user_id="u", action_code="a", idempotency_key="k", scope="read:authenticators")
+        status, answer = call(running, described, bearer_auth(foreign))
+        assert (status, answer["errorCode"]) == (401, "unauthorized")
+
+
+@pytest.mark.parametrize("described", SCOPED, ids=str)
+def test_a_route_refuses_a_token_without_its_scope(running: RunningSandbox, described: Endpoint) -> None:
+    status, answer = call(running, described, bearer_auth(token(running, scope="update:authenticators")))
+    assert status == running.sandbox.config.missing_scope_status
+    assert described.scope
+    assert described.scope in answer["errorDescription"]
+
+
+def test_a_token_shows_its_own_user_and_nobody_else(running: RunningSandbox) -> None:
+    store = running.sandbox.store
+    for user in list(store.users()):
+        visitor = Visitor(running, user.user_id)
+        visitor.token = mint(
+            running.sandbox.config,
+            running.sandbox.clock.now(),
+            user_id=user.user_id,
+            action_code="a",
+            idempotency_key="k",
+            scope="read:authenticators",
+        )
+        mine = {value.user_authenticator_id for value in store.authenticators(user.user_id)}
+        assert {row["userAuthenticatorId"] for row in visitor.authenticators()} == mine
+
+
+def test_no_route_was_forgotten() -> None:
+    from dlt_authsignal.api import client_endpoints, endpoints
+
+    declared = {
+        str(value)
+        for module in (endpoints, client_endpoints)
+        for found in vars(module).values()
+        for value in (found.values() if isinstance(found, dict) else [found])
+        if isinstance(value, Endpoint)
+    }
+    assert declared - {str(described) for described in ROUTES} == set()
