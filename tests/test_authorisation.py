@@ -125,11 +125,11 @@ def test_a_token_shows_its_own_user_and_nobody_else(running: RunningSandbox) -> 
 
 
 def test_no_route_was_forgotten() -> None:
-    from dlt_authsignal.api import client_endpoints, endpoints
+    from dlt_authsignal.api import client_endpoints, endpoints, management_endpoints
 
     declared = {
         str(value)
-        for module in (endpoints, client_endpoints)
+        for module in (endpoints, client_endpoints, management_endpoints)
         for found in vars(module).values()
         for value in (found.values() if isinstance(found, dict) else [found])
         if isinstance(value, Endpoint)

@@ -353,12 +353,13 @@ def device(value: entities.Device) -> Device:
     )
 
 
-def tenant_authenticator(value: entities.TenantAuthenticator) -> TenantAuthenticator:
+def tenant_authenticator(value: Json) -> TenantAuthenticator:
+    """The short form of an authenticator configuration."""
     return TenantAuthenticator(
-        authenticator_id=value.authenticator_id,
-        verification_method=value.verification_method,
-        is_active=value.is_active,
-        is_editable_by_user=value.is_editable_by_user,
-        is_hidden_to_user=value.is_hidden_to_user,
-        sms_channel=value.sms_channel,
+        authenticator_id=value["authenticatorId"],
+        verification_method=value["verificationMethod"],
+        is_active=value.get("isActive", True),
+        is_editable_by_user=value.get("isEditableByUser", True),
+        is_hidden_to_user=value.get("isHiddenToUser", False),
+        sms_channel=value.get("smsChannel"),
     )

@@ -37,9 +37,21 @@ LIMITS: Final = {
 EVENT: Final = {"EMAIL_OTP": "EMAIL_OTP", "EMAIL_MAGIC_LINK": "EMAIL_MAGIC_LINK", "SMS": "SMS", "WHATSAPP": "WHATSAPP"}
 
 
-def new_code(sandbox: Sandbox) -> str:
-    """Six digits; with a seed, the same ones in the same order."""
-    return f"{sandbox.rng.randrange(10**CODE_LENGTH):0{CODE_LENGTH}d}"
+def limits_of(sandbox: Sandbox, method: str) -> Limits:
+    """The limits of a method: the tenant's own where it has set some."""
+    configured, limits = sandbox.tenant.method(method) or {}, LIMITS[method]
+    sending, trying = configured.get("sendingRateLimitConfiguration"), configured.get("rateLimitConfiguration")
+    if sending:
+        limits = replace(limits, sent=sending["rateLimit"], sent_minutes=sending["windowInMinutes"])
+    if trying:
+        limits = replace(limits, tried=trying["rateLimit"], tried_minutes=trying["windowInMinutes"])
+    return limits
+
+
+def new_code(sandbox: Sandbox, method: str) -> str:
+    """Digits, six unless the tenant says otherwise; with a seed, the same ones in the same order."""
+    length = (sandbox.tenant.method(method) or {}).get("verificationCodeLength", CODE_LENGTH)
+    return f"{sandbox.rng.randrange(10**length):0{length}d}"
 
 
 async def send(sandbox: Sandbox, challenge: Challenge, base_url: str) -> Challenge:
@@ -51,7 +63,7 @@ async def send(sandbox: Sandbox, challenge: Challenge, base_url: str) -> Challen
     Raises:
         Refusal: 429 after too many messages; the tenant's own webhook did not take it.
     """
-    limits, now = LIMITS[challenge.method], sandbox.clock.now()
+    limits, now = limits_of(sandbox, challenge.method), sandbox.clock.now()
     to = challenge.email or challenge.phone_number or ""
     if not sandbox.windows.allow(
         ("sent", challenge.method, challenge.user_id or to), now, limit=limits.sent, minutes=limits.sent_minutes
@@ -62,7 +74,7 @@ async def send(sandbox: Sandbox, challenge: Challenge, base_url: str) -> Challen
     challenge = sandbox.challenges.put(
         replace(
             challenge,
-            code=None if is_link else new_code(sandbox),
+            code=None if is_link else new_code(sandbox, challenge.method),
             link=secrets.token_urlsafe(24) if is_link else None,
         )
     )
@@ -97,7 +109,7 @@ def check(sandbox: Sandbox, challenge: Challenge | None, code: str) -> FailureRe
     """Why the code does not meet the challenge; None if it does, and then it does so once."""
     if challenge is None or challenge.code is None:
         return "CODE_INVALID_OR_EXPIRED"
-    limits, now = LIMITS[challenge.method], sandbox.clock.now()
+    limits, now = limits_of(sandbox, challenge.method), sandbox.clock.now()
     key = ("tried", challenge.method, challenge.user_id or challenge.challenge_id)
     if not sandbox.windows.allow(key, now, limit=limits.tried, minutes=limits.tried_minutes):
         log(sandbox, challenge, "MAX_ATTEMPTS_EXCEEDED")

@@ -44,6 +44,7 @@ class SandboxConfig:
         passkey_action: Action code of a passkey sign-in that names none. Not known of the real API.
         missing_scope_status: Status of a call whose token lacks the scope. Not known of the real API.
         failed_on_max_attempts: Whether too many wrong codes make the action CHALLENGE_FAILED. Not known.
+        masked_credentials: Whether providers' credentials are hidden in authenticator configurations. Not known.
         seed_page_paths: Whether the three paths of the dltHub page that no official SDK calls are served too.
         users: People in the seeded tenant.
         days: Days of history in the seeded tenant.
@@ -66,6 +67,7 @@ class SandboxConfig:
     passkey_action: str = "signInWithPasskey"
     missing_scope_status: int = 403
     failed_on_max_attempts: bool = False
+    masked_credentials: bool = True
     seed_page_paths: bool = True
     users: int = 0
     days: int = 45

@@ -81,7 +81,7 @@ class Rule:
 
     rule_id: str
     name: str
-    description: str
+    description: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,15 +119,3 @@ class Device:
     invalidated_at: datetime | None = None
     remembered_until: datetime | None = None
     last_verification_method: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TenantAuthenticator:
-    """A verification method the tenant has set up."""
-
-    authenticator_id: str
-    verification_method: str
-    is_active: bool = True
-    is_editable_by_user: bool = True
-    is_hidden_to_user: bool = False
-    sms_channel: str | None = None

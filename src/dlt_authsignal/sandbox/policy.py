@@ -7,6 +7,31 @@ from dlt_authsignal.sandbox.entities import Authenticator
 
 ACTION_CODE: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
+VERIFICATION_METHODS: Final = (
+    "SMS",
+    "EMAIL_OTP",
+    "EMAIL_MAGIC_LINK",
+    "AUTHENTICATOR_APP",
+    "PASSKEY",
+    "SECURITY_KEY",
+    "PUSH",
+    "DEVICE",
+    "RECOVERY_CODE",
+    "WHATSAPP",
+    "QR_CODE",
+    "IN_APP",
+    "VERIFF",
+    "IPROOV",
+    "IDVERSE",
+    "PALM_BIOMETRICS_RR",
+    "ONFIDO",
+    "APPLE_ID_TOKEN",
+    "GOOGLE_ID_TOKEN",
+    "DIGITAL_CREDENTIAL",
+    "OIDC_PROVIDER",
+)
+"""Every method that some source of Authsignal's names."""
+
 STATES: Final = (
     "ALLOW",
     "BLOCK",

@@ -1,14 +1,35 @@
 """What a tracked action becomes: the tenant's rules, then the action's default result."""
 
+import ipaddress
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from dlt_authsignal.sandbox.entities import Rule, User
+from dlt_authsignal.sandbox.entities import Action, Rule, User
 from dlt_authsignal.sandbox.state import Sandbox
+from dlt_authsignal.sandbox.tenant import IpFacts
 
 if TYPE_CHECKING:
-    from dlt_authsignal.sandbox.routes.actions import Track
+    from datalogic_py import Rule as Compiled
+
+Json = dict[str, Any]
+
+OFAC_COUNTRIES: Final = frozenset({"CU", "IR", "KP", "SY"})
+"""Countries under comprehensive sanctions of the United States; which list Authsignal keeps is not published."""
+
+ANONYMOUS_NETWORK: Final = ipaddress.ip_network("192.0.2.0/24")
+"""Addresses of this documentation range count as anonymous: an address with which a rule can be tried."""
+
+TRAVEL_TIME: Final = timedelta(hours=2)
+"""Two countries within so short a time are an impossible travel. Authsignal's own measure is not published."""
+
+KNOWN_AFTER: Final = 5
+"""From so many actions on, a country never seen before is an atypical travel. Assumed as well."""
+
+BOTS: Final = ("bot", "crawler", "spider", "headlesschrome")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +51,102 @@ class Decision:
     output: Mapping[str, Any] | None = None
 
 
-def decide(sandbox: Sandbox, _user: User, action_code: str, _body: "Track") -> Decision:
-    """The decision on one attempt."""
-    config = sandbox.config
-    return Decision(result=config.action_results.get(action_code, config.default_action_result))
+class Attempt(Protocol):
+    """What track tells of an attempt."""
+
+    ip_address: str | None
+    user_agent: str | None
+    device_id: str | None
+    custom: Json | None
+
+
+def decide(sandbox: Sandbox, user: User, action_code: str, attempt: Attempt) -> Decision:
+    """The decision on one attempt: that of the most important active rule that matches, else the action's default."""
+    tenant = sandbox.tenant
+    configured = tenant.actions.get(action_code, {})
+    facts = variables(sandbox, user, attempt)
+    fired = [rule for rule in tenant.rules_of(action_code) if rule["isActive"] and matches(rule, facts)]
+    decisive = fired[0] if fired else {}
+    prompts = decisive.get("promptToEnrollVerificationMethods") or configured.get("promptToEnrollVerificationMethods")
+    return Decision(
+        result=decisive.get("type") or configured.get("defaultUserActionResult", sandbox.config.default_action_result),
+        rules=tuple(
+            Rule(rule_id=rule["ruleId"], name=rule["name"], description=rule.get("description")) for rule in fired
+        ),
+        methods=tuple(decisive.get("verificationMethods") or configured.get("verificationMethods") or ()),
+        country_code=facts["ip"].get("countryCode"),
+        output={"promptToEnrollVerificationMethods": prompts} if prompts else None,
+    )
+
+
+def matches(rule: Json, facts: Json) -> bool:
+    """Whether a rule's conditions hold. Conditions that cannot be evaluated do not."""
+    from datalogic_py import DataLogicError
+
+    try:
+        return bool(compiled(json.dumps(rule.get("conditions"), sort_keys=True)).evaluate(facts))
+    except DataLogicError:
+        return False
+
+
+@lru_cache(maxsize=1024)
+def compiled(conditions: str) -> "Compiled":
+    """JsonLogic ready to be evaluated.
+
+    Raises:
+        DataLogicError: Not JsonLogic.
+    """
+    from datalogic_py import Engine
+
+    return Engine().compile_checked(json.loads(conditions))
+
+
+def variables(sandbox: Sandbox, user: User, attempt: Attempt) -> Json:
+    """What conditions may ask for: `ip`, `device`, `user` and `custom`."""
+    now = sandbox.clock.now()
+    actions = sandbox.store.actions(user.user_id, now - timedelta(days=365))
+    facts = _ip(sandbox, attempt.ip_address)
+    country = facts.country_code
+    devices = {value.device_id: value for value in sandbox.store.devices(user.user_id)}
+    device = devices.get(attempt.device_id or "")
+    agent = (attempt.user_agent or "").lower()
+    return {
+        "ip": {
+            "isAnonymous": facts.is_anonymous,
+            **({"countryCode": country} if country else {}),
+            "countryCodeInOfacList": country in OFAC_COUNTRIES,
+            "impossibleTravel": _travelled(actions, country, now - TRAVEL_TIME),
+            "atypicalTravel": _is_atypical(actions, country),
+        },
+        "device": {
+            "isNew": device is None,
+            "isBot": any(word in agent for word in BOTS),
+            "isRemembered": bool(device and device.remembered_until and device.remembered_until > now),
+        },
+        "user": {
+            "hasPreviouslyVerified": any(value.last_verified_at for value in sandbox.store.authenticators(user.user_id))
+            or any(action.state == "CHALLENGE_SUCCEEDED" for action in actions)
+        },
+        "custom": {**dict(user.custom or {}), **(attempt.custom or {})},
+    }
+
+
+def _ip(sandbox: Sandbox, address: str | None) -> IpFacts:
+    if address in sandbox.ip_facts:
+        return sandbox.ip_facts[address or ""]
+    try:
+        return IpFacts(is_anonymous=ipaddress.ip_address(address or "") in ANONYMOUS_NETWORK)
+    except ValueError:
+        return IpFacts()
+
+
+def _travelled(actions: list[Action], country: str | None, since: Any) -> bool:
+    if country is None:
+        return False
+    last = max((value for value in actions if value.country_code), key=lambda value: value.created_at, default=None)
+    return last is not None and last.created_at > since and last.country_code != country
+
+
+def _is_atypical(actions: list[Action], country: str | None) -> bool:
+    seen = [value.country_code for value in actions if value.country_code]
+    return country is not None and len(seen) >= KNOWN_AFTER and country not in seen

@@ -24,7 +24,7 @@ from dlt_authsignal.sandbox.catalogue import (
     Provider,
 )
 from dlt_authsignal.sandbox.clock import IdMaker, seeded_ids
-from dlt_authsignal.sandbox.entities import Action, Authenticator, Credential, Device, Rule, TenantAuthenticator, User
+from dlt_authsignal.sandbox.entities import Action, Authenticator, Credential, Device, Rule, User
 from dlt_authsignal.sandbox.store import Store
 
 T = TypeVar("T")
@@ -54,27 +54,12 @@ class Person:
     actions: list[Action]
 
 
-def populate(store: Store, *, users: int, days: int, seed: int, now: datetime, methods: tuple[str, ...]) -> None:
+def populate(store: Store, *, users: int, days: int, seed: int, now: datetime) -> None:
     """Fills a store with `users` people and `days` days of what they did until `now`."""
-    ids = seeded_ids(random.Random(f"{seed}:tenant"))
-    store.tenant_authenticators = tenant_authenticators(methods, ids)
     for number in range(users):
         add(store, person(seed, number, days=days, now=now))
         if number % GONE_EVERY == GONE_EVERY - 1:
             _add_gone(store, seed, number)
-
-
-def tenant_authenticators(methods: tuple[str, ...], ids: IdMaker) -> tuple[TenantAuthenticator, ...]:
-    """One configuration per method."""
-    return tuple(
-        TenantAuthenticator(
-            authenticator_id=ids(),
-            verification_method=method,
-            is_hidden_to_user=method == "RECOVERY_CODE",
-            sms_channel="DEFAULT" if method == "SMS" else None,
-        )
-        for method in methods
-    )
 
 
 def add(store: Store, value: Person) -> None:

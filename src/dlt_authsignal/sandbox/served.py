@@ -9,6 +9,7 @@ from dlt_authsignal.sandbox.routes import (
     authenticators,
     challenges,
     codes,
+    management,
     passkeys,
     security_keys,
     sessions,
@@ -26,6 +27,7 @@ _ALL: Final[tuple[Served, ...]] = (
     *security_keys.ROUTES,
     *codes.ROUTES,
     *totp.ROUTES,
+    *management.ROUTES,
 )
 
 SERVED: Final = tuple(sorted(_ALL, key=lambda served: "{" in served[0].path))

@@ -11,9 +11,10 @@ from dlt_authsignal.sandbox.config import SandboxConfig
 from dlt_authsignal.sandbox.events import Events
 from dlt_authsignal.sandbox.faults import Faults
 from dlt_authsignal.sandbox.outbox import Outbox
-from dlt_authsignal.sandbox.seed import populate, tenant_authenticators
+from dlt_authsignal.sandbox.seed import populate
 from dlt_authsignal.sandbox.sessions import Sessions
 from dlt_authsignal.sandbox.store import Store
+from dlt_authsignal.sandbox.tenant import IpFacts, Tenant, new_tenant
 from dlt_authsignal.sandbox.windows import Windows
 
 LOG_LENGTH: Final = 10_000
@@ -67,6 +68,8 @@ class Sandbox:
         self.recovery_codes: dict[str, frozenset[str]] = {}
         self.rng = random.Random()
         self.new_id: IdMaker = random_ids
+        self.tenant = Tenant()
+        self.ip_facts: dict[str, IpFacts] = {}
         self.reset()
         if self.config.users:
             self.seed(self.config.users, self.config.days, self.config.seed)
@@ -85,7 +88,8 @@ class Sandbox:
         self.log.clear()
         self.rng = random.Random() if self.config.seed is None else random.Random(f"{self.config.seed}:codes")
         self.new_id = random_ids if self.config.seed is None else seeded_ids(random.Random(f"{self.config.seed}:live"))
-        self.store.tenant_authenticators = tenant_authenticators(self.config.methods, self.new_id)
+        self.tenant = new_tenant(self.config, self.new_id)
+        self.ip_facts = {}
 
     def seed(self, users: int, days: int, seed: int | None = None) -> None:
         """Adds a realistic tenant; the same seed and clock add the same one."""
@@ -96,12 +100,14 @@ class Sandbox:
             days=days,
             seed=chosen,
             now=self.clock.now_to_the_second(),
-            methods=self.config.methods,
         )
 
     def configure(self, **changes: Any) -> None:
         """Changes the configuration of the running sandbox, such as `listing="refused"`."""
         self.config = replace(self.config, **changes)
+        if "token_minutes" in changes:
+            details = {**self.tenant.details, "tokenDurationInMinutes": changes["token_minutes"]}
+            self.tenant = replace(self.tenant, details=details)
 
     def new_recovery_codes(self, user_id: str) -> list[str]:
         """Five codes that each work once, in place of the user's earlier ones."""
@@ -112,11 +118,11 @@ class Sandbox:
     @property
     def token_minutes(self) -> int:
         """Lifetime of tokens and challenges."""
-        return self.config.token_minutes
+        return self.tenant.token_minutes
 
     def allowed_methods(self) -> list[str]:
         """Verification methods that are switched on."""
-        return [value.verification_method for value in self.store.tenant_authenticators if value.is_active]
+        return self.tenant.active_methods()
 
     def note(self, route: str, status: int) -> None:
         """Logs the end of a request that `log.begin` has begun."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from dlt_authsignal.sandbox.entities import Action, Authenticator, Device, TenantAuthenticator, User
+from dlt_authsignal.sandbox.entities import Action, Authenticator, Device, User
 
 ActionKey = tuple[str, str]
 
@@ -23,7 +23,6 @@ class Store:
     _authenticators: dict[str, dict[str, Authenticator]] = field(default_factory=dict)
     _actions: dict[str, dict[ActionKey, Action]] = field(default_factory=dict)
     _devices: dict[str, dict[str, Device]] = field(default_factory=dict)
-    tenant_authenticators: tuple[TenantAuthenticator, ...] = ()
 
     def put_user(self, user: User) -> None:
         self._place(user.user_id)

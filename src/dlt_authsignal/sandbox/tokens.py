@@ -35,13 +35,20 @@ class Token:
 
 
 def mint(
-    config: SandboxConfig, now: datetime, *, user_id: str, action_code: str, idempotency_key: str, scope: str
+    config: SandboxConfig,
+    now: datetime,
+    *,
+    user_id: str,
+    action_code: str,
+    idempotency_key: str,
+    scope: str,
+    minutes: float | None = None,
 ) -> str:
     """A token for one attempt of one user."""
     issued = int(now.timestamp())
     claims = {
         "iat": issued,
-        "exp": issued + int(timedelta(minutes=config.token_minutes).total_seconds()),
+        "exp": issued + int(timedelta(minutes=minutes or config.token_minutes).total_seconds()),
         "iss": ISSUER,
         "aud": ISSUER,
         "sub": user_id,

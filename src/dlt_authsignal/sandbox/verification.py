@@ -120,4 +120,5 @@ def token_for(sandbox: Sandbox, user_id: str, action_code: str, idempotency_key:
         action_code=action_code,
         idempotency_key=idempotency_key,
         scope=scope,
+        minutes=sandbox.token_minutes,
     )

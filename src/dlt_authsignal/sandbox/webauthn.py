@@ -41,13 +41,15 @@ class Policy:
 
 def policy(sandbox: Sandbox, kind: Kind) -> Policy:
     """The tenant's settings; security keys share the passkeys' relying party."""
-    config = sandbox.config
+    passkeys = sandbox.tenant.method("PASSKEY") or {}
+    mine = sandbox.tenant.method(kind) or {}
+    is_key = kind == "SECURITY_KEY"
     return Policy(
-        relying_party=config.relying_party,
-        name="Authsignal sandbox",
-        origins=config.expected_origins,
-        user_verification="required" if kind == "PASSKEY" else "discouraged",
-        attachment=None if kind == "PASSKEY" else "cross-platform",
+        relying_party=passkeys.get("relyingParty") or sandbox.config.relying_party,
+        name=sandbox.tenant.details.get("name", "Sandbox"),
+        origins=tuple(passkeys.get("expectedOrigins", sandbox.config.expected_origins)),
+        user_verification=mine.get("userVerificationRequirement", "discouraged" if is_key else "required"),
+        attachment=mine.get("authenticatorAttachment", "cross-platform" if is_key else None),
     )
 
 

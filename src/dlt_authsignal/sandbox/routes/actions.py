@@ -5,6 +5,7 @@ from typing import Any
 
 from dlt_authsignal.api import endpoints
 from dlt_authsignal.sandbox import answers
+from dlt_authsignal.sandbox.clock import iso
 from dlt_authsignal.sandbox.entities import Action, User
 from dlt_authsignal.sandbox.http import Body, Call, Served
 from dlt_authsignal.sandbox.policy import ACTION_CODE, STATES, tracked_state
@@ -128,10 +129,22 @@ def new_action(sandbox: Sandbox, user: User, code: str, key: str, body: Track) -
         allowed_methods=decision.methods,
     )
     sandbox.store.put_action(action)
+    _note_use(sandbox, code, now)
     sandbox.events.action(now, action)
     if verified and state == "CHALLENGE_REQUIRED":
         action = settle(sandbox, action, "CHALLENGE_SUCCEEDED")
     return action
+
+
+def _note_use(sandbox: Sandbox, code: str, now: datetime) -> None:
+    """When an action was last tracked. One that nobody has set up is set up by its first use; that is assumed."""
+    default = {
+        "actionCode": code,
+        "tenantId": sandbox.config.tenant_id,
+        "defaultUserActionResult": sandbox.config.default_action_result,
+    }
+    known = sandbox.tenant.actions.get(code, default)
+    sandbox.tenant = sandbox.tenant.put("actions", code, {**known, "lastActionCreatedAt": iso(now)})
 
 
 def _verified_before(sandbox: Sandbox, challenge_id: str | None, user_id: str) -> bool:

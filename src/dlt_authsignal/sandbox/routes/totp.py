@@ -5,7 +5,7 @@ from typing import Final
 
 from dlt_authsignal.api import client_endpoints as endpoints
 from dlt_authsignal.sandbox import answers
-from dlt_authsignal.sandbox.codes import LIMITS
+from dlt_authsignal.sandbox.codes import limits_of
 from dlt_authsignal.sandbox.entities import Authenticator
 from dlt_authsignal.sandbox.http import Call, Served
 from dlt_authsignal.sandbox.routes.authenticators import check_active
@@ -49,15 +49,20 @@ def enroll(call: Call) -> TotpEnrolling:
         if earlier.verification_method == METHOD and earlier.verified_at is None:
             sandbox.store.remove_authenticator(user_id, earlier.user_authenticator_id)
     sandbox.store.put_authenticator(value)
-    uri = pyotp.TOTP(secret).provisioning_uri(
-        name=user.email or user.username or user_id, issuer_name="Authsignal sandbox"
-    )
+    uri = pyotp.TOTP(secret).provisioning_uri(name=user.email or user.username or user_id, issuer_name=_issuer(sandbox))
     return TotpEnrolling(user_authenticator_id=value.user_authenticator_id, user_id=user_id, uri=uri, secret=secret)
+
+
+def _issuer(sandbox: Sandbox) -> str:
+    """What the app shows beside the code."""
+    configured = sandbox.tenant.method(METHOD) or {}
+    name: str = configured.get("issuerName") or sandbox.tenant.details.get("name", "Sandbox")
+    return name
 
 
 async def verify(call: Call, body: CodeAnswer) -> Verified:
     sandbox, token = call.sandbox, call.caller.user
-    limits = LIMITS[METHOD]
+    limits = limits_of(sandbox, METHOD)
     key = ("tried", METHOD, token.user_id)
     if not sandbox.windows.allow(key, sandbox.clock.now(), limit=limits.tried, minutes=limits.tried_minutes):
         give_up(call)

@@ -165,7 +165,7 @@ def _device(call: Call) -> Device:
 
 
 def get_tenant_authenticators(call: Call) -> list[answers.TenantAuthenticator]:
-    return [answers.tenant_authenticator(value) for value in call.sandbox.store.tenant_authenticators]
+    return [answers.tenant_authenticator(value) for value in call.sandbox.tenant.methods.values()]
 
 
 ROUTES: tuple[Served, ...] = (

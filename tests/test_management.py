@@ -1,0 +1,198 @@
+"""The Management API: everything that is configured can be created, read, changed and deleted."""
+
+from typing import Any
+
+import pytest
+
+from dlt_authsignal.api.endpoints import basic_auth
+from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
+from tests.ceremonies import Visitor
+from tests.helpers import MANAGEMENT_SECRET, ask
+
+HIGH = {"==": [{"var": "custom.amount"}, 1000]}
+
+
+def manage(running: RunningSandbox, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+    return ask(running, method, f"/management{path}", body, auth=basic_auth(MANAGEMENT_SECRET))[:2]
+
+
+COLLECTIONS: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
+    (
+        "/action-configurations",
+        "actionCode",
+        {"actionCode": "withdraw", "defaultUserActionResult": "BLOCK"},
+        {"defaultUserActionResult": "REVIEW", "verificationMethods": ["PASSKEY"]},
+    ),
+    (
+        "/action-configurations/payment/rules",
+        "ruleId",
+        {"name": "High", "type": "CHALLENGE", "conditions": HIGH, "priority": 3},
+        {"priority": 7, "isActive": False, "description": "Only now and then"},
+    ),
+    (
+        "/action_configurations/payment/rules",
+        "ruleId",
+        {"name": "High", "type": "BLOCK", "conditions": HIGH},
+        {"name": "Higher"},
+    ),
+    (
+        "/authenticator-configurations",
+        "authenticatorId",
+        {"verificationMethod": "VERIFF", "isActive": False},
+        {"isActive": True, "rateLimitConfiguration": {"rateLimit": 3, "windowInMinutes": 1}},
+    ),
+    (
+        "/custom-data-points",
+        "id",
+        {"name": "tier", "dataType": "text", "modelType": "user"},
+        {"description": "Gold or silver", "isPublic": True},
+    ),
+    (
+        "/value-lists",
+        "alias",
+        {"name": "Risky Domains", "itemType": "string", "valueListItems": ["a.example"]},
+        {"valueListItems": ["a.example", "b.example"], "isActive": False},
+    ),
+]
+IDS = [path for path, *_ in COLLECTIONS]
+
+
+@pytest.mark.parametrize(("path", "key", "new", "change"), COLLECTIONS, ids=IDS)
+def test_an_object_is_created_listed_read_changed_and_deleted(
+    empty: RunningSandbox, path: str, key: str, new: dict[str, Any], change: dict[str, Any]
+) -> None:
+    before = manage(empty, "GET", path)[1]
+    status, created = manage(empty, "POST", path, new)
+    assert status == 200
+    assert new.items() <= created.items()
+    one = f"{path}/{created[key]}"
+    assert manage(empty, "GET", one) == (200, created)
+    assert created in manage(empty, "GET", path)[1]
+    changed = manage(empty, "PATCH", one, change)[1]
+    assert changed == {**created, **change}
+    assert manage(empty, "GET", one) == (200, changed)
+    assert manage(empty, "DELETE", one) == (200, {"success": True, "statusCode": 200})
+    assert manage(empty, "GET", one)[0] == manage(empty, "DELETE", one)[0] == 404
+    assert manage(empty, "GET", path)[1] == before
+
+
+REFUSED: list[tuple[str, dict[str, Any]]] = [
+    ("/action-configurations", {}),
+    ("/action-configurations", {"actionCode": "with space"}),
+    ("/action-configurations", {"actionCode": "signIn"}),
+    ("/action-configurations", {"actionCode": "x", "defaultUserActionResult": "SHRUG"}),
+    ("/action-configurations", {"actionCode": "x", "verificationMethods": ["VERIFF"]}),
+    ("/action-configurations", {"actionCode": "x", "promptToEnrollVerificationMethods": ["SMS"]}),
+    ("/action-configurations/signIn/rules", {"name": "n", "type": "BLOCK"}),
+    ("/action-configurations/signIn/rules", {"name": "n", "type": "BLOCK", "conditions": HIGH, "priority": 0}),
+    ("/action-configurations/signIn/rules", {"name": "n", "type": "BLOCK", "conditions": HIGH, "priority": 100}),
+    ("/action-configurations/signIn/rules", {"name": "n", "type": "BLOCK", "conditions": {"nonsense": [1]}}),
+    ("/action-configurations/signIn/rules", {"name": "n", "type": "BLOCK", "conditions": "always"}),
+    (
+        "/action-configurations/signIn/rules",
+        {"name": "n", "type": "BLOCK", "conditions": HIGH, "verificationMethods": ["TELEPATHY"]},
+    ),
+    ("/authenticator-configurations", {"verificationMethod": "SMS"}),
+    ("/authenticator-configurations", {"verificationMethod": "TELEPATHY"}),
+    ("/authenticator-configurations", {"verificationMethod": "VERIFF", "verificationCodeLength": 99}),
+    ("/custom-data-points", {"name": "n", "dataType": "date", "modelType": "user"}),
+    ("/custom-data-points", {"name": "plan", "dataType": "text", "modelType": "user"}),
+    ("/value-lists", {"name": "Trusted partners", "itemType": "string"}),
+    ("/value-lists", {"name": "n", "itemType": "number", "valueListItems": ["text"]}),
+]
+
+
+@pytest.mark.parametrize(("path", "body"), REFUSED)
+def test_what_cannot_be_is_refused_and_changes_nothing(empty: RunningSandbox, path: str, body: dict[str, Any]) -> None:
+    before = empty.sandbox.tenant
+    status, answer = manage(empty, "POST", path, body)
+    assert (status, answer["errorCode"]) == (400, "invalid_request")
+    assert empty.sandbox.tenant == before
+
+
+def test_rules_of_an_action_that_is_not_there_are_not_there(empty: RunningSandbox) -> None:
+    assert manage(empty, "GET", "/action-configurations/none/rules")[0] == 404
+    assert manage(empty, "GET", "/action-configurations/none")[0] == 404
+    rule = manage(empty, "GET", "/action-configurations/signIn/rules")[1][0]
+    assert manage(empty, "GET", f"/action-configurations/payment/rules/{rule['ruleId']}")[0] == 404
+
+
+def test_deleting_an_action_deletes_its_rules(empty: RunningSandbox) -> None:
+    manage(empty, "DELETE", "/action-configurations/signIn")
+    manage(empty, "POST", "/action-configurations", {"actionCode": "signIn"})
+    assert manage(empty, "GET", "/action-configurations/signIn/rules")[1] == []
+
+
+def test_the_tenant_shows_only_what_was_set(empty: RunningSandbox) -> None:
+    tenant = manage(empty, "GET", "/tenant")[1]
+    assert tenant == {
+        "tenantId": empty.sandbox.config.tenant_id,
+        "name": "Sandbox",
+        "tokenDurationInMinutes": 10,
+    }
+    changed = manage(empty, "PATCH", "/tenant", {"allowDisablingMfa": False, "customDomain": "mfa.example.com"})[1]
+    assert (changed["allowDisablingMfa"], changed["customDomain"]) == (False, "mfa.example.com")
+    assert "customDomain" not in manage(empty, "PATCH", "/tenant", {"customDomain": None})[1]
+    assert manage(empty, "PATCH", "/tenant", {"tokenDurationInMinutes": 0})[0] == 400
+
+
+def test_the_tenants_token_duration_is_the_lifetime_of_tokens(empty: RunningSandbox) -> None:
+    manage(empty, "PATCH", "/tenant", {"tokenDurationInMinutes": 2})
+    visitor = Visitor(empty).track()
+    visitor.wait(seconds=121)
+    assert visitor.post("/user-authenticators/totp")[1]["errorCode"] == "expired_token"
+
+
+def test_a_method_that_is_switched_off_cannot_be_used_or_enrolled(empty: RunningSandbox) -> None:
+    methods = {row["verificationMethod"]: row["authenticatorId"] for row in ask(empty, "GET", "/authenticators")[1]}
+    manage(empty, "PATCH", f"/authenticator-configurations/{methods['SMS']}", {"isActive": False})
+    assert Visitor(empty).track().post("/user-authenticators/sms", {"phoneNumber": "+1"})[0] == 400
+    assert "SMS" not in ask(empty, "POST", "/users/u/actions/signIn")[1]["allowedVerificationMethods"]
+
+
+def test_passkey_settings_reach_the_options(empty: RunningSandbox) -> None:
+    methods = {row["verificationMethod"]: row["authenticatorId"] for row in ask(empty, "GET", "/authenticators")[1]}
+    change = {"relyingParty": "example.com", "userVerificationRequirement": "preferred"}
+    manage(empty, "PATCH", f"/authenticator-configurations/{methods['PASSKEY']}", change)
+    options = Visitor(empty).track().post("/user-authenticators/passkey/registration-options", {})[1]["options"]
+    assert options["rp"]["id"] == "example.com"
+    assert options["authenticatorSelection"]["userVerification"] == "preferred"
+
+
+def test_code_length_and_limits_are_the_tenants(empty: RunningSandbox) -> None:
+    methods = {row["verificationMethod"]: row["authenticatorId"] for row in ask(empty, "GET", "/authenticators")[1]}
+    change = {
+        "verificationCodeLength": 8,
+        "sendingRateLimitConfiguration": {"rateLimit": 1, "windowInMinutes": 5},
+    }
+    manage(empty, "PATCH", f"/authenticator-configurations/{methods['EMAIL_OTP']}", change)
+    visitor = Visitor(empty).track()
+    assert visitor.post("/user-authenticators/email-otp", {"email": "a@example.com"})[0] == 200
+    assert len(visitor.last_code()) == 8
+    assert visitor.post("/user-authenticators/email-otp", {"email": "a@example.com"})[0] == 429
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_providers_credentials_are_masked_unless_told_otherwise(masked: bool) -> None:
+    with run_in_thread(SandboxConfig(seed=1, methods=("SMS",), masked_credentials=masked)) as running:
+        (row,) = manage(running, "GET", "/authenticator-configurations")[1]
+        one = f"/authenticator-configurations/{row['authenticatorId']}"
+        changed = manage(running, "PATCH", one, {"twilioCredentials": {"authToken": "secret-token"}})[1]
+        for answer in (changed, manage(running, "GET", one)[1], manage(running, "GET", one.rpartition("/")[0])[1]):
+            assert ("secret-token" in str(answer)) is not masked
+
+
+def test_message_overrides_are_replaced_whole_and_themes_merged(empty: RunningSandbox) -> None:
+    for locale in ("en", "de"):
+        manage(empty, "PATCH", "/message-overrides", {"messageOverrides": {locale: {"title": "x"}}})
+    assert manage(empty, "GET", "/message-overrides")[1] == {"messageOverrides": {"de": {"title": "x"}}}
+    manage(empty, "PATCH", "/theme", {"name": "dark", "colors": {"primary": "#000"}})
+    assert manage(empty, "PATCH", "/theme", {"name": "light"})[1] == {"name": "light", "colors": {"primary": "#000"}}
+    assert manage(empty, "GET", "/message-overrides/catalog")[0] == 200
+
+
+def test_an_action_is_set_up_by_its_first_use_and_remembers_its_last(empty: RunningSandbox) -> None:
+    ask(empty, "POST", "/users/u/actions/brandNew")
+    configuration = manage(empty, "GET", "/action-configurations/brandNew")[1]
+    assert configuration["defaultUserActionResult"] == "CHALLENGE"
+    assert configuration["lastActionCreatedAt"] == ask(empty, "GET", "/users/u/actions")[1][0]["createdAt"]
