@@ -32,11 +32,12 @@ format: $(READY) ## what lint asks for, done
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(READY) ## start-up, concurrency, HTTP clients and file formats, side by side
+bench: $(READY) ## start-up, concurrency, HTTP clients, file formats and a big sandbox
 	@$(BIN)/python benchmarks/startup.py
 	@$(BIN)/python benchmarks/concurrency.py
 	@$(BIN)/python benchmarks/http_clients.py
 	@$(BIN)/python benchmarks/loader_formats.py
+	@$(BIN)/python benchmarks/sandbox_scale.py
 
 docs: $(READY) ## regenerates docs/tables.md, docs/kpis.md and docs/command.md
 	$(BIN)/python scripts/generate_docs.py

@@ -1,7 +1,31 @@
 """What a realistic tenant is made of: providers of passkeys, devices, countries, habits."""
 
+import random
+from bisect import bisect
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from itertools import accumulate
+from typing import Any, Final, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Weighted(Generic[T]):
+    """A choice by weight. The sums are made once: a tenant draws millions of times.
+
+    Args:
+        choices: Values with their weights, which need not add up to 1.
+    """
+
+    def __init__(self, choices: Iterable[tuple[T, float]]) -> None:
+        self._values, weights = zip(*choices, strict=True)
+        self._sums: list[float] = list(accumulate(weights))
+
+    def draw(self, rng: random.Random) -> T:
+        """One value; takes one number from the generator."""
+        place = bisect(self._sums, rng.random() * self._sums[-1], 0, len(self._sums) - 1)
+        value: T = self._values[place]
+        return value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +62,12 @@ def provider_name(aaguid: str) -> str | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Platform:
-    """A kind of device, its user agent, and the passkey providers found on it with their weights."""
+    """A kind of device, its user agent, and the passkey providers found on it."""
 
     weight: float
     user_agent: str
     agent: dict[str, Any]
-    providers: tuple[tuple[Provider, float], ...]
+    providers: Weighted[Provider]
 
 
 def _agent(
@@ -72,7 +96,7 @@ PLATFORMS: Final = (
         agent=_agent(
             _IPHONE, ("Mobile Safari", "18.5"), ("iOS", "18.5"), "WebKit", model="iPhone", type="mobile", vendor="Apple"
         ),
-        providers=((APPLE, 0.85), (ONE_PASSWORD, 0.1), (BITWARDEN, 0.05)),
+        providers=Weighted([(APPLE, 0.85), (ONE_PASSWORD, 0.1), (BITWARDEN, 0.05)]),
     ),
     Platform(
         weight=0.16,
@@ -80,7 +104,7 @@ PLATFORMS: Final = (
         agent=_agent(
             _PIXEL, ("Chrome", "141.0.0.0"), ("Android", "16"), "Blink", model="Pixel 9", type="mobile", vendor="Google"
         ),
-        providers=((GOOGLE, 0.9), (BITWARDEN, 0.1)),
+        providers=Weighted([(GOOGLE, 0.9), (BITWARDEN, 0.1)]),
     ),
     Platform(
         weight=0.12,
@@ -94,19 +118,19 @@ PLATFORMS: Final = (
             type="mobile",
             vendor="Samsung",
         ),
-        providers=((SAMSUNG, 0.55), (GOOGLE, 0.45)),
+        providers=Weighted([(SAMSUNG, 0.55), (GOOGLE, 0.45)]),
     ),
     Platform(
         weight=0.23,
         user_agent=_WINDOWS,
         agent=_agent(_WINDOWS, ("Edge", "141.0.0.0"), ("Windows", "10"), "Blink"),
-        providers=((WINDOWS, 0.7), (ONE_PASSWORD, 0.15), (YUBIKEY, 0.15)),
+        providers=Weighted([(WINDOWS, 0.7), (ONE_PASSWORD, 0.15), (YUBIKEY, 0.15)]),
     ),
     Platform(
         weight=0.15,
         user_agent=_MAC,
         agent=_agent(_MAC, ("Safari", "18.5"), ("Mac OS", "10.15.7"), "WebKit", model="Macintosh", vendor="Apple"),
-        providers=((APPLE, 0.75), (ONE_PASSWORD, 0.15), (YUBIKEY, 0.1)),
+        providers=Weighted([(APPLE, 0.75), (ONE_PASSWORD, 0.15), (YUBIKEY, 0.1)]),
     ),
 )
 
@@ -132,13 +156,20 @@ COUNTRIES: Final = (
     Country(code="SG", weight=0.05, dial="+6581", locale="en-SG", utc_offset=8),
 )
 
+COUNTRY: Final = Weighted([(country, country.weight) for country in COUNTRIES])
+
+PLATFORM: Final = Weighted([(platform, platform.weight) for platform in PLATFORMS])
+
 WEEKDAY: Final = (1.0, 1.0, 0.98, 0.97, 0.9, 0.45, 0.4)
 """Activity by weekday, Monday first."""
 
-HOUR: Final = (1, 1, 1, 1, 1, 2, 4, 7, 10, 10, 9, 8, 8, 8, 8, 7, 7, 8, 8, 9, 9, 7, 4, 2)
+HOUR: Final = Weighted(enumerate((1, 1, 1, 1, 1, 2, 4, 7, 10, 10, 9, 8, 8, 8, 8, 7, 7, 8, 8, 9, 9, 7, 4, 2)))
 """Activity by local hour."""
 
-ACTIONS: Final = (("signIn", 0.86), ("payment", 0.07), ("addPayee", 0.04), ("updateProfile", 0.03))
+ACTIONS: Final = Weighted([("signIn", 0.86), ("payment", 0.07), ("addPayee", 0.04), ("updateProfile", 0.03)])
+
+ATTEMPTS_A_DAY: Final = Weighted([(0.7, 0.12), (0.25, 0.3), (0.06, 0.43), (0.0, 0.15)])
+"""How often a person does something: the daily, the weekly, the now and then, and those who never come back."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,12 +1,38 @@
 """All state of a tenant: frozen values in plain dictionaries, replaced whole."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from operator import attrgetter
+from typing import Final
 
 from dlt_authsignal.sandbox.entities import Action, Authenticator, Device, User
 
 ActionKey = tuple[str, str]
+
+COUNTED_PEOPLE: Final = 2_000
+"""`Store.counts` makes at most so many seeded people to count what is theirs: a fifth of a second."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Belongings:
+    """What belongs to one user id. A change is a new value; the mappings are never changed in place.
+
+    Attributes:
+        authenticators: By their id, in the order of enrolment.
+        devices: By their id.
+        actions: By action code and idempotency key, in the order they were put.
+    """
+
+    authenticators: Mapping[str, Authenticator] = field(default_factory=dict)
+    devices: Mapping[str, Device] = field(default_factory=dict)
+    actions: Mapping[ActionKey, Action] = field(default_factory=dict)
+
+
+MakeBelongings = Callable[[int], Belongings]
+"""The belongings of a seeded person by number: the same value each time, so that it need not be kept."""
+
+NOTHING: Final = Belongings()
 
 
 @dataclass
@@ -15,18 +41,46 @@ class Store:
 
     Users keep their place in the listing when they are deleted: the listing walks over them without showing them, so
     pages come out short or empty, as a key-value store's do.
+
+    What belongs to a seeded person is made when it is read, as often as it is read. With its first change it is kept
+    for good, and from then on nothing of that person is made any more.
     """
 
     _users: dict[str, User | None] = field(default_factory=dict)
     _order: list[str] = field(default_factory=list)
     _places: dict[str, int] = field(default_factory=dict)
-    _authenticators: dict[str, dict[str, Authenticator]] = field(default_factory=dict)
-    _actions: dict[str, dict[ActionKey, Action]] = field(default_factory=dict)
-    _devices: dict[str, dict[str, Device]] = field(default_factory=dict)
+    _seeded: dict[str, tuple[MakeBelongings, int]] = field(default_factory=dict)
+    _kept: dict[str, Belongings] = field(default_factory=dict)
+    _holders: dict[str, str] = field(default_factory=dict)
+
+    def copy(self) -> "Store":
+        """Another store with the same content; neither sees what is put into the other afterwards.
+
+        Copies dictionaries and shares their frozen values: some 15 milliseconds for 100,000 users.
+        """
+        return Store(
+            _users=self._users.copy(),
+            _order=self._order.copy(),
+            _places=self._places.copy(),
+            _seeded=self._seeded.copy(),
+            _kept=self._kept.copy(),
+            _holders=self._holders.copy(),
+        )
 
     def put_user(self, user: User) -> None:
         self._place(user.user_id)
         self._users[user.user_id] = user
+
+    def put_seeded(self, user: User, make: MakeBelongings, number: int) -> None:
+        """Adds a person whose belongings are `make(number)`; one who is there already stays as they are."""
+        if self._users.get(user.user_id) is not None:
+            return
+        self.put_user(user)
+        if (left := self._kept.get(user.user_id)) is None:
+            self._seeded[user.user_id] = (make, number)
+        else:
+            made = make(number)
+            self._keep(user.user_id, replace(made, actions={**left.actions, **made.actions}))
 
     def put_gone(self, user_id: str) -> None:
         """A place in the listing that shows nobody."""
@@ -44,6 +98,21 @@ class Store:
     def users(self) -> Iterator[User]:
         return (user for user in list(self._users.values()) if user is not None)
 
+    def find(self, **wanted: str) -> list[User]:
+        """Users whose attributes equal all that is wanted, such as `email="ann@example.com"`, in the listing's order.
+
+        A linear scan over plain attributes, one at a time: no index to keep right, and below 20 milliseconds for
+        100,000 users.
+
+        Raises:
+            AttributeError: Users have no such attribute.
+        """
+        found = list(self.users())
+        for name, value in wanted.items():
+            read = attrgetter(name)
+            found = [user for user in found if read(user) == value]
+        return found
+
     def page(self, after: str | None, limit: int) -> tuple[list[User], str | None]:
         """The next `limit` places of the listing, and the cursor that follows, None at the end."""
         start = 0 if after is None else self._places.get(after, len(self._order) - 1) + 1
@@ -54,54 +123,78 @@ class Store:
     def remove_user(self, user_id: str, *, actions: bool) -> None:
         if user_id in self._users:
             self._users[user_id] = None
-        self._authenticators.pop(user_id, None)
-        self._devices.pop(user_id, None)
-        if actions:
-            self._actions.pop(user_id, None)
+        if user_id in self._seeded or user_id in self._kept:
+            self._keep(user_id, NOTHING if actions else Belongings(actions=self._of(user_id).actions))
 
     def put_authenticator(self, authenticator: Authenticator) -> None:
-        self._authenticators.setdefault(authenticator.user_id, {})[authenticator.user_authenticator_id] = authenticator
+        if authenticator.credential:
+            self._holders[authenticator.credential.credential_id] = authenticator.user_id
+        known = self._of(authenticator.user_id)
+        changed = {**known.authenticators, authenticator.user_authenticator_id: authenticator}
+        self._keep(authenticator.user_id, replace(known, authenticators=changed))
 
     def authenticators(self, user_id: str) -> list[Authenticator]:
-        return list(self._authenticators.get(user_id, {}).values())
-
-    def remove_authenticator(self, user_id: str, user_authenticator_id: str) -> bool:
-        return self._authenticators.get(user_id, {}).pop(user_authenticator_id, None) is not None
+        return list(self._of(user_id).authenticators.values())
 
     def passkey(self, credential_id: str) -> Authenticator | None:
-        """The authenticator that holds a WebAuthn credential which was enrolled here (not an invented person's)."""
+        """Who holds a WebAuthn credential that was enrolled here; the ones of invented people are not looked up."""
+        held = self._of(self._holders.get(credential_id, "")).authenticators.values()
         return next(
-            (
-                value
-                for mine in self._authenticators.values()
-                for value in mine.values()
-                if value.credential and value.credential.credential_id == credential_id
-            ),
-            None,
+            (value for value in held if value.credential and value.credential.credential_id == credential_id), None
         )
 
+    def remove_authenticator(self, user_id: str, user_authenticator_id: str) -> bool:
+        known = self._of(user_id)
+        if user_authenticator_id not in known.authenticators:
+            return False
+        left = {key: value for key, value in known.authenticators.items() if key != user_authenticator_id}
+        self._keep(user_id, replace(known, authenticators=left))
+        return True
+
     def put_action(self, action: Action) -> None:
-        self._actions.setdefault(action.user_id, {})[(action.action_code, action.idempotency_key)] = action
+        known = self._of(action.user_id)
+        changed = {**known.actions, (action.action_code, action.idempotency_key): action}
+        self._keep(action.user_id, replace(known, actions=changed))
 
     def get_action(self, user_id: str, action_code: str, idempotency_key: str) -> Action | None:
-        return self._actions.get(user_id, {}).get((action_code, idempotency_key))
+        return self._of(user_id).actions.get((action_code, idempotency_key))
 
     def actions(self, user_id: str, since: datetime) -> list[Action]:
-        return [action for action in self._actions.get(user_id, {}).values() if action.created_at >= since]
+        return [action for action in self._of(user_id).actions.values() if action.created_at >= since]
 
     def put_device(self, device: Device) -> None:
-        self._devices.setdefault(device.user_id, {})[device.device_id] = device
+        known = self._of(device.user_id)
+        self._keep(device.user_id, replace(known, devices={**known.devices, device.device_id: device}))
 
     def devices(self, user_id: str) -> list[Device]:
-        return list(self._devices.get(user_id, {}).values())
+        return list(self._of(user_id).devices.values())
+
+    def _of(self, user_id: str) -> Belongings:
+        if (seeded := self._seeded.get(user_id)) is not None:  # first: `_keep` leaves no moment between the two
+            make, number = seeded
+            return make(number)
+        return self._kept.get(user_id, NOTHING)
+
+    def _keep(self, user_id: str, belongings: Belongings) -> None:
+        self._kept[user_id] = belongings
+        self._seeded.pop(user_id, None)
 
     def counts(self) -> dict[str, int]:
-        """Entities by kind."""
+        """Entities by kind.
+
+        Exact, or not there: with more than `COUNTED_PEOPLE` unchanged seeded people it is `users` alone, since the
+        rest could only be counted by making all of them.
+        """
+        users = sum(user is not None for user in list(self._users.values()))
+        if len(self._seeded) > COUNTED_PEOPLE:
+            return {"users": users}
+        seeded = (make(number) for make, number in list(self._seeded.values()))
+        everything = [*self._kept.values(), *seeded]
         return {
-            "users": sum(1 for _ in self.users()),
-            "authenticators": sum(map(len, self._authenticators.values())),
-            "actions": sum(map(len, self._actions.values())),
-            "devices": sum(map(len, self._devices.values())),
+            "users": users,
+            "authenticators": sum(len(value.authenticators) for value in everything),
+            "actions": sum(len(value.actions) for value in everything),
+            "devices": sum(len(value.devices) for value in everything),
         }
 
 

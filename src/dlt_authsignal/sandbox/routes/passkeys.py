@@ -273,7 +273,7 @@ def _user_named(sandbox: Sandbox, username: str | None) -> str | None:
     """The user that `username` restricts the credentials to; nobody's, if there is none of that name."""
     if username is None:
         return None
-    return next((user.user_id for user in sandbox.store.users() if user.username == username), "")
+    return next((user.user_id for user in sandbox.store.find(username=username)), "")
 
 
 def authentication_options_web(call: Call, body: AuthenticationRequest) -> Options:

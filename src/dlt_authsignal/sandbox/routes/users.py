@@ -65,8 +65,7 @@ def query_users(call: Call, query: UserQuery) -> answers.UserList:
         if (value := getattr(query, name)) is not None and value != ""
     }
     if filters:
-        found = [user for user in store.users() if all(getattr(user, name) == v for name, v in filters.items())]
-        return answers.UserList(users=[_listed(sandbox, user) for user in found[:limit]])
+        return answers.UserList(users=[_listed(sandbox, user) for user in store.find(**filters)[:limit]])
     if sandbox.config.listing == "refused":
         raise invalid("At least one of username, email or phoneNumber is required.")
     users, cursor = store.page(query.last_evaluated_user_id, limit)

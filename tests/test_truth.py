@@ -1,0 +1,142 @@
+"""Two ways to one number: what the KPI views say after a sync, and what the sandbox knows to be so."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+import pytest
+
+from dlt_authsignal.models import all_models, install, read
+from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
+from dlt_authsignal.sandbox.config import SEEDED_NOW
+from dlt_authsignal.sandbox.entities import Action, Authenticator, User
+from dlt_authsignal.sandbox.state import Sandbox
+from dlt_authsignal.sandbox.store import Store
+from dlt_authsignal.sandbox.truth import Answers, truth
+from dlt_authsignal.source.sync import attach
+from tests.helpers import sync_from
+
+PEOPLE = 150
+SOON = timedelta(minutes=2)
+"""Longer than a sync here takes: rows are read a moment after the sandbox's clock has been stopped."""
+
+
+def quiet_seed(now: datetime) -> int:
+    """A seed whose answers stay the same for a while, so that no age passes its limit in the middle of a sync."""
+    for seed in count(7):
+        store = Sandbox(SandboxConfig(users=PEOPLE, seed=seed, now=now)).store
+        if truth(store, now) == truth(store, now, read_at=now + SOON):
+            return seed
+    raise AssertionError
+
+
+@pytest.fixture
+def present() -> Iterator[RunningSandbox]:
+    """A seeded tenant whose clock has stopped at the present, which is what a sync goes by."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    with run_in_thread(SandboxConfig(users=PEOPLE, seed=quiet_seed(now), now=now)) as running:
+        running.sandbox.clock.freeze()
+        yield running
+
+
+def expected(running: RunningSandbox) -> Answers:
+    now = running.sandbox.clock.now()
+    answers = truth(running.sandbox.store, now)
+    assert answers == truth(running.sandbox.store, now, read_at=now + SOON)
+    return answers
+
+
+def told(running: RunningSandbox) -> Answers:
+    """What the views say after the first sync."""
+    sync_from(running)
+    install(attach())
+    found: Answers = {model.name: {} for model in all_models()}
+    for kpi in read(attach()):
+        numerator = round(kpi.numerator, 6)  # a median of binary fractions may be off in its last bit
+        found[kpi.model.name][kpi.slice] = {"numerator": numerator, "denominator": kpi.denominator}
+    return found
+
+
+def attempt(user_id: str, now: datetime, minutes: float, **changes: object) -> Action:
+    """A challenge of so many minutes ago, met by SMS after 30.0015 seconds unless told otherwise."""
+    created = now - timedelta(minutes=minutes)
+    met = Action(
+        user_id=user_id,
+        action_code="signIn",
+        idempotency_key=f"{minutes}",
+        created_at=created,
+        state="CHALLENGE_SUCCEEDED",
+        state_updated_at=created + timedelta(seconds=30, microseconds=1500),
+        verification_method="SMS",
+    )
+    return replace(met, **changes)  # type: ignore[arg-type]
+
+
+def write(store: Store, now: datetime) -> None:
+    """Changes of every kind to seeded people, and a newcomer."""
+    users = [user for user in store.users() if store.authenticators(user.user_id)]
+    store.remove_user(users[0].user_id, actions=True)
+    store.remove_user(users[1].user_id, actions=False)
+    store.remove_authenticator(users[2].user_id, store.authenticators(users[2].user_id)[0].user_authenticator_id)
+    store.put_user(User(user_id="newcomer", created_at=now))
+    for user_id, method, days in (("newcomer", "PASSKEY", 0), (users[3].user_id, "EMAIL_OTP", 200)):
+        enrolled = now - timedelta(days=days)
+        store.put_authenticator(
+            Authenticator(
+                user_authenticator_id=f"new-{method}",
+                user_id=user_id,
+                verification_method=method,
+                created_at=enrolled,
+                verified_at=enrolled,
+            )
+        )
+    for action in (
+        attempt("newcomer", now, 2),
+        attempt("newcomer", now, 3, state="CHALLENGE_REQUIRED", verification_method=None),
+        attempt("newcomer", now, 60, action_code="transfer", state="CHALLENGE_FAILED", verification_method=None),
+        attempt(users[4].user_id, now, 70, state="BLOCK", verification_method=None),
+        attempt(users[4].user_id, now, 80, action_code="transfer", verification_method="PASSKEY"),
+        attempt(users[4].user_id, now, 31 * 24 * 60),
+        attempt(users[1].user_id, now, 90),
+    ):
+        store.put_action(action)
+
+
+def test_the_views_say_of_a_seeded_tenant_what_is_true(present: RunningSandbox) -> None:
+    assert told(present) == expected(present)
+
+
+def test_the_views_say_of_a_changed_tenant_what_is_true(present: RunningSandbox) -> None:
+    before = expected(present)
+    write(present.sandbox.store, present.sandbox.clock.now())
+    after = expected(present)
+    assert {name for name in before if before[name] == after[name]} == set()
+    assert told(present) == after
+
+
+def test_the_views_say_of_nobody_what_is_true(empty: RunningSandbox) -> None:
+    assert told(empty) == expected(empty)
+
+
+def test_there_is_a_truth_for_every_model() -> None:
+    assert set(truth(Store(), SEEDED_NOW)) == {model.name for model in all_models()}
+
+
+def test_ages_go_by_the_clock_of_the_reader() -> None:
+    store = Store()
+    store.put_user(User(user_id="u1", created_at=SEEDED_NOW))
+    store.put_action(attempt("u1", SEEDED_NOW, 2))
+    assert truth(store, SEEDED_NOW)["challenge_success_rate"] == {}
+    later = truth(store, SEEDED_NOW, read_at=SEEDED_NOW + timedelta(hours=1))
+    assert later["challenge_success_rate"] == {"signIn": {"numerator": 1, "denominator": 1}}
+    assert truth(store, SEEDED_NOW)["seconds_to_authenticate"] == {"SMS": {"numerator": 30.001, "denominator": 1}}
+
+
+def test_an_even_number_of_durations_has_its_median_in_between() -> None:
+    store = Store()
+    store.put_user(User(user_id="u1", created_at=SEEDED_NOW))
+    for minutes, seconds in ((20, 6), (21, 9), (22, 30), (23, 7)):
+        met = attempt("u1", SEEDED_NOW, minutes)
+        store.put_action(replace(met, state_updated_at=met.created_at + timedelta(seconds=seconds)))
+    assert truth(store, SEEDED_NOW)["seconds_to_authenticate"]["SMS"]["numerator"] == 8

@@ -1,0 +1,233 @@
+"""The store makes seeded people when they are read; nobody may notice."""
+
+import random
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from dlt_authsignal.sandbox import SandboxConfig
+from dlt_authsignal.sandbox.config import SEEDED_NOW
+from dlt_authsignal.sandbox.entities import Action, Authenticator, Device, User
+from dlt_authsignal.sandbox.people import belongings_of
+from dlt_authsignal.sandbox.state import Sandbox
+from dlt_authsignal.sandbox.store import COUNTED_PEOPLE, Store
+
+EVER = SEEDED_NOW - timedelta(days=3650)
+
+
+def seeded(users: int = 40, seed: int = 7) -> Store:
+    return Sandbox(SandboxConfig(users=users, seed=seed)).store
+
+
+def evict() -> None:
+    """What reading thousands of other people does."""
+    belongings_of.cache_clear()
+
+
+def belongings(store: Store, user_id: str) -> str:
+    return repr((store.authenticators(user_id), store.devices(user_id), store.actions(user_id, EVER)))
+
+
+def content(store: Store, ids: Iterable[str]) -> dict[str, str]:
+    return {user_id: belongings(store, user_id) for user_id in ids}
+
+
+def ids_of(store: Store) -> list[str]:
+    return [user.user_id for user in store.users()]
+
+
+def somebody(store: Store) -> str:
+    """A user with authenticators, devices and actions."""
+    return next(i for i in ids_of(store) if store.authenticators(i) and store.devices(i) and store.actions(i, EVER))
+
+
+def attempt(user_id: str) -> Action:
+    return Action(user_id=user_id, action_code="new", idempotency_key="k", created_at=SEEDED_NOW, state="ALLOW")
+
+
+def authenticator(user_id: str) -> Authenticator:
+    return Authenticator(user_authenticator_id="new", user_id=user_id, verification_method="SMS", created_at=SEEDED_NOW)
+
+
+def test_the_order_of_reading_and_forgetting_change_nothing() -> None:
+    store = seeded()
+    straight = content(store, ids_of(store))
+    shuffled = ids_of(other := seeded())
+    random.Random(1).shuffle(shuffled)
+    mixed: dict[str, str] = {}
+    for user_id in shuffled:
+        evict()
+        mixed |= content(other, [user_id])
+    assert mixed == straight
+    assert list(store.users()) == list(other.users())
+
+
+def test_a_larger_tenant_begins_with_the_people_of_a_smaller_one() -> None:
+    small, large = seeded(20), seeded(40)
+    assert list(large.users())[:20] == list(small.users())
+    assert content(large, ids_of(small)) == content(small, ids_of(small))
+
+
+def test_what_the_user_and_their_default_authenticator_say_agrees() -> None:
+    store = seeded(200)
+    for user in store.users():
+        chosen = [a.verification_method for a in store.authenticators(user.user_id) if a.is_default and a.verified_at]
+        assert chosen == ([user.default_verification_method] if user.default_verification_method else [])
+
+
+def test_a_changed_user_keeps_what_is_theirs() -> None:
+    store = seeded()
+    user_id = somebody(store)
+    before, user = belongings(store, user_id), store.get_user(user_id)
+    assert user is not None
+    store.put_user(replace(user, email="new@example.com"))
+    evict()
+    assert belongings(store, user_id) == before
+    assert [found.user_id for found in store.find(email="new@example.com")] == [user_id]
+
+
+@pytest.mark.parametrize("actions", [True, False])
+def test_a_deleted_user_does_not_come_back(actions: bool) -> None:
+    store = seeded()
+    user_id = somebody(store)
+    history = store.actions(user_id, EVER)
+    evict()
+    store.remove_user(user_id, actions=actions)
+    evict()
+    assert store.get_user(user_id) is None
+    assert (store.authenticators(user_id), store.devices(user_id)) == ([], [])
+    assert store.actions(user_id, EVER) == ([] if actions else history)
+    store.put_user(User(user_id=user_id, created_at=SEEDED_NOW))
+    evict()
+    assert store.authenticators(user_id) == []
+
+
+def test_a_removed_authenticator_does_not_come_back_and_nothing_else_goes() -> None:
+    store = seeded()
+    user_id = somebody(store)
+    first, *others = store.authenticators(user_id)
+    rest = (store.devices(user_id), store.actions(user_id, EVER))
+    evict()
+    assert store.remove_authenticator(user_id, first.user_authenticator_id)
+    evict()
+    assert store.authenticators(user_id) == others
+    assert (store.devices(user_id), store.actions(user_id, EVER)) == rest
+    assert not store.remove_authenticator(user_id, first.user_authenticator_id)
+
+
+def test_what_is_put_stands_beside_what_was_seeded() -> None:
+    store = seeded()
+    user_id = somebody(store)
+    before = (store.authenticators(user_id), store.devices(user_id), store.actions(user_id, EVER))
+    evict()
+    device = Device(user_id=user_id, device_id="new", created_at=SEEDED_NOW)
+    store.put_action(attempt(user_id))
+    evict()
+    store.put_authenticator(authenticator(user_id))
+    store.put_device(device)
+    evict()
+    assert store.authenticators(user_id) == [*before[0], authenticator(user_id)]
+    assert store.devices(user_id) == [*before[1], device]
+    assert store.actions(user_id, EVER) == [*before[2], attempt(user_id)]
+    assert store.get_action(user_id, "new", "k") == attempt(user_id)
+
+
+def test_a_seeded_action_that_is_put_again_keeps_its_place() -> None:
+    store = seeded()
+    user_id = somebody(store)
+    first, *others = store.actions(user_id, EVER)
+    changed = replace(first, state="REVIEW_FAILED")
+    store.put_action(changed)
+    evict()
+    assert store.actions(user_id, EVER) == [changed, *others]
+
+
+def test_a_change_of_one_person_is_no_change_of_another() -> None:
+    store, untouched = seeded(), seeded()
+    user_id = somebody(store)
+    store.put_action(attempt(user_id))
+    others = [other for other in ids_of(store) if other != user_id]
+    assert content(store, others) == content(untouched, others)
+
+
+def test_seeding_again_leaves_those_who_are_there_and_brings_back_those_who_are_not() -> None:
+    sandbox = Sandbox(SandboxConfig(users=40, seed=7))
+    store = sandbox.store
+    before, page = content(store, ids_of(store)), store.page(None, 1000)
+    gone = somebody(store)
+    changed = next(i for i in ids_of(store) if i != gone)
+    store.remove_user(gone, actions=True)
+    store.put_action(attempt(gone))
+    store.put_action(attempt(changed))
+    sandbox.seed(40, 45, 7)
+    evict()
+    assert store.page(None, 1000) == page
+    assert attempt(changed) in store.actions(changed, EVER)
+    assert attempt(gone) in store.actions(gone, EVER)
+    others = set(before) - {gone, changed}
+    assert content(store, others) == {user_id: before[user_id] for user_id in others}
+
+
+def test_two_seeds_stand_side_by_side() -> None:
+    sandbox = Sandbox(SandboxConfig(users=20, seed=7))
+    sandbox.seed(20, 10, 8)
+    assert ids_of(sandbox.store)[:20] == ids_of(seeded(20))
+    assert set(ids_of(seeded(20, seed=8))) <= set(ids_of(sandbox.store))
+
+
+def test_a_copy_and_its_original_go_their_own_ways() -> None:
+    store = seeded()
+    user_id = somebody(store)
+    before, page = content(store, ids_of(store)), store.page(None, 1000)
+    copied = store.copy()
+    store.remove_user(user_id, actions=True)
+    store.put_user(User(user_id="later", created_at=SEEDED_NOW))
+    store.put_authenticator(authenticator(user_id))
+    evict()
+    assert copied.page(None, 1000) == page
+    assert content(copied, before) == before
+    copied.put_gone("somebody else")
+    assert store.get_user("later") is not None
+    assert store.page("later", 10) == ([], None)
+
+
+def test_counts_are_those_of_everything_while_that_is_cheap() -> None:
+    store = seeded(COUNTED_PEOPLE)
+    ids = ids_of(store)
+    assert store.counts() == {
+        "users": COUNTED_PEOPLE,
+        "authenticators": sum(len(store.authenticators(user_id)) for user_id in ids),
+        "actions": sum(len(store.actions(user_id, EVER)) for user_id in ids),
+        "devices": sum(len(store.devices(user_id)) for user_id in ids),
+    }
+
+
+def test_counts_of_a_big_tenant_are_those_of_its_users_and_make_nobody() -> None:
+    store = seeded(COUNTED_PEOPLE + 1)
+    evict()
+    assert store.counts() == {"users": COUNTED_PEOPLE + 1}
+    assert belongings_of.cache_info().currsize == 0
+
+
+def test_a_search_wants_all_that_is_named() -> None:
+    store = seeded()
+    user = next(user for user in store.users() if user.email and user.phone_number and user.username)
+    assert user.email is not None
+    assert user.phone_number is not None
+    assert store.find(email=user.email) == [user]
+    assert store.find(email=user.email, phone_number=user.phone_number) == [user]
+    assert store.find(email=user.email, phone_number="none") == []
+    store.remove_user(user.user_id, actions=True)
+    assert store.find(email=user.email) == []
+
+
+def test_many_people_are_ready_soon_and_few_of_them_stay_in_memory() -> None:
+    started = time.perf_counter()
+    store = seeded(10_000)
+    for user_id in ids_of(store):
+        store.authenticators(user_id)
+    assert time.perf_counter() - started < 20  # about 2 s; catches a mistake, not a slow machine
+    assert belongings_of.cache_info().currsize <= 2_048
