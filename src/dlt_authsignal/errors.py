@@ -16,6 +16,7 @@ AuthsignalError
 │   ├── PagingLoop            a cursor that came back a second time
 │   ├── RequestRefused        any other 4xx or 3xx
 │   └── PipelineBusy          another sync works in the same pipeline folder
+├── SignatureRefused          a webhook that Authsignal did not sign, or not lately
 └── MutationRefused           the pipeline tried to send something other than GET
 
 Messages name the request by its route (`GET /users/{userId}`), never by the user, and never carry a key or a token.
@@ -148,3 +149,7 @@ class PipelineBusy(RunFailed):
 
 class MutationRefused(AuthsignalError):
     """A request other than GET was about to leave a read-only lane."""
+
+
+class SignatureRefused(AuthsignalError):
+    """A webhook whose signature does not show that Authsignal sent these bytes lately."""
