@@ -1,4 +1,4 @@
-# Everything a person or CI runs. `make demo` and `make test` need Python 3.11+, git, make and a package index.
+# Everything a person or CI runs. `make demo` needs Python 3.11+, git, make and a package index; `make test` also Node 20+.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

@@ -22,6 +22,7 @@ AuthsignalError
 │   ├── AlgorithmUnsupported  NotSupportedError: no signature algorithm in common
 │   ├── ForeignRelyingParty   SecurityError: the relying party id is not the origin's to use
 │   └── OptionsUnusable       TypeError: the options lack a field, or hold one in another form
+├── SignatureRefused          a webhook that Authsignal did not sign, or not lately
 └── MutationRefused           the pipeline tried to send something other than GET
 
 Messages name the request by its route (`GET /users/{userId}`), never by the user, and never carry a key or a token.
@@ -197,3 +198,7 @@ class OptionsUnusable(CeremonyRefused):
 
 class MutationRefused(AuthsignalError):
     """A request other than GET was about to leave a read-only lane."""
+
+
+class SignatureRefused(AuthsignalError):
+    """A webhook whose signature does not show that Authsignal sent these bytes lately."""

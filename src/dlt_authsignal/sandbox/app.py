@@ -1,5 +1,8 @@
 """The sandbox as an ASGI app."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -47,10 +50,16 @@ def create_app(sandbox: Sandbox) -> Starlette:
     async def broken(_request: Request, _error: Exception) -> Response:
         return refused(Refusal(500, "internal_error", "The sandbox failed; its log says how."))
 
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with sandbox.webhooks.running():
+            yield
+
     app = Starlette(
         routes=[*served, *page_routes(sandbox), *control_routes(sandbox)],
         middleware=[Middleware(RawPaths), Middleware(ClientCors)],
         exception_handlers={HTTPException: no_route, Exception: broken},
+        lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # Authsignal is not known to redirect
     return app

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from dlt_authsignal.sandbox.challenges import Challenge
 from dlt_authsignal.sandbox.outbox import Message
-from dlt_authsignal.sandbox.refusals import Refusal, too_many_requests
+from dlt_authsignal.sandbox.refusals import too_many_requests
 from dlt_authsignal.sandbox.state import Sandbox
 
 CODE_LENGTH: Final = 6
@@ -89,11 +89,7 @@ async def send(sandbox: Sandbox, challenge: Challenge, base_url: str) -> Challen
         code=challenge.code,
         url=f"{base_url}/_sandbox/magic-link?secret={challenge.link}" if is_link else None,
     )
-    try:
-        await sandbox.events.send(sandbox, message)
-    except Refusal:
-        log(sandbox, challenge, "SEND_DOWNSTREAM_FAILED")
-        raise
+    await sandbox.events.send(sandbox, message)
     sandbox.outbox.add(message)
     log(sandbox, challenge, "SENT")
     return challenge

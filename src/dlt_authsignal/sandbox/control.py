@@ -1,5 +1,6 @@
 """Control routes under `/_sandbox/`: no Authsignal has them, and no key guards them. Loopback only, for tests."""
 
+import inspect
 import json
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -107,6 +108,9 @@ def control_routes(sandbox: Sandbox) -> list[Route]:
         _route("POST", "clock/advance", control.advance),
         _route("POST", "faults", control.add_fault),
         _route("DELETE", "faults", control.clear_faults),
+        _route("GET", "webhooks", sandbox.webhooks.shown),
+        _route("POST", "webhooks", sandbox.webhooks.change),
+        _route("POST", "webhooks/flush", sandbox.webhooks.flushed),
     ]
 
 
@@ -133,7 +137,8 @@ def _route(method: str, path: str, act: Callable[[dict[str, Any]], Any]) -> Rout
             body = json.loads(await request.body() or b"{}")
             if not isinstance(body, dict):
                 raise ValueError("The body must be a JSON object.")
-            return json_response(act(body))
+            answer = act(body)
+            return json_response(await answer if inspect.isawaitable(answer) else answer)
         except ValueError as error:
             return json_response({"error": str(error)}, 400)
 

@@ -67,7 +67,7 @@ def server(sandbox: Sandbox) -> uvicorn.Server:
             create_app(sandbox),
             log_level=logging.ERROR,
             access_log=False,
-            lifespan="off",
+            lifespan="on",
             timeout_graceful_shutdown=1,
             server_header=False,
         )

@@ -15,6 +15,7 @@ from dlt_authsignal.sandbox.seed import populate
 from dlt_authsignal.sandbox.sessions import Sessions
 from dlt_authsignal.sandbox.store import Store
 from dlt_authsignal.sandbox.tenant import IpFacts, Tenant, new_tenant
+from dlt_authsignal.sandbox.webhooks import Webhooks
 from dlt_authsignal.sandbox.windows import Windows
 
 LOG_LENGTH: Final = 10_000
@@ -62,7 +63,8 @@ class Sandbox:
         self.store = Store()
         self.challenges = Challenges()
         self.outbox = Outbox()
-        self.events = Events()
+        self.webhooks = Webhooks(self)
+        self.events = Events(self)
         self.windows = Windows()
         self.sessions = Sessions()
         self.recovery_codes: dict[str, frozenset[str]] = {}
@@ -75,12 +77,13 @@ class Sandbox:
             self.seed(self.config.users, self.config.days, self.config.seed)
 
     def reset(self) -> None:
-        """Forgets everybody, every fault and the log; the clock goes back to where it started."""
+        """Forgets everybody, every fault, the log and queued webhooks; the clock goes back to where it started."""
         self.clock = Clock(self.config.starts_at)
         self.store = Store()
         self.challenges = Challenges()
         self.outbox = Outbox()
-        self.events = Events()
+        self.webhooks.reset()
+        self.events = Events(self)
         self.windows = Windows()
         self.sessions = Sessions()
         self.recovery_codes = {}

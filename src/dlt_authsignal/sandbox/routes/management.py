@@ -26,6 +26,7 @@ from dlt_authsignal.sandbox.routes.management_bodies import (
 )
 from dlt_authsignal.sandbox.rules import compiled
 from dlt_authsignal.sandbox.state import Sandbox
+from dlt_authsignal.sandbox.webhook_settings import check_url
 
 Json = dict[str, Any]
 
@@ -61,6 +62,14 @@ def _check_methods(sandbox: Sandbox, body: Json) -> None:
     for method in named:
         if method not in sandbox.tenant.active_methods():
             raise invalid(f'"{method[:40]}" is not a verification method that is enabled for the tenant.')
+
+
+def _check_url(body: Json, name: str) -> None:
+    if body.get(name):
+        try:
+            check_url(name, body[name])
+        except ValueError as error:
+            raise invalid(str(error)) from None
 
 
 def get_tenant(call: Call) -> Json:
@@ -115,6 +124,7 @@ def _one(call: Call, collection: str, key: str, what: str) -> Json:
 def create_action(call: Call, body: ActionChanges) -> Json:
     sandbox, new = call.sandbox, _written(body)
     _required(new, "actionCode")
+    _check_url(new, "verificationWebhookUrl")
     check_code(new["actionCode"])
     _check_methods(sandbox, new)
     if new["actionCode"] in sandbox.tenant.actions:
@@ -132,6 +142,7 @@ def create_action(call: Call, body: ActionChanges) -> Json:
 
 def update_action(call: Call, body: ActionChanges) -> Json:
     sandbox, old, new = call.sandbox, _action(call), _written(body)
+    _check_url(new, "verificationWebhookUrl")
     _check_methods(sandbox, new)
     value = {**_merged(old, new), "actionCode": old["actionCode"]}
     sandbox.tenant = sandbox.tenant.put("actions", value["actionCode"], value)
@@ -236,6 +247,7 @@ def get_method(call: Call) -> Json:
 def create_method(call: Call, body: MethodChanges) -> Json:
     sandbox, new = call.sandbox, _written(body)
     _required(new, "verificationMethod")
+    _check_url(new, "webhookUrl")
     method = new["verificationMethod"]
     if method not in VERIFICATION_METHODS:
         raise invalid(f"verificationMethod is one of {', '.join(VERIFICATION_METHODS)}.")
@@ -247,8 +259,9 @@ def create_method(call: Call, body: MethodChanges) -> Json:
 
 
 def update_method(call: Call, body: MethodChanges) -> Json:
-    sandbox, old = call.sandbox, _method(call)
-    value = {**_merged(old, _written(body)), "verificationMethod": old["verificationMethod"]}
+    sandbox, old, new = call.sandbox, _method(call), _written(body)
+    _check_url(new, "webhookUrl")
+    value = {**_merged(old, new), "verificationMethod": old["verificationMethod"]}
     sandbox.tenant = sandbox.tenant.put("methods", value["authenticatorId"], value)
     return _masked(sandbox, value)
 

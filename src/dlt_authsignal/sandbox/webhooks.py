@@ -1,0 +1,317 @@
+"""Delivering webhooks: signed, in batches or alone, again after a failure.
+
+Assumed, as it is not documented: that a redirect is a failure, and that every attempt of one event repeats its
+envelope, id and time included.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec.json import encode
+
+from dlt_authsignal.api.webhooks import LOG_TYPES, MAX_RECORDS, SIGNATURE_HEADER, batch, envelope, sign
+from dlt_authsignal.sandbox.clock import IdMaker, iso, random_ids, seeded_ids
+from dlt_authsignal.sandbox.webhook_queue import Pending, Queue, next_wait
+from dlt_authsignal.sandbox.webhook_settings import WebhookSettings, WebhookTrouble, changed, shown_url
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
+
+    from dlt_authsignal.sandbox.state import Sandbox
+
+Json = dict[str, Any]
+
+LOOK_SECONDS: Final = 0.05
+ROUND_SECONDS: Final = 30.0
+FLUSH_SECONDS: Final = 2 * ROUND_SECONDS + 10
+DELIVERIES_KEPT: Final = 1_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delivery:
+    """One attempt to deliver.
+
+    Attributes:
+        at: When, on the sandbox's clock.
+        url: Where to, without what may be secret in it.
+        types: Types of the events it carried.
+        records: How many events it carried.
+        attempt: 1 for the first; of a batch, the highest of its events.
+        status: HTTP status of the answer, None if none came.
+        failure: Why no answer came, such as `TimeoutError`; `outage` for one that was asked for.
+    """
+
+    at: datetime
+    url: str
+    types: tuple[str, ...]
+    records: int
+    attempt: int
+    status: int | None
+    failure: str | None = None
+
+    @property
+    def accepted(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+
+class Webhooks:
+    """Where webhooks go, what waits to be sent, and what was.
+
+    Args:
+        sandbox: Whose clock, keys and state it uses.
+    """
+
+    def __init__(self, sandbox: "Sandbox") -> None:
+        self._sandbox = sandbox
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wake = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self.settings = WebhookSettings()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets what waits, what was delivered, and the trouble; the settings stay."""
+        seed = self._sandbox.config.seed
+        self._queue = Queue()
+        self.deliveries: deque[Delivery] = deque(maxlen=DELIVERIES_KEPT)
+        # Ids of their own: with the sandbox's, switching webhooks on would change the ids of users and actions.
+        self._new_id: IdMaker = random_ids if seed is None else seeded_ids(random.Random(f"{seed}:webhooks"))
+        self.disturb(WebhookTrouble())
+
+    def configure(self, **changes: Any) -> WebhookSettings:
+        """Changes some settings, such as `log_events_url`; mappings are replaced whole.
+
+        Raises:
+            ValueError: An unknown setting, or a value that does not fit.
+        """
+        self.settings = changed(self.settings, changes)
+        return self.settings
+
+    def disturb(self, trouble: WebhookTrouble) -> None:
+        """Makes this trouble from now on, in place of any earlier."""
+        self.trouble = trouble
+        self._rng = random.Random(trouble.seed)
+
+    def queue(self, type: str, at: datetime, make: Callable[[], Json | None]) -> None:
+        """Queues an event, if there is a URL for it: log events for as long as tokens last, others to go at once.
+
+        Args:
+            type: Type of the event.
+            at: When it happened.
+            make: Gives its payload; called when it is first due.
+        """
+        if self._url(type) is None:
+            return
+        wait = timedelta(minutes=self._sandbox.config.token_minutes if type in LOG_TYPES else 0)
+        self._queue.put(at + wait, Pending(type=type, time=at + wait, make=make))
+        if loop := self._loop:
+            with suppress(RuntimeError):  # the loop has just been closed
+                loop.call_soon_threadsafe(self._wake.set)
+
+    def _url(self, type: str) -> str | None:
+        return self.settings.log_events_url if type in LOG_TYPES else self.settings.authenticator_events_url
+
+    async def ask(self, url: str, type: str, payload: Json) -> Delivery:
+        """Delivers one event now, once, and waits for the answer."""
+        async with _client(self.settings.timeout_seconds) as session:
+            return await self._post(session, url, self._envelope(type, self._sandbox.clock.now(), payload), (type,), 1)
+
+    def flush(self) -> int:
+        """Tries to deliver everything that is due now, from any thread but the server's, and returns when tried.
+
+        Returns:
+            How many deliveries were tried. After 30 s of slow receivers the rest stays queued.
+
+        Raises:
+            TimeoutError: It did not end within 70 s.
+        """
+        if self._loop is None:
+            return asyncio.run(self.deliver_due())
+        return asyncio.run_coroutine_threadsafe(self.deliver_due(), self._loop).result(FLUSH_SECONDS)
+
+    async def deliver_due(self) -> int:
+        """Tries to deliver everything that is due now; returns how many deliveries were tried."""
+        async with self._turn:
+            queue, now = self._queue, self._sandbox.clock.now()
+            parcels = self._parcels(queue.take_due(now))
+            if not parcels:
+                return 0
+            tried, deadline = 0, time.monotonic() + ROUND_SECONDS
+            async with _client(self.settings.timeout_seconds) as session:
+                for parcel in parcels:
+                    if time.monotonic() > deadline:
+                        _put_back(queue, parcel, now)
+                    else:
+                        await self._deliver(session, queue, parcel)
+                        tried += 1
+            return tried
+
+    def _parcels(self, due: list[Pending]) -> list[list[Pending]]:
+        """What goes into each delivery, with the trouble that was asked for."""
+        sendable = [pending for pending in due if self._url(pending.type) and self._seal(pending)]
+        trouble, rng = self.trouble, self._rng
+        if trouble.duplicates:
+            sendable = [one for one in sendable for _ in range(2 if rng.random() < trouble.duplicates else 1)]
+        if trouble.shuffle:
+            rng.shuffle(sendable)
+        logs = [pending for pending in sendable if pending.is_log]
+        alone = [[pending] for pending in sendable if not pending.is_log]
+        return [*alone, *(logs[start : start + MAX_RECORDS] for start in range(0, len(logs), MAX_RECORDS))]
+
+    def _seal(self, pending: Pending) -> bool:
+        """Puts an event into its envelope, once; False if there is nothing left to say."""
+        if pending.envelope is None and (payload := pending.make()) is not None:
+            pending.envelope = self._envelope(pending.type, pending.time, payload)
+        return pending.envelope is not None
+
+    def _envelope(self, type: str, at: datetime, payload: Json) -> Json:
+        return envelope(type, payload, id=self._new_id(), time=iso(at), tenant_id=self._sandbox.config.tenant_id)
+
+    async def _deliver(self, session: "ClientSession", queue: Queue, parcel: list[Pending]) -> None:
+        first = parcel[0]
+        envelopes = [pending.envelope or {} for pending in parcel]
+        body = batch(envelopes) if first.is_log else envelopes[0]
+        attempt = 1 + max(pending.attempts for pending in parcel)
+        types = tuple(pending.type for pending in parcel)
+        delivery = await self._post(session, self._url(first.type) or "", body, types, attempt)
+        if delivery.accepted:
+            return
+        for pending in {id(pending): pending for pending in parcel}.values():  # a duplicate fails once
+            pending.attempts += 1
+            if (wait := next_wait(pending)) is not None:
+                queue.put(delivery.at + wait, pending)
+
+    async def _post(
+        self, session: "ClientSession", url: str, body: Json, types: Sequence[str], attempt: int
+    ) -> Delivery:
+        deliveries = self.deliveries  # those of now: a reset in the meantime begins new ones
+        status: int | None = None
+        failure: str | None = "outage"
+        if self.trouble.outage:
+            self.trouble = replace(self.trouble, outage=self.trouble.outage - 1)
+        else:
+            status, failure = await _sent(session, url, encode(body), self._keys())
+        delivery = Delivery(
+            at=self._sandbox.clock.now(),
+            url=shown_url(url) or "",
+            types=tuple(dict.fromkeys(types)),
+            records=len(types),
+            attempt=attempt,
+            status=status,
+            failure=failure,
+        )
+        deliveries.append(delivery)
+        return delivery
+
+    def _keys(self) -> list[str]:
+        previous = self.settings.previous_secret_key
+        return [self._sandbox.config.api_secret_key, *([previous] if previous else [])]
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Delivers in the background, in this event loop, for as long as the block lasts."""
+        self._loop, self._wake, self._turn = asyncio.get_running_loop(), asyncio.Event(), asyncio.Lock()
+        task = asyncio.create_task(self._keep_delivering())
+        try:
+            yield
+        finally:
+            self._loop = None
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _keep_delivering(self) -> None:
+        """Looks at the clock, which others move, while something is queued; sleeps while nothing is."""
+        while True:
+            self._wake.clear()
+            if not self._queue:
+                await self._wake.wait()
+            try:
+                await self.deliver_due()
+            except Exception:
+                logging.getLogger(__name__).exception("The sandbox failed to deliver webhooks.")
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def shown(self, _body: Json | None = None) -> Json:
+        """What `GET /_sandbox/webhooks` answers."""
+        return {
+            "settings": self.settings.shown(),
+            "trouble": {name: getattr(self.trouble, name) for name in ("duplicates", "shuffle", "outage", "seed")},
+            "queued": len(self._queue),
+            "lost": self._queue.lost,
+            "deliveries": [_shown(delivery) for delivery in list(self.deliveries)[-100:]],
+        }
+
+    def change(self, body: Json) -> Json:
+        """`POST /_sandbox/webhooks`: settings, and under `trouble` the trouble to make.
+
+        Raises:
+            ValueError: Something unknown or unfit; then nothing is changed.
+        """
+        changes = dict(body)
+        trouble = changes.pop("trouble", None)
+        if not isinstance(trouble, dict | None):
+            raise ValueError("trouble must be an object.")
+        wanted = None if trouble is None else changed(WebhookTrouble(), trouble)
+        self.configure(**changes)
+        if wanted:
+            self.disturb(wanted)
+        return self.shown()
+
+    async def flushed(self, _body: Json) -> Json:
+        """`POST /_sandbox/webhooks/flush`."""
+        return {"tried": await self.deliver_due(), "queued": len(self._queue)}
+
+
+@asynccontextmanager
+async def _client(seconds: float) -> AsyncIterator["ClientSession"]:
+    """An HTTP client that waits so long for one answer. Imported late: most sandboxes never send anything."""
+    from aiohttp import ClientSession, ClientTimeout, DummyCookieJar
+
+    async with ClientSession(timeout=ClientTimeout(total=seconds), cookie_jar=DummyCookieJar()) as session:
+        yield session
+
+
+async def _sent(session: "ClientSession", url: str, body: bytes, keys: list[str]) -> tuple[int | None, str | None]:
+    """(status, None), or (None, why no answer came).
+
+    Signed with the time of the machine, not of the sandbox: receivers compare it with their own clock, and would
+    refuse everything from a sandbox whose clock starts elsewhere or was moved.
+    """
+    from aiohttp import ClientError
+
+    headers = {
+        "content-type": "application/json",
+        "user-agent": "authsignal-sandbox",
+        SIGNATURE_HEADER: sign(keys, body, int(time.time())),
+    }
+    try:
+        async with session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
+            return answer.status, None
+    except (ClientError, OSError, ValueError) as error:
+        return None, type(error).__name__
+
+
+def _put_back(queue: Queue, parcel: list[Pending], due: datetime) -> None:
+    for pending in parcel:
+        queue.put(due, pending)
+
+
+def _shown(delivery: Delivery) -> Json:
+    return {
+        "at": iso(delivery.at),
+        "url": delivery.url,
+        "types": list(delivery.types),
+        "records": delivery.records,
+        "attempt": delivery.attempt,
+        "status": delivery.status,
+        "failure": delivery.failure,
+    }
