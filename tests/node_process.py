@@ -37,6 +37,7 @@ class NodeProcess:
             self._process.stdin.flush()
             return json.loads(self._lines.get(timeout=ANSWER_SECONDS))
         except (queue.Empty, OSError):
+            self._process.kill()  # a late answer would be taken for the next one's
             pytest.fail(f"No answer to {message}:\n{''.join(self._complaints)[-2000:]}")
 
 
