@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-unit lint format bench docs lock clean
+.PHONY: demo test test-unit system-packages lint format bench docs lock clean
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=python3.12, say."; exit 1; }
@@ -19,7 +19,10 @@ demo: $(READY) ## a local Authsignal, synced into DuckDB, with its KPIs
 test-unit: $(READY) ## the tests without a server, in seconds
 	$(BIN)/python -m pytest tests/unit
 
-test: $(READY) ## all tests
+system-packages: ## Node and Chromium, for Authsignal's JavaScript SDKs; silent when they are there
+	@sh scripts/system_packages.sh
+
+test: $(READY) system-packages ## all tests
 	$(BIN)/python -m pytest -n 2
 
 lint: $(READY) ## style, types, layers
@@ -47,4 +50,4 @@ lock: ## needs uv; resolves pyproject.toml anew
 		--no-emit-index-url --no-header pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .hypothesis authsignal_demo.duckdb
+	rm -rf $(VENV) tests/node/node_modules build dist .mypy_cache .ruff_cache .hypothesis authsignal_demo.duckdb

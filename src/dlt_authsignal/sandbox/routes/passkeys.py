@@ -238,13 +238,13 @@ def _take(call: Call, challenge_id: str | None, ceremony: str) -> Challenge:
 
 
 def authentication_options(call: Call, body: AuthenticationRequest) -> Options:
-    return _authentication_options(call, body, body.challenge_id)
+    started = _started(call, body.challenge_id) if body.challenge_id else None
+    return _authentication_options(call, body, started)
 
 
-def _authentication_options(call: Call, body: AuthenticationRequest, challenge_id: str | None) -> Options:
+def _authentication_options(call: Call, body: AuthenticationRequest, started: Challenge | None) -> Options:
     sandbox, token = call.sandbox, call.caller.token
     check_active(sandbox, PASSKEY)
-    started = _started(call, challenge_id) if challenge_id else None
     user_id = token.user_id if token else _user_named(sandbox, body.username)
     challenge = started or new_challenge(sandbox, PASSKEY)
     challenge = sandbox.challenges.put(
@@ -261,11 +261,19 @@ def _authentication_options(call: Call, body: AuthenticationRequest, challenge_i
 
 
 def _started(call: Call, challenge_id: str) -> Challenge:
+    challenge = _begun(call, challenge_id)
+    if challenge is None:
+        raise invalid("The challenge is not known, was used already, or has expired.")
+    return challenge
+
+
+def _begun(call: Call, challenge_id: str) -> Challenge | None:
+    """The live challenge that the caller may go on with."""
     challenge = call.sandbox.challenges.get(challenge_id, call.sandbox.clock.now())
     token = call.caller.token
     mine = challenge and challenge.user_id in (None, token.user_id if token else None)
     if challenge is None or not mine or challenge.method not in ("ANY", PASSKEY) or challenge.ceremony == "register":
-        raise invalid("The challenge is not known, was used already, or has expired.")
+        return None
     return challenge
 
 
@@ -277,7 +285,10 @@ def _user_named(sandbox: Sandbox, username: str | None) -> str | None:
 
 
 def authentication_options_web(call: Call, body: AuthenticationRequest) -> Options:
-    answer = _authentication_options(call, body, body.challenge_id or call.cookie(CHALLENGE_COOKIE))
+    """Goes on with the cookie's challenge. The cookie outlives the ceremony it was set for: then it means nothing."""
+    cookie = call.cookie(CHALLENGE_COOKIE)
+    started = _started(call, body.challenge_id) if body.challenge_id else _begun(call, cookie) if cookie else None
+    answer = _authentication_options(call, body, started)
     call.set_cookies[CHALLENGE_COOKIE] = answer.challenge_id
     return answer
 

@@ -1,0 +1,149 @@
+// A headless Chromium at the end of a pipe: reads {op, …} lines, writes {returned} or {error}. One browser, and for each
+// {op: "open"} a fresh context with virtual authenticators. The page is of another origin than the sandbox, as an
+// application's is.
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { createInterface } from "node:readline";
+import { chromium } from "playwright-core";
+
+const ARGUMENTS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+const PATIENCE = 5000;
+
+const SDK = readFileSync(new URL("node_modules/@authsignal/browser/dist/index.min.js", import.meta.url));
+
+const PAGE = `<!doctype html><title>Application</title><link rel=icon href="data:,">
+<input autocomplete="username webauthn"><script src="/sdk.js"></script>`;
+
+function executable() {
+  if (process.env.CHROMIUM) return process.env.CHROMIUM;
+  for (const name of ["chromium", "chromium-browser", "google-chrome"]) {
+    try {
+      return execFileSync("which", [name], { encoding: "utf8" }).trim();
+    } catch {
+      // the next one
+    }
+  }
+  throw new Error("The browser tests need Chromium: install it (Debian: chromium), or set CHROMIUM to its path.");
+}
+
+function serve() {
+  const server = createServer((request, response) => {
+    const isSdk = request.url === "/sdk.js";
+    response.writeHead(200, { "content-type": isSdk ? "text/javascript" : "text/html" });
+    response.end(isSdk ? SDK : PAGE);
+  });
+  return new Promise((resolve) => server.listen(0, "localhost", () => resolve(server)));
+}
+
+const server = await serve();
+const origin = `http://localhost:${server.address().port}/`;
+const browser = await chromium.launch({ executablePath: executable(), args: ARGUMENTS });
+let context, page, devtools, authenticators, complaints;
+
+const does = {
+  async open({ url, options, context: about }) {
+    await context?.close();
+    context = await browser.newContext(about);
+    context.setDefaultTimeout(PATIENCE);
+    page = await context.newPage();
+    complaints = [];
+    page.on("pageerror", (error) => complaints.push(String(error)));
+    page.on("console", (line) => line.type() === "error" && complaints.push(line.text()));
+    devtools = await context.newCDPSession(page);
+    await devtools.send("WebAuthn.enable");
+    authenticators = {};
+    await page.goto(url ?? origin);
+    if (options) await page.evaluate(makeClient, options);
+  },
+  async authenticator({ transport }) {
+    const added = await devtools.send("WebAuthn.addVirtualAuthenticator", {
+      options: {
+        protocol: "ctap2",
+        transport,
+        hasResidentKey: true,
+        hasUserVerification: true,
+        isUserVerified: true,
+        automaticPresenceSimulation: true,
+      },
+    });
+    authenticators[transport] = added.authenticatorId;
+  },
+  async credentials({ transport }) {
+    const held = await devtools.send("WebAuthn.getCredentials", { authenticatorId: authenticators[transport] });
+    return held.credentials.map(({ credentialId, rpId, userName, userDisplayName, signCount }) => {
+      return { credentialId, rpId, userName, userDisplayName, signCount };
+    });
+  },
+  sdk: ({ path, argument }) => page.evaluate(callClient, { path, argument }),
+  start: ({ path, argument }) => page.evaluate(startCall, { path, argument }),
+  finish: () => page.evaluate(() => window.started),
+  evaluate: ({ expression }) => page.evaluate(expression),
+  async visit({ url }) {
+    const second = await context.newPage();
+    await second.goto(url);
+    const text = await second.textContent("body");
+    await second.close();
+    return text.trim();
+  },
+  fill: ({ label, text }) => page.getByLabel(label).fill(text),
+  click: ({ button }) => page.getByRole("button", { name: button, exact: true }).click(),
+  async waitFor({ text }) {
+    await page.getByText(text).first().waitFor();
+  },
+  text: ({ selector }) => page.innerText(selector),
+  async shoot({ path }) {
+    await page.screenshot({ path, fullPage: true });
+  },
+  complaints: () => complaints,
+};
+
+function makeClient(options) {
+  window.expired = 0;
+  window.client = new authsignal.Authsignal({ ...options, onTokenExpired: () => (window.expired += 1) });
+}
+
+async function callClient({ path, argument }) {
+  const names = path.split(".");
+  const last = names.pop();
+  const owner = names.reduce((value, name) => value[name], window.client);
+  try {
+    return { said: (await owner[last](argument)) ?? null };
+  } catch ({ name, code, message }) {
+    return { thrown: { name, code, message } };
+  }
+}
+
+function startCall({ path, argument }) {
+  const names = path.split(".");
+  const last = names.pop();
+  const owner = names.reduce((value, name) => value[name], window.client);
+  window.started = owner[last](argument);
+}
+
+function late(op) {
+  return new Promise((_, reject) => setTimeout(reject, 2 * PATIENCE, new Error(`${op} took too long`)).unref());
+}
+
+async function answer({ op, ...rest }) {
+  try {
+    return { returned: (await Promise.race([does[op](rest), late(op)])) ?? null };
+  } catch (error) {
+    return { error: String(error?.message ?? error) };
+  }
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  process.stdout.write(`${JSON.stringify(await answer(JSON.parse(line)))}\n`);
+}
+await browser.close();
+server.close();

@@ -1,0 +1,280 @@
+"""Authsignal's own browser SDK as the judge of the Client API: in a real Chromium, with virtual authenticators."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pyotp
+import pytest
+
+from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
+from tests.helpers import ask
+from tests.node_process import NodeProcess, node
+
+EMAIL, PHONE = "ada@example.com", "+64211234567"
+
+
+@dataclass(frozen=True)
+class Browser:
+    """Chromium, and the sandbox it talks to."""
+
+    process: NodeProcess
+    running: RunningSandbox
+
+    @property
+    def base_url(self) -> str:
+        """As a browser must say it: passkeys are tied to localhost, not to an address."""
+        return self.running.url.replace("127.0.0.1", "localhost")
+
+    def do(self, op: str, **about: Any) -> Any:
+        answer = self.process.ask(op=op, **about)
+        assert "error" not in answer, answer["error"]
+        return answer["returned"]
+
+    def open(self, **client: Any) -> None:
+        """A fresh page of an application that has the SDK, on a computer with a fingerprint reader."""
+        tenant = self.running.sandbox.config.tenant_id
+        self.do("open", options={"tenantId": tenant, "baseUrl": self.base_url, **client})
+        self.do("authenticator", transport="internal")
+
+    def sdk(self, path: str, **argument: Any) -> Any:
+        """What the SDK's method answers."""
+        answer = self.do("sdk", path=path, argument=argument)
+        assert "said" in answer, answer["thrown"]
+        return answer["said"]
+
+    def sdk_throws(self, path: str, **argument: Any) -> Any:
+        return self.do("sdk", path=path, argument=argument)["thrown"]
+
+    def set_token(self, token: str) -> None:
+        self.do("evaluate", expression=f"void client.setToken('{token}')")
+
+    def track(self, action: str = "signIn", user_id: str = "ada", **about: Any) -> str:
+        """The application's server tracks an action, and hands the token to its page."""
+        token: str = ask(self.running, "POST", f"/users/{user_id}/actions/{action}", about)[1]["token"]
+        return token
+
+    def validate(self, token: str, **about: Any) -> Any:
+        """The application's server asks for the verdict."""
+        return ask(self.running, "POST", "/validate", {"token": token, **about})[1]
+
+    def sent(self) -> Any:
+        """The newest message."""
+        message = self.running.sandbox.outbox.last()
+        assert message is not None
+        return message
+
+    def server_enrolls(self, **about: Any) -> None:
+        assert ask(self.running, "POST", "/users/ada/authenticators", about)[0] == 200
+
+
+@pytest.fixture(scope="module")
+def chromium(node_modules: Path) -> Iterator[Browser]:
+    with run_in_thread(SandboxConfig()) as running, node("browser.mjs") as process:
+        yield Browser(process, running)
+
+
+@pytest.fixture
+def browser(chromium: Browser) -> Browser:
+    """A fresh page before an empty tenant."""
+    chromium.running.sandbox.reset()
+    chromium.open()
+    return chromium
+
+
+def sign_up(browser: Browser, **about: Any) -> Any:
+    return browser.sdk("passkey.signUp", token=browser.track(), **about)["data"]
+
+
+def assert_succeeded(browser: Browser, token: str, method: str, action: str = "signIn") -> None:
+    verdict = browser.validate(token, userId="ada", action=action)
+    assert verdict.items() >= {"isValid": True, "state": "CHALLENGE_SUCCEEDED", "verificationMethod": method}.items()
+
+
+def test_a_passkey_is_made_and_meets_the_challenge_of_its_user(browser: Browser) -> None:
+    data = sign_up(browser, username="ada@example.com", displayName="Ada")
+    assert data["userAuthenticator"]["verificationMethod"] == "PASSKEY"
+    assert data["userAuthenticator"]["webauthnCredential"]["credentialId"] == data["registrationResponse"]["id"]
+    assert_succeeded(browser, data["token"], "PASSKEY")
+    [held] = browser.do("credentials", transport="internal")
+    assert (held["rpId"], held["userName"]) == ("localhost", "ada@example.com")
+
+
+def test_a_passkey_signs_in_without_a_user_name(browser: Browser) -> None:
+    made = sign_up(browser)
+    data = browser.sdk("passkey.signIn")["data"]
+    assert (data["isVerified"], data["userId"]) == (True, "ada")
+    assert data["userAuthenticatorId"] == made["userAuthenticator"]["userAuthenticatorId"]
+    assert_succeeded(browser, data["token"], "PASSKEY", browser.running.sandbox.config.passkey_action)
+
+
+def test_a_passkey_signs_in_for_an_action(browser: Browser) -> None:
+    sign_up(browser)
+    data = browser.sdk("passkey.signIn", action="checkOut")["data"]
+    assert_succeeded(browser, data["token"], "PASSKEY", "checkOut")
+
+
+def test_a_passkey_meets_the_challenge_of_a_token(browser: Browser) -> None:
+    sign_up(browser)
+    token = browser.track("payment")
+    assert browser.validate(token)["state"] == "CHALLENGE_REQUIRED"
+    data = browser.sdk("passkey.signIn", token=token)["data"]
+    assert data["isVerified"] is True
+    assert_succeeded(browser, data["token"], "PASSKEY", "payment")
+    assert_succeeded(browser, token, "PASSKEY", "payment")
+
+
+def test_a_passkey_signs_in_from_autofill(browser: Browser) -> None:
+    sign_up(browser)
+    data = browser.sdk("passkey.signIn", autofill=True, action="signIn")["data"]
+    assert_succeeded(browser, data["token"], "PASSKEY")
+
+
+@pytest.mark.parametrize("action", [None, "checkOut"])
+def test_cookies_carry_the_challenge_where_the_page_asks_for_them(browser: Browser, action: str | None) -> None:
+    sign_up(browser, useCookies=True)
+    for _ in range(2):
+        data = browser.sdk("passkey.signIn", useCookies=True, action=action)["data"]
+        assert data["isVerified"] is True
+        assert_succeeded(browser, data["token"], "PASSKEY", action or browser.running.sandbox.config.passkey_action)
+
+
+def test_cookies_work_with_a_token_too(browser: Browser) -> None:
+    sign_up(browser, useCookies=True)
+    token = browser.track("payment")
+    assert browser.sdk("passkey.signIn", useCookies=True, token=token)["data"]["isVerified"] is True
+    assert_succeeded(browser, token, "PASSKEY", "payment")
+
+
+def test_one_device_holds_one_passkey_of_a_user(browser: Browser) -> None:
+    made = sign_up(browser)
+    thrown = browser.sdk_throws("passkey.signUp", token=made["token"])
+    assert thrown["code"] == "ERROR_AUTHENTICATOR_PREVIOUSLY_REGISTERED"
+
+
+def test_the_page_knows_whether_this_device_holds_a_passkey(browser: Browser) -> None:
+    assert browser.sdk("passkey.isAvailableOnDevice", userId="ada") is False
+    made = sign_up(browser)
+    assert browser.sdk("passkey.isAvailableOnDevice", userId="ada") is True
+    assert browser.sdk("passkey.isAvailableOnDevice", userId="bob") is False
+    wanted = made["userAuthenticator"]["userAuthenticatorId"]
+    ask(browser.running, "DELETE", f"/users/ada/authenticators/{wanted}")
+    assert browser.sdk("passkey.isAvailableOnDevice", userId="ada") is False
+
+
+def test_a_passkey_that_the_server_has_deleted_is_unknown(browser: Browser) -> None:
+    wanted = sign_up(browser)["userAuthenticator"]["userAuthenticatorId"]
+    ask(browser.running, "DELETE", f"/users/ada/authenticators/{wanted}")
+    assert browser.sdk("passkey.signIn")["errorCode"] == "unknown_credential"
+
+
+def test_a_security_key_is_made_and_meets_a_challenge(browser: Browser) -> None:
+    browser.do("authenticator", transport="usb")
+    browser.set_token(browser.track())
+    assert_succeeded(browser, browser.sdk("securityKey.enroll")["data"]["token"], "SECURITY_KEY")
+    assert len(browser.do("credentials", transport="usb")) == 1
+    token = browser.track("payment")
+    browser.set_token(token)
+    data = browser.sdk("securityKey.verify")["data"]
+    assert data["isVerified"] is True
+    assert_succeeded(browser, token, "SECURITY_KEY", "payment")
+
+
+def test_an_authenticator_app_is_enrolled_and_meets_a_challenge(browser: Browser) -> None:
+    browser.set_token(browser.track())
+    data = browser.sdk("totp.enroll")["data"]
+    app = pyotp.parse_uri(data["uri"])
+    assert isinstance(app, pyotp.TOTP)
+    assert app.secret == data["secret"]
+    clock = browser.running.sandbox.clock
+    verified = browser.sdk("totp.verify", code=app.at(clock.now()))["data"]
+    assert verified["isVerified"] is True
+    assert verified["userAuthenticator"]["verificationMethod"] == "AUTHENTICATOR_APP"
+    clock.advance(timedelta(seconds=60))
+    token = browser.track("payment")
+    browser.set_token(token)
+    assert browser.sdk("totp.verify", code=app.at(clock.now()))["data"]["isVerified"] is True
+    assert_succeeded(browser, token, "AUTHENTICATOR_APP", "payment")
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "address"),
+    [("email", "EMAIL_OTP", {"email": EMAIL}), ("sms", "SMS", {"phoneNumber": PHONE})],
+)
+def test_an_address_is_enrolled_and_meets_a_challenge(
+    browser: Browser, name: str, method: str, address: dict[str, str]
+) -> None:
+    browser.set_token(browser.track())
+    enrolling = browser.sdk(f"{name}.enroll", **address)["data"]
+    assert enrolling["userId"] == "ada"
+    verified = browser.sdk(f"{name}.verify", code=browser.sent().code)["data"]
+    assert verified["userAuthenticator"].items() >= {"verificationMethod": method, **address}.items()
+    token = browser.track("payment")
+    browser.set_token(token)
+    assert browser.sdk(f"{name}.challenge")["data"]["challengeId"] == browser.sent().challenge_id
+    data = browser.sdk(f"{name}.verify", code=browser.sent().code)["data"]
+    assert data["isVerified"] is True
+    assert_succeeded(browser, data["token"], method, "payment")
+    assert_succeeded(browser, token, method, "payment")
+
+
+def test_whatsapp_reaches_the_number_of_an_sms_authenticator(browser: Browser) -> None:
+    browser.server_enrolls(verificationMethod="SMS", phoneNumber=PHONE)
+    token = browser.track()
+    browser.set_token(token)
+    browser.sdk("whatsapp.challenge")
+    assert browser.sent().channel == "whatsapp"
+    assert browser.sdk("whatsapp.verify", code=browser.sent().code)["data"]["isVerified"] is True
+    assert_succeeded(browser, token, "WHATSAPP")
+
+
+def test_the_page_waits_until_a_magic_link_is_opened_elsewhere(browser: Browser) -> None:
+    browser.set_token(browser.track())
+    browser.sdk("emailML.enroll", email=EMAIL)
+    browser.do("start", path="emailML.checkVerificationStatus")
+    assert "Signed in" in browser.do("visit", url=browser.sent().url)
+    data = browser.do("finish")["data"]
+    assert data["isVerified"] is True
+    assert data["userAuthenticator"]["email"] == EMAIL
+    token = browser.track("payment")
+    browser.set_token(token)
+    browser.sdk("emailML.challenge")
+    link = browser.sent().url
+    browser.do("visit", url=link)
+    assert browser.sdk("emailML.checkVerificationStatus")["data"]["isVerified"] is True
+    assert_succeeded(browser, token, "EMAIL_MAGIC_LINK", "payment")
+    assert "not known" in browser.do("visit", url=link)
+
+
+def test_a_wrong_code_is_an_answer(browser: Browser) -> None:
+    browser.server_enrolls(verificationMethod="EMAIL_OTP", email=EMAIL)
+    token = browser.track()
+    browser.set_token(token)
+    browser.sdk("email.challenge")
+    wrong = f"{(int(browser.sent().code) + 1) % 10**6:06d}"
+    answer = browser.sdk("email.verify", code=wrong)
+    assert answer["data"] == {"isVerified": False, "failureReason": "CODE_INVALID_OR_EXPIRED"}
+    assert browser.validate(token)["state"] == "CHALLENGE_REQUIRED"
+
+
+def test_an_expired_token_is_told_to_the_page(browser: Browser) -> None:
+    browser.server_enrolls(verificationMethod="EMAIL_OTP", email=EMAIL)
+    browser.set_token(browser.track())
+    browser.running.sandbox.clock.advance(timedelta(minutes=11))
+    assert browser.sdk("email.challenge")["errorCode"] == "expired_token"
+    assert browser.do("evaluate", expression="expired") == 1
+
+
+def test_too_many_messages_are_refused(browser: Browser) -> None:
+    browser.server_enrolls(verificationMethod="SMS", phoneNumber=PHONE)
+    browser.set_token(browser.track())
+    answers = [browser.sdk("sms.challenge") for _ in range(7)]
+    assert all("data" in answer for answer in answers[:6])
+    assert answers[6]["errorCode"] == "too_many_requests"
+
+
+def test_a_page_of_another_tenant_is_refused(browser: Browser) -> None:
+    browser.open(tenantId="another")
+    assert browser.sdk("passkey.signIn")["errorCode"] == "unauthorized"
