@@ -156,8 +156,8 @@ class Waiting:
 
     def shown(self) -> dict[str, Any]:
         """What `GET /_sandbox/faults` says of it: what it was asked to be, and its counts."""
-        values = {item.name: getattr(self.fault, item.name) for item in fields(Fault)}
-        asked = {name: value for name, value in values.items() if name in ("route", "kind", "times") or value}
+        values = [(item, getattr(self.fault, item.name)) for item in fields(Fault)]
+        asked = {item.name: value for item, value in values if item.name == "times" or value not in (item.default, {})}
         return {**asked, "calls": self.calls, "struck": self.struck, "waits": not self.is_spent}
 
 

@@ -118,7 +118,7 @@ def address(bound: socket.socket) -> str:
 class _Connection:
     """One connection, as a fault may treat it."""
 
-    def __init__(self, protocol: Any, transport: asyncio.Transport) -> None:
+    def __init__(self, protocol: Any, transport: Any) -> None:
         self._protocol, self._transport = protocol, transport
 
     def reset(self) -> None:
@@ -140,8 +140,6 @@ class _Protocol(AutoHTTPProtocol):  # type: ignore[valid-type,misc]  # whichever
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        if not isinstance(transport, asyncio.Transport):
-            return
         app, connection = self.app, _Connection(self, transport)
 
         async def with_connection(scope: Scope, receive: Receive, send: Send) -> None:
