@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dlt_authsignal.sandbox.control import control_routes
 from dlt_authsignal.sandbox.http import RawPaths, endpoint, refused
+from dlt_authsignal.sandbox.openapi import openapi_route
 from dlt_authsignal.sandbox.pages import page_routes
 from dlt_authsignal.sandbox.refusals import Refusal
 from dlt_authsignal.sandbox.served import ALIASES, SERVED
@@ -36,9 +37,10 @@ class ClientCors:
 
 def create_app(sandbox: Sandbox) -> Starlette:
     """An app that serves one sandbox: the API under `/v1`, control under `/_sandbox/`."""
-    served = [
+    served = (*SERVED, *(ALIASES if sandbox.config.seed_page_paths else ()))
+    routes = [
         Route(f"/v1{described.path}", endpoint(sandbox, described, handler), methods=[described.method])
-        for described, handler in (*SERVED, *(ALIASES if sandbox.config.seed_page_paths else ()))
+        for described, handler in served
     ]
 
     async def no_route(request: Request, error: Exception) -> Response:
@@ -56,7 +58,7 @@ def create_app(sandbox: Sandbox) -> Starlette:
             yield
 
     app = Starlette(
-        routes=[*served, *page_routes(sandbox), *control_routes(sandbox)],
+        routes=[*routes, *page_routes(sandbox), *control_routes(sandbox), openapi_route(served)],
         middleware=[Middleware(RawPaths), Middleware(ClientCors)],
         exception_handlers={HTTPException: no_route, Exception: broken},
         lifespan=lifespan,

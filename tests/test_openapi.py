@@ -1,0 +1,125 @@
+"""The sandbox's OpenAPI document, and Schemathesis, which holds every route to it with input nobody would think of."""
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis.strategies import one_of
+
+from dlt_authsignal.api.endpoints import Endpoint, basic_auth, bearer_auth
+from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
+from dlt_authsignal.sandbox.openapi import document
+from dlt_authsignal.sandbox.served import ALIASES, SERVED
+from dlt_authsignal.sandbox.tenant import BLOCK_RULE
+from dlt_authsignal.sandbox.tokens import MANAGE
+from tests.helpers import ask
+
+ROUTES = [endpoint for endpoint, _ in (*SERVED, *ALIASES)]
+
+
+def test_the_document_is_served_without_a_key_and_lists_every_route(empty: RunningSandbox) -> None:
+    with urlopen(empty.url.removesuffix("/v1") + "/openapi.json", timeout=5) as answer:
+        assert answer.headers["content-type"] == "application/json"
+        found = json.load(answer)
+    listed = {f"{method.upper()} {path}" for path, operations in found["paths"].items() for method in operations}
+    assert listed == {str(endpoint) for endpoint in ROUTES}
+
+
+def test_the_document_is_valid_and_its_names_are_unique() -> None:
+    schema = judged_schema()
+    schema.validate()
+    found = document((*SERVED, *ALIASES))
+    names = [operation["operationId"] for path in found["paths"].values() for operation in path.values()]
+    assert len(names) == len(set(names))
+    assert not [name for name in found["components"]["schemas"] if "." in name]
+
+
+def test_a_sandbox_without_the_seed_pages_paths_does_not_list_them() -> None:
+    listed = document(SERVED)["paths"]
+    assert not [endpoint for endpoint, _ in ALIASES if endpoint.method.lower() in listed.get(endpoint.path, {})]
+
+
+@cache
+def judged_schema() -> Any:
+    import schemathesis
+
+    return schemathesis.openapi.from_dict(document((*SERVED, *ALIASES)))
+
+
+class Judged:
+    """A sandbox with somebody in it, whom the judge can name, and every way to authenticate."""
+
+    def __init__(self, running: RunningSandbox) -> None:
+        self.running = running
+        tracked = {"idempotencyKey": "known", "scope": MANAGE, "deviceId": "device", "email": "judge@example.com"}
+        token = ask(running, "POST", "/users/judge/actions/signIn", tracked)[1]["token"]
+        enrolment = {"verificationMethod": "SMS", "phoneNumber": "+6421555000"}
+        enrolled = ask(running, "POST", "/users/judge/authenticators", enrolment)[1]["authenticator"]
+        tenant, config = running.sandbox.tenant, running.sandbox.config
+        self.headers = {
+            "server": basic_auth(config.api_secret_key),
+            "management": basic_auth(config.management_secret_key),
+            "tenant": basic_auth(config.tenant_id),
+            "bearer": bearer_auth(token),
+            "none": "",
+        }
+        self.known = {
+            "userId": "judge",
+            "userAuthenticatorId": enrolled["userAuthenticatorId"],
+            "deviceId": "device",
+            "action": "signIn",
+            "idempotencyKey": "known",
+            "tenantId": config.tenant_id,
+            "actionCode": "signIn",
+            "ruleId": BLOCK_RULE,
+            "authenticatorId": next(iter(tenant.methods)),
+            "id": next(iter(tenant.data_points)),
+            "alias": "trusted-partners",
+        }
+        running.snapshot("begin")
+
+
+@pytest.fixture(scope="module")
+def judged() -> Iterator[Judged]:
+    with run_in_thread(SandboxConfig(seed=7, users=3)) as running:
+        yield Judged(running)
+
+
+@pytest.mark.parametrize("endpoint", ROUTES, ids=str)
+def test_no_input_gets_an_answer_that_the_document_does_not_describe(judged: Judged, endpoint: Endpoint) -> None:
+    from schemathesis import GenerationMode
+    from schemathesis.checks import not_a_server_error
+    from schemathesis.specs.openapi import checks
+
+    judged.running.restore("begin")
+    operation = judged_schema()[endpoint.path][endpoint.method]
+    known = {name: value for name, value in judged.known.items() if f"{{{name}}}" in endpoint.path}
+    cases = one_of(
+        operation.as_strategy(path_parameters=known),
+        operation.as_strategy(GenerationMode.POSITIVE),
+        operation.as_strategy(GenerationMode.NEGATIVE),
+    )
+    held_to = [
+        not_a_server_error,
+        checks.status_code_conformance,
+        checks.content_type_conformance,
+        checks.response_schema_conformance,
+    ]
+    headers = {"Authorization": judged.headers[endpoint.auth.split(" or ")[-1]]}
+
+    @settings(
+        max_examples=15,
+        derandomize=True,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=cases)
+    def judge(case: Any) -> None:
+        case.call_and_validate(base_url=judged.running.url, headers=headers, checks=held_to)
+
+    judge()
