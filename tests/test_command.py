@@ -95,8 +95,8 @@ def test_the_sandbox_command_says_in_json_where_it_is_and_stops_on_ctrl_c() -> N
     try:
         assert running.stdout
         said = json.loads(running.stdout.readline())
-        control = said["url"].removesuffix("/v1") + "/_sandbox/"
-        with urlopen(Request(control), timeout=5) as answer:
+        assert said["managementSecretKey"] == "sandbox-management-secret"
+        with urlopen(Request(said["controlUrl"]), timeout=5) as answer:
             assert json.load(answer)["counts"]["users"] == 5
     finally:
         running.send_signal(signal.SIGINT)
@@ -141,4 +141,4 @@ def test_help_and_import_do_not_load_dlt() -> None:
 
 
 def test_the_sandbox_does_not_load_dlt() -> None:
-    assert not loaded_by("import dlt_authsignal.sandbox") & {"dlt", "aiohttp", "pyarrow"}
+    assert not loaded_by("from dlt_authsignal.sandbox import run_in_thread") & {"dlt", "aiohttp", "pyarrow"}

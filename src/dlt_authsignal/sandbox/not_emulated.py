@@ -4,7 +4,7 @@ from typing import Final
 
 NOT_EMULATED: Final = (
     "The pre-built UI at mfa.authsignal.com: the URLs that track answers with lead to Authsignal's own pages.",
-    "The WebSocket of the QR code flow; polling works.",
+    "The WebSocket of the QR code flow.",
     "iProov, Veriff, IDVerse, Onfido and palm recognition.",
     "Call Connect.",
     "Terminals and the payment API.",

@@ -1,0 +1,72 @@
+"""Pytest fixtures: a sandbox for each test that asks for one. Nothing but pytest is imported until then."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig
+
+MARKER = "authsignal_sandbox"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Makes the marker known."""
+    config.addinivalue_line(
+        "markers",
+        f"{MARKER}(users=0, days=45, seed=None, ...): what the authsignal_sandbox and authsignal_app fixtures pretend"
+        " to be: any field of SandboxConfig.",
+    )
+
+
+@pytest.fixture
+def authsignal_sandbox(request: pytest.FixtureRequest) -> "Iterator[RunningSandbox]":
+    """A local Authsignal at `.url`, on a free port, for this test alone.
+
+    Example:
+        >>> @pytest.mark.authsignal_sandbox(users=20, seed=7)
+        ... def test_sign_in(authsignal_sandbox):
+        ...     authsignal_sandbox.url
+    """
+    config = _config(request)
+    from dlt_authsignal.sandbox import run_in_thread
+
+    with run_in_thread(config) as running:
+        yield running
+
+
+@pytest.fixture
+def authsignal_app(request: pytest.FixtureRequest) -> "Starlette":
+    """The same as an ASGI app, without a socket: for an HTTP client's ASGI transport. `.state.sandbox` is its state.
+
+    Example:
+        >>> async def test_sign_in(authsignal_app):
+        ...     transport = httpx.ASGITransport(app=authsignal_app)
+        ...     httpx.AsyncClient(transport=transport, base_url="http://authsignal/v1")
+    """
+    config = _config(request)
+    from dlt_authsignal.sandbox import Sandbox
+    from dlt_authsignal.sandbox.app import create_app
+
+    sandbox = Sandbox(config)
+    app = create_app(sandbox)
+    app.state.sandbox = sandbox
+    return app
+
+
+def _config(request: pytest.FixtureRequest) -> "SandboxConfig":
+    """What the markers say, those nearest to the test last."""
+    try:
+        from dlt_authsignal.sandbox import SandboxConfig
+    except ModuleNotFoundError as missing:
+        raise pytest.UsageError(f"{missing}. The sandbox needs: pip install 'dlt-authsignal[sandbox]'") from missing
+    given: dict[str, Any] = {}
+    for marker in reversed(list(request.node.iter_markers(MARKER))):
+        given |= marker.kwargs
+    try:
+        return SandboxConfig(**given)
+    except TypeError as error:
+        raise pytest.UsageError(f"@pytest.mark.{MARKER}: {error}") from None

@@ -1,0 +1,210 @@
+"""Driving a sandbox: snapshots, the clock, the outbox, the truth; over its socket, and by the same names in Python."""
+
+import json
+from http.client import HTTPConnection
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import pytest
+
+from dlt_authsignal.sandbox import RunningSandbox
+from dlt_authsignal.sandbox.not_emulated import NOT_EMULATED
+from dlt_authsignal.sandbox.snapshots import MAX_SNAPSHOTS
+from tests.helpers import ask
+
+
+def control(running: RunningSandbox, method: str, path: str, body: Any = None) -> Any:
+    """What a control route answers."""
+    status, answer, _ = ask(running, method, f"/_sandbox/{path}", body)
+    assert status == 200, answer
+    return answer
+
+
+def asked_from(running: RunningSandbox, origin: str) -> tuple[int, Any]:
+    """Status and answer of a control request that a web page of that origin makes."""
+    url = urlsplit(running.url)
+    connection = HTTPConnection(url.hostname or "", url.port, timeout=10)
+    try:
+        connection.request("POST", "/_sandbox/reset", b"{}", {"Origin": origin})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+    finally:
+        connection.close()
+
+
+def emails_of(running: RunningSandbox) -> dict[str, str | None]:
+    return {user["userId"]: user.get("email") for user in ask(running, "GET", "/users")[1]["users"]}
+
+
+def code_sent(running: RunningSandbox, email: str) -> str:
+    """The challenge id of a code sent to somebody."""
+    body = {"verificationMethod": "EMAIL_OTP", "action": "signIn", "email": email}
+    status, answer, _ = ask(running, "POST", "/challenge", body)
+    assert status == 200, answer
+    return str(answer["challengeId"])
+
+
+def test_a_snapshot_can_be_gone_back_to_again_and_again(empty: RunningSandbox) -> None:
+    ask(empty, "PATCH", "/users/u", {"email": "before@example.com"})
+    assert control(empty, "POST", "snapshot", {"name": "begin"}) == {"snapshots": ["begin"]}
+    for _ in range(2):
+        ask(empty, "PATCH", "/users/u", {"email": "after@example.com"})
+        ask(empty, "PATCH", "/users/other", {"email": "other@example.com"})
+        control(empty, "POST", "restore", {"name": "begin"})
+        assert emails_of(empty) == {"u": "before@example.com"}
+    assert control(empty, "GET", "snapshots") == {"snapshots": ["begin"]}
+
+
+def test_a_snapshot_holds_challenges_outbox_configuration_and_clock(empty: RunningSandbox) -> None:
+    control(empty, "POST", "clock/freeze")
+    challenge = code_sent(empty, "ann@example.com")
+    before = control(empty, "GET", "")
+    empty.snapshot("sent")
+    code_sent(empty, "bob@example.com")
+    control(empty, "POST", "clock/advance", {"days": 40})
+    control(empty, "POST", "config", {"listing": "refused", "token_minutes": 3})
+    empty.sandbox.tenant = empty.sandbox.tenant.without("value_lists", "trusted-partners")
+    empty.restore("sent")
+    assert control(empty, "GET", "") == before
+    assert "trusted-partners" in empty.sandbox.tenant.value_lists
+    assert [message["to"] for message in control(empty, "GET", "outbox")["messages"]] == ["ann@example.com"]
+    sent = empty.outbox.last()
+    assert sent
+    answer = ask(empty, "POST", "/verify", {"challengeId": challenge, "verificationCode": sent.code})[1]
+    assert answer["isVerified"]
+
+
+def test_what_follows_a_restore_is_the_same_each_time(empty: RunningSandbox) -> None:
+    empty.snapshot("begin")
+    seen = []
+    for _ in range(2):
+        empty.restore("begin")
+        key = ask(empty, "POST", "/users/u/actions/signIn")[1]["idempotencyKey"]
+        code_sent(empty, "ann@example.com")
+        seen.append((key, control(empty, "GET", "outbox")["messages"][0]["code"]))
+    assert seen[0] == seen[1]
+
+
+def test_a_snapshot_outlives_a_reset(seeded: RunningSandbox) -> None:
+    seeded.snapshot("forty")
+    assert control(seeded, "POST", "reset")["counts"]["users"] == 0
+    assert control(seeded, "POST", "restore", {"name": "forty"})["counts"]["users"] == 40
+
+
+def test_an_unknown_snapshot_is_named_with_the_known_ones(empty: RunningSandbox) -> None:
+    empty.snapshot("begin")
+    status, answer, _ = ask(empty, "POST", "/_sandbox/restore", {"name": "end"})
+    assert (status, answer["error"]) == (400, 'There is no snapshot "end". Known: "begin".')
+
+
+def test_there_are_only_so_many_snapshots(empty: RunningSandbox) -> None:
+    for number in range(MAX_SNAPSHOTS):
+        empty.snapshot(f"s{number}")
+    empty.snapshot("s0")
+    with pytest.raises(ValueError, match=str(MAX_SNAPSHOTS)):
+        empty.snapshot("one more")
+
+
+def test_time_stops_moves_and_goes_on(empty: RunningSandbox) -> None:
+    stopped = control(empty, "POST", "clock/freeze")
+    assert stopped["frozen"]
+    assert control(empty, "GET", "")["now"] == stopped["now"]
+    moved = control(empty, "POST", "clock/advance", {"days": 1, "hours": 2, "minutes": 3, "seconds": 4})
+    assert (stopped["now"][:19], moved["now"][:19]) == ("2026-11-02T09:00:00", "2026-11-03T11:03:04")
+    assert control(empty, "POST", "clock/resume")["frozen"] is False
+    assert control(empty, "GET", "")["now"] > moved["now"]
+
+
+def test_the_clock_moves_in_python_by_the_same_names(empty: RunningSandbox) -> None:
+    empty.clock.freeze()
+    before = empty.clock.now()
+    empty.clock.advance(days=30, minutes=1)
+    assert (empty.clock.now() - before).total_seconds() == 30 * 86_400 + 60
+    empty.clock.resume()
+    assert not empty.clock.is_frozen
+
+
+def test_the_outbox_shows_what_would_have_been_sent_newest_last(empty: RunningSandbox) -> None:
+    for name in ("ann", "bob", "ann"):
+        code_sent(empty, f"{name}@example.com")
+    messages = control(empty, "GET", "outbox")["messages"]
+    assert [message["to"].split("@")[0] for message in messages] == ["ann", "bob", "ann"]
+    assert all(message["code"] and message["channel"] == "email" for message in messages)
+    mine = control(empty, "GET", f"outbox?to={quote('ann@example.com')}")["messages"]
+    assert mine == [messages[0], messages[2]]
+    assert control(empty, "DELETE", "outbox") == {"messages": []}
+    assert len(empty.outbox) == 0
+
+
+def test_the_truth_is_what_the_store_says(seeded: RunningSandbox) -> None:
+    seeded.clock.freeze()
+    assert control(seeded, "GET", "truth")["kpis"] == json.loads(json.dumps(seeded.truth()))
+    assert control(seeded, "GET", "truth")["kpis"]["enrolment_coverage"]["all"]["denominator"] == 40
+    later = control(seeded, "GET", "truth?readAt=2027-11-02T09:00:00Z")["kpis"]
+    assert later["dormant_authenticators"] != control(seeded, "GET", "truth")["kpis"]["dormant_authenticators"]
+
+
+def test_what_is_not_emulated_is_said(empty: RunningSandbox) -> None:
+    assert control(empty, "GET", "not-emulated") == {"notEmulated": list(NOT_EMULATED)}
+
+
+def test_python_sees_the_same_request_log(empty: RunningSandbox) -> None:
+    ask(empty, "GET", "/users")
+    assert control(empty, "GET", "requests") == json.loads(json.dumps(empty.requests()))
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "http://127.0.0.1:1", "null", "http://localhost"])
+def test_a_page_of_another_site_does_not_drive_the_sandbox(seeded: RunningSandbox, origin: str) -> None:
+    status, answer = asked_from(seeded, origin)
+    assert (status, "Pages of other sites" in answer["error"]) == (403, True)
+    assert len(emails_of(seeded)) == 40
+
+
+def test_a_page_of_the_sandbox_itself_does(seeded: RunningSandbox) -> None:
+    assert asked_from(seeded, seeded.url.removesuffix("/v1"))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [
+        (b"[" + b" " * 1024 * 1024 + b"]", 413),
+        (b"[]", 400),
+        (b"{", 400),
+        (b"\xff", 400),
+        (b'{"seconds": NaN}', 400),
+        (b"[" * 100_000, 400),
+    ],
+    ids=["too big", "a list", "cut", "not UTF-8", "NaN", "nested"],
+)
+def test_a_body_that_is_none_changes_nothing(empty: RunningSandbox, raw: bytes, status: int) -> None:
+    answered, answer, _ = ask(empty, "POST", "/_sandbox/clock/advance", raw=raw)
+    assert (answered, bool(answer["error"])) == (status, True)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("snapshot", {}),
+        ("snapshot", {"name": ""}),
+        ("snapshot", {"name": 3}),
+        ("snapshot", {"name": "n" * 101}),
+        ("clock/advance", {"days": 10**30}),
+        ("clock/advance", {"days": 3_000_000}),
+        ("clock/advance", {"weeks": 1}),
+        ("clock/advance", {"days": "one"}),
+        ("limits", {"key": "server"}),
+        ("limits", {"key": "portal", "perSecond": 1}),
+        ("limits", {"key": "server", "perSecond": 0}),
+        ("limits", {"key": "server", "perSecond": 1, "burst": 0}),
+        ("limits", {"key": "server", "perSecond": 1, "burst": 1.5}),
+        ("limits", {"key": "server", "perSecond": 1, "retryAfter": "yes"}),
+        ("limits", {"key": "server", "perSecond": 1, "colour": "blue"}),
+    ],
+)
+def test_control_says_what_does_not_fit(empty: RunningSandbox, path: str, body: dict[str, Any]) -> None:
+    status, answer, _ = ask(empty, "POST", f"/_sandbox/{path}", body)
+    assert (status, bool(answer["error"])) == (400, True)
+
+
+def test_a_moment_that_is_none_is_refused(empty: RunningSandbox) -> None:
+    assert ask(empty, "GET", "/_sandbox/truth?readAt=soon")[0] == 400
