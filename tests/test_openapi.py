@@ -12,6 +12,7 @@ from hypothesis.strategies import one_of
 
 from dlt_authsignal.api.endpoints import Endpoint, basic_auth, bearer_auth
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
+from dlt_authsignal.sandbox.entities import Device
 from dlt_authsignal.sandbox.openapi import document
 from dlt_authsignal.sandbox.served import ALIASES, SERVED
 from dlt_authsignal.sandbox.tenant import BLOCK_RULE
@@ -80,6 +81,7 @@ class Judged:
             "id": next(iter(tenant.data_points)),
             "alias": "trusted-partners",
         }
+        running.sandbox.store.put_device(Device(user_id="judge", device_id="device", created_at=running.clock.now()))
         running.snapshot("begin")
 
 
@@ -123,3 +125,36 @@ def test_no_input_gets_an_answer_that_the_document_does_not_describe(judged: Jud
         case.call_and_validate(base_url=judged.running.url, headers=headers, checks=held_to)
 
     judge()
+
+
+DEVICE = "/users/judge/devices/device"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "raw"),
+    [
+        ("PATCH", DEVICE, b'{"rememberedUntil": "9999-12-31T23:59:59-12:00"}'),
+        ("PATCH", DEVICE, b'{"rememberedUntil": "0001-01-01T00:00:00+12:00"}'),
+        ("PATCH", "/users/u", b'{"email": "\\ud800"}'),
+        ("PATCH", "/users/u", b'{"custom": {"a": NaN}}'),
+        ("PATCH", "/users/u", b'{"custom": {"a": 1e999}}'),
+        ("PATCH", "/users/u", b'{"custom":' + b'{"a":' * 5000 + b"1" + b"}" * 5000 + b"}"),
+        ("GET", "/users?limit=99999999999999999999999", b""),
+        ("GET", "/users?limit=NaN", b""),
+        ("GET", "/users/u/actions?fromDate=0001-01-01T00:00:00%2B12:00", b""),
+        ("GET", "/users/%ED%A0%80", b""),
+        ("GET", "/users/%zz", b""),
+    ],
+    ids=lambda value: str(value)[:50],
+)
+def test_extremes_are_answered_and_leave_everything_readable(
+    judged: Judged, method: str, path: str, raw: bytes
+) -> None:
+    assert ask(judged.running, method, path, raw=raw)[0] in (200, 400)
+    for readable in ("/users/u", "/users/judge/devices"):
+        assert ask(judged.running, "GET", readable)[0] == 200
+
+
+def test_a_moment_in_the_first_years_keeps_its_zeros(judged: Judged) -> None:
+    _, device, _ = ask(judged.running, "PATCH", DEVICE, {"rememberedUntil": "0001-01-01T00:00:00Z"})
+    assert device["rememberedUntil"] == "0001-01-01T00:00:00.000Z"

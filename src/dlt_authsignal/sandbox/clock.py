@@ -68,7 +68,7 @@ class Clock:
 
 def iso(moment: datetime) -> str:
     """ISO 8601 in UTC with milliseconds, as Authsignal writes times."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def random_ids() -> str:

@@ -1,7 +1,7 @@
 """Users, their devices, and the tenant's methods."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -143,9 +143,17 @@ def get_devices(call: Call) -> list[answers.Device]:
 def update_device(call: Call, body: DeviceChanges) -> answers.Device:
     device = _device(call)
     if not isinstance(body.remembered_until, UnsetType):
-        device = replace(device, remembered_until=body.remembered_until)
+        device = replace(device, remembered_until=body.remembered_until and _in_utc(body.remembered_until))
     call.sandbox.store.put_device(device)
     return answers.device(device)
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """The same moment; at both ends of the calendar there are local times that UTC cannot say."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise invalid("rememberedUntil is beyond the calendar.") from None
 
 
 def invalidate_device(call: Call) -> answers.Device:
