@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from dlt_authsignal.sandbox.control import control_routes
+from dlt_authsignal.sandbox.faults import KINDS
+from dlt_authsignal.sandbox.not_emulated import NOT_EMULATED
 from dlt_authsignal.sandbox.state import Sandbox
 from tests.helpers import command
 
@@ -57,3 +59,9 @@ def test_every_setting_of_the_source_is_documented() -> None:
     page = (ROOT / "docs" / "how-it-works.md").read_text("utf-8")
     for name in inspect.signature(authsignal_source).parameters:
         assert name == "meter" or f"`{name}`" in page, name
+
+
+def test_kinds_of_faults_and_what_is_not_emulated_are_documented() -> None:
+    page = (ROOT / "docs" / "sandbox.md").read_text("utf-8")
+    assert [kind for kind in KINDS if f"| `{kind}` |" not in page] == []
+    assert [line for line in NOT_EMULATED if f"- {line}\n" not in page] == []
