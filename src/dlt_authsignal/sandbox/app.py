@@ -13,7 +13,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dlt_authsignal.sandbox.control import control_routes
-from dlt_authsignal.sandbox.http import RawPaths, endpoint, refused
+from dlt_authsignal.sandbox.http import RawPaths, endpoint, json_response, refused
+from dlt_authsignal.sandbox.openapi import describe
 from dlt_authsignal.sandbox.pages import page_routes
 from dlt_authsignal.sandbox.refusals import Refusal
 from dlt_authsignal.sandbox.served import ALIASES, SERVED
@@ -36,10 +37,14 @@ class ClientCors:
 
 def create_app(sandbox: Sandbox) -> Starlette:
     """An app that serves one sandbox: the API under `/v1`, control under `/_sandbox/`."""
+    all_served = (*SERVED, *(ALIASES if sandbox.config.seed_page_paths else ()))
     served = [
         Route(f"/v1{described.path}", endpoint(sandbox, described, handler), methods=[described.method])
-        for described, handler in (*SERVED, *(ALIASES if sandbox.config.seed_page_paths else ()))
+        for described, handler in all_served
     ]
+
+    async def openapi(_request: Request) -> Response:
+        return json_response(describe(all_served))
 
     async def no_route(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
@@ -56,7 +61,7 @@ def create_app(sandbox: Sandbox) -> Starlette:
             yield
 
     app = Starlette(
-        routes=[*served, *page_routes(sandbox), *control_routes(sandbox)],
+        routes=[*served, Route("/openapi.json", openapi), *page_routes(sandbox), *control_routes(sandbox)],
         middleware=[Middleware(RawPaths), Middleware(ClientCors)],
         exception_handlers={HTTPException: no_route, Exception: broken},
         lifespan=lifespan,
