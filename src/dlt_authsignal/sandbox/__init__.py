@@ -1,8 +1,29 @@
-"""A local Authsignal: stateful, seeded, with a clock of its own. Needs the `sandbox` extra."""
+"""A local Authsignal: stateful, seeded, with a clock of its own. Needs the `sandbox` extra.
 
-from dlt_authsignal.sandbox.config import SandboxConfig
-from dlt_authsignal.sandbox.faults import Fault
-from dlt_authsignal.sandbox.serve import RunningSandbox, run_in_thread
-from dlt_authsignal.sandbox.state import Sandbox
+Names load on first use: the pytest plugin lives in this package, and a test run that uses no sandbox must not pay.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dlt_authsignal.sandbox.config import SandboxConfig
+    from dlt_authsignal.sandbox.faults import Fault
+    from dlt_authsignal.sandbox.serve import RunningSandbox, run_in_thread
+    from dlt_authsignal.sandbox.state import Sandbox
+
+_WHERE = {
+    "Fault": "faults",
+    "RunningSandbox": "serve",
+    "Sandbox": "state",
+    "SandboxConfig": "config",
+    "run_in_thread": "serve",
+}
 
 __all__ = ["Fault", "RunningSandbox", "Sandbox", "SandboxConfig", "run_in_thread"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHERE:
+        return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

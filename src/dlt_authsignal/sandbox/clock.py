@@ -5,8 +5,12 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from time import monotonic
+from typing import Final
 
 IdMaker = Callable[[], str]
+
+LAST_MOMENT: Final = datetime(9000, 1, 1, tzinfo=UTC)
+"""Where the clock cannot go: lifetimes are added to it."""
 
 
 class Clock:
@@ -29,8 +33,25 @@ class Clock:
         """Now without its fraction: what a seeded tenant is built on, so that its bytes do not depend on start-up."""
         return self.now().replace(microsecond=0)
 
-    def advance(self, by: timedelta) -> None:
-        """Moves time forward."""
+    @property
+    def is_frozen(self) -> bool:
+        return self._since is None
+
+    def advance(
+        self, by: timedelta = timedelta(), *, seconds: float = 0, minutes: float = 0, hours: float = 0, days: float = 0
+    ) -> None:
+        """Moves time forward by all that is given.
+
+        Raises:
+            ValueError: Backwards, or past the year 9000.
+        """
+        try:
+            by += timedelta(seconds=seconds, minutes=minutes, hours=hours, days=days)
+            fits = self.now() + by < LAST_MOMENT
+        except OverflowError:
+            fits = False
+        if not fits:
+            raise ValueError(f"time does not move past the year {LAST_MOMENT.year}")
         if by < timedelta():
             raise ValueError(f"time only moves forward, got {by}")
         self._moved += by
@@ -38,6 +59,11 @@ class Clock:
     def freeze(self) -> None:
         """Stops time here; `advance` still moves it."""
         self._start, self._moved, self._since = self.now(), timedelta(), None
+
+    def resume(self) -> None:
+        """Lets time pass again, from where it stands."""
+        if self._since is None:
+            self._since = monotonic()
 
 
 def iso(moment: datetime) -> str:

@@ -1,18 +1,22 @@
 """Control routes under `/_sandbox/`: no Authsignal has them, and no key guards them. Loopback only, for tests."""
 
+import asyncio
 import inspect
-import json
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from dlt_authsignal.sandbox.clock import iso
 from dlt_authsignal.sandbox.faults import fault_from_json
-from dlt_authsignal.sandbox.http import json_response
+from dlt_authsignal.sandbox.http import json_response, read_body
+from dlt_authsignal.sandbox.limits import limit_from_json
+from dlt_authsignal.sandbox.not_emulated import NOT_EMULATED
+from dlt_authsignal.sandbox.refusals import Refusal
 from dlt_authsignal.sandbox.served import SERVED
 from dlt_authsignal.sandbox.state import Sandbox
 
@@ -27,6 +31,7 @@ SWITCHES: Final[dict[str, Any]] = {
 
 MAX_SEEDED_USERS: Final = 1_000_000
 
+UNITS: Final = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86_400}
 
 ROUTES: Final = tuple(str(described) for described, _ in SERVED)
 
@@ -66,33 +71,81 @@ class Control:
         return self.info(body)
 
     def requests(self, _body: Body) -> Body:
-        log = self._sandbox.log
-        return {
-            "total": sum(log.by_route.values()),
-            "mostInFlight": log.most_in_flight,
-            "byRoute": dict(sorted(log.by_route.items())),
-            "byStatus": {str(status): count for status, count in sorted(log.by_status.items())},
-            "last": list(log.entries)[-100:],
-        }
+        return self._sandbox.log.shown()
 
     def clear_requests(self, body: Body) -> Body:
         self._sandbox.log.clear()
         return self.requests(body)
 
+    def snapshot(self, body: Body) -> Body:
+        self._sandbox.snapshot(_name(body))
+        return self.snapshots(body)
+
+    def restore(self, body: Body) -> Body:
+        self._sandbox.restore(_name(body))
+        return self.info(body)
+
+    def snapshots(self, _body: Body) -> Body:
+        return {"snapshots": self._sandbox.snapshots()}
+
+    def freeze(self, _body: Body) -> Body:
+        self._sandbox.clock.freeze()
+        return self._time()
+
     def advance(self, body: Body) -> Body:
-        self._sandbox.clock.advance(timedelta(seconds=_whole(body, "seconds", 0)))
-        return {"now": iso(self._sandbox.clock.now())}
+        if unknown := sorted(set(body) - set(UNITS)):
+            raise ValueError(f'Time moves by {", ".join(UNITS)}, not by "{unknown[0]}".')
+        by = {unit: _whole(body, unit, 0) for unit in UNITS}
+        self._sandbox.clock.advance(seconds=sum(UNITS[unit] * count for unit, count in by.items()))
+        return self._time()
+
+    def resume(self, _body: Body) -> Body:
+        self._sandbox.clock.resume()
+        return self._time()
+
+    def _time(self) -> Body:
+        clock = self._sandbox.clock
+        return {"now": iso(clock.now()), "frozen": clock.is_frozen}
+
+    def outbox(self, body: Body) -> Body:
+        to = body.get("to")
+        messages = [value for value in self._sandbox.outbox if to in (None, value.to, value.user_id)]
+        return {"messages": [value.shown() for value in messages]}
+
+    def clear_outbox(self, body: Body) -> Body:
+        self._sandbox.outbox.clear()
+        return self.outbox(body)
+
+    async def truth(self, body: Body) -> Body:
+        return {"kpis": await asyncio.to_thread(self._sandbox.truth, _moment(body.get("readAt")))}
+
+    def not_emulated(self, _body: Body) -> Body:
+        return {"notEmulated": list(NOT_EMULATED)}
+
+    def faults(self, _body: Body) -> Body:
+        return {"faults": self._sandbox.faults.shown()}
 
     def add_fault(self, body: Body) -> Body:
         fault = fault_from_json(body)
         if fault.route not in ("*", *ROUTES):
             raise ValueError(f'The sandbox serves no route "{fault.route}". Write it as in {ROUTES[0]}.')
         self._sandbox.faults.add(fault)
-        return {"added": True}
+        return self.faults(body)
 
-    def clear_faults(self, _body: Body) -> Body:
+    def clear_faults(self, body: Body) -> Body:
         self._sandbox.faults.clear()
-        return {"cleared": True}
+        return self.faults(body)
+
+    def limits(self, _body: Body) -> Body:
+        return {"limits": self._sandbox.limits.shown()}
+
+    def set_limit(self, body: Body) -> Body:
+        self._sandbox.limits.set(limit_from_json(body))
+        return self.limits(body)
+
+    def clear_limits(self, body: Body) -> Body:
+        self._sandbox.limits.clear()
+        return self.limits(body)
 
 
 def control_routes(sandbox: Sandbox) -> list[Route]:
@@ -105,9 +158,22 @@ def control_routes(sandbox: Sandbox) -> list[Route]:
         _route("POST", "config", control.configure),
         _route("GET", "requests", control.requests),
         _route("DELETE", "requests", control.clear_requests),
+        _route("POST", "snapshot", control.snapshot),
+        _route("POST", "restore", control.restore),
+        _route("GET", "snapshots", control.snapshots),
+        _route("POST", "clock/freeze", control.freeze),
         _route("POST", "clock/advance", control.advance),
+        _route("POST", "clock/resume", control.resume),
+        _route("GET", "outbox", control.outbox),
+        _route("DELETE", "outbox", control.clear_outbox),
+        _route("GET", "truth", control.truth),
+        _route("GET", "not-emulated", control.not_emulated),
+        _route("GET", "faults", control.faults),
         _route("POST", "faults", control.add_fault),
         _route("DELETE", "faults", control.clear_faults),
+        _route("GET", "limits", control.limits),
+        _route("POST", "limits", control.set_limit),
+        _route("DELETE", "limits", control.clear_limits),
         _route("GET", "webhooks", sandbox.webhooks.shown),
         _route("POST", "webhooks", sandbox.webhooks.change),
         _route("POST", "webhooks/flush", sandbox.webhooks.flushed),
@@ -131,16 +197,48 @@ def _whole(body: dict[str, Any], name: str, default: int) -> int:
     return value
 
 
+def _name(body: Body) -> str:
+    if not isinstance(name := body.get("name"), str):
+        raise ValueError("name must be text.")
+    return name
+
+
+def _moment(text: Any) -> datetime | None:
+    if text is None:
+        return None
+    moment = datetime.fromisoformat(str(text))
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _is_foreign(request: Request) -> bool:
+    """Whether a web page of another site asks: every browser names the page's origin when it writes."""
+    origin = request.headers.get("origin")
+    return origin is not None and origin != f"{request.url.scheme}://{request.headers.get('host', '')}"
+
+
+async def _body(request: Request) -> Body:
+    """What is asked for: the JSON body, or the query where there is none."""
+    try:
+        raw = await read_body(request)
+        body = msgspec.json.decode(raw) if raw.strip() else dict(request.query_params)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise ValueError("The body is not valid JSON.") from None
+    if not isinstance(body, dict):
+        raise ValueError("The body must be a JSON object.")
+    return body
+
+
 def _route(method: str, path: str, act: Callable[[dict[str, Any]], Any]) -> Route:
     async def handle(request: Request) -> Response:
+        if _is_foreign(request):
+            return json_response({"error": "Pages of other sites do not control the sandbox. Ask without Origin."}, 403)
         try:
-            body = json.loads(await request.body() or b"{}")
-            if not isinstance(body, dict):
-                raise ValueError("The body must be a JSON object.")
-            answer = act(body)
+            answer = act(await _body(request))
             return json_response(await answer if inspect.isawaitable(answer) else answer)
         except ValueError as error:
             return json_response({"error": str(error)}, 400)
+        except Refusal as refusal:
+            return json_response({"error": refusal.description}, refusal.status)
 
     handler: Callable[[Request], Awaitable[Response]] = handle
     return Route(f"/_sandbox/{path}", handler, methods=[method])

@@ -1,6 +1,5 @@
 """Between ASGI and the routes: authentication, JSON bodies, faults, the log, and errors as Authsignal words them."""
 
-import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -16,8 +15,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dlt_authsignal.api.endpoints import Endpoint
 from dlt_authsignal.api.responses import error_body
+from dlt_authsignal.sandbox import fault_answers
 from dlt_authsignal.sandbox.auth import Caller, authenticate
-from dlt_authsignal.sandbox.faults import Fault
 from dlt_authsignal.sandbox.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.state import Sandbox
 
@@ -90,12 +89,14 @@ def endpoint(sandbox: Sandbox, described: Endpoint, handler: Handler) -> Callabl
 
     async def run(request: Request) -> Response:
         caller = authenticate(sandbox, described, request.headers.get("authorization", ""))
+        if sandbox.limits:
+            sandbox.limits.take(_key(described, caller))
         call = Call(sandbox, request, caller)
         wanted: dict[str, Any] = {}
         if signature.query:
             wanted["query"] = _query(request, signature.query)
         if signature.body:
-            wanted["body"] = _parsed(await _read(request), signature.body)
+            wanted["body"] = _parsed(await read_body(request), signature.body)
         answer = handler(call, **wanted)
         response = json_response(await answer if signature.is_async else answer)
         for name, value in call.set_cookies.items():
@@ -118,31 +119,35 @@ def endpoint(sandbox: Sandbox, described: Endpoint, handler: Handler) -> Callabl
 async def _faulted(
     sandbox: Sandbox, route: str, run: Callable[[Request], Awaitable[Response]], request: Request
 ) -> Response:
-    fault = sandbox.faults.strike(route)
-    if fault and fault.kind == "delay":
-        await asyncio.sleep(fault.seconds)
-    elif fault and fault.kind != "cut":
-        return _faulty(fault)
+    if not sandbox.faults.waiting:
+        return await _answered(run, request)
+    struck = sandbox.faults.strike(route, paged=fault_answers.CURSOR in request.query_params)
+    if struck is None:
+        return await _answered(run, request)
+    instead = await fault_answers.before(sandbox, request, struck)
+    return instead or fault_answers.after(sandbox, request, struck, await _answered(run, request))
+
+
+async def _answered(run: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
     try:
-        response = await run(request)
+        return await run(request)
     except Refusal as refusal:
-        response = refused(refusal)
-    if fault and fault.kind == "cut":
-        response.headers["content-length"] = str(len(response.body))
-        response.body = bytes(response.body)[: len(response.body) // 2]
-    return response
+        return refused(refusal)
 
 
-def _faulty(fault: Fault) -> Response:
-    if fault.kind == "status":
-        code = "too_many_requests" if fault.status == 429 else "sandbox_fault"
-        return json_response(error_body(code, "A fault that was asked for."), fault.status, fault.headers)
-    if fault.kind == "html":
-        return Response("<!doctype html><title>Gateway</title>", 200, fault.headers, "text/html")
-    return Response(fault.body, 200, {**fault.headers, "content-type": "application/json"})
+def _key(described: Endpoint, caller: Caller) -> str:
+    """Whose rate limit a call counts against."""
+    if described.auth == "tenant or bearer":
+        return "tenant" if caller.token is None else "bearer"
+    return described.auth
 
 
-async def _read(request: Request) -> bytes:
+async def read_body(request: Request) -> bytes:
+    """The raw body.
+
+    Raises:
+        Refusal: 413 above `MAX_BODY_BYTES`.
+    """
     raw = bytearray()
     async for chunk in request.stream():
         raw += chunk

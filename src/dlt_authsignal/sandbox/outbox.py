@@ -1,10 +1,12 @@
 """What would have been sent: codes, links and push notifications, for tests and people to read back."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+
+from dlt_authsignal.sandbox.clock import iso
 
 LENGTH: Final = 10_000
 
@@ -35,12 +37,30 @@ class Message:
     code: str | None = None
     url: str | None = None
 
+    def shown(self) -> dict[str, str]:
+        """What `GET /_sandbox/outbox` says of it: what is not known is left out."""
+        values = {
+            "sentAt": iso(self.sent_at),
+            "channel": self.channel,
+            "to": self.to,
+            "userId": self.user_id,
+            "verificationMethod": self.method,
+            "challengeId": self.challenge_id,
+            "actionCode": self.action_code,
+            "code": self.code,
+            "url": self.url,
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
 
 class Outbox:
     """The last messages, oldest first."""
 
-    def __init__(self) -> None:
-        self._messages: deque[Message] = deque(maxlen=LENGTH)
+    def __init__(self, messages: Iterable[Message] = ()) -> None:
+        self._messages: deque[Message] = deque(messages, maxlen=LENGTH)
+
+    def copy(self) -> "Outbox":
+        return Outbox(self._messages)
 
     def __len__(self) -> int:
         return len(self._messages)

@@ -1,19 +1,31 @@
 """Serving the sandbox: in the foreground for people, in a thread for tests."""
 
+import asyncio
 import logging
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from dlt_authsignal.sandbox.app import create_app
 from dlt_authsignal.sandbox.config import SandboxConfig
+from dlt_authsignal.sandbox.fault_answers import CONNECTION
 from dlt_authsignal.sandbox.state import Sandbox
+
+if TYPE_CHECKING:
+    from dlt_authsignal.sandbox.clock import Clock
+    from dlt_authsignal.sandbox.faults import Faults
+    from dlt_authsignal.sandbox.limits import Limits
+    from dlt_authsignal.sandbox.outbox import Outbox
 
 START_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 5.0
@@ -25,11 +37,60 @@ class RunningSandbox:
 
     Attributes:
         url: Base URL, with `/v1`.
-        sandbox: Its state; change it from here as freely as over `/_sandbox/`.
+        sandbox: Its state; change it from here as freely as over `/_sandbox/`. What the control routes do is here
+            under the same names.
     """
 
     url: str
     sandbox: Sandbox
+
+    @property
+    def clock(self) -> "Clock":
+        """`freeze()`, `advance(days=30)`, `resume()`. After a reset or a restore it is another clock."""
+        return self.sandbox.clock
+
+    @property
+    def outbox(self) -> "Outbox":
+        """What would have been sent; `last(to)` is the newest."""
+        return self.sandbox.outbox
+
+    @property
+    def faults(self) -> "Faults":
+        """`add(Fault(...))`, `clear()`."""
+        return self.sandbox.faults
+
+    @property
+    def limits(self) -> "Limits":
+        """`set(Limit(...))`, `clear()`."""
+        return self.sandbox.limits
+
+    def reset(self) -> None:
+        """Forgets everybody, faults, limits and the log; see `Sandbox.reset`."""
+        self.sandbox.reset()
+
+    def seed(self, users: int, days: int = 45, seed: int | None = None) -> None:
+        """Adds people."""
+        self.sandbox.seed(users, days, seed)
+
+    def snapshot(self, name: str) -> None:
+        """Keeps all state under a name."""
+        self.sandbox.snapshot(name)
+
+    def restore(self, name: str) -> None:
+        """Goes back to a snapshot."""
+        self.sandbox.restore(name)
+
+    def snapshots(self) -> list[str]:
+        """Names of the snapshots."""
+        return self.sandbox.snapshots()
+
+    def requests(self) -> dict[str, Any]:
+        """The request log: counters by route and status, and the last requests."""
+        return self.sandbox.log.shown()
+
+    def truth(self, read_at: datetime | None = None) -> dict[str, Any]:
+        """What every KPI must say."""
+        return self.sandbox.truth(read_at)
 
     @property
     def control_url(self) -> str:
@@ -54,6 +115,42 @@ def address(bound: socket.socket) -> str:
     return f"http://{host}:{port}/v1"
 
 
+class _Connection:
+    """One connection, as a fault may treat it."""
+
+    def __init__(self, protocol: Any, transport: asyncio.Transport) -> None:
+        self._protocol, self._transport = protocol, transport
+
+    def reset(self) -> None:
+        """Breaks it: with a lingering time of zero, closing sends a TCP reset."""
+        if bound := self._transport.get_extra_info("socket"):
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._transport.abort()
+
+    def without_date(self) -> None:
+        """Leaves the server's own Date header out of the answer that is being made."""
+        cycle = self._protocol.cycle
+        cycle.default_headers = [pair for pair in cycle.default_headers if pair[0].lower() != b"date"]
+
+
+class _Protocol(AutoHTTPProtocol):  # type: ignore[valid-type,misc]  # whichever of two uvicorn has chosen
+    """Uvicorn's HTTP, which hands each request its connection: ASGI alone cannot break one."""
+
+    app: Any
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        if not isinstance(transport, asyncio.Transport):
+            return
+        app, connection = self.app, _Connection(self, transport)
+
+        async def with_connection(scope: Scope, receive: Receive, send: Send) -> None:
+            scope.setdefault("extensions", {})[CONNECTION] = connection
+            await app(scope, receive, send)
+
+        self.app = with_connection
+
+
 def _not_asked_for(record: logging.LogRecord) -> bool:
     """False for the complaint about a body that a `cut` fault has cut."""
     return not (record.exc_info and "shorter than Content-Length" in str(record.exc_info[1]))
@@ -65,6 +162,7 @@ def server(sandbox: Sandbox) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             create_app(sandbox),
+            http=_Protocol,
             log_level=logging.ERROR,
             access_log=False,
             lifespan="on",

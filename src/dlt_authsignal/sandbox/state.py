@@ -3,6 +3,7 @@
 import random
 from collections import Counter, deque
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Final
 
 from dlt_authsignal.sandbox.challenges import Challenges
@@ -10,9 +11,11 @@ from dlt_authsignal.sandbox.clock import Clock, IdMaker, iso, random_ids, seeded
 from dlt_authsignal.sandbox.config import SandboxConfig
 from dlt_authsignal.sandbox.events import Events
 from dlt_authsignal.sandbox.faults import Faults
+from dlt_authsignal.sandbox.limits import Limits
 from dlt_authsignal.sandbox.outbox import Outbox
 from dlt_authsignal.sandbox.seed import populate
 from dlt_authsignal.sandbox.sessions import Sessions
+from dlt_authsignal.sandbox.snapshots import Snapshots
 from dlt_authsignal.sandbox.store import Store
 from dlt_authsignal.sandbox.tenant import IpFacts, Tenant, new_tenant
 from dlt_authsignal.sandbox.webhooks import Webhooks
@@ -41,6 +44,16 @@ class RequestLog:
         self.by_status[status] += 1
         self.in_flight -= 1
 
+    def shown(self) -> dict[str, Any]:
+        """What `GET /_sandbox/requests` answers: counters over all requests, and the last hundred."""
+        return {
+            "total": sum(self.by_route.values()),
+            "mostInFlight": self.most_in_flight,
+            "byRoute": dict(sorted(self.by_route.items())),
+            "byStatus": {str(status): count for status, count in sorted(self.by_status.items())},
+            "last": list(self.entries)[-100:],
+        }
+
     def clear(self) -> None:
         self.entries.clear()
         self.by_route.clear()
@@ -57,7 +70,9 @@ class Sandbox:
 
     def __init__(self, config: SandboxConfig | None = None) -> None:
         self.config = config or SandboxConfig()
-        self.faults = Faults()
+        self.faults = Faults(self.config.seed)
+        self.limits = Limits()
+        self._snapshots = Snapshots()
         self.log = RequestLog()
         self.clock = Clock(self.config.starts_at)
         self.store = Store()
@@ -69,6 +84,7 @@ class Sandbox:
         self.sessions = Sessions()
         self.recovery_codes: dict[str, frozenset[str]] = {}
         self.rng = random.Random()
+        self.id_rng = random.Random()
         self.new_id: IdMaker = random_ids
         self.tenant = Tenant()
         self.ip_facts: dict[str, IpFacts] = {}
@@ -77,7 +93,10 @@ class Sandbox:
             self.seed(self.config.users, self.config.days, self.config.seed)
 
     def reset(self) -> None:
-        """Forgets everybody, every fault, the log and queued webhooks; the clock goes back to where it started."""
+        """Forgets everybody, faults, limits, the log and queued webhooks; the clock goes back to where it started.
+
+        Snapshots and switches stay.
+        """
         self.clock = Clock(self.config.starts_at)
         self.store = Store()
         self.challenges = Challenges()
@@ -88,9 +107,11 @@ class Sandbox:
         self.sessions = Sessions()
         self.recovery_codes = {}
         self.faults.clear()
+        self.limits.clear()
         self.log.clear()
         self.rng = random.Random() if self.config.seed is None else random.Random(f"{self.config.seed}:codes")
-        self.new_id = random_ids if self.config.seed is None else seeded_ids(random.Random(f"{self.config.seed}:live"))
+        self.id_rng = random.Random() if self.config.seed is None else random.Random(f"{self.config.seed}:live")
+        self.new_id = random_ids if self.config.seed is None else seeded_ids(self.id_rng)
         self.tenant = new_tenant(self.config, self.new_id)
         self.ip_facts = {}
 
@@ -104,6 +125,32 @@ class Sandbox:
             seed=chosen,
             now=self.clock.now_to_the_second(),
         )
+
+    def snapshot(self, name: str) -> None:
+        """Keeps all state but faults, limits, the log and webhooks under a name.
+
+        Raises:
+            ValueError: No name, or too many snapshots.
+        """
+        self._snapshots.take(name, self)
+
+    def restore(self, name: str) -> None:
+        """Goes back to a snapshot; it can be gone back to again.
+
+        Raises:
+            ValueError: There is no snapshot of that name.
+        """
+        self._snapshots.restore(name, self)
+
+    def snapshots(self) -> list[str]:
+        """Names of the snapshots, oldest first."""
+        return self._snapshots.names()
+
+    def truth(self, read_at: datetime | None = None) -> dict[str, Any]:
+        """What every KPI must say of this state, by name and slice: see `truth.truth`."""
+        from dlt_authsignal.sandbox.truth import truth
+
+        return truth(self.store, self.clock.now(), read_at=read_at)
 
     def configure(self, **changes: Any) -> None:
         """Changes the configuration of the running sandbox, such as `listing="refused"`."""

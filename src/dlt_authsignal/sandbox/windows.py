@@ -10,6 +10,11 @@ class Windows:
     def __init__(self) -> None:
         self._moments: dict[tuple[str, ...], deque[datetime]] = {}
 
+    def copy(self) -> "Windows":
+        other = Windows()
+        other._moments = {key: moments.copy() for key, moments in self._moments.items()}
+        return other
+
     def allow(self, key: tuple[str, ...], now: datetime, *, limit: int, minutes: float) -> bool:
         """Whether one more fits among the last `minutes`; if so it is counted."""
         moments = self._moments.setdefault(key, deque(maxlen=limit))

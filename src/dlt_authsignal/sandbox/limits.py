@@ -1,0 +1,114 @@
+"""Rate limits on request: token buckets in real time, one for each way to authenticate."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil, isfinite
+from time import monotonic
+from typing import Any, Final
+
+from dlt_authsignal.sandbox.refusals import too_many_requests
+
+KEYS: Final = ("server", "management", "tenant", "bearer")
+
+MAX_RATE: Final = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """How much one key may ask.
+
+    Attributes:
+        key: `server`, `management`, `tenant`, or `bearer` for all tokens together.
+        per_second: Calls per second in the long run.
+        burst: Calls at once, after a rest.
+        retry_after: Whether the refusal says how long to wait, in whole seconds.
+
+    Raises:
+        ValueError: An unknown key, or a number out of range.
+    """
+
+    key: str
+    per_second: float
+    burst: int = 1
+    retry_after: bool = True
+
+    def __post_init__(self) -> None:
+        if self.key not in KEYS:
+            raise ValueError(f'No key is called "{self.key}". Known: {", ".join(KEYS)}.')
+        if not (isfinite(self.per_second) and 0 < self.per_second <= MAX_RATE):
+            raise ValueError(f"perSecond is above 0 and at most {MAX_RATE:,}.")
+        if not 1 <= self.burst <= MAX_RATE:
+            raise ValueError(f"burst is 1 to {MAX_RATE:,}.")
+
+    def shown(self) -> dict[str, Any]:
+        return {
+            "key": self.key,
+            "perSecond": self.per_second,
+            "burst": self.burst,
+            "retryAfter": self.retry_after,
+        }
+
+
+class _Bucket:
+    def __init__(self, limit: Limit) -> None:
+        self.limit, self._left, self._seen = limit, float(limit.burst), monotonic()
+
+    def take(self) -> float:
+        """Takes one call; seconds until there is one where there is none now, else 0."""
+        now = monotonic()
+        self._left = min(self.limit.burst, self._left + (now - self._seen) * self.limit.per_second)
+        self._seen = now
+        if self._left < 1:
+            return (1 - self._left) / self.limit.per_second
+        self._left -= 1
+        return 0.0
+
+
+class Limits:
+    """The limits in force, by key."""
+
+    def __init__(self) -> None:
+        self._buckets: dict[str, _Bucket] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._buckets)
+
+    def set(self, limit: Limit) -> None:
+        """Puts a limit in force, in place of the key's earlier one, with a full burst."""
+        self._buckets = {**self._buckets, limit.key: _Bucket(limit)}
+
+    def clear(self) -> None:
+        self._buckets = {}
+
+    def take(self, key: str) -> None:
+        """Counts one call.
+
+        Raises:
+            Refusal: 429, where the key has none left.
+        """
+        bucket = self._buckets.get(key)
+        if bucket and (seconds := bucket.take()):
+            raise too_many_requests(max(1, ceil(seconds)) if bucket.limit.retry_after else None)
+
+    def shown(self) -> list[dict[str, Any]]:
+        return [bucket.limit.shown() for bucket in self._buckets.values()]
+
+
+def limit_from_json(value: Mapping[str, Any]) -> Limit:
+    """A limit as the control route takes it.
+
+    Raises:
+        ValueError: An unknown field, or a value that does not fit.
+    """
+    names = {"key": "key", "perSecond": "per_second", "burst": "burst", "retryAfter": "retry_after"}
+    if unknown := sorted(set(value) - set(names)):
+        raise ValueError(f'A limit has no field "{unknown[0]}".')
+    if not isinstance(value.get("key"), str) or not _is_number(value.get("perSecond")):
+        raise ValueError("A limit has at least a key and perSecond, a number.")
+    if not _is_number(value.get("burst", 1), whole=True) or not isinstance(value.get("retryAfter", True), bool):
+        raise ValueError("burst is a whole number, and retryAfter true or false.")
+    return Limit(**{names[name]: given for name, given in value.items()})
+
+
+def _is_number(value: Any, *, whole: bool = False) -> bool:
+    return isinstance(value, int if whole else int | float) and not isinstance(value, bool)
