@@ -6,10 +6,10 @@ import queue
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -26,7 +26,7 @@ class NodeProcess:
         self._lines: queue.Queue[str] = queue.Queue()
         self._complaints: list[str] = []
         for stream, keep in ((process.stdout, self._lines.put), (process.stderr, self._complaints.append)):
-            threading.Thread(target=lambda s=stream, k=keep: [k(line) for line in s], daemon=True).start()
+            threading.Thread(target=_pump, args=(stream, keep), daemon=True).start()
 
     def ask(self, **message: Any) -> Any:
         """The script's answer."""
@@ -36,9 +36,16 @@ class NodeProcess:
             self._process.stdin.write(json.dumps(message) + "\n")
             self._process.stdin.flush()
             return json.loads(self._lines.get(timeout=ANSWER_SECONDS))
-        except (queue.Empty, OSError):
+        except (queue.Empty, OSError, ValueError):
             self._process.kill()  # a late answer would be taken for the next one's
             pytest.fail(f"No answer to {message}:\n{''.join(self._complaints)[-2000:]}")
+
+
+def _pump(stream: IO[str], keep: Callable[[str], None]) -> None:
+    """Keeps each line of a stream; an empty one when it ends."""
+    for line in stream:
+        keep(line)
+    keep("")
 
 
 @contextmanager
@@ -56,7 +63,8 @@ def node(script: str, **environment: str) -> Iterator[NodeProcess]:
         yield NodeProcess(process)
     finally:
         if process.stdin:
-            process.stdin.close()
+            with suppress(OSError):
+                process.stdin.close()
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:

@@ -278,3 +278,52 @@ def test_too_many_messages_are_refused(browser: Browser) -> None:
 def test_a_page_of_another_tenant_is_refused(browser: Browser) -> None:
     browser.open(tenantId="another")
     assert browser.sdk("passkey.signIn")["errorCode"] == "unauthorized"
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Browser:
+    """The sandbox's own page, on a computer with a fingerprint reader."""
+    chromium.running.sandbox.reset()
+    chromium.do("open", url=f"{chromium.base_url.removesuffix('/v1')}/_sandbox/")
+    chromium.do("authenticator", transport="internal")
+    return chromium
+
+
+def test_the_page_shows_the_tenant_its_requests_and_what_was_sent(page: Browser) -> None:
+    ask(page.running, "POST", "/users/%3Cb%3Eeve/actions/signIn", {"idempotencyKey": "k"})
+    ask(page.running, "POST", "/challenge", {"verificationMethod": "EMAIL_OTP", "action": "signIn", "email": EMAIL})
+    page.do("waitFor", text="/users/{userId}/actions/{action}")
+    page.do("waitFor", text=page.running.sandbox.config.tenant_id)
+    page.do("waitFor", text=page.sent().code)
+    assert EMAIL in page.do("text", selector="#outbox")
+    assert page.do("complaints") == []
+
+
+def test_a_passkey_is_made_and_used_through_the_buttons_of_the_page(page: Browser) -> None:
+    page.do("fill", label="User name", text="<b>grace</b>")
+    page.do("click", button="Create passkey")
+    page.do("waitFor", text="Passkey created for <b>grace</b>")
+    page.do("click", button="Sign in with passkey")
+    page.do("waitFor", text="Signed in as <b>grace</b>")
+    [authenticator] = page.running.sandbox.store.authenticators("<b>grace</b>")
+    assert authenticator.last_verified_at is not None
+    page.do("click", button="Create passkey")
+    page.do("waitFor", text="holds a passkey of that user already")
+    assert page.do("complaints") == []
+
+
+def test_the_page_at_an_address_leads_to_localhost(page: Browser) -> None:
+    page.do("open", url=page.running.control_url)
+    page.do("waitFor", text="Passkeys here belong to localhost")
+    link = page.do("evaluate", expression="document.querySelector('#host a').href")
+    assert link == f"{page.base_url.removesuffix('/v1')}/_sandbox/"
+    assert page.do("complaints") == []
+
+
+def test_the_page_fits_a_phone(page: Browser) -> None:
+    ask(page.running, "POST", "/users/u/authenticators", {"verificationMethod": "SMS", "phoneNumber": PHONE})
+    page.do(
+        "open", url=page.running.control_url, context={"viewport": {"width": 340, "height": 700}, "colorScheme": "dark"}
+    )
+    page.do("waitFor", text=page.running.sandbox.config.tenant_id)
+    assert page.do("evaluate", expression="document.documentElement.scrollWidth") == 340

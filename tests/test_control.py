@@ -20,12 +20,12 @@ def control(running: RunningSandbox, method: str, path: str, body: Any = None) -
     return answer
 
 
-def asked_from(running: RunningSandbox, origin: str) -> tuple[int, Any]:
+def asked_from(running: RunningSandbox, origin: str, path: str = "reset") -> tuple[int, Any]:
     """Status and answer of a control request that a web page of that origin makes."""
     url = urlsplit(running.url)
     connection = HTTPConnection(url.hostname or "", url.port, timeout=10)
     try:
-        connection.request("POST", "/_sandbox/reset", b"{}", {"Origin": origin})
+        connection.request("POST", f"/_sandbox/{path}", b'{"userId": "ada"}', {"Origin": origin})
         answer = connection.getresponse()
         return answer.status, json.loads(answer.read())
     finally:
@@ -155,13 +155,15 @@ def test_python_sees_the_same_request_log(empty: RunningSandbox) -> None:
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "http://127.0.0.1:1", "null", "http://localhost"])
 def test_a_page_of_another_site_does_not_drive_the_sandbox(seeded: RunningSandbox, origin: str) -> None:
-    status, answer = asked_from(seeded, origin)
-    assert (status, "Pages of other sites" in answer["error"]) == (403, True)
+    for path in ("reset", "try"):
+        status, answer = asked_from(seeded, origin, path)
+        assert (status, "Pages of other sites" in answer["error"]) == (403, True)
     assert len(emails_of(seeded)) == 40
 
 
 def test_a_page_of_the_sandbox_itself_does(seeded: RunningSandbox) -> None:
-    assert asked_from(seeded, seeded.url.removesuffix("/v1"))[0] == 200
+    for path in ("try", "reset"):
+        assert asked_from(seeded, seeded.url.removesuffix("/v1"), path)[0] == 200
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis.strategies import one_of
 from dlt_authsignal.api.endpoints import Endpoint, basic_auth, bearer_auth
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
 from dlt_authsignal.sandbox.entities import Device
-from dlt_authsignal.sandbox.openapi import document
+from dlt_authsignal.sandbox.openapi import describe
 from dlt_authsignal.sandbox.served import ALIASES, SERVED
 from dlt_authsignal.sandbox.tenant import BLOCK_RULE
 from dlt_authsignal.sandbox.tokens import MANAGE
@@ -33,14 +33,14 @@ def test_the_document_is_served_without_a_key_and_lists_every_route(empty: Runni
 def test_the_document_is_valid_and_its_names_are_unique() -> None:
     schema = judged_schema()
     schema.validate()
-    found = document((*SERVED, *ALIASES))
+    found = describe((*SERVED, *ALIASES))
     names = [operation["operationId"] for path in found["paths"].values() for operation in path.values()]
     assert len(names) == len(set(names))
     assert not [name for name in found["components"]["schemas"] if "." in name]
 
 
 def test_a_sandbox_without_the_seed_pages_paths_does_not_list_them() -> None:
-    listed = document(SERVED)["paths"]
+    listed = describe(SERVED)["paths"]
     assert not [endpoint for endpoint, _ in ALIASES if endpoint.method.lower() in listed.get(endpoint.path, {})]
 
 
@@ -48,7 +48,7 @@ def test_a_sandbox_without_the_seed_pages_paths_does_not_list_them() -> None:
 def judged_schema() -> Any:
     import schemathesis
 
-    return schemathesis.openapi.from_dict(document((*SERVED, *ALIASES)))
+    return schemathesis.openapi.from_dict(describe((*SERVED, *ALIASES)))
 
 
 class Judged:

@@ -274,6 +274,101 @@ UNKNOWN_USER_IDS: Final = Table(
     ),
 )
 
+_CALL_ID = Column(name="call_id", field=None, type="text", meaning="Made up by the pipeline, one for each call.")
+
+
+def _own(name: str, type: DataType, meaning: str, sensitivity: Sensitivity = "none") -> Column:
+    return Column(name=name, field=None, type=type, meaning=meaning, sensitivity=sensitivity)
+
+
+_CALL: Final = (
+    _CALL_ID,
+    _own("called_at", "timestamp", "When the call was made."),
+    _own("endpoint", "text", "Method and path that was called."),
+    _own("status", "bigint", "HTTP status; null if no answer came, or the call could not be made."),
+    _own("milliseconds", "double", "From sending the request to having read its answer."),
+    _own("error_code", "text", "Authsignal's error code, or the browser's name of what the authenticator refused."),
+    _own("error_description", "text", "The same in words."),
+)
+_CHALLENGE_HASH = _own("challenge_hash", "text", "Tells challenges apart: a hash of the challenge's id.")
+_ACTION = _own("action", "text", "Action code of the sign-in.")
+_OPTIONS: Final = (
+    _own("rp_id", "text", "Relying party that passkeys belong to."),
+    _own("timeout_ms", "bigint", "How long the browser may take."),
+    _own("user_verification", "text", "required, preferred or discouraged."),
+)
+_VERIFIED: Final = (
+    _own("is_verified", "bool", "Whether Authsignal accepted the passkey."),
+    _own("user_id", "text", "Whose passkey it is.", "identifier"),
+    _own("user_authenticator_id", "text", "The passkey's id at Authsignal.", "identifier"),
+)
+
+
+def _ceremony(name: str, meaning: str, source: str, *columns: Column) -> Table:
+    return Table(
+        name=name,
+        lanes=("client",),
+        key=("call_id",),
+        source=source,
+        columns=(*_CALL, *columns),
+        meaning=meaning,
+        opt_in=True,
+    )
+
+
+PASSKEY_INITIATE_CHALLENGE: Final = _ceremony(
+    "passkey_initiate_challenge",
+    "One row per challenge begun for a passkey sign-in. Changes Authsignal: it makes a challenge.",
+    "POST /client/challenge",
+    _CHALLENGE_HASH,
+    _ACTION,
+)
+PASSKEY_AUTHENTICATION_OPTIONS: Final = _ceremony(
+    "passkey_authentication_options",
+    "One row per request for what a passkey has to sign. Changes Authsignal: it makes a challenge.",
+    "POST /client/user-authenticators/passkey/authentication-options",
+    _CHALLENGE_HASH,
+    _ACTION,
+    *_OPTIONS,
+    _own("allowed_credential_ids", "json", "Credentials that may answer; empty for any.", "identifier"),
+)
+PASSKEY_VERIFY_AUTHENTICATION: Final = _ceremony(
+    "passkey_verify_authentication",
+    "One row per answer of a passkey. Changes Authsignal: it uses the challenge up, and signs a user in.",
+    "POST /client/verify/passkey",
+    _ACTION,
+    *_VERIFIED,
+)
+PASSKEY_REGISTER_OPTIONS: Final = _ceremony(
+    "passkey_register_options",
+    "One row per request for what a new passkey has to be. Changes Authsignal: it makes a challenge.",
+    "POST /client/user-authenticators/passkey/registration-options",
+    _CHALLENGE_HASH,
+    *_OPTIONS,
+    _own("rp_name", "text", "The relying party's name, as shown."),
+    _own("resident_key", "text", "required, preferred or discouraged."),
+    _own("authenticator_attachment", "text", "platform or cross-platform; null for either."),
+    _own("attestation", "text", "none, indirect, direct or enterprise."),
+    _own("algorithms", "json", "Signature algorithms accepted, COSE numbers, the preferred one first."),
+    _own("excluded_credential_ids", "json", "Credentials that must not be enrolled again.", "identifier"),
+    _own("user_id", "text", "Whose passkey it is to be.", "identifier"),
+)
+PASSKEY_REGISTER: Final = _ceremony(
+    "passkey_register",
+    "One row per passkey made. Changes Authsignal: it enrols the passkey.",
+    "POST /client/user-authenticators/passkey",
+    *_VERIFIED,
+)
+
+CEREMONIES: Final = (
+    PASSKEY_INITIATE_CHALLENGE,
+    PASSKEY_AUTHENTICATION_OPTIONS,
+    PASSKEY_VERIFY_AUTHENTICATION,
+    PASSKEY_REGISTER_OPTIONS,
+    PASSKEY_REGISTER,
+)
+"""The five ceremony calls of the Client API, as the dltHub page names them."""
+
 TABLES: Final[dict[str, Table]] = {
     table.name: table
     for table in (
@@ -284,6 +379,7 @@ TABLES: Final[dict[str, Table]] = {
         TENANT_AUTHENTICATORS,
         ACTION_DETAILS,
         UNKNOWN_USER_IDS,
+        *CEREMONIES,
     )
 }
 

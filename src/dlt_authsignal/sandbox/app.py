@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from dlt_authsignal.sandbox.control import control_routes
+from dlt_authsignal.sandbox.control import OwnPagesOnly, control_routes
 from dlt_authsignal.sandbox.http import RawPaths, endpoint, refused
 from dlt_authsignal.sandbox.openapi import openapi_route
 from dlt_authsignal.sandbox.pages import page_routes
@@ -59,7 +59,7 @@ def create_app(sandbox: Sandbox) -> Starlette:
 
     app = Starlette(
         routes=[*routes, *page_routes(sandbox), *control_routes(sandbox), openapi_route(served)],
-        middleware=[Middleware(RawPaths), Middleware(ClientCors)],
+        middleware=[Middleware(RawPaths), Middleware(ClientCors), Middleware(OwnPagesOnly)],
         exception_handlers={HTTPException: no_route, Exception: broken},
         lifespan=lifespan,
     )

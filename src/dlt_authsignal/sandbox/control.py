@@ -10,6 +10,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dlt_authsignal.sandbox.clock import iso
 from dlt_authsignal.sandbox.faults import fault_from_json
@@ -148,6 +149,24 @@ class Control:
         return self.limits(body)
 
 
+class OwnPagesOnly:
+    """Refuses what a page of another site asks of `/_sandbox/`: browsers name the origin of a page that writes."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self._app
+        if scope["type"] == "http" and scope["path"].startswith("/_sandbox") and _is_foreign(Request(scope)):
+            app = json_response({"error": "Pages of other sites do not control the sandbox. Ask without Origin."}, 403)
+        await app(scope, receive, send)
+
+
+def _is_foreign(request: Request) -> bool:
+    origin = request.headers.get("origin")
+    return origin is not None and origin != f"{request.url.scheme}://{request.headers.get('host', '')}"
+
+
 def control_routes(sandbox: Sandbox) -> list[Route]:
     """The routes, bound to one sandbox."""
     control = Control(sandbox)
@@ -210,12 +229,6 @@ def _moment(text: Any) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _is_foreign(request: Request) -> bool:
-    """Whether a web page of another site asks: every browser names the page's origin when it writes."""
-    origin = request.headers.get("origin")
-    return origin is not None and origin != f"{request.url.scheme}://{request.headers.get('host', '')}"
-
-
 async def _body(request: Request) -> Body:
     """What is asked for: the JSON body, or the query where there is none."""
     try:
@@ -230,8 +243,6 @@ async def _body(request: Request) -> Body:
 
 def _route(method: str, path: str, act: Callable[[dict[str, Any]], Any]) -> Route:
     async def handle(request: Request) -> Response:
-        if _is_foreign(request):
-            return json_response({"error": "Pages of other sites do not control the sandbox. Ask without Origin."}, 403)
         try:
             answer = act(await _body(request))
             return json_response(await answer if inspect.isawaitable(answer) else answer)

@@ -45,7 +45,7 @@ REFUSALS: Final = {
 
 
 @cache
-def document(served: tuple[Served, ...]) -> Json:
+def describe(served: tuple[Served, ...]) -> Json:
     """The OpenAPI document of these routes."""
     signatures = [(endpoint, Signature.of(handler)) for endpoint, handler in served]
     types = {kind for _, found in signatures for kind in (found.body, found.query, found.answer) if kind is not None}
@@ -53,9 +53,8 @@ def document(served: tuple[Served, ...]) -> Json:
     schemas, components = msgspec.json.schema_components(named, ref_template=SCHEMAS + "{name}")
     shapes = dict(zip(named, schemas, strict=True))
     paths: dict[str, Json] = {}
-    ids: set[str] = set()
     for endpoint, signature in signatures:
-        operation = _operation(endpoint, signature, shapes, components, _unique(endpoint, ids))
+        operation = _operation(endpoint, signature, shapes, components)
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = operation
     found = {
         "openapi": OPENAPI,
@@ -71,18 +70,11 @@ def document(served: tuple[Served, ...]) -> Json:
     return _with_short_names(found, components)
 
 
-def _unique(endpoint: Endpoint, taken: set[str]) -> str:
-    name = endpoint.name
-    while name in taken:  # the same route under a second method or spelling
-        name += "_too"
-    taken.add(name)
-    return name
-
-
-def _operation(endpoint: Endpoint, signature: Signature, shapes: dict[Any, Json], components: Json, name: str) -> Json:
+def _operation(endpoint: Endpoint, signature: Signature, shapes: dict[Any, Json], components: Json) -> Json:
     placeholders = re.findall(r"{(\w+)}", endpoint.path)
     operation: Json = {
-        "operationId": name,
+        "operationId": f"{endpoint.method.lower()}_{endpoint.name}",
+        "description": f"Known from: {endpoint.evidence}.",
         "tags": [_tag(endpoint)],
         "parameters": [*map(_placeholder, placeholders), *_query(signature, shapes, components)],
         "responses": _responses(endpoint, signature, shapes, bool(placeholders)),
@@ -127,7 +119,7 @@ def _responses(endpoint: Endpoint, signature: Signature, shapes: dict[Any, Json]
         "400": takes_input or endpoint.effect == "write",
         "401": endpoint.auth != "none",
         "403": "bearer" in endpoint.auth,
-        "404": has_placeholders or signature.query is not None,
+        "404": takes_input,  # what is named, in the path or in the body
         "413": signature.body is not None,
         "429": endpoint.auth != "none",
     }
@@ -152,6 +144,6 @@ def openapi_route(served: tuple[Served, ...]) -> Route:
     """The route, which needs no key."""
 
     async def show(_request: Request) -> Response:
-        return Response(msgspec.json.encode(document(served)), headers={"content-type": "application/json"})
+        return Response(msgspec.json.encode(describe(served)), headers={"content-type": "application/json"})
 
     return Route("/openapi.json", show, methods=["GET"])

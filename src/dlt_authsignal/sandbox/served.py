@@ -6,11 +6,13 @@ from dlt_authsignal.api.client_endpoints import SEED_PAGE_ALIASES
 from dlt_authsignal.sandbox.http import Served
 from dlt_authsignal.sandbox.routes import (
     actions,
+    apps,
     authenticators,
     challenges,
     codes,
     management,
     passkeys,
+    push,
     security_keys,
     sessions,
     totp,
@@ -27,6 +29,8 @@ _ALL: Final[tuple[Served, ...]] = (
     *security_keys.ROUTES,
     *codes.ROUTES,
     *totp.ROUTES,
+    *apps.ROUTES,
+    *push.ROUTES,
     *management.ROUTES,
 )
 

@@ -127,6 +127,8 @@ class Store:
             self._keep(user_id, NOTHING if actions else Belongings(actions=self._of(user_id).actions))
 
     def put_authenticator(self, authenticator: Authenticator) -> None:
+        if authenticator.app:
+            self._holders[authenticator.app.public_key] = authenticator.user_id
         if authenticator.credential:
             self._holders[authenticator.credential.credential_id] = authenticator.user_id
         known = self._of(authenticator.user_id)
@@ -142,6 +144,14 @@ class Store:
         return next(
             (value for value in held if value.credential and value.credential.credential_id == credential_id), None
         )
+
+    def app(self, verification_method: str, public_key: str) -> Authenticator | None:
+        """The authenticator of a mobile app."""
+        held = self._of(self._holders.get(public_key, "")).authenticators.values()
+        for value in held:
+            if value.app and (value.verification_method, value.app.public_key) == (verification_method, public_key):
+                return value
+        return None
 
     def remove_authenticator(self, user_id: str, user_authenticator_id: str) -> bool:
         known = self._of(user_id)

@@ -44,7 +44,7 @@ def client_resources(client: Client) -> list[DltResource]:
     """Resources of the lane."""
     bearer = claims(client.token)
     tenant_id = _text(bearer.get("other", {}), "tenantId") or client.tenant_id
-    user_id = _text(bearer.get("other", {}), "userId") or _text(bearer, "sub")
+    user_id = user_of(client.token)
     shape = shaper(tables.USER_AUTHENTICATORS, lane="client", tenant_id=tenant_id)
 
     async def read(out: MemoryObjectSendStream[Row]) -> None:
@@ -59,6 +59,12 @@ def client_resources(client: Client) -> list[DltResource]:
 
     resource: DltResource = dlt.resource(user_authenticators, **hints(tables.USER_AUTHENTICATORS))
     return [resource]
+
+
+def user_of(token: str) -> str | None:
+    """The user a token is about, if it says."""
+    bearer = claims(token)
+    return _text(bearer.get("other", {}), "userId") or _text(bearer, "sub")
 
 
 def claims(token: str) -> Mapping[str, Any]:

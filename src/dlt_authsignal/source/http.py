@@ -222,6 +222,27 @@ def read_only_session(pace: Pace, *, trust_env: bool = False) -> aiohttp.ClientS
     )
 
 
+def writing_session(pace: Pace, allowed: Mapping[Endpoint, Endpoint]) -> aiohttp.ClientSession:
+    """A session from which nothing can leave but the routes that `allowed` has for values."""
+    routes = {(endpoint.method, endpoint.path) for endpoint in allowed.values()}
+
+    async def only_allowed(
+        _session: aiohttp.ClientSession, _context: Any, params: aiohttp.TraceRequestStartParams
+    ) -> None:
+        if not any(params.method == method and params.url.path.endswith(path) for method, path in routes):
+            raise MutationRefused(f"Refused to send {params.method} {params.url.path}: it is none of the ceremonies.")
+
+    guard = aiohttp.TraceConfig()
+    guard.on_request_start.append(only_allowed)
+    return aiohttp.ClientSession(
+        timeout=aiohttp.ClientTimeout(total=pace.timeout),
+        trace_configs=[guard],
+        trust_env=True,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"User-Agent": f"dlt-authsignal/{version('dlt-authsignal')}", "Accept": "application/json"},
+    )
+
+
 @asynccontextmanager
 async def connect(base: URL, auth: Mapping[str, str], pace: Pace, meter: Meter) -> AsyncIterator[Api]:
     """An `Api` for as long as the block lasts.

@@ -9,12 +9,15 @@ from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
 from dlt_authsignal.errors import ConfigurationError, CredentialsMissing
-from dlt_authsignal.source.client import Client, client_resources
+from dlt_authsignal.source.ceremonies import Ceremonies, ceremony_resources
+from dlt_authsignal.source.client import Client, client_resources, user_of
 from dlt_authsignal.source.http import Pace, base_url
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.server import Server, server_resources
 
 LANES: Final = ("client", "server")
+ATTACHMENTS: Final = ("platform", "cross-platform")
+PATHS: Final = ("authsignal", "dlthub")
 _PLACEHOLDER: Final = re.compile(r"your_\w+_here|<configure me>|\s*")
 
 
@@ -34,16 +37,29 @@ def authsignal_source(
     attempts: int = 6,
     backoff: float = 0.5,
     timeout: float = 60.0,
+    username: str | None = None,
+    display_name: str | None = None,
+    authenticator_attachment: str | None = None,
+    action: str | None = None,
+    challenge_id: str | None = None,
+    authenticator: Any = None,
+    origin: str | None = None,
+    paths: str = "authsignal",
     meter: Meter | None = None,
 ) -> Any:
     """Everything Authsignal says through the APIs that the given credentials unlock.
 
-    Every argument but `meter` can stand in `.dlt/secrets.toml` or `.dlt/config.toml` under
+    The passkey ceremonies (`passkey_initiate_challenge`, `passkey_authentication_options`,
+    `passkey_verify_authentication`, `passkey_register_options`, `passkey_register`) change something at Authsignal and
+    are read only when named: `authsignal_source().with_resources("passkey_register_options")`.
+
+    Every argument but `authenticator` and `meter` can stand in `.dlt/secrets.toml` or `.dlt/config.toml` under
     `[sources.authsignal_source]`, or in the environment as `SOURCES__AUTHSIGNAL_SOURCE__<NAME>`.
 
     Args:
-        token: Short-lived bearer token of one user; unlocks the client lane (`user_authenticators` of that user).
-        tenant_id: The tenant's id, written into each row.
+        token: Short-lived bearer token of one user; unlocks the client lane (`user_authenticators` of that user, and
+            the ceremonies).
+        tenant_id: The tenant's id, written into each row; enough for the ceremonies of a sign-in.
         api_secret_key: Server API secret; unlocks the server lane (`users`, `user_authenticators`, `user_actions`,
             `user_devices`, `tenant_authenticators`, `unknown_user_ids`, and `action_details` when named).
         region: `us`, `au`, `eu` or `ca`; where the tenant lives.
@@ -57,6 +73,15 @@ def authsignal_source(
         attempts: Tries per request; connection errors, 429 and 5xx are retried.
         backoff: Seconds; the wait before retry n is random, at most `backoff * 2**n`.
         timeout: Seconds for one answer.
+        username: Ceremonies: name of a new passkey; restricts whose passkeys may sign in.
+        display_name: Ceremonies: name shown for a new passkey.
+        authenticator_attachment: Ceremonies: `platform` or `cross-platform`.
+        action: Ceremonies: action code of the sign-in.
+        challenge_id: Ceremonies: a challenge begun elsewhere.
+        authenticator: Ceremonies: makes and uses the passkey, by methods `create` and `get`; default a new
+            `SoftwarePasskey`.
+        origin: Ceremonies: origin that the software passkey speaks for; default the relying party's.
+        paths: Ceremonies: `authsignal` for the paths of Authsignal's SDKs, `dlthub` for those of the dltHub page.
         meter: Counters to fill, for a progress display.
 
     Raises:
@@ -84,12 +109,37 @@ def authsignal_source(
         client = Client(base=base, token=token, tenant_id=tenant_id, pace=pace, meter=meter)
         taken = {resource.name for resource in resources}
         resources += [resource for resource in client_resources(client) if resource.name not in taken]
-    if not resources:
+    if (token or tenant_id) and "client" in wanted:
+        resources += ceremony_resources(
+            Ceremonies(
+                base=base,
+                token=token,
+                tenant_id=tenant_id,
+                user_id=user_of(token) if token else None,
+                pace=pace,
+                meter=meter,
+                username=username,
+                display_name=display_name,
+                attachment=_one_of("authenticator_attachment", authenticator_attachment, ATTACHMENTS),
+                action=action,
+                challenge_id=challenge_id,
+                authenticator=authenticator,
+                origin=origin,
+                paths="dlthub" if _one_of("paths", paths, PATHS) == "dlthub" else "authsignal",
+            )
+        )
+    if not token and not api_secret_key and not tenant_id:
         raise CredentialsMissing()
     return resources
 
 
 _base = base_url
+
+
+def _one_of(name: str, value: str | None, allowed: Sequence[str]) -> str | None:
+    if value is not None and value not in allowed:
+        raise ConfigurationError(f'{name} is one of {", ".join(allowed)}, not "{value}".')
+    return value
 
 
 def _given(value: str | None) -> str | None:

@@ -61,7 +61,11 @@ class Validation(Body, kw_only=True):
 
 
 def track(call: Call, body: Track) -> answers.Tracked:
-    sandbox, user_id, code = call.sandbox, call.path("userId"), call.path("action")
+    return tracked(call.sandbox, call.path("userId"), call.path("action"), body)
+
+
+def tracked(sandbox: Sandbox, user_id: str, code: str, body: Track) -> answers.Tracked:
+    """Begins an action, or goes on with the one of the same key, and gives a token for it."""
     check_code(code)
     if not sandbox.allowed_methods():
         raise Refusal(400, "AUTHENTICATOR_NOT_FOUND", "No authenticators are configured for the tenant.")

@@ -380,7 +380,14 @@ _HANDLERS: Final[tuple[tuple[Endpoint, Callable[..., Any]], ...]] = (
 )
 
 _UNDERSCORED: Final[tuple[tuple[Endpoint, Handler], ...]] = tuple(
-    (replace(described, path=described.path.replace("action-configurations", "action_configurations")), handler)
+    (
+        replace(
+            described,
+            name=f"{described.name}_underscored",
+            path=described.path.replace("action-configurations", "action_configurations"),
+        ),
+        handler,
+    )
     for described, handler in _HANDLERS
     if "action-configurations" in described.path
 )
