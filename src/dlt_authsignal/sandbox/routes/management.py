@@ -5,53 +5,26 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
-import msgspec
-
 from dlt_authsignal.api import management_endpoints as endpoints
 from dlt_authsignal.api.endpoints import Endpoint
-from dlt_authsignal.sandbox import answers
 from dlt_authsignal.sandbox.http import Call, Handler, Served
 from dlt_authsignal.sandbox.policy import VERIFICATION_METHODS
 from dlt_authsignal.sandbox.refusals import invalid, not_found
+from dlt_authsignal.sandbox.routes import management_data
 from dlt_authsignal.sandbox.routes.actions import check_code
 from dlt_authsignal.sandbox.routes.management_bodies import (
     ActionChanges,
-    Changes,
-    DataPointChanges,
     MethodChanges,
     Overrides,
     RuleChanges,
     TenantChanges,
-    ValueListChanges,
 )
+from dlt_authsignal.sandbox.routes.management_common import DELETED, Deleted, merged, one, required, written
 from dlt_authsignal.sandbox.rules import compiled
 from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.webhook_settings import check_url
 
 Json = dict[str, Any]
-
-
-class Deleted(answers.Answer, kw_only=True):
-    """What deletes answer; the field names are those of the Go SDK's response type."""
-
-    success: bool
-    status_code: int
-
-
-def _written(body: Changes) -> Json:
-    """What a body names, nulls included."""
-    value: Json = msgspec.to_builtins(body)
-    return value
-
-
-def _merged(old: Json, new: Json) -> Json:
-    return {name: value for name, value in {**old, **new}.items() if value is not None}
-
-
-def _required(body: Json, *names: str) -> None:
-    for name in names:
-        if body.get(name) in (None, "", []):
-            raise invalid(f"{name} is required.")
 
 
 def _check_methods(sandbox: Sandbox, body: Json) -> None:
@@ -78,7 +51,7 @@ def get_tenant(call: Call) -> Json:
 
 def update_tenant(call: Call, body: TenantChanges) -> Json:
     sandbox = call.sandbox
-    sandbox.tenant = replace(sandbox.tenant, details=_merged(sandbox.tenant.details, _written(body)))
+    sandbox.tenant = replace(sandbox.tenant, details=merged(sandbox.tenant.details, written(body)))
     return get_tenant(call)
 
 
@@ -88,7 +61,7 @@ def get_theme(call: Call) -> Json:
 
 def update_theme(call: Call, body: Json) -> Json:
     sandbox = call.sandbox
-    sandbox.tenant = replace(sandbox.tenant, theme=_merged(sandbox.tenant.theme, body))
+    sandbox.tenant = replace(sandbox.tenant, theme=merged(sandbox.tenant.theme, body))
     return sandbox.tenant.theme
 
 
@@ -111,25 +84,18 @@ def list_actions(call: Call) -> list[Json]:
 
 
 def _action(call: Call) -> Json:
-    return _one(call, "actions", "actionCode", "action configuration")
-
-
-def _one(call: Call, collection: str, key: str, what: str) -> Json:
-    found: Json | None = getattr(call.sandbox.tenant, collection).get(call.path(key))
-    if found is None:
-        raise not_found(what)
-    return found
+    return one(call, "actions", "actionCode", "action configuration")
 
 
 def create_action(call: Call, body: ActionChanges) -> Json:
-    sandbox, new = call.sandbox, _written(body)
-    _required(new, "actionCode")
+    sandbox, new = call.sandbox, written(body)
+    required(new, "actionCode")
     _check_url(new, "verificationWebhookUrl")
     check_code(new["actionCode"])
     _check_methods(sandbox, new)
     if new["actionCode"] in sandbox.tenant.actions:
         raise invalid("That action code is taken.")
-    value = _merged(
+    value = merged(
         {
             "tenantId": sandbox.config.tenant_id,
             "defaultUserActionResult": sandbox.config.default_action_result,
@@ -141,10 +107,10 @@ def create_action(call: Call, body: ActionChanges) -> Json:
 
 
 def update_action(call: Call, body: ActionChanges) -> Json:
-    sandbox, old, new = call.sandbox, _action(call), _written(body)
+    sandbox, old, new = call.sandbox, _action(call), written(body)
     _check_url(new, "verificationWebhookUrl")
     _check_methods(sandbox, new)
-    value = {**_merged(old, new), "actionCode": old["actionCode"]}
+    value = {**merged(old, new), "actionCode": old["actionCode"]}
     sandbox.tenant = sandbox.tenant.put("actions", value["actionCode"], value)
     return value
 
@@ -161,23 +127,21 @@ PROVIDER_SECRETS: Final = frozenset(
     {"authToken", "accessKey", "apiKey", "apiSecret", "password", "privateKey", "serviceAccountKey"}
 )
 
-DELETED: Final = Deleted(success=True, status_code=200)
-
 
 def list_rules(call: Call) -> list[Json]:
     return call.sandbox.tenant.rules_of(_action(call)["actionCode"])
 
 
 def get_rule(call: Call) -> Json:
-    rule = _one(call, "rules", "ruleId", "rule")
+    rule = one(call, "rules", "ruleId", "rule")
     if rule["actionCode"] != call.path("actionCode"):
         raise not_found("rule")
     return rule
 
 
 def create_rule(call: Call, body: RuleChanges) -> Json:
-    sandbox, action, new = call.sandbox, _action(call), _written(body)
-    _required(new, "name", "type", "conditions")
+    sandbox, action, new = call.sandbox, _action(call), written(body)
+    required(new, "name", "type", "conditions")
     base = {
         "ruleId": sandbox.new_id(),
         "actionCode": action["actionCode"],
@@ -185,7 +149,7 @@ def create_rule(call: Call, body: RuleChanges) -> Json:
         "isActive": True,
         "priority": _next_priority(sandbox, action["actionCode"]),
     }
-    return _keep_rule(sandbox, _merged(base, new), new)
+    return _keep_rule(sandbox, merged(base, new), new)
 
 
 def _next_priority(sandbox: Sandbox, action_code: str) -> int:
@@ -197,8 +161,8 @@ def _next_priority(sandbox: Sandbox, action_code: str) -> int:
 
 
 def update_rule(call: Call, body: RuleChanges) -> Json:
-    old, new = get_rule(call), _written(body)
-    return _keep_rule(call.sandbox, _merged(old, new), new)
+    old, new = get_rule(call), written(body)
+    return _keep_rule(call.sandbox, merged(old, new), new)
 
 
 def _keep_rule(sandbox: Sandbox, rule: Json, new: Json) -> Json:
@@ -243,7 +207,7 @@ def _masked(sandbox: Sandbox, value: Json) -> Json:
 
 
 def _method(call: Call) -> Json:
-    return _one(call, "methods", "authenticatorId", "authenticator configuration")
+    return one(call, "methods", "authenticatorId", "authenticator configuration")
 
 
 def get_method(call: Call) -> Json:
@@ -251,102 +215,29 @@ def get_method(call: Call) -> Json:
 
 
 def create_method(call: Call, body: MethodChanges) -> Json:
-    sandbox, new = call.sandbox, _written(body)
-    _required(new, "verificationMethod")
+    sandbox, new = call.sandbox, written(body)
+    required(new, "verificationMethod")
     _check_url(new, "webhookUrl")
     method = new["verificationMethod"]
     if method not in VERIFICATION_METHODS:
         raise invalid(f"verificationMethod is one of {', '.join(VERIFICATION_METHODS)}.")
     if any(value["verificationMethod"] == method for value in sandbox.tenant.methods.values()):
         raise invalid(f"{method} is set up already.")
-    value = _merged({"authenticatorId": sandbox.new_id(), "isActive": True}, new)
+    value = merged({"authenticatorId": sandbox.new_id(), "isActive": True}, new)
     sandbox.tenant = sandbox.tenant.put("methods", value["authenticatorId"], value)
     return _masked(sandbox, value)
 
 
 def update_method(call: Call, body: MethodChanges) -> Json:
-    sandbox, old, new = call.sandbox, _method(call), _written(body)
+    sandbox, old, new = call.sandbox, _method(call), written(body)
     _check_url(new, "webhookUrl")
-    value = {**_merged(old, new), "verificationMethod": old["verificationMethod"]}
+    value = {**merged(old, new), "verificationMethod": old["verificationMethod"]}
     sandbox.tenant = sandbox.tenant.put("methods", value["authenticatorId"], value)
     return _masked(sandbox, value)
 
 
 def delete_method(call: Call) -> Deleted:
     call.sandbox.tenant = call.sandbox.tenant.without("methods", _method(call)["authenticatorId"])
-    return DELETED
-
-
-def list_data_points(call: Call) -> list[Json]:
-    return list(call.sandbox.tenant.data_points.values())
-
-
-def get_data_point(call: Call) -> Json:
-    return _one(call, "data_points", "id", "custom data point")
-
-
-def create_data_point(call: Call, body: DataPointChanges) -> Json:
-    sandbox, new = call.sandbox, _written(body)
-    _required(new, "name", "dataType", "modelType")
-    _check_data_point_name(sandbox, new, None)
-    value = _merged({"id": sandbox.new_id(), "isPublic": False}, new)
-    sandbox.tenant = sandbox.tenant.put("data_points", value["id"], value)
-    return value
-
-
-def _check_data_point_name(sandbox: Sandbox, value: Json, own_id: str | None) -> None:
-    for other in sandbox.tenant.data_points.values():
-        same = (other["name"], other["modelType"]) == (value["name"], value["modelType"])
-        if same and other["id"] != own_id:
-            raise invalid("That name is taken by another data point of the same model.")
-
-
-def update_data_point(call: Call, body: DataPointChanges) -> Json:
-    sandbox, old = call.sandbox, get_data_point(call)
-    value = _merged(old, _written(body))
-    _check_data_point_name(sandbox, value, old["id"])
-    sandbox.tenant = sandbox.tenant.put("data_points", old["id"], value)
-    return value
-
-
-def delete_data_point(call: Call) -> Deleted:
-    call.sandbox.tenant = call.sandbox.tenant.without("data_points", get_data_point(call)["id"])
-    return DELETED
-
-
-def list_value_lists(call: Call) -> list[Json]:
-    return list(call.sandbox.tenant.value_lists.values())
-
-
-def get_value_list(call: Call) -> Json:
-    return _one(call, "value_lists", "alias", "value list")
-
-
-def create_value_list(call: Call, body: ValueListChanges) -> Json:
-    sandbox, new = call.sandbox, _written(body)
-    _required(new, "name", "itemType")
-    alias = new.get("alias") or "-".join(new["name"].lower().split())
-    if alias in sandbox.tenant.value_lists:
-        raise invalid("That alias is taken.")
-    value = _merged({"isActive": True, "valueListItems": []}, {**new, "alias": alias})
-    return _keep_value_list(sandbox, value)
-
-
-def update_value_list(call: Call, body: ValueListChanges) -> Json:
-    old = get_value_list(call)
-    return _keep_value_list(call.sandbox, {**_merged(old, _written(body)), "alias": old["alias"]})
-
-
-def _keep_value_list(sandbox: Sandbox, value: Json) -> Json:
-    kind: Any = str if value["itemType"] == "string" else (int, float)
-    if not all(isinstance(item, kind) for item in value["valueListItems"]):
-        raise invalid(f"Every item must be a {value['itemType']}.")
-    sandbox.tenant = sandbox.tenant.put("value_lists", value["alias"], value)
-    return value
-
-
-def delete_value_list(call: Call) -> Deleted:
-    call.sandbox.tenant = call.sandbox.tenant.without("value_lists", get_value_list(call)["alias"])
     return DELETED
 
 
@@ -373,16 +264,7 @@ _HANDLERS: Final[tuple[tuple[Endpoint, Callable[..., Any]], ...]] = (
     (endpoints.CREATE_AUTHENTICATOR_CONFIGURATION, create_method),
     (endpoints.UPDATE_AUTHENTICATOR_CONFIGURATION, update_method),
     (endpoints.DELETE_AUTHENTICATOR_CONFIGURATION, delete_method),
-    (endpoints.LIST_CUSTOM_DATA_POINTS, list_data_points),
-    (endpoints.GET_CUSTOM_DATA_POINT, get_data_point),
-    (endpoints.CREATE_CUSTOM_DATA_POINT, create_data_point),
-    (endpoints.UPDATE_CUSTOM_DATA_POINT, update_data_point),
-    (endpoints.DELETE_CUSTOM_DATA_POINT, delete_data_point),
-    (endpoints.LIST_VALUE_LISTS, list_value_lists),
-    (endpoints.GET_VALUE_LIST, get_value_list),
-    (endpoints.CREATE_VALUE_LIST, create_value_list),
-    (endpoints.UPDATE_VALUE_LIST, update_value_list),
-    (endpoints.DELETE_VALUE_LIST, delete_value_list),
+    *management_data.ROUTES,
 )
 
 _UNDERSCORED: Final[tuple[tuple[Endpoint, Handler], ...]] = tuple(
