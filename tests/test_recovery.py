@@ -42,3 +42,14 @@ def test_a_code_of_somebody_else_or_an_expired_token_is_refused(empty: RunningSa
     visitor.wait(minutes=11)
     with pytest.raises(ValueError, match="expired"):
         use(empty, visitor.token, codes[0])
+
+
+def test_the_control_route_does_the_same(empty: RunningSandbox) -> None:
+    codes = ask(empty, "POST", "/users/u/authenticators", SMS)[1]["recoveryCodes"]
+    visitor = Visitor(empty).track()
+    body = {"token": visitor.token, "code": codes[0]}
+    status, answer, _ = ask(empty, "POST", "/_sandbox/recovery-code", body)
+    assert status == 200
+    assert visitor.validate(answer["accessToken"])["isValid"] is True
+    assert ask(empty, "POST", "/_sandbox/recovery-code", body)[0] == 400
+    assert ask(empty, "POST", "/_sandbox/recovery-code", {"token": 3})[0] == 400

@@ -7,7 +7,6 @@ import pytest
 
 from dlt_authsignal.sandbox import RunningSandbox
 from dlt_authsignal.sandbox.entities import Device
-from dlt_authsignal.sandbox.tenant import IpFacts
 from tests.helpers import ask
 from tests.test_management import manage
 
@@ -30,7 +29,8 @@ def pay(running: RunningSandbox, **body: Any) -> Any:
 
 
 def in_country(running: RunningSandbox, address: str, country: str) -> None:
-    running.sandbox.ip_facts[address] = IpFacts(country_code=country)
+    body = {"address": address, "countryCode": country}
+    assert ask(running, "POST", "/_sandbox/ip", body)[0] == 200
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,11 @@ from dlt_authsignal.sandbox.faults import fault_from_json
 from dlt_authsignal.sandbox.http import json_response, read_body
 from dlt_authsignal.sandbox.limits import limit_from_json
 from dlt_authsignal.sandbox.not_emulated import NOT_EMULATED
+from dlt_authsignal.sandbox.recovery import use_recovery_code
 from dlt_authsignal.sandbox.refusals import Refusal
 from dlt_authsignal.sandbox.served import SERVED
 from dlt_authsignal.sandbox.state import Sandbox
+from dlt_authsignal.sandbox.tenant import IpFacts
 
 SWITCHES: Final[dict[str, Any]] = {
     "listing": ("allowed", "refused"),
@@ -123,6 +125,22 @@ class Control:
     def not_emulated(self, _body: Body) -> Body:
         return {"notEmulated": list(NOT_EMULATED)}
 
+    def know_ip(self, body: Body) -> Body:
+        """What rules are told of an IP address from now on."""
+        address, country, anonymous = body.get("address"), body.get("countryCode"), body.get("isAnonymous", False)
+        if not isinstance(address, str) or not address:
+            raise ValueError("address must be text.")
+        if (country is not None and not isinstance(country, str)) or not isinstance(anonymous, bool):
+            raise ValueError("countryCode must be text, isAnonymous true or false.")
+        self._sandbox.ip_facts[address] = IpFacts(country_code=country, is_anonymous=anonymous)
+        return {"known": len(self._sandbox.ip_facts)}
+
+    async def use_recovery_code(self, body: Body) -> Body:
+        token, code = body.get("token"), body.get("code")
+        if not isinstance(token, str) or not isinstance(code, str):
+            raise ValueError("token and code must be text.")
+        return {"accessToken": await use_recovery_code(self._sandbox, token, code)}
+
     def faults(self, _body: Body) -> Body:
         return {"faults": self._sandbox.faults.shown()}
 
@@ -185,6 +203,8 @@ def control_routes(sandbox: Sandbox) -> list[Route]:
         _route("POST", "clock/resume", control.resume),
         _route("GET", "outbox", control.outbox),
         _route("DELETE", "outbox", control.clear_outbox),
+        _route("POST", "ip", control.know_ip),
+        _route("POST", "recovery-code", control.use_recovery_code),
         _route("GET", "truth", control.truth),
         _route("GET", "not-emulated", control.not_emulated),
         _route("GET", "faults", control.faults),
