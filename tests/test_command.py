@@ -11,8 +11,10 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.cli.main import cli
 from dlt_authsignal.sandbox import Fault, RunningSandbox
+from dlt_authsignal.sandbox.not_emulated import NOT_EMULATED
 from tests.helpers import COMMAND, at, command, rows
 
 
@@ -103,6 +105,36 @@ def test_the_sandbox_command_says_in_json_where_it_is_and_stops_on_ctrl_c() -> N
         _, err = running.communicate(timeout=10)
     assert running.returncode == 0
     assert err == "Sandbox stopped; its tenant is forgotten.\n"
+
+
+def test_the_sandbox_command_takes_keys_tenant_and_passkey_domain() -> None:
+    options = ["--management-secret", "m", "--tenant-id", "t", "--rp-id", "app.example"]
+    options += ["--origin", "https://app.example", "--origin", "https://www.app.example"]
+    running = subprocess.Popen(
+        [COMMAND, "sandbox", "--port", "0", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert running.stdout
+        said = [running.stdout.readline() for _ in range(8)]
+        assert "  keys     server sandbox-server-secret, management m\n" in said
+        url = said[0].split()[3]
+        assert f"  control  {url.removesuffix('/v1')}/_sandbox/\n" in said
+        asked = Request(f"{url}/management/authenticator-configurations", headers={"Authorization": basic_auth("m")})
+        with urlopen(asked, timeout=5) as answer:
+            passkey = next(value for value in json.load(answer) if value["verificationMethod"] == "PASSKEY")
+        assert (passkey["relyingParty"], passkey["expectedOrigins"]) == (
+            "app.example",
+            ["https://app.example", "https://www.app.example"],
+        )
+    finally:
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=10)
+
+
+def test_the_sandbox_command_lists_what_it_does_not_emulate() -> None:
+    done = command("sandbox", "--not-emulated")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[1:] == [f"- {line}" for line in NOT_EMULATED]
 
 
 def test_an_unknown_destination_exits_2_in_one_line(seeded: RunningSandbox) -> None:
