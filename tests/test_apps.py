@@ -1,152 +1,391 @@
-"""Push, QR code and in-app verification, with a mobile app in software."""
+"""Mobile apps over the socket: their credentials, push, QR codes and in-app verification."""
 
-from typing import Any
+import base64
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
 
 import pytest
 
 from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.sandbox import RunningSandbox
+from dlt_authsignal.sandbox.challenges import Challenge
+from dlt_authsignal.sandbox.signatures import canonical, removal_message
 from dlt_authsignal.sandbox.software_app import SoftwareApp
-from tests.ceremonies import Visitor
 from tests.helpers import ask
 
-
-@pytest.fixture
-def visitor(empty: RunningSandbox) -> Visitor:
-    """Somebody without authenticators, with a token."""
-    return Visitor(empty).track()
+APPS = "/client/user-authenticators"
+KINDS = [("push", "PUSH"), ("qr-code", "QR_CODE"), ("in-app", "IN_APP")]
 
 
-def enrolled(visitor: Visitor, kind: str) -> SoftwareApp:
-    app = SoftwareApp()
-    status, answer = visitor.post(f"/user-authenticators/{kind}", app.enrolment())
+def tenant(running: RunningSandbox) -> str:
+    return basic_auth(running.sandbox.config.tenant_id)
+
+
+def bearer(running: RunningSandbox, user: str = "u", action: str = "signIn", **tracked: Any) -> str:
+    """Authorization by a token that may add authenticators."""
+    body = {"scope": "read:authenticators add:authenticators", **tracked}
+    return f"Bearer {ask(running, 'POST', f'/users/{user}/actions/{action}', body)[1]['token']}"
+
+
+def enrolled(running: RunningSandbox, kind: str, user: str = "u", app: SoftwareApp | None = None) -> SoftwareApp:
+    app = app or SoftwareApp()
+    status, answer, _ = ask(running, "POST", f"{APPS}/{kind}", app.enrolment(), auth=bearer(running, user, "addApp"))
     assert status == 200, answer
     return app
 
 
-def phone(visitor: Visitor, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
-    """A call that the app makes: by the tenant id, signed in its body."""
-    auth = basic_auth(visitor.running.sandbox.config.tenant_id)
-    return ask(visitor.running, method, f"/client/user-authenticators{path}", body, auth=auth, headers=headers)[:2]
+def app_asks(running: RunningSandbox, method: str, path: str, body: Any = None, **more: Any) -> tuple[int, Any]:
+    """Status and answer of a request of an app, which knows the tenant only."""
+    return ask(running, method, f"{APPS}/{path}", body, auth=tenant(running), **more)[:2]
 
 
-def quoted(app: SoftwareApp) -> str:
-    from urllib.parse import quote
-
-    return quote(app.public_key, safe="")
+def state_of(running: RunningSandbox, action: str, user: str = "u") -> str:
+    return str(ask(running, "GET", f"/users/{user}/actions?codes={action}")[1][-1]["state"])
 
 
-@pytest.mark.parametrize("kind", ["push", "qr-code", "in-app"])
-def test_an_app_is_enrolled_read_and_removed_by_its_own_signature(visitor: Visitor, kind: str) -> None:
-    app = enrolled(visitor, kind)
-    status, shown = phone(visitor, "GET", f"/{kind}?publicKey={quoted(app)}")
-    assert (status, shown["userId"]) == (200, "u")
-    assert visitor.authenticators()[0]["devicePlatform"] == "IOS"
-    wrong = {"publicKey": app.public_key, "signature": SoftwareApp().sign(app.public_key)}
-    assert phone(visitor, "POST", f"/{kind}/remove", wrong)[0] == 401
-    right = {"publicKey": app.public_key, "signature": app.sign(app.public_key)}
-    assert phone(visitor, "POST", f"/{kind}/remove", right) == (200, {"success": True})
-    assert phone(visitor, "GET", f"/{kind}?publicKey={quoted(app)}")[0] == 404
-    assert visitor.authenticators() == []
+def pushed(running: RunningSandbox, auth: str, **body: Any) -> str:
+    """The id of a push challenge that was started."""
+    status, answer, _ = ask(running, "POST", "/client/challenge/push", body, auth=auth)
+    assert status == 200, answer
+    return str(answer["challengeId"])
 
 
-@pytest.mark.parametrize("key", ["", "nonsense", "AAAA"])
-def test_what_is_not_a_public_key_cannot_be_enrolled(visitor: Visitor, key: str) -> None:
-    body = {**SoftwareApp().enrolment(), "publicKey": key}
-    assert visitor.post("/user-authenticators/push", body)[1]["errorCode"] == "invalid_request"
-    assert visitor.authenticators() == []
+def push_state(running: RunningSandbox, challenge_id: str, auth: str) -> Any:
+    return ask(running, "POST", "/client/verify/push", {"challengeId": challenge_id}, auth=auth)[1]
 
 
-@pytest.mark.parametrize("approved", [True, False])
-def test_a_push_is_answered_on_the_phone_while_the_browser_polls(visitor: Visitor, approved: bool) -> None:
-    app = enrolled(visitor, "push")
-    visitor.track("payment")
-    started = visitor.post("/challenge/push", {"action": "payment"})[1]
-    poll = {"challengeId": started["challengeId"]}
-    message = visitor.running.sandbox.outbox.last()
+def shown(running: RunningSandbox, auth: str | None = None, **body: Any) -> dict[str, str]:
+    """What the browser is told of a QR code it starts."""
+    status, answer, _ = ask(running, "POST", "/client/challenge/qr-code", body, auth=auth or tenant(running))
+    assert status == 200, answer
+    return {name: answer[name] for name in ("challengeId", "deviceCode", "expiresAt")}
+
+
+def qr_state(running: RunningSandbox, code: dict[str, str]) -> Any:
+    poll = {name: code[name] for name in ("challengeId", "deviceCode")}
+    return ask(running, "POST", "/client/verify/qr-code", poll, auth=tenant(running))[1]
+
+
+def started_in_app(running: RunningSandbox, **about: Any) -> str:
+    """The id of a challenge as `POST /client/challenge` begins it."""
+    sandbox = running.sandbox
+    now = sandbox.clock.now()
+    challenge = Challenge(
+        challenge_id=sandbox.new_id(), method="ANY", created_at=now, expires_at=now + timedelta(minutes=10), **about
+    )
+    return sandbox.challenges.put(challenge).challenge_id
+
+
+def refused(answer: tuple[int, Any], code: str = "invalid_request") -> bool:
+    """Whether it is an error as Authsignal words them."""
+    status, body = answer
+    return status == 400 and body["error"] == body["errorCode"] == code and bool(body["errorDescription"])
+
+
+@pytest.mark.parametrize(("kind", "method"), KINDS)
+def test_an_app_enrols_reads_itself_and_is_listed(empty: RunningSandbox, kind: str, method: str) -> None:
+    auth, app = bearer(empty), SoftwareApp(platform="android")
+    status, answer, _ = ask(empty, "POST", f"{APPS}/{kind}", app.enrolment(), auth=auth)
+    assert status == 200
+    assert answer["userId"] == "u"
+    assert answer["verifiedAt"]
+    for key in (app.query_key, base64.b64encode(app.public_key.encode()).decode()):
+        assert app_asks(empty, "GET", f"{kind}?publicKey={key}") == (200, answer)
+    (row,) = ask(empty, "GET", APPS, auth=auth)[1]
+    assert (row["verificationMethod"], row["devicePlatform"], row["isDefault"]) == (method, "ANDROID", True)
+    assert [event.type for event in empty.sandbox.events.recorded][-1] == "authenticator.created"
+    assert ask(empty, "POST", "/users/u/actions/pay")[1]["enrolledVerificationMethods"] == [method]
+
+
+def test_an_app_that_enrols_again_stays_one_and_belongs_to_one_user(empty: RunningSandbox) -> None:
+    app = enrolled(empty, "push")
+    enrolled(empty, "push", app=app)
+    assert len(ask(empty, "GET", "/users/u/authenticators")[1]) == 1
+    other = ask(empty, "POST", f"{APPS}/push", app.enrolment(), auth=bearer(empty, "other"))
+    assert refused(other[:2])
+    assert ask(empty, "GET", "/users/other/authenticators")[1] == []
+
+
+def test_an_app_without_a_key_or_a_platform_is_not_enrolled(empty: RunningSandbox) -> None:
+    auth, right = bearer(empty), SoftwareApp().enrolment()
+    no_key = base64.b64encode(b"0" * 91).decode()
+    for wrong in ({"publicKey": "nonsense"}, {"publicKey": ""}, {"publicKey": no_key}, {"devicePlatform": "toaster"}):
+        assert refused(ask(empty, "POST", f"{APPS}/push", {**right, **wrong}, auth=auth)[:2])
+    assert refused(ask(empty, "POST", f"{APPS}/push", {"publicKey": right["publicKey"]}, auth=auth)[:2])
+    assert empty.sandbox.store.counts()["authenticators"] == 0
+
+
+@pytest.mark.parametrize(("kind", "method"), KINDS)
+def test_a_removed_app_is_unknown(empty: RunningSandbox, kind: str, method: str) -> None:
+    app = enrolled(empty, kind)
+    status, _ = app_asks(empty, "POST", f"{kind}/remove", app.removal(empty.sandbox.clock.now()))
+    assert status == 200
+    assert refused(app_asks(empty, "GET", f"{kind}?publicKey={app.query_key}"), "invalid_credential")
+    assert ask(empty, "GET", "/users/u/authenticators")[1] == []
+    last = empty.sandbox.events.recorded[-1]
+    assert (last.type, last.about.verification_method) == ("authenticator.deleted", method)
+
+
+def test_only_the_app_itself_removes_itself_and_only_now(empty: RunningSandbox) -> None:
+    app, other, now = enrolled(empty, "push"), SoftwareApp(), empty.sandbox.clock.now()
+    signed_by_other = {**app.removal(now), "signature": other.removal(now)["signature"]}
+    assert refused(app_asks(empty, "POST", "push/remove", signed_by_other))
+    assert refused(app_asks(empty, "POST", "push/remove", app.removal(now - timedelta(minutes=30))))
+    assert refused(app_asks(empty, "POST", "push/remove", other.removal(now)), "invalid_credential")
+    assert refused(app_asks(empty, "POST", "qr-code/remove", app.removal(now)), "invalid_credential")
+    assert app_asks(empty, "GET", f"push?publicKey={app.query_key}")[0] == 200
+
+
+def test_an_update_needs_a_signature_over_a_message_that_works_once(empty: RunningSandbox) -> None:
+    app = enrolled(empty, "push")
+    to_sign = app_asks(empty, "POST", f"push/sign?publicKey={app.query_key}")[1]
+    wrong = app.update(to_sign["challengeId"], to_sign["challengeId"], pushToken="t")
+    assert refused(app_asks(empty, "PATCH", "push", wrong))
+    right = app.update(to_sign["challengeId"], to_sign["message"], pushToken="t", resetExpiry=True)
+    status, answer = app_asks(empty, "PATCH", "push", right)
+    assert (status, answer["pushToken"], bool(answer["lastVerifiedAt"])) == (200, "t", True)
+    assert refused(app_asks(empty, "PATCH", "push", right))
+    other = enrolled(empty, "push", "other")
+    foreign = app_asks(empty, "POST", f"push/sign?publicKey={app.query_key}")[1]
+    assert refused(app_asks(empty, "PATCH", "push", other.update(foreign["challengeId"], foreign["message"])))
+
+
+@pytest.mark.parametrize("algorithm", ["EC", "RSA"])
+def test_a_push_that_is_approved_meets_the_action(empty: RunningSandbox, algorithm: Literal["EC", "RSA"]) -> None:
+    app = enrolled(empty, "push", app=SoftwareApp(algorithm=algorithm))
+    auth = bearer(empty, action="pay", idempotencyKey="k", custom={"amount": 3})
+    assert state_of(empty, "pay") == "CHALLENGE_REQUIRED"
+    challenge_id = pushed(empty, auth)
+    assert push_state(empty, challenge_id, auth) == {"isVerified": False, "isConsumed": False}
+
+    waiting = app_asks(empty, "GET", f"push/challenge?publicKey={app.query_key}")[1]
+    assert (waiting["challengeId"], waiting["actionCode"], waiting["idempotencyKey"]) == (challenge_id, "pay", "k")
+    assert waiting["custom"] == {"amount": 3}
+    assert isinstance(waiting["expiresAt"], int)
+
+    answer = app_asks(empty, "POST", "push/challenge", app.answer(challenge_id))
+    assert answer == (200, {"isVerified": True})
+    assert state_of(empty, "pay") == "CHALLENGE_SUCCEEDED"
+    assert "lastVerifiedAt" in app_asks(empty, "GET", f"push?publicKey={app.query_key}")[1]
+
+    done = push_state(empty, challenge_id, auth)
+    assert (done["isVerified"], done["isConsumed"]) == (True, True)
+    validated = ask(empty, "POST", "/validate", {"token": done["accessToken"]})[1]
+    assert (validated["isValid"], validated["verificationMethod"]) == (True, "PUSH")
+    assert push_state(empty, challenge_id, auth) == {"isVerified": True, "isConsumed": True}
+    enrolling = ask(empty, "POST", f"{APPS}/in-app", SoftwareApp().enrolment(), auth=f"Bearer {done['accessToken']}")
+    assert enrolling[0] == 200
+
+
+def test_a_push_that_is_declined_gives_no_token_and_leaves_the_action(empty: RunningSandbox) -> None:
+    app, auth = enrolled(empty, "push"), bearer(empty, action="pay")
+    challenge_id = pushed(empty, auth)
+    assert app_asks(empty, "POST", "push/challenge", app.answer(challenge_id, approved=False))[0] == 200
+    assert push_state(empty, challenge_id, auth) == {"isVerified": False, "isConsumed": True}
+    assert refused(app_asks(empty, "POST", "push/challenge", app.answer(challenge_id)))
+    assert state_of(empty, "pay") == "CHALLENGE_REQUIRED"
+
+
+def test_a_push_notification_is_in_the_outbox_of_each_app(empty: RunningSandbox) -> None:
+    enrolled(empty, "push")
+    enrolled(empty, "push")
+    ids = [row["userAuthenticatorId"] for row in ask(empty, "GET", "/users/u/authenticators")[1]]
+    started = ask(empty, "POST", "/client/challenge/push", {}, auth=bearer(empty))[1]
+    assert [result["userAuthenticatorId"] for result in started["deliveryResults"]] == ids
+    assert [(message.channel, message.to) for message in empty.sandbox.outbox] == [("push", each) for each in ids]
+
+
+def test_a_push_to_one_app_is_for_no_other(empty: RunningSandbox) -> None:
+    first, second, auth = enrolled(empty, "push"), enrolled(empty, "push"), bearer(empty)
+    mine = app_asks(empty, "GET", f"push?publicKey={first.query_key}")[1]["userAuthenticatorId"]
+    challenge_id = pushed(empty, auth, userAuthenticatorId=mine)
+    assert "challengeId" not in app_asks(empty, "GET", f"push/challenge?publicKey={second.query_key}")[1]
+    assert refused(app_asks(empty, "POST", "push/challenge", second.answer(challenge_id)))
+    assert app_asks(empty, "POST", "push/challenge", first.answer(challenge_id))[0] == 200
+
+
+def test_a_push_needs_an_enrolled_app(empty: RunningSandbox) -> None:
+    assert refused(ask(empty, "POST", "/client/challenge/push", {}, auth=bearer(empty))[:2])
+    enrolled(empty, "push")
+    body = {"userAuthenticatorId": "nobody's"}
+    assert refused(ask(empty, "POST", "/client/challenge/push", body, auth=bearer(empty))[:2])
+    assert list(empty.sandbox.outbox) == []
+
+
+def test_a_number_that_is_sent_must_match(empty: RunningSandbox) -> None:
+    app, auth = enrolled(empty, "push"), bearer(empty, action="pay")
+    challenge_id = pushed(empty, auth)
+    message = empty.sandbox.outbox.last("u")
     assert message
-    assert message.channel == "push"
-    assert visitor.post("/verify/push", poll)[1] == {"isConsumed": False, "isVerified": False}
-    header = {"X-Authsignal-Signature": app.sign(app.public_key)}
-    pending = phone(visitor, "GET", f"/push/challenge?publicKey={quoted(app)}", **header)[1]
-    assert (pending["challengeId"], pending["actionCode"]) == (started["challengeId"], "payment")
-    to_sign = phone(visitor, "POST", f"/push/challenge/sign?publicKey={quoted(app)}")[1]["message"]
-    body = {**app.signed(to_sign), "approved": approved}
-    assert phone(visitor, "POST", "/push/challenge", body)[0] == 200
-    assert phone(visitor, "POST", "/push/challenge", body)[0] == 400
-    polled = visitor.post("/verify/push", poll)[1]
-    assert (polled["isConsumed"], polled["isVerified"]) == (True, approved)
-    assert visitor.validate()["isValid"] is approved
-    assert visitor.post("/verify/push", poll)[1] == {"isConsumed": True, "isVerified": approved}
-    assert "challengeId" not in phone(visitor, "GET", f"/push/challenge?publicKey={quoted(app)}")[1]
+    assert message.code
+    wrong = f"{(int(message.code) + 1) % 100:02d}"
+    assert refused(app_asks(empty, "POST", "push/challenge", app.answer(challenge_id, code=wrong)))
+    assert state_of(empty, "pay") == "CHALLENGE_REQUIRED"
+    assert app_asks(empty, "POST", "push/challenge", app.answer(challenge_id, code=message.code))[0] == 200
 
 
-def test_only_the_apps_own_signature_answers_a_push(visitor: Visitor) -> None:
-    app, other = enrolled(visitor, "push"), SoftwareApp()
-    visitor.track("payment")
-    challenge_id = visitor.post("/challenge/push", {"action": "payment"})[1]["challengeId"]
-    forged = {**app.signed(challenge_id, approved=True), "signature": other.sign(challenge_id)}
-    assert phone(visitor, "POST", "/push/challenge", forged)[0] == 401
-    assert phone(visitor, "POST", "/push/challenge", other.signed(challenge_id, approved=True))[0] == 404
-    visitor.wait(minutes=11)
-    assert phone(visitor, "POST", "/push/challenge", app.signed(challenge_id, approved=True))[0] == 400
+def test_what_is_pending_can_be_read_with_a_signature_that_must_be_right_and_works_once(empty: RunningSandbox) -> None:
+    app = enrolled(empty, "push")
+    challenge_id = pushed(empty, bearer(empty))
+    message = app_asks(empty, "POST", f"push/challenge/sign?publicKey={app.query_key}")[1]["message"]
+    pending = f"push/challenge?publicKey={app.query_key}"
+    forged = {"X-Authsignal-Signature": SoftwareApp().sign(message)}
+    signed = {"X-Authsignal-Signature": app.sign(message)}
+    assert refused(app_asks(empty, "GET", pending, headers=forged))
+    assert app_asks(empty, "GET", pending, headers=signed)[1]["challengeId"] == challenge_id
+    assert refused(app_asks(empty, "GET", pending, headers=signed))
 
 
-def test_a_push_credential_expires_unless_it_is_renewed(visitor: Visitor) -> None:
-    app = enrolled(visitor, "push")
-    visitor.wait(days=80)
-    challenge_id = phone(visitor, "POST", f"/push/sign?publicKey={quoted(app)}")[1]["challengeId"]
-    renewed = phone(visitor, "PATCH", "/push", app.signed(challenge_id, pushToken="t", resetExpiry=True))[1]
-    assert renewed["pushToken"] == "t"
-    visitor.wait(days=80)
-    assert phone(visitor, "GET", f"/push?publicKey={quoted(app)}")[0] == 200
-    visitor.wait(days=11)
-    assert phone(visitor, "GET", f"/push?publicKey={quoted(app)}")[0] == 404
+@pytest.mark.parametrize("kind", ["push", "qr-code"])
+def test_a_forged_answer_changes_nothing(empty: RunningSandbox, kind: str) -> None:
+    app, thief = enrolled(empty, kind), enrolled(empty, kind, "thief")
+    auth = bearer(empty, action="pay")
+    challenge_id = pushed(empty, auth) if kind == "push" else shown(empty, auth)["challengeId"]
+    before = empty.sandbox.challenges.get(challenge_id, empty.sandbox.clock.now())
+    claiming = ["qr-code/challenge/claim"] if kind == "qr-code" else []
+    for path in [f"{kind}/challenge", *claiming]:
+        forged = {**app.answer(challenge_id), "signature": thief.sign(challenge_id)}
+        other_id = {**app.answer(challenge_id), "signature": app.sign("another")}
+        garbage = {**app.answer(challenge_id), "signature": "!"}
+        for body in (forged, other_id, garbage, thief.answer(challenge_id), app.answer("unknown")):
+            assert refused(app_asks(empty, "POST", path, body))
+        assert refused(app_asks(empty, "POST", path, SoftwareApp().answer(challenge_id)), "invalid_credential")
+    assert empty.sandbox.challenges.get(challenge_id, empty.sandbox.clock.now()) == before
+    assert state_of(empty, "pay") == "CHALLENGE_REQUIRED"
 
 
-def test_a_user_without_the_app_cannot_be_pushed(visitor: Visitor) -> None:
-    assert visitor.post("/challenge/push", {"action": "signIn"})[1]["errorCode"] == "invalid_request"
+def test_another_user_cannot_poll_a_push(empty: RunningSandbox) -> None:
+    app, auth = enrolled(empty, "push"), bearer(empty)
+    challenge_id = pushed(empty, auth)
+    app_asks(empty, "POST", "push/challenge", app.answer(challenge_id))
+    poll = ask(empty, "POST", "/client/verify/push", {"challengeId": challenge_id}, auth=bearer(empty, "other"))
+    assert refused(poll[:2])
 
 
-@pytest.mark.parametrize("approved", [True, False])
-def test_a_qr_code_goes_through_its_documented_states(visitor: Visitor, approved: bool) -> None:
-    app = enrolled(visitor, "qr-code")
-    started = visitor.anonymous("/challenge/qr-code", {"action": "kiosk", "custom": {"terminal": 7}})[1]
-    poll = {"challengeId": started["challengeId"], "deviceCode": started["deviceCode"]}
-
-    def state() -> tuple[bool, bool, bool]:
-        answer = visitor.anonymous("/verify/qr-code", poll)[1]
-        return answer["isClaimed"], answer["isConsumed"], answer["isVerified"]
-
-    assert state() == (False, False, False)
-    claimed = phone(visitor, "POST", "/qr-code/challenge/claim", app.signed(started["challengeId"]))[1]
-    assert (claimed["success"], claimed["actionCode"], claimed["custom"]) == (True, "kiosk", {"terminal": 7})
-    assert phone(visitor, "POST", "/qr-code/challenge/claim", app.signed(started["challengeId"]))[0] == 400
-    assert state() == (True, False, False)
-    answer = app.signed(started["challengeId"], approved=approved)
-    assert phone(visitor, "POST", "/qr-code/challenge", answer)[0] == 200
-    last = visitor.anonymous("/verify/qr-code", poll)[1]
-    assert (last["isClaimed"], last["isConsumed"], last["isVerified"]) == (True, True, approved)
-    if approved:
-        verdict = visitor.validate(last["accessToken"])
-        assert (verdict["isValid"], verdict["userId"], verdict["action"]) == (True, "u", "kiosk")
-    again = visitor.anonymous("/verify/qr-code", poll)[1]
-    assert again == {"isClaimed": True, "isConsumed": True, "isVerified": approved}
+def test_challenges_expire_with_the_token(empty: RunningSandbox) -> None:
+    pusher, scanner, verifier = enrolled(empty, "push"), enrolled(empty, "qr-code"), enrolled(empty, "in-app")
+    push, code, in_app = pushed(empty, bearer(empty)), shown(empty, action="signIn"), started_in_app(empty)
+    to_sign = app_asks(empty, "POST", f"push/sign?publicKey={pusher.query_key}")[1]
+    ask(empty, "POST", "/_sandbox/clock/advance", {"seconds": 601})
+    assert refused(app_asks(empty, "POST", "push/challenge", pusher.answer(push)))
+    assert "challengeId" not in app_asks(empty, "GET", f"push/challenge?publicKey={pusher.query_key}")[1]
+    assert refused(app_asks(empty, "PATCH", "push", pusher.update(to_sign["challengeId"], to_sign["message"])))
+    assert refused(app_asks(empty, "POST", "qr-code/challenge/claim", scanner.claim(code["challengeId"])))
+    assert qr_state(empty, code)["errorCode"] == "invalid_request"
+    late = ask(empty, "POST", "/client/verify/in-app", verifier.claim(in_app), auth=tenant(empty))
+    assert refused(late[:2])
 
 
-def test_a_qr_code_is_read_only_with_its_device_code(visitor: Visitor) -> None:
-    started = visitor.anonymous("/challenge/qr-code", {"action": "kiosk"})[1]
-    wrong = {"challengeId": started["challengeId"], "deviceCode": "guess"}
-    assert visitor.anonymous("/verify/qr-code", wrong)[0] == 400
+def test_a_qr_code_goes_from_unclaimed_to_approved(empty: RunningSandbox) -> None:
+    app = enrolled(empty, "qr-code")
+    code = shown(empty, action="kiosk", custom={"till": 4})
+    assert code["expiresAt"].endswith("Z")
+    assert qr_state(empty, code) == {"isClaimed": False, "isConsumed": False, "isVerified": False}
+
+    status, claimed = app_asks(empty, "POST", "qr-code/challenge/claim", app.claim(code["challengeId"]))
+    assert (status, claimed["success"], claimed["actionCode"], claimed["custom"]) == (200, True, "kiosk", {"till": 4})
+    assert qr_state(empty, code) == {"isClaimed": True, "isConsumed": False, "isVerified": False}
+    assert state_of(empty, "kiosk") == "CHALLENGE_REQUIRED"
+
+    assert app_asks(empty, "POST", "qr-code/challenge", app.answer(code["challengeId"]))[0] == 200
+    done = qr_state(empty, code)
+    assert (done["isClaimed"], done["isConsumed"], done["isVerified"]) == (True, True, True)
+    validated = ask(empty, "POST", "/validate", {"token": done["accessToken"]})[1]
+    assert (validated["isValid"], validated["userId"], validated["action"]) == (True, "u", "kiosk")
+    assert qr_state(empty, code) == {"isClaimed": True, "isConsumed": True, "isVerified": True}
+    assert state_of(empty, "kiosk") == "CHALLENGE_SUCCEEDED"
+    recorded = [event.about.action_code for event in empty.sandbox.events.recorded if event.type.startswith("action.")]
+    assert recorded[-1] == "kiosk"
 
 
-def test_an_app_meets_a_challenge_by_itself(visitor: Visitor) -> None:
-    app = enrolled(visitor, "in-app")
-    challenge_id = visitor.anonymous("/challenge", {"action": "transfer"})[1]["challengeId"]
-    forged = {**app.signed(challenge_id), "signature": SoftwareApp().sign(challenge_id)}
-    assert visitor.anonymous("/verify/in-app", forged)[0] == 401
-    status, answer = visitor.anonymous("/verify/in-app", app.signed(challenge_id))
-    assert (status, answer["userId"]) == (200, "u")
-    verdict = visitor.validate(answer["token"])
-    assert (verdict["isValid"], verdict["action"], verdict["verificationMethod"]) == (True, "transfer", "IN_APP")
-    assert visitor.anonymous("/verify/in-app", app.signed(challenge_id))[0] == 400
+def test_a_qr_code_that_is_declined_is_consumed_and_not_verified(empty: RunningSandbox) -> None:
+    app, code = enrolled(empty, "qr-code"), shown(empty, action="kiosk")
+    app_asks(empty, "POST", "qr-code/challenge/claim", app.claim(code["challengeId"]))
+    app_asks(empty, "POST", "qr-code/challenge", app.answer(code["challengeId"], approved=False))
+    assert qr_state(empty, code) == {"isClaimed": True, "isConsumed": True, "isVerified": False}
+    assert refused(app_asks(empty, "POST", "qr-code/challenge", app.answer(code["challengeId"])))
+    assert state_of(empty, "kiosk") == "CHALLENGE_REQUIRED"
+
+
+def test_a_qr_code_is_claimed_once_and_answered_by_who_claimed_it(empty: RunningSandbox) -> None:
+    app, other, code = enrolled(empty, "qr-code"), enrolled(empty, "qr-code", "other"), shown(empty, action="kiosk")
+    challenge_id = code["challengeId"]
+    assert refused(app_asks(empty, "POST", "qr-code/challenge", app.answer(challenge_id)))
+    assert app_asks(empty, "POST", "qr-code/challenge/claim", app.claim(challenge_id))[0] == 200
+    for again in (app, other):
+        assert refused(app_asks(empty, "POST", "qr-code/challenge/claim", again.claim(challenge_id)))
+    assert refused(app_asks(empty, "POST", "qr-code/challenge", other.answer(challenge_id)))
+    assert ask(empty, "GET", "/users/other/actions?codes=kiosk")[1] == []
+
+
+def test_a_qr_code_of_a_known_user_is_theirs_alone_and_meets_their_action(empty: RunningSandbox) -> None:
+    app, other = enrolled(empty, "qr-code"), enrolled(empty, "qr-code", "other")
+    code = shown(empty, bearer(empty, action="pay", custom={"amount": 3}), action="ignored")
+    assert refused(app_asks(empty, "POST", "qr-code/challenge/claim", other.claim(code["challengeId"])))
+    claimed = app_asks(empty, "POST", "qr-code/challenge/claim", app.claim(code["challengeId"]))[1]
+    assert (claimed["actionCode"], claimed["custom"]) == ("pay", {"amount": 3})
+    app_asks(empty, "POST", "qr-code/challenge", app.answer(code["challengeId"]))
+    assert state_of(empty, "pay") == "CHALLENGE_SUCCEEDED"
+    assert ask(empty, "GET", "/users/u/actions?codes=ignored")[1] == []
+
+
+def test_a_qr_code_is_polled_with_its_device_code_only(empty: RunningSandbox) -> None:
+    code = shown(empty, action="kiosk")
+    assert qr_state(empty, {**code, "deviceCode": "guess"})["errorCode"] == "invalid_request"
+
+
+def test_an_app_verifies_the_action_of_its_token(empty: RunningSandbox) -> None:
+    app, auth = enrolled(empty, "in-app"), bearer(empty, action="pay", username="ann")
+    proof = app.claim(started_in_app(empty))
+    status, answer, _ = ask(empty, "POST", "/client/verify/in-app", proof, auth=auth)
+    assert (status, answer["userId"], answer["username"]) == (200, "u", "ann")
+    assert state_of(empty, "pay") == "CHALLENGE_SUCCEEDED"
+    assert ask(empty, "POST", "/validate", {"token": answer["token"]})[1]["isValid"]
+    assert refused(ask(empty, "POST", "/client/verify/in-app", proof, auth=auth)[:2])
+
+
+def test_an_app_signs_its_user_in_without_a_token(empty: RunningSandbox) -> None:
+    app = enrolled(empty, "in-app")
+    proof = app.claim(started_in_app(empty, action_code="openApp"))
+    status, answer, _ = ask(empty, "POST", "/client/verify/in-app", proof, auth=tenant(empty))
+    assert status == 200
+    validated = ask(empty, "POST", "/validate", {"token": answer["token"]})[1]
+    assert (validated["isValid"], validated["action"], validated["verificationMethod"]) == (True, "openApp", "IN_APP")
+
+
+def test_an_app_verifies_no_other_user_and_nothing_it_did_not_sign(empty: RunningSandbox) -> None:
+    app, challenge_id = enrolled(empty, "in-app"), started_in_app(empty)
+    proof = app.claim(challenge_id)
+    assert refused(ask(empty, "POST", "/client/verify/in-app", proof, auth=bearer(empty, "other"))[:2])
+    forged = {**proof, "signature": SoftwareApp().sign(challenge_id)}
+    assert refused(ask(empty, "POST", "/client/verify/in-app", forged, auth=tenant(empty))[:2])
+    assert ask(empty, "POST", "/client/verify/in-app", proof, auth=tenant(empty))[0] == 200
+
+
+def test_a_method_that_is_switched_off_is_refused(empty: RunningSandbox) -> None:
+    app, auth = SoftwareApp(), bearer(empty)
+    for key, value in empty.sandbox.tenant.methods.items():
+        if value["verificationMethod"] in ("PUSH", "QR_CODE"):
+            empty.sandbox.tenant = empty.sandbox.tenant.put("methods", key, {**value, "isActive": False})
+    assert refused(ask(empty, "POST", f"{APPS}/push", app.enrolment(), auth=auth)[:2])
+    assert refused(ask(empty, "POST", "/client/challenge/push", {}, auth=auth)[:2])
+    assert refused(ask(empty, "POST", "/client/challenge/qr-code", {}, auth=tenant(empty))[:2])
+
+
+def test_a_removal_is_signed_as_the_sdks_sign_it() -> None:
+    # both SDKs print floor(seconds / 600) as a floating-point number
+    assert removal_message(datetime(2026, 11, 2, 9, 9, 59, 999_999, UTC)) == "2989350.0"
+
+
+def test_keys_of_other_curves_and_short_rsa_keys_are_none() -> None:
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    keys = (
+        ec.generate_private_key(ec.SECP384R1()),
+        ed25519.Ed25519PrivateKey.generate(),
+        rsa.generate_private_key(public_exponent=65537, key_size=1024),  # noqa: S505 - to be refused
+    )
+    for key in keys:
+        der = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        assert canonical(base64.b64encode(der).decode()) is None

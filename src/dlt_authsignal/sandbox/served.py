@@ -10,9 +10,11 @@ from dlt_authsignal.sandbox.routes import (
     authenticators,
     challenges,
     codes,
+    in_app,
     management,
     passkeys,
     push,
+    qr_code,
     security_keys,
     sessions,
     totp,
@@ -31,6 +33,8 @@ _ALL: Final[tuple[Served, ...]] = (
     *totp.ROUTES,
     *apps.ROUTES,
     *push.ROUTES,
+    *qr_code.ROUTES,
+    *in_app.ROUTES,
     *management.ROUTES,
 )
 

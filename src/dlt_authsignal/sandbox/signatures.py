@@ -1,51 +1,87 @@
-"""Signatures of mobile apps: a key pair that the app holds, of which Authsignal keeps the public half.
+"""Signatures of mobile apps, as Authsignal's iOS and Android SDKs make them.
 
-What exactly an app signs is not published. Here it signs the UTF-8 text that `…/sign` gave it, or else the id of the
-challenge it answers, or else its own public key, with ECDSA or RSASSA-PKCS1-v1_5 over SHA-256, in base64.
+An app's public key is base64 of a DER SubjectPublicKeyInfo. A signature is base64 of an ECDSA signature (P-256,
+SHA-256, DER) over the UTF-8 text of a challenge id, of a message that the API gave out, or, where an app removes
+itself, of the present ten minutes. RSA keys (PKCS #1 v1.5, SHA-256) are taken as well: no official SDK makes them, so
+that is assumed.
 """
 
 import base64
 import binascii
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
-from dlt_authsignal.sandbox.refusals import Refusal, invalid
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+REMOVAL_WINDOW: Final = timedelta(minutes=10)
+"""The SDKs count time in these where an app removes itself; no id is asked for first."""
+
+MIN_RSA_BITS: Final = 2048
 
 
-def check_public_key(public_key: str) -> None:
-    """Refuses what is not a base64 DER public key (SPKI) of an elliptic curve or RSA."""
-    _load(public_key)
+def canonical(text: str) -> str | None:
+    """A public key in the one form it is kept in, None if the text is no key.
 
-
-def check_signature(public_key: str, signature: str, message: str) -> None:
-    """Refuses a signature that the key's owner did not make.
-
-    Raises:
-        Refusal: 401 `unauthorized`.
+    Bodies carry the key's base64; for a query the SDKs encode that text again, Android in base64 and iOS in base64url.
     """
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec, padding
+    return _kept(text) or _kept(_inner(text))
 
-    key = _load(public_key)
-    wrong = Refusal(401, "unauthorized", "The signature is not the app's.")
+
+def _kept(text: str) -> str | None:
+    der = _bytes(text)
+    return base64.b64encode(der).decode() if _key(der) else None
+
+
+def _inner(text: str) -> str:
+    return _bytes(text).decode("ascii", "replace")
+
+
+def _bytes(text: str) -> bytes:
+    """What base64 or base64url stands for, with or without padding; nothing if it is neither."""
+    plain = text.replace(" ", "+").replace("-", "+").replace("_", "/").rstrip("=")  # a query's + arrives as a space
     try:
-        raw = base64.b64decode(signature, validate=True)
-        if isinstance(key, ec.EllipticCurvePublicKey):
-            key.verify(raw, message.encode(), ec.ECDSA(hashes.SHA256()))
-        else:
-            key.verify(raw, message.encode(), padding.PKCS1v15(), hashes.SHA256())
-    except (InvalidSignature, binascii.Error, ValueError):
-        raise wrong from None
+        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return b""
 
 
-def _load(public_key: str):  # type: ignore[no-untyped-def] # either kind of key
+def _key(der: bytes) -> "EllipticCurvePublicKey | RSAPublicKey | None":
     from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+    from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.serialization import load_der_public_key
 
     try:
-        key = load_der_public_key(base64.b64decode(public_key, validate=True))
-    except (binascii.Error, ValueError, UnsupportedAlgorithm):
-        key = None
-    if not isinstance(key, (ec.EllipticCurvePublicKey, rsa.RSAPublicKey)):
-        raise invalid("publicKey is not a base64 DER public key (SPKI) of an elliptic curve or RSA.")
-    return key
+        key = load_der_public_key(der)
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+    if isinstance(key, EllipticCurvePublicKey):
+        return key if isinstance(key.curve, SECP256R1) else None
+    return key if isinstance(key, RSAPublicKey) and key.key_size >= MIN_RSA_BITS else None
+
+
+def is_signed(public_key: str, message: str, signature: str) -> bool:
+    """Whether the holder of a public key (in its kept form) signed that message."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    key = _key(_bytes(public_key))
+    try:
+        if key is None:
+            return False
+        if isinstance(key, EllipticCurvePublicKey):
+            key.verify(_bytes(signature), message.encode(), ECDSA(SHA256()))
+        else:
+            key.verify(_bytes(signature), message.encode(), PKCS1v15(), SHA256())
+    except InvalidSignature:
+        return False
+    return True
+
+
+def removal_message(now: datetime) -> str:
+    """What an app signs to remove itself: the number of the present ten minutes since 1970, such as `2973024.0`."""
+    return f"{now.timestamp() // REMOVAL_WINDOW.total_seconds():.1f}"

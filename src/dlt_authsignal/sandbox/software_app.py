@@ -1,45 +1,100 @@
-"""A mobile app in software: a key pair that is enrolled and signs, for push, QR code and in-app tests."""
+"""A mobile app in software, to try push, QR code and in-app verification without a phone."""
 
 import base64
-from functools import cached_property
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from dlt_authsignal.sandbox.signatures import removal_message
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 
 class SoftwareApp:
-    """One app on one phone.
+    """One installed app with a key pair of its own. It makes request bodies; any HTTP client sends them.
+
+    Args:
+        device_name: As the phone calls itself.
+        platform: As the SDKs write it.
+        algorithm: `EC` as all official SDKs, or `RSA`.
 
     Example:
         >>> app = SoftwareApp()
-        >>> sorted(app.enrolment("Ada's phone"))
-        ['deviceName', 'devicePlatform', 'publicKey']
+        >>> sorted(app.claim("a-challenge-id"))
+        ['challengeId', 'publicKey', 'signature']
     """
 
-    @cached_property
-    def _key(self) -> Any:
-        from cryptography.hazmat.primitives.asymmetric import ec
+    def __init__(
+        self,
+        device_name: str = "Software phone",
+        platform: Literal["ios", "android"] = "ios",
+        algorithm: Literal["EC", "RSA"] = "EC",
+    ) -> None:
+        self.device_name, self.platform = device_name, platform
+        self._key = _new_key(algorithm)
 
-        return ec.generate_private_key(ec.SECP256R1())
-
-    @cached_property
+    @property
     def public_key(self) -> str:
-        """The public key: DER (SPKI) in base64."""
+        """Base64 of the DER SubjectPublicKeyInfo."""
         from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-        der = self._key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        return base64.b64encode(der).decode()
+        return base64.b64encode(
+            self._key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        ).decode()
+
+    @property
+    def query_key(self) -> str:
+        """The public key as the SDKs put it into a query: encoded once more, in base64url."""
+        return base64.urlsafe_b64encode(self.public_key.encode()).decode().rstrip("=")
 
     def sign(self, message: str) -> str:
-        """A signature over the text, in base64."""
-        from cryptography.hazmat.primitives import hashes
-        from cryptography.hazmat.primitives.asymmetric import ec
+        """Base64 of the signature over a challenge id, or over a message that the API gave out."""
+        from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePrivateKey
+        from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+        from cryptography.hazmat.primitives.hashes import SHA256
 
-        return base64.b64encode(self._key.sign(message.encode(), ec.ECDSA(hashes.SHA256()))).decode()
+        if isinstance(self._key, EllipticCurvePrivateKey):
+            signature = self._key.sign(message.encode(), ECDSA(SHA256()))
+        else:
+            signature = self._key.sign(message.encode(), PKCS1v15(), SHA256())
+        return base64.b64encode(signature).decode()
 
-    def enrolment(self, device_name: str = "Phone", platform: str = "ios") -> dict[str, str]:
+    def enrolment(self, push_token: str | None = None) -> dict[str, Any]:
         """Body of `POST /client/user-authenticators/{push,qr-code,in-app}`."""
-        return {"publicKey": self.public_key, "deviceName": device_name, "devicePlatform": platform}
+        body = {"publicKey": self.public_key, "deviceName": self.device_name, "devicePlatform": self.platform}
+        return {**body, "pushToken": push_token} if push_token else body
 
-    def signed(self, challenge_id: str, **more: Any) -> dict[str, Any]:
-        """Body of an answer to a challenge."""
-        body = {"publicKey": self.public_key, "challengeId": challenge_id, "signature": self.sign(challenge_id)}
-        return {**body, **more}
+    def claim(self, challenge_id: str) -> dict[str, Any]:
+        """Body of `POST …/qr-code/challenge/claim`; `POST /client/verify/in-app` takes the same."""
+        return {"publicKey": self.public_key, "challengeId": challenge_id, "signature": self.sign(challenge_id)}
+
+    def answer(self, challenge_id: str, *, approved: bool = True, code: str | None = None) -> dict[str, Any]:
+        """Body of `POST …/{push,qr-code}/challenge`, with the number that the user matched if there is one."""
+        body = {**self.claim(challenge_id), "approved": approved}
+        return {**body, "verificationCode": code} if code else body
+
+    def update(self, challenge_id: str, message: str, **changes: Any) -> dict[str, Any]:
+        """Body of `PATCH …/push`, after `POST …/push/sign` gave out the id and the message."""
+        return {
+            "publicKey": self.public_key,
+            "challengeId": challenge_id,
+            "signature": self.sign(message),
+            **changes,
+        }
+
+    def removal(self, now: datetime) -> dict[str, Any]:
+        """Body of `POST …/{push,qr-code,in-app}/remove`.
+
+        Args:
+            now: The present by the sandbox's clock, which a seeded tenant starts elsewhere.
+        """
+        return {"publicKey": self.public_key, "signature": self.sign(removal_message(now))}
+
+
+def _new_key(algorithm: Literal["EC", "RSA"]) -> "EllipticCurvePrivateKey | RSAPrivateKey":
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+    if algorithm == "EC":
+        return ec.generate_private_key(ec.SECP256R1())
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)

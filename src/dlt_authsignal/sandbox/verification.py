@@ -1,12 +1,28 @@
-"""What follows when a challenge is met: the authenticator, the action, the device, and the new token."""
+"""A challenge begun, and what follows when it is met: the authenticator, the action, the device, and the new token."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from dlt_authsignal.sandbox import tokens
+from dlt_authsignal.sandbox.challenges import Challenge
 from dlt_authsignal.sandbox.entities import Action, Authenticator, Device
 from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.tokens import Token
+
+
+def new_challenge(sandbox: Sandbox, method: str, **about: Any) -> Challenge:
+    """A challenge that lives as long as a token, kept."""
+    now = sandbox.clock.now()
+    return sandbox.challenges.put(
+        Challenge(
+            challenge_id=sandbox.new_id(),
+            method=method,
+            created_at=now,
+            expires_at=now + timedelta(minutes=sandbox.token_minutes),
+            **about,
+        )
+    )
 
 
 def mark_verified(sandbox: Sandbox, authenticator: Authenticator) -> Authenticator:

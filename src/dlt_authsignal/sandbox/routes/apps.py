@@ -1,166 +1,210 @@
-"""Credentials of a mobile app for push, QR code and in-app verification: enrolled, read, renewed, removed."""
+"""Credentials of mobile apps: enrolled for push, QR code or in-app verification, read, updated and removed.
 
-from collections.abc import Callable
+Attestation is accepted unchecked, and credentials do not expire: when real ones do is not published.
+"""
+
 from dataclasses import replace
-from datetime import timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from dlt_authsignal.api import client_endpoints as endpoints
 from dlt_authsignal.sandbox import answers
+from dlt_authsignal.sandbox.approvals import Signed, check_signature, holder, signer
 from dlt_authsignal.sandbox.clock import iso
 from dlt_authsignal.sandbox.entities import AppCredential, Authenticator
-from dlt_authsignal.sandbox.http import Body, Call, Served
-from dlt_authsignal.sandbox.refusals import invalid, not_found
+from dlt_authsignal.sandbox.http import Body, Call, Handler, Served
+from dlt_authsignal.sandbox.refusals import invalid
 from dlt_authsignal.sandbox.routes.authenticators import check_active
-from dlt_authsignal.sandbox.routes.passkeys import enrolled_with
-from dlt_authsignal.sandbox.routes.users import enrolled, upsert
-from dlt_authsignal.sandbox.signatures import check_public_key, check_signature
-from dlt_authsignal.sandbox.verification import mark_verified
+from dlt_authsignal.sandbox.routes.users import upsert
+from dlt_authsignal.sandbox.signatures import REMOVAL_WINDOW, canonical, removal_message
+from dlt_authsignal.sandbox.state import Sandbox
+from dlt_authsignal.sandbox.verification import mark_verified, new_challenge
 
 METHODS: Final = {"push": "PUSH", "qr-code": "QR_CODE", "in-app": "IN_APP"}
+PLATFORMS: Final = ("IOS", "ANDROID", "WEB")
 
-PUSH_LIFETIME: Final = timedelta(days=90)
-"""A push credential that is not used for so long expires; that it expires is known, after how long is not."""
+UPDATE: Final = "APP_UPDATE"
+"""Method of the challenge that an update of a push credential answers; no verification method."""
 
 
 class AppEnrolment(Body, kw_only=True):
-    """Body of `POST /client/user-authenticators/{push,qr-code,in-app}`. Attestation is not looked at."""
+    """Body of `POST /client/user-authenticators/{push,qr-code,in-app}`; the SDKs write the platform in lower case."""
 
     public_key: str
     device_name: str | None = None
-    device_platform: Literal["ios", "android", "web", "IOS", "ANDROID", "WEB"] = "IOS"
-    push_token: str | None = None
+    device_platform: str
     perform_attestation: dict[str, Any] | None = None
+    push_token: str | None = None
 
 
 class AppQuery(Body, kw_only=True):
-    """Which app asks."""
+    """Query of what an app asks about itself."""
 
     public_key: str
 
 
-class AppRemoval(Body, kw_only=True):
-    """Body of `…/remove`; signed over the public key."""
-
-    public_key: str
-    signature: str
-
-
-class PushUpdate(Body, kw_only=True):
-    """Body of `PATCH /client/user-authenticators/push`; signed over the challenge id that `…/sign` gave."""
+class PushUpdate(Signed, kw_only=True):
+    """Body of `PATCH /client/user-authenticators/push`; the message that `…/push/sign` gave out is signed."""
 
     challenge_id: str
-    public_key: str
-    signature: str
     push_token: str | None = None
     reset_expiry: bool = False
 
 
-class App(answers.Answer, kw_only=True):
-    """An app's credential."""
+class AppAuthenticator(answers.Answer, kw_only=True):
+    """An app's credential; `expiresAt` in Unix seconds (the iOS SDK reads a number, the Android SDK a string)."""
 
     user_authenticator_id: str
     user_id: str
-    verified_at: str | None = None
+    verified_at: str
     last_verified_at: str | None = None
+    expires_at: int | None = None
+
+
+class Updated(answers.Answer, kw_only=True):
+    """`PATCH /client/user-authenticators/push`; `pushToken` echoes the one that was sent."""
+
+    user_authenticator_id: str
+    user_id: str
+    last_verified_at: str
     push_token: str | None = None
-    expires_at: str | None = None
+    expires_at: int | None = None
 
 
-def shown(value: Authenticator, *, with_token: bool = False) -> App:
-    app = value.app
-    return App(
-        user_authenticator_id=value.user_authenticator_id,
-        user_id=value.user_id,
-        verified_at=iso(value.verified_at) if value.verified_at else None,
-        last_verified_at=iso(value.last_verified_at) if value.last_verified_at else None,
-        push_token=app.push_token if app and with_token else None,
-        expires_at=iso(app.expires_at) if app and app.expires_at else None,
+class ToSign(answers.Answer, kw_only=True):
+    """`POST …/push/sign`."""
+
+    challenge_id: str
+    message: str
+
+
+class Removed(answers.Answer, kw_only=True):
+    """What removal answers. The docs name no field; older iOS models read this one."""
+
+    removed_authenticator_id: str
+
+
+def enroller(method: str) -> Handler:
+    """Adds an app's key to the token's user; signing with it is what verifies, so it counts as verified at once."""
+
+    def enroll(call: Call, body: AppEnrolment) -> AppAuthenticator:
+        sandbox, user_id = call.sandbox, call.caller.user.user_id
+        check_active(sandbox, method)
+        app = _app(body)
+        known = sandbox.store.app(method, app.public_key)
+        if known and known.user_id != user_id:
+            raise invalid("The public key is enrolled for another user.")
+        upsert(sandbox, user_id, {})
+        return _answer(_renewed(sandbox, known, app) if known else _added(sandbox, method, user_id, app))
+
+    return enroll
+
+
+def _app(body: AppEnrolment) -> AppCredential:
+    key, platform = canonical(body.public_key), body.device_platform.upper()
+    if key is None:
+        raise invalid("publicKey is not base64 of a DER SubjectPublicKeyInfo, of P-256 or RSA.")
+    if platform not in PLATFORMS:
+        raise invalid(f"devicePlatform is one of {', '.join(PLATFORMS)}.")
+    return AppCredential(public_key=key, device_name=body.device_name, platform=platform, push_token=body.push_token)
+
+
+def _added(sandbox: Sandbox, method: str, user_id: str, app: AppCredential) -> Authenticator:
+    return mark_verified(
+        sandbox,
+        Authenticator(
+            user_authenticator_id=sandbox.new_id(),
+            user_id=user_id,
+            verification_method=method,
+            created_at=sandbox.clock.now(),
+            app=app,
+        ),
     )
 
 
-def holder(call: Call, kind: str, public_key: str) -> Authenticator:
-    """The authenticator of an app."""
-    value = call.sandbox.store.app(METHODS[kind], public_key)
-    if value is None or (value.app and value.app.expires_at and value.app.expires_at <= call.sandbox.clock.now()):
-        raise not_found("app credential")
-    return value
+def _renewed(sandbox: Sandbox, known: Authenticator, app: AppCredential) -> Authenticator:
+    """The SDKs keep their key, so enrolling again finds it here; that no second authenticator appears is assumed."""
+    changed = replace(known, app=app)
+    sandbox.store.put_authenticator(changed)
+    sandbox.events.authenticator(sandbox.clock.now(), "updated", changed)
+    return changed
 
 
-def _enrolling(kind: str) -> Callable[..., Any]:
-    async def enroll_app(call: Call, body: AppEnrolment) -> App:
-        sandbox, user_id, method = call.sandbox, call.caller.user.user_id, METHODS[kind]
-        check_active(sandbox, method)
-        check_public_key(body.public_key)
-        if sandbox.store.app(method, body.public_key):
-            raise invalid("That key is enrolled already.")
-        now, first = sandbox.clock.now(), not enrolled(sandbox, user_id)
-        upsert(sandbox, user_id, {})
-        value = mark_verified(
-            sandbox,
-            Authenticator(
-                user_authenticator_id=sandbox.new_id(),
-                user_id=user_id,
-                verification_method=method,
-                created_at=now,
-                display_name=body.device_name,
-                app=AppCredential(
-                    public_key=body.public_key,
-                    device_name=body.device_name,
-                    platform=body.device_platform.upper(),
-                    push_token=body.push_token,
-                    expires_at=now + PUSH_LIFETIME if kind == "push" else None,
-                ),
-            ),
-        )
-        await enrolled_with(sandbox, call, value, first=first)
-        return shown(value)
-
-    return enroll_app
+def _answer(value: Authenticator) -> AppAuthenticator:
+    return AppAuthenticator(
+        user_authenticator_id=value.user_authenticator_id,
+        user_id=value.user_id,
+        verified_at=iso(value.verified_at or value.created_at),
+        last_verified_at=iso(value.last_verified_at) if value.last_verified_at else None,
+        expires_at=_expiry(value),
+    )
 
 
-def _reading(kind: str) -> Callable[..., Any]:
-    def read_app(call: Call, query: AppQuery) -> App:
-        return shown(holder(call, kind, query.public_key))
-
-    return read_app
+def _expiry(value: Authenticator) -> int | None:
+    return int(value.app.expires_at.timestamp()) if value.app and value.app.expires_at else None
 
 
-def _removing(kind: str) -> Callable[..., Any]:
-    def remove_app(call: Call, body: AppRemoval) -> answers.Success:
-        value = holder(call, kind, body.public_key)
-        check_signature(body.public_key, body.signature, body.public_key)
-        call.sandbox.store.remove_authenticator(value.user_id, value.user_authenticator_id)
-        call.sandbox.events.authenticator(call.sandbox.clock.now(), "deleted", value)
-        return answers.Success(success=True)
+def reader(method: str) -> Handler:
+    """What is known of an app's key."""
 
-    return remove_app
+    def read(call: Call, query: AppQuery) -> AppAuthenticator:
+        return _answer(holder(call.sandbox, method, query.public_key))
+
+    return read
 
 
-def update_push(call: Call, body: PushUpdate) -> App:
-    sandbox, value = call.sandbox, holder(call, "push", body.public_key)
-    now = sandbox.clock.now()
+def remover(method: str) -> Handler:
+    """Removes an app that signed the present ten minutes; that the ones before count too is assumed."""
+
+    def remove(call: Call, body: Signed) -> Removed:
+        sandbox, now = call.sandbox, call.sandbox.clock.now()
+        value = signer(sandbox, method, body, removal_message(now), removal_message(now - REMOVAL_WINDOW))
+        sandbox.store.remove_authenticator(value.user_id, value.user_authenticator_id)
+        sandbox.events.authenticator(now, "deleted", value)
+        return Removed(removed_authenticator_id=value.user_authenticator_id)
+
+    return remove
+
+
+def sign_update(call: Call, query: AppQuery) -> ToSign:
+    """A message to sign before an update."""
+    value = holder(call.sandbox, "PUSH", query.public_key)
+    challenge = new_challenge(
+        call.sandbox,
+        UPDATE,
+        user_authenticator_id=value.user_authenticator_id,
+        about={"message": call.sandbox.new_id()},
+    )
+    return ToSign(challenge_id=challenge.challenge_id, message=challenge.about["message"])
+
+
+def update(call: Call, body: PushUpdate) -> Updated:
+    """A new push token, or a sign of life. That either counts as a verification is assumed: the answer dates it."""
+    sandbox, now = call.sandbox, call.sandbox.clock.now()
+    value = holder(sandbox, "PUSH", body.public_key)
     challenge = sandbox.challenges.get(body.challenge_id, now)
-    if challenge is None or challenge.user_authenticator_id != value.user_authenticator_id:
-        raise invalid("The challenge is not the app's, was used already, or has expired.")
-    check_signature(body.public_key, body.signature, body.challenge_id)
-    sandbox.challenges.take(body.challenge_id, now)
-    app = value.app
-    if app:
-        app = replace(
-            app,
-            push_token=body.push_token or app.push_token,
-            expires_at=now + PUSH_LIFETIME if body.reset_expiry else app.expires_at,
-        )
-    value = replace(value, app=app, last_verified_at=now)
+    mine = challenge and (challenge.method, challenge.user_authenticator_id) == (UPDATE, value.user_authenticator_id)
+    if challenge is None or not mine:
+        raise invalid("The challenge is not known, was used already, or has expired.")
+    check_signature(value, body.signature, challenge.about["message"])
+    sandbox.challenges.take(challenge.challenge_id, now)
+    if value.app and body.push_token:
+        value = replace(value, app=replace(value.app, push_token=body.push_token))
+    value = replace(value, last_verified_at=now)
     sandbox.store.put_authenticator(value)
     sandbox.events.authenticator(now, "updated", value)
-    return shown(value, with_token=True)
+    return Updated(
+        user_authenticator_id=value.user_authenticator_id,
+        user_id=value.user_id,
+        last_verified_at=iso(now),
+        push_token=body.push_token,
+        expires_at=_expiry(value),
+    )
 
 
 ROUTES: tuple[Served, ...] = (
-    *((endpoints.APP_ENROLL[kind], _enrolling(kind)) for kind in METHODS),
-    *((endpoints.APP_CREDENTIAL[kind], _reading(kind)) for kind in METHODS),
-    *((endpoints.APP_REMOVE[kind], _removing(kind)) for kind in METHODS),
-    (endpoints.PUSH_UPDATE, update_push),
+    *((endpoints.APP_ENROLL[kind], enroller(method)) for kind, method in METHODS.items()),
+    *((endpoints.APP_CREDENTIAL[kind], reader(method)) for kind, method in METHODS.items()),
+    *((endpoints.APP_REMOVE[kind], remover(method)) for kind, method in METHODS.items()),
+    (endpoints.PUSH_SIGN, sign_update),
+    (endpoints.PUSH_UPDATE, update),
 )

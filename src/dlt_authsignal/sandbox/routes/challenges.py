@@ -12,11 +12,17 @@ from dlt_authsignal.sandbox.refusals import invalid
 from dlt_authsignal.sandbox.routes.actions import check_code
 from dlt_authsignal.sandbox.routes.authenticators import check_active
 from dlt_authsignal.sandbox.routes.codes import base_url
-from dlt_authsignal.sandbox.routes.passkeys import new_challenge
 from dlt_authsignal.sandbox.routes.users import upsert
 from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.tokens import MANAGE
-from dlt_authsignal.sandbox.verification import mark_verified, may_succeed, sign_in_action, succeed, token_for
+from dlt_authsignal.sandbox.verification import (
+    mark_verified,
+    may_succeed,
+    new_challenge,
+    sign_in_action,
+    succeed,
+    token_for,
+)
 
 Method = Literal["EMAIL_OTP", "SMS", "WHATSAPP"]
 

@@ -11,10 +11,10 @@ from dlt_authsignal.sandbox.entities import Action, Authenticator
 from dlt_authsignal.sandbox.http import Body, Call, Served
 from dlt_authsignal.sandbox.refusals import invalid
 from dlt_authsignal.sandbox.routes.authenticators import check_active
-from dlt_authsignal.sandbox.routes.passkeys import enrolled_with, new_challenge
+from dlt_authsignal.sandbox.routes.passkeys import enrolled_with
 from dlt_authsignal.sandbox.routes.users import enrolled, upsert
 from dlt_authsignal.sandbox.state import Sandbox
-from dlt_authsignal.sandbox.verification import mark_verified, met, settle
+from dlt_authsignal.sandbox.verification import mark_verified, met, new_challenge, settle
 
 Channel = Literal["DEFAULT", "WHATSAPP", "SMS"]
 

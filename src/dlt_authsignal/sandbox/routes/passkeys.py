@@ -1,7 +1,6 @@
 """Passkeys: challenge, registration, authentication, with a user's token or with none."""
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any, Final, Literal
 
 from dlt_authsignal.api import client_endpoints as endpoints
@@ -16,7 +15,7 @@ from dlt_authsignal.sandbox.routes.authenticators import check_active
 from dlt_authsignal.sandbox.routes.users import enrolled, upsert
 from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.tokens import MANAGE
-from dlt_authsignal.sandbox.verification import mark_verified, met, sign_in_action, succeed, token_for
+from dlt_authsignal.sandbox.verification import mark_verified, met, new_challenge, sign_in_action, succeed, token_for
 
 CHALLENGE_COOKIE: Final = "authsignal-sandbox-challenge"
 """Cookie of the `/web` variants. That they set one is known; its name is not."""
@@ -109,20 +108,6 @@ class KnownPasskey(answers.Answer, kw_only=True):
 
     credential_id: str
     verified_at: str
-
-
-def new_challenge(sandbox: Sandbox, method: str, **about: Any) -> Challenge:
-    """A challenge that lives as long as a token, kept."""
-    now = sandbox.clock.now()
-    return sandbox.challenges.put(
-        Challenge(
-            challenge_id=sandbox.new_id(),
-            method=method,
-            created_at=now,
-            expires_at=now + timedelta(minutes=sandbox.token_minutes),
-            **about,
-        )
-    )
 
 
 def initiate(call: Call, body: ChallengeRequest) -> Started:

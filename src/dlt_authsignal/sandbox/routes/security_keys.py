@@ -10,9 +10,9 @@ from dlt_authsignal.sandbox.entities import Authenticator
 from dlt_authsignal.sandbox.http import Call, Served
 from dlt_authsignal.sandbox.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.routes.authenticators import check_active
-from dlt_authsignal.sandbox.routes.passkeys import Registered, enrolled_with, new_challenge
+from dlt_authsignal.sandbox.routes.passkeys import Registered, enrolled_with
 from dlt_authsignal.sandbox.routes.users import enrolled, upsert
-from dlt_authsignal.sandbox.verification import mark_verified, met
+from dlt_authsignal.sandbox.verification import mark_verified, met, new_challenge
 
 SECURITY_KEY: Final = "SECURITY_KEY"
 

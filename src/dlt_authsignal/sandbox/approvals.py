@@ -1,0 +1,145 @@
+"""What push, QR code and in-app verification share: whose key signed, the app's answer, and what it gives the browser.
+
+How errors are worded is assumed, apart from `invalid_credential` for a key that the API does not know (any more).
+"""
+
+from dataclasses import replace
+
+from dlt_authsignal.sandbox import answers
+from dlt_authsignal.sandbox.challenges import Challenge
+from dlt_authsignal.sandbox.entities import Authenticator
+from dlt_authsignal.sandbox.http import Body
+from dlt_authsignal.sandbox.refusals import Refusal, invalid
+from dlt_authsignal.sandbox.signatures import canonical, is_signed
+from dlt_authsignal.sandbox.state import Sandbox
+from dlt_authsignal.sandbox.tokens import MANAGE
+from dlt_authsignal.sandbox.verification import mark_verified, may_succeed, succeed, token_for
+
+
+class Signed(Body, kw_only=True):
+    """Base of bodies that an app signs."""
+
+    public_key: str
+    signature: str
+
+
+class AppAnswer(Signed, kw_only=True):
+    """Body of `POST …/push/challenge` and `POST …/qr-code/challenge`; the challenge id is signed."""
+
+    challenge_id: str
+    approved: bool
+    verification_code: str | None = None
+
+
+class Answered(answers.Answer, kw_only=True):
+    """What an app's answer is answered with. The docs name no field; older iOS models read this one."""
+
+    is_verified: bool
+
+
+class UserContext(answers.Answer, kw_only=True):
+    """What an app is shown of the user it is asked about."""
+
+    custom: answers.Json
+
+
+def holder(sandbox: Sandbox, method: str, public_key: str) -> Authenticator:
+    """The authenticator with that key, written as in a body or as in a query.
+
+    Raises:
+        Refusal: `invalid_credential`: nobody enrolled it for that method, or it was removed.
+    """
+    key = canonical(public_key)
+    found = sandbox.store.app(method, key) if key else None
+    if found is None:
+        raise Refusal(400, "invalid_credential", "No credential with that public key is enrolled.")
+    return found
+
+
+def signer(sandbox: Sandbox, method: str, signed: Signed, *messages: str) -> Authenticator:
+    """The authenticator whose key signed one of the messages.
+
+    Raises:
+        Refusal: The key is not known, or the signature is not by it over any of them.
+    """
+    found = holder(sandbox, method, signed.public_key)
+    check_signature(found, signed.signature, *messages)
+    return found
+
+
+def check_signature(authenticator: Authenticator, signature: str, *messages: str) -> None:
+    """Refuses what the authenticator's key did not sign."""
+    key = authenticator.app.public_key if authenticator.app else ""
+    if not any(is_signed(key, message, signature) for message in messages):
+        raise invalid("The signature is not by that key over that challenge.")
+
+
+def known(sandbox: Sandbox, method: str, challenge_id: str) -> Challenge:
+    """A live challenge of that method, answered or not."""
+    challenge = sandbox.challenges.get(challenge_id, sandbox.clock.now())
+    if challenge is None or challenge.method != method:
+        raise invalid("The challenge is not known, or has expired.")
+    return challenge
+
+
+def unanswered(sandbox: Sandbox, method: str, challenge_id: str) -> Challenge:
+    """A live challenge of that method that no app has answered."""
+    challenge = known(sandbox, method, challenge_id)
+    if challenge.approved is not None:
+        raise invalid("The challenge was answered already.")
+    return challenge
+
+
+async def settle_answer(
+    sandbox: Sandbox, challenge: Challenge, authenticator: Authenticator, *, approved: bool
+) -> Answered:
+    """Keeps an app's one answer; approval meets the action's challenge.
+
+    That a declined challenge leaves the action as it is, free to be met by another method, is assumed.
+
+    Raises:
+        Refusal: The webhook of the action configuration did not agree; the challenge stays unanswered.
+    """
+    answered = sandbox.challenges.put(replace(challenge, approved=approved))
+    if approved:
+        try:
+            await meet(sandbox, challenge, authenticator)
+        except Refusal:
+            sandbox.challenges.put(challenge)
+            raise
+        sandbox.challenges.put(replace(answered, verified_at=sandbox.clock.now()))
+    return Answered(is_verified=approved)
+
+
+def is_verified(challenge: Challenge) -> bool:
+    """Whether it was approved; while the action's webhook is still asked, it was not."""
+    return challenge.verified_at is not None
+
+
+def is_consumed(challenge: Challenge) -> bool:
+    """Whether it was approved or declined."""
+    return is_verified(challenge) or challenge.approved is False
+
+
+async def meet(sandbox: Sandbox, challenge: Challenge, authenticator: Authenticator) -> None:
+    """The challenge's action succeeds by that authenticator, which counts as verified now."""
+    code, key = challenge.action_code or "", challenge.idempotency_key or ""
+    action = sandbox.store.get_action(authenticator.user_id, code, key)
+    if action and may_succeed(action):
+        await succeed(sandbox, action, authenticator.verification_method, authenticator)
+    mark_verified(sandbox, authenticator)
+
+
+def hand_out(sandbox: Sandbox, challenge: Challenge) -> str | None:
+    """The token of an approved challenge, the first time it is asked for; that once is all is assumed."""
+    user_id, code, key = challenge.user_id, challenge.action_code, challenge.idempotency_key
+    if not is_verified(challenge) or challenge.consumed or not (user_id and code and key):
+        return None
+    sandbox.challenges.put(replace(challenge, consumed=True))
+    return token_for(sandbox, user_id, code, key, MANAGE)
+
+
+def user_context(sandbox: Sandbox, user_id: str) -> UserContext | None:
+    """The user's own custom data, None without any."""
+    user = sandbox.store.get_user(user_id)
+    return UserContext(custom=dict(user.custom)) if user and user.custom else None

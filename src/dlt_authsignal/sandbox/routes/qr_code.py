@@ -1,0 +1,170 @@
+"""QR code: the browser shows one and polls; the app that scans it claims it, and approves or declines."""
+
+from dataclasses import replace
+from typing import Final
+
+from dlt_authsignal.api import client_endpoints as endpoints
+from dlt_authsignal.sandbox import answers
+from dlt_authsignal.sandbox.approvals import (
+    Answered,
+    AppAnswer,
+    Signed,
+    UserContext,
+    hand_out,
+    is_consumed,
+    is_verified,
+    known,
+    settle_answer,
+    signer,
+    unanswered,
+    user_context,
+)
+from dlt_authsignal.sandbox.challenges import Challenge
+from dlt_authsignal.sandbox.clock import iso
+from dlt_authsignal.sandbox.http import Body, Call, Served
+from dlt_authsignal.sandbox.refusals import invalid
+from dlt_authsignal.sandbox.routes.actions import check_code
+from dlt_authsignal.sandbox.routes.authenticators import check_active
+from dlt_authsignal.sandbox.state import Sandbox
+from dlt_authsignal.sandbox.verification import new_challenge, sign_in_action
+
+QR_CODE: Final = "QR_CODE"
+
+UNNAMED_ACTION: Final = "signInWithQrCode"
+"""Action code of a QR code that no user was known for and no action was named for. Not known of the real API."""
+
+
+class QrStart(Body, kw_only=True):
+    """Body of `POST /client/challenge/qr-code`. Both count only without a token: a token has its action already."""
+
+    action: str | None = None
+    custom: answers.Json | None = None
+
+
+class QrStarted(answers.Answer, kw_only=True):
+    """`POST /client/challenge/qr-code`; `expiresAt` is text here, ISO 8601 (its form is assumed)."""
+
+    challenge_id: str
+    expires_at: str
+    device_code: str
+
+
+class QrClaim(Signed, kw_only=True):
+    """Body of `POST …/qr-code/challenge/claim`; the challenge id is signed."""
+
+    challenge_id: str
+
+
+class QrClaimed(answers.Answer, kw_only=True):
+    """`POST …/qr-code/challenge/claim`: what the app shows before it asks."""
+
+    success: bool
+    user_agent: str | None = None
+    ip_address: str | None = None
+    action_code: str | None = None
+    idempotency_key: str | None = None
+    custom: answers.Json | None = None
+    user: UserContext | None = None
+
+
+class QrPoll(Body, kw_only=True):
+    """Body of `POST /client/verify/qr-code`."""
+
+    challenge_id: str
+    device_code: str
+
+
+class QrState(answers.Answer, kw_only=True):
+    """`POST /client/verify/qr-code`: claimed is scanned, consumed answered, verified approved; the token comes once."""
+
+    is_claimed: bool
+    is_consumed: bool
+    is_verified: bool
+    access_token: str | None = None
+
+
+def start(call: Call, body: QrStart) -> QrStarted:
+    sandbox, token = call.sandbox, call.caller.token
+    check_active(sandbox, QR_CODE)
+    code = body.action or UNNAMED_ACTION
+    check_code(code)
+    action = sandbox.store.get_action(token.user_id, token.action_code, token.idempotency_key) if token else None
+    challenge = new_challenge(
+        sandbox,
+        QR_CODE,
+        user_id=token.user_id if token else None,
+        action_code=token.action_code if token else code,
+        idempotency_key=token.idempotency_key if token else sandbox.new_id(),
+        device_code=sandbox.new_id(),
+        about={
+            "user_agent": call.user_agent,
+            "ip_address": call.ip_address,
+            "custom": dict(action.custom) if action and action.custom else None if token else body.custom,
+        },
+    )
+    return QrStarted(
+        challenge_id=challenge.challenge_id,
+        expires_at=iso(challenge.expires_at),
+        device_code=challenge.device_code or "",
+    )
+
+
+def claim(call: Call, body: QrClaim) -> QrClaimed:
+    """Who scans it becomes the user, where none was known, with an action of the code it began with."""
+    sandbox = call.sandbox
+    value = signer(sandbox, QR_CODE, body, body.challenge_id)
+    challenge = unanswered(sandbox, QR_CODE, body.challenge_id)
+    if challenge.claimed_by is not None:
+        raise invalid("The challenge was claimed already.")
+    if challenge.user_id not in (None, value.user_id):
+        raise invalid("The challenge is another user's.")
+    if challenge.user_id is None:
+        _begin_action(sandbox, challenge, value.user_id)
+    challenge = replace(challenge, user_id=value.user_id, claimed_by=value.user_authenticator_id)
+    sandbox.challenges.put(challenge)
+    return QrClaimed(
+        success=True,
+        action_code=challenge.action_code,
+        idempotency_key=challenge.idempotency_key,
+        user=user_context(sandbox, value.user_id),
+        **challenge.about,
+    )
+
+
+def _begin_action(sandbox: Sandbox, challenge: Challenge, user_id: str) -> None:
+    action = sign_in_action(sandbox, user_id, challenge.action_code or UNNAMED_ACTION, challenge.idempotency_key)
+    about = challenge.about
+    sandbox.store.put_action(
+        replace(action, user_agent=about["user_agent"], ip_address=about["ip_address"], custom=about["custom"])
+    )
+
+
+async def answer(call: Call, body: AppAnswer) -> Answered:
+    """Approves or declines what the same app claimed."""
+    sandbox = call.sandbox
+    value = signer(sandbox, QR_CODE, body, body.challenge_id)
+    challenge = unanswered(sandbox, QR_CODE, body.challenge_id)
+    if challenge.claimed_by != value.user_authenticator_id:
+        raise invalid("The challenge was not claimed by this app.")
+    return await settle_answer(sandbox, challenge, value, approved=body.approved)
+
+
+def verify(call: Call, body: QrPoll) -> QrState:
+    sandbox = call.sandbox
+    challenge = known(sandbox, QR_CODE, body.challenge_id)
+    if challenge.device_code != body.device_code:
+        raise invalid("The device code is not the one of the challenge.")
+    return QrState(
+        is_claimed=challenge.claimed_by is not None,
+        is_consumed=is_consumed(challenge),
+        is_verified=is_verified(challenge),
+        access_token=hand_out(sandbox, challenge),
+    )
+
+
+ROUTES: tuple[Served, ...] = (
+    (endpoints.QR_CODE_CHALLENGE, start),
+    (endpoints.QR_CODE_CLAIM, claim),
+    (endpoints.APP_ANSWER["qr-code"], answer),
+    (endpoints.QR_CODE_VERIFY, verify),
+)
