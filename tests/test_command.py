@@ -118,7 +118,8 @@ def test_the_sandbox_command_takes_keys_tenant_and_passkey_domain() -> None:
         said = [running.stdout.readline() for _ in range(8)]
         assert "  keys     server sandbox-server-secret, management m\n" in said
         url = said[0].split()[3]
-        assert f"  control  {url.removesuffix('/v1')}/_sandbox/\n" in said
+        page = url.removesuffix("/v1").replace("127.0.0.1", "localhost")
+        assert f"  page     {page}/_sandbox/ " in said
         asked = Request(f"{url}/management/authenticator-configurations", headers={"Authorization": basic_auth("m")})
         with urlopen(asked, timeout=5) as answer:
             passkey = next(value for value in json.load(answer) if value["verificationMethod"] == "PASSKEY")
