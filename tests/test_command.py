@@ -119,7 +119,7 @@ def test_the_sandbox_command_takes_keys_tenant_and_passkey_domain() -> None:
         assert "  keys     server sandbox-server-secret, management m\n" in said
         url = said[0].split()[3]
         page = url.removesuffix("/v1").replace("127.0.0.1", "localhost")
-        assert f"  page     {page}/_sandbox/ " in said
+        assert f"  page     {page}/_sandbox/ " in "".join(said)
         asked = Request(f"{url}/management/authenticator-configurations", headers={"Authorization": basic_auth("m")})
         with urlopen(asked, timeout=5) as answer:
             passkey = next(value for value in json.load(answer) if value["verificationMethod"] == "PASSKEY")

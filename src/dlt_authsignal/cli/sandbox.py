@@ -159,6 +159,6 @@ def _for_people(url: str, state: "Sandbox") -> str:
             f"SOURCES__AUTHSIGNAL_SOURCE__BASE_URL={url} SOURCES__AUTHSIGNAL_SOURCE__API_SECRET_KEY={secret}"
             " dlt-authsignal sync --pipeline-name sandbox",
             f"  look     curl -u {secret}: '{url}/users?limit=2'",
-            f"  page     {_control(url).replace('127.0.0.1', 'localhost')}   (try a passkey; programs control it there)",
+            f"  page     {_control(url).replace('127.0.0.1', 'localhost')}   (try a passkey; control it)",
         )
     )
