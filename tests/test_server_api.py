@@ -224,3 +224,18 @@ def test_a_tenant_without_methods_cannot_track(empty: RunningSandbox) -> None:
     with run_in_thread(SandboxConfig(seed=1, methods=())) as running:
         status, answer, _ = ask(running, "POST", "/users/u/actions/signIn")
         assert (status, answer["errorCode"]) == (400, "AUTHENTICATOR_NOT_FOUND")
+
+
+def test_deleting_a_user_ends_their_challenges_sessions_and_recovery_codes(empty: RunningSandbox) -> None:
+    visitor = Visitor(empty).track()
+    visitor.register()
+    session = post(empty, "/sessions", {"clientId": "web", "token": visitor.token})
+    options = visitor.post("/user-authenticators/passkey/registration-options", {})[1]
+    ask(empty, "DELETE", "/users/u")
+    assert ask(empty, "POST", "/sessions/validate", {"accessToken": session["accessToken"]})[0] == 400
+    assert ask(empty, "POST", "/sessions/refresh", {"refreshToken": session["refreshToken"]})[0] == 400
+    body = {"challengeId": options["challengeId"], "registrationCredential": {}}
+    assert visitor.post("/user-authenticators/passkey", body)[1]["errorCode"] == "invalid_request"
+    assert visitor.sign_in()[1]["errorCode"] == "unknown_credential"
+    deleted = [event.about.user_id for event in empty.sandbox.events.recorded if event.type == "authenticator.deleted"]
+    assert deleted == ["u"]

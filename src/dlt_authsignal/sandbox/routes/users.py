@@ -132,7 +132,14 @@ def _rewrite_verified(sandbox: Sandbox, user: User, body: UserChanges) -> None:
 
 
 def delete_user(call: Call, query: UserDeletion) -> answers.Success:
-    call.sandbox.store.remove_user(call.path("userId"), actions=query.actions)
+    """Forgets the user, and ends what they had begun: challenges, sessions, recovery codes."""
+    sandbox, user_id = call.sandbox, call.path("userId")
+    for value in sandbox.store.authenticators(user_id):
+        sandbox.events.authenticator(sandbox.clock.now(), "deleted", value)
+    sandbox.store.remove_user(user_id, actions=query.actions)
+    sandbox.challenges.forget_user(user_id)
+    sandbox.sessions.revoke_user(user_id)
+    sandbox.recovery_codes.pop(user_id, None)
     return answers.Success(success=True)
 
 
