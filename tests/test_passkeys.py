@@ -293,3 +293,32 @@ def test_nonsense_instead_of_a_credential_is_refused(visitor: Visitor, credentia
     status, answer = visitor.post("/user-authenticators/passkey", body)
     assert (status, answer["errorCode"]) == (400, "invalid_credential")
     assert ask(visitor.running, "GET", "/client/user-authenticators", auth=bearer_auth(visitor.token))[1] == []
+
+
+@pytest.mark.parametrize("credential_id", ["a", "abcde", "é", "Ａ", "with space", "~~~"])
+def test_credential_ids_that_no_browser_takes_do_not_break_the_options(visitor: Visitor, credential_id: str) -> None:
+    body = {"verificationMethod": "PASSKEY", "credentialId": credential_id, "credentialPublicKey": "AAAA"}
+    assert ask(visitor.running, "POST", "/users/u/authenticators", body)[0] == 200
+    visitor.track(scope="read:authenticators add:authenticators")
+    assert visitor.post("/user-authenticators/passkey/registration-options", {})[0] == 200
+    assert visitor.post("/user-authenticators/passkey/authentication-options", {})[0] == 200
+
+
+@pytest.mark.parametrize("depth", [100, 5_000])
+def test_client_data_that_nests_without_end_is_refused(visitor: Visitor, depth: int) -> None:
+    import base64
+
+    options = visitor.post("/user-authenticators/passkey/registration-options", {})[1]
+    credential = visitor.passkey.create(options["options"])
+    nested = base64.urlsafe_b64encode(b"[" * depth + b"]" * depth).decode().rstrip("=")
+    credential["response"]["clientDataJSON"] = nested
+    body = {"challengeId": options["challengeId"], "registrationCredential": credential}
+    assert visitor.post("/user-authenticators/passkey", body)[1]["errorCode"] == "invalid_credential"
+
+
+def test_transports_that_are_no_list_are_left_out(visitor: Visitor) -> None:
+    options = visitor.post("/user-authenticators/passkey/registration-options", {})[1]
+    credential = visitor.passkey.create(options["options"])
+    credential["response"]["transports"] = 7
+    body = {"challengeId": options["challengeId"], "registrationCredential": credential}
+    assert visitor.post("/user-authenticators/passkey", body)[0] in (200, 400)

@@ -34,7 +34,7 @@ SERVER_ROUTES = [
 
 
 @pytest.mark.parametrize(("method", "path"), [*SERVER_ROUTES, ("GET", "/client/user-authenticators")])
-@pytest.mark.parametrize("auth", [None, "", basic_auth("wrong"), "Bearer nonsense", "Basic !!"])
+@pytest.mark.parametrize("auth", [None, "", basic_auth("wrong"), "Bearer nonsense", "Basic !!", "Basic \u00e9\u00ff"])
 def test_nothing_answers_without_the_right_key(empty: RunningSandbox, method: str, path: str, auth: str | None) -> None:
     status, body, headers = ask(empty, method, path, auth=auth)
     assert (status, body) == (401, UNAUTHORIZED)
@@ -174,6 +174,9 @@ def test_control_seeds_resets_switches_and_counts(empty: RunningSandbox) -> None
         ("seed", {"users": -1}),
         ("seed", {"users": "many"}),
         ("seed", {"users": 10**9}),
+        ("seed", {"users": 1, "days": 10**9}),
+        ("config", {"token_minutes": 10**30}),
+        ("limits", {"key": "server", "perSecond": 1e-320}),
         ("config", {"colour": "blue"}),
         ("config", {"listing": "maybe"}),
         ("config", {"default_page_size": 0}),

@@ -87,8 +87,11 @@ def test_a_verified_challenge_named_in_track_meets_its_challenge(empty: RunningS
     post(empty, "/users/u/authenticators", {"verificationMethod": "EMAIL_OTP", "email": "ada@example.com"})
     started = start(empty)
     verify(empty, started)
-    tracked = post(empty, "/users/u/actions/payment", {"challengeId": started["challengeId"]})
-    assert tracked["state"] == "CHALLENGE_SUCCEEDED"
+    body = {"challengeId": started["challengeId"]}
+    assert post(empty, "/users/u/actions/payment", body)["state"] == "CHALLENGE_REQUIRED"
+    assert post(empty, "/users/u/actions/signIn", body)["state"] == "CHALLENGE_SUCCEEDED"
+    assert post(empty, "/users/u/actions/signIn", body)["state"] == "CHALLENGE_REQUIRED"
+    assert ask(empty, "POST", "/claim", {**body, "userId": "u"})[0] == 400
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

@@ -32,7 +32,9 @@ SWITCHES: Final[dict[str, Any]] = {
 }
 """What can be changed while it runs, and the values it takes."""
 
+MAX_SWITCH: Final = 1_000_000
 MAX_SEEDED_USERS: Final = 1_000_000
+MAX_SEEDED_DAYS: Final = 3_650
 
 UNITS: Final = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86_400}
 
@@ -64,6 +66,8 @@ class Control:
         users, days = _whole(body, "users", 500), _whole(body, "days", 45)
         if users > MAX_SEEDED_USERS:
             raise ValueError(f"users is at most {MAX_SEEDED_USERS}.")
+        if days > MAX_SEEDED_DAYS:
+            raise ValueError(f"days is at most {MAX_SEEDED_DAYS}.")
         self._sandbox.seed(users, days, _whole(body, "seed", 7))
         return self.info(body)
 
@@ -225,8 +229,8 @@ def _check_switch(name: str, value: Any) -> None:
     allowed = SWITCHES[name]
     if isinstance(allowed, tuple) and value not in allowed:
         raise ValueError(f"{name} is one of {', '.join(allowed)}.")
-    if allowed is int and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-        raise ValueError(f"{name} must be a whole number above 0.")
+    if allowed is int and (not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_SWITCH):
+        raise ValueError(f"{name} must be a whole number from 1 to {MAX_SWITCH}.")
 
 
 def _whole(body: dict[str, Any], name: str, default: int) -> int:

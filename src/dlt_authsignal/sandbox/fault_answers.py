@@ -140,7 +140,7 @@ def _with_cursor(sandbox: "Sandbox", request: Request, page: dict[str, Any], kin
 
 def _limit(sandbox: "Sandbox", request: Request) -> int:
     asked = request.query_params.get("limit")
-    return min(int(asked), sandbox.config.max_page_size) if asked else sandbox.config.default_page_size
+    return min(int(float(asked)), sandbox.config.max_page_size) if asked else sandbox.config.default_page_size
 
 
 def _with_unknown_fields(value: Any) -> Any:

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 import msgspec
 from msgspec import Struct
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -54,7 +54,10 @@ class Call:
 
     def path(self, name: str) -> str:
         """A path placeholder, decoded."""
-        return unquote(self.request.path_params[name])
+        try:
+            return unquote(self.request.path_params[name], errors="strict")
+        except UnicodeDecodeError:
+            raise invalid(f"{name} is not UTF-8.") from None
 
     @property
     def user_agent(self) -> str | None:
@@ -149,10 +152,13 @@ async def read_body(request: Request) -> bytes:
         Refusal: 413 above `MAX_BODY_BYTES`.
     """
     raw = bytearray()
-    async for chunk in request.stream():
-        raw += chunk
-        if len(raw) > MAX_BODY_BYTES:
-            raise Refusal(413, "invalid_request", f"The body exceeds {MAX_BODY_BYTES} bytes.")
+    try:
+        async for chunk in request.stream():
+            raw += chunk
+            if len(raw) > MAX_BODY_BYTES:
+                raise Refusal(413, "invalid_request", f"The body exceeds {MAX_BODY_BYTES} bytes.")
+    except ClientDisconnect:  # nobody is there to be told
+        raise invalid("The body ended before its end.") from None
     return bytes(raw)
 
 

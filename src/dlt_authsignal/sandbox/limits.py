@@ -11,6 +11,7 @@ from dlt_authsignal.sandbox.refusals import too_many_requests
 KEYS: Final = ("server", "management", "tenant", "bearer")
 
 MAX_RATE: Final = 1_000_000
+MIN_RATE: Final = 0.001
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +36,8 @@ class Limit:
     def __post_init__(self) -> None:
         if self.key not in KEYS:
             raise ValueError(f'No key is called "{self.key}". Known: {", ".join(KEYS)}.')
-        if not (isfinite(self.per_second) and 0 < self.per_second <= MAX_RATE):
-            raise ValueError(f"perSecond is above 0 and at most {MAX_RATE:,}.")
+        if not (isfinite(self.per_second) and MIN_RATE <= self.per_second <= MAX_RATE):
+            raise ValueError(f"perSecond is {MIN_RATE} to {MAX_RATE:,}.")
         if not 1 <= self.burst <= MAX_RATE:
             raise ValueError(f"burst is 1 to {MAX_RATE:,}.")
 

@@ -60,6 +60,8 @@ def page_routes(sandbox: Sandbox) -> list[Route]:
             return refused(refusal)
 
     async def magic_link(request: Request) -> Response:
+        if request.method == "HEAD":  # mail scanners look; only people open
+            return Response(status_code=200)
         opened = open_magic_link(sandbox, request.query_params.get("secret", ""))
         text = "Signed in. Go back to the page that waits." if opened else "This link is not known, or has expired."
         return HTMLResponse(_page(text), 200 if opened else 404)
@@ -139,9 +141,10 @@ def _try(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
         raise invalid("The body must be a JSON object with userId.") from None
     if not user_id:
         raise invalid("userId is empty.")
-    answer = tracked(
-        sandbox, user_id, TRIED_ACTION, Track(username=user_id, scope="read:authenticators add:authenticators")
-    )
+    known = sandbox.store.get_user(user_id)
+    username = None if known and known.username else user_id
+    asked = Track(username=username, scope="read:authenticators add:authenticators")
+    answer = tracked(sandbox, user_id, TRIED_ACTION, asked)
     return {"userId": user_id, "token": answer.token, "isEnrolled": answer.is_enrolled, "state": answer.state}
 
 

@@ -128,7 +128,7 @@ class Store:
 
     def put_authenticator(self, authenticator: Authenticator) -> None:
         if authenticator.app:
-            self._holders[authenticator.app.public_key] = authenticator.user_id
+            self._holders[f"{authenticator.verification_method}:{authenticator.app.public_key}"] = authenticator.user_id
         if authenticator.credential:
             self._holders[authenticator.credential.credential_id] = authenticator.user_id
         known = self._of(authenticator.user_id)
@@ -147,7 +147,7 @@ class Store:
 
     def app(self, verification_method: str, public_key: str) -> Authenticator | None:
         """The authenticator of a mobile app."""
-        held = self._of(self._holders.get(public_key, "")).authenticators.values()
+        held = self._of(self._holders.get(f"{verification_method}:{public_key}", "")).authenticators.values()
         for value in held:
             if value.app and (value.verification_method, value.app.public_key) == (verification_method, public_key):
                 return value

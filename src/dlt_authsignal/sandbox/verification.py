@@ -26,9 +26,12 @@ def new_challenge(sandbox: Sandbox, method: str, **about: Any) -> Challenge:
 
 
 def mark_verified(sandbox: Sandbox, authenticator: Authenticator) -> Authenticator:
-    """The authenticator as verified now; the first time enrols it."""
+    """The authenticator as verified now; the first time enrols it. One that was deleted meanwhile stays so."""
     now = sandbox.clock.now()
     first = authenticator.verified_at is None
+    held = sandbox.store.authenticators(authenticator.user_id)
+    if not first and all(value.user_authenticator_id != authenticator.user_authenticator_id for value in held):
+        return authenticator
     is_default = authenticator.is_default or (first and not _others(sandbox, authenticator))
     changed = replace(
         authenticator,
@@ -86,9 +89,11 @@ async def met(
 ) -> str:
     """What a met challenge gives the holder of a token: the action settled, and a token that manages authenticators."""
     action = sandbox.store.get_action(token.user_id, token.action_code, token.idempotency_key)
-    if action and may_succeed(action):
-        await succeed(sandbox, action, method, authenticator, device_id)
-    return token_for(sandbox, token.user_id, token.action_code, token.idempotency_key, tokens.MANAGE)
+    if action:
+        action = await succeed(sandbox, action, method, authenticator, device_id)
+    is_met = action is not None and action.state == "CHALLENGE_SUCCEEDED"
+    scope = tokens.MANAGE if is_met else " ".join(sorted(token.scopes))
+    return token_for(sandbox, token.user_id, token.action_code, token.idempotency_key, scope)
 
 
 async def succeed(
@@ -96,13 +101,21 @@ async def succeed(
 ) -> Action:
     """The challenge of an action is met: asks the action's webhook, then settles action and device.
 
+    An action that must not succeed stays as it is, also one that came to that, or was deleted, while the webhook was
+    asked.
+
     Raises:
         Refusal: The webhook of the action configuration did not agree.
     """
+    if not may_succeed(action):
+        return action
     await sandbox.events.confirm(sandbox, action, method, authenticator)
     now = sandbox.clock.now()
+    current = sandbox.store.get_action(action.user_id, action.action_code, action.idempotency_key)
+    if current is None or not may_succeed(current):
+        return current or action
     changed = replace(
-        action,
+        current,
         state="CHALLENGE_SUCCEEDED",
         state_updated_at=now,
         updated_at=now,
@@ -124,7 +137,7 @@ def _seen_on(sandbox: Sandbox, user_id: str, device_id: str, method: str, now: d
 
 def may_succeed(action: Action) -> bool:
     """A blocked action or one under review stays so, whatever is verified."""
-    return action.state in ("CHALLENGE_REQUIRED", "ALLOW", "CHALLENGE_FAILED")
+    return action.state in ("CHALLENGE_REQUIRED", "CHALLENGE_SUCCEEDED", "ALLOW", "CHALLENGE_FAILED")
 
 
 def token_for(sandbox: Sandbox, user_id: str, action_code: str, idempotency_key: str, scope: str) -> str:

@@ -1,5 +1,7 @@
 """WebAuthn ceremonies: options, and answers verified by py_webauthn."""
 
+import base64
+import binascii
 import hashlib
 import json
 import secrets
@@ -46,7 +48,7 @@ def policy(sandbox: Sandbox, kind: Kind) -> Policy:
     is_key = kind == "SECURITY_KEY"
     return Policy(
         relying_party=passkeys.get("relyingParty") or sandbox.config.relying_party,
-        name=sandbox.tenant.details.get("name", "Sandbox"),
+        name=sandbox.tenant.details.get("name") or "Sandbox",
         origins=tuple(passkeys.get("expectedOrigins", sandbox.config.expected_origins)),
         user_verification=mine.get("userVerificationRequirement", "discouraged" if is_key else "required"),
         attachment=mine.get("authenticatorAttachment", "cross-platform" if is_key else None),
@@ -138,7 +140,11 @@ def _descriptors(sandbox: Sandbox, kind: Kind, user_id: str) -> "list[PublicKeyC
 
 def _is_id(credential: Credential) -> bool:
     """Credential ids that a server enrolled are free text; only base64url can be offered to a browser."""
-    return credential.credential_id.replace("-", "").replace("_", "").isalnum()
+    try:
+        base64.b64decode(credential.credential_id + "=" * (-len(credential.credential_id) % 4), b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return True
 
 
 def verify_registration(
@@ -166,7 +172,7 @@ def verify_registration(
             require_user_presence=not silent,
             require_user_verification=asked.user_verification == "required" and not silent,
         )
-    except (WebAuthnException, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (WebAuthnException, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise invalid_credential(error) from None
     response = credential.get("response")
     transports = response.get("transports") if isinstance(response, dict) else None
@@ -183,7 +189,7 @@ def verify_registration(
         agent={"ua": agent} if agent else {},
         public_key=verified.credential_public_key,
         sign_count=verified.sign_count,
-        transports=tuple(text for text in transports or () if isinstance(text, str)),
+        transports=tuple(text for text in transports if isinstance(text, str)) if isinstance(transports, list) else (),
         enrolled_by_ceremony=True,
     )
 
@@ -217,7 +223,7 @@ def verify_authentication(
             credential_current_sign_count=held.sign_count,
             require_user_verification=asked.user_verification == "required",
         )
-    except (WebAuthnException, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (WebAuthnException, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise invalid_credential(error) from None
     return verified.new_sign_count
 

@@ -17,7 +17,7 @@ class Windows:
 
     def allow(self, key: tuple[str, ...], now: datetime, *, limit: int, minutes: float) -> bool:
         """Whether one more fits among the last `minutes`; if so it is counted."""
-        moments = self._moments.setdefault(key, deque(maxlen=limit))
+        moments = self._moments.setdefault(key, deque())
         while moments and moments[0] <= now - timedelta(minutes=minutes):
             moments.popleft()
         if len(moments) >= limit:

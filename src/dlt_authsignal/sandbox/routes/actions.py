@@ -1,10 +1,12 @@
 """Actions: track, read, change, validate."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from dlt_authsignal.api import endpoints
 from dlt_authsignal.sandbox import answers
+from dlt_authsignal.sandbox.challenges import Challenge
 from dlt_authsignal.sandbox.clock import iso
 from dlt_authsignal.sandbox.entities import Action, User
 from dlt_authsignal.sandbox.http import Body, Call, Served
@@ -112,7 +114,7 @@ def new_action(sandbox: Sandbox, user: User, code: str, key: str, body: Track) -
     now = sandbox.clock.now()
     methods = enrolled(sandbox, user.user_id)
     decision: Decision = decide(sandbox, user, code, body)
-    verified = _verified_before(sandbox, body.challenge_id, user.user_id)
+    verified = _verified_before(sandbox, body.challenge_id, user.user_id, code)
     state = tracked_state(decision.result, enrolled=bool(methods))
     action = Action(
         user_id=user.user_id,
@@ -136,7 +138,8 @@ def new_action(sandbox: Sandbox, user: User, code: str, key: str, body: Track) -
     _note_use(sandbox, code, now)
     sandbox.events.action(now, action)
     if verified and state == "CHALLENGE_REQUIRED":
-        action = settle(sandbox, action, "CHALLENGE_SUCCEEDED")
+        sandbox.challenges.put(replace(verified, consumed=True, user_id=user.user_id))
+        action = settle(sandbox, replace(action, verification_method=verified.method), "CHALLENGE_SUCCEEDED")
     return action
 
 
@@ -151,14 +154,15 @@ def _note_use(sandbox: Sandbox, code: str, now: datetime) -> None:
     sandbox.tenant = sandbox.tenant.put("actions", code, {**known, "lastActionCreatedAt": iso(now)})
 
 
-def _verified_before(sandbox: Sandbox, challenge_id: str | None, user_id: str) -> bool:
-    """Whether the challenge was met before the action was tracked."""
+def _verified_before(sandbox: Sandbox, challenge_id: str | None, user_id: str, code: str) -> Challenge | None:
+    """The challenge, if the server's own verify has met it for this action, and nothing has used it since."""
     if challenge_id is None:
-        return False
+        return None
     challenge = sandbox.challenges.get(challenge_id, sandbox.clock.now())
     if challenge is None:
         raise invalid("The challenge is not known, or has expired.")
-    return challenge.verified_at is not None and challenge.user_id in (None, user_id)
+    fits = challenge.user_id in (None, user_id) and challenge.action_code in (None, code)
+    return challenge if fits and challenge.verified_at and not challenge.consumed else None
 
 
 def query_actions(call: Call, query: ActionQuery) -> list[answers.ActionRow]:

@@ -79,6 +79,8 @@ def get_authenticators(call: Call) -> list[answers.Authenticator]:
 def enroll(call: Call, body: Enrolment) -> answers.Enrolled:
     sandbox, user_id = call.sandbox, call.path("userId")
     check_active(sandbox, body.verification_method)
+    if body.credential_id and sandbox.store.passkey(body.credential_id):
+        raise invalid("The credential already belongs to a user.")
     first = not sandbox.store.authenticators(user_id)
     now = sandbox.clock.now()
     value = Authenticator(

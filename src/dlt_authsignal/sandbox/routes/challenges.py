@@ -1,14 +1,14 @@
 """Challenges that the server starts, verifies and claims."""
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from dlt_authsignal.api import endpoints
 from dlt_authsignal.sandbox import answers, codes
 from dlt_authsignal.sandbox.challenges import Challenge
 from dlt_authsignal.sandbox.entities import Authenticator
 from dlt_authsignal.sandbox.http import Body, Call, Served
-from dlt_authsignal.sandbox.refusals import invalid
+from dlt_authsignal.sandbox.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.routes.actions import check_code
 from dlt_authsignal.sandbox.routes.authenticators import check_active
 from dlt_authsignal.sandbox.routes.codes import base_url
@@ -25,6 +25,7 @@ from dlt_authsignal.sandbox.verification import (
 )
 
 Method = Literal["EMAIL_OTP", "SMS", "WHATSAPP"]
+CLAIMABLE: Final = ("ANY", "EMAIL_OTP", "SMS", "WHATSAPP")
 
 
 class ChallengeStart(Body, kw_only=True):
@@ -113,8 +114,8 @@ async def start(call: Call, body: ChallengeStart) -> Started:
     check_active(sandbox, body.verification_method)
     email, phone_number = _address(sandbox, body)
     earlier = sandbox.challenges.get(body.challenge_id, sandbox.clock.now()) if body.challenge_id else None
-    if body.challenge_id and (earlier is None or earlier.verified_at):
-        raise invalid("The challenge is not known, was met already, or has expired.")
+    if body.challenge_id and (earlier is None or not _may_go_on(earlier, body.user_id)):
+        raise invalid("The challenge is not known, was met already, is another's, or has expired.")
     key = body.idempotency_key or (earlier.idempotency_key if earlier else None) or sandbox.new_id()
     challenge = replace(
         earlier or new_challenge(sandbox, body.verification_method),
@@ -138,6 +139,12 @@ async def start(call: Call, body: ChallengeStart) -> Started:
     )
 
 
+def _may_go_on(challenge: Challenge, user_id: str | None) -> bool:
+    """Whether the server may send a code for a challenge that was begun before."""
+    own = challenge.user_id in (None, user_id) and challenge.ceremony is None and not challenge.user_authenticator_id
+    return own and challenge.verified_at is None and challenge.method in CLAIMABLE
+
+
 def _address(sandbox: Sandbox, body: ChallengeStart) -> tuple[str | None, str | None]:
     """(email, phone number) to send to: as given, else the user's own."""
     user = sandbox.store.get_user(body.user_id) if body.user_id else None
@@ -159,7 +166,11 @@ async def verify(call: Call, body: ChallengeCode) -> Checked:
     if failure or challenge is None:
         return Checked(is_verified=False, failure_reason=failure)
     if challenge.user_id and challenge.action_code and challenge.idempotency_key:
-        await _met(sandbox, challenge, challenge.user_id)
+        try:
+            await _met(sandbox, challenge, challenge.user_id)
+        except Refusal:
+            sandbox.challenges.put(replace(challenge, code=None, verified_at=None))
+            raise
     return Checked(
         is_verified=True,
         email=challenge.email,
@@ -191,7 +202,7 @@ async def claim(call: Call, body: ChallengeClaim) -> Claimed:
     """Gives a challenge that began without a user to one: the attempt becomes theirs, with a token for it."""
     sandbox = call.sandbox
     challenge = sandbox.challenges.get(body.challenge_id, sandbox.clock.now())
-    if challenge is None or challenge.consumed:
+    if challenge is None or challenge.consumed or challenge.method not in CLAIMABLE:
         raise invalid("The challenge is not known, was claimed already, or has expired.")
     if challenge.user_id not in (None, body.user_id):
         raise invalid("The challenge is another user's.")

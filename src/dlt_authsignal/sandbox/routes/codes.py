@@ -9,7 +9,7 @@ from dlt_authsignal.sandbox import answers, codes
 from dlt_authsignal.sandbox.challenges import Challenge
 from dlt_authsignal.sandbox.entities import Action, Authenticator
 from dlt_authsignal.sandbox.http import Body, Call, Served
-from dlt_authsignal.sandbox.refusals import invalid
+from dlt_authsignal.sandbox.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.routes.authenticators import check_active
 from dlt_authsignal.sandbox.routes.passkeys import enrolled_with
 from dlt_authsignal.sandbox.routes.users import enrolled, upsert
@@ -136,11 +136,9 @@ def waiting(call: Call, method: str) -> Challenge | None:
     """The token holder's newest live challenge of that method."""
     token = call.caller.user
     for challenge in call.sandbox.challenges.live(call.sandbox.clock.now()):
-        if (challenge.method, challenge.user_id, challenge.idempotency_key) == (
-            method,
-            token.user_id,
-            token.idempotency_key,
-        ):
+        attempt = (challenge.user_id, challenge.action_code, challenge.idempotency_key)
+        mine = attempt == (token.user_id, token.action_code, token.idempotency_key)
+        if mine and challenge.method == method and challenge.user_authenticator_id:
             return challenge
     return None
 
@@ -153,7 +151,16 @@ async def _verify(call: Call, method: str, body: CodeAnswer) -> Verified:
         if failure == "MAX_ATTEMPTS_EXCEEDED":
             give_up(call)
         return Verified(is_verified=False, failure_reason=failure)
-    return await verified(call, challenge)
+    return await _unless_refused(call, challenge)
+
+
+async def _unless_refused(call: Call, challenge: Challenge) -> Verified:
+    """The answer to a challenge that was met; a webhook that refuses leaves it used up, and not met."""
+    try:
+        return await verified(call, challenge)
+    except Refusal:
+        call.sandbox.challenges.put(replace(challenge, code=None, link=None, verified_at=None))
+        raise
 
 
 def give_up(call: Call) -> None:
@@ -172,8 +179,8 @@ async def verified(call: Call, challenge: Challenge) -> Verified:
         return Verified(is_verified=False, failure_reason="CODE_INVALID_OR_EXPIRED")
     if value.verified_at is None:
         first = not enrolled(sandbox, value.user_id)
-        value = mark_verified(sandbox, value)
         access = await enrolled_with(sandbox, call, value, first=first)
+        value = mark_verified(sandbox, value)
         return Verified(
             is_verified=True, access_token=access, user_authenticator=answers.authenticator(value, client=True)
         )
@@ -225,8 +232,8 @@ async def finalize_magic_link(call: Call) -> Verified:
     challenge = waiting(call, MAGIC_LINK)
     if challenge is None or challenge.verified_at is None or challenge.consumed:
         return Verified(is_verified=False)
-    call.sandbox.challenges.put(replace(challenge, consumed=True))
-    return await verified(call, challenge)
+    challenge = call.sandbox.challenges.put(replace(challenge, consumed=True))
+    return await _unless_refused(call, challenge)
 
 
 def open_magic_link(sandbox: Sandbox, secret: str) -> bool:

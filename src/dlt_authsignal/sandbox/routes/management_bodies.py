@@ -63,8 +63,8 @@ class RuleChanges(Changes, kw_only=True):
 class RateLimit(Body, kw_only=True):
     """A limit of an authenticator configuration."""
 
-    rate_limit: Annotated[int, Meta(ge=1)]
-    window_in_minutes: Annotated[int, Meta(ge=1)]
+    rate_limit: Annotated[int, Meta(ge=1, le=1_000_000)]
+    window_in_minutes: Annotated[int, Meta(ge=1, le=1_000_000)]
 
 
 class MethodChanges(Changes, kw_only=True):

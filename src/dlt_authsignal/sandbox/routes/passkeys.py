@@ -178,19 +178,17 @@ async def register(call: Call, body: Registration) -> Registered:
     if sandbox.store.passkey(credential.credential_id):
         raise Refusal(400, "invalid_credential", "The credential is enrolled already.")
     first = not enrolled(sandbox, token.user_id)
-    value = mark_verified(
-        sandbox,
-        Authenticator(
-            user_authenticator_id=sandbox.new_id(),
-            user_id=token.user_id,
-            verification_method=PASSKEY,
-            created_at=sandbox.clock.now(),
-            username=challenge.about.get("username"),
-            display_name=challenge.about.get("display_name"),
-            credential=credential,
-        ),
+    value = Authenticator(
+        user_authenticator_id=sandbox.new_id(),
+        user_id=token.user_id,
+        verification_method=PASSKEY,
+        created_at=sandbox.clock.now(),
+        username=challenge.about.get("username"),
+        display_name=challenge.about.get("display_name"),
+        credential=credential,
     )
     access = await enrolled_with(sandbox, call, value, first=first, device_id=body.device_id)
+    value = mark_verified(sandbox, value)
     return Registered(
         is_verified=True,
         access_token=access,
@@ -239,6 +237,8 @@ def _authentication_options(call: Call, body: AuthenticationRequest, started: Ch
             ceremony="authenticate",
             webauthn=webauthn.new_challenge(),
             user_id=token.user_id if token else challenge.user_id,
+            action_code=token.action_code if token else challenge.action_code,
+            idempotency_key=token.idempotency_key if token else challenge.idempotency_key,
         )
     )
     options = webauthn.authentication_options(sandbox, PASSKEY, challenge.webauthn or b"", user_id)
@@ -281,8 +281,11 @@ def authentication_options_web(call: Call, body: AuthenticationRequest) -> Optio
 async def verify(call: Call, body: Authentication) -> Authenticated:
     sandbox, token = call.sandbox, call.caller.token
     challenge = _take(call, body.challenge_id, "authenticate")
-    if challenge.user_id is not None and (token is None or token.user_id != challenge.user_id):
-        raise invalid("The challenge is another user's.")
+    attempt = (challenge.user_id, challenge.action_code, challenge.idempotency_key)
+    if challenge.user_id is not None and (
+        token is None or attempt != (token.user_id, token.action_code, token.idempotency_key)
+    ):
+        raise invalid("The challenge is another user's, or belongs to another attempt.")
     value = _holder(sandbox, body.authentication_credential)
     if token and value.user_id != token.user_id:
         raise Refusal(400, "invalid_credential", "The credential is another user's.")

@@ -50,13 +50,17 @@ def _begin(call: Call, ceremony: Ceremony) -> Challenge:
         ceremony=ceremony,
         webauthn=webauthn.new_challenge(),
         user_id=call.caller.user.user_id,
+        action_code=call.caller.user.action_code,
+        idempotency_key=call.caller.user.idempotency_key,
     )
 
 
 def _waiting(call: Call, ceremony: Ceremony) -> Challenge | None:
-    wanted = (SECURITY_KEY, ceremony, call.caller.user.user_id)
+    token = call.caller.user
+    wanted = (SECURITY_KEY, ceremony, token.user_id, token.action_code, token.idempotency_key)
     for challenge in call.sandbox.challenges.live(call.sandbox.clock.now()):
-        if (challenge.method, challenge.ceremony, challenge.user_id) == wanted:
+        attempt = (challenge.user_id, challenge.action_code, challenge.idempotency_key)
+        if (challenge.method, challenge.ceremony, *attempt) == wanted:
             return challenge
     return None
 
@@ -77,19 +81,18 @@ async def register(call: Call, body: dict[str, Any]) -> Registered:
     if sandbox.store.passkey(credential.credential_id):
         raise Refusal(400, "invalid_credential", "The credential is enrolled already.")
     first = not enrolled(sandbox, user_id)
-    value = mark_verified(
-        sandbox,
-        Authenticator(
-            user_authenticator_id=sandbox.new_id(),
-            user_id=user_id,
-            verification_method=SECURITY_KEY,
-            created_at=sandbox.clock.now(),
-            credential=credential,
-        ),
+    value = Authenticator(
+        user_authenticator_id=sandbox.new_id(),
+        user_id=user_id,
+        verification_method=SECURITY_KEY,
+        created_at=sandbox.clock.now(),
+        credential=credential,
     )
+    access = await enrolled_with(sandbox, call, value, first=first)
+    value = mark_verified(sandbox, value)
     return Registered(
         is_verified=True,
-        access_token=await enrolled_with(sandbox, call, value, first=first),
+        access_token=access,
         user_authenticator_id=value.user_authenticator_id,
         user_id=user_id,
         user_authenticator=answers.authenticator(value, client=True),

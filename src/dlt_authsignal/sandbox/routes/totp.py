@@ -72,8 +72,8 @@ async def verify(call: Call, body: CodeAnswer) -> Verified:
         return Verified(is_verified=False, failure_reason="CODE_INVALID_OR_EXPIRED")
     if found.verified_at is None:
         first = not enrolled(sandbox, token.user_id)
-        found = mark_verified(sandbox, found)
         access = await enrolled_with(sandbox, call, found, first=first)
+        found = mark_verified(sandbox, found)
         return Verified(
             is_verified=True, access_token=access, user_authenticator=answers.authenticator(found, client=True)
         )
