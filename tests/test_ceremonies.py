@@ -8,12 +8,14 @@ import dlt
 import pytest
 
 from dlt_authsignal import authsignal_source
-from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.errors import ConfigurationError, CredentialsMissing
 from dlt_authsignal.passkey import SoftwarePasskey
 from dlt_authsignal.sandbox import Fault, RunningSandbox
+from dlt_authsignal.source.ceremonies import _description
 from tests.ceremonies import ORIGIN, Visitor
-from tests.helpers import rows, table
+from tests.helpers import command, rows, table
 
+PREFIX = "SOURCES__AUTHSIGNAL_SOURCE__"
 ALL = (
     "user_authenticators",
     "passkey_initiate_challenge",
@@ -137,3 +139,39 @@ def test_a_setting_that_cannot_be_is_named(empty: RunningSandbox, settings: dict
 def test_registering_without_a_token_says_what_is_missing(empty: RunningSandbox) -> None:
     with pytest.raises(Exception, match="needs token"):
         load(empty, "passkey_register_options")
+
+
+def test_a_refusal_says_why_but_repeats_nothing_that_was_sent(empty: RunningSandbox) -> None:
+    empty.sandbox.configure(missing_scope_status=403)
+    enrolled = Visitor(empty).track()
+    enrolled.register()
+    load(empty, "passkey_register_options", token=enrolled.track().token)
+    (row,) = table("passkey_register_options")
+    assert (row["status"], row["error_description"]) == (403, "The token lacks add:authenticators.")
+    said = {"errorCode": "invalid_request", "errorDescription": "There is no ada@example.com here."}
+    empty.sandbox.faults.add(
+        Fault(route="POST /client/user-authenticators/passkey/authentication-options", kind="status", status=400)
+    )
+    load(empty, "passkey_authentication_options", username="ada@example.com")
+    assert table("passkey_authentication_options")[0]["error_description"] == "A fault that was asked for."
+    assert _description(json.dumps(said).encode(), {"username": "ada@example.com"}) is None
+    assert _description(json.dumps(said).encode(), {"username": "bob@example.com"}) == said["errorDescription"]
+
+
+def test_the_tenant_id_alone_reads_nobody_and_says_so(empty: RunningSandbox) -> None:
+    source = authsignal_source(tenant_id="t", base_url=empty.url)
+    with pytest.raises(Exception, match="needs token"):
+        dlt.pipeline("authsignal_pipeline", destination="duckdb", dataset_name="authsignal_data").run(source)
+    done = command("sync", env={f"{PREFIX}TENANT_ID": "t", f"{PREFIX}BASE_URL": empty.url})
+    assert done.returncode == 2
+    assert "needs token" in done.stderr
+
+
+def test_an_example_tenant_id_is_no_tenant_id() -> None:
+    with pytest.raises(CredentialsMissing):
+        authsignal_source(tenant_id="your_tenant_id_here")
+
+
+def test_a_wrong_tenant_id_is_named(empty: RunningSandbox) -> None:
+    with pytest.raises(Exception, match="tenant_id"):
+        load(empty, "passkey_initiate_challenge", tenant_id="other")

@@ -93,7 +93,19 @@ def test_a_setting_that_there_is_not_is_named(run: "Run") -> None:
 
 
 def test_the_marker_explains_itself(run: "Run") -> None:
-    run("", "--markers").stdout.fnmatch_lines(["*authsignal_sandbox(users=0*"])
+    assert "authsignal_sandbox(users=0" in run("", "--markers").stdout.str()
+
+
+@pytest.mark.parametrize("marker", ["(20)", "(users='3')", "(relying_party='https://x')", "(expected_origins='x')"])
+def test_a_marker_that_cannot_be_is_refused(run: "Run", marker: str) -> None:
+    done = run(f"""
+        import pytest
+
+        @pytest.mark.authsignal_sandbox{marker}
+        def test_it(authsignal_sandbox):
+            pass
+    """)
+    done.assert_outcomes(errors=1)
 
 
 def test_a_run_without_a_sandbox_loads_nothing_of_it() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.api.responses import UNAUTHORIZED_TEXT
-from dlt_authsignal.sandbox import RunningSandbox
+from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig
 from tests.helpers import ask
 
 UNAUTHORIZED = {"error": "unauthorized", "errorCode": "unauthorized", "errorDescription": UNAUTHORIZED_TEXT}
@@ -176,6 +176,9 @@ def test_control_seeds_resets_switches_and_counts(empty: RunningSandbox) -> None
         ("seed", {"users": 10**9}),
         ("seed", {"users": 1, "days": 10**9}),
         ("config", {"token_minutes": 10**30}),
+        ("config", {"missing_scope_status": 500}),
+        ("config", {"passkey_action": "with space"}),
+        ("config", {"masked_credentials": "yes"}),
         ("limits", {"key": "server", "perSecond": 1e-320}),
         ("config", {"colour": "blue"}),
         ("config", {"listing": "maybe"}),
@@ -192,3 +195,30 @@ def test_control_says_what_is_wrong(empty: RunningSandbox, path: str, body: dict
     status, answer, _ = ask(empty, "POST", f"/_sandbox/{path}", body)
     assert status == 400
     assert answer["error"]
+
+
+def test_assumptions_are_switched_while_it_runs(empty: RunningSandbox) -> None:
+    changes = {"missing_scope_status": 401, "passkey_action": "hello", "failed_on_max_attempts": True}
+    assert changes.items() <= ask(empty, "POST", "/_sandbox/config", changes)[1]["config"].items()
+    token = ask(empty, "POST", "/users/u/actions/signIn", {"scope": "update:authenticators"})[1]["token"]
+    assert ask(empty, "GET", "/client/user-authenticators", auth=f"Bearer {token}")[0] == 401
+
+
+def test_a_fault_on_a_route_that_is_not_served_names_the_nearest(empty: RunningSandbox) -> None:
+    answer = ask(empty, "POST", "/_sandbox/faults", {"route": "GET /users/ann", "kind": "html"})[1]
+    assert 'Do you mean "GET /users/{userId}"?' in answer["error"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"relying_party": "http://localhost"},
+        {"expected_origins": ("localhost:3000",)},
+        {"expected_origins": "http://localhost:3000"},
+        {"users": "3"},
+        {"token_minutes": -1},
+    ],
+)
+def test_a_configuration_that_cannot_be_is_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(settings))):
+        SandboxConfig(**settings)

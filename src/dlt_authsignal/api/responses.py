@@ -138,6 +138,8 @@ def refusal(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: b
 
 
 def _check_key(endpoint: Endpoint) -> str:
+    if endpoint.auth.startswith("tenant"):
+        return "check sources.authsignal_source.tenant_id and token, and region (us, au, eu, ca)."
     if endpoint.auth == "bearer":
         return "the token is not valid here. Check sources.authsignal_source.token, and region (us, au, eu, ca)."
     return (

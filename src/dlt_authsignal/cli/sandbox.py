@@ -104,18 +104,21 @@ def sandbox(
         from dlt_authsignal.sandbox.state import Sandbox
     except ModuleNotFoundError as missing:
         raise ExtraMissing("The sandbox", "sandbox") from missing
-    config = SandboxConfig(
-        api_secret_key=secret,
-        management_secret_key=management_secret,
-        tenant_id=tenant_id or SandboxConfig.tenant_id,
-        relying_party=rp_id,
-        expected_origins=origins,
-        listing="refused" if listing == "refused" else "allowed",
-        users=users,
-        days=days,
-        seed=seed,
-        now=now,
-    )
+    try:
+        config = SandboxConfig(
+            api_secret_key=secret,
+            management_secret_key=management_secret,
+            tenant_id=tenant_id or SandboxConfig.tenant_id,
+            relying_party=rp_id,
+            expected_origins=origins,
+            listing="refused" if listing == "refused" else "allowed",
+            users=users,
+            days=days,
+            seed=seed,
+            now=now,
+        )
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None
     try:
         bound = listen(host, port)
     except OSError as error:

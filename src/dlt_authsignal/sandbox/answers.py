@@ -25,8 +25,8 @@ class Success(Answer, kw_only=True):
     success: bool
 
 
-class UserAttributes(Answer, kw_only=True):
-    """What `PATCH /users/{userId}` echoes."""
+class Person(Answer, kw_only=True):
+    """What every full view of a user shows."""
 
     user_id: str
     email: str | None = None
@@ -35,21 +35,19 @@ class UserAttributes(Answer, kw_only=True):
     phone_number_verified: bool
     username: str | None = None
     display_name: str | None = None
+
+
+class UserAttributes(Person, kw_only=True):
+    """What `PATCH /users/{userId}` echoes."""
+
     default_verification_method: str | None = None
     custom: Json | None = None
     locale: str | None = None
 
 
-class ListedUser(Answer, kw_only=True):
+class ListedUser(Person, kw_only=True):
     """A row of `GET /users`: the union of what the docs page and the SDK types show."""
 
-    user_id: str
-    email: str | None = None
-    email_verified: bool
-    phone_number: str | None = None
-    phone_number_verified: bool
-    username: str | None = None
-    display_name: str | None = None
     is_enrolled: bool
     enrolled_verification_methods: list[str]
     created_at: str
@@ -222,17 +220,15 @@ def _moment(value: datetime | None) -> str | None:
 
 def user_attributes(user: entities.User) -> UserAttributes:
     return UserAttributes(
-        user_id=user.user_id,
-        email=user.email,
-        email_verified=user.email_verified,
-        phone_number=user.phone_number,
-        phone_number_verified=user.phone_number_verified,
-        username=user.username,
-        display_name=user.display_name,
+        **_person(user),
         default_verification_method=user.default_verification_method,
         custom=_custom(user),
         locale=user.locale,
     )
+
+
+def _person(user: entities.User) -> Json:
+    return {name: getattr(user, name) for name in Person.__struct_fields__}
 
 
 def _custom(user: entities.User) -> Json | None:
@@ -241,13 +237,7 @@ def _custom(user: entities.User) -> Json | None:
 
 def listed_user(user: entities.User, enrolled: list[str]) -> ListedUser:
     return ListedUser(
-        user_id=user.user_id,
-        email=user.email,
-        email_verified=user.email_verified,
-        phone_number=user.phone_number,
-        phone_number_verified=user.phone_number_verified,
-        username=user.username,
-        display_name=user.display_name,
+        **_person(user),
         is_enrolled=bool(enrolled),
         enrolled_verification_methods=enrolled,
         created_at=iso(user.created_at),

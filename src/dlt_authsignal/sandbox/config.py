@@ -1,5 +1,6 @@
 """One value that says what kind of Authsignal the sandbox is."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -20,6 +21,10 @@ METHODS: Final = (
     "QR_CODE",
     "IN_APP",
 )
+
+DOMAIN: Final = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?")
+ORIGIN: Final = re.compile(r"https?://[a-zA-Z0-9.-]+(:[0-9]{1,5})?|(android|ios):\S+")
+"""What a browser calls its origin; apps have forms of their own."""
 
 Listing = Literal["allowed", "refused"]
 
@@ -50,6 +55,9 @@ class SandboxConfig:
         days: Days of history in the seeded tenant.
         seed: Seed of that tenant; None for another one at each start.
         now: Where the clock starts; None for `SEEDED_NOW` with a seed, for the present without.
+
+    Raises:
+        ValueError: A number that is none, a domain or an origin in another form.
     """
 
     tenant_id: str = "5a4db0c5-0000-4000-8000-sandbox00001"
@@ -73,6 +81,20 @@ class SandboxConfig:
     days: int = 45
     seed: int | None = None
     now: datetime | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("users", "days", "default_page_size", "max_page_size", "token_minutes"):
+            if type(getattr(self, name)) is not int or getattr(self, name) < 0:
+                raise ValueError(f"{name} must be a whole number.")
+        if not DOMAIN.fullmatch(self.relying_party):
+            raise ValueError("relying_party (--rp-id) is a domain, such as example.com, without https:// and port.")
+        if isinstance(self.expected_origins, str):
+            raise ValueError("expected_origins is a tuple of origins, not one text.")
+        for origin in self.expected_origins:
+            if not ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    f'expected_origins (--origin): "{origin}" is no origin. Write it as in https://app.example.com:8443.'
+                )
 
     @property
     def starts_at(self) -> datetime | None:

@@ -2,8 +2,10 @@
 
 import asyncio
 import inspect
+import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +19,7 @@ from dlt_authsignal.sandbox.faults import fault_from_json
 from dlt_authsignal.sandbox.http import json_response, read_body
 from dlt_authsignal.sandbox.limits import limit_from_json
 from dlt_authsignal.sandbox.not_emulated import NOT_EMULATED
+from dlt_authsignal.sandbox.policy import ACTION_CODE
 from dlt_authsignal.sandbox.recovery import use_recovery_code
 from dlt_authsignal.sandbox.refusals import Refusal
 from dlt_authsignal.sandbox.served import SERVED
@@ -29,8 +32,12 @@ SWITCHES: Final[dict[str, Any]] = {
     "max_page_size": int,
     "default_action_result": ("ALLOW", "BLOCK", "CHALLENGE", "REVIEW"),
     "token_minutes": int,
+    "missing_scope_status": (401, 403),
+    "passkey_action": ACTION_CODE,
+    "failed_on_max_attempts": bool,
+    "masked_credentials": bool,
 }
-"""What can be changed while it runs, and the values it takes."""
+"""What can be changed while it runs: the values it takes, their type, or a pattern."""
 
 MAX_SWITCH: Final = 1_000_000
 MAX_SEEDED_USERS: Final = 1_000_000
@@ -151,7 +158,7 @@ class Control:
     def add_fault(self, body: Body) -> Body:
         fault = fault_from_json(body)
         if fault.route not in ("*", *ROUTES):
-            raise ValueError(f'The sandbox serves no route "{fault.route}". Write it as in {ROUTES[0]}.')
+            raise ValueError(f'The sandbox serves no route "{fault.route}". Do you mean "{_nearest(fault.route)}"?')
         self._sandbox.faults.add(fault)
         return self.faults(body)
 
@@ -228,9 +235,21 @@ def _check_switch(name: str, value: Any) -> None:
         raise ValueError(f'Unknown setting "{name}". Known: {", ".join(SWITCHES)}.')
     allowed = SWITCHES[name]
     if isinstance(allowed, tuple) and value not in allowed:
-        raise ValueError(f"{name} is one of {', '.join(allowed)}.")
+        raise ValueError(f"{name} is one of {', '.join(map(str, allowed))}.")
+    if allowed is ACTION_CODE and not (isinstance(value, str) and ACTION_CODE.fullmatch(value)):
+        raise ValueError(f"{name} has 1 to 64 letters, digits, hyphens or underscores.")
+    if allowed is bool and not isinstance(value, bool):
+        raise ValueError(f"{name} is true or false.")
     if allowed is int and (not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_SWITCH):
         raise ValueError(f"{name} must be a whole number from 1 to {MAX_SWITCH}.")
+
+
+def _nearest(route: str) -> str:
+    """The route that a path belongs to, else the one written most alike."""
+    for known in ROUTES:
+        if re.fullmatch(re.sub(r"{\w+}", "[^/]+", known), route):
+            return known
+    return get_close_matches(route, ROUTES, n=1, cutoff=0.0)[0]
 
 
 def _whole(body: dict[str, Any], name: str, default: int) -> int:

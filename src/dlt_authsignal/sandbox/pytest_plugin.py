@@ -65,8 +65,10 @@ def _config(request: pytest.FixtureRequest) -> "SandboxConfig":
         raise pytest.UsageError(f"{missing}. The sandbox needs: pip install 'dlt-authsignal[sandbox]'") from missing
     given: dict[str, Any] = {}
     for marker in reversed(list(request.node.iter_markers(MARKER))):
+        if marker.args:
+            raise pytest.UsageError(f"@pytest.mark.{MARKER} takes fields by name, such as users=20.")
         given |= marker.kwargs
     try:
         return SandboxConfig(**given)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise pytest.UsageError(f"@pytest.mark.{MARKER}: {error}") from None

@@ -238,17 +238,27 @@ def _check_handle(sandbox: Sandbox, authenticator: Authenticator, credential: Js
         raise Refusal(400, "invalid_credential", "The user handle is another user's.")
 
 
-def _origin(asked: Policy, credential: Json) -> str | list[str]:
-    """The origins to accept; where the tenant names none, the browser's own, if it is at or below the rpId."""
-    if asked.origins:
-        return list(asked.origins)
+def _origin(asked: Policy, credential: Json) -> str:
+    """The browser's own origin, if the tenant names it, or names none and it is at or below the rpId.
+
+    Raises:
+        ValueError: Another origin, or none to be read.
+    """
     from webauthn.helpers import base64url_to_bytes
 
-    origin = json.loads(base64url_to_bytes(credential["response"]["clientDataJSON"]))["origin"]
+    origin = str(json.loads(base64url_to_bytes(credential["response"]["clientDataJSON"]))["origin"])
+    if asked.origins:
+        if origin in asked.origins:
+            return origin
+        raise ValueError(f"the origin {_short(origin)} is none of {', '.join(asked.origins)}")
     host = urlsplit(origin).hostname or ""
     if host == asked.relying_party or host.endswith(f".{asked.relying_party}"):
-        return str(origin)
-    raise ValueError(f"the origin is not at or below {asked.relying_party}")
+        return origin
+    raise ValueError(f"the origin {_short(origin)} is not at or below {asked.relying_party}")
+
+
+def _short(origin: str) -> str:
+    return "".join(letter for letter in origin[:80] if letter.isprintable() and letter not in "\"'")
 
 
 def invalid_credential(error: Exception) -> Refusal:

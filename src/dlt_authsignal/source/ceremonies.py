@@ -5,11 +5,12 @@ tells one challenge from another is a hash of its id.
 """
 
 import hashlib
+import json
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Protocol
 from uuid import uuid4
 
 import aiohttp
@@ -20,17 +21,16 @@ from yarl import URL
 
 from dlt_authsignal.api import client_endpoints as endpoints
 from dlt_authsignal.api import tables
-from dlt_authsignal.api.endpoints import Endpoint, basic_auth, bearer_auth
+from dlt_authsignal.api.endpoints import Endpoint, basic_auth
 from dlt_authsignal.api.responses import decode
-from dlt_authsignal.errors import CeremonyRefused, ConfigurationError, HttpError, TokenExpired, Unauthorized
-from dlt_authsignal.source.http import Pace, writing_session
-from dlt_authsignal.source.meter import Meter
+from dlt_authsignal.errors import CeremonyRefused, HttpError, TokenExpired, Unauthorized
+from dlt_authsignal.source.client import Client
+from dlt_authsignal.source.http import writing_session
 from dlt_authsignal.source.resources import selected_tables, transformer
 from dlt_authsignal.source.rows import Row, fingerprint
 from dlt_authsignal.source.stream import batches
 
 Json = dict[str, Any]
-Paths = Literal["authsignal", "dlthub"]
 
 _ALIASES: Final = {real: alias for alias, real in endpoints.SEED_PAGE_ALIASES}
 
@@ -44,14 +44,10 @@ class Authenticator(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ceremonies:
+class Asked:
     """What the ceremonies are asked with.
 
     Attributes:
-        base: Base URL.
-        token: Short-lived token of the user; registration needs one.
-        tenant_id: Tenant; signing in without a known user needs it.
-        user_id: The token's user.
         username: Name that a new passkey gets, and that restricts whose passkeys may sign in.
         display_name: Name shown for a new passkey.
         attachment: `platform` or `cross-platform`; None for either.
@@ -59,17 +55,9 @@ class Ceremonies:
         challenge_id: A challenge that was begun elsewhere.
         authenticator: Makes and uses the passkey; None for a new one in software.
         origin: Origin that a software passkey speaks for.
-        paths: Authsignal's own paths, or the ones the dltHub page gives.
-        pace: Patience: each call is made once.
-        meter: Counters.
+        paths: `authsignal` for Authsignal's own paths, `dlthub` for the ones the dltHub page gives.
     """
 
-    base: URL
-    token: str | None
-    tenant_id: str | None
-    user_id: str | None
-    pace: Pace
-    meter: Meter
     username: str | None = None
     display_name: str | None = None
     attachment: str | None = None
@@ -77,7 +65,7 @@ class Ceremonies:
     challenge_id: str | None = None
     authenticator: Authenticator | None = None
     origin: str | None = None
-    paths: Paths = "authsignal"
+    paths: str = "authsignal"
 
 
 @dataclass
@@ -99,31 +87,31 @@ class Call:
         return found if isinstance(found, dict) else {}
 
 
-def ceremony_resources(ceremonies: Ceremonies) -> list[DltResource]:
+def ceremony_resources(client: Client, asked: Asked) -> list[DltResource]:
     """The five resources; what one needs of another is asked for once."""
 
     def performed() -> Iterator[list[Call]]:
         wanted = selected_tables()
 
         async def perform(out: MemoryObjectSendStream[Call]) -> None:
-            async with writing_session(ceremonies.pace, _endpoints(ceremonies)) as session:
-                async for call in _Performance(ceremonies, session).run(wanted):
+            async with writing_session(client.pace, _endpoints(asked)) as session:
+                async for call in _Performance(client, asked, session).run(wanted):
                     await out.send(call)
 
         yield from batches(perform, size=10)
 
     parent: DltResource = dlt.resource(performed, name="_ceremonies", selected=False)
-    return [transformer(table, parent, _picker(table, ceremonies)) for table in tables.CEREMONIES]
+    return [transformer(table, parent, _picker(table, client, asked)) for table in tables.CEREMONIES]
 
 
-def _picker(table: tables.Table, ceremonies: Ceremonies) -> Any:
+def _picker(table: tables.Table, client: Client, asked: Asked) -> Any:
     def pick(calls: list[Call]) -> list[Row]:
-        return [row_of(call, ceremonies) for call in calls if call.table is table]
+        return [row_of(call, client, asked) for call in calls if call.table is table]
 
     return pick
 
 
-def _endpoints(ceremonies: Ceremonies) -> Mapping[Endpoint, Endpoint]:
+def _endpoints(asked: Asked) -> Mapping[Endpoint, Endpoint]:
     """The route actually called, by the one that is meant."""
     real = (
         endpoints.INITIATE_CHALLENGE,
@@ -132,7 +120,7 @@ def _endpoints(ceremonies: Ceremonies) -> Mapping[Endpoint, Endpoint]:
         endpoints.PASSKEY_REGISTRATION_OPTIONS,
         endpoints.PASSKEY_REGISTER,
     )
-    if ceremonies.paths == "authsignal":
+    if asked.paths == "authsignal":
         return {endpoint: endpoint for endpoint in real}
     return {endpoint: _ALIASES.get(endpoint, endpoint) for endpoint in real}
 
@@ -140,7 +128,8 @@ def _endpoints(ceremonies: Ceremonies) -> Mapping[Endpoint, Endpoint]:
 class _Performance:
     """One run of the ceremonies that are named, in the order in which they build on each other."""
 
-    def __init__(self, asked: Ceremonies, session: aiohttp.ClientSession) -> None:
+    def __init__(self, client: Client, asked: Asked, session: aiohttp.ClientSession) -> None:
+        self._client = client
         self._asked = asked
         self._session = session
         self._routes = _endpoints(asked)
@@ -202,7 +191,7 @@ class _Performance:
     @property
     def _signs_in(self) -> bool:
         """Signing in begins without a user, by the tenant id; with a token alone, its user's challenge is met."""
-        return self._asked.tenant_id is not None
+        return self._client.tenant_id is not None
 
     def _made(self, table: tables.Table, endpoint: Endpoint, options: Call, verb: str) -> Json | Call:
         """What the authenticator makes of the options; a call that was never sent where it makes nothing."""
@@ -222,10 +211,10 @@ class _Performance:
     async def _call(self, table: tables.Table, meant: Endpoint, body: Json, *, bearer: bool = False) -> Call:
         endpoint = self._routes[meant]
         call = Call(table, endpoint, datetime.now(UTC), 0.0)
-        url = URL(f"{self._asked.base}{endpoint.path}", encoded=True)
+        url = URL(f"{self._client.base}{endpoint.path}", encoded=True)
         headers = {"Authorization": self._authorization(endpoint, bearer=bearer)}
         sent = {name: value for name, value in body.items() if value is not None}
-        self._asked.meter.requests += 1
+        self._client.meter.requests += 1
         started = time.perf_counter()
         try:
             async with self._session.post(url, json=sent, headers=headers, allow_redirects=False) as answer:
@@ -234,27 +223,42 @@ class _Performance:
                 call.status = answer.status
                 lower = {name.lower(): value for name, value in answer.headers.items()}
             call.answer = decode(endpoint, answer.status, lower, raw, dict)
-        except (TokenExpired, Unauthorized):
-            raise
         except HttpError as error:
-            call.error_code, call.error = error.error_code or type(error).__name__, str(error)
+            if isinstance(error, TokenExpired | Unauthorized) and error.status == 401:
+                raise
+            call.error_code = error.error_code or type(error).__name__
+            call.error = _description(raw, sent) or str(error)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             call.milliseconds = (time.perf_counter() - started) * 1000
             call.error_code, call.error = "network_error", f"{type(error).__name__} while asking {endpoint}."
         return call
 
     def _authorization(self, endpoint: Endpoint, *, bearer: bool) -> str:
-        asked = self._asked
-        if not bearer and asked.tenant_id is not None:
-            return basic_auth(asked.tenant_id)
-        if asked.token is None:
-            raise ConfigurationError(
-                f"{endpoint} needs token, a short-lived token of the user. Get one from the Server API's track call."
-            )
-        return bearer_auth(asked.token)
+        if not bearer and self._client.tenant_id is not None:
+            return basic_auth(self._client.tenant_id)
+        return self._client.bearer(endpoint)
 
 
-def _software(asked: Ceremonies, options: Json) -> Authenticator:
+def _description(raw: bytes, sent: Json) -> str | None:
+    """Authsignal's own words, unless they repeat something that was sent: that may be a secret, or name a person."""
+    try:
+        said = json.loads(raw)["errorDescription"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if not isinstance(said, str) or any(text in said for text in _texts(sent)):
+        return None
+    return said[:300]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str) and len(value) > 3:
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from _texts(inner)
+
+
+def _software(asked: Asked, options: Json) -> Authenticator:
     """A new passkey in software, for the origin given, else for the relying party's own https origin."""
     from dlt_authsignal.passkey import SoftwarePasskey
 
@@ -265,7 +269,7 @@ def _software(asked: Ceremonies, options: Json) -> Authenticator:
     return SoftwarePasskey(origin=origin)
 
 
-def row_of(call: Call, asked: Ceremonies) -> Row:
+def row_of(call: Call, client: Client, asked: Asked) -> Row:
     """The row that a call becomes: nothing of it could be used to meet a challenge."""
     answer, options = call.answer, call.options
     selection = options.get("authenticatorSelection") or {}
@@ -278,7 +282,7 @@ def row_of(call: Call, asked: Ceremonies) -> Row:
         "error_code": call.error_code,
         "error_description": call.error,
         "challenge_hash": _hash(answer.get("challengeId")),
-        "user_id": answer.get("userId") or (asked.user_id if call.endpoint.auth == "bearer" else None),
+        "user_id": answer.get("userId") or (client.user_id if call.endpoint.auth == "bearer" else None),
         "action": asked.action,
     }
     if "options" in answer:
@@ -300,7 +304,7 @@ def row_of(call: Call, asked: Ceremonies) -> Row:
     known = {column.name for column in call.table.columns}
     row = {name: value for name, value in row.items() if name in known}
     row["_row_hash"] = fingerprint(row)
-    return {**row, "tenant_id": asked.tenant_id, "_lane": "client", "_read_at": call.called_at}
+    return {**row, "tenant_id": client.tenant, "_lane": "client", "_read_at": call.called_at}
 
 
 def _hash(challenge_id: Any) -> str | None:

@@ -13,7 +13,8 @@ from yarl import URL
 
 from dlt_authsignal.api import tables
 from dlt_authsignal.api.client_endpoints import CLIENT_AUTHENTICATORS
-from dlt_authsignal.api.endpoints import bearer_auth
+from dlt_authsignal.api.endpoints import Endpoint, bearer_auth
+from dlt_authsignal.errors import CredentialsMissing
 from dlt_authsignal.source.http import Pace, connect
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.resources import hints
@@ -27,33 +28,54 @@ class Client:
 
     Attributes:
         base: Base URL.
-        token: A short-lived token, from the Server API's track call.
-        tenant_id: Written into each row when the token does not say.
+        token: A short-lived token, from the Server API's track call; None where only the tenant is known.
+        tenant_id: Authenticates where no user is known; written into each row when the token does not say.
         pace: Budget and patience.
         meter: Counters.
     """
 
     base: URL
-    token: str
+    token: str | None
     tenant_id: str | None
     pace: Pace
     meter: Meter
 
+    @property
+    def user_id(self) -> str | None:
+        """The user the token is about, if it says."""
+        bearer = claims(self.token)
+        return _text(bearer.get("other", {}), "userId") or _text(bearer, "sub")
+
+    @property
+    def tenant(self) -> str | None:
+        """The tenant, by the token's word before ours."""
+        return _text(claims(self.token).get("other", {}), "tenantId") or self.tenant_id
+
+    def bearer(self, endpoint: Endpoint) -> str:
+        """`Authorization` value of the token.
+
+        Raises:
+            CredentialsMissing: There is none.
+        """
+        if self.token is None:
+            raise CredentialsMissing(f"{endpoint}, which needs token: ask your backend for one (track)")
+        return bearer_auth(self.token)
+
 
 def client_resources(client: Client) -> list[DltResource]:
-    """Resources of the lane."""
-    bearer = claims(client.token)
-    tenant_id = _text(bearer.get("other", {}), "tenantId") or client.tenant_id
-    user_id = user_of(client.token)
-    shape = shaper(tables.USER_AUTHENTICATORS, lane="client", tenant_id=tenant_id)
+    """What the lane reads. Without a token it says so when it is read: naming a sign-in's ceremonies is still fine."""
+    shape = shaper(tables.USER_AUTHENTICATORS, lane="client", tenant_id=client.tenant)
 
     async def read(out: MemoryObjectSendStream[Row]) -> None:
+        user_id = client.user_id
         keys: Row = {"_read_at": datetime.now(UTC), **({"user_id": user_id} if user_id else {})}
-        async with connect(client.base, {"bearer": bearer_auth(client.token)}, client.pace, client.meter) as api:
+        auth = {"bearer": client.bearer(CLIENT_AUTHENTICATORS)}
+        async with connect(client.base, auth, client.pace, client.meter) as api:
             for answer in await api.get(CLIENT_AUTHENTICATORS, list):
                 await out.send(shape(answer, keys))
 
     def user_authenticators() -> Iterator[Any]:
+        client.bearer(CLIENT_AUTHENTICATORS)
         yield dlt.mark.materialize_table_schema()
         yield from batches(read, size=500)
 
@@ -61,14 +83,10 @@ def client_resources(client: Client) -> list[DltResource]:
     return [resource]
 
 
-def user_of(token: str) -> str | None:
-    """The user a token is about, if it says."""
-    bearer = claims(token)
-    return _text(bearer.get("other", {}), "userId") or _text(bearer, "sub")
-
-
-def claims(token: str) -> Mapping[str, Any]:
-    """Claims of a token, unverified: Authsignal verifies it. Empty for a token that is not a JWT."""
+def claims(token: str | None) -> Mapping[str, Any]:
+    """Claims of a token, unverified: Authsignal verifies it. Empty for none, and for one that is not a JWT."""
+    if token is None:
+        return {}
     try:
         found: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
     except jwt.InvalidTokenError:

@@ -9,8 +9,8 @@ from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
 from dlt_authsignal.errors import ConfigurationError, CredentialsMissing
-from dlt_authsignal.source.ceremonies import Ceremonies, ceremony_resources
-from dlt_authsignal.source.client import Client, client_resources, user_of
+from dlt_authsignal.source.ceremonies import Asked, ceremony_resources
+from dlt_authsignal.source.client import Client, client_resources
 from dlt_authsignal.source.http import Pace, base_url
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.server import Server, server_resources
@@ -59,7 +59,7 @@ def authsignal_source(
     Args:
         token: Short-lived bearer token of one user; unlocks the client lane (`user_authenticators` of that user, and
             the ceremonies).
-        tenant_id: The tenant's id, written into each row; enough for the ceremonies of a sign-in.
+        tenant_id: The tenant's id, written into each row; alone it unlocks the ceremonies of a sign-in.
         api_secret_key: Server API secret; unlocks the server lane (`users`, `user_authenticators`, `user_actions`,
             `user_devices`, `tenant_authenticators`, `unknown_user_ids`, and `action_details` when named).
         region: `us`, `au`, `eu` or `ca`; where the tenant lives.
@@ -88,11 +88,10 @@ def authsignal_source(
         CredentialsMissing: No lane is unlocked, or a lane asked for is not.
         ConfigurationError: A value that cannot be used.
     """
-    token, api_secret_key = _given(token), _given(api_secret_key)
-    wanted = _wanted(lanes, {"client": token, "server": api_secret_key})
+    token, tenant_id, api_secret_key = _given(token), _given(tenant_id), _given(api_secret_key)
+    wanted = _wanted(lanes, {"client": token or tenant_id, "server": api_secret_key})
     if page_size < 1:
         raise ConfigurationError(f"page_size must be above 0, got {page_size}.")
-    base = _base(region, base_url)
     pace = Pace(
         concurrency=concurrency,
         max_requests_per_second=max_requests_per_second,
@@ -100,35 +99,27 @@ def authsignal_source(
         backoff=backoff,
         timeout=timeout,
     )
-    meter = meter or Meter()
+    base, meter = _base(region, base_url), meter or Meter()
     resources: list[DltResource] = []
     if api_secret_key and "server" in wanted:
         server = Server(base=base, api_secret_key=api_secret_key, tenant_id=tenant_id, pace=pace, meter=meter)
         resources += server_resources(server, users_from, users_column, page_size)
-    if token and "client" in wanted:
-        client = Client(base=base, token=token, tenant_id=tenant_id, pace=pace, meter=meter)
-        taken = {resource.name for resource in resources}
-        resources += [resource for resource in client_resources(client) if resource.name not in taken]
     if (token or tenant_id) and "client" in wanted:
-        resources += ceremony_resources(
-            Ceremonies(
-                base=base,
-                token=token,
-                tenant_id=tenant_id,
-                user_id=user_of(token) if token else None,
-                pace=pace,
-                meter=meter,
-                username=username,
-                display_name=display_name,
-                attachment=_one_of("authenticator_attachment", authenticator_attachment, ATTACHMENTS),
-                action=action,
-                challenge_id=challenge_id,
-                authenticator=authenticator,
-                origin=origin,
-                paths="dlthub" if _one_of("paths", paths, PATHS) == "dlthub" else "authsignal",
-            )
+        client = Client(base=base, token=token, tenant_id=tenant_id, pace=pace, meter=meter)
+        asked = Asked(
+            username=username,
+            display_name=display_name,
+            attachment=_one_of("authenticator_attachment", authenticator_attachment, ATTACHMENTS),
+            action=action,
+            challenge_id=challenge_id,
+            authenticator=authenticator,
+            origin=origin,
+            paths=_one_of("paths", paths, PATHS) or PATHS[0],
         )
-    if not token and not api_secret_key and not tenant_id:
+        taken = {resource.name for resource in resources}
+        mine = [*client_resources(client), *ceremony_resources(client, asked)]
+        resources += [resource for resource in mine if resource.name not in taken]
+    if not resources:
         raise CredentialsMissing()
     return resources
 

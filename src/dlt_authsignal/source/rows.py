@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
-from dlt_authsignal.api.tables import BULKY_FIELDS, PROVENANCE, SECRET_ENDINGS, SECRET_FIELDS, Table
+from dlt_authsignal.api.tables import PROVENANCE, Table
+from dlt_authsignal.api.withheld import BULKY_FIELDS, SECRET_ENDINGS, SECRET_FIELDS
 from dlt_authsignal.errors import UnexpectedAnswer
 
 Row = dict[str, Any]

@@ -177,14 +177,19 @@ async def verified(call: Call, challenge: Challenge) -> Verified:
     value = _authenticator(sandbox, challenge)
     if value is None:
         return Verified(is_verified=False, failure_reason="CODE_INVALID_OR_EXPIRED")
+    return await proved(call, challenge.method, value)
+
+
+async def proved(call: Call, method: str, value: Authenticator) -> Verified:
+    """What a right code gives: the enrolment of its authenticator, or the challenge of the token's action met."""
+    sandbox = call.sandbox
     if value.verified_at is None:
-        first = not enrolled(sandbox, value.user_id)
-        access = await enrolled_with(sandbox, call, value, first=first)
+        access = await enrolled_with(sandbox, call, value, first=not enrolled(sandbox, value.user_id))
         value = mark_verified(sandbox, value)
         return Verified(
             is_verified=True, access_token=access, user_authenticator=answers.authenticator(value, client=True)
         )
-    access = await met(sandbox, call.caller.user, challenge.method, value)
+    access = await met(sandbox, call.caller.user, method, value)
     mark_verified(sandbox, value)
     return Verified(is_verified=True, access_token=access)
 

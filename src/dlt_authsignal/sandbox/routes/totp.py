@@ -9,11 +9,9 @@ from dlt_authsignal.sandbox.codes import limits_of
 from dlt_authsignal.sandbox.entities import Authenticator
 from dlt_authsignal.sandbox.http import Call, Served
 from dlt_authsignal.sandbox.routes.authenticators import check_active
-from dlt_authsignal.sandbox.routes.codes import CodeAnswer, Verified, give_up
-from dlt_authsignal.sandbox.routes.passkeys import enrolled_with
-from dlt_authsignal.sandbox.routes.users import enrolled, upsert
+from dlt_authsignal.sandbox.routes.codes import CodeAnswer, Verified, give_up, proved
+from dlt_authsignal.sandbox.routes.users import upsert
 from dlt_authsignal.sandbox.state import Sandbox
-from dlt_authsignal.sandbox.verification import mark_verified, met
 
 METHOD: Final = "AUTHENTICATOR_APP"
 STEP_SECONDS: Final = 30
@@ -70,17 +68,8 @@ async def verify(call: Call, body: CodeAnswer) -> Verified:
     found = _matching(sandbox, token.user_id, body.verification_code)
     if found is None:
         return Verified(is_verified=False, failure_reason="CODE_INVALID_OR_EXPIRED")
-    if found.verified_at is None:
-        first = not enrolled(sandbox, token.user_id)
-        access = await enrolled_with(sandbox, call, found, first=first)
-        found = mark_verified(sandbox, found)
-        return Verified(
-            is_verified=True, access_token=access, user_authenticator=answers.authenticator(found, client=True)
-        )
     sandbox.store.put_authenticator(found)
-    access = await met(sandbox, token, METHOD, found)
-    mark_verified(sandbox, found)
-    return Verified(is_verified=True, access_token=access)
+    return await proved(call, METHOD, found)
 
 
 def _matching(sandbox: Sandbox, user_id: str, code: str) -> Authenticator | None:
