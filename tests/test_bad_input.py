@@ -1,11 +1,16 @@
 """Bad input and a bad network: a clear message, the right exit code, nothing loaded."""
 
+import asyncio
 import socket
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from aiohttp import ClientSession
+from yarl import URL
 
+from dlt_authsignal.api.client_endpoints import INITIATE_CHALLENGE
 from dlt_authsignal.errors import (
     AuthsignalError,
     ConfigurationError,
@@ -24,6 +29,7 @@ from dlt_authsignal.errors import (
 )
 from dlt_authsignal.sandbox import Fault, RunningSandbox
 from dlt_authsignal.sandbox.tokens import mint
+from dlt_authsignal.source.http import Pace, read_only_session, writing_session
 from tests.helpers import at, command, rows, sync_from, table
 
 
@@ -226,17 +232,25 @@ def test_an_unreadable_file_of_ids_is_named_with_its_fault(
     assert sync_from(seeded).tables["users"].new == 40
 
 
-def test_nothing_but_get_can_leave_the_session() -> None:
-    import asyncio
+BASE = URL("http://127.0.0.1:9/v1")
 
-    from dlt_authsignal.source.http import Pace, read_only_session
 
-    async def post() -> None:
-        async with read_only_session(Pace()) as session:
-            await session.post("http://127.0.0.1:9/v1/users/u/actions/signIn")
+async def _leave(make: Callable[[], ClientSession], method: str, path: str) -> None:
+    async with make() as session:
+        await session.request(method, f"{BASE}{path}")
 
+
+def test_nothing_but_get_can_leave_the_reading_session() -> None:
     with pytest.raises(MutationRefused, match="POST"):
-        asyncio.run(post())
+        asyncio.run(_leave(lambda: read_only_session(Pace(), BASE), "POST", "/users/u/actions/signIn"))
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/users/u/actions/signIn"), ("DELETE", "/client/challenge"), ("POST", "/challenge")]
+)
+def test_nothing_but_ceremonies_can_leave_the_writing_session(method: str, path: str) -> None:
+    with pytest.raises(MutationRefused, match="none of the ceremonies"):
+        asyncio.run(_leave(lambda: writing_session(Pace(), BASE, [INITIATE_CHALLENGE]), method, path))
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from dlt_authsignal.sandbox.control import control_routes
+from dlt_authsignal.sandbox.control import SWITCHES, control_routes
 from dlt_authsignal.sandbox.faults import KINDS
 from dlt_authsignal.sandbox.not_emulated import NOT_EMULATED
 from dlt_authsignal.sandbox.state import Sandbox
@@ -65,3 +66,38 @@ def test_kinds_of_faults_and_what_is_not_emulated_are_documented() -> None:
     page = (ROOT / "docs" / "sandbox.md").read_text("utf-8")
     assert [kind for kind in KINDS if f"| `{kind}` |" not in page] == []
     assert [line for line in NOT_EMULATED if f"- {line}\n" not in page] == []
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / "docs" / page).read_text("utf-8"), re.DOTALL)
+
+
+def test_the_sign_in_of_the_sandbox_page_runs_as_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    (walk,) = [block for block in blocks("sandbox.md", "python") if "import requests" in block]
+    exec(compile(walk, "docs/sandbox.md", "exec"), {})  # noqa: S102
+    assert capsys.readouterr().out.split() == ["CHALLENGE_SUCCEEDED", "True", "ann"]
+
+
+def test_the_python_control_of_the_sandbox_page_runs_as_printed() -> None:
+    (control,) = [block for block in blocks("sandbox.md", "python") if "running.limits" in block]
+    exec(compile(control, "docs/sandbox.md", "exec"), {})  # noqa: S102
+
+
+def test_the_receiver_of_the_webhooks_page_takes_what_is_signed_and_nothing_else() -> None:
+    import time
+
+    from dlt_authsignal.api.webhooks import SIGNATURE_HEADER, sign
+    from dlt_authsignal.errors import SignatureRefused
+
+    (receiver,) = [block for block in blocks("webhooks.md", "python") if "def received" in block]
+    found: dict[str, Any] = {}
+    exec(compile(receiver, "docs/webhooks.md", "exec"), found)  # noqa: S102
+    headers = {SIGNATURE_HEADER: sign("sandbox-server-secret", b"{}", int(time.time()))}
+    found["received"](headers, b"{}")
+    with pytest.raises(SignatureRefused):
+        found["received"](headers, b"{} ")
+
+
+def test_every_switch_of_the_sandbox_is_documented() -> None:
+    page = (ROOT / "docs" / "sandbox.md").read_text("utf-8")
+    assert [name for name in SWITCHES if f"`{name}`" not in page] == []

@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dlt_authsignal.sandbox.config import SandboxConfig
     from dlt_authsignal.sandbox.faults import Fault
+    from dlt_authsignal.sandbox.limits import Limit
     from dlt_authsignal.sandbox.serve import RunningSandbox, run_in_thread
     from dlt_authsignal.sandbox.state import Sandbox
 
 _WHERE = {
     "Fault": "faults",
+    "Limit": "limits",
     "RunningSandbox": "serve",
     "Sandbox": "state",
     "SandboxConfig": "config",
     "run_in_thread": "serve",
 }
 
-__all__ = ["Fault", "RunningSandbox", "Sandbox", "SandboxConfig", "run_in_thread"]
+__all__ = ["Fault", "Limit", "RunningSandbox", "Sandbox", "SandboxConfig", "run_in_thread"]
 
 
 def __getattr__(name: str) -> Any:

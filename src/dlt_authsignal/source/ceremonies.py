@@ -94,7 +94,7 @@ def ceremony_resources(client: Client, asked: Asked) -> list[DltResource]:
         wanted = selected_tables()
 
         async def perform(out: MemoryObjectSendStream[Call]) -> None:
-            async with writing_session(client.pace, _endpoints(asked)) as session:
+            async with writing_session(client.pace, client.base, _endpoints(asked).values()) as session:
                 async for call in _Performance(client, asked, session).run(wanted):
                     await out.send(call)
 

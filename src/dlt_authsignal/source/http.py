@@ -4,7 +4,7 @@ import asyncio
 import ipaddress
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -203,44 +203,34 @@ class Api:
         )
 
 
-async def _only_get(_session: aiohttp.ClientSession, _context: Any, params: aiohttp.TraceRequestStartParams) -> None:
-    if params.method != "GET":
-        raise MutationRefused(f"Refused to send {params.method} {params.url.path}: this lane only reads.")
+def _guarded_session(pace: Pace, base: URL, allowed: Callable[[str, str], bool], refused: str) -> aiohttp.ClientSession:
+    """A session from which only what `allowed` says of (method, path) can leave, whoever holds it."""
 
+    async def check(_session: aiohttp.ClientSession, _context: Any, params: aiohttp.TraceRequestStartParams) -> None:
+        if not allowed(params.method, params.url.path):
+            raise MutationRefused(f"Refused to send {params.method} {params.url.path}: {refused}.")
 
-def read_only_session(pace: Pace, *, trust_env: bool = False) -> aiohttp.ClientSession:
-    """A session from which nothing but GET can leave, whoever holds it."""
     guard = aiohttp.TraceConfig()
-    guard.on_request_start.append(_only_get)
+    guard.on_request_start.append(check)
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=pace.concurrency),
         timeout=aiohttp.ClientTimeout(total=pace.timeout),
         trace_configs=[guard],
-        trust_env=trust_env,
+        trust_env=not _is_loopback(base.host or ""),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": f"dlt-authsignal/{version('dlt-authsignal')}", "Accept": "application/json"},
     )
 
 
-def writing_session(pace: Pace, allowed: Mapping[Endpoint, Endpoint]) -> aiohttp.ClientSession:
-    """A session from which nothing can leave but the routes that `allowed` has for values."""
-    routes = {(endpoint.method, endpoint.path) for endpoint in allowed.values()}
+def read_only_session(pace: Pace, base: URL) -> aiohttp.ClientSession:
+    """A session from which nothing but GET can leave."""
+    return _guarded_session(pace, base, lambda method, _path: method == "GET", "this lane only reads")
 
-    async def only_allowed(
-        _session: aiohttp.ClientSession, _context: Any, params: aiohttp.TraceRequestStartParams
-    ) -> None:
-        if not any(params.method == method and params.url.path.endswith(path) for method, path in routes):
-            raise MutationRefused(f"Refused to send {params.method} {params.url.path}: it is none of the ceremonies.")
 
-    guard = aiohttp.TraceConfig()
-    guard.on_request_start.append(only_allowed)
-    return aiohttp.ClientSession(
-        timeout=aiohttp.ClientTimeout(total=pace.timeout),
-        trace_configs=[guard],
-        trust_env=True,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"User-Agent": f"dlt-authsignal/{version('dlt-authsignal')}", "Accept": "application/json"},
-    )
+def writing_session(pace: Pace, base: URL, allowed: Iterable[Endpoint]) -> aiohttp.ClientSession:
+    """A session from which nothing but calls of those routes can leave."""
+    routes = {(endpoint.method, f"{base.path.rstrip('/')}{endpoint.path}") for endpoint in allowed}
+    return _guarded_session(pace, base, lambda *call: call in routes, "it is none of the ceremonies")
 
 
 @asynccontextmanager
@@ -253,5 +243,5 @@ async def connect(base: URL, auth: Mapping[str, str], pace: Pace, meter: Meter) 
         pace: Budget and patience.
         meter: Counts requests and retries.
     """
-    async with read_only_session(pace, trust_env=not _is_loopback(base.host or "")) as session:
+    async with read_only_session(pace, base) as session:
         yield Api(session, base, auth, pace, meter)
