@@ -11,7 +11,7 @@ from dlt_authsignal import authsignal_source
 from dlt_authsignal.errors import ConfigurationError, CredentialsMissing
 from dlt_authsignal.passkey import SoftwarePasskey
 from dlt_authsignal.sandbox import Fault, RunningSandbox
-from dlt_authsignal.source.ceremonies import _description
+from dlt_authsignal.source.calls import description
 from tests.ceremonies import ORIGIN, Visitor
 from tests.helpers import command, rows, table
 
@@ -154,8 +154,8 @@ def test_a_refusal_says_why_but_repeats_nothing_that_was_sent(empty: RunningSand
     )
     load(empty, "passkey_authentication_options", username="ada@example.com")
     assert table("passkey_authentication_options")[0]["error_description"] == "A fault that was asked for."
-    assert _description(json.dumps(said).encode(), {"username": "ada@example.com"}) is None
-    assert _description(json.dumps(said).encode(), {"username": "bob@example.com"}) == said["errorDescription"]
+    assert description(json.dumps(said).encode(), {"username": "ada@example.com"}) is None
+    assert description(json.dumps(said).encode(), {"username": "bob@example.com"}) == said["errorDescription"]
 
 
 def test_the_tenant_id_alone_reads_nobody_and_says_so(empty: RunningSandbox) -> None:

@@ -1,6 +1,7 @@
 """What Authsignal says, as pure functions."""
 
 import json
+import re
 from datetime import UTC, datetime
 from urllib.parse import unquote
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlt_authsignal.api.client_endpoints import CLIENT_AUTHENTICATORS
-from dlt_authsignal.api.endpoints import GET_USER, QUERY_USERS, basic_auth
+from dlt_authsignal.api.endpoints import DELETE_AUTHENTICATOR, GET_USER, QUERY_USERS, basic_auth
 from dlt_authsignal.api.responses import decode, error_body, retry_after
 from dlt_authsignal.api.tables import TABLES, column_name
 from dlt_authsignal.errors import (
@@ -32,6 +33,15 @@ def test_any_user_id_stays_one_path_segment(user_id: str) -> None:
     segment = GET_USER.fill(userId=user_id).removeprefix("/users/")
     assert not set(segment) & set("/?# ")
     assert unquote(segment) == user_id
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), st.text(min_size=1, alphabet="ab/%?.*[]|"))
+def test_the_route_of_one_user_matches_no_other_users(user_id: str, other: str) -> None:
+    method, pattern = DELETE_AUTHENTICATOR.route(userId=user_id)
+    assert method == "DELETE"
+    assert re.fullmatch(pattern, DELETE_AUTHENTICATOR.fill(userId=user_id, userAuthenticatorId=other))
+    if other != user_id:
+        assert not re.fullmatch(pattern, DELETE_AUTHENTICATOR.fill(userId=other, userAuthenticatorId="x"))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,9 @@ own test against the live API, `cli` the community's command-line tool.
 """
 
 import base64
+import re
 from dataclasses import dataclass
+from itertools import chain, zip_longest
 from typing import Final, Literal
 from urllib.parse import quote
 
@@ -25,6 +27,9 @@ TOKEN_MINUTES: Final = 10
 Auth = Literal["server", "management", "tenant", "bearer", "tenant or bearer", "none"]
 Scope = Literal["read:authenticators", "add:authenticators", "update:authenticators", "remove:authenticators"]
 Effect = Literal["read", "write"]
+
+Route = tuple[str, str]
+"""HTTP method, and a regular expression of the paths below the base URL."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +60,12 @@ class Endpoint:
     def fill(self, **values: str) -> str:
         """Path with each placeholder fully percent-encoded: ids are free text and may hold `/`, `?` or `%`."""
         return self.path.format(**{name: quote(value, safe="") for name, value in values.items()})
+
+    def route(self, **values: str) -> Route:
+        """Method, and a pattern of the encoded path: placeholders without a value match any one segment."""
+        parts = re.split(r"\{(\w+)\}", self.path)
+        filled = (re.escape(quote(values[part], safe="")) if part in values else "[^/]+" for part in parts[1::2])
+        return self.method, "".join(chain(*zip_longest(map(re.escape, parts[::2]), filled, fillvalue="")))
 
 
 def reading(

@@ -285,6 +285,7 @@ _CALL: Final = (
     _CALL_ID,
     _own("called_at", "timestamp", "When the call was made."),
     _own("endpoint", "text", "Method and path that was called."),
+    _own("authenticated_with", "text", "token: the user was known (MFA); tenant: nobody was known yet (sign-in)."),
     _own("status", "bigint", "HTTP status; null if no answer came, or the call could not be made."),
     _own("milliseconds", "double", "From sending the request to having read its answer."),
     _own("error_code", "text", "Authsignal's error code, or the browser's name of what the authenticator refused."),

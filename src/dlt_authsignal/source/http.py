@@ -3,6 +3,7 @@
 import asyncio
 import ipaddress
 import logging
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ from aiolimiter import AsyncLimiter
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 from yarl import URL
 
-from dlt_authsignal.api.endpoints import REGIONS, Endpoint
+from dlt_authsignal.api.endpoints import REGIONS, Endpoint, Route
 from dlt_authsignal.api.responses import Json, decode
 from dlt_authsignal.errors import (
     ConfigurationError,
@@ -207,7 +208,7 @@ def _guarded_session(pace: Pace, base: URL, allowed: Callable[[str, str], bool],
     """A session from which only what `allowed` says of (method, path) can leave, whoever holds it."""
 
     async def check(_session: aiohttp.ClientSession, _context: Any, params: aiohttp.TraceRequestStartParams) -> None:
-        if not allowed(params.method, params.url.path):
+        if not allowed(params.method, params.url.raw_path):
             raise MutationRefused(f"Refused to send {params.method} {params.url.path}: {refused}.")
 
     guard = aiohttp.TraceConfig()
@@ -227,10 +228,15 @@ def read_only_session(pace: Pace, base: URL) -> aiohttp.ClientSession:
     return _guarded_session(pace, base, lambda method, _path: method == "GET", "this lane only reads")
 
 
-def writing_session(pace: Pace, base: URL, allowed: Iterable[Endpoint]) -> aiohttp.ClientSession:
+def writing_session(pace: Pace, base: URL, allowed: Iterable[Route]) -> aiohttp.ClientSession:
     """A session from which nothing but calls of those routes can leave."""
-    routes = {(endpoint.method, f"{base.path.rstrip('/')}{endpoint.path}") for endpoint in allowed}
-    return _guarded_session(pace, base, lambda *call: call in routes, "it is none of the ceremonies")
+    prefix = re.escape(base.raw_path.rstrip("/"))
+    routes = [(method, re.compile(prefix + path)) for method, path in allowed]
+
+    def is_allowed(method: str, path: str) -> bool:
+        return any(method == known and pattern.fullmatch(path) for known, pattern in routes)
+
+    return _guarded_session(pace, base, is_allowed, "it is none of the calls meant here")
 
 
 @asynccontextmanager

@@ -9,7 +9,8 @@ from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
 from dlt_authsignal.errors import ConfigurationError, CredentialsMissing
-from dlt_authsignal.source.ceremonies import Asked, ceremony_resources
+from dlt_authsignal.source.ceremonies import Asked
+from dlt_authsignal.source.ceremony_resources import ceremony_resources
 from dlt_authsignal.source.client import Client, client_resources
 from dlt_authsignal.source.http import Pace, base_url
 from dlt_authsignal.source.meter import Meter

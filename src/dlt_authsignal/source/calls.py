@@ -1,0 +1,125 @@
+"""One call to Authsignal that is not repeated: what was asked, what came back, how long it took."""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from dlt_authsignal.api.endpoints import Endpoint
+from dlt_authsignal.api.responses import decode
+from dlt_authsignal.errors import HttpError
+
+Json = dict[str, Any]
+
+
+@dataclass(kw_only=True)
+class Call:
+    """One call, and what came of it.
+
+    Attributes:
+        name: What the call is for; the table of a ceremony's call.
+        endpoint: The route that was called.
+        authenticated_with: `token`, `tenant` or `server`.
+        called_at: When.
+        milliseconds: From sending the request to having read its answer; 0 for a call that could not be made.
+        status: HTTP status; None if no answer came.
+        answer: The answer's object; empty for a refusal and for an array.
+        items: The answer's array.
+        error_code: Authsignal's error code, or ours, or the browser's name of what the authenticator refused.
+        error: The same in words.
+    """
+
+    name: str
+    endpoint: Endpoint
+    authenticated_with: str
+    called_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    milliseconds: float = 0.0
+    status: int | None = None
+    answer: Json = field(default_factory=dict)
+    items: list[Json] = field(default_factory=list)
+    error_code: str | None = None
+    error: str | None = None
+
+    @property
+    def options(self) -> Json:
+        """Options of a ceremony, empty if the answer holds none."""
+        found = self.answer.get("options")
+        return found if isinstance(found, dict) else {}
+
+
+async def send(
+    session: aiohttp.ClientSession,
+    call: Call,
+    base: URL,
+    authorization: str,
+    body: Json | None = None,
+    *,
+    expect: type[Json | list[Json]] = dict,
+    **values: str,
+) -> Call:
+    """Sends the call once, and writes what came of it into it. A refusal is noted, not raised.
+
+    Args:
+        session: Lets the request out, or not.
+        call: What to send.
+        base: Base URL.
+        authorization: Value of that header.
+        body: JSON body; fields that are None are left out.
+        expect: `dict` or `list`, the documented shape of the answer.
+        **values: Path placeholders, unencoded.
+
+    Raises:
+        Unauthorized: The key or token is not valid here.
+        TokenExpired: The token has expired.
+    """
+    sent = None if body is None else {name: value for name, value in body.items() if value is not None}
+    url = URL(f"{base}{call.endpoint.fill(**values)}", encoded=True)
+    headers = {"Authorization": authorization}
+    raw = b""
+    call.called_at, started = datetime.now(UTC), time.perf_counter()
+    try:
+        async with session.request(
+            call.endpoint.method, url, json=sent, headers=headers, allow_redirects=False
+        ) as answer:
+            raw = await answer.read()
+            call.milliseconds = (time.perf_counter() - started) * 1000
+            call.status = answer.status
+            lower = {name.lower(): value for name, value in answer.headers.items()}
+        found = decode(call.endpoint, answer.status, lower, raw, expect)
+        if isinstance(found, list):
+            call.items = found
+        else:
+            call.answer = found
+    except HttpError as error:
+        if error.status == 401 and error.error_code in (None, "unauthorized", "expired_token"):
+            raise
+        call.error_code = error.error_code or type(error).__name__
+        call.error = description(raw, sent or {}) or str(error)
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        call.milliseconds = (time.perf_counter() - started) * 1000
+        call.error_code, call.error = "network_error", f"{type(error).__name__} while asking {call.endpoint}."
+    return call
+
+
+def description(raw: bytes, sent: Json) -> str | None:
+    """Authsignal's own words, unless they repeat something that was sent: that may be a secret, or name a person."""
+    try:
+        said = json.loads(raw)["errorDescription"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if not isinstance(said, str) or any(text in said for text in _texts(sent)):
+        return None
+    return said[:300]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str) and len(value) > 3:
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from _texts(inner)
