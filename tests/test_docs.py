@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from dlt_authsignal.sandbox import RunningSandbox
 from dlt_authsignal.sandbox.control import SWITCHES, control_routes
 from dlt_authsignal.sandbox.faults import KINDS
 from dlt_authsignal.sandbox.not_emulated import NOT_EMULATED
 from dlt_authsignal.sandbox.state import Sandbox
-from tests.helpers import command
+from tests.helpers import at, command, rows
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(path for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -38,6 +39,20 @@ def test_the_readme_shows_what_the_demo_prints() -> None:
     assert shown
     printed = words(command("demo").stdout)
     assert [line for line in words(shown.group(1)) if line not in [*printed, "…"]] == []
+
+
+def test_the_probe_page_shows_what_a_probe_prints(empty: RunningSandbox) -> None:
+    shown = re.search(r"<!-- probe -->\n```text\n(.*?)```", (ROOT / "docs" / "probe.md").read_text("utf-8"), re.DOTALL)
+    assert shown
+    settings = at(empty, BASE_URL=empty.url.replace("127.0.0.1", "localhost"))
+    printed = command("probe", "--user", "canary", env=settings).stdout
+
+    def shape(text: str) -> list[str]:
+        return [re.sub(r"[\d.:]+( UTC)?|as at|seen for the first time|-", "", line) for line in words(text)]
+
+    (query,) = blocks("probe.md", "sql")
+    assert [row[1:4] for row in rows(query, "authsignal_probe.duckdb")] == [("tenant", 1, 1.0), ("token", 1, 1.0)]
+    assert [" ".join(line.split()) for line in shape(shown.group(1))] == [" ".join(x.split()) for x in shape(printed)]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

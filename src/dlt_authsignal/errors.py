@@ -7,6 +7,7 @@ AuthsignalError
 │   ├── TokenExpired          a bearer token past its few minutes
 │   ├── ListingRefused        the tenant does not list users without a filter
 │   ├── RosterUnreadable      a file of user ids that cannot be used
+│   ├── NotACanary            the user that a probe was to use has authenticators of its own
 │   └── ExtraMissing          an optional part is not installed
 ├── RunFailed                 the run did not complete; the command exits with 1
 │   ├── Unreachable           no connection, after all retries
@@ -15,7 +16,8 @@ AuthsignalError
 │   ├── UnexpectedAnswer      not what the API documents: HTML, a cut body, another shape
 │   ├── PagingLoop            a cursor that came back a second time
 │   ├── RequestRefused        any other 4xx or 3xx
-│   └── PipelineBusy          another sync works in the same pipeline folder
+│   ├── PipelineBusy          another sync works in the same pipeline folder
+│   └── ProbeFailed           a passkey ceremony failed, or the tenant's WebAuthn policy is not what it was
 ├── CeremonyRefused           a browser refuses this passkey ceremony too; `dom_name` is what it would throw
 │   ├── PasskeyNotAllowed     NotAllowedError: no passkey fits the request, or the user is not verified
 │   ├── PasskeyExists         InvalidStateError: the site asked not to enrol this authenticator twice
@@ -23,7 +25,7 @@ AuthsignalError
 │   ├── ForeignRelyingParty   SecurityError: the relying party id is not the origin's to use
 │   └── OptionsUnusable       TypeError: the options lack a field, or hold one in another form
 ├── SignatureRefused          a webhook that Authsignal did not sign, or not lately
-└── MutationRefused           the pipeline tried to send something other than GET
+└── MutationRefused           a request was about to leave that its session must not send
 
 Messages name the request by its route (`GET /users/{userId}`), never by the user, and never carry a key or a token.
 """
@@ -105,6 +107,18 @@ class RosterUnreadable(ConfigurationError):
     """The file named as the source of user ids cannot be read or holds none."""
 
 
+class NotACanary(ConfigurationError):
+    """The user that a probe was to use may be a person."""
+
+    def __init__(self, foreign: int) -> None:
+        self.foreign = foreign
+        has = "an authenticator" if foreign == 1 else f"{foreign} authenticators"
+        super().__init__(
+            f"This user has {has} that no probe made, so it may be a person. Nothing was changed."
+            " Give the probe a user id that nobody else uses, such as --user canary."
+        )
+
+
 class ExtraMissing(ConfigurationError):
     """A part of the package that ships as an extra is not installed."""
 
@@ -153,6 +167,10 @@ class PipelineBusy(RunFailed):
     """Another process is running the same pipeline."""
 
 
+class ProbeFailed(RunFailed):
+    """Passkeys do not work, or work otherwise than last time."""
+
+
 class CeremonyRefused(AuthsignalError):
     """A passkey ceremony that a browser would have refused before anything was signed.
 
@@ -197,7 +215,7 @@ class OptionsUnusable(CeremonyRefused):
 
 
 class MutationRefused(AuthsignalError):
-    """A request other than GET was about to leave a read-only lane."""
+    """A request was about to leave a session that must not send it."""
 
 
 class SignatureRefused(AuthsignalError):

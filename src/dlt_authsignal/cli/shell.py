@@ -1,4 +1,4 @@
-"""Commands to paste: spelled so that they run from here."""
+"""Commands and places, spelled so that they work from here."""
 
 import os
 import shutil
@@ -18,3 +18,11 @@ def runnable(program: str) -> str:
 def counted(count: int, thing: str) -> str:
     """`1 request`, `2,009 requests`."""
     return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
+def place(destination: str, location: str) -> str:
+    """The DuckDB file, short when it is in this folder; elsewhere what dlt calls the place."""
+    if destination != "duckdb":
+        return location
+    path = Path(location.removeprefix("duckdb:///"))
+    return path.name if path.parent == Path.cwd() else str(path)

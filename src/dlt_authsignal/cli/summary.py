@@ -2,14 +2,13 @@
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from dlt_authsignal.cli.shell import counted, runnable
+from dlt_authsignal.cli.shell import counted, place, runnable
 
 if TYPE_CHECKING:
     from dlt_authsignal.source.sync import SyncReport
@@ -30,17 +29,13 @@ def print_summary(report: "SyncReport") -> None:
         table.add_row(name, f"{counts.total:,}", f"{counts.new:,}", f"{counts.changed:,}")
     console.print(table)
     console.print()
-    for line in (_effort(report), *_notes(report), f"The data is in {_place(report)}, dataset {report.dataset}."):
+    for line in (
+        _effort(report),
+        *_notes(report),
+        f"The data is in {place(report.destination, report.location)}, dataset {report.dataset}.",
+    ):
         console.print(line)
     console.print(f"\nLook at it:\n{next_query(report)}")
-
-
-def _place(report: "SyncReport") -> str:
-    """The DuckDB file, short when it is in this folder; elsewhere what dlt calls the place."""
-    if report.destination != "duckdb":
-        return report.location
-    path = Path(report.location.removeprefix("duckdb:///"))
-    return path.name if path.parent == Path.cwd() else str(path)
 
 
 def _effort(report: "SyncReport") -> str:
@@ -76,11 +71,12 @@ def next_query(report: "SyncReport") -> str:
     """A command that shows the data."""
     python = runnable("python")
     if report.destination == "duckdb":
+        where = place(report.destination, report.location)
         table = next(iter(report.tables))
         wanted = "user_id, verification_method, last_verified_at" if "user_authenticators" in report.tables else "*"
         table = "user_authenticators" if "user_authenticators" in report.tables else table
         query = f"select {wanted} from {report.dataset}.{table} limit 5"
-        return f"""{python} -c "import duckdb; duckdb.connect('{_place(report)}').sql('{query}').show()" """.strip()
+        return f"""{python} -c "import duckdb; duckdb.connect('{where}').sql('{query}').show()" """.strip()
     return (
         f"""{python} -c "import dlt; print(dlt.pipeline('{report.pipeline}').dataset().users.df().head())" """.strip()
     )

@@ -68,14 +68,18 @@ class Asked:
 
 
 class Ceremonies:
-    """The steps, each of which makes one call, or says in one that was never sent why it could not be made."""
+    """The steps, each of which makes one call, or says in one that was never sent why it could not be made.
+
+    Attributes:
+        authenticator: Makes and uses the passkey; None until one in software is needed.
+    """
 
     def __init__(self, client: Client, asked: Asked, session: aiohttp.ClientSession) -> None:
         self._client = client
         self._asked = asked
         self._session = session
         self._routes = asked.routes
-        self._authenticator = asked.authenticator
+        self.authenticator = asked.authenticator
 
     async def run(self, wanted: frozenset[str]) -> AsyncIterator[Call]:
         """The steps that are wanted, by the names of their tables, and those they need."""
@@ -146,10 +150,10 @@ class Ceremonies:
         if not options.options:
             call.error_code, call.error = "no_options", f"{options.endpoint} gave no options to answer."
             return call
-        if self._authenticator is None:
-            self._authenticator = _software(self._asked, options.options)
+        if self.authenticator is None:
+            self.authenticator = _software(self._asked, options.options)
         try:
-            made: Json = getattr(self._authenticator, verb)(options.options)
+            made: Json = getattr(self.authenticator, verb)(options.options)
         except CeremonyRefused as refused:
             call.error_code, call.error = refused.dom_name, str(refused)
             return call

@@ -43,8 +43,7 @@ class Client:
     @property
     def user_id(self) -> str | None:
         """The user the token is about, if it says."""
-        bearer = claims(self.token)
-        return _text(bearer.get("other", {}), "userId") or _text(bearer, "sub")
+        return user_of(self.token)
 
     @property
     def tenant(self) -> str | None:
@@ -92,6 +91,12 @@ def claims(token: str | None) -> Mapping[str, Any]:
     except jwt.InvalidTokenError:
         return {}
     return found
+
+
+def user_of(token: str | None) -> str | None:
+    """The user that a token is about, if it says."""
+    bearer = claims(token)
+    return _text(bearer.get("other", {}), "userId") or _text(bearer, "sub")
 
 
 def _text(values: Any, name: str) -> str | None:

@@ -82,12 +82,12 @@ def base_url(region: str, override: str | None) -> URL:
         ) from None
     if url.scheme not in ("http", "https") or not url.host or url.query_string or url.user:
         raise ConfigurationError("base_url must be http(s)://host/v1, without a query or credentials in it.")
-    if url.scheme == "http" and not _is_loopback(url.host):
+    if url.scheme == "http" and not is_loopback(url.host):
         logger.warning("base_url is plain http to another machine (%s): keys travel unencrypted.", url.host)
     return url
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -217,7 +217,7 @@ def _guarded_session(pace: Pace, base: URL, allowed: Callable[[str, str], bool],
         connector=aiohttp.TCPConnector(limit=pace.concurrency),
         timeout=aiohttp.ClientTimeout(total=pace.timeout),
         trace_configs=[guard],
-        trust_env=not _is_loopback(base.host or ""),
+        trust_env=not is_loopback(base.host or ""),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": f"dlt-authsignal/{version('dlt-authsignal')}", "Accept": "application/json"},
     )

@@ -1,6 +1,5 @@
 """`authsignal_source`: the credentials found decide which lanes are read."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -15,11 +14,11 @@ from dlt_authsignal.source.client import Client, client_resources
 from dlt_authsignal.source.http import Pace, base_url
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.server import Server, server_resources
+from dlt_authsignal.source.settings import given
 
 LANES: Final = ("client", "server")
 ATTACHMENTS: Final = ("platform", "cross-platform")
 PATHS: Final = ("authsignal", "dlthub")
-_PLACEHOLDER: Final = re.compile(r"your_\w+_here|<configure me>|\s*")
 
 
 @dlt.source(name="authsignal_source", section="authsignal_source", max_table_nesting=0)
@@ -89,7 +88,7 @@ def authsignal_source(
         CredentialsMissing: No lane is unlocked, or a lane asked for is not.
         ConfigurationError: A value that cannot be used.
     """
-    token, tenant_id, api_secret_key = _given(token), _given(tenant_id), _given(api_secret_key)
+    token, tenant_id, api_secret_key = given(token), given(tenant_id), given(api_secret_key)
     wanted = _wanted(lanes, {"client": token or tenant_id, "server": api_secret_key})
     if page_size < 1:
         raise ConfigurationError(f"page_size must be above 0, got {page_size}.")
@@ -132,11 +131,6 @@ def _one_of(name: str, value: str | None, allowed: Sequence[str]) -> str | None:
     if value is not None and value not in allowed:
         raise ConfigurationError(f'{name} is one of {", ".join(allowed)}, not "{value}".')
     return value
-
-
-def _given(value: str | None) -> str | None:
-    """The value, unless it is still what an example file or dlt put there."""
-    return None if value and _PLACEHOLDER.fullmatch(value) else value
 
 
 def _wanted(lanes: Sequence[str] | None, credentials: Mapping[str, str | None]) -> Sequence[str]:

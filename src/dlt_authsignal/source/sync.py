@@ -111,15 +111,15 @@ def sync(
     """
     meter = meter or Meter()
     started = time.monotonic()
-    with _plain_errors():
+    with plain_errors():
         pipeline = dlt.pipeline(
             pipeline_name, destination=destination, dataset_name=dataset, progress=_StageCollector(meter)
         )
-        with _only_run(pipeline):
+        with only_run(pipeline):
             reading = authsignal_source(meter=meter, **source)
             if resources:
                 reading = reading.with_resources(*resources)
-            finished_pending = _finish_pending(pipeline)
+            finished_pending = finish_pending(pipeline)
             pipeline.sync_destination()
             tally = Tally(known_hashes(pipeline, list(reading.selected_resources)))
             if "users" in reading.selected_resources:
@@ -157,12 +157,12 @@ def _is_elsewhere(pipeline: Pipeline, location: str) -> bool:
 
 def attach(*, destination: str = "duckdb", dataset: str = DATASET_NAME, pipeline_name: str = PIPELINE_NAME) -> Pipeline:
     """The pipeline that loaded a dataset, for reading it."""
-    with _plain_errors():
+    with plain_errors():
         return dlt.pipeline(pipeline_name, destination=destination, dataset_name=dataset)
 
 
 @contextmanager
-def _plain_errors() -> Iterator[None]:
+def plain_errors() -> Iterator[None]:
     """Our own error instead of the pipeline steps it was wrapped in on the way up."""
     try:
         yield
@@ -196,7 +196,7 @@ def _explained(error: Exception) -> Exception:
 
 
 @contextmanager
-def _only_run(pipeline: Pipeline) -> Iterator[None]:
+def only_run(pipeline: Pipeline) -> Iterator[None]:
     """dlt has no lock of its own: two runs in one working folder lose or double rows."""
     folder = Path(pipeline.working_dir)
     folder.mkdir(parents=True, exist_ok=True)
@@ -211,7 +211,7 @@ def _only_run(pipeline: Pipeline) -> Iterator[None]:
         ) from None
 
 
-def _finish_pending(pipeline: Pipeline) -> bool:
+def finish_pending(pipeline: Pipeline) -> bool:
     """Loads what an interrupted run left; `run` with new data would do only that, and not read anything."""
     for runs in range(MAX_PENDING_RUNS):
         if not pipeline.has_pending_data:
@@ -229,14 +229,14 @@ def known_hashes(pipeline: Pipeline, tables: list[str]) -> dict[str, array[int]]
 
 
 def _hashes(pipeline: Pipeline, table: str) -> Iterator[int]:
-    for row in _query(pipeline, table, "_row_hash"):
+    for row in query(pipeline, table, "_row_hash"):
         if row[0]:
             yield int(row[0], 16)
 
 
 def _listed_facts(pipeline: Pipeline) -> dict[str, datetime]:
     """When each known user was created: only the listing says it, and users read from a file are not listed."""
-    return {row[0]: row[1] for row in _query(pipeline, "users", "user_id, created_at") if row[1] is not None}
+    return {row[0]: row[1] for row in query(pipeline, "users", "user_id, created_at") if row[1] is not None}
 
 
 def _keeper(created: Mapping[str, datetime]) -> Callable[[Any], Any]:
@@ -251,15 +251,17 @@ def _keeper(created: Mapping[str, datetime]) -> Callable[[Any], Any]:
 
 def row_counts(pipeline: Pipeline, tables: list[str]) -> dict[str, int]:
     """Rows per table; 0 for tables that do not exist yet."""
-    return {name: next((row[0] for row in _query(pipeline, name, "count(*)")), 0) for name in tables}
+    return {name: next((row[0] for row in query(pipeline, name, "count(*)")), 0) for name in tables}
 
 
-def _query(pipeline: Pipeline, table: str, what: str) -> Iterator[Any]:
+def query(pipeline: Pipeline, table: str, what: str, rest: str = "", *values: Any) -> Iterator[Any]:
+    """Rows of `SELECT what FROM table rest`; none where the table is not there yet. `%s` in `rest` takes a value."""
     if not pipeline.default_schema_name or table not in pipeline.default_schema.tables:
         return
     with pipeline.sql_client() as client:
+        statement = f"SELECT {what} FROM {client.make_qualified_table_name(table)} {rest}"
         try:
-            with client.execute_query(f"SELECT {what} FROM {client.make_qualified_table_name(table)}") as cursor:
+            with client.execute_query(statement, *values) as cursor:
                 while rows := cursor.fetchmany(10_000):
                     yield from rows
         except DestinationUndefinedEntity:

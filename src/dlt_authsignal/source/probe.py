@@ -1,0 +1,227 @@
+"""Synthetic monitoring of passkeys: a canary's ceremonies performed, loaded, and compared with last time."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import dlt
+from anyio.from_thread import start_blocking_portal
+from dlt.pipeline.pipeline import Pipeline
+
+from dlt_authsignal.errors import ConfigurationError, CredentialsMissing
+from dlt_authsignal.source.ceremonies import Authenticator
+from dlt_authsignal.source.client import user_of
+from dlt_authsignal.source.http import is_loopback
+from dlt_authsignal.source.probing import LOADED, Probing, Step
+from dlt_authsignal.source.resources import hints
+from dlt_authsignal.source.rows import Row
+from dlt_authsignal.source.settings import Settings, settings
+from dlt_authsignal.source.sync import DATASET_NAME, finish_pending, only_run, plain_errors, query
+
+PIPELINE_NAME: Final = "authsignal_probe"
+
+_SIGNING: Final = ("rp_id", "user_verification", "timeout_ms")
+POLICY: Final = {
+    "passkey_register_options": (
+        *_SIGNING,
+        "algorithms",
+        "attestation",
+        "resident_key",
+        "authenticator_attachment",
+    ),
+    "passkey_authentication_options": _SIGNING,
+}
+"""What a tenant's WebAuthn policy is made of, by the table that holds it."""
+
+Ceremony = tuple[str, str]
+"""Table of the options, and what the call authenticated with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One setting of the policy that is not what it was.
+
+    Attributes:
+        ceremony: Table that holds it.
+        authenticated_with: `token` (MFA) or `tenant` (sign-in).
+        setting: Column of that table.
+        before: Last time.
+        now: This time.
+    """
+
+    ceremony: str
+    authenticated_with: str
+    setting: str
+    before: Any
+    now: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeReport:
+    """One finished probe.
+
+    Attributes:
+        works: Whether every step did what it should.
+        user_id: The canary.
+        host: Where it was probed.
+        steps: Every call, in order.
+        policy: What a new passkey of the tenant has to be; empty if it was not learnt.
+        changes: What of the policy differs from the last probe.
+        compared_with: When the last probe was; None for the first.
+        left_behind: Passkeys of probes that the canary still has.
+        removed_before: Passkeys of interrupted probes that were removed first.
+        pipeline: dlt pipeline name.
+        destination: Destination type.
+        location: Where the rows are, without credentials.
+        dataset: Dataset (schema) name.
+        seconds: Duration, loading included.
+    """
+
+    works: bool
+    user_id: str
+    host: str
+    steps: list[Step]
+    policy: Mapping[str, Any]
+    changes: list[Change]
+    compared_with: datetime | None
+    left_behind: int
+    removed_before: int
+    pipeline: str
+    destination: str
+    location: str
+    dataset: str
+    seconds: float
+
+
+def probe(
+    *,
+    user_id: str | None = None,
+    action: str = "probe",
+    authenticator: Authenticator | None = None,
+    yes_this_writes: bool = False,
+    leave_passkey: bool = False,
+    destination: str = "duckdb",
+    dataset: str = DATASET_NAME,
+    pipeline_name: str = PIPELINE_NAME,
+    **connection: Any,
+) -> ProbeReport:
+    """Registers a passkey for a canary user, signs in with it (MFA and sign-in), removes it, and loads the six tables.
+
+    Args:
+        user_id: The canary: a user that nobody else uses. With a token alone, the token's user.
+        action: Action code of its attempts.
+        authenticator: Makes and uses the passkey; default a new one in software.
+        yes_this_writes: Needed for any host but this machine.
+        leave_passkey: Needed with a token alone: no call of the Client API removes a passkey.
+        destination: dlt destination name.
+        dataset: Dataset (schema) to load into.
+        pipeline_name: Names dlt's working folder and state, and the lock that keeps two probes apart.
+        **connection: Arguments of `settings`; default what dlt finds.
+
+    Raises:
+        NotACanary: The user has authenticators that no probe made.
+        AuthsignalError: The probe could not be made, for want of a valid key, say. A ceremony that fails is in the
+            report instead.
+    """
+    started = time.monotonic()
+    with plain_errors():
+        found = settings(**connection)
+        probing = Probing(found, _canary(found, user_id, leave_passkey=leave_passkey), action, authenticator)
+        if not (yes_this_writes or is_loopback(found.base.host or "")):
+            raise ConfigurationError(
+                f"A probe writes to {found.base.host}: it tracks attempts of the canary user, enrols a passkey for it"
+                " and removes it again. If that is meant, say --yes-this-writes."
+            )
+        pipeline = dlt.pipeline(pipeline_name, destination=destination, dataset_name=dataset)
+        with only_run(pipeline):
+            with start_blocking_portal("asyncio") as portal:
+                portal.call(probing.run)
+            finish_pending(pipeline)
+            pipeline.sync_destination()
+            policies = learnt(probing.rows)
+            before = {ceremony: _last(pipeline, ceremony, probing.tenant_id) for ceremony in policies}
+            load = pipeline.run(_loaded(probing.rows))
+    return ProbeReport(
+        works=not any(step.problem for step in probing.steps),
+        user_id=probing.user_id,
+        host=f"{found.base.host}:{found.base.port}",
+        steps=probing.steps,
+        policy=policies.get(("passkey_register_options", "token"), {}),
+        changes=[change for key, now in policies.items() for change in changes(key, before[key][1], now)],
+        compared_with=max((moment for moment, _ in before.values() if moment), default=None),
+        left_behind=probing.left_behind,
+        removed_before=probing.removed_before,
+        pipeline=pipeline_name,
+        destination=pipeline.destination.destination_name,
+        location=load.destination_displayable_credentials or "",
+        dataset=pipeline.dataset_name,
+        seconds=round(time.monotonic() - started, 2),
+    )
+
+
+def _canary(found: Settings, user_id: str | None, *, leave_passkey: bool) -> str:
+    """Whom to probe with what there is."""
+    if found.api_secret_key:
+        if user_id in (None, "", ".", ".."):
+            raise ConfigurationError("Say which user the probe may use: --user canary, an id that nobody else uses.")
+        return str(user_id)
+    if not found.token:
+        raise CredentialsMissing("a probe")
+    if not leave_passkey:
+        raise ConfigurationError(
+            "A token alone cannot remove the passkey that a probe enrols: the Client API has no call for it."
+            " Give api_secret_key as well, or say --leave-passkey."
+        )
+    known = user_of(found.token)
+    if user_id and known and user_id != known:
+        raise ConfigurationError("The token is another user's than --user says.")
+    if not (user_id or known):
+        raise ConfigurationError("The token does not say whose it is. Say --user, whom it was tracked for.")
+    return str(user_id or known)
+
+
+@dlt.source(name="authsignal_source", max_table_nesting=0)
+def _loaded(rows: Mapping[str, list[Row]]) -> Any:
+    for table in LOADED:
+        yield dlt.resource(rows[table.name] or dlt.mark.materialize_table_schema(), **hints(table))
+
+
+def learnt(rows: Mapping[str, list[Row]]) -> dict[Ceremony, dict[str, Any]]:
+    """The policy that each ceremony's options show."""
+    return {
+        (name, row["authenticated_with"]): {setting: row.get(setting) for setting in POLICY[name]}
+        for name in POLICY
+        for row in rows[name]
+        if row.get("rp_id")
+    }
+
+
+def changes(ceremony: Ceremony, before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:
+    """Settings that differ; none where nothing is known of before."""
+    for setting, value in now.items():
+        if before and before[setting] != value:
+            yield Change(
+                ceremony=ceremony[0],
+                authenticated_with=ceremony[1],
+                setting=setting,
+                before=before[setting],
+                now=value,
+            )
+
+
+def _last(pipeline: Pipeline, ceremony: Ceremony, tenant_id: str | None) -> tuple[datetime | None, dict[str, Any]]:
+    """When the policy was last seen, and what it was."""
+    name, authenticated_with = ceremony
+    settings = POLICY[name]
+    rest = "WHERE rp_id IS NOT NULL AND authenticated_with = %s AND tenant_id = %s ORDER BY called_at DESC LIMIT 1"
+    for row in query(pipeline, name, ", ".join(("called_at", *settings)), rest, authenticated_with, tenant_id):
+        return row[0], dict(zip(settings, map(_value, row[1:]), strict=True))
+    return None, {}
+
+
+def _value(value: Any) -> Any:
+    """A list that the destination keeps as JSON text."""
+    return json.loads(value) if isinstance(value, str) and value.startswith("[") else value

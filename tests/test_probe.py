@@ -1,0 +1,291 @@
+"""Synthetic monitoring: a canary's passkey made, used and removed, against the sandbox."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dlt_authsignal.api.endpoints import VALIDATE
+from dlt_authsignal.cli.probe import alarms
+from dlt_authsignal.errors import ConfigurationError, MutationRefused, NotACanary, PipelineBusy, Unauthorized
+from dlt_authsignal.passkey import SoftwarePasskey
+from dlt_authsignal.sandbox import Fault, RunningSandbox
+from dlt_authsignal.source.calls import Call
+from dlt_authsignal.source.canary import routes
+from dlt_authsignal.source.http import Pace, base_url, writing_session
+from dlt_authsignal.source.probe import ProbeReport, changes, probe
+from dlt_authsignal.source.probing import problem_of
+from tests.ceremonies import ORIGIN, Visitor
+from tests.helpers import COMMAND, SECRET, ask, at, command, rows
+
+SIX = (
+    "user_authenticators",
+    "passkey_initiate_challenge",
+    "passkey_authentication_options",
+    "passkey_verify_authentication",
+    "passkey_register_options",
+    "passkey_register",
+)
+DATABASE = "authsignal_probe.duckdb"
+PHONE = "fbfc3007-154e-4ecc-8c0b-6e020557d7bd"
+
+
+def probed(running: RunningSandbox, **arguments: Any) -> ProbeReport:
+    return probe(**{"user_id": "canary", "base_url": running.url, "api_secret_key": SECRET, **arguments})
+
+
+def run(running: RunningSandbox, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return command("probe", "--user", "canary", *arguments, env=at(running, **settings))
+
+
+def count(name: str) -> int:
+    number: int = rows(f"select count(*) from {name}", DATABASE)[0][0]
+    return number
+
+
+def passkeys(running: RunningSandbox, user_id: str = "canary") -> list[Any]:
+    found: list[Any] = ask(running, "GET", f"/users/{user_id}/authenticators")[1]
+    return found
+
+
+def failed(report: ProbeReport) -> list[tuple[str, str]]:
+    return [(step.flow, step.name) for step in report.steps if step.problem]
+
+
+def test_a_probe_says_that_passkeys_work_and_loads_the_six_tables(empty: RunningSandbox) -> None:
+    done = run(empty)
+    assert done.returncode == 0, done.stderr
+    assert "Passkeys work at 127.0.0.1" in done.stdout
+    assert "seen for the first time: localhost, user verification required, algorithms -8, -7, -257" in done.stdout
+    assert [count(name) for name in SIX] == [1, 1, 2, 2, 1, 1]
+    ways = rows("select authenticated_with, is_verified, user_id from passkey_verify_authentication", DATABASE)
+    assert sorted(ways) == [("tenant", True, "canary"), ("token", True, "canary")]
+    assert passkeys(empty) == []
+
+
+def test_a_second_probe_finds_the_policy_as_it_was(empty: RunningSandbox) -> None:
+    first, second = probed(empty), probed(empty)
+    assert first.compared_with is None
+    assert second.compared_with is not None
+    assert (second.works, second.changes, second.left_behind) == (True, [], 0)
+    assert {step.flow for step in second.steps} == {"enrol", "mfa", "sign_in", "clean_up"}
+    assert count("passkey_register") == 2
+
+
+def test_nobody_but_the_canary_is_touched(seeded: RunningSandbox) -> None:
+    people = [user.user_id for user in seeded.sandbox.store.users()]
+
+    def known() -> list[Any]:
+        parts = ("", "/authenticators", "/actions", "/devices")
+        return [ask(seeded, "GET", f"/users/{user_id}{part}")[1] for user_id in people for part in parts]
+
+    before = known()
+    assert probed(seeded).works
+    assert known() == before
+    assert {user.user_id for user in seeded.sandbox.store.users()} - set(people) == {"canary"}
+
+
+def test_a_person_is_refused_before_anything_is_changed(empty: RunningSandbox) -> None:
+    ask(empty, "POST", "/users/canary/authenticators", {"verificationMethod": "EMAIL_OTP", "email": "ada@example.com"})
+    empty.sandbox.log.clear()
+    with pytest.raises(NotACanary, match="an authenticator that no probe made"):
+        probed(empty)
+    assert set(empty.sandbox.log.by_route) == {"GET /users/{userId}/authenticators"}
+
+
+def test_a_passkey_that_a_person_made_is_no_canarys(empty: RunningSandbox) -> None:
+    person = Visitor(empty, user_id="canary", passkey=SoftwarePasskey(origin=ORIGIN, aaguid=PHONE))
+    person.track().register()
+    with pytest.raises(NotACanary):
+        probed(empty)
+    assert len(passkeys(empty)) == 1
+
+
+@pytest.mark.parametrize(
+    ("route", "flow", "name"),
+    [
+        ("POST /client/user-authenticators/passkey/registration-options", "enrol", "passkey_register_options"),
+        ("POST /client/user-authenticators/passkey", "enrol", "passkey_register"),
+        ("POST /client/challenge", "sign_in", "passkey_initiate_challenge"),
+        ("POST /validate", "mfa", "validate"),
+    ],
+)
+def test_a_step_that_fails_is_named_and_the_passkey_goes(
+    empty: RunningSandbox, route: str, flow: str, name: str
+) -> None:
+    empty.sandbox.faults.add(Fault(route=route, kind="status", status=503, times=1))
+    report = probed(empty)
+    assert not report.works
+    assert failed(report) == [(flow, name)]
+    assert passkeys(empty) == []
+    assert report.left_behind == 0
+
+
+def test_a_failure_exits_with_1_and_one_clear_line_and_is_loaded(empty: RunningSandbox) -> None:
+    done = run(empty, "--json", "--origin", "https://elsewhere.example")
+    assert done.returncode == 1
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("Error: Passkeys fail at 127.0.0.1")
+    assert "enrol, passkey_register: SecurityError" in line
+    assert json.loads(done.stdout)["works"] is False
+    assert rows("select error_code from passkey_register", DATABASE) == [("SecurityError",)]
+
+
+def test_a_passkey_that_cannot_be_removed_is_an_alarm(empty: RunningSandbox) -> None:
+    empty.sandbox.faults.add(
+        Fault(route="DELETE /users/{userId}/authenticators/{userAuthenticatorId}", kind="status", status=500)
+    )
+    report = probed(empty)
+    assert "1 passkey of the canary could not be removed." in alarms(report)
+    empty.sandbox.faults.clear()
+    assert probed(empty).removed_before == 1
+    assert passkeys(empty) == []
+
+
+def test_a_changed_policy_is_an_alarm_once(empty: RunningSandbox) -> None:
+    assert alarms(probed(empty)) == []
+    empty.sandbox.configure(token_minutes=5)
+    (line,) = alarms(probed(empty))
+    assert "timeout_ms of new passkeys was 600000, is 300000" in line
+    assert "timeout_ms of sign-in was 600000, is 300000" in line
+    assert alarms(probed(empty)) == []
+
+
+def test_the_policy_is_compared_with_what_the_destination_holds(
+    empty: RunningSandbox, workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probed(empty)
+    monkeypatch.setenv("DLT_DATA_DIR", str(workdir / "fresh"))
+    empty.sandbox.configure(token_minutes=5)
+    assert {change.setting for change in probed(empty).changes} == {"timeout_ms"}
+
+
+def test_a_policy_is_compared_setting_by_setting() -> None:
+    ceremony = ("passkey_register_options", "token")
+    before = {"rp_id": "a.example", "algorithms": [-7, -257]}
+    (change,) = changes(ceremony, before, {"rp_id": "a.example", "algorithms": [-8, -7]})
+    assert (change.setting, change.before, change.now) == ("algorithms", [-7, -257], [-8, -7])
+    assert list(changes(ceremony, {}, before)) == []
+
+
+def test_a_host_that_is_not_this_machine_needs_a_word() -> None:
+    with pytest.raises(ConfigurationError, match=r"au\.api\.authsignal\.com: .* --yes-this-writes"):
+        probe(user_id="canary", region="au", api_secret_key="k")
+
+
+def test_a_wrong_key_is_no_verdict_on_passkeys(empty: RunningSandbox) -> None:
+    with pytest.raises(Unauthorized, match="api_secret_key"):
+        probed(empty, api_secret_key="wrong")
+
+
+def test_a_token_alone_needs_leave_to_leave_its_passkey(empty: RunningSandbox) -> None:
+    token = Visitor(empty, user_id="canary").track().token
+    alone = {"user_id": None, "api_secret_key": None, "token": token}
+    with pytest.raises(ConfigurationError, match="leave-passkey"):
+        probed(empty, **alone)
+    report = probed(empty, **alone, leave_passkey=True)
+    assert report.works
+    assert (report.user_id, report.left_behind) == ("canary", 1)
+    assert len(passkeys(empty)) == 1
+    with pytest.raises(ConfigurationError, match="another user"):
+        probed(empty, **{**alone, "user_id": "ada"}, leave_passkey=True)
+
+
+def test_no_canary_and_no_credentials_are_named(empty: RunningSandbox) -> None:
+    with pytest.raises(ConfigurationError, match="--user canary"):
+        probed(empty, user_id=None)
+    with pytest.raises(ConfigurationError, match="No Authsignal credentials"):
+        probed(empty, api_secret_key=None)
+
+
+def test_rules_that_block_the_canary_are_named(empty: RunningSandbox) -> None:
+    empty.sandbox.configure(default_action_result="BLOCK")
+    report = probed(empty)
+    (problem,) = [step.problem for step in report.steps if step.problem]
+    assert "rules block the canary" in problem
+
+
+@pytest.mark.parametrize("way", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_probe_leaves_nothing_for_good(empty: RunningSandbox, way: signal.Signals) -> None:
+    empty.sandbox.faults.add(Fault(route="POST /client/challenge", kind="delay", seconds=20, times=1))
+    process = subprocess.Popen(
+        [COMMAND, "probe", "--user", "canary"], env={**os.environ, **at(empty)}, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 20
+    while not passkeys(empty) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert passkeys(empty)
+    time.sleep(0.5)
+    process.send_signal(way)
+    process.communicate(timeout=20)
+    assert process.returncode == (-signal.SIGKILL if way == signal.SIGKILL else 1)
+    assert len(passkeys(empty)) == (1 if way == signal.SIGKILL else 0)
+    report = probed(empty)
+    assert report.works
+    assert report.removed_before == (1 if way == signal.SIGKILL else 0)
+    assert passkeys(empty) == []
+
+
+def test_two_probes_of_one_canary_do_not_disturb_each_other(empty: RunningSandbox) -> None:
+    empty.sandbox.faults.add(Fault(route="POST /client/challenge", kind="delay", seconds=5, times=1))
+    first = subprocess.Popen([COMMAND, "probe", "--user", "canary"], env={**os.environ, **at(empty)})
+    deadline = time.monotonic() + 20
+    while not passkeys(empty) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    with pytest.raises(PipelineBusy):
+        probed(empty)
+    assert first.wait(20) == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("DELETE", "/users/ada/authenticators/1"),
+        ("DELETE", "/users/canary"),
+        ("POST", "/users/ada/actions/probe"),
+        ("POST", "/users/canary/actions/signIn"),
+        ("DELETE", "/users/canary/authenticators/1/2"),
+    ],
+)
+def test_a_probe_cannot_send_what_is_not_the_canarys(method: str, path: str) -> None:
+    async def leave() -> None:
+        base = base_url("us", "http://127.0.0.1:9/v1")
+        async with writing_session(Pace(), base, routes("canary", "probe")) as session:
+            await session.request(method, f"{base}{path}")
+
+    with pytest.raises(MutationRefused):
+        asyncio.run(leave())
+
+
+def call(**about: Any) -> Call:
+    return Call(name=about.pop("name", "validate"), endpoint=VALIDATE, authenticated_with="server", **about)
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (call(answer={"isValid": False, "state": "CHALLENGE_REQUIRED"}), "CHALLENGE_REQUIRED"),
+        (call(answer={}), "missing"),
+        (call(name="passkey_register", answer={"isVerified": False}), "did not accept"),
+        (call(name="passkey_verify_authentication", answer={"isVerified": True, "userId": "ada"}), "another user"),
+        (call(status=400, error_code="invalid_credential", error="No."), "400 invalid_credential: No."),
+    ],
+)
+def test_what_went_wrong_is_said_without_naming_anybody(made: Call, said: str) -> None:
+    problem = problem_of(made, "canary")
+    assert problem is not None
+    assert said in problem
+    assert "ada" not in problem
+
+
+def test_no_secret_of_a_probe_is_left_behind(empty: RunningSandbox, workdir: Path) -> None:
+    done = run(empty, "--json")
+    left = b"".join(path.read_bytes() for path in workdir.rglob("*") if path.is_file()) + done.stdout.encode()
+    assert SECRET.encode() not in left
+    assert b"eyJ" not in left  # no token, whichever
