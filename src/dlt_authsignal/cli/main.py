@@ -5,6 +5,7 @@ import sys
 import click
 
 from dlt_authsignal.cli.demo import demo
+from dlt_authsignal.cli.init import init
 from dlt_authsignal.cli.models import models
 from dlt_authsignal.cli.probe import probe
 from dlt_authsignal.cli.sandbox import sandbox
@@ -17,14 +18,14 @@ from dlt_authsignal.errors import AuthsignalError
 def cli() -> None:
     """Everything Authsignal knows, in your own database, current and understood.
 
-    New here? Run `dlt-authsignal demo`: it needs no account and no network. Then put your keys into
-    .dlt/secrets.toml and run `dlt-authsignal sync`.
+    New here? Run `dlt-authsignal demo`: it needs no account and no network. Then set up
+    your own: `dlt-authsignal init`, and `dlt-authsignal sync`.
 
     Exit codes: 0 done, 1 the run failed, 2 wrong usage or configuration.
     """
 
 
-for command in (demo, sync, models, probe, sandbox):
+for command in (demo, init, sync, models, probe, sandbox):
     cli.add_command(command)
 
 

@@ -1,0 +1,139 @@
+"""The files of a project: what `init` writes, merged with what is there."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+import tomlkit
+from tomlkit.exceptions import ParseError, TOMLKitError
+
+from dlt_authsignal.errors import ConfigurationError
+
+CONFIG: Final = Path(".dlt/config.toml")
+SECRETS: Final = Path(".dlt/secrets.toml")
+SCRIPT: Final = Path("authsignal_pipeline.py")
+IGNORE: Final = Path(".gitignore")
+IGNORED: Final = (".dlt/secrets.toml", "*.duckdb", "*.duckdb.wal")
+
+Tables = Mapping[tuple[str, ...], Mapping[str, Any]]
+"""Values by name, by table."""
+
+SECTION: Final = ("sources", "authsignal_source")
+DEFAULTS: Final[Tables] = {("runtime",): {"dlthub_telemetry": False}, ("load",): {"delete_completed_jobs": True}}
+"""Against dlt's own: no usage reports, and no loaded rows kept in its working folder."""
+
+
+def script() -> str:
+    """The pipeline script that a user copies."""
+    return resources.files("dlt_authsignal.cli").joinpath("templates", SCRIPT.name).read_text("utf-8")
+
+
+def settings_in(path: Path) -> Mapping[str, Any]:
+    """What the section of the source holds in a TOML file; empty if there is no such file.
+
+    Raises:
+        ConfigurationError: The file is no TOML, or the section no table.
+    """
+    found: Mapping[str, Any] = _parsed(path)
+    for name in SECTION:
+        found = found.get(name, {})
+        if not isinstance(found, Mapping):
+            raise ConfigurationError(f"{path}: {name} is no table. Correct it by hand, then run init again.")
+    return found
+
+
+def merged(path: Path, values: Tables, defaults: Tables | None = None) -> str:
+    """Text of a TOML file with those values in it; what else it holds stays, comments too.
+
+    Args:
+        path: The file; it need not exist.
+        values: What to set.
+        defaults: What to set where nothing is set yet.
+    """
+    document = _parsed(path)
+    for table, name, value in _leaves(defaults or {}):
+        _table(document, table).setdefault(name, value)
+    for table, name, value in _leaves(values):
+        _table(document, table)[name] = value
+    return tomlkit.dumps(document)
+
+
+def _leaves(tables: Tables) -> Iterator[tuple[tuple[str, ...], str, Any]]:
+    for table, values in tables.items():
+        for name, value in values.items():
+            yield table, name, value
+
+
+def _table(document: Any, path: Sequence[str]) -> Any:
+    for depth, name in enumerate(path):
+        if name not in document:
+            document[name] = tomlkit.table(is_super_table=depth + 1 < len(path))
+        document = document[name]
+    return document
+
+
+def with_lines(path: Path, lines: Sequence[str]) -> str:
+    """Text of a file with those lines at its end, as far as it lacks them."""
+    text = path.read_text("utf-8") if path.exists() else ""
+    present = {line.strip() for line in text.splitlines()}
+    missing = [line for line in lines if line not in present]
+    gap = "\n" if text and missing and not text.endswith("\n") else ""
+    return text + gap + "".join(f"{line}\n" for line in missing)
+
+
+def write(path: Path, text: str, *, private: bool = False) -> bool:
+    """Writes a file whole or not at all; says whether that changed anything.
+
+    A private file is readable by its owner only, from its first moment.
+    """
+    target = path.resolve()
+    same = target.exists() and target.read_text("utf-8") == text
+    if same and not (private and target.stat().st_mode & 0o077):
+        return False
+    target.parent.mkdir(parents=True, exist_ok=True)
+    mode = 0o600 if private else _mode(target)
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(name, mode)
+        os.replace(name, target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return True
+
+
+def is_tracked(path: Path) -> bool:
+    """Whether git has the file in this folder's repository."""
+    git = shutil.which("git")
+    if not git:
+        return False
+    known = subprocess.run(  # noqa: S603
+        [git, "ls-files", "--error-unmatch", str(path)], capture_output=True, check=False, timeout=10
+    )
+    return known.returncode == 0
+
+
+def _mode(path: Path) -> int:
+    if path.exists():
+        return path.stat().st_mode & 0o777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+def _parsed(path: Path) -> tomlkit.TOMLDocument:
+    if not path.exists():
+        return tomlkit.document()
+    try:
+        return tomlkit.parse(path.read_text("utf-8"))
+    except ParseError as error:  # its message may quote the line, and so a key
+        raise ConfigurationError(f"{path} is not TOML: see line {error.line}. Correct it, then run again.") from None
+    except (TOMLKitError, UnicodeDecodeError):
+        raise ConfigurationError(f"{path} is not TOML. Correct it, then run again.") from None

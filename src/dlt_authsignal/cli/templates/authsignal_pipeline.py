@@ -1,0 +1,18 @@
+"""Loads Authsignal into DuckDB. Keys come from .dlt/secrets.toml; copy this file and change what you like."""
+
+import dlt
+
+from dlt_authsignal import authsignal_source
+
+
+def load() -> None:
+    pipeline = dlt.pipeline(
+        pipeline_name="authsignal_pipeline",
+        destination="duckdb",
+        dataset_name="authsignal_data",
+    )
+    print(pipeline.run(authsignal_source()))
+
+
+if __name__ == "__main__":
+    load()

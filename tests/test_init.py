@@ -1,0 +1,222 @@
+"""`dlt-authsignal init`: a folder that can be synced, from a region and a key."""
+
+import io
+import os
+import stat
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dlt_authsignal.api.endpoints import REGIONS
+from dlt_authsignal.cli import project
+from dlt_authsignal.cli.init import init
+from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
+from tests.ceremonies import Visitor
+from tests.helpers import COMMAND, SECRET, command, rows
+
+ROOT = Path(__file__).parents[1]
+SECTION = ("sources", "authsignal_source")
+
+
+def run(*arguments: str, stdin: str = "") -> Result:
+    """The command in this process; its exception is the error that a person sees."""
+    return CliRunner().invoke(init, list(arguments), input=stdin)
+
+
+def written(path: Path) -> Any:
+    values: Any = tomllib.loads(path.read_text())
+    for name in SECTION:
+        values = values[name]
+    return values
+
+
+@pytest.fixture
+def australia(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Two regions, each a sandbox of its own; gives the key that only the Australian one takes."""
+    with (
+        run_in_thread(SandboxConfig(api_secret_key="american", seed=1)) as us,
+        run_in_thread(SandboxConfig(api_secret_key="australian", seed=1)) as au,
+    ):
+        for name, running in {"us": us, "eu": us, "ca": us, "au": au}.items():
+            monkeypatch.setitem(REGIONS, name, running.url)
+        yield "australian"
+
+
+def test_a_folder_is_set_up_and_can_be_synced_at_once(seeded: RunningSandbox, workdir: Path) -> None:
+    done = command("init", "--base-url", seeded.url, "--api-secret-key", SECRET)
+    assert done.returncode == 0, done.stderr
+    assert "api_secret_key  works  users, user_authenticators, user_actions" in done.stdout
+    assert "The tenant lists its users." in done.stdout
+    assert SECRET not in done.stdout + done.stderr
+    assert written(workdir / ".dlt/secrets.toml") == {"api_secret_key": SECRET}
+    assert stat.S_IMODE((workdir / ".dlt/secrets.toml").stat().st_mode) == 0o600
+    script = subprocess.run(
+        [sys.executable, "authsignal_pipeline.py"], capture_output=True, text=True, timeout=50, check=False
+    )
+    assert script.returncode == 0, script.stderr
+    assert rows("select count(*) from users") == [(40,)]
+
+
+def test_the_script_is_the_one_at_the_root_and_short() -> None:
+    assert project.script() == (ROOT / "authsignal_pipeline.py").read_text("utf-8")
+    assert len(project.script().splitlines()) <= 30
+
+
+def test_a_person_is_asked_on_a_terminal_and_the_key_is_not_shown(empty: RunningSandbox, workdir: Path) -> None:
+    (workdir / ".dlt").mkdir()
+    (workdir / ".dlt/config.toml").write_text(f'[sources.authsignal_source]\nbase_url = "{empty.url}"\n')
+    seen = io.StringIO()
+    session = pexpect.spawn(COMMAND, ["init"], encoding="utf-8", timeout=20, env={**os.environ, "COLUMNS": "120"})
+    session.logfile_read = seen
+    session.expect("Where does your tenant live")
+    session.sendline("us")
+    session.expect("Server API secret")
+    session.sendline(SECRET)
+    session.expect("Tenant id")
+    session.sendline(empty.sandbox.config.tenant_id)
+    session.expect("Next:")
+    session.expect(pexpect.EOF)
+    session.close()
+    assert session.exitstatus == 0
+    assert SECRET not in seen.getvalue()
+    assert written(workdir / ".dlt/secrets.toml") == {
+        "api_secret_key": SECRET,
+        "tenant_id": empty.sandbox.config.tenant_id,
+    }
+
+
+def test_a_key_can_be_piped_in(empty: RunningSandbox, workdir: Path) -> None:
+    assert run("--base-url", empty.url, "--api-secret-key", "-", stdin=f"{SECRET}\n").exit_code == 0
+    assert written(workdir / ".dlt/secrets.toml") == {"api_secret_key": SECRET}
+
+
+def test_what_each_key_unlocks_is_said(empty: RunningSandbox) -> None:
+    empty.sandbox.configure(listing="refused")
+    keys = ["--api-secret-key", SECRET, "--tenant-id", empty.sandbox.config.tenant_id]
+    done = run("--base-url", empty.url, *keys, "--token", Visitor(empty).track().token)
+    said = " ".join(done.output.split())
+    assert "does not list its users. Give their ids: dlt-authsignal sync --users-from" in said
+    assert "tenant_id works passkey_initiate_challenge, passkey_authentication_options" in said
+    assert "token works user_authenticators, passkey_register_options, passkey_register" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("--api-secret-key", "wrong"), ("--tenant-id", "wrong"), ("--token", "wrong")]
+)
+def test_a_key_that_does_not_work_is_named_and_nothing_is_written(
+    empty: RunningSandbox, workdir: Path, name: str, value: str
+) -> None:
+    done = run("--base-url", empty.url, name, value)
+    assert isinstance(done.exception, ConfigurationError)
+    assert name.strip("-").replace("-", "_") in str(done.exception)
+    assert "Nothing was written" in str(done.exception)
+    assert list(workdir.iterdir()) == []
+
+
+def test_an_expired_token_and_one_of_another_tenant_are_told_apart(empty: RunningSandbox) -> None:
+    visitor = Visitor(empty).track()
+    assert "another tenant" in str(run("--base-url", empty.url, "--token", visitor.token, "--tenant-id", "x").exception)
+    visitor.wait(minutes=11)
+    assert "expired" in str(run("--base-url", empty.url, "--token", visitor.token).exception)
+
+
+def test_the_region_of_a_key_is_found(australia: str, workdir: Path) -> None:
+    done = run("--region", "us", "--api-secret-key", australia)
+    assert "This key is of region au, not us. Run init again with --region au" in str(done.exception)
+    assert list(workdir.iterdir()) == []
+    assert run("--region", "au", "--api-secret-key", australia).exit_code == 0
+    assert written(workdir / ".dlt/config.toml") == {"region": "au"}
+
+
+def test_authsignal_out_of_reach_writes_nothing_unless_told_to(workdir: Path) -> None:
+    away = ["--base-url", "http://127.0.0.1:9/v1", "--api-secret-key", "k"]
+    assert "127.0.0.1:9" in str(run(*away).exception)
+    assert list(workdir.iterdir()) == []
+    assert run(*away, "--no-check").exit_code == 0
+    assert written(workdir / ".dlt/secrets.toml") == {"api_secret_key": "k"}
+
+
+def test_without_any_key_init_says_how_to_give_one(workdir: Path) -> None:
+    assert "--api-secret-key" in str(run("--region", "eu").exception)
+    assert list(workdir.iterdir()) == []
+
+
+def test_what_is_there_stays(empty: RunningSandbox, workdir: Path) -> None:
+    (workdir / ".dlt").mkdir()
+    (workdir / ".dlt/secrets.toml").write_text(
+        '# mine\n[destination.postgres]\ncredentials = "p"\n\n[sources.authsignal_source]\ntoken = "t" # old\n'
+    )
+    (workdir / ".dlt/config.toml").write_text("[load]\ndelete_completed_jobs = false\nworkers = 3\n")
+    (workdir / "authsignal_pipeline.py").write_text("mine\n")
+    (workdir / ".gitignore").write_text("*.log")
+    done = run("--base-url", empty.url, "--api-secret-key", SECRET, "--no-check")
+    assert done.exit_code == 0
+    secrets = (workdir / ".dlt/secrets.toml").read_text()
+    assert secrets.startswith("# mine\n")
+    assert "# old" in secrets
+    assert written(workdir / ".dlt/secrets.toml") == {"token": "t", "api_secret_key": SECRET}
+    assert stat.S_IMODE((workdir / ".dlt/secrets.toml").stat().st_mode) == 0o600
+    config = tomllib.loads((workdir / ".dlt/config.toml").read_text())
+    assert config["load"] == {"delete_completed_jobs": False, "workers": 3}
+    assert (workdir / "authsignal_pipeline.py").read_text() == "mine\n"
+    assert "Left authsignal_pipeline.py as it is" in done.output
+    assert (workdir / ".gitignore").read_text().splitlines() == ["*.log", *project.IGNORED]
+
+
+def test_another_key_is_replaced_only_by_force(empty: RunningSandbox, workdir: Path) -> None:
+    arguments = ["--base-url", empty.url, "--api-secret-key", SECRET]
+    assert run(*arguments[:-1], "old", "--no-check").exit_code == 0
+    assert "--force" in str(run(*arguments).exception)
+    assert written(workdir / ".dlt/secrets.toml") == {"api_secret_key": "old"}
+    assert run(*arguments, "--force").exit_code == 0
+    assert written(workdir / ".dlt/secrets.toml") == {"api_secret_key": SECRET}
+
+
+def test_a_second_init_changes_nothing(empty: RunningSandbox, workdir: Path) -> None:
+    arguments = ["--base-url", empty.url, "--api-secret-key", SECRET]
+    run(*arguments)
+    before = {path: path.read_text() for path in workdir.rglob("*") if path.is_file()}
+    done = run(*arguments)
+    assert "Wrote" not in done.output
+    assert {path: path.read_text() for path in workdir.rglob("*") if path.is_file()} == before
+
+
+def test_keys_that_git_has_already_are_an_alarm(empty: RunningSandbox, workdir: Path) -> None:
+    (workdir / ".dlt").mkdir()
+    (workdir / ".dlt/secrets.toml").write_text("")
+    for line in (["init", "-q"], ["add", "-f", ".dlt/secrets.toml"]):
+        subprocess.run(["git", *line], check=True, timeout=10)  # noqa: S607
+    done = run("--base-url", empty.url, "--api-secret-key", SECRET)
+    assert "git rm --cached .dlt/secrets.toml" in done.output
+
+
+@pytest.mark.parametrize(
+    "text", ['[sources.authsignal_source]\napi_secret_key = "hush\n', "sources = 1\n", '[a]\nb = "hush"\nb = "hush"\n']
+)
+def test_a_broken_file_is_named_and_not_quoted(empty: RunningSandbox, workdir: Path, text: str) -> None:
+    (workdir / ".dlt").mkdir()
+    (workdir / ".dlt/secrets.toml").write_text(text)
+    error = run("--base-url", empty.url, "--api-secret-key", SECRET).exception
+    assert isinstance(error, ConfigurationError)
+    assert ".dlt/secrets.toml" in str(error)
+    assert "hush" not in str(error)
+    assert (workdir / ".dlt/secrets.toml").read_text() == text
+
+
+@given(key=st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).filter(str.strip))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+def test_any_key_is_written_as_it_is(tmp_path: Path, key: str) -> None:
+    path = tmp_path / "secrets.toml"
+    path.unlink(missing_ok=True)
+    project.write(path, project.merged(path, {SECTION: {"api_secret_key": key}}), private=True)
+    assert tomllib.loads(path.read_text("utf-8"))["sources"]["authsignal_source"]["api_secret_key"] == key
