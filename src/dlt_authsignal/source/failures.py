@@ -16,8 +16,8 @@ from dlt_authsignal.source.destinations import DESTINATIONS, Destination, check_
 from dlt_authsignal.source.resources import loading_into
 
 
-def check_ready(pipeline: Pipeline) -> None:
-    """Looks at what can be told before anything is read or loaded.
+def check_ready(pipeline: Pipeline) -> str | None:
+    """Looks at what can be told before anything is read or loaded; returns the table format, None in a database.
 
     Raises:
         ExtraMissing: What the destination needs is not installed.
@@ -27,12 +27,13 @@ def check_ready(pipeline: Pipeline) -> None:
     bucket = dlt.config.get(f"destination.{pipeline.destination.destination_name}.bucket_url", str) or ""
     check_installed(destination, table_format=table_format, bucket_url=bucket)
     if not (table_format and pipeline.default_schema_name):
-        return
+        return table_format
     for held in {str(table.get("table_format")) for table in pipeline.default_schema.data_tables()} - {table_format}:
         raise ConfigurationError(
             f'Dataset "{pipeline.dataset_name}" holds tables of format {held}, and {table_format} is asked for.'
             " Choose another --dataset and --pipeline-name for it."
         )
+    return table_format
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from dlt.extract import DltResource
 from dlt_authsignal.api.tables import PROVENANCE, Table
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.source.destinations import Destination, TableFormat, checked_table_format, destination_of_type
+from dlt_authsignal.source.open_tables import once, read_every_column
 
 
 def hints(table: Table) -> dict[str, Any]:
@@ -54,6 +55,7 @@ def loading_into() -> tuple[Destination, TableFormat | None]:
     destination = destination_of_type(active.destination_type)
     if destination.table_format is None:
         return destination, None
+    read_every_column()
     wanted = dlt.config.get(f"destination.{active.destination_name}.table_format", str)
     return destination, checked_table_format(wanted or destination.table_format)
 
@@ -82,6 +84,9 @@ def selected_tables() -> frozenset[str]:
 def transformer(table: Table, parent: DltResource, rows: Callable[[Any], list[Any]]) -> DltResource:
     """A resource whose rows are picked out of what another one read. Its table exists even when no row comes, but for
     files."""
+
+    if loading_into()[0].strategy == "upsert":
+        rows = once(table.key, rows)
 
     def pick(batch: Any) -> Iterator[Any]:
         yield rows(batch) or no_rows()

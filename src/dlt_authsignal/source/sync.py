@@ -55,6 +55,7 @@ class SyncReport:
         destination: Destination type.
         location: Where the data is, without credentials.
         dataset: Dataset (schema) name.
+        table_format: Format of tables made of files; None in a database.
         tables: Report per table, in the registry's order.
         users_read: Users read completely.
         unknown_users: Ids of the roster that Authsignal does not know.
@@ -71,6 +72,7 @@ class SyncReport:
     destination: str
     location: str
     dataset: str
+    table_format: str | None
     tables: Mapping[str, TableReport]
     users_read: int
     unknown_users: int
@@ -117,7 +119,7 @@ def sync(
             dataset_name=dataset,
             progress=_StageCollector(meter),
         )
-        check_ready(pipeline)
+        table_format = check_ready(pipeline)
         with only_run(pipeline):
             reading = authsignal_source(meter=meter, **source)
             if resources:
@@ -138,6 +140,7 @@ def sync(
         destination=pipeline.destination.destination_name,
         location=load.destination_displayable_credentials or "",
         dataset=pipeline.dataset_name,
+        table_format=table_format,
         tables={name: tally.report(name, before[name], after[name]) for name in tally.tables},
         users_read=meter.users_read,
         unknown_users=meter.unknown_users,
