@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+EXTRAS := $(addprefix --extra ,sandbox postgres s3 delta iceberg)
 
 .PHONY: demo test test-unit system-packages lint format bench docs lock clean
 
@@ -46,7 +47,7 @@ docs: $(READY) ## regenerates docs/tables.md, docs/kpis.md and docs/command.md
 	$(BIN)/python scripts/generate_docs.py
 
 lock: ## needs uv; resolves pyproject.toml anew
-	uv pip compile --quiet --universal --python-version 3.11 --all-extras --group dev --generate-hashes \
+	uv pip compile --quiet --universal --python-version 3.11 $(EXTRAS) --group dev --generate-hashes \
 		--no-emit-index-url --no-header pyproject.toml -o requirements.lock
 
 clean:

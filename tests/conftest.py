@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from filelock import FileLock
 os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
 
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
+from tests.warehouses import postgres_cluster
 
 SECRET = "sandbox-server-secret"
 NODE = Path(__file__).parent / "node"
@@ -37,7 +39,7 @@ def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))
     for name in list(os.environ):
-        if name.startswith("SOURCES__") or name in ("TOKEN", "TENANT_ID", "API_SECRET_KEY"):
+        if name.startswith(("SOURCES__", "DESTINATION__")) or name in ("TOKEN", "TENANT_ID", "API_SECRET_KEY"):
             monkeypatch.delenv(name)
     return tmp_path
 
@@ -61,3 +63,23 @@ def npm(*arguments: str) -> None:
     done = subprocess.run([tool, *arguments], cwd=NODE, capture_output=True, text=True, timeout=50, check=False)
     if done.returncode:
         pytest.fail(f"npm {' '.join(arguments)} in tests/node failed:\n{done.stderr[-2000:]}")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """URL of a PostgreSQL server of the session's own."""
+    with postgres_cluster() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_database(postgres_server: str) -> str:
+    """URL of a new database."""
+    import psycopg2
+
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    connection = psycopg2.connect(f"{postgres_server}/postgres")
+    connection.autocommit = True
+    connection.cursor().execute(f"create database {name}")
+    connection.close()
+    return f"{postgres_server}/{name}"

@@ -57,7 +57,7 @@ def _decode_success(
         raise _unexpected(endpoint, status, "JSON nested too deeply to read") from None
     except ValueError:
         raise _unexpected(endpoint, status, _what_is(headers, body)) from None
-    if b"\\ud" in body.lower() or not _is_utf8(body):
+    if b"\\ud" in body.lower() or b"\\u0000" in body or not _is_utf8(body):
         value = _storable(value)
     if isinstance(value, dict) and "errorCode" in value and "error" in value:
         raise _unexpected(endpoint, status, f"an error body ({value['errorCode']}) with a success status")
@@ -78,9 +78,9 @@ def _is_utf8(body: bytes) -> bool:
 
 
 def _storable(value: Any) -> Any:
-    """Half surrogate pairs, legal in JSON and in no file, written out as the escapes they came as."""
+    """Half surrogate pairs, legal in JSON and in no file, and NUL, which PostgreSQL refuses, as their escapes."""
     if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
+        return value.replace("\x00", "\\u0000").encode("utf-8", "backslashreplace").decode()
     if isinstance(value, list):
         return [_storable(item) for item in value]
     return {_storable(name): _storable(item) for name, item in value.items()} if isinstance(value, dict) else value
