@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-EXTRAS := $(addprefix --extra ,sandbox postgres s3 delta iceberg)
+EXTRAS := $(addprefix --extra ,sandbox metrics postgres s3 delta iceberg)
 
 .PHONY: demo test test-unit system-packages lint format bench docs lock clean
 

@@ -17,6 +17,7 @@ AuthsignalError
 │   ├── PagingLoop            a cursor that came back a second time
 │   ├── RequestRefused        any other 4xx or 3xx
 │   ├── PipelineBusy          another sync works in the same pipeline folder
+│   ├── DataTooOld            no sync has succeeded lately
 │   └── ProbeFailed           a passkey ceremony failed, or the tenant's WebAuthn policy is not what it was
 ├── CeremonyRefused           a browser refuses this passkey ceremony too; `dom_name` is what it would throw
 │   ├── PasskeyNotAllowed     NotAllowedError: no passkey fits the request, or the user is not verified
@@ -165,6 +166,10 @@ class RequestRefused(HttpError, RunFailed):
 
 class PipelineBusy(RunFailed):
     """Another process is running the same pipeline."""
+
+
+class DataTooOld(RunFailed):
+    """No sync has succeeded for longer than was asked for."""
 
 
 class ProbeFailed(RunFailed):

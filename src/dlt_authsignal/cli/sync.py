@@ -73,6 +73,7 @@ def sync(
 
 def run(*, as_json: bool, **arguments: Any) -> None:
     """One sync with a display that suits the terminal, and its summary."""
+    from dlt_authsignal.cli.notice import noticed
     from dlt_authsignal.cli.progress import showing
     from dlt_authsignal.cli.summary import print_json, print_summary
     from dlt_authsignal.source.meter import Meter
@@ -80,7 +81,7 @@ def run(*, as_json: bool, **arguments: Any) -> None:
     os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")  # dlt warns of every column that stayed empty
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # a scheduler's stop is a person's Ctrl-C
     meter = Meter()
-    with showing(meter, silent=as_json):
+    with noticed("sync"), showing(meter, silent=as_json):
         from dlt_authsignal.source import sync as engine
 
         report = engine.sync(meter=meter, **arguments)

@@ -21,19 +21,40 @@ def known_hashes(pipeline: Pipeline, tables: list[str]) -> dict[str, array[int]]
 
 
 def _hashes(pipeline: Pipeline, table: str) -> Iterator[int]:
-    for row in _rows(pipeline, table, "_row_hash"):
+    for row in columns_of(pipeline, table, "_row_hash"):
         if row[0]:
             yield int(row[0], 16)
 
 
 def created_at(pipeline: Pipeline) -> dict[str, datetime]:
     """When each known user was created: only the listing says it, and users read from a file are not listed."""
-    return {row[0]: row[1] for row in _rows(pipeline, "users", "user_id", "created_at") if row[1] is not None}
+    return {row[0]: row[1] for row in columns_of(pipeline, "users", "user_id", "created_at") if row[1] is not None}
 
 
 def row_counts(pipeline: Pipeline, tables: list[str]) -> dict[str, int]:
     """Rows per table; 0 for tables that do not exist yet."""
     return {name: _count(pipeline, name) for name in tables}
+
+
+def freshness(pipeline: Pipeline, table: str, limit: datetime) -> tuple[int, datetime | None, datetime | None, int]:
+    """Rows of a table, when the newest and the oldest of them were read, and how many were read before the limit."""
+    if table_format := _table_format(pipeline, table):
+        times = [row[0] for row in _open_rows(pipeline, table_format, table, "_read_at")]
+        return len(times), max(times, default=None), min(times, default=None), sum(time < limit for time in times)
+    if not _is_known(pipeline, table):
+        return 0, None, None, 0
+    with pipeline.sql_client() as client:
+        read_at = client.escape_column_name("_read_at")
+        query = (
+            f"SELECT count(*), max({read_at}), min({read_at}), sum(CASE WHEN {read_at} < %s THEN 1 ELSE 0 END)"
+            f" FROM {client.make_qualified_table_name(table)}"
+        )
+        try:
+            (found,) = client.execute_sql(query, limit) or ()
+        except DestinationUndefinedEntity:
+            return 0, None, None, 0
+    rows, latest, oldest, before = found
+    return int(rows), latest, oldest, int(before or 0)
 
 
 def newest(
@@ -66,7 +87,8 @@ def _count(pipeline: Pipeline, table: str) -> int:
     return next((int(row[0]) for row in _sql_rows(pipeline, table, "count(*)")), 0)
 
 
-def _rows(pipeline: Pipeline, table: str, *columns: str) -> Iterator[tuple[Any, ...]]:
+def columns_of(pipeline: Pipeline, table: str, *columns: str) -> Iterator[tuple[Any, ...]]:
+    """Those columns of every row; nothing of a table that is not there yet."""
     if table_format := _table_format(pipeline, table):
         return _open_rows(pipeline, table_format, table, *columns)
     return _sql_rows(pipeline, table, *columns)

@@ -7,7 +7,7 @@ from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +23,7 @@ from dlt_authsignal.source.lanes import authsignal_source
 from dlt_authsignal.source.locks import only_run
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.rows import fingerprint
+from dlt_authsignal.source.runs import recorded
 
 PIPELINE_NAME: Final = "authsignal_pipeline"
 DATASET_NAME: Final = "authsignal_data"
@@ -120,12 +121,13 @@ def sync(
             progress=_StageCollector(meter),
         )
         table_format = check_ready(pipeline)
-        with only_run(pipeline):
+        with only_run(pipeline), recorded(pipeline, meter) as run, plain_errors(destination):
             reading = authsignal_source(meter=meter, **source)
             if resources:
                 reading = reading.with_resources(*resources)
             finished_pending = finish_pending(pipeline)
             pipeline.sync_destination()
+            run.reached_destination = True
             tally = Tally(known_hashes(pipeline, list(reading.selected_resources)))
             if "users" in reading.selected_resources:
                 reading.resources["users"].add_map(_keeper(created_at(pipeline)))
@@ -134,6 +136,8 @@ def sync(
             before = row_counts(pipeline, tally.tables)
             load = pipeline.run(reading)
             after = row_counts(pipeline, tally.tables)
+            tables = {name: tally.report(name, before[name], after[name]) for name in tally.tables}
+            run.tables = {name: asdict(report) for name, report in tables.items()}
     meter.stage = "done"
     return SyncReport(
         pipeline=pipeline_name,
@@ -141,7 +145,7 @@ def sync(
         location=load.destination_displayable_credentials or "",
         dataset=pipeline.dataset_name,
         table_format=table_format,
-        tables={name: tally.report(name, before[name], after[name]) for name in tally.tables},
+        tables=tables,
         users_read=meter.users_read,
         unknown_users=meter.unknown_users,
         unknown_positions=sorted(meter.unknown_positions),
