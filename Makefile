@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 EXTRAS := $(addprefix --extra ,sandbox metrics postgres s3 delta iceberg)
 
-.PHONY: demo test test-unit system-packages lint format bench docs lock clean
+.PHONY: demo test test-unit system-packages lint format bench docs lock clean test-schedulers
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=python3.12, say."; exit 1; }
@@ -25,6 +25,15 @@ system-packages: ## Node and Chromium, for Authsignal's JavaScript SDKs; silent 
 
 test: $(READY) system-packages ## all tests
 	$(BIN)/python -m pytest -n 2
+
+# each in an environment of its own: their pins would bind ours
+.venvs/%/.ready: tests/schedulers/%.txt pyproject.toml
+	$(PYTHON) -m venv .venvs/$*
+	.venvs/$*/bin/python -m pip install --quiet --disable-pip-version-check -r tests/schedulers/$*.txt
+	@touch $@
+
+test-schedulers: $(READY) system-packages .venvs/airflow/.ready .venvs/dagster/.ready .venvs/judges/.ready ## the examples in Airflow, Dagster …
+	$(BIN)/python -m pytest tests/schedulers
 
 lint: $(READY) ## style, types, layers
 	$(BIN)/ruff format --check .
@@ -51,4 +60,4 @@ lock: ## needs uv; resolves pyproject.toml anew
 		--no-emit-index-url --no-header pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf $(VENV) tests/node/node_modules build dist .mypy_cache .ruff_cache .hypothesis authsignal_demo.duckdb
+	rm -rf $(VENV) .venvs tests/node/node_modules build dist .mypy_cache .ruff_cache .hypothesis authsignal_demo.duckdb
