@@ -7,6 +7,7 @@ import click
 from dlt_authsignal.cli.demo import demo
 from dlt_authsignal.cli.models import models
 from dlt_authsignal.cli.sandbox import sandbox
+from dlt_authsignal.cli.show import show
 from dlt_authsignal.cli.sync import sync
 from dlt_authsignal.errors import AuthsignalError
 
@@ -23,7 +24,7 @@ def cli() -> None:
     """
 
 
-for command in (demo, sync, models, sandbox):
+for command in (demo, sync, show, models, sandbox):
     cli.add_command(command)
 
 
