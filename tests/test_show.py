@@ -100,6 +100,13 @@ def test_a_port_that_is_taken_is_named(demo: Path) -> None:
     assert (done.returncode, f"Cannot listen on 127.0.0.1:{port}" in done.stderr) == (2, True)
 
 
+def test_dlts_own_command_wants_the_commercial_package_first(demo: Path) -> None:
+    """What docs/look-at-the-data.md says; once it fails, `show` may no longer be needed."""
+    show = [str(Path(sys.executable).with_name("dlt")), "pipeline", "authsignal_demo", "show"]
+    done = subprocess.run(show, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.stdout + done.stderr).strip() == "WARNING: Install dlt[hub] for workspace dashboard and mcp support"
+
+
 @pytest.mark.parametrize("module", ["marimo", "ibis"])
 def test_without_its_extra_the_command_says_what_to_install(module: str) -> None:
     code = (
