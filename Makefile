@@ -3,27 +3,34 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-EXTRAS := $(addprefix --extra ,sandbox metrics postgres s3 delta iceberg)
+DEV := $(VENV)/.dev
+EXTRAS := $(addprefix --extra ,sandbox metrics postgres s3 delta iceberg dashboard notebooks)
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 .PHONY: demo test test-unit system-packages lint format bench docs lock clean test-schedulers
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=python3.12, say."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(INSTALL) --require-hashes -r requirements.lock
+	$(INSTALL) --no-deps --editable .
+	@touch $@
+
+$(DEV): $(READY) requirements-dev.lock
+	$(INSTALL) --require-hashes -r requirements-dev.lock
 	@touch $@
 
 demo: $(READY) ## a local Authsignal, synced into DuckDB, with its KPIs
 	@$(BIN)/dlt-authsignal demo
 
-test-unit: $(READY) ## the tests without a server, in seconds
+test-unit: $(DEV) ## the tests without a server, in seconds
 	$(BIN)/python -m pytest tests/unit
 
 system-packages: ## Node and Chromium, for Authsignal's JavaScript SDKs; silent when they are there
 	@sh scripts/system_packages.sh
 
-test: $(READY) system-packages ## all tests
+test: $(DEV) system-packages ## all tests
 	$(BIN)/python -m pytest -n 2
 
 # each in an environment of its own: their pins would bind ours
@@ -32,32 +39,32 @@ test: $(READY) system-packages ## all tests
 	.venvs/$*/bin/python -m pip install --quiet --disable-pip-version-check -r tests/schedulers/$*.txt
 	@touch $@
 
-test-schedulers: $(READY) system-packages .venvs/airflow/.ready .venvs/dagster/.ready .venvs/judges/.ready ## the examples in Airflow, Dagster …
+test-schedulers: $(DEV) system-packages .venvs/airflow/.ready .venvs/dagster/.ready .venvs/judges/.ready ## the examples in Airflow, Dagster …
 	$(BIN)/python -m pytest tests/schedulers
 
-lint: $(READY) ## style, types, layers
+lint: $(DEV) ## style, types, layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(READY) ## what lint asks for, done
+format: $(DEV) ## what lint asks for, done
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(READY) ## start-up, concurrency, HTTP clients, file formats and a big sandbox
+bench: $(DEV) ## start-up, concurrency, HTTP clients, file formats and a big sandbox
 	@$(BIN)/python benchmarks/startup.py
 	@$(BIN)/python benchmarks/concurrency.py
 	@$(BIN)/python benchmarks/http_clients.py
 	@$(BIN)/python benchmarks/loader_formats.py
 	@$(BIN)/python benchmarks/sandbox_scale.py
 
-docs: $(READY) ## regenerates docs/tables.md, docs/kpis.md and docs/command.md
+docs: $(DEV) ## regenerates docs/tables.md, docs/kpis.md and docs/command.md
 	$(BIN)/python scripts/generate_docs.py
 
 lock: ## needs uv; resolves pyproject.toml anew
-	uv pip compile --quiet --universal --python-version 3.11 $(EXTRAS) --group dev --generate-hashes \
-		--no-emit-index-url --no-header pyproject.toml -o requirements.lock
+	$(COMPILE) $(EXTRAS) --group dev pyproject.toml -o requirements-dev.lock
+	$(COMPILE) --extra sandbox -c requirements-dev.lock pyproject.toml -o requirements.lock
 
 clean:
 	rm -rf $(VENV) .venvs tests/node/node_modules build dist .mypy_cache .ruff_cache .hypothesis authsignal_demo.duckdb

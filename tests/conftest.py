@@ -13,6 +13,7 @@ from filelock import FileLock
 os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
 
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
+from tests.helpers import COMMAND
 from tests.warehouses import postgres_cluster
 
 SECRET = "sandbox-server-secret"
@@ -42,6 +43,32 @@ def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         if name.startswith(("SOURCES__", "DESTINATION__")) or name in ("TOKEN", "TENANT_ID", "API_SECRET_KEY"):
             monkeypatch.delenv(name)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which `dlt-authsignal demo` has run; demo.txt holds what it printed."""
+    folder = tmp_path_factory.mktemp("demo")
+    done = subprocess.run(
+        [COMMAND, "demo"],
+        cwd=folder,
+        env={**os.environ, "DLT_DATA_DIR": str(folder / "dlt")},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    (folder / "demo.txt").write_text(done.stdout, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def demo(demo_folder: Path, workdir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """After `make demo`, where it ran. One such folder for all tests: read it only."""
+    monkeypatch.chdir(demo_folder)
+    monkeypatch.setenv("DLT_DATA_DIR", str(demo_folder / "dlt"))
+    return demo_folder
 
 
 @pytest.fixture(scope="session")

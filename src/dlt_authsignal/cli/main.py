@@ -9,6 +9,7 @@ from dlt_authsignal.cli.init import init
 from dlt_authsignal.cli.models import models
 from dlt_authsignal.cli.probe import probe
 from dlt_authsignal.cli.sandbox import sandbox
+from dlt_authsignal.cli.show import show
 from dlt_authsignal.cli.status import status
 from dlt_authsignal.cli.sync import sync
 from dlt_authsignal.errors import AuthsignalError
@@ -26,7 +27,7 @@ def cli() -> None:
     """
 
 
-for command in (demo, init, sync, status, models, probe, sandbox):
+for command in (demo, init, sync, status, show, models, probe, sandbox):
     cli.add_command(command)
 
 
