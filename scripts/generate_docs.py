@@ -8,6 +8,7 @@ import click
 from dlt_authsignal.api.tables import PROVENANCE, TABLES, Column, Table
 from dlt_authsignal.cli.main import cli
 from dlt_authsignal.models import Model, all_models
+from dlt_authsignal.source.runs import SYNC_RUNS
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -21,6 +22,7 @@ def tables_page() -> str:
         "Sensitivity: *identifier* names a person or a device, *personal* describes one. Both are loaded as they are;"
         " leave out what you may not hold with `--tables`.",
         *map(_table, TABLES.values()),
+        _own_table(SYNC_RUNS),
         "## Columns that every table has",
         _columns(PROVENANCE),
     ]
@@ -32,6 +34,10 @@ def _table(table: Table) -> str:
     facts = f"Key: {key}. Lane: {', '.join(table.lanes)}. Read from {table.source}."
     opt_in = " Read only when named (`--tables`)." if table.opt_in else ""
     return f"## {table.name}\n\n{table.meaning}{opt_in}\n\n{facts}\n\n{_columns(table.columns)}"
+
+
+def _own_table(table: Table) -> str:
+    return f"## {table.name}\n\n{table.meaning}\n\nKey: `{table.key[0]}`.\n\n{_columns(table.columns)}"
 
 
 def _columns(columns: tuple[Column, ...]) -> str:

@@ -55,6 +55,17 @@ def test_the_probe_page_shows_what_a_probe_prints(empty: RunningSandbox) -> None
     assert [" ".join(line.split()) for line in shape(shown.group(1))] == [" ".join(x.split()) for x in shape(printed)]
 
 
+def test_the_scheduling_page_shows_what_status_prints(demo: Path) -> None:
+    shown = re.search(r"<!-- status -->\n```text\n(.*?)```", (ROOT / "docs" / "scheduling.md").read_text(), re.DOTALL)
+    assert shown
+    printed = command("status", "--pipeline-name", "authsignal_demo", env={"DLT_DATA_DIR": str(demo / "dlt")}).stdout
+
+    def plain(text: str) -> list[str]:
+        return [re.sub(r"20\d\d-\d\d-\d\d \d\d:\d\d UTC|\d+\.\d$", "…", line) for line in words(text)]
+
+    assert plain(shown.group(1)) == plain(printed)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text("utf-8"))
