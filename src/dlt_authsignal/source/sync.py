@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import dlt
 from dlt.common.configuration.exceptions import ConfigurationException
+from dlt.common.configuration.providers.toml import TomlProviderReadException
 from dlt.common.destination.exceptions import DestinationUndefinedEntity, UnknownDestinationModule
 from dlt.common.exceptions import DltException, MissingDependencyException
 from dlt.common.runtime.collector import NullCollector
@@ -24,6 +25,7 @@ from filelock import FileLock, Timeout
 
 from dlt_authsignal.api.tables import TABLES
 from dlt_authsignal.errors import AuthsignalError, ConfigurationError, PipelineBusy, RunFailed
+from dlt_authsignal.source.discretion import QUOTING_ERRORS, discreet, unreadable, why
 from dlt_authsignal.source.lanes import authsignal_source
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.rows import fingerprint
@@ -115,7 +117,7 @@ def sync(
         pipeline = dlt.pipeline(
             pipeline_name, destination=destination, dataset_name=dataset, progress=_StageCollector(meter)
         )
-        with _only_run(pipeline):
+        with _only_run(pipeline), discreet(pipeline):
             reading = authsignal_source(meter=meter, **source)
             if resources:
                 reading = reading.with_resources(*resources)
@@ -174,7 +176,7 @@ def _plain_errors() -> Iterator[None]:
             cause = cause.__cause__ or cause.__context__
         if cause:
             raise cause from None
-        raise _explained(error) from error
+        raise _explained(error) from (None if isinstance(error, QUOTING_ERRORS) else error)
 
 
 def _explained(error: Exception) -> Exception:
@@ -188,10 +190,12 @@ def _explained(error: Exception) -> Exception:
         return ConfigurationError(f"DuckDB cannot use the file it was given: {reason}")
     if isinstance(cause, UnknownDestinationModule):
         return ConfigurationError(f"dlt knows no such destination: {text.splitlines()[0]}")
+    if isinstance(cause, TomlProviderReadException):
+        return ConfigurationError(unreadable(cause))
     if isinstance(cause, ConfigurationException | MissingDependencyException | InvalidPipelineName):
         return ConfigurationError(text)
     if isinstance(error, PipelineStepFailed):
-        return RunFailed(f"The {error.step} step failed: {text}")
+        return RunFailed(f"The {error.step} step failed: {why(error)}")
     return RunFailed(text) if isinstance(error, DltException | OSError) else error
 
 
