@@ -50,7 +50,7 @@ def unreadable(error: TomlProviderReadException) -> str:
         except UnicodeDecodeError:
             return f"{path} is not UTF-8 text. Save it again as UTF-8."
         except TOMLKitError:
-            return f"{path} is not valid TOML. Look for a name or section that stands there twice."
+            return f"{path} is not valid TOML. Look for a name that stands there twice."
         except OSError as fault:
             return f"{path} cannot be read: {fault.strerror}."
     return f"{error.file_name} cannot be read."
