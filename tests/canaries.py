@@ -8,6 +8,7 @@ import pickle
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -29,23 +30,24 @@ class Hit:
 
 
 @lru_cache(maxsize=1000)
-def forms(value: str) -> frozenset[bytes]:
-    """Every spelling of a value that a search has to know, its ASCII letters in lower case but for base64."""
+def spellings(value: str) -> frozenset[bytes]:
+    """How a value may be written; ASCII letters in lower case."""
     escaped = {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
-    plain = {value, value.lower(), value.upper(), quote(value), quote(value, safe=""), quote_plus(value), *escaped}
-    plain.add(value.encode().hex())
-    spelled = {text.encode(encoding).lower() for text in plain for encoding in ("utf-8", "utf-16-le")}
-    packed = {form for text in (value, *escaped) for form in _in_base64(text)}
-    return frozenset(spelled | packed)
+    quoted = {quote(value), quote(value, safe=""), quote_plus(value)}
+    plain = {value, value.lower(), value.upper(), value.encode().hex(), *escaped, *quoted}
+    return frozenset(text.encode().lower() for text in plain)
 
 
-def _in_base64(value: str) -> Iterator[bytes]:
+@lru_cache(maxsize=1000)
+def packings(value: str) -> frozenset[bytes]:
     """What is sure to stand in base64 of anything that holds the value: its middle, at each of three positions."""
-    for position in range(3):
-        whole = b"\0" * position + value.encode()
-        start, end = -(-8 * position // 6), 8 * len(whole) // 6
-        for encode in (base64.b64encode, base64.urlsafe_b64encode):
-            yield encode(whole)[start:end]
+    found = set()
+    for text in {value, json.dumps(value)[1:-1]}:
+        for position in range(3):
+            whole = b"\0" * position + text.encode()
+            start, end = -(-8 * position // 6), 8 * len(whole) // 6
+            found |= {encode(whole)[start:end] for encode in (base64.b64encode, base64.urlsafe_b64encode)}
+    return frozenset(found)
 
 
 def found_in(content: bytes, canaries: Mapping[str, str], where: str) -> list[Hit]:
@@ -54,7 +56,7 @@ def found_in(content: bytes, canaries: Mapping[str, str], where: str) -> list[Hi
     return [
         Hit(name, where)
         for name, value in canaries.items()
-        if any(form in lower or form in content for form in forms(value))
+        if any(form in lower for form in spellings(value)) or any(form in content for form in packings(value))
     ]
 
 
@@ -95,8 +97,9 @@ def _unpacked(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
             yield from ((member, archive.read(member)) for member in archive.namelist())
     elif name.endswith(".pickle"):
         yield "objects", repr(pickle.loads(content)).encode()  # noqa: S301 - the run's own
-    elif content[:2] in (b"eJ", b"eN"):  # base64 of zlib: how dlt keeps its state in a table
-        yield "state", zlib.decompress(base64.b64decode(content))
+    elif content[:2] in (b"eJ", b"eN"):  # base64 of zlib, as dlt keeps its state in a table; or a word
+        with suppress(ValueError, zlib.error):
+            yield "state", zlib.decompress(base64.b64decode(content))
 
 
 def database_rows(path: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
@@ -116,11 +119,17 @@ def search_database(path: Path, canaries: Mapping[str, str], *, only: str = "") 
         hit
         for table, rows in database_rows(path)
         if table.split(".")[1].startswith(only)
-        for row in rows
-        for column, value in row.items()
-        for where, content in readings(f"{table}.{column}", str(value).encode())
+        for where, content in _cells(table, rows)
         for hit in found_in(content, canaries, where)
     ]
+
+
+def _cells(table: str, rows: list[dict[str, Any]]) -> Iterator[tuple[str, bytes]]:
+    """All values of a table at once, then those that are packed, unpacked."""
+    values = [str(value).encode() for row in rows for value in row.values() if value is not None]
+    yield table, b"\n".join(values)
+    for value in values:
+        yield from readings(table, value, depth=1) if value[:2] in (b"eJ", b"eN") else ()
 
 
 def told_by(error: BaseException | None) -> Iterator[str]:

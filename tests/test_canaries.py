@@ -217,13 +217,14 @@ def test_a_load_that_the_destination_refuses_leaves_nothing_behind_but_its_packa
 ) -> None:
     planted.running.faults.clear()
     env = planted.env("api_secret_key") | {"RUNTIME__LOG_LEVEL": "DEBUG"}
-    assert run(workdir, [COMMAND, "sync", "--tables", "users"], env) == 0
+    key = planted.running.sandbox.config.api_secret_key
+    sync(base_url=planted.running.url, api_secret_key=key, resources=["users"])
     alter = "alter table authsignal_data.users alter email type {} using {}"
     with duckdb.connect(DATABASE) as connection:
         connection.execute("delete from authsignal_data.users")
         connection.execute(alter.format("integer", "0"))
     assert run(workdir, [COMMAND, "sync", "--tables", "users"], env) == 1
-    said = (workdir / "said-3.err").read_text("utf-8")
+    said = (workdir / "said-0.err").read_text("utf-8")
     assert "Error: The load step failed: table users: Conversion Error: Could not convert string …" in said
     assert left(planted, workdir, packages=True) == []
     with duckdb.connect(DATABASE) as connection:
@@ -233,7 +234,9 @@ def test_a_load_that_the_destination_refuses_leaves_nothing_behind_but_its_packa
 
 
 @pytest.mark.parametrize("after", ["GET /users", "GET /users/{userId}/devices", "loading"])
-def test_a_killed_sync_leaves_rows_in_load_packages_at_most(planted: Planted, workdir: Path, after: str) -> None:
+def test_a_killed_sync_leaves_rows_in_load_packages_at_most_and_the_next_none(
+    planted: Planted, workdir: Path, after: str
+) -> None:
     planted.running.sandbox.seed(users=300, days=10, seed=3)
     env = {**os.environ, **planted.env("api_secret_key"), "RUNTIME__LOG_LEVEL": "DEBUG"}
     with (workdir / "said.txt").open("wb") as said:
@@ -249,6 +252,8 @@ def test_a_killed_sync_leaves_rows_in_load_packages_at_most(planted: Planted, wo
         process.send_signal(signal.SIGKILL)
         assert process.wait(10) == -signal.SIGKILL
     assert left(planted, workdir, packages=True) == []
+    assert run(workdir, [COMMAND, "sync"], planted.env("api_secret_key")) == 0
+    assert left(planted, workdir) == []
 
 
 @contextmanager
