@@ -4,29 +4,25 @@ import os
 import re
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import dlt
 import pytest
 import yaml
 from dlt.common.configuration.container import Container
-from dlt.common.configuration.providers import ConfigTomlProvider, SecretsTomlProvider
+from dlt.common.configuration.providers import ConfigTomlProvider, CustomLoaderDocProvider, SecretsTomlProvider
 from dlt.common.configuration.providers.toml import TomlProviderReadException
 from dlt.common.configuration.specs import PluggableRunContext
 
 from dlt_authsignal import authsignal_source
-from dlt_authsignal.errors import AuthsignalError, ConfigurationError, CredentialsMissing, TokenExpired, Unauthorized
-from dlt_authsignal.passkey import SoftwarePasskey
-from dlt_authsignal.sandbox import Fault, RunningSandbox
+from dlt_authsignal.errors import ConfigurationError, CredentialsMissing, Unauthorized
+from dlt_authsignal.sandbox import RunningSandbox
 from dlt_authsignal.source.discretion import unreadable
 from dlt_authsignal.source.sync import sync
-from tests.canaries import database_rows
-from tests.ceremonies import ORIGIN, Visitor
-from tests.helpers import SECRET, command, rows, sync_from, table
+from tests.ceremonies import Visitor
+from tests.helpers import SECRET, command, rows, sync_from
 from tests.vaults import aws, openbao
 
 PAGE = (Path(__file__).parents[1] / "docs" / "credentials.md").read_text("utf-8")
@@ -235,6 +231,26 @@ def test_one_secrets_toml_serves_two_tenants_by_the_name_of_the_pipeline(empty: 
         one_call(pipeline_name="globex")
 
 
+def test_a_vault_is_asked_last(empty: RunningSandbox, reloaded: Any) -> None:
+    settings(empty)
+    secrets(f'api_secret_key = "{SECRET}"')
+    reloaded()
+    kept = {"sources": {"authsignal_source": {"api_secret_key": "lost"}}}
+    dlt.secrets.register_provider(CustomLoaderDocProvider("Vault", lambda: kept))
+    assert one_call() == 11
+
+
+def test_an_empty_variable_hides_secrets_toml_and_is_named(
+    empty: RunningSandbox, reloaded: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings(empty)
+    secrets(f'api_secret_key = "{SECRET}"')
+    monkeypatch.setenv(KEY, "")
+    reloaded()
+    with pytest.raises(CredentialsMissing, match="api_secret_key: there, but empty"):
+        one_call()
+
+
 @pytest.mark.parametrize(
     ("value", "fault"),
     [
@@ -345,67 +361,3 @@ def test_a_key_that_everybody_may_read_is_read_without_a_word(empty: RunningSand
     Path(".dlt/secrets.toml").chmod(0o644)
     done = command(*ONE_CALL)
     assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_a_key_revoked_during_a_run_says_so_and_nothing_is_loaded(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
-    before = table("user_actions")
-    seeded.sandbox.log.clear()
-    seeded.faults.add(Fault(route="*", kind="status", status=401, after=20, times=None))
-    with pytest.raises(Unauthorized, match=r"had accepted the same api_secret_key.*revoked or replaced") as raised:
-        sync_from(seeded, concurrency=4)
-    assert raised.value.exit_code == 2
-    assert seeded.sandbox.log.by_status[401] <= 4 * 4  # what was being asked for, each once
-    assert table("user_actions") == before
-
-
-def test_a_wrong_key_is_not_called_revoked(seeded: RunningSandbox) -> None:
-    with pytest.raises(Unauthorized, match=r"check sources\.authsignal_source\.api_secret_key"):
-        sync_from(seeded, api_secret_key="wrong")
-
-
-def test_a_token_that_expires_between_two_tries_says_so(empty: RunningSandbox) -> None:
-    token = Visitor(empty).track().token
-    empty.faults.add(Fault(route="GET /client/user-authenticators", kind="status", status=503, times=None))
-
-    def expire() -> None:
-        deadline = time.monotonic() + 20
-        while not empty.sandbox.log.by_route.get("GET /client/user-authenticators") and time.monotonic() < deadline:
-            time.sleep(0.01)
-        empty.clock.advance(timedelta(minutes=11))
-        empty.faults.clear()
-
-    clock = threading.Thread(target=expire)
-    clock.start()
-    with pytest.raises(TokenExpired, match="Have your server track an action") as raised:
-        sync_from(empty, api_secret_key=None, token=token, attempts=1000)
-    clock.join(20)
-    assert raised.value.exit_code == 2
-    assert token not in str(raised.value)
-
-
-class Slow(SoftwarePasskey):
-    """An authenticator whose owner takes eleven minutes."""
-
-    def __init__(self, running: RunningSandbox) -> None:
-        super().__init__(origin=ORIGIN)
-        self._running = running
-
-    def create(self, options: Any, **more: Any) -> Any:
-        self._running.clock.advance(timedelta(minutes=11))
-        return super().create(options, **more)
-
-
-def test_a_token_that_expires_in_mid_ceremony_says_so_and_nothing_is_loaded(empty: RunningSandbox) -> None:
-    token = Visitor(empty).track().token
-    with pytest.raises(TokenExpired, match=r"POST /client/user-authenticators/passkey.*the token has expired"):
-        sync_from(empty, api_secret_key=None, token=token, authenticator=Slow(empty), resources=["passkey_register"])
-    assert [name for name, _ in database_rows(Path("authsignal_pipeline.duckdb"))] == []
-
-
-def test_a_new_token_goes_on_where_the_old_one_ended(empty: RunningSandbox) -> None:
-    visitor = Visitor(empty).track()
-    visitor.wait(minutes=11)
-    with pytest.raises(AuthsignalError):
-        sync_from(empty, api_secret_key=None, token=visitor.token)
-    assert sync_from(empty, api_secret_key=None, token=visitor.track().token).requests == 1

@@ -53,8 +53,9 @@ def authsignal_source(
     `passkey_verify_authentication`, `passkey_register_options`, `passkey_register`) change something at Authsignal and
     are read only when named: `authsignal_source().with_resources("passkey_register_options")`.
 
-    Every argument but `authenticator` and `meter` can stand in `.dlt/secrets.toml` or `.dlt/config.toml` under
-    `[sources.authsignal_source]`, or in the environment as `SOURCES__AUTHSIGNAL_SOURCE__<NAME>`.
+    Every argument but `authenticator` and `meter` can stand in `.dlt/secrets.toml` under `[sources.authsignal_source]`,
+    or in the environment as `SOURCES__AUTHSIGNAL_SOURCE__<NAME>`; what is neither secret nor personal, in
+    `.dlt/config.toml` too.
 
     Args:
         token: Short-lived bearer token of one user; unlocks the client lane (`user_authenticators` of that user, and
