@@ -62,6 +62,14 @@ def test_every_run_is_recorded_also_the_failed_ones(seeded: RunningSandbox) -> N
     assert found().failures == 0
 
 
+def test_the_trace_of_the_run_itself_stays_the_last(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    trace = attach().last_trace
+    assert trace is not None
+    assert trace.last_normalize_info is not None
+    assert trace.last_normalize_info.row_counts["users"] == 40
+
+
 def test_a_run_that_was_killed_or_stopped_is_recorded_by_the_next(seeded: RunningSandbox) -> None:
     seeded.sandbox.faults.add(Fault(route="GET /users/{userId}", kind="delay", seconds=1.0, times=None))
     for way in (signal.SIGKILL, signal.SIGTERM):

@@ -31,6 +31,7 @@ AuthsignalError
 Messages name the request by its route (`GET /users/{userId}`), never by the user, and never carry a key or a token.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -48,12 +49,19 @@ class ConfigurationError(AuthsignalError):
 
 
 class CredentialsMissing(ConfigurationError):
-    """No credential was found, so no lane can be read."""
+    """No credential was found, so no lane can be read.
 
-    def __init__(self, wanted: str = "any lane") -> None:
+    Args:
+        wanted: What they are needed for.
+        blank: Settings that are there, but empty or still an example's.
+    """
+
+    def __init__(self, wanted: str = "any lane", blank: Sequence[str] = ()) -> None:
         self.wanted = wanted
+        self.blank = tuple(blank)
+        noted = f" ({', '.join(blank)}: there, but empty or still the example's)" if blank else ""
         super().__init__(
-            f"No Authsignal credentials found for {wanted}. Put api_secret_key (Server API: everybody's"
+            f"No Authsignal credentials found for {wanted}{noted}. Put api_secret_key (Server API: everybody's"
             " users, authenticators, actions, devices) or token and tenant_id (Client API: one user) under"
             " [sources.authsignal_source] in .dlt/secrets.toml, or set"
             " SOURCES__AUTHSIGNAL_SOURCE__API_SECRET_KEY. No account at hand? Run: dlt-authsignal demo"

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import dlt
 from dlt.common.configuration.exceptions import ConfigFieldMissingException, ConfigurationException
+from dlt.common.configuration.providers.toml import TomlProviderReadException
 from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import DltException, MissingDependencyException
 from dlt.destinations.exceptions import DestinationConnectionError
@@ -13,6 +14,7 @@ from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.errors import AuthsignalError, ConfigurationError, RunFailed
 from dlt_authsignal.source.destinations import DESTINATIONS, Destination, check_installed, destination_of_type
+from dlt_authsignal.source.discretion import QUOTING_ERRORS, unreadable, why
 from dlt_authsignal.source.resources import loading_into
 
 
@@ -49,7 +51,8 @@ def plain_errors(destination: str) -> Iterator[None]:
             cause = cause.__cause__ or cause.__context__
         if cause:
             raise cause from None
-        raise _explained(error, destination_of_type(destination)) from error
+        explained = _explained(error, destination_of_type(destination))
+        raise explained from (None if isinstance(error, QUOTING_ERRORS) else error)
 
 
 def _explained(error: Exception, destination: Destination) -> Exception:
@@ -64,6 +67,8 @@ def _explained(error: Exception, destination: Destination) -> Exception:
     if isinstance(cause, UnknownDestinationModule):
         known = ", ".join(DESTINATIONS)
         return ConfigurationError(f"dlt knows no such destination: {text.splitlines()[0]} Described here: {known}.")
+    if isinstance(cause, TomlProviderReadException):
+        return ConfigurationError(unreadable(cause))
     if isinstance(cause, ConfigFieldMissingException) and destination.credentials:
         return _credentials_missing(cause, destination)
     if isinstance(cause, DestinationConnectionError):
@@ -71,7 +76,7 @@ def _explained(error: Exception, destination: Destination) -> Exception:
     if isinstance(cause, ConfigurationException | MissingDependencyException | InvalidPipelineName):
         return ConfigurationError(text)
     if isinstance(error, PipelineStepFailed):
-        return RunFailed(f"The {error.step} step failed: {text}")
+        return RunFailed(f"The {error.step} step failed: {why(error)}")
     return RunFailed(text) if isinstance(error, DltException | OSError) else error
 
 

@@ -16,6 +16,7 @@ from dlt_authsignal.api.tables import Table
 from dlt_authsignal.errors import ConfigurationError, CredentialsMissing
 from dlt_authsignal.source.ceremonies import Authenticator
 from dlt_authsignal.source.client import user_of
+from dlt_authsignal.source.discretion import discreet
 from dlt_authsignal.source.failures import check_ready, plain_errors
 from dlt_authsignal.source.held import newest
 from dlt_authsignal.source.http import is_loopback
@@ -142,7 +143,7 @@ def probe(
             )
         pipeline = dlt.pipeline(pipeline_name, destination=destination, dataset_name=dataset)
         check_ready(pipeline)
-        with only_run(pipeline):
+        with only_run(pipeline), discreet(pipeline):
             with start_blocking_portal("asyncio") as portal:
                 portal.call(probing.run)
             finish_pending(pipeline)

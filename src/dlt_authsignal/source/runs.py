@@ -148,10 +148,22 @@ def _keep(pipeline: Pipeline, journal: Journal, run: Run) -> None:
     try:
         journal.put(run)
         if run.reached_destination and not pipeline.has_pending_data:
-            pipeline.run(_records(journal.rows()))
+            with _untraced(pipeline):
+                pipeline.run(_records(journal.rows()))
             journal.clear()
     except Exception as error:  # the run's own outcome matters more
         logger.warning("The record of this run could not be loaded (%s); the next run loads it.", type(error).__name__)
+
+
+@contextmanager
+def _untraced(pipeline: Pipeline) -> Iterator[None]:
+    """Leaves the trace of the run itself as the last one: it is what people look up."""
+    traced = pipeline.config.enable_runtime_trace
+    pipeline.config.enable_runtime_trace = False
+    try:
+        yield
+    finally:
+        pipeline.config.enable_runtime_trace = traced
 
 
 @dlt.source(name="authsignal_source", max_table_nesting=0)

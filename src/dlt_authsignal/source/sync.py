@@ -17,6 +17,7 @@ from dlt.common.runtime.collector import NullCollector
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.errors import RunFailed
+from dlt_authsignal.source.discretion import discreet
 from dlt_authsignal.source.failures import check_ready, plain_errors
 from dlt_authsignal.source.held import created_at, known_hashes, row_counts
 from dlt_authsignal.source.lanes import authsignal_source
@@ -121,7 +122,7 @@ def sync(
             progress=_StageCollector(meter),
         )
         table_format = check_ready(pipeline)
-        with only_run(pipeline), recorded(pipeline, meter) as run, plain_errors(destination):
+        with only_run(pipeline), recorded(pipeline, meter) as run, plain_errors(destination), discreet(pipeline):
             reading = authsignal_source(meter=meter, **source)
             if resources:
                 reading = reading.with_resources(*resources)
