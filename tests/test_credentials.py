@@ -26,7 +26,7 @@ from tests.helpers import SECRET, command, rows, sync_from
 from tests.vaults import aws, openbao
 
 PAGE = (Path(__file__).parents[1] / "docs" / "credentials.md").read_text("utf-8")
-ONE_CALL = ("sync", "--tables", "tenant_authenticators")
+ONE_CALL = ("sync", "--tables", "tenant_authenticators", "--json")
 KEY = "SOURCES__AUTHSIGNAL_SOURCE__API_SECRET_KEY"
 
 

@@ -26,10 +26,17 @@ def noticed(what: str) -> Iterator[None]:
         raise
 
 
-def _post(message: str) -> None:
+def _hook() -> str | None:
     import dlt
 
-    hook = dlt.secrets.get("runtime.slack_incoming_hook", str)
+    try:
+        return dlt.secrets.get("runtime.slack_incoming_hook", str)
+    except Exception:  # settings that cannot be read are what the run failed of
+        return None
+
+
+def _post(message: str) -> None:
+    hook = _hook()
     if not hook:
         return
     failed: list[str] = []
