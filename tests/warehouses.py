@@ -16,7 +16,6 @@ from typing import Any, Protocol
 import duckdb
 import pytest
 
-BUCKET = "authsignal"
 S3_KEYS = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
 
 
@@ -100,35 +99,37 @@ class Lake:
         with duckdb.connect() as connection:
             connection.execute("set timezone = 'UTC'")
             for name in self._tables():
-                connection.register(name, self._read(f"{self.url}/authsignal_data/{name}"))
+                connection.register(name, self._read(name))
             return connection.execute(query).fetchall()
 
     def _tables(self) -> list[str]:
         log = "_delta_log" if self.format == "delta" else "metadata"
-        if self.s3_endpoint:
-            import s3fs
+        return [path.split("/")[-2] for path in self._glob(f"authsignal_data/*/{log}")]
 
-            files = s3fs.S3FileSystem(
-                key=S3_KEYS["aws_access_key_id"],
-                secret=S3_KEYS["aws_secret_access_key"],
-                endpoint_url=self.s3_endpoint,
-                skip_instance_cache=True,
-                use_listings_cache=False,
-            )
-            found = files.glob(f"{self.url.removeprefix('s3://')}/authsignal_data/*/{log}")
-            return [path.split("/")[-2] for path in found]
-        return [path.parent.name for path in Path(self.url, "authsignal_data").glob(f"*/{log}")]
+    def _glob(self, pattern: str) -> list[str]:
+        if not self.s3_endpoint:
+            return [str(path) for path in Path(self.url).glob(pattern)]
+        import s3fs
 
-    def _read(self, place: str) -> Any:
-        options = {**S3_KEYS, "aws_region": "us-east-1", "aws_endpoint": self.s3_endpoint, "allow_http": "true"}
+        keys = {"key": S3_KEYS["aws_access_key_id"], "secret": S3_KEYS["aws_secret_access_key"]}
+        files = s3fs.S3FileSystem(
+            **keys, endpoint_url=self.s3_endpoint, skip_instance_cache=True, use_listings_cache=False
+        )
+        return [f"s3://{path}" for path in files.glob(f"{self.url.removeprefix('s3://')}/{pattern}")]
+
+    def _read(self, table: str) -> Any:
         if self.format == "delta":
             from deltalake import DeltaTable
 
+            options = {**S3_KEYS, "aws_region": "us-east-1", "aws_endpoint": self.s3_endpoint, "allow_http": "true"}
+            place = f"{self.url}/authsignal_data/{table}"
             return DeltaTable(place, storage_options=options if self.s3_endpoint else None).to_pyarrow_table()
         from pyiceberg.table import StaticTable
 
-        latest = max(Path(place, "metadata").glob("*.metadata.json"), key=lambda file: file.name)
-        return StaticTable.from_metadata(str(latest)).scan().to_arrow()
+        keys = {"access-key-id": "aws_access_key_id", "secret-access-key": "aws_secret_access_key"}
+        properties = {f"s3.{name}": S3_KEYS[key] for name, key in keys.items()}
+        latest = max(self._glob(f"authsignal_data/{table}/metadata/*.metadata.json"))
+        return StaticTable.from_metadata(latest, {**properties, "s3.endpoint": self.s3_endpoint}).scan().to_arrow()
 
 
 def free_port() -> int:

@@ -49,7 +49,11 @@ def plain_errors(destination: str) -> Iterator[None]:
             cause = cause.__cause__ or cause.__context__
         if cause:
             raise cause from None
-        raise _explained(error, destination_of_type(destination)) from error
+        raise _explained(error, _named(destination)) from error
+
+
+def _named(destination: str) -> Destination:
+    return destination_of_type(dlt.config.get(f"destination.{destination}.destination_type", str) or destination)
 
 
 def _explained(error: Exception, destination: Destination) -> Exception:
@@ -67,7 +71,9 @@ def _explained(error: Exception, destination: Destination) -> Exception:
     if isinstance(cause, ConfigFieldMissingException) and destination.credentials:
         return _credentials_missing(cause, destination)
     if isinstance(cause, DestinationConnectionError):
-        return _unreachable(cause, destination)
+        return _unreachable(cause.inner_exc, destination)
+    if destination.module and type(cause).__module__.split(".")[0] == destination.module.split(".")[0]:
+        return _unreachable(cause, destination)  # the driver's own error: dlt wraps those of queries
     if isinstance(cause, ConfigurationException | MissingDependencyException | InvalidPipelineName):
         return ConfigurationError(text)
     if isinstance(error, PipelineStepFailed):
@@ -83,7 +89,7 @@ def _credentials_missing(cause: ConfigFieldMissingException, destination: Destin
     )
 
 
-def _unreachable(cause: DestinationConnectionError, destination: Destination) -> AuthsignalError:
-    reason = " ".join(str(cause.inner_exc).split())
+def _unreachable(cause: BaseException, destination: Destination) -> AuthsignalError:
+    reason = " ".join(str(cause).split())
     text = f"{destination.title} does not let us in: {reason}. Check the lines under [destination.{destination.name}]."
     return ConfigurationError(text) if "authentication failed" in reason else RunFailed(text)
