@@ -25,11 +25,11 @@ class Warehouse(Protocol):
     Attributes:
         destination: dlt's name of it.
         env: Environment that dlt finds it by.
-        makes_empty_tables: Whether a table exists before its first row.
+        in_process: Whether it lives in this process alone, and another process does not see it.
     """
 
     destination: str
-    makes_empty_tables: bool
+    in_process: bool
 
     @property
     def env(self) -> Mapping[str, str]: ...
@@ -44,7 +44,7 @@ class DuckDB:
 
     destination: str = "duckdb"
     env: Mapping[str, str] = field(default_factory=dict)
-    makes_empty_tables: bool = True
+    in_process: bool = False
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         with duckdb.connect("authsignal_pipeline.duckdb", read_only=True) as connection:
@@ -58,7 +58,7 @@ class Postgres:
 
     url: str
     destination: str = "postgres"
-    makes_empty_tables: bool = True
+    in_process: bool = False
 
     @property
     def env(self) -> Mapping[str, str]:
@@ -74,6 +74,34 @@ class Postgres:
 
 
 @dataclass
+class Redshift(Postgres):
+    """PostgreSQL dressed as Redshift: SUPER and VARCHAR(MAX), JSON_PARSE, backslashes that escape in literals."""
+
+    destination: str = "redshift"
+    in_process: bool = True
+
+    @property
+    def env(self) -> Mapping[str, str]:
+        return {"DESTINATION__REDSHIFT__CREDENTIALS": self.url}
+
+    def dress(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        import psycopg2
+        from dlt.destinations.impl.redshift.factory import RedshiftTypeMapper
+
+        with closing(psycopg2.connect(self.url)) as connection:
+            connection.autocommit = True
+            cursor = connection.cursor()
+            cursor.execute("create domain super as jsonb")
+            name = connection.info.dbname
+            for setting in ("standard_conforming_strings", "escape_string_warning"):
+                cursor.execute(f"alter database {name} set {setting} = off")
+            cursor.execute("create function json_parse(text) returns jsonb language sql as 'select $1::jsonb'")
+        monkeypatch.setitem(RedshiftTypeMapper.sct_to_unbound_dbt, "text", "text")
+        monkeypatch.setitem(RedshiftTypeMapper.dbt_to_sct, "text", "text")
+        monkeypatch.setitem(RedshiftTypeMapper.dbt_to_sct, "jsonb", "json")
+
+
+@dataclass
 class Lake:
     """Delta or Iceberg tables in a folder or a bucket, read by DuckDB as Arrow."""
 
@@ -81,7 +109,7 @@ class Lake:
     url: str
     s3_endpoint: str = ""
     destination: str = "filesystem"
-    makes_empty_tables: bool = False
+    in_process: bool = False
 
     @property
     def env(self) -> Mapping[str, str]:
