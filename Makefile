@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 EXTRAS := $(addprefix --extra ,sandbox postgres s3 delta iceberg)
 
-.PHONY: demo test test-unit system-packages lint format bench docs lock clean
+.PHONY: demo test test-unit test-destinations system-packages lint format bench docs lock clean
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=python3.12, say."; exit 1; }
@@ -20,11 +20,14 @@ demo: $(READY) ## a local Authsignal, synced into DuckDB, with its KPIs
 test-unit: $(READY) ## the tests without a server, in seconds
 	$(BIN)/python -m pytest tests/unit
 
-system-packages: ## Node and Chromium, for Authsignal's JavaScript SDKs; silent when they are there
+system-packages: ## Node, Chromium and PostgreSQL, for the tests; silent when they are there
 	@sh scripts/system_packages.sh
 
 test: $(READY) system-packages ## all tests
 	$(BIN)/python -m pytest -n 2
+
+test-destinations: $(READY) system-packages ## S3 and the stand-ins of warehouses, in environments of their own
+	@PYTHON=$(PYTHON) sh scripts/test_destinations.sh
 
 lint: $(READY) ## style, types, layers
 	$(BIN)/ruff format --check .
@@ -43,7 +46,7 @@ bench: $(READY) ## start-up, concurrency, HTTP clients, file formats and a big s
 	@$(BIN)/python benchmarks/loader_formats.py
 	@$(BIN)/python benchmarks/sandbox_scale.py
 
-docs: $(READY) ## regenerates docs/tables.md, docs/kpis.md and docs/command.md
+docs: $(READY) ## regenerates docs/tables.md, docs/kpis.md, docs/command.md and the tables of docs/destinations.md
 	$(BIN)/python scripts/generate_docs.py
 
 lock: ## needs uv; resolves pyproject.toml anew
@@ -51,4 +54,4 @@ lock: ## needs uv; resolves pyproject.toml anew
 		--no-emit-index-url --no-header pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf $(VENV) tests/node/node_modules build dist .mypy_cache .ruff_cache .hypothesis authsignal_demo.duckdb
+	rm -rf $(VENV) $(VENV)-* tests/node/node_modules build dist .mypy_cache .ruff_cache .hypothesis authsignal_demo.duckdb
