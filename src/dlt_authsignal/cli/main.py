@@ -5,6 +5,7 @@ import sys
 import click
 
 from dlt_authsignal.cli.demo import demo
+from dlt_authsignal.cli.doctor import doctor
 from dlt_authsignal.cli.models import models
 from dlt_authsignal.cli.sandbox import sandbox
 from dlt_authsignal.cli.sync import sync
@@ -23,7 +24,7 @@ def cli() -> None:
     """
 
 
-for command in (demo, sync, models, sandbox):
+for command in (demo, doctor, sync, models, sandbox):
     cli.add_command(command)
 
 

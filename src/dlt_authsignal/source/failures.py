@@ -15,6 +15,9 @@ from dlt_authsignal.errors import AuthsignalError, ConfigurationError, RunFailed
 from dlt_authsignal.source.destinations import DESTINATIONS, Destination, check_installed, destination_of_type
 from dlt_authsignal.source.resources import loading_into
 
+_REFUSALS = ("permission denied", "insufficient privileges", "access denied")
+_RIGHTS = "\n\nThe rights that loading needs are in docs/destinations.md."
+
 
 def check_ready(pipeline: Pipeline) -> str | None:
     """Looks at what can be told before anything is read or loaded; returns the table format, None in a database.
@@ -77,7 +80,8 @@ def _explained(error: Exception, destination: Destination) -> Exception:
     if isinstance(cause, ConfigurationException | MissingDependencyException | InvalidPipelineName):
         return ConfigurationError(text)
     if isinstance(error, PipelineStepFailed):
-        return RunFailed(f"The {error.step} step failed: {text}")
+        rights = _RIGHTS if any(word in text.lower() for word in _REFUSALS) else ""
+        return RunFailed(f"The {error.step} step failed: {text}{rights}")
     return RunFailed(text) if isinstance(error, DltException | OSError) else error
 
 
