@@ -84,7 +84,7 @@ _ALL: Final = (
     ),
     Destination(
         name="filesystem",
-        title="files: a folder, S3",
+        title="files (a folder, S3)",
         extra="delta",
         module="deltalake",
         file_format="parquet",

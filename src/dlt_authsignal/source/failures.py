@@ -52,16 +52,17 @@ def plain_errors(destination: str) -> Iterator[None]:
             cause = cause.__cause__ or cause.__context__
         if cause:
             raise cause from None
-        raise _explained(error, _named(destination)) from error
+        raise _explained(error, destination) from error
 
 
 def _named(destination: str) -> Destination:
     return destination_of_type(dlt.config.get(f"destination.{destination}.destination_type", str) or destination)
 
 
-def _explained(error: Exception, destination: Destination) -> Exception:
+def _explained(error: Exception, name: str) -> Exception:
     """An error of dlt or the destination in one of our classes, as far as it can be told whose fault it is."""
     cause = error.exception if isinstance(error, PipelineStepFailed) else error
+    destination = _named(name)
     text = str(cause)
     if "Could not set lock on file" in text:
         return RunFailed("The DuckDB file is open in another program. Close it there and run again.")
@@ -70,7 +71,10 @@ def _explained(error: Exception, destination: Destination) -> Exception:
         return ConfigurationError(f"DuckDB cannot use the file it was given: {reason}")
     if isinstance(cause, UnknownDestinationModule):
         known = ", ".join(DESTINATIONS)
-        return ConfigurationError(f"dlt knows no such destination: {text.splitlines()[0]} Described here: {known}.")
+        return ConfigurationError(
+            f'dlt knows no destination "{name}". Described in docs/destinations.md: {known}. For a name of your own,'
+            f" say what it is: destination_type under [destination.{name}] in .dlt/config.toml."
+        )
     if isinstance(cause, ConfigFieldMissingException) and destination.credentials:
         return _credentials_missing(cause, destination)
     if isinstance(cause, DestinationConnectionError):
