@@ -8,7 +8,7 @@ EXTRAS := $(addprefix --extra ,sandbox metrics postgres s3 delta iceberg dashboa
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: demo test test-unit system-packages lint format bench docs lock clean test-schedulers
+.PHONY: demo test test-unit test-destinations test-schedulers system-packages lint format bench docs lock clean
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=python3.12, say."; exit 1; }
@@ -27,20 +27,23 @@ demo: $(READY) ## a local Authsignal, synced into DuckDB, with its KPIs
 test-unit: $(DEV) ## the tests without a server, in seconds
 	$(BIN)/python -m pytest tests/unit
 
-system-packages: ## Node and Chromium, for Authsignal's JavaScript SDKs; silent when they are there
+system-packages: ## Node, Chromium and PostgreSQL, for the tests; silent when they are there
 	@sh scripts/system_packages.sh
 
 test: $(DEV) system-packages ## all tests
 	$(BIN)/python -m pytest -n 2
 
 # each in an environment of its own: their pins would bind ours
-.venvs/%/.ready: tests/schedulers/%.txt pyproject.toml
-	$(PYTHON) -m venv .venvs/$*
-	.venvs/$*/bin/python -m pip install --quiet --disable-pip-version-check -r tests/schedulers/$*.txt
+.venv-%/.ready: tests/schedulers/%.txt pyproject.toml
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check -r tests/schedulers/$*.txt
 	@touch $@
 
-test-schedulers: $(DEV) system-packages .venvs/airflow/.ready .venvs/dagster/.ready .venvs/judges/.ready ## the examples in Airflow, Dagster …
+test-schedulers: $(DEV) system-packages .venv-airflow/.ready .venv-dagster/.ready .venv-judges/.ready ## the examples in Airflow, Dagster …
 	$(BIN)/python -m pytest tests/schedulers
+
+test-destinations: $(DEV) system-packages ## S3 and the stand-ins of warehouses, in environments of their own
+	@PYTHON=$(PYTHON) sh scripts/test_destinations.sh
 
 lint: $(DEV) ## style, types, layers
 	$(BIN)/ruff format --check .
@@ -59,7 +62,7 @@ bench: $(DEV) ## start-up, concurrency, HTTP clients, file formats and a big san
 	@$(BIN)/python benchmarks/loader_formats.py
 	@$(BIN)/python benchmarks/sandbox_scale.py
 
-docs: $(DEV) ## regenerates docs/tables.md, docs/kpis.md and docs/command.md
+docs: $(DEV) ## regenerates docs/tables.md, docs/kpis.md, docs/command.md and the tables of docs/destinations.md
 	$(BIN)/python scripts/generate_docs.py
 
 lock: ## needs uv; resolves pyproject.toml anew
@@ -67,4 +70,4 @@ lock: ## needs uv; resolves pyproject.toml anew
 	$(COMPILE) --extra sandbox -c requirements-dev.lock pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf $(VENV) .venvs tests/node/node_modules build dist .mypy_cache .ruff_cache .hypothesis authsignal_demo.duckdb
+	rm -rf $(VENV) $(VENV)-* tests/node/node_modules build dist .mypy_cache .ruff_cache .hypothesis authsignal_demo.duckdb

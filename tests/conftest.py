@@ -14,7 +14,7 @@ os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
 
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
 from tests.helpers import COMMAND
-from tests.warehouses import postgres_cluster
+from tests.warehouses import postgres_cluster, s3_server
 
 SECRET = "sandbox-server-secret"
 NODE = Path(__file__).parent / "node"
@@ -110,3 +110,21 @@ def postgres_database(postgres_server: str) -> str:
     connection.cursor().execute(f"create database {name}")
     connection.close()
     return f"{postgres_server}/{name}"
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """URL of an S3 of the session's own."""
+    with s3_server() as url:
+        yield url
+
+
+@pytest.fixture
+def s3_bucket(s3_endpoint: str) -> tuple[str, str]:
+    """URL of an S3, and a new bucket in it."""
+    import s3fs
+
+    name = f"bucket-{uuid.uuid4().hex[:12]}"
+    keys = {"key": "testing", "secret": "testing", "endpoint_url": s3_endpoint}
+    s3fs.S3FileSystem(**keys, skip_instance_cache=True).mkdir(name)
+    return s3_endpoint, name

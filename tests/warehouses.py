@@ -16,7 +16,6 @@ from typing import Any, Protocol
 import duckdb
 import pytest
 
-BUCKET = "authsignal"
 S3_KEYS = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
 
 
@@ -26,11 +25,11 @@ class Warehouse(Protocol):
     Attributes:
         destination: dlt's name of it.
         env: Environment that dlt finds it by.
-        makes_empty_tables: Whether a table exists before its first row.
+        in_process: Whether it lives in this process alone, and another process does not see it.
     """
 
     destination: str
-    makes_empty_tables: bool
+    in_process: bool
 
     @property
     def env(self) -> Mapping[str, str]: ...
@@ -45,7 +44,7 @@ class DuckDB:
 
     destination: str = "duckdb"
     env: Mapping[str, str] = field(default_factory=dict)
-    makes_empty_tables: bool = True
+    in_process: bool = False
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         with duckdb.connect("authsignal_pipeline.duckdb", read_only=True) as connection:
@@ -59,7 +58,7 @@ class Postgres:
 
     url: str
     destination: str = "postgres"
-    makes_empty_tables: bool = True
+    in_process: bool = False
 
     @property
     def env(self) -> Mapping[str, str]:
@@ -75,6 +74,34 @@ class Postgres:
 
 
 @dataclass
+class Redshift(Postgres):
+    """PostgreSQL dressed as Redshift: SUPER and VARCHAR(MAX), JSON_PARSE, backslashes that escape in literals."""
+
+    destination: str = "redshift"
+    in_process: bool = True
+
+    @property
+    def env(self) -> Mapping[str, str]:
+        return {"DESTINATION__REDSHIFT__CREDENTIALS": self.url}
+
+    def dress(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        import psycopg2
+        from dlt.destinations.impl.redshift.factory import RedshiftTypeMapper
+
+        with closing(psycopg2.connect(self.url)) as connection:
+            connection.autocommit = True
+            cursor = connection.cursor()
+            cursor.execute("create domain super as jsonb")
+            name = connection.info.dbname
+            for setting in ("standard_conforming_strings", "escape_string_warning"):
+                cursor.execute(f"alter database {name} set {setting} = off")
+            cursor.execute("create function json_parse(text) returns jsonb language sql as 'select $1::jsonb'")
+        monkeypatch.setitem(RedshiftTypeMapper.sct_to_unbound_dbt, "text", "text")
+        monkeypatch.setitem(RedshiftTypeMapper.dbt_to_sct, "text", "text")
+        monkeypatch.setitem(RedshiftTypeMapper.dbt_to_sct, "jsonb", "json")
+
+
+@dataclass
 class Lake:
     """Delta or Iceberg tables in a folder or a bucket, read by DuckDB as Arrow."""
 
@@ -82,7 +109,7 @@ class Lake:
     url: str
     s3_endpoint: str = ""
     destination: str = "filesystem"
-    makes_empty_tables: bool = False
+    in_process: bool = False
 
     @property
     def env(self) -> Mapping[str, str]:
@@ -100,35 +127,37 @@ class Lake:
         with duckdb.connect() as connection:
             connection.execute("set timezone = 'UTC'")
             for name in self._tables():
-                connection.register(name, self._read(f"{self.url}/authsignal_data/{name}"))
+                connection.register(name, self._read(name))
             return connection.execute(query).fetchall()
 
     def _tables(self) -> list[str]:
         log = "_delta_log" if self.format == "delta" else "metadata"
-        if self.s3_endpoint:
-            import s3fs
+        return [path.split("/")[-2] for path in self._glob(f"authsignal_data/*/{log}")]
 
-            files = s3fs.S3FileSystem(
-                key=S3_KEYS["aws_access_key_id"],
-                secret=S3_KEYS["aws_secret_access_key"],
-                endpoint_url=self.s3_endpoint,
-                skip_instance_cache=True,
-                use_listings_cache=False,
-            )
-            found = files.glob(f"{self.url.removeprefix('s3://')}/authsignal_data/*/{log}")
-            return [path.split("/")[-2] for path in found]
-        return [path.parent.name for path in Path(self.url, "authsignal_data").glob(f"*/{log}")]
+    def _glob(self, pattern: str) -> list[str]:
+        if not self.s3_endpoint:
+            return [str(path) for path in Path(self.url).glob(pattern)]
+        import s3fs
 
-    def _read(self, place: str) -> Any:
-        options = {**S3_KEYS, "aws_region": "us-east-1", "aws_endpoint": self.s3_endpoint, "allow_http": "true"}
+        keys = {"key": S3_KEYS["aws_access_key_id"], "secret": S3_KEYS["aws_secret_access_key"]}
+        files = s3fs.S3FileSystem(
+            **keys, endpoint_url=self.s3_endpoint, skip_instance_cache=True, use_listings_cache=False
+        )
+        return [f"s3://{path}" for path in files.glob(f"{self.url.removeprefix('s3://')}/{pattern}")]
+
+    def _read(self, table: str) -> Any:
         if self.format == "delta":
             from deltalake import DeltaTable
 
+            options = {**S3_KEYS, "aws_region": "us-east-1", "aws_endpoint": self.s3_endpoint, "allow_http": "true"}
+            place = f"{self.url}/authsignal_data/{table}"
             return DeltaTable(place, storage_options=options if self.s3_endpoint else None).to_pyarrow_table()
         from pyiceberg.table import StaticTable
 
-        latest = max(Path(place, "metadata").glob("*.metadata.json"), key=lambda file: file.name)
-        return StaticTable.from_metadata(str(latest)).scan().to_arrow()
+        keys = {"access-key-id": "aws_access_key_id", "secret-access-key": "aws_secret_access_key"}
+        properties = {f"s3.{name}": S3_KEYS[key] for name, key in keys.items()}
+        latest = max(self._glob(f"authsignal_data/{table}/metadata/*.metadata.json"))
+        return StaticTable.from_metadata(latest, {**properties, "s3.endpoint": self.s3_endpoint}).scan().to_arrow()
 
 
 def free_port() -> int:
@@ -196,14 +225,14 @@ def s3_server() -> Iterator[str]:
         [sys.executable, "-m", "moto.server", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        _wait_for(port, server)
+        wait_for(port, server)
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
         server.wait(10)
 
 
-def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
+def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and server.poll() is None:
         with socket.socket() as probe:

@@ -17,7 +17,6 @@ from tests.warehouses import postgres_cluster
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "scheduling"
-VENVS = ROOT / ".venvs"
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -52,7 +51,7 @@ def users_in(warehouse: str) -> int:
 def test_the_dag_runs_in_airflow_and_fills_the_warehouse(seeded: RunningSandbox, warehouse: str, workdir: Path) -> None:
     (workdir / "dags").mkdir()
     shutil.copy(EXAMPLES / "airflow_dag.py", workdir / "dags")
-    airflow = VENVS / "airflow" / "bin" / "airflow"
+    airflow = ROOT / ".venv-airflow" / "bin" / "airflow"
     settings = {
         **at(seeded),
         "AIRFLOW_HOME": str(workdir / "airflow"),
@@ -67,7 +66,7 @@ def test_the_dag_runs_in_airflow_and_fills_the_warehouse(seeded: RunningSandbox,
 
 def test_the_assets_materialise_in_dagster_twice_without_doubling(seeded: RunningSandbox, workdir: Path) -> None:
     shutil.copy(EXAMPLES / "dagster_assets.py", workdir)
-    dagster = VENVS / "dagster" / "bin" / "dagster"
+    dagster = ROOT / ".venv-dagster" / "bin" / "dagster"
     select = ("asset", "materialize", "-f", "dagster_assets.py", "--select", "*")
     settings = {**at(seeded), "DAGSTER_HOME": str(workdir), "DAGSTER_DISABLE_TELEMETRY": "1"}
     for _ in range(2):
@@ -77,12 +76,12 @@ def test_the_assets_materialise_in_dagster_twice_without_doubling(seeded: Runnin
 
 
 def test_the_workflow_is_one_that_github_takes() -> None:
-    judge = VENVS / "judges" / "bin" / "check-jsonschema"
+    judge = ROOT / ".venv-judges" / "bin" / "check-jsonschema"
     run(judge, "--builtin-schema", "vendor.github-workflows", EXAMPLES / "github-actions.yml")
 
 
 def test_the_cron_job_is_one_that_kubernetes_takes() -> None:
-    run(VENVS / "judges" / "bin" / "kubernetes-validate", "--strict", EXAMPLES / "kubernetes-cronjob.yaml")
+    run(ROOT / ".venv-judges" / "bin" / "kubernetes-validate", "--strict", EXAMPLES / "kubernetes-cronjob.yaml")
 
 
 def test_the_units_are_ones_that_systemd_takes(workdir: Path) -> None:

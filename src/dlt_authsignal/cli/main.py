@@ -5,6 +5,7 @@ import sys
 import click
 
 from dlt_authsignal.cli.demo import demo
+from dlt_authsignal.cli.doctor import doctor
 from dlt_authsignal.cli.init import init
 from dlt_authsignal.cli.models import models
 from dlt_authsignal.cli.probe import probe
@@ -27,7 +28,7 @@ def cli() -> None:
     """
 
 
-for command in (demo, init, sync, status, show, models, probe, sandbox):
+for command in (demo, init, doctor, sync, status, show, models, probe, sandbox):
     cli.add_command(command)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from dlt_authsignal.errors import RunFailed
 from dlt_authsignal.models import lake
 from dlt_authsignal.models.catalogue import Model, all_models
+from dlt_authsignal.models.dialects import portable
 
 if TYPE_CHECKING:
     from dlt.pipeline.pipeline import Pipeline
@@ -121,7 +122,7 @@ def query_sql(model: Model, dataset: str | None, dialect: str) -> str:
     for table in query.find_all(exp.Table):
         if dataset and table.name not in named:
             table.set("db", exp.to_identifier(dataset))
-    rows = query.sql(dialect=dialect)
+    rows = portable(query, dialect).sql(dialect=dialect)
     value = "cast(numerator as double precision) / nullif(denominator, 0)"
     body = parse_one(
         f"select '{model.name}' as kpi, slice, numerator, denominator, {value} as value, unit from k", dialect="duckdb"

@@ -84,7 +84,7 @@ _ALL: Final = (
     ),
     Destination(
         name="filesystem",
-        title="files: a folder, S3",
+        title="files (a folder, S3)",
         extra="delta",
         module="deltalake",
         file_format="parquet",
@@ -108,8 +108,8 @@ _ALL: Final = (
         file_format="jsonl",
         format_reason="JSON arrives as VARIANT objects; from Parquet it would be text",
         merge_means=_ONE_TRANSACTION,
-        evidence="not run",
-        tested_on="",
+        evidence="on a stand-in",
+        tested_on="fakesnow; its COPY INTO is ours",
         credentials=(
             '[destination.snowflake.credentials]\nhost = "myorg-myaccount"\ndatabase = "WAREHOUSE"\n'
             'username = "LOADER"\nprivate_key_path = "loader.p8"   # or password = "…"\n'
@@ -123,9 +123,9 @@ _ALL: Final = (
         module="google.cloud.bigquery",
         file_format="jsonl",
         format_reason="BigQuery takes JSON columns from it, and not from Parquet",
-        merge_means="rows are deleted by key and inserted anew, in one multi-statement transaction a table",
-        evidence="not run",
-        tested_on="",
+        merge_means=_ONE_TRANSACTION,
+        evidence="on a stand-in",
+        tested_on="bqemulator",
         credentials=(
             '[destination.bigquery]\nlocation = "EU"\n\n[destination.bigquery.credentials]\nproject_id = "my-project"\n'
             'client_email = "loader@my-project.iam.gserviceaccount.com"\n'
@@ -138,10 +138,10 @@ _ALL: Final = (
         extra="redshift",
         module="psycopg2",
         file_format=None,
-        format_reason="INSERT without a staging bucket, JSON lines with one (`--staging filesystem`)",
+        format_reason="INSERT; JSON lines by way of a bucket with `--staging filesystem`, which nobody ran here",
         merge_means=_ONE_TRANSACTION,
-        evidence="not run",
-        tested_on="",
+        evidence="on a stand-in",
+        tested_on="PostgreSQL with Redshift's types; KPI views compiled only",
         credentials=(
             '[destination.redshift.credentials]\nhost = "….redshift.amazonaws.com"\nport = 5439\n'
             'database = "warehouse"\nusername = "loader"\npassword = "…"'
@@ -155,8 +155,8 @@ _ALL: Final = (
         file_format="parquet",
         format_reason="COPY INTO from a volume; JSON is text there in any case",
         merge_means="rows are deleted by key and inserted anew, in two statements: a reader may see the gap",
-        evidence="not run",
-        tested_on="",
+        evidence="compiled only",
+        tested_on="every statement parsed, none sent",
         credentials=(
             '[destination.databricks.credentials]\nserver_hostname = "….cloud.databricks.com"\n'
             'http_path = "/sql/1.0/warehouses/…"\naccess_token = "…"\ncatalog = "main"'

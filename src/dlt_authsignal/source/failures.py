@@ -17,6 +17,9 @@ from dlt_authsignal.source.destinations import DESTINATIONS, Destination, check_
 from dlt_authsignal.source.discretion import QUOTING_ERRORS, unreadable, why
 from dlt_authsignal.source.resources import loading_into
 
+_REFUSALS = ("permission denied", "insufficient privileges", "access denied")
+_RIGHTS = "\n\nThe rights that loading needs are in docs/destinations.md."
+
 
 def check_ready(pipeline: Pipeline) -> str | None:
     """Looks at what can be told before anything is read or loaded; returns the table format, None in a database.
@@ -51,13 +54,19 @@ def plain_errors(destination: str) -> Iterator[None]:
             cause = cause.__cause__ or cause.__context__
         if cause:
             raise cause from None
-        explained = _explained(error, destination_of_type(destination))
-        raise explained from (None if isinstance(error, QUOTING_ERRORS) else error)
+        raise _explained(error, destination) from (None if isinstance(error, QUOTING_ERRORS) else error)
 
 
-def _explained(error: Exception, destination: Destination) -> Exception:
+def _named(destination: str) -> Destination:
+    return destination_of_type(dlt.config.get(f"destination.{destination}.destination_type", str) or destination)
+
+
+def _explained(error: Exception, name: str) -> Exception:
     """An error of dlt or the destination in one of our classes, as far as it can be told whose fault it is."""
     cause = error.exception if isinstance(error, PipelineStepFailed) else error
+    if isinstance(cause, TomlProviderReadException):  # first of all: what follows looks into the same files
+        return ConfigurationError(unreadable(cause))
+    destination = _named(name)
     text = str(cause)
     if "Could not set lock on file" in text:
         return RunFailed("The DuckDB file is open in another program. Close it there and run again.")
@@ -66,17 +75,21 @@ def _explained(error: Exception, destination: Destination) -> Exception:
         return ConfigurationError(f"DuckDB cannot use the file it was given: {reason}")
     if isinstance(cause, UnknownDestinationModule):
         known = ", ".join(DESTINATIONS)
-        return ConfigurationError(f"dlt knows no such destination: {text.splitlines()[0]} Described here: {known}.")
-    if isinstance(cause, TomlProviderReadException):
-        return ConfigurationError(unreadable(cause))
+        return ConfigurationError(
+            f'dlt knows no destination "{name}". Described in docs/destinations.md: {known}. For a name of your own,'
+            f" say what it is: destination_type under [destination.{name}] in .dlt/config.toml."
+        )
     if isinstance(cause, ConfigFieldMissingException) and destination.credentials:
         return _credentials_missing(cause, destination)
     if isinstance(cause, DestinationConnectionError):
-        return _unreachable(cause, destination)
+        return _unreachable(cause.inner_exc, destination)
+    if destination.module and type(cause).__module__.split(".")[0] == destination.module.split(".")[0]:
+        return _unreachable(cause, destination)  # the driver's own error: dlt wraps those of queries
     if isinstance(cause, ConfigurationException | MissingDependencyException | InvalidPipelineName):
         return ConfigurationError(text)
     if isinstance(error, PipelineStepFailed):
-        return RunFailed(f"The {error.step} step failed: {why(error)}")
+        rights = _RIGHTS if any(word in text.lower() for word in _REFUSALS) else ""
+        return RunFailed(f"The {error.step} step failed: {why(error)}{rights}")
     return RunFailed(text) if isinstance(error, DltException | OSError) else error
 
 
@@ -88,7 +101,7 @@ def _credentials_missing(cause: ConfigFieldMissingException, destination: Destin
     )
 
 
-def _unreachable(cause: DestinationConnectionError, destination: Destination) -> AuthsignalError:
-    reason = " ".join(str(cause.inner_exc).split())
+def _unreachable(cause: BaseException, destination: Destination) -> AuthsignalError:
+    reason = " ".join(str(cause).split())
     text = f"{destination.title} does not let us in: {reason}. Check the lines under [destination.{destination.name}]."
     return ConfigurationError(text) if "authentication failed" in reason else RunFailed(text)

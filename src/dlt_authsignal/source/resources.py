@@ -11,8 +11,14 @@ from dlt.extract import DltResource
 
 from dlt_authsignal.api.tables import PROVENANCE, Table
 from dlt_authsignal.errors import ConfigurationError
-from dlt_authsignal.source.destinations import Destination, TableFormat, checked_table_format, destination_of_type
-from dlt_authsignal.source.open_tables import once, read_every_column
+from dlt_authsignal.source.destinations import (
+    Destination,
+    TableFormat,
+    check_installed,
+    checked_table_format,
+    destination_of_type,
+)
+from dlt_authsignal.source.open_tables import merge_at_once, once, read_every_column
 
 
 def hints(table: Table) -> dict[str, Any]:
@@ -57,7 +63,11 @@ def loading_into() -> tuple[Destination, TableFormat | None]:
         return destination, None
     read_every_column()
     wanted = dlt.config.get(f"destination.{active.destination_name}.table_format", str)
-    return destination, checked_table_format(wanted or destination.table_format)
+    table_format = checked_table_format(wanted or destination.table_format)
+    if table_format == "iceberg":
+        check_installed(destination, table_format=table_format)
+        merge_at_once()
+    return destination, table_format
 
 
 def no_rows() -> Any:
