@@ -5,7 +5,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.helpers import command
+from dlt_authsignal.sandbox import RunningSandbox
+from tests.helpers import at, command
 from tests.warehouses import Postgres
 
 DONE = ("driver is installed", "lets us in", "lets us make", "it merges", "drop")
@@ -48,3 +49,20 @@ def test_the_first_thing_that_does_not_work_ends_it_with_what_to_do() -> None:
     assert len(ticks(done.stdout)) == 1
     assert "Connection refused" in done.stderr
     assert "hunter2" not in done.stdout + done.stderr
+
+
+def test_the_keys_are_tried_too(empty: RunningSandbox) -> None:
+    done = command("doctor", env=at(empty))
+    assert done.returncode == 0, done.stderr
+    assert "✓ api_secret_key: users, user_authenticators" in done.stdout
+    assert "The tenant lists its users." in done.stdout
+    assert set(empty.sandbox.log.by_route) == {"GET /authenticators", "GET /users"}
+
+
+def test_a_key_that_does_not_work_is_said_and_the_destination_is_tried_all_the_same(empty: RunningSandbox) -> None:
+    done = command("doctor", env=at(empty, API_SECRET_KEY="nope"))
+    assert done.returncode == 2
+    assert "✗ api_secret_key" in done.stdout
+    assert "✓ duckdb: it merges" in done.stdout
+    assert "api_secret_key does not work at 127.0.0.1" in done.stderr
+    assert "nope" not in done.stdout + done.stderr
