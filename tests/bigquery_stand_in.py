@@ -20,13 +20,12 @@ PROJECT = "test-project"
 
 @dataclass
 class BigQuery:
-    """A BigQuery. Another process would miss what is put right here: the emulator takes no empty files either."""
+    """A BigQuery. It takes no empty files, nor what is put right below from another process."""
 
     endpoint: str
     token_uri: str
     private_key: str
     destination: str = "bigquery"
-    in_process: bool = True
 
     @property
     def env(self) -> Mapping[str, str]:

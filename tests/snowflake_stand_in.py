@@ -22,7 +22,6 @@ class Snowflake:
     """A Snowflake in this process, gone with the test."""
 
     destination: str = "snowflake"
-    in_process: bool = True
 
     @property
     def env(self) -> Mapping[str, str]:

@@ -80,12 +80,9 @@ def few() -> Iterator[RunningSandbox]:
         yield running
 
 
-@pytest.fixture
-def elsewhere(warehouse: Warehouse) -> Warehouse:
-    """A warehouse that another process sees too."""
-    if warehouse.in_process:
-        pytest.skip("this stand-in lives in the test's own process")
-    return warehouse
+seen_by_other_processes = pytest.mark.parametrize(
+    "warehouse", ["duckdb", "postgres", "delta", pytest.param("iceberg", marks=slow), *S3], indirect=True
+)
 
 
 def load(running: RunningSandbox, into: Warehouse, **arguments: Any) -> SyncReport:
@@ -227,11 +224,12 @@ sync(destination=sys.argv[1], resources=sys.argv[3].split(","))
 """
 
 
+@seen_by_other_processes
 @pytest.mark.parametrize("jobs", [pytest.param(2, marks=slow), 6], ids=["early", "late"])
 def test_killed_while_loading_it_is_put_right_by_the_next_sync(
-    few: RunningSandbox, elsewhere: Warehouse, jobs: int
+    few: RunningSandbox, warehouse: Warehouse, jobs: int
 ) -> None:
-    arguments = [elsewhere.destination, str(jobs), ",".join(TABLES)]
+    arguments = [warehouse.destination, str(jobs), ",".join(TABLES)]
     done = subprocess.run(
         [sys.executable, "-c", KILLED_AT, *arguments],
         env={**os.environ, **at(few), "LOAD__WORKERS": "1"},
@@ -241,8 +239,8 @@ def test_killed_while_loading_it_is_put_right_by_the_next_sync(
         check=False,
     )
     assert done.returncode == 9, done.stderr
-    assert load(few, elsewhere).finished_pending
-    assert each_once(elsewhere)["users"] == 8
+    assert load(few, warehouse).finished_pending
+    assert each_once(warehouse)["users"] == 8
 
 
 def test_on_a_new_disk_each_time_nothing_is_doubled(
@@ -268,8 +266,9 @@ def test_every_kpi_gives_the_known_answer(empty: RunningSandbox, warehouse: Ware
     assert found == EXPECTED | median  # BigQuery's median is one of the values, here of 6 and 8
 
 
-def test_the_next_step_that_sync_prints_works(few: RunningSandbox, elsewhere: Warehouse) -> None:
-    done = command("sync", "--destination", elsewhere.destination, env=at(few))
+@seen_by_other_processes
+def test_the_next_step_that_sync_prints_works(few: RunningSandbox, warehouse: Warehouse) -> None:
+    done = command("sync", "--destination", warehouse.destination, env=at(few))
     assert done.returncode == 0, done.stderr
     assert ":***@" in done.stdout or "@" not in done.stdout
     shown = subprocess.run(

@@ -25,11 +25,9 @@ class Warehouse(Protocol):
     Attributes:
         destination: dlt's name of it.
         env: Environment that dlt finds it by.
-        in_process: Whether it lives in this process alone, and another process does not see it.
     """
 
     destination: str
-    in_process: bool
 
     @property
     def env(self) -> Mapping[str, str]: ...
@@ -44,7 +42,6 @@ class DuckDB:
 
     destination: str = "duckdb"
     env: Mapping[str, str] = field(default_factory=dict)
-    in_process: bool = False
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         with duckdb.connect("authsignal_pipeline.duckdb", read_only=True) as connection:
@@ -58,7 +55,6 @@ class Postgres:
 
     url: str
     destination: str = "postgres"
-    in_process: bool = False
 
     @property
     def env(self) -> Mapping[str, str]:
@@ -78,7 +74,6 @@ class Redshift(Postgres):
     """PostgreSQL dressed as Redshift: SUPER and VARCHAR(MAX), JSON_PARSE, backslashes that escape in literals."""
 
     destination: str = "redshift"
-    in_process: bool = True
 
     @property
     def env(self) -> Mapping[str, str]:
@@ -109,7 +104,6 @@ class Lake:
     url: str
     s3_endpoint: str = ""
     destination: str = "filesystem"
-    in_process: bool = False
 
     @property
     def env(self) -> Mapping[str, str]:

@@ -57,7 +57,7 @@ def loading_into() -> tuple[Destination, TableFormat | None]:
     context = Container()[PipelineContext]
     active = context.pipeline().destination if context.is_active() else None
     if active is None:
-        return destination_of_type("duckdb"), None
+        return destination_of_type("none yet"), None
     destination = destination_of_type(active.destination_type)
     if destination.table_format is None:
         return destination, None
