@@ -12,6 +12,7 @@ from filelock import FileLock
 os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
 
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
+from tests.loaded import loaded as loaded
 
 SECRET = "sandbox-server-secret"
 NODE = Path(__file__).parent / "node"

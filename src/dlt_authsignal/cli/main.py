@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from dlt_authsignal.cli.ai import ai
 from dlt_authsignal.cli.demo import demo
 from dlt_authsignal.cli.init import init
 from dlt_authsignal.cli.models import models
@@ -25,7 +26,7 @@ def cli() -> None:
     """
 
 
-for command in (demo, init, sync, models, probe, sandbox):
+for command in (demo, init, sync, models, probe, sandbox, ai):
     cli.add_command(command)
 
 
