@@ -42,7 +42,7 @@ bench: $(READY) ## start-up, concurrency, HTTP clients, file formats and a big s
 	@$(BIN)/python benchmarks/loader_formats.py
 	@$(BIN)/python benchmarks/sandbox_scale.py
 
-docs: $(READY) ## regenerates docs/tables.md, docs/kpis.md and docs/command.md
+docs: $(READY) ## regenerates the tables, KPIs, commands, llms.txt and the assistants' dictionary
 	$(BIN)/python scripts/generate_docs.py
 
 lock: ## needs uv; resolves pyproject.toml anew

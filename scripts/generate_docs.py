@@ -1,15 +1,17 @@
-"""Writes docs/tables.md, docs/kpis.md and docs/command.md from what the code itself says. `--check` only compares."""
+"""Writes the generated pages from what the code itself says. `--check` only compares."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
 
 from dlt_authsignal.api.tables import PROVENANCE, TABLES, Column, Table
+from dlt_authsignal.assistant.dictionary import PAGES_FOLDER, index, table_page
 from dlt_authsignal.cli.main import cli
 from dlt_authsignal.models import Model, all_models
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
 
 
 def tables_page() -> str:
@@ -77,13 +79,19 @@ def _help(path: list[str], command: click.Command) -> str:
     return f"## {' '.join(path)}\n\n```text\n{command.get_help(context)}\n```"
 
 
-PAGES = {"tables.md": tables_page, "kpis.md": kpis_page, "command.md": command_page}
+PAGES = {
+    "docs/tables.md": tables_page,
+    "docs/kpis.md": kpis_page,
+    "docs/command.md": command_page,
+    "docs/llms.txt": index,
+    **{f"{PAGES_FOLDER}/{name}.md": partial(table_page, name) for name in TABLES},
+}
 
 
 def stale() -> list[str]:
     """Pages that differ from what the code says now."""
     return [
-        name for name, page in PAGES.items() if not (DOCS / name).exists() or (DOCS / name).read_text("utf-8") != page()
+        name for name, page in PAGES.items() if not (ROOT / name).exists() or (ROOT / name).read_text("utf-8") != page()
     ]
 
 
@@ -91,7 +99,8 @@ def main() -> None:
     if "--check" in sys.argv:
         sys.exit(f"Stale: {', '.join(stale())}. Run: make docs" if stale() else 0)
     for name, page in PAGES.items():
-        (DOCS / name).write_text(page(), encoding="utf-8")
+        (ROOT / name).parent.mkdir(parents=True, exist_ok=True)
+        (ROOT / name).write_text(page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

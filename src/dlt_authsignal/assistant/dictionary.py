@@ -12,6 +12,7 @@ ABOUT: Final = (
     "Everything Authsignal (passkeys, MFA) knows about a company's users, in tables. `dlt-authsignal sync` fills them;"
     " by default in `authsignal_pipeline.duckdb`, schema `authsignal_data`. All times are UTC."
 )
+PAGES_FOLDER: Final = "src/dlt_authsignal/assistant/toolkit/workbench/authsignal/skills/authsignal-explore/tables"
 RULES: Final = (
     "One row of `user_actions` is one attempt of an action that reached Authsignal. It tells of the last 30 days only;"
     " what was synced earlier stays.",
@@ -50,14 +51,13 @@ def _column(table: str, column: Column) -> str:
 
 def index() -> str:
     """`llms.txt`: what there is, and where to read on. Paths are from the root of the repository."""
-    pages = "src/dlt_authsignal/assistant/toolkit/workbench/authsignal/skills/authsignal-explore/tables"
     parts = [
         "# dlt-authsignal",
         f"> {ABOUT}",
         "## Know before you query",
         "\n".join(f"- {rule}" for rule in RULES),
         "## Tables",
-        "\n".join(f"- [{table.name}]({pages}/{table.name}.md): {table.meaning}" for table in TABLES.values()),
+        "\n".join(f"- [{table.name}]({PAGES_FOLDER}/{table.name}.md): {table.meaning}" for table in TABLES.values()),
         "## KPIs, as views after `dlt-authsignal models install`",
         "\n".join(f"- `{model.view}`: {model.question}" for model in all_models()),
         "## Pages",
