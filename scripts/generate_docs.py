@@ -1,6 +1,7 @@
 """Writes the generated pages from what the code itself says. `--check` only compares."""
 
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -79,7 +80,7 @@ def _help(path: list[str], command: click.Command) -> str:
     return f"## {' '.join(path)}\n\n```text\n{command.get_help(context)}\n```"
 
 
-PAGES = {
+PAGES: dict[str, Callable[[], str]] = {
     "docs/tables.md": tables_page,
     "docs/kpis.md": kpis_page,
     "docs/command.md": command_page,

@@ -1,5 +1,6 @@
 """The schema in words: one page a table, from the registry and its questions, and the index `llms.txt`."""
 
+from pathlib import PurePosixPath
 from typing import Final
 
 from dlt_authsignal.api.tables import PROVENANCE, TABLES, Column, Table
@@ -50,27 +51,27 @@ def _column(table: str, column: Column) -> str:
 
 
 def index() -> str:
-    """`llms.txt`: what there is, and where to read on. Paths are from the root of the repository."""
+    """`docs/llms.txt`: what there is, and where to read on."""
     parts = [
         "# dlt-authsignal",
         f"> {ABOUT}",
         "## Know before you query",
         "\n".join(f"- {rule}" for rule in RULES),
         "## Tables",
-        "\n".join(f"- [{table.name}]({PAGES_FOLDER}/{table.name}.md): {table.meaning}" for table in TABLES.values()),
+        "\n".join(f"- [{table.name}](../{PAGES_FOLDER}/{table.name}.md): {table.meaning}" for table in TABLES.values()),
         "## KPIs, as views after `dlt-authsignal models install`",
         "\n".join(f"- `{model.view}`: {model.question}" for model in all_models()),
         "## Pages",
-        "\n".join(f"- [{path}]({path}): {meaning}" for path, meaning in PAGES),
+        "\n".join(f"- [{path.name}]({path}): {meaning}" for path, meaning in PAGES),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 PAGES: Final = (
-    ("README.md", "what it is, and how to begin"),
-    ("docs/command.md", "every command and option"),
-    ("docs/how-it-works.md", "what a sync asks, promises, and does when something fails; every setting"),
-    ("docs/kpis.md", "every KPI, its definition and SQL"),
-    ("docs/sandbox.md", "the local Authsignal, for tests"),
-    ("docs/assistants.md", "skills and a read-only MCP server for coding assistants"),
+    (PurePosixPath("../README.md"), "what it is, and how to begin"),
+    (PurePosixPath("command.md"), "every command and option"),
+    (PurePosixPath("how-it-works.md"), "what a sync asks, promises, and does when something fails; every setting"),
+    (PurePosixPath("kpis.md"), "every KPI, its definition and SQL"),
+    (PurePosixPath("sandbox.md"), "the local Authsignal, for tests"),
+    (PurePosixPath("assistants.md"), "skills and a read-only MCP server for coding assistants"),
 )
