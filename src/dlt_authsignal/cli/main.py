@@ -30,10 +30,10 @@ for command in (demo, init, sync, models, probe, sandbox, ai):
     cli.add_command(command)
 
 
-def main() -> None:
+def main(program: str | None = None) -> None:
     """Entry point: our own errors as one message and their exit code, without a traceback."""
     try:
-        sys.exit(cli(standalone_mode=False) or 0)
+        sys.exit(cli(prog_name=program, standalone_mode=False) or 0)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.ClickException as wrong:
