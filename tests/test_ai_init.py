@@ -166,6 +166,14 @@ def test_dlts_own_installer_takes_the_same_tree(agent: str) -> None:
     assert "SKILL.md" not in stale
 
 
+def test_the_page_says_where_each_assistant_looks() -> None:
+    page = (ROOT / "docs" / "assistants.md").read_text("utf-8")
+    for agent in AGENTS.values():
+        rules = agent.rules.format(name="conduct")
+        places = [agent.skills, rules, agent.servers, agent.ignore, *([agent.denied[0]] if agent.denied else [])]
+        assert [place for place in places if f"`{place}" not in page] == []
+
+
 def test_the_toolkit_has_the_version_of_the_package() -> None:
     plugin = json.loads((TOOLKIT / "workbench/authsignal/.claude-plugin/plugin.json").read_text())
     assert plugin["version"] == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]

@@ -168,6 +168,7 @@ def test_identifiers_are_shown_when_allowed(loaded: Loaded) -> None:
         "checkpoint",
         "",
         "-- nothing",
+        "select 1 \0 from duckdb_views",
     ],
 )
 def test_anything_but_one_select_is_refused(database: Database, sql: str) -> None:

@@ -7,10 +7,12 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import Any, Final
 
 from dlt_authsignal.errors import ConfigurationError, QueryRefused, RunFailed
 
+AT_ONCE: Final = 2
 KEPT_ENVIRONMENT: Final = ("PATH", "PYTHONPATH", "SYSTEMROOT", "TMPDIR", "TEMP", "LD_LIBRARY_PATH", "LANG")
 """All that the process answering a question gets of ours: keys may stand in the rest."""
 
@@ -32,6 +34,7 @@ class Database:
     allow_identifiers: bool = False
     seconds: float = 20
     key: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
+    _slots: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(AT_ONCE), repr=False, compare=False)
 
     def query(self, sql: str, limit: int) -> dict[str, Any]:
         """Columns and up to `limit` rows of one SELECT; `more` says whether there would have been others.
@@ -60,15 +63,16 @@ class Database:
         if not self.path.exists():
             raise ConfigurationError(f"{self.path.name} is not there. Run a sync first: dlt-authsignal sync")
         try:
-            done = subprocess.run(
-                [sys.executable, "-m", "dlt_authsignal.assistant.worker"],
-                input=json.dumps(self.request(**question)),
-                capture_output=True,
-                encoding="utf-8",
-                timeout=self.seconds,
-                check=False,
-                env={name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ},
-            )
+            with self._slots:
+                done = subprocess.run(
+                    [sys.executable, "-m", "dlt_authsignal.assistant.worker"],
+                    input=json.dumps(self.request(**question)),
+                    capture_output=True,
+                    encoding="utf-8",
+                    timeout=self.seconds,
+                    check=False,
+                    env={name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ},
+                )
         except subprocess.TimeoutExpired:
             raise RunFailed(f"Stopped after {self.seconds:g} s. Ask for less: fewer rows, no cross join.") from None
         if done.returncode:
