@@ -3,51 +3,71 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DEV := $(VENV)/.dev
+EXTRAS := $(addprefix --extra ,assistant sandbox metrics postgres s3 delta iceberg dashboard notebooks)
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: demo test test-unit system-packages lint format bench docs lock clean
+.PHONY: demo test test-unit test-destinations test-schedulers system-packages lint format bench docs lock clean
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=python3.12, say."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(INSTALL) --require-hashes -r requirements.lock
+	$(INSTALL) --no-deps --editable .
+	@touch $@
+
+$(DEV): $(READY) requirements-dev.lock
+	$(INSTALL) --require-hashes -r requirements-dev.lock
 	@touch $@
 
 demo: $(READY) ## a local Authsignal, synced into DuckDB, with its KPIs
 	@$(BIN)/dlt-authsignal demo
 
-test-unit: $(READY) ## the tests without a server, in seconds
+test-unit: $(DEV) ## the tests without a server, in seconds
 	$(BIN)/python -m pytest tests/unit
 
-system-packages: ## Node and Chromium, for Authsignal's JavaScript SDKs; silent when they are there
+system-packages: ## Node, Chromium and PostgreSQL, for the tests; silent when they are there
 	@sh scripts/system_packages.sh
 
-test: $(READY) system-packages ## all tests
+test: $(DEV) system-packages ## all tests
 	$(BIN)/python -m pytest -n 2
 
-lint: $(READY) ## style, types, layers
+# each in an environment of its own: their pins would bind ours
+.venv-%/.ready: tests/schedulers/%.txt pyproject.toml
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check -r tests/schedulers/$*.txt
+	@touch $@
+
+test-schedulers: $(DEV) system-packages .venv-airflow/.ready .venv-dagster/.ready .venv-judges/.ready ## the examples in Airflow, Dagster …
+	$(BIN)/python -m pytest tests/schedulers
+
+test-destinations: $(DEV) system-packages ## S3 and the stand-ins of warehouses, in environments of their own
+	@PYTHON=$(PYTHON) sh scripts/test_destinations.sh
+
+lint: $(DEV) ## style, types, layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(READY) ## what lint asks for, done
+format: $(DEV) ## what lint asks for, done
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(READY) ## start-up, concurrency, HTTP clients, file formats and a big sandbox
+bench: $(DEV) ## start-up, concurrency, HTTP clients, file formats and a big sandbox
 	@$(BIN)/python benchmarks/startup.py
 	@$(BIN)/python benchmarks/concurrency.py
 	@$(BIN)/python benchmarks/http_clients.py
 	@$(BIN)/python benchmarks/loader_formats.py
 	@$(BIN)/python benchmarks/sandbox_scale.py
 
-docs: $(READY) ## regenerates the tables, KPIs, commands, llms.txt and the assistants' dictionary
+docs: $(DEV) ## regenerates the tables, KPIs, commands, llms.txt, destinations and the assistants' dictionary
 	$(BIN)/python scripts/generate_docs.py
 
 lock: ## needs uv; resolves pyproject.toml anew
-	uv pip compile --quiet --universal --python-version 3.11 --all-extras --group dev --generate-hashes \
-		--no-emit-index-url --no-header pyproject.toml -o requirements.lock
+	$(COMPILE) $(EXTRAS) --group dev pyproject.toml -o requirements-dev.lock
+	$(COMPILE) --extra sandbox -c requirements-dev.lock pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf $(VENV) tests/node/node_modules build dist .mypy_cache .ruff_cache .hypothesis authsignal_demo.duckdb
+	rm -rf $(VENV) $(VENV)-* tests/node/node_modules build dist .mypy_cache .ruff_cache .hypothesis authsignal_demo.duckdb

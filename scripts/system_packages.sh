@@ -1,5 +1,6 @@
 #!/bin/sh
-# What the tests need of the system: Node and npm for Authsignal's JavaScript SDKs, Chromium for its browser SDK.
+# What the tests need of the system: Node and npm for Authsignal's JavaScript SDKs, Chromium for its browser SDK,
+# PostgreSQL to load into.
 # Says nothing when all of it is there. Installs what is not through apt-get where it may; elsewhere it says what is
 # missing and goes on: the tests that need it fail then, and say so.
 set -u
@@ -11,6 +12,9 @@ lacks npm && missing="$missing npm"
 if [ -z "${CHROMIUM:-}" ] && lacks chromium && lacks chromium-browser && lacks google-chrome; then
     missing="$missing chromium"
 fi
+if lacks initdb && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
+    missing="$missing postgresql"
+fi
 [ -z "$missing" ] && exit 0
 
 as_root=""
@@ -21,7 +25,7 @@ fi
 if lacks apt-get || [ "$as_root" = none ]; then
     echo "The tests need packages that are not installed here:$missing." >&2
     if lacks apt-get; then
-        echo "Install Node 18 or newer with npm, and Chromium or Chrome; CHROMIUM=/path/to/it says where it is." >&2
+        echo "Install Node 18 or newer with npm, Chromium or Chrome (CHROMIUM=/path/to/it says where it is), and PostgreSQL." >&2
     else
         echo "Install them with: sudo apt-get update && sudo apt-get install --no-install-recommends$missing" >&2
     fi

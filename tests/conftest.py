@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from filelock import FileLock
 os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
 
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
+from tests.helpers import COMMAND
 from tests.loaded import loaded as loaded
+from tests.warehouses import postgres_cluster, s3_server
 
 SECRET = "sandbox-server-secret"
 NODE = Path(__file__).parent / "node"
@@ -38,9 +41,35 @@ def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))
     for name in list(os.environ):
-        if name.startswith("SOURCES__") or name in ("TOKEN", "TENANT_ID", "API_SECRET_KEY"):
+        if name.startswith(("SOURCES__", "DESTINATION__")) or name in ("TOKEN", "TENANT_ID", "API_SECRET_KEY"):
             monkeypatch.delenv(name)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which `dlt-authsignal demo` has run; demo.txt holds what it printed."""
+    folder = tmp_path_factory.mktemp("demo")
+    done = subprocess.run(
+        [COMMAND, "demo"],
+        cwd=folder,
+        env={**os.environ, "DLT_DATA_DIR": str(folder / "dlt")},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    (folder / "demo.txt").write_text(done.stdout, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def demo(demo_folder: Path, workdir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """After `make demo`, where it ran. One such folder for all tests: read it only."""
+    monkeypatch.chdir(demo_folder)
+    monkeypatch.setenv("DLT_DATA_DIR", str(demo_folder / "dlt"))
+    return demo_folder
 
 
 @pytest.fixture(scope="session")
@@ -62,3 +91,41 @@ def npm(*arguments: str) -> None:
     done = subprocess.run([tool, *arguments], cwd=NODE, capture_output=True, text=True, timeout=50, check=False)
     if done.returncode:
         pytest.fail(f"npm {' '.join(arguments)} in tests/node failed:\n{done.stderr[-2000:]}")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """URL of a PostgreSQL server of the session's own."""
+    with postgres_cluster() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_database(postgres_server: str) -> str:
+    """URL of a new database."""
+    import psycopg2
+
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    connection = psycopg2.connect(f"{postgres_server}/postgres")
+    connection.autocommit = True
+    connection.cursor().execute(f"create database {name}")
+    connection.close()
+    return f"{postgres_server}/{name}"
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """URL of an S3 of the session's own."""
+    with s3_server() as url:
+        yield url
+
+
+@pytest.fixture
+def s3_bucket(s3_endpoint: str) -> tuple[str, str]:
+    """URL of an S3, and a new bucket in it."""
+    import s3fs
+
+    name = f"bucket-{uuid.uuid4().hex[:12]}"
+    keys = {"key": "testing", "secret": "testing", "endpoint_url": s3_endpoint}
+    s3fs.S3FileSystem(**keys, skip_instance_cache=True).mkdir(name)
+    return s3_endpoint, name

@@ -34,10 +34,10 @@ def test_generated_pages_are_fresh() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_the_readme_shows_what_the_demo_prints() -> None:
+def test_the_readme_shows_what_the_demo_prints(demo: Path) -> None:
     shown = re.search(r"<!-- demo -->\n```text\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
     assert shown
-    printed = words(command("demo").stdout)
+    printed = words((demo / "demo.txt").read_text("utf-8"))
     assert [line for line in words(shown.group(1)) if line not in [*printed, "…"]] == []
 
 
@@ -53,6 +53,17 @@ def test_the_probe_page_shows_what_a_probe_prints(empty: RunningSandbox) -> None
     (query,) = blocks("probe.md", "sql")
     assert [row[1:4] for row in rows(query, "authsignal_probe.duckdb")] == [("tenant", 1, 1.0), ("token", 1, 1.0)]
     assert [" ".join(line.split()) for line in shape(shown.group(1))] == [" ".join(x.split()) for x in shape(printed)]
+
+
+def test_the_scheduling_page_shows_what_status_prints(demo: Path) -> None:
+    shown = re.search(r"<!-- status -->\n```text\n(.*?)```", (ROOT / "docs" / "scheduling.md").read_text(), re.DOTALL)
+    assert shown
+    printed = command("status", "--pipeline-name", "authsignal_demo", env={"DLT_DATA_DIR": str(demo / "dlt")}).stdout
+
+    def plain(text: str) -> list[str]:
+        return [re.sub(r"20\d\d-\d\d-\d\d \d\d:\d\d UTC|\d+\.\d$", "…", line) for line in words(text)]
+
+    assert plain(shown.group(1)) == plain(printed)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from dlt_authsignal.errors import ConfigurationError, RunFailed
-from dlt_authsignal.models import all_models, find_model, install, read
+from dlt_authsignal.models import Model, all_models, find_model, install, read
+from dlt_authsignal.models.install import view_sql
 from dlt_authsignal.sandbox import RunningSandbox
 from dlt_authsignal.sandbox.entities import Action, Authenticator, User
 from dlt_authsignal.source.sync import attach
@@ -114,3 +115,13 @@ def test_every_model_states_its_question_and_its_rule(model: object) -> None:
     found = find_model(model.name)  # type: ignore[attr-defined]
     assert found.question.endswith("?")
     assert found.definition
+
+
+@pytest.mark.parametrize("model", all_models(), ids=lambda model: model.name)
+@pytest.mark.parametrize("dialect", ["databricks", "redshift", "bigquery", "snowflake"])
+def test_every_view_reads_back_in_the_dialect_it_was_written_in(model: Model, dialect: str) -> None:
+    from sqlglot import exp, parse_one
+
+    parsed = parse_one(view_sql(model, "authsignal_data", dialect), dialect=dialect)
+    assert isinstance(parsed, exp.Create)
+    assert not list(parsed.find_all(exp.Filter))

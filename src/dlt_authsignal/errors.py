@@ -17,6 +17,7 @@ AuthsignalError
 │   ├── PagingLoop            a cursor that came back a second time
 │   ├── RequestRefused        any other 4xx or 3xx
 │   ├── PipelineBusy          another sync works in the same pipeline folder
+│   ├── DataTooOld            no sync has succeeded lately
 │   └── ProbeFailed           a passkey ceremony failed, or the tenant's WebAuthn policy is not what it was
 ├── CeremonyRefused           a browser refuses this passkey ceremony too; `dom_name` is what it would throw
 │   ├── PasskeyNotAllowed     NotAllowedError: no passkey fits the request, or the user is not verified
@@ -31,6 +32,7 @@ AuthsignalError
 Messages name the request by its route (`GET /users/{userId}`), never by the user, and never carry a key or a token.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -48,12 +50,19 @@ class ConfigurationError(AuthsignalError):
 
 
 class CredentialsMissing(ConfigurationError):
-    """No credential was found, so no lane can be read."""
+    """No credential was found, so no lane can be read.
 
-    def __init__(self, wanted: str = "any lane") -> None:
+    Args:
+        wanted: What they are needed for.
+        blank: Settings that are there, but empty or still an example's.
+    """
+
+    def __init__(self, wanted: str = "any lane", blank: Sequence[str] = ()) -> None:
         self.wanted = wanted
+        self.blank = tuple(blank)
+        noted = f" ({', '.join(blank)}: there, but empty or still the example's)" if blank else ""
         super().__init__(
-            f"No Authsignal credentials found for {wanted}. Put api_secret_key (Server API: everybody's"
+            f"No Authsignal credentials found for {wanted}{noted}. Put api_secret_key (Server API: everybody's"
             " users, authenticators, actions, devices) or token and tenant_id (Client API: one user) under"
             " [sources.authsignal_source] in .dlt/secrets.toml, or set"
             " SOURCES__AUTHSIGNAL_SOURCE__API_SECRET_KEY. No account at hand? Run: dlt-authsignal demo"
@@ -166,6 +175,10 @@ class RequestRefused(HttpError, RunFailed):
 
 class PipelineBusy(RunFailed):
     """Another process is running the same pipeline."""
+
+
+class DataTooOld(RunFailed):
+    """No sync has succeeded for longer than was asked for."""
 
 
 class ProbeFailed(RunFailed):

@@ -48,7 +48,7 @@ function serve() {
 const server = await serve();
 const origin = `http://localhost:${server.address().port}/`;
 const browser = await chromium.launch({ executablePath: executable(), args: ARGUMENTS });
-let context, page, devtools, authenticators, complaints;
+let context, page, devtools, authenticators, complaints, hosts;
 
 const does = {
   async open({ url, options, context: about }) {
@@ -57,6 +57,8 @@ const does = {
     context.setDefaultTimeout(PATIENCE);
     page = await context.newPage();
     complaints = [];
+    hosts = new Set();
+    page.on("request", (request) => hosts.add(new URL(request.url()).host));
     page.on("pageerror", (error) => complaints.push(String(error)));
     page.on("console", (line) => line.type() === "error" && complaints.push(line.text()));
     devtools = await context.newCDPSession(page);
@@ -96,15 +98,21 @@ const does = {
     return text.trim();
   },
   fill: ({ label, text }) => page.getByLabel(label).fill(text),
+  async write({ selector, text }) {
+    const editor = page.locator(selector).first();
+    await editor.fill(text);
+    await editor.blur();
+  },
   click: ({ button }) => page.getByRole("button", { name: button, exact: true }).click(),
-  async waitFor({ text }) {
-    await page.getByText(text).first().waitFor();
+  async waitFor({ text, patience = PATIENCE }) {
+    await page.getByText(text).filter({ visible: true }).first().waitFor({ timeout: patience });
   },
   text: ({ selector }) => page.innerText(selector),
   async shoot({ path }) {
     await page.screenshot({ path, fullPage: true });
   },
   complaints: () => complaints,
+  hosts: () => [...hosts].filter(Boolean),
 };
 
 function makeClient(options) {

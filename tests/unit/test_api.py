@@ -100,6 +100,10 @@ def test_half_surrogates_are_kept_in_a_form_that_can_be_stored() -> None:
     assert escaped["b"] == "\U0001f600"
 
 
+def test_nul_which_postgresql_refuses_is_kept_as_its_escape() -> None:
+    assert decode(QUERY_USERS, 200, {}, b'{"a\\u0000":["x\\u0000y"]}', dict) == {"a\\u0000": ["x\\u0000y"]}
+
+
 @pytest.mark.parametrize("body", [b"[null]", b'["x"]', b"[[1]]", b"[" * 100_000], ids=["null", "text", "list", "deep"])
 def test_an_array_of_other_things_than_objects_is_refused(body: bytes) -> None:
     with pytest.raises(UnexpectedAnswer):

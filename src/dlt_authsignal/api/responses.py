@@ -1,6 +1,7 @@
 """(status, headers, body) to a value or to one of our errors, and back: the error bodies Authsignal sends."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -21,6 +22,11 @@ UNAUTHORIZED_TEXT: Final = (
     "The request is unauthorized. Check that your API key and region base URL are correctly configured."
 )
 """The one description known word for word: six official SDK test suites assert it."""
+
+_CODE: Final = re.compile(r"[A-Za-z]+(_[A-Za-z]+)*")
+_MEDIA_TYPE: Final = re.compile(r"[a-z]+/[a-z0-9.+-]+")
+LONGEST_WORD: Final = 40
+"""What an answer says of itself is quoted only where it looks like what it should be: a proxy may echo a secret."""
 
 Json = dict[str, Any] | list[Any]
 
@@ -57,10 +63,11 @@ def _decode_success(
         raise _unexpected(endpoint, status, "JSON nested too deeply to read") from None
     except ValueError:
         raise _unexpected(endpoint, status, _what_is(headers, body)) from None
-    if b"\\ud" in body.lower() or not _is_utf8(body):
+    if b"\\ud" in body.lower() or b"\\u0000" in body or not _is_utf8(body):
         value = _storable(value)
     if isinstance(value, dict) and "errorCode" in value and "error" in value:
-        raise _unexpected(endpoint, status, f"an error body ({value['errorCode']}) with a success status")
+        code = _known_form(value["errorCode"], _CODE) or "of no known code"
+        raise _unexpected(endpoint, status, f"an error body ({code}) with a success status")
     if not isinstance(value, expect):
         found = "an object" if isinstance(value, dict) else "an array" if isinstance(value, list) else "a bare value"
         raise _unexpected(endpoint, status, f"{found} where the API documents an {_name(expect)}")
@@ -78,9 +85,9 @@ def _is_utf8(body: bytes) -> bool:
 
 
 def _storable(value: Any) -> Any:
-    """Half surrogate pairs, legal in JSON and in no file, written out as the escapes they came as."""
+    """Half surrogate pairs, legal in JSON and in no file, and NUL, which PostgreSQL refuses, as their escapes."""
     if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
+        return value.replace("\x00", "\\u0000").encode("utf-8", "backslashreplace").decode()
     if isinstance(value, list):
         return [_storable(item) for item in value]
     return {_storable(name): _storable(item) for name, item in value.items()} if isinstance(value, dict) else value
@@ -91,7 +98,8 @@ def _name(expect: type[Json]) -> str:
 
 
 def _what_is(headers: Mapping[str, str], body: bytes) -> str:
-    content_type = headers.get("content-type", "no content type").split(";")[0]
+    said = headers.get("content-type", "").split(";")[0].strip().lower()
+    content_type = _known_form(said, _MEDIA_TYPE) or "no content type"
     if not body:
         return "an empty body"
     if body.lstrip()[:1] == b"<":
@@ -118,7 +126,7 @@ def refusal(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: b
     if code == "expired_token":
         return TokenExpired(
             f"{said}: the token has expired; tokens live about 10 minutes."
-            " Ask your backend for a new one (track) and run again.",
+            " Have your server track an action, put the new token where the old one was, and run again.",
             **facts,
         )
     if status in (401, 403):
@@ -135,6 +143,18 @@ def refusal(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: b
             f"{said}. The fault is on Authsignal's side; run again later.", retry_after=retry_after(headers), **facts
         )
     return RequestRefused(f"{said}.{_refused_hint(status)}", **facts)
+
+
+def withdrawn(endpoint: Endpoint) -> Unauthorized:
+    """The error for a 401 to a key or token that was accepted before in the same run."""
+    name = "token" if endpoint.auth == "bearer" else "api_secret_key"
+    return Unauthorized(
+        f"Authsignal answered 401 to {endpoint}, after it had accepted the same {name} in this run: it has been revoked"
+        f" or replaced since. Nothing was loaded. Put the new one into sources.authsignal_source.{name} and run again.",
+        request=str(endpoint),
+        status=401,
+        error_code="unauthorized",
+    )
 
 
 def _check_key(endpoint: Endpoint) -> str:
@@ -155,15 +175,18 @@ def _refused_hint(status: int) -> str:
 
 
 def error_code(body: bytes) -> str | None:
-    """`errorCode` (or `error`) of an error body, None when there is none."""
+    """`errorCode` (or `error`) of an error body, None when there is none or it is no code."""
     try:
         value = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(value, dict):
         return None
-    code = value.get("errorCode") or value.get("error")
-    return code[:80] if isinstance(code, str) else None
+    return _known_form(value.get("errorCode") or value.get("error"), _CODE)
+
+
+def _known_form(value: Any, form: re.Pattern[str]) -> str | None:
+    return value if isinstance(value, str) and len(value) <= LONGEST_WORD and form.fullmatch(value) else None
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:

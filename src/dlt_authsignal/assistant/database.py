@@ -46,7 +46,7 @@ class Database:
         return self._ask(ask="query", sql=sql, limit=limit)
 
     def overview(self) -> dict[str, Any]:
-        """Rows, columns and age of each table, and the last loads."""
+        """Rows, columns and age of each table, and the last syncs and loads."""
         return self._ask(ask="overview")
 
     def request(self, **question: Any) -> dict[str, Any]:
@@ -100,13 +100,13 @@ def locate(pipeline_name: str, dataset: str | None) -> tuple[Path, str]:
     import dlt
     from dlt.common.pipeline import get_dlt_pipelines_dir
 
-    from dlt_authsignal.source.sync import plain_errors
+    from dlt_authsignal.source.failures import plain_errors
 
     if not (Path(get_dlt_pipelines_dir()) / pipeline_name).is_dir():  # dlt would begin one
         raise ConfigurationError(
             f'Pipeline "{pipeline_name}" has not run on this machine. Run a sync first: dlt-authsignal sync'
         )
-    with plain_errors():
+    with plain_errors("duckdb"):
         pipeline = dlt.attach(pipeline_name)
         kind = pipeline.destination.destination_name if pipeline.destination else "nothing"
         if pipeline.destination is None or not pipeline.destination.destination_type.endswith(".duckdb"):

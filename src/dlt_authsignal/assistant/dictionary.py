@@ -72,6 +72,11 @@ PAGES: Final = (
     (PurePosixPath("command.md"), "every command and option"),
     (PurePosixPath("how-it-works.md"), "what a sync asks, promises, and does when something fails; every setting"),
     (PurePosixPath("kpis.md"), "every KPI, its definition and SQL"),
+    (PurePosixPath("credentials.md"), "where keys can come from"),
+    (PurePosixPath("destinations.md"), "each database it loads into, and how well that is tested"),
+    (PurePosixPath("scheduling.md"), "running it regularly, and noticing when it does not work"),
+    (PurePosixPath("look-at-the-data.md"), "dashboard, notebooks, SQL"),
+    (PurePosixPath("probe.md"), "synthetic monitoring of passkeys"),
     (PurePosixPath("sandbox.md"), "the local Authsignal, for tests"),
     (PurePosixPath("assistants.md"), "skills and a read-only MCP server for coding assistants"),
 )

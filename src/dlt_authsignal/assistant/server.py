@@ -73,10 +73,10 @@ def server(database: Callable[[], Database], *, max_rows: int = 1000) -> MCPServ
 
     @mcp.tool(annotations=_LOOKING)
     async def sync_status() -> dict[str, Any]:
-        """When each table was last read from Authsignal, its rows, and the last loads."""
+        """When each table was last read from Authsignal, its rows, and how the last syncs ended."""
         found = await _in_thread(lambda: database().overview())
         tables = [{key: table[key] for key in ("name", "rows", "last_read")} for table in found["tables"]]
-        return {"tables": tables, "loads": found["loads"]}
+        return {"tables": tables, "syncs": found["syncs"], "loads": found["loads"]}
 
     return mcp
 

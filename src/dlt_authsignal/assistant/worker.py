@@ -22,6 +22,8 @@ MEMORY: Final = "1GB"
 ADDRESS_SPACE: Final = 4 << 30
 MAX_CELL: Final = 2_000
 MAX_ANSWER: Final = 60_000
+SHOWN: Final = 5
+RUN: Final = ("started_at", "outcome", "error", "users_read", "requests", "seconds")
 
 CLOSED: Final[dict[str, str | bool | int | float | list[str]]] = {
     "memory_limit": MEMORY,
@@ -148,23 +150,26 @@ def _cell(value: Any) -> Any:
 def _overview(
     connection: duckdb.DuckDBPyConnection, store: str, dataset: str, present: dict[str, list[str]]
 ) -> dict[str, Any]:
-    """Rows, columns and age of each table, and the last loads."""
+    """Rows, columns and age of each table, and the last syncs and loads."""
     tables = []
     for name, columns in present.items():
         read_at = "max(_read_at)" if "_read_at" in columns else "null"
         rows, last = connection.execute(f"select count(*), {read_at} from {quoted(name)}").fetchall()[0]
         masked = [column for column in columns if is_masked(name, column)]
         tables.append({"name": name, "rows": rows, "last_read": _cell(last), "columns": columns, "masked": masked})
-    loads = []
+    runs = _last(connection, f"{store}.{quoted(dataset)}.sync_runs", RUN, "started_at")
+    loads = _last(connection, f"{store}.{quoted(dataset)}._dlt_loads", ("load_id", "inserted_at"), "inserted_at")
+    return {"tables": tables, "syncs": runs, "loads": loads}
+
+
+def _last(connection: duckdb.DuckDBPyConnection, table: str, columns: tuple[str, ...], by: str) -> list[dict[str, Any]]:
+    """The last rows of a table that dlt or a sync keeps; none if it is not there."""
     with contextlib.suppress(duckdb.CatalogException):
-        loads = connection.execute(
-            f"select load_id, inserted_at, status = 0 from {store}.{quoted(dataset)}._dlt_loads"
-            " order by inserted_at desc limit 5"
+        rows = connection.execute(
+            f"select {', '.join(columns)} from {table} order by {by} desc limit {SHOWN}"
         ).fetchall()
-    return {
-        "tables": tables,
-        "loads": [{"load_id": load, "finished": _cell(at), "complete": done} for load, at, done in loads],
-    }
+        return [{name: _cell(value) for name, value in zip(columns, row, strict=True)} for row in rows]
+    return []
 
 
 if __name__ == "__main__":

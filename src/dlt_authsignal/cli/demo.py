@@ -58,5 +58,5 @@ def demo(users: int, days: int, seed: int) -> None:
 NEXT: Final = (
     ("models show drop_off_rate", "how a KPI is defined"),
     ("sandbox --users 500 --seed 7", "a local Authsignal to keep"),
-    ("sync", "your own tenant: see README.md"),
+    ("init", "your own tenant: asks for its region and key"),
 )

@@ -77,9 +77,9 @@ def _asked(question: str, present: object, *, hidden: bool = True) -> str:
 
 
 def _usable(present: Mapping[str, object]) -> dict[str, str]:
-    from dlt_authsignal.source.settings import given
+    from dlt_authsignal.source.credentials import given
 
-    known = {name: given(value) for name, value in present.items() if name in KEYS and isinstance(value, str)}
+    known = {name: given(name, value) for name, value in present.items() if name in KEYS}
     return {name: value for name, value in known.items() if value}
 
 

@@ -9,7 +9,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from dlt.pipeline.pipeline import Pipeline
 
-    from dlt_authsignal.models import Kpi
+    from dlt_authsignal.models import Installed, Kpi
 
 ROWS_PER_MODEL: Final = 5
 
@@ -29,10 +29,15 @@ def print_kpis(pipeline: "Pipeline") -> None:
             table.add_row(model.title if place == 0 else "", kpi.slice, value_text(kpi), of_text(kpi))
     console = Console(highlight=False)
     console.print(table)
-    view = f"{pipeline.dataset_name}.{installed.views[0]}"
-    console.print(f"\nThese are views beside your data, such as {view}.", soft_wrap=True)
+    console.print(f"\n{_where(pipeline, installed)}", soft_wrap=True)
     for model, tables in installed.skipped.items():
         console.print(f"Left out {model}: {', '.join(tables)} not synced yet.", soft_wrap=True)
+
+
+def _where(pipeline: "Pipeline", installed: "Installed") -> str:
+    if not installed.views:
+        return "Files hold no views: this was computed now. The SQL of each: dlt-authsignal models show NAME"
+    return f"These are views beside your data, such as {pipeline.dataset_name}.{installed.views[0]}."
 
 
 def value_text(kpi: "Kpi") -> str:

@@ -6,10 +6,13 @@ import click
 
 from dlt_authsignal.cli.ai import ai
 from dlt_authsignal.cli.demo import demo
+from dlt_authsignal.cli.doctor import doctor
 from dlt_authsignal.cli.init import init
 from dlt_authsignal.cli.models import models
 from dlt_authsignal.cli.probe import probe
 from dlt_authsignal.cli.sandbox import sandbox
+from dlt_authsignal.cli.show import show
+from dlt_authsignal.cli.status import status
 from dlt_authsignal.cli.sync import sync
 from dlt_authsignal.errors import AuthsignalError
 
@@ -26,7 +29,7 @@ def cli() -> None:
     """
 
 
-for command in (demo, init, sync, models, probe, sandbox, ai):
+for command in (demo, init, doctor, sync, status, show, models, probe, sandbox, ai):
     cli.add_command(command)
 
 

@@ -45,24 +45,26 @@ def probe(as_json: bool, **arguments: Any) -> None:
     """
     os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")  # dlt warns of every column that stayed empty
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # a stop too removes the passkey
+    from dlt_authsignal.cli.notice import noticed
     from dlt_authsignal.source import probe as engine
 
-    report = engine.probe(**{name: value for name, value in arguments.items() if value is not None})
-    if as_json:
-        click.echo(json.dumps(asdict(report), default=lambda moment: moment.isoformat()))
-    else:
-        _print(report)
-    if not report.works or report.changes or (report.left_behind and not arguments["leave_passkey"]):
-        raise ProbeFailed("\n".join(alarms(report)))
+    with noticed("probe"):
+        report = engine.probe(**{name: value for name, value in arguments.items() if value is not None})
+        if as_json:
+            click.echo(json.dumps(asdict(report), default=lambda moment: moment.isoformat()))
+        else:
+            _print(report)
+        if found := alarms(report, may_leave_passkey=arguments["leave_passkey"]):
+            raise ProbeFailed("\n".join(found))
 
 
-def alarms(report: "ProbeReport") -> list[str]:
+def alarms(report: "ProbeReport", *, may_leave_passkey: bool = False) -> list[str]:
     """What is wrong, a line each."""
     failed = [step for step in report.steps if step.problem]
     lines = [f"Passkeys fail at {report.host}: {_FLOWS[step.flow]}, {step.name}: {step.problem}" for step in failed]
     if report.changes:
         lines.append(f"The WebAuthn policy changed since {_last(report)}: {'; '.join(map(_change, report.changes))}.")
-    if report.left_behind:
+    if report.left_behind and not may_leave_passkey:
         lines.append(f"{counted(report.left_behind, 'passkey')} of the canary could not be removed.")
     return lines
 

@@ -70,13 +70,22 @@ def _notes(report: "SyncReport") -> list[str]:
 def next_query(report: "SyncReport") -> str:
     """A command that shows the data."""
     python = runnable("python")
+    table = "user_authenticators" if "user_authenticators" in report.tables else next(iter(report.tables))
     if report.destination == "duckdb":
         where = place(report.destination, report.location)
-        table = next(iter(report.tables))
-        wanted = "user_id, verification_method, last_verified_at" if "user_authenticators" in report.tables else "*"
-        table = "user_authenticators" if "user_authenticators" in report.tables else table
+        wanted = "user_id, verification_method, last_verified_at" if table == "user_authenticators" else "*"
         query = f"select {wanted} from {report.dataset}.{table} limit 5"
         return f"""{python} -c "import duckdb; duckdb.connect('{where}').sql('{query}').show()" """.strip()
-    return (
-        f"""{python} -c "import dlt; print(dlt.pipeline('{report.pipeline}').dataset().users.df().head())" """.strip()
-    )
+    return f"""{python} -c "{_frame(report, table)}" """.strip()
+
+
+def _frame(report: "SyncReport", table: str) -> str:
+    """Python that prints a table. DuckDB would fetch an extension to read Delta or Iceberg; their libraries do not."""
+    pipeline = f"dlt.pipeline('{report.pipeline}', dataset_name='{report.dataset}')"
+    if report.table_format == "delta":
+        opened = f"get_delta_tables({pipeline}, '{table}')['{table}'].to_pandas()"
+        return f"import dlt; from dlt.common.libs.deltalake import get_delta_tables; print({opened}.head())"
+    if report.table_format == "iceberg":
+        opened = f"get_iceberg_tables({pipeline}, '{table}')['{table}'].scan().to_pandas()"
+        return f"import dlt; from dlt.common.libs.pyiceberg import get_iceberg_tables; print({opened}.head())"
+    return f"import dlt; print({pipeline}.dataset().{table}.df().head())"

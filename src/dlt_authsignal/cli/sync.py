@@ -10,7 +10,13 @@ from dlt_authsignal.api.tables import TABLES
 
 
 @click.command(short_help="Bring the database up to date with Authsignal.")
-@click.option("--destination", default="duckdb", show_default=True, help="dlt destination to load into.")
+@click.option(
+    "--destination",
+    default="duckdb",
+    show_default=True,
+    help="Where to load: duckdb, postgres, filesystem, snowflake, bigquery, redshift, databricks, or another of dlt's.",
+)
+@click.option("--staging", help="Load by way of a bucket: filesystem. For Redshift.")
 @click.option("--dataset", default="authsignal_data", show_default=True, help="Dataset (schema) in it.")
 @click.option("--pipeline-name", default="authsignal_pipeline", show_default=True, help="Names dlt's state.")
 @click.option("--lanes", help="Only these lanes, comma-separated: server, client. Default: all with credentials.")
@@ -28,6 +34,7 @@ from dlt_authsignal.api.tables import TABLES
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object; no progress.")
 def sync(
     destination: str,
+    staging: str | None,
     dataset: str,
     pipeline_name: str,
     lanes: str | None,
@@ -56,6 +63,7 @@ def sync(
     run(
         as_json=as_json,
         destination=destination,
+        staging=staging,
         dataset=dataset,
         pipeline_name=pipeline_name,
         resources=_tables(tables),
@@ -65,6 +73,7 @@ def sync(
 
 def run(*, as_json: bool, **arguments: Any) -> None:
     """One sync with a display that suits the terminal, and its summary."""
+    from dlt_authsignal.cli.notice import noticed
     from dlt_authsignal.cli.progress import showing
     from dlt_authsignal.cli.summary import print_json, print_summary
     from dlt_authsignal.source.meter import Meter
@@ -72,7 +81,7 @@ def run(*, as_json: bool, **arguments: Any) -> None:
     os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")  # dlt warns of every column that stayed empty
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # a scheduler's stop is a person's Ctrl-C
     meter = Meter()
-    with showing(meter, silent=as_json):
+    with noticed("sync"), showing(meter, silent=as_json):
         from dlt_authsignal.source import sync as engine
 
         report = engine.sync(meter=meter, **arguments)

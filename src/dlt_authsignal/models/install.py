@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dlt_authsignal.errors import RunFailed
+from dlt_authsignal.models import lake
 from dlt_authsignal.models.catalogue import Model, all_models
+from dlt_authsignal.models.dialects import portable
 
 if TYPE_CHECKING:
     from dlt.pipeline.pipeline import Pipeline
@@ -36,7 +38,7 @@ class Installed:
     """What `install` did.
 
     Attributes:
-        views: Names of the views made.
+        views: Names of the views made; none where tables are files, which hold no views.
         skipped: For each model that could not be made, the tables that have not been synced.
     """
 
@@ -52,6 +54,8 @@ def install(pipeline: "Pipeline") -> Installed:
     """
     from dlt.destinations.exceptions import DatabaseException
 
+    if lake.is_lake(pipeline):
+        return _nothing_to_install(pipeline)
     done = Installed(views=[], skipped={})
     try:
         with pipeline.sql_client() as client:
@@ -66,8 +70,20 @@ def install(pipeline: "Pipeline") -> Installed:
     except DatabaseException as error:
         raise RunFailed(f"The views could not be made: {error}") from error
     if not done.views:
-        raise RunFailed(f'Dataset "{dataset}" holds no table that a KPI needs. Run a sync first: dlt-authsignal sync')
+        raise _nothing_synced(dataset)
     return done
+
+
+def _nothing_to_install(pipeline: "Pipeline") -> Installed:
+    held = lake.held(pipeline)
+    skipped = {model.name: [name for name in tables_of(model) if name not in held] for model in all_models()}
+    if all(skipped.values()):
+        raise _nothing_synced(pipeline.dataset_name)
+    return Installed(views=[], skipped={name: missing for name, missing in skipped.items() if missing})
+
+
+def _nothing_synced(dataset: str) -> RunFailed:
+    return RunFailed(f'Dataset "{dataset}" holds no table that a KPI needs. Run a sync first: dlt-authsignal sync')
 
 
 def _is_there(client: Any, table: str) -> bool:
@@ -91,34 +107,54 @@ def tables_of(model: Model) -> list[str]:
 
 def view_sql(model: Model, dataset: str, dialect: str) -> str:
     """`create or replace view` of one model, its tables qualified with the dataset."""
+    from sqlglot import exp
+
+    view = exp.to_table(f"{dataset}.{model.view}").sql(dialect=dialect)
+    return f"create or replace view {view} as {query_sql(model, dataset, dialect)}"
+
+
+def query_sql(model: Model, dataset: str | None, dialect: str) -> str:
+    """The query of one model with the columns that every model has."""
     from sqlglot import exp, parse_one
 
     query = parse_one(model.sql, dialect="duckdb")
     named = {cte.alias for cte in query.find_all(exp.CTE)}
     for table in query.find_all(exp.Table):
-        if table.name not in named:
+        if dataset and table.name not in named:
             table.set("db", exp.to_identifier(dataset))
-    view = exp.to_table(f"{dataset}.{model.view}").sql(dialect=dialect)
-    rows = query.sql(dialect=dialect)
+    rows = portable(query, dialect).sql(dialect=dialect)
     value = "cast(numerator as double precision) / nullif(denominator, 0)"
     body = parse_one(
         f"select '{model.name}' as kpi, slice, numerator, denominator, {value} as value, unit from k", dialect="duckdb"
     ).sql(dialect=dialect)
-    return f"create or replace view {view} as {body.removesuffix('k')}({rows}) as k"
+    return f"{body.removesuffix('k')}({rows}) as k"
+
+
+_READ = "select slice, numerator, denominator, value, unit from {} order by denominator desc, numerator desc, slice"
 
 
 def read(pipeline: "Pipeline") -> list[Kpi]:
-    """All rows of all installed views, largest denominators first within a model."""
+    """All rows of all installed views, largest denominators first within a model. Over files, of all models."""
+    if lake.is_lake(pipeline):
+        return _read_files(pipeline)
     found = []
     with pipeline.sql_client() as client:
         for model in (model for model in all_models() if _is_there(client, model.view)):
-            view = client.make_qualified_table_name(model.view)
-            rows = client.execute_sql(
-                f"select slice, numerator, denominator, value, unit from {view}"
-                " order by denominator desc, numerator desc, slice"
-            )
-            found += [
-                Kpi(model=model, slice=row[0], numerator=row[1], denominator=row[2], value=row[3], unit=row[4])
-                for row in rows or ()
-            ]
+            rows = client.execute_sql(_READ.format(client.make_qualified_table_name(model.view)))
+            found += [_kpi(model, row) for row in rows or ()]
     return found
+
+
+def _read_files(pipeline: "Pipeline") -> list[Kpi]:
+    held = lake.held(pipeline)
+    with lake.opened(held) as connection:
+        return [
+            _kpi(model, row)
+            for model in all_models()
+            if held.keys() >= set(tables_of(model))
+            for row in connection.execute(_READ.format(f"({query_sql(model, None, 'duckdb')})")).fetchall()
+        ]
+
+
+def _kpi(model: Model, row: Any) -> Kpi:
+    return Kpi(model=model, slice=row[0], numerator=row[1], denominator=row[2], value=row[3], unit=row[4])

@@ -1,5 +1,6 @@
 """One call to Authsignal that is not repeated: what was asked, what came back, how long it took."""
 
+import base64
 import json
 import time
 from collections.abc import Iterator
@@ -99,14 +100,14 @@ async def send(
         if error.status == 401 and error.error_code in (None, "unauthorized", "expired_token"):
             raise
         call.error_code = error.error_code or type(error).__name__
-        call.error = description(raw, sent or {}) or str(error)
+        call.error = description(raw, [sent, *_credential(authorization), *values.values()]) or str(error)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         call.milliseconds = (time.perf_counter() - started) * 1000
         call.error_code, call.error = "network_error", f"{type(error).__name__} while asking {call.endpoint}."
     return call
 
 
-def description(raw: bytes, sent: Json) -> str | None:
+def description(raw: bytes, sent: Any) -> str | None:
     """Authsignal's own words, unless they repeat something that was sent: that may be a secret, or name a person."""
     try:
         said = json.loads(raw)["errorDescription"]
@@ -117,9 +118,15 @@ def description(raw: bytes, sent: Json) -> str | None:
     return said[:300]
 
 
+def _credential(authorization: str) -> list[str]:
+    """The forms in which an answer may repeat the header that was sent."""
+    scheme, _, value = authorization.partition(" ")
+    return [value, base64.b64decode(value).decode().removesuffix(":")] if scheme == "Basic" else [value]
+
+
 def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, str) and len(value) > 3:
         yield value
-    elif isinstance(value, dict):
-        for inner in value.values():
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
             yield from _texts(inner)

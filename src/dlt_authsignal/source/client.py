@@ -17,7 +17,7 @@ from dlt_authsignal.api.endpoints import Endpoint, bearer_auth
 from dlt_authsignal.errors import CredentialsMissing
 from dlt_authsignal.source.http import Pace, connect
 from dlt_authsignal.source.meter import Meter
-from dlt_authsignal.source.resources import hints
+from dlt_authsignal.source.resources import hints, no_rows
 from dlt_authsignal.source.rows import Row, shaper
 from dlt_authsignal.source.stream import batches
 
@@ -75,7 +75,7 @@ def client_resources(client: Client) -> list[DltResource]:
 
     def user_authenticators() -> Iterator[Any]:
         client.bearer(CLIENT_AUTHENTICATORS)
-        yield dlt.mark.materialize_table_schema()
+        yield no_rows()
         yield from batches(read, size=500)
 
     resource: DltResource = dlt.resource(user_authenticators, **hints(tables.USER_AUTHENTICATORS))

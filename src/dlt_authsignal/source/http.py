@@ -18,7 +18,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_ran
 from yarl import URL
 
 from dlt_authsignal.api.endpoints import REGIONS, Endpoint, Route
-from dlt_authsignal.api.responses import Json, decode
+from dlt_authsignal.api.responses import Json, decode, error_code, withdrawn
 from dlt_authsignal.errors import (
     ConfigurationError,
     HttpError,
@@ -107,6 +107,7 @@ class Api:
         rate = pace.max_requests_per_second
         self._limiter = AsyncLimiter(max(1.0, rate), max(1.0, rate) / rate) if rate else None
         self._held_until = 0.0
+        self._accepted = False
         self._wait = wait_random_exponential(multiplier=pace.backoff, max=min(LONGEST_BACKOFF, pace.max_wait))
 
     async def get(
@@ -140,16 +141,22 @@ class Api:
             if self._limiter:
                 await self._limiter.acquire()
             self._meter.requests += 1
-            try:
-                headers = {"Authorization": self._auth[endpoint.auth]}
-                async with self._session.request(
-                    endpoint.method, url, headers=headers, allow_redirects=False
-                ) as answer:
-                    body = await self._body(endpoint, answer)
-                    lower = {name.lower(): value for name, value in answer.headers.items()}
-                    return decode(endpoint, answer.status, lower, body, expect)
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                raise self._unreachable(endpoint, error) from None
+            status, headers, body = await self._exchange(endpoint, url)
+        if status == 401 and self._accepted and error_code(body) != "expired_token":
+            raise withdrawn(endpoint)
+        value = decode(endpoint, status, headers, body, expect)
+        self._accepted = True
+        return value
+
+    async def _exchange(self, endpoint: Endpoint, url: URL) -> tuple[int, dict[str, str], bytes]:
+        try:
+            headers = {"Authorization": self._auth[endpoint.auth]}
+            async with self._session.request(endpoint.method, url, headers=headers, allow_redirects=False) as answer:
+                body = await self._body(endpoint, answer)
+                return answer.status, {name.lower(): value for name, value in answer.headers.items()}, body
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            failure = self._unreachable(endpoint, error)
+        raise failure  # out here, or it would carry aiohttp's own, which holds the URL and the headers
 
     async def _body(self, endpoint: Endpoint, answer: aiohttp.ClientResponse) -> bytes:
         chunks, size = [], 0
@@ -209,7 +216,7 @@ def _guarded_session(pace: Pace, base: URL, allowed: Callable[[str, str], bool],
 
     async def check(_session: aiohttp.ClientSession, _context: Any, params: aiohttp.TraceRequestStartParams) -> None:
         if not allowed(params.method, params.url.raw_path):
-            raise MutationRefused(f"Refused to send {params.method} {params.url.path}: {refused}.")
+            raise MutationRefused(f"Refused to send a {params.method}: {refused}.")
 
     guard = aiohttp.TraceConfig()
     guard.on_request_start.append(check)

@@ -11,10 +11,10 @@ from dlt_authsignal.errors import ConfigurationError, CredentialsMissing
 from dlt_authsignal.source.ceremonies import Asked
 from dlt_authsignal.source.ceremony_resources import ceremony_resources
 from dlt_authsignal.source.client import Client, client_resources
+from dlt_authsignal.source.credentials import given
 from dlt_authsignal.source.http import Pace, base_url
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.server import Server, server_resources
-from dlt_authsignal.source.settings import given
 
 LANES: Final = ("client", "server")
 ATTACHMENTS: Final = ("platform", "cross-platform")
@@ -37,11 +37,11 @@ def authsignal_source(
     attempts: int = 6,
     backoff: float = 0.5,
     timeout: float = 60.0,
-    username: str | None = None,
-    display_name: str | None = None,
+    username: TSecretStrValue | None = None,  # dlt writes what is not secret into its trace
+    display_name: TSecretStrValue | None = None,
     authenticator_attachment: str | None = None,
     action: str | None = None,
-    challenge_id: str | None = None,
+    challenge_id: TSecretStrValue | None = None,
     authenticator: Any = None,
     origin: str | None = None,
     paths: str = "authsignal",
@@ -53,8 +53,9 @@ def authsignal_source(
     `passkey_verify_authentication`, `passkey_register_options`, `passkey_register`) change something at Authsignal and
     are read only when named: `authsignal_source().with_resources("passkey_register_options")`.
 
-    Every argument but `authenticator` and `meter` can stand in `.dlt/secrets.toml` or `.dlt/config.toml` under
-    `[sources.authsignal_source]`, or in the environment as `SOURCES__AUTHSIGNAL_SOURCE__<NAME>`.
+    Every argument but `authenticator` and `meter` can stand in `.dlt/secrets.toml` under `[sources.authsignal_source]`,
+    or in the environment as `SOURCES__AUTHSIGNAL_SOURCE__<NAME>`; what is neither secret nor personal, in
+    `.dlt/config.toml` too.
 
     Args:
         token: Short-lived bearer token of one user; unlocks the client lane (`user_authenticators` of that user, and
@@ -88,8 +89,10 @@ def authsignal_source(
         CredentialsMissing: No lane is unlocked, or a lane asked for is not.
         ConfigurationError: A value that cannot be used.
     """
-    token, tenant_id, api_secret_key = given(token), given(tenant_id), given(api_secret_key)
-    wanted = _wanted(lanes, {"client": token or tenant_id, "server": api_secret_key})
+    found = {"token": token, "tenant_id": tenant_id, "api_secret_key": api_secret_key}
+    token, tenant_id, api_secret_key = (given(name, value) for name, value in found.items())
+    blank = [name for name, value in found.items() if value is not None and given(name, value) is None]
+    wanted = _wanted(lanes, {"client": token or tenant_id, "server": api_secret_key}, blank)
     if page_size < 1:
         raise ConfigurationError(f"page_size must be above 0, got {page_size}.")
     pace = Pace(
@@ -120,7 +123,7 @@ def authsignal_source(
         mine = [*client_resources(client), *ceremony_resources(client, asked)]
         resources += [resource for resource in mine if resource.name not in taken]
     if not resources:
-        raise CredentialsMissing()
+        raise CredentialsMissing(blank=blank)
     return resources
 
 
@@ -133,10 +136,10 @@ def _one_of(name: str, value: str | None, allowed: Sequence[str]) -> str | None:
     return value
 
 
-def _wanted(lanes: Sequence[str] | None, credentials: Mapping[str, str | None]) -> Sequence[str]:
+def _wanted(lanes: Sequence[str] | None, credentials: Mapping[str, str | None], blank: Sequence[str]) -> Sequence[str]:
     for lane in lanes or ():
         if lane not in LANES:
             raise ConfigurationError(f'Unknown lane "{lane}". Known: {", ".join(LANES)}.')
         if not credentials[lane]:
-            raise CredentialsMissing(f"the {lane} lane")
+            raise CredentialsMissing(f"the {lane} lane", blank)
     return lanes or LANES

@@ -9,17 +9,23 @@ from typing import Any, Final
 
 import dlt
 from anyio.from_thread import start_blocking_portal
+from dlt.extract import DltResource
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_authsignal.api.tables import Table
 from dlt_authsignal.errors import ConfigurationError, CredentialsMissing
 from dlt_authsignal.source.ceremonies import Authenticator
 from dlt_authsignal.source.client import user_of
+from dlt_authsignal.source.discretion import discreet
+from dlt_authsignal.source.failures import check_ready, plain_errors
+from dlt_authsignal.source.held import newest
 from dlt_authsignal.source.http import is_loopback
+from dlt_authsignal.source.locks import only_run
 from dlt_authsignal.source.probing import LOADED, Probing, Step
-from dlt_authsignal.source.resources import hints
+from dlt_authsignal.source.resources import hints, no_rows
 from dlt_authsignal.source.rows import Row
 from dlt_authsignal.source.settings import Settings, settings
-from dlt_authsignal.source.sync import DATASET_NAME, finish_pending, only_run, plain_errors, query
+from dlt_authsignal.source.sync import DATASET_NAME, finish_pending
 
 PIPELINE_NAME: Final = "authsignal_probe"
 
@@ -127,7 +133,7 @@ def probe(
             report instead.
     """
     started = time.monotonic()
-    with plain_errors():
+    with plain_errors(destination):
         found = settings(**connection)
         probing = Probing(found, _canary(found, user_id, leave_passkey=leave_passkey), action, authenticator)
         if not (yes_this_writes or is_loopback(found.base.host or "")):
@@ -136,7 +142,8 @@ def probe(
                 " and removes it again. If that is meant, say --yes-this-writes."
             )
         pipeline = dlt.pipeline(pipeline_name, destination=destination, dataset_name=dataset)
-        with only_run(pipeline):
+        check_ready(pipeline)
+        with only_run(pipeline), discreet(pipeline):
             with start_blocking_portal("asyncio") as portal:
                 portal.call(probing.run)
             finish_pending(pipeline)
@@ -186,7 +193,15 @@ def _canary(found: Settings, user_id: str | None, *, leave_passkey: bool) -> str
 @dlt.source(name="authsignal_source", max_table_nesting=0)
 def _loaded(rows: Mapping[str, list[Row]]) -> Any:
     for table in LOADED:
-        yield dlt.resource(rows[table.name] or dlt.mark.materialize_table_schema(), **hints(table))
+        yield _resource(table, rows[table.name])
+
+
+def _resource(table: Table, rows: list[Row]) -> DltResource:
+    def read() -> Iterator[Any]:
+        yield rows or no_rows()
+
+    resource: DltResource = dlt.resource(read, **hints(table))
+    return resource
 
 
 def learnt(rows: Mapping[str, list[Row]]) -> dict[Ceremony, dict[str, Any]]:
@@ -215,11 +230,12 @@ def changes(ceremony: Ceremony, before: Mapping[str, Any], now: Mapping[str, Any
 def _last(pipeline: Pipeline, ceremony: Ceremony, tenant_id: str | None) -> tuple[datetime | None, dict[str, Any]]:
     """When the policy was last seen, and what it was."""
     name, authenticated_with = ceremony
-    settings = POLICY[name]
-    rest = "WHERE rp_id IS NOT NULL AND authenticated_with = %s AND tenant_id = %s ORDER BY called_at DESC LIMIT 1"
-    for row in query(pipeline, name, ", ".join(("called_at", *settings)), rest, authenticated_with, tenant_id):
-        return row[0], dict(zip(settings, map(_value, row[1:]), strict=True))
-    return None, {}
+    columns = ("called_at", *POLICY[name])
+    equal = {"authenticated_with": authenticated_with, "tenant_id": tenant_id, "status": 200}
+    found = newest(pipeline, name, "called_at", columns, equal)
+    if found is None:
+        return None, {}
+    return found[0], dict(zip(columns[1:], map(_value, found[1:]), strict=True))
 
 
 def _value(value: Any) -> Any:

@@ -15,7 +15,7 @@ from dlt_authsignal.api import tables
 from dlt_authsignal.api.endpoints import GET_TENANT_AUTHENTICATORS, basic_auth
 from dlt_authsignal.source.http import Pace, connect
 from dlt_authsignal.source.meter import Meter
-from dlt_authsignal.source.resources import hints, selected_tables, transformer
+from dlt_authsignal.source.resources import hints, no_rows, selected_tables, transformer
 from dlt_authsignal.source.rows import Row, shaper
 from dlt_authsignal.source.stream import batches
 from dlt_authsignal.source.sweep import Plan, UserRead, sweep
@@ -86,7 +86,7 @@ def _tenant_authenticators(server: Server) -> DltResource:
                 await out.send(shape(answer, {"_read_at": read_at}))
 
     def tenant_authenticators() -> Iterator[Any]:
-        yield dlt.mark.materialize_table_schema()
+        yield no_rows()
         yield from batches(read, size=USERS_PER_BATCH)
 
     resource: DltResource = dlt.resource(tenant_authenticators, **hints(tables.TENANT_AUTHENTICATORS))

@@ -1,16 +1,13 @@
 """How to reach a tenant, as dlt finds it: secrets.toml, config.toml, environment, vaults."""
 
-import re
 from dataclasses import dataclass
-from typing import Final
 
 from dlt.common.configuration import with_config
 from dlt.common.typing import TSecretStrValue
 from yarl import URL
 
+from dlt_authsignal.source.credentials import given
 from dlt_authsignal.source.http import base_url as resolved_base
-
-_PLACEHOLDER: Final = re.compile(r"your_\w+_here|<configure me>|\s*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,14 +48,9 @@ def settings(
     """
     return Settings(
         base=resolved_base(region, base_url),
-        token=given(token),
-        tenant_id=given(tenant_id),
-        api_secret_key=given(api_secret_key),
+        token=given("token", token),
+        tenant_id=given("tenant_id", tenant_id),
+        api_secret_key=given("api_secret_key", api_secret_key),
         origin=origin,
         timeout=timeout,
     )
-
-
-def given(value: str | None) -> str | None:
-    """The value, unless it is still what an example file or dlt put there."""
-    return None if value and _PLACEHOLDER.fullmatch(value) else value

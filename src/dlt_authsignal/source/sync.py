@@ -6,27 +6,25 @@ import time
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import dlt
-from dlt.common.configuration.exceptions import ConfigurationException
-from dlt.common.destination.exceptions import DestinationUndefinedEntity, UnknownDestinationModule
-from dlt.common.exceptions import DltException, MissingDependencyException
 from dlt.common.runtime.collector import NullCollector
-from dlt.pipeline.exceptions import InvalidPipelineName, PipelineStepFailed
 from dlt.pipeline.pipeline import Pipeline
-from filelock import FileLock, Timeout
 
-from dlt_authsignal.api.tables import TABLES
-from dlt_authsignal.errors import AuthsignalError, ConfigurationError, PipelineBusy, RunFailed
+from dlt_authsignal.errors import RunFailed
+from dlt_authsignal.source.discretion import discreet
+from dlt_authsignal.source.failures import check_ready, plain_errors
+from dlt_authsignal.source.held import created_at, known_hashes, row_counts
 from dlt_authsignal.source.lanes import authsignal_source
+from dlt_authsignal.source.locks import only_run
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.rows import fingerprint
+from dlt_authsignal.source.runs import recorded
 
 PIPELINE_NAME: Final = "authsignal_pipeline"
 DATASET_NAME: Final = "authsignal_data"
@@ -59,6 +57,7 @@ class SyncReport:
         destination: Destination type.
         location: Where the data is, without credentials.
         dataset: Dataset (schema) name.
+        table_format: Format of tables made of files; None in a database.
         tables: Report per table, in the registry's order.
         users_read: Users read completely.
         unknown_users: Ids of the roster that Authsignal does not know.
@@ -75,6 +74,7 @@ class SyncReport:
     destination: str
     location: str
     dataset: str
+    table_format: str | None
     tables: Mapping[str, TableReport]
     users_read: int
     unknown_users: int
@@ -90,6 +90,7 @@ class SyncReport:
 def sync(
     *,
     destination: str = "duckdb",
+    staging: str | None = None,
     dataset: str = DATASET_NAME,
     pipeline_name: str = PIPELINE_NAME,
     resources: list[str] | None = None,
@@ -100,6 +101,7 @@ def sync(
 
     Args:
         destination: dlt destination name; its credentials are resolved by dlt.
+        staging: dlt destination to load by way of, a bucket; for Redshift.
         dataset: Dataset (schema) to load into.
         pipeline_name: Names dlt's working folder and state.
         resources: Tables to load; default all of the unlocked lanes but the opt-in ones.
@@ -111,31 +113,40 @@ def sync(
     """
     meter = meter or Meter()
     started = time.monotonic()
-    with plain_errors():
+    with plain_errors(destination):
         pipeline = dlt.pipeline(
-            pipeline_name, destination=destination, dataset_name=dataset, progress=_StageCollector(meter)
+            pipeline_name,
+            destination=destination,
+            staging=staging,
+            dataset_name=dataset,
+            progress=_StageCollector(meter),
         )
-        with only_run(pipeline):
+        table_format = check_ready(pipeline)
+        with only_run(pipeline), recorded(pipeline, meter) as run, plain_errors(destination), discreet(pipeline):
             reading = authsignal_source(meter=meter, **source)
             if resources:
                 reading = reading.with_resources(*resources)
             finished_pending = finish_pending(pipeline)
             pipeline.sync_destination()
+            run.reached_destination = True
             tally = Tally(known_hashes(pipeline, list(reading.selected_resources)))
             if "users" in reading.selected_resources:
-                reading.resources["users"].add_map(_keeper(_listed_facts(pipeline)))
+                reading.resources["users"].add_map(_keeper(created_at(pipeline)))
             for name, resource in reading.selected_resources.items():
                 resource.add_map(tally.counter(name))
             before = row_counts(pipeline, tally.tables)
             load = pipeline.run(reading)
             after = row_counts(pipeline, tally.tables)
+            tables = {name: tally.report(name, before[name], after[name]) for name in tally.tables}
+            run.tables = {name: asdict(report) for name, report in tables.items()}
     meter.stage = "done"
     return SyncReport(
         pipeline=pipeline_name,
         destination=pipeline.destination.destination_name,
         location=load.destination_displayable_credentials or "",
         dataset=pipeline.dataset_name,
-        tables={name: tally.report(name, before[name], after[name]) for name in tally.tables},
+        table_format=table_format,
+        tables=tables,
         users_read=meter.users_read,
         unknown_users=meter.unknown_users,
         unknown_positions=sorted(meter.unknown_positions),
@@ -157,58 +168,12 @@ def _is_elsewhere(pipeline: Pipeline, location: str) -> bool:
 
 def attach(*, destination: str = "duckdb", dataset: str = DATASET_NAME, pipeline_name: str = PIPELINE_NAME) -> Pipeline:
     """The pipeline that loaded a dataset, for reading it."""
-    with plain_errors():
-        return dlt.pipeline(pipeline_name, destination=destination, dataset_name=dataset)
-
-
-@contextmanager
-def plain_errors() -> Iterator[None]:
-    """Our own error instead of the pipeline steps it was wrapped in on the way up."""
-    try:
-        yield
-    except AuthsignalError:
-        raise
-    except Exception as error:
-        cause: BaseException | None = error
-        while cause and not isinstance(cause, AuthsignalError | KeyboardInterrupt):
-            cause = cause.__cause__ or cause.__context__
-        if cause:
-            raise cause from None
-        raise _explained(error) from error
-
-
-def _explained(error: Exception) -> Exception:
-    """An error of dlt or the destination in one of our classes, as far as it can be told whose fault it is."""
-    cause = error.exception if isinstance(error, PipelineStepFailed) else error
-    text = str(cause)
-    if "Could not set lock on file" in text:
-        return RunFailed("The DuckDB file is open in another program. Close it there and run again.")
-    if "Cannot open file" in text or "not a valid DuckDB database file" in text:
-        reason = text.rsplit("IO Error: ", maxsplit=1)[-1].strip()
-        return ConfigurationError(f"DuckDB cannot use the file it was given: {reason}")
-    if isinstance(cause, UnknownDestinationModule):
-        return ConfigurationError(f"dlt knows no such destination: {text.splitlines()[0]}")
-    if isinstance(cause, ConfigurationException | MissingDependencyException | InvalidPipelineName):
-        return ConfigurationError(text)
-    if isinstance(error, PipelineStepFailed):
-        return RunFailed(f"The {error.step} step failed: {text}")
-    return RunFailed(text) if isinstance(error, DltException | OSError) else error
-
-
-@contextmanager
-def only_run(pipeline: Pipeline) -> Iterator[None]:
-    """dlt has no lock of its own: two runs in one working folder lose or double rows."""
-    folder = Path(pipeline.working_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder.parent / f"{pipeline.pipeline_name}.lock")
-    try:
-        with lock.acquire(timeout=0):
-            yield
-    except Timeout:
-        raise PipelineBusy(
-            f'Another sync of pipeline "{pipeline.pipeline_name}" is running on this machine.'
-            " Wait for it to end, or give this one another --pipeline-name."
-        ) from None
+    with plain_errors(destination):
+        pipeline = dlt.pipeline(pipeline_name, destination=destination, dataset_name=dataset)
+        check_ready(pipeline)
+        if not pipeline.default_schema_name:
+            pipeline.sync_destination()  # on a new disk, what dlt knows of the dataset is in the destination only
+        return pipeline
 
 
 def finish_pending(pipeline: Pipeline) -> bool:
@@ -223,22 +188,6 @@ def finish_pending(pipeline: Pipeline) -> bool:
     )
 
 
-def known_hashes(pipeline: Pipeline, tables: list[str]) -> dict[str, array[int]]:
-    """Sorted row fingerprints that each table holds: 8 bytes a row."""
-    return {name: array("Q", sorted(_hashes(pipeline, name))) for name in TABLES if name in tables}
-
-
-def _hashes(pipeline: Pipeline, table: str) -> Iterator[int]:
-    for row in query(pipeline, table, "_row_hash"):
-        if row[0]:
-            yield int(row[0], 16)
-
-
-def _listed_facts(pipeline: Pipeline) -> dict[str, datetime]:
-    """When each known user was created: only the listing says it, and users read from a file are not listed."""
-    return {row[0]: row[1] for row in query(pipeline, "users", "user_id, created_at") if row[1] is not None}
-
-
 def _keeper(created: Mapping[str, datetime]) -> Callable[[Any], Any]:
     def keep(row: Any) -> Any:
         if isinstance(row, dict) and row.get("created_at") is None and row["user_id"] in created:
@@ -247,25 +196,6 @@ def _keeper(created: Mapping[str, datetime]) -> Callable[[Any], Any]:
         return row
 
     return keep
-
-
-def row_counts(pipeline: Pipeline, tables: list[str]) -> dict[str, int]:
-    """Rows per table; 0 for tables that do not exist yet."""
-    return {name: next((row[0] for row in query(pipeline, name, "count(*)")), 0) for name in tables}
-
-
-def query(pipeline: Pipeline, table: str, what: str, rest: str = "", *values: Any) -> Iterator[Any]:
-    """Rows of `SELECT what FROM table rest`; none where the table is not there yet. `%s` in `rest` takes a value."""
-    if not pipeline.default_schema_name or table not in pipeline.default_schema.tables:
-        return
-    with pipeline.sql_client() as client:
-        statement = f"SELECT {what} FROM {client.make_qualified_table_name(table)} {rest}"
-        try:
-            with client.execute_query(statement, *values) as cursor:
-                while rows := cursor.fetchmany(10_000):
-                    yield from rows
-        except DestinationUndefinedEntity:
-            return
 
 
 @dataclass

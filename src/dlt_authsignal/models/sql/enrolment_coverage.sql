@@ -1,14 +1,10 @@
 -- Passkey enrolment coverage: which share of the known users has a passkey?
 -- One row: users with at least one verified PASSKEY over all rows of users.
-select
-    'all' as slice,
-    count(*) filter (where exists (
-        select 1
-        from user_authenticators as a
-        where a.user_id = u.user_id
-            and a.verification_method = 'PASSKEY'
-            and a.verified_at is not null
-    )) as numerator,
-    count(*) as denominator,
-    'ratio' as unit
+with holders as (
+    select distinct user_id
+    from user_authenticators
+    where verification_method = 'PASSKEY' and verified_at is not null
+)
+select 'all' as slice, count(h.user_id) as numerator, count(*) as denominator, 'ratio' as unit
 from users as u
+left join holders as h on h.user_id = u.user_id

@@ -1,0 +1,30 @@
+#!/bin/sh
+# The contract of every destination: what make test leaves out (S3, Redshift's stand-in), and the stand-ins that need
+# environments of their own, which are made in .venv-<name> the first time. Arguments: the ones to run, all by default.
+set -eu
+cd "$(dirname "$0")/.."
+python=${PYTHON:-python3}
+
+stand_in() { # name, pytest arguments…
+    name=$1
+    shift
+    if [ ! -e ".venv-$name/.ready" ] || [ "tests/stand_ins/$name.txt" -nt ".venv-$name/.ready" ]; then
+        "$python" -m venv ".venv-$name"
+        install=".venv-$name/bin/python -m pip install --quiet --disable-pip-version-check"
+        $install -r "tests/stand_ins/$name.txt" -r tests/stand_ins/common.txt
+        $install --no-deps --editable .
+        touch ".venv-$name/.ready"
+    fi
+    echo "== $name"
+    ".venv-$name/bin/python" -m pytest --timeout 300 -m stand_in -W ignore "$@"
+}
+
+for name in ${*:-slow snowflake bigquery databricks}; do
+    case $name in
+    slow) echo "== S3, Redshift" && .venv/bin/python -m pytest --timeout 300 -n 2 -m 'slow and not stand_in' ;;
+    snowflake) stand_in snowflake tests/test_destinations.py -k snowflake ;;
+    bigquery) stand_in bigquery -p no:bqemulator tests/test_destinations.py -k bigquery ;;
+    databricks) stand_in databricks tests/test_databricks.py ;;
+    *) echo "No such destination: $name" >&2 && exit 2 ;;
+    esac
+done

@@ -1,0 +1,52 @@
+"""`dlt-authsignal doctor`."""
+
+import os
+
+import click
+
+from dlt_authsignal.errors import ConfigurationError
+
+
+@click.command(short_help="Try out keys and destination: what works, and what to do about what does not.")
+@click.option("--destination", default="duckdb", show_default=True, help="dlt destination to try out.")
+@click.option("--pipeline-name", default="authsignal_pipeline", show_default=True, help="The pipeline that will sync.")
+def doctor(destination: str, pipeline_name: str) -> None:
+    """Try out the keys, by reading a little with each, and a destination, as a sync would use it: in a dataset of its
+    own that is dropped again.
+
+    Says what works, one line each, and what to do about what does not. Nothing is written to Authsignal.
+    """
+    os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")
+    from dlt_authsignal.source.trial import try_out
+
+    refused = _keys()
+    for done in try_out(destination, pipeline_name):
+        _tick(f"{destination}: {done}")
+    if refused:
+        raise ConfigurationError(refused)
+    click.echo(f"\nNext: dlt-authsignal sync --destination {destination}")
+
+
+def _keys() -> str:
+    """Says what each key unlocks; returns what is wrong with those that do not work."""
+    from dlt_authsignal.source.failures import plain_errors
+    from dlt_authsignal.source.keys import check
+    from dlt_authsignal.source.settings import settings
+
+    with plain_errors("duckdb"):
+        found = settings()
+    if not (found.api_secret_key or found.tenant_id or found.token):
+        click.echo("- no keys found: dlt-authsignal init sets them up")
+        return ""
+    wrong = []
+    for finding in check(found):
+        if finding.works:
+            _tick(f"{finding.setting}: {', '.join(finding.tables)}. {' '.join(finding.notes)}")
+        else:
+            click.echo(f"{click.style('✗', fg='red')} {finding.setting}: {' '.join(finding.notes)}")
+            wrong.append(f"{finding.setting} does not work at {found.base.host}: {' '.join(finding.notes)}")
+    return " ".join(wrong)
+
+
+def _tick(text: str) -> None:
+    click.echo(f"{click.style('✓', fg='green')} {text}")

@@ -1,0 +1,131 @@
+"""`dlt-authsignal show`: dlt's own dashboard, in a process that ends with this one."""
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import webbrowser
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import click
+
+from dlt_authsignal.cli.shell import runnable
+from dlt_authsignal.errors import ConfigurationError, ExtraMissing, RunFailed
+
+HOST: Final = "127.0.0.1"
+READY_SECONDS: Final = 60
+END_SECONDS: Final = 10
+
+
+@click.command(short_help="Open dlt's dashboard on what was loaded.")
+@click.option("--pipeline-name", default="authsignal_pipeline", show_default=True, help="The pipeline that loaded it.")
+@click.option("--port", default=2718, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@click.option("--no-browser", is_flag=True, help="Only print the address.")
+def show(pipeline_name: str, port: int, no_browser: bool) -> None:
+    """Open dlt's dashboard on what was loaded: tables, rows, SQL, schemas, the last runs.
+
+    It listens on this machine only and asks for the key in the address that it prints. Ctrl-C ends it.
+    """
+    if not (find_spec("marimo") and find_spec("ibis")):
+        raise ExtraMissing("The dashboard", "dashboard")
+    os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
+    _check_has_run(pipeline_name)
+    port, key = _free_port(port), secrets.token_urlsafe(16)
+    for name in ("SIGTERM", "SIGHUP"):  # a closed terminal must not leave the child behind
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
+    dashboard = _start(pipeline_name, port, key)
+    try:
+        _wait_until_ready(dashboard, port)
+        address = f"http://{HOST}:{port}/?access_token={key}"
+        click.echo(f"dlt's dashboard of {pipeline_name}, until Ctrl-C: {address}")
+        if not no_browser:
+            webbrowser.open(address)
+        raise RunFailed(f"The dashboard ended by itself, with exit code {dashboard.wait()}.")
+    except KeyboardInterrupt:
+        click.echo("Dashboard ended.", err=True)
+    finally:
+        _end(dashboard)
+
+
+def _check_has_run(pipeline_name: str) -> None:
+    from dlt.common.pipeline import get_dlt_pipelines_dir
+
+    folder = Path(get_dlt_pipelines_dir())
+    known = sorted(state.parent.name for state in folder.glob("*/state.json"))
+    if pipeline_name not in known:
+        names = f" Known here: {', '.join(known)}." if known else ""
+        command = f"{runnable('dlt-authsignal')} sync --pipeline-name {pipeline_name}"
+        raise ConfigurationError(f'No pipeline "{pipeline_name}" has run in {folder}.{names} Run first: {command}')
+
+
+def _free_port(wanted: int) -> int:
+    with socket.socket() as probe:
+        if os.name == "posix":
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, wanted))
+        except OSError as error:
+            raise ConfigurationError(
+                f"Cannot listen on {HOST}:{wanted}: {error.strerror}. Choose another --port."
+            ) from None
+        return int(probe.getsockname()[1])
+
+
+def _start(pipeline_name: str, port: int, key: str) -> "subprocess.Popen[bytes]":
+    """marimo with dlt's notebook, out of reach of the terminal's Ctrl-C, which it would answer with a question."""
+    options = ["--host", HOST, "--port", str(port), "--headless", "--token", "--token-password-file", "-"]
+    dashboard = subprocess.Popen(  # noqa: S603 - ours, and no shell
+        [sys.executable, "-m", "marimo", "run", str(_notebook()), *options, "--", "--pipeline", pipeline_name],
+        env={**os.environ, "MARIMO_SKIP_UPDATE_CHECK": "1"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    if dashboard.stdin:
+        dashboard.stdin.write(key.encode())  # not an argument: those are everybody's to read
+        dashboard.stdin.close()
+    return dashboard
+
+
+def _notebook() -> Path:
+    """dlt ships its dashboard, but its own command wants the commercial dlthub package before it opens it."""
+    try:
+        notebook = Path(str(files("dlt._workspace.helpers.dashboard"))) / "dlt_dashboard.py"
+    except ModuleNotFoundError:
+        notebook = Path()
+    if not notebook.is_file():
+        from importlib.metadata import version
+
+        raise RunFailed(f"dlt {version('dlt')} has no dashboard where dlt 1.31 has it. Install: dlt==1.31.0")
+    return notebook
+
+
+def _wait_until_ready(dashboard: "subprocess.Popen[bytes]", port: int) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        if dashboard.poll() is not None:
+            raise RunFailed(f"The dashboard did not start: marimo ended with exit code {dashboard.returncode}.")
+        try:
+            with urlopen(f"http://{HOST}:{port}/health", timeout=1):
+                return
+        except (URLError, OSError):
+            time.sleep(0.1)
+    raise RunFailed(f"The dashboard was not ready after {READY_SECONDS} seconds.")
+
+
+def _end(dashboard: "subprocess.Popen[bytes]") -> None:
+    dashboard.terminate()
+    try:
+        dashboard.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        dashboard.kill()
+        dashboard.wait()

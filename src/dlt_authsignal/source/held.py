@@ -1,0 +1,134 @@
+"""What the destination holds already, whatever it is: a database, or tables made of files."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from dlt.common.destination.exceptions import DestinationUndefinedEntity
+from dlt.pipeline.pipeline import Pipeline
+
+from dlt_authsignal.api.tables import TABLES
+
+ROWS_AT_ONCE = 10_000
+
+
+def known_hashes(pipeline: Pipeline, tables: list[str]) -> dict[str, array[int]]:
+    """Sorted row fingerprints that each table holds: 8 bytes a row."""
+    return {name: array("Q", sorted(_hashes(pipeline, name))) for name in TABLES if name in tables}
+
+
+def _hashes(pipeline: Pipeline, table: str) -> Iterator[int]:
+    for row in columns_of(pipeline, table, "_row_hash"):
+        if row[0]:
+            yield int(row[0], 16)
+
+
+def created_at(pipeline: Pipeline) -> dict[str, datetime]:
+    """When each known user was created: only the listing says it, and users read from a file are not listed."""
+    return {row[0]: row[1] for row in columns_of(pipeline, "users", "user_id", "created_at") if row[1] is not None}
+
+
+def row_counts(pipeline: Pipeline, tables: list[str]) -> dict[str, int]:
+    """Rows per table; 0 for tables that do not exist yet."""
+    return {name: _count(pipeline, name) for name in tables}
+
+
+def freshness(pipeline: Pipeline, table: str, limit: datetime) -> tuple[int, datetime | None, datetime | None, int]:
+    """Rows of a table, when the newest and the oldest of them were read, and how many were read before the limit."""
+    if table_format := _table_format(pipeline, table):
+        times = [row[0] for row in _open_rows(pipeline, table_format, table, "_read_at")]
+        return len(times), max(times, default=None), min(times, default=None), sum(time < limit for time in times)
+    if not _is_known(pipeline, table):
+        return 0, None, None, 0
+    with pipeline.sql_client() as client:
+        read_at = client.escape_column_name("_read_at")
+        query = (
+            f"SELECT count(*), max({read_at}), min({read_at}), sum(CASE WHEN {read_at} < %s THEN 1 ELSE 0 END)"
+            f" FROM {client.make_qualified_table_name(table)}"
+        )
+        try:
+            (found,) = client.execute_sql(query, limit) or ()
+        except DestinationUndefinedEntity:
+            return 0, None, None, 0
+    rows, latest, oldest, before = found
+    return int(rows), latest, oldest, int(before or 0)
+
+
+def newest(
+    pipeline: Pipeline, table: str, by: str, columns: Sequence[str], equal: Mapping[str, Any]
+) -> tuple[Any, ...] | None:
+    """The columns of the row that is greatest in `by` of those with the given values; None where there is none."""
+    if table_format := _table_format(pipeline, table):
+        rows = _open_rows(pipeline, table_format, table, by, *equal, *columns)
+        found = [row for row in rows if row[1 : 1 + len(equal)] == tuple(equal.values())]
+        return max(found, key=lambda row: row[0])[1 + len(equal) :] if found else None
+    if not _is_known(pipeline, table):
+        return None
+    with pipeline.sql_client() as client:
+        name = client.escape_column_name
+        conditions = " AND ".join(f"{name(column)} = %s" for column in equal)
+        query = (
+            f"SELECT {', '.join(map(name, columns))} FROM {client.make_qualified_table_name(table)}"
+            f" WHERE {conditions} ORDER BY {name(by)} DESC LIMIT 1"
+        )
+        try:
+            with client.execute_query(query, *equal.values()) as cursor:
+                return cursor.fetchone()
+        except DestinationUndefinedEntity:
+            return None
+
+
+def _count(pipeline: Pipeline, table: str) -> int:
+    if table_format := _table_format(pipeline, table):
+        return sum(1 for _ in _open_rows(pipeline, table_format, table, "_row_hash"))
+    return next((int(row[0]) for row in _sql_rows(pipeline, table, "count(*)")), 0)
+
+
+def columns_of(pipeline: Pipeline, table: str, *columns: str) -> Iterator[tuple[Any, ...]]:
+    """Those columns of every row; nothing of a table that is not there yet."""
+    if table_format := _table_format(pipeline, table):
+        return _open_rows(pipeline, table_format, table, *columns)
+    return _sql_rows(pipeline, table, *columns)
+
+
+def _table_format(pipeline: Pipeline, table: str) -> Any:
+    return pipeline.default_schema.tables[table].get("table_format") if _is_known(pipeline, table) else None
+
+
+def _is_known(pipeline: Pipeline, table: str) -> bool:
+    return bool(pipeline.default_schema_name) and table in pipeline.default_schema.tables
+
+
+def _sql_rows(pipeline: Pipeline, table: str, *columns: str) -> Iterator[tuple[Any, ...]]:
+    if not _is_known(pipeline, table):
+        return
+    with pipeline.sql_client() as client:
+        names = [client.escape_column_name(name) if name.isidentifier() else name for name in columns]
+        query = f"SELECT {', '.join(names)} FROM {client.make_qualified_table_name(table)}"
+        try:
+            with client.execute_query(query) as cursor:
+                while rows := cursor.fetchmany(ROWS_AT_ONCE):
+                    yield from rows
+        except DestinationUndefinedEntity:
+            return
+
+
+def _open_rows(pipeline: Pipeline, table_format: Any, table: str, *columns: str) -> Iterator[tuple[Any, ...]]:
+    """Rows read by the format's own library: DuckDB would need an extension, which it fetches from the internet."""
+    with pipeline.destination_client() as client:
+        files: Any = client
+        try:
+            opened = files.load_open_table(table_format, table)
+        except DestinationUndefinedEntity:
+            return
+        for batch in _batches(opened, columns):
+            yield from zip(*(batch.column(name).to_pylist() for name in columns), strict=True)
+
+
+def _batches(opened: Any, columns: tuple[str, ...]) -> Iterator[Any]:
+    if hasattr(opened, "to_pyarrow_dataset"):
+        return iter(opened.to_pyarrow_dataset().to_batches(columns=list(columns), batch_size=ROWS_AT_ONCE))
+    return iter(opened.scan(selected_fields=columns).to_arrow_batch_reader())

@@ -1,0 +1,176 @@
+"""The record of every run, beside the data: also of those that failed or were killed."""
+
+import json
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+import dlt
+from dlt.pipeline.pipeline import Pipeline
+
+from dlt_authsignal.api.tables import Column, Table
+from dlt_authsignal.errors import AuthsignalError
+from dlt_authsignal.source.meter import Meter
+from dlt_authsignal.source.resources import hints
+from dlt_authsignal.source.rows import fingerprint
+
+MAX_TEXT: Final = 500
+
+logger = logging.getLogger(__name__)
+
+
+def _column(name: str, type: Any, meaning: str) -> Column:
+    return Column(name=name, field=None, type=type, meaning=meaning)
+
+
+SYNC_RUNS: Final = Table(
+    name="sync_runs",
+    lanes=(),
+    key=("run_id",),
+    meaning="One row per sync, the failed ones too. A run that was killed, or that could not reach the destination, is"
+    " added by the next one.",
+    source="nothing: the pipeline writes it itself",
+    columns=(
+        _column("run_id", "text", "Made up by the pipeline."),
+        _column("started_at", "timestamp", "When it began."),
+        _column("ended_at", "timestamp", "When it ended; null if it was killed."),
+        _column("outcome", "text", "done, failed, stopped (Ctrl-C, SIGTERM) or killed."),
+        _column("error", "text", "Kind of error."),
+        _column("error_message", "text", "What sync said."),
+        _column("users_read", "bigint", "Users read completely."),
+        _column("unknown_users", "bigint", "Ids that Authsignal does not know."),
+        _column("requests", "bigint", "HTTP requests, retries included."),
+        _column("retries", "bigint", "Of those, repeated ones."),
+        _column("throttled", "bigint", "Answers with status 429."),
+        _column("seconds", "double", "Duration."),
+        _column("tables", "json", "By table: rows read, new, changed, and in all."),
+        _column("version", "text", "Version of dlt-authsignal."),
+    ),
+)
+
+
+@dataclass(kw_only=True)
+class Run:
+    """One run, as its row will say.
+
+    Attributes:
+        tables: By table: rows read, new, changed, total.
+        loads: Whether the destination was reached, so that the record can go there too.
+    """
+
+    run_id: str = field(default_factory=lambda: str(uuid4()))
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    ended_at: datetime | None = None
+    outcome: str = "killed"
+    error: str | None = None
+    error_message: str | None = None
+    users_read: int = 0
+    unknown_users: int = 0
+    requests: int = 0
+    retries: int = 0
+    throttled: int = 0
+    seconds: float | None = None
+    tables: dict[str, Any] = field(default_factory=dict)
+    version: str = field(default_factory=lambda: version("dlt-authsignal"))
+    reached_destination: bool = field(default=False, repr=False)
+
+    def end(self, outcome: str, meter: Meter, error: BaseException | None = None) -> None:
+        """Fills in what is known at the end."""
+        self.ended_at = datetime.now(UTC)
+        self.outcome = outcome
+        self.seconds = round((self.ended_at - self.started_at).total_seconds(), 2)
+        for name in ("users_read", "unknown_users", "requests", "retries", "throttled"):
+            setattr(self, name, getattr(meter, name))
+        if error is not None:
+            self.error = type(error).__name__
+            # other errors may quote anything
+            self.error_message = str(error)[:MAX_TEXT] if isinstance(error, AuthsignalError) else None
+
+    def row(self) -> dict[str, Any]:
+        values = asdict(self)
+        del values["reached_destination"]
+        return values
+
+
+@contextmanager
+def recorded(pipeline: Pipeline, meter: Meter) -> Iterator[Run]:
+    """A run that is recorded however it ends. Recording never fails the run."""
+    run, journal = Run(), Journal(Path(pipeline.pipelines_dir) / f"{pipeline.pipeline_name}.runs.jsonl")
+    journal.put(run)
+    try:
+        yield run
+    except Exception as error:
+        run.end("failed", meter, error)
+        _keep(pipeline, journal, run)
+        raise
+    except BaseException:
+        run.end("stopped", meter)
+        journal.put(run)  # whoever stops a run waits for it: the next one loads the record
+        raise
+    run.end("done", meter)
+    _keep(pipeline, journal, run)
+
+
+class Journal:
+    """Runs whose record is not in the destination yet, one JSON object a line."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def put(self, run: Run) -> None:
+        """Adds a run, or replaces what was said of it."""
+        others = [row for row in self.rows() if row["run_id"] != run.run_id]
+        lines = [json.dumps(row, default=str) for row in (*others, run.row())]
+        unfinished = self._path.with_suffix(".part")
+        unfinished.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        os.replace(unfinished, self._path)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows; a journal that cannot be read is an empty one."""
+        try:
+            return [json.loads(line) for line in self._path.read_text("utf-8").splitlines()]
+        except (OSError, ValueError):
+            return []
+
+    def clear(self) -> None:
+        """Forgets all of it."""
+        self._path.unlink(missing_ok=True)
+
+
+def _keep(pipeline: Pipeline, journal: Journal, run: Run) -> None:
+    try:
+        journal.put(run)
+        if run.reached_destination and not pipeline.has_pending_data:
+            with _untraced(pipeline):
+                pipeline.run(_records(journal.rows()))
+            journal.clear()
+    except Exception as error:  # the run's own outcome matters more
+        logger.warning("The record of this run could not be loaded (%s); the next run loads it.", type(error).__name__)
+
+
+@contextmanager
+def _untraced(pipeline: Pipeline) -> Iterator[None]:
+    """Leaves the trace of the run itself as the last one: it is what people look up."""
+    traced = pipeline.config.enable_runtime_trace
+    pipeline.config.enable_runtime_trace = False
+    try:
+        yield
+    finally:
+        pipeline.config.enable_runtime_trace = traced
+
+
+@dlt.source(name="authsignal_source", max_table_nesting=0)
+def _records(rows: list[dict[str, Any]]) -> Any:
+    now = datetime.now(UTC)
+    for row in rows:
+        for name in ("started_at", "ended_at"):
+            row[name] = datetime.fromisoformat(row[name]) if row[name] else None
+        row |= {"_row_hash": fingerprint(row), "_read_at": now}
+    return dlt.resource(rows, **hints(SYNC_RUNS))

@@ -1,0 +1,83 @@
+"""What a destination needs and does not have is said before anything is read."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dlt_authsignal.errors import ConfigurationError, ExtraMissing
+from dlt_authsignal.sandbox import RunningSandbox
+from dlt_authsignal.source.destinations import DESTINATIONS
+from tests.helpers import at, sync_from
+
+
+@pytest.fixture
+def lake(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", str(workdir / "lake"))
+    return workdir / "lake"
+
+
+@pytest.mark.parametrize("name", ["snowflake", "bigquery", "databricks"])
+def test_an_extra_that_is_not_installed_is_named_with_its_command(empty: RunningSandbox, name: str) -> None:
+    with pytest.raises(ExtraMissing, match=rf"pip install 'dlt-authsignal\[{name}\]'"):
+        sync_from(empty, destination=name)
+    assert empty.sandbox.log.by_route == {}
+
+
+def test_every_extra_that_is_named_exists() -> None:
+    import tomllib
+
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = {destination.extra for destination in DESTINATIONS.values()} | {"iceberg", "s3"}
+    assert extras - {None} <= set(project["optional-dependencies"])
+
+
+def test_plain_files_are_refused_since_every_sync_would_double_them(
+    empty: RunningSandbox, lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DESTINATION__FILESYSTEM__TABLE_FORMAT", "parquet")
+    with pytest.raises(ConfigurationError, match="double every row"):
+        sync_from(empty, destination="filesystem")
+    assert not lake.exists()
+
+
+def test_a_dataset_keeps_the_table_format_it_was_begun_with(
+    empty: RunningSandbox, lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync_from(empty, destination="filesystem")
+    monkeypatch.setenv("DESTINATION__FILESYSTEM__TABLE_FORMAT", "iceberg")
+    with pytest.raises(ConfigurationError, match="holds tables of format delta"):
+        sync_from(empty, destination="filesystem")
+
+
+SOURCE_FIRST = """
+import dlt
+from dlt_authsignal import authsignal_source
+
+source = authsignal_source()
+dlt.pipeline("late", destination="filesystem", dataset_name="authsignal_data").run(source)
+"""
+
+
+def test_a_source_made_before_its_pipeline_is_refused_rather_than_appended(empty: RunningSandbox, lake: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SOURCE_FIRST],
+        env={**os.environ, **at(empty)},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert "Make the pipeline first" in done.stderr
+    assert not list(lake.rglob("*.parquet"))
+
+
+def test_a_destination_under_a_name_of_its_own_is_treated_as_what_it_is(
+    empty: RunningSandbox, workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DESTINATION__OUR_LAKE__DESTINATION_TYPE", "filesystem")
+    monkeypatch.setenv("DESTINATION__OUR_LAKE__BUCKET_URL", str(workdir / "ours"))
+    sync_from(empty, destination="our_lake", resources=["tenant_authenticators"])
+    assert list(workdir.glob("ours/authsignal_data/tenant_authenticators/_delta_log/*.json"))

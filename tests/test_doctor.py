@@ -1,0 +1,68 @@
+"""`dlt-authsignal doctor`: what a destination can do is shown, what it cannot is named, and nothing is left behind."""
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from dlt_authsignal.sandbox import RunningSandbox
+from tests.helpers import at, command
+from tests.warehouses import Postgres
+
+DONE = ("driver is installed", "lets us in", "lets us make", "it merges", "drop")
+
+
+def ticks(said: str) -> list[str]:
+    return [line for line in said.splitlines() if line.startswith("✓")]
+
+
+def test_a_database_that_can_all_of_it_is_left_as_it_was(postgres_database: str) -> None:
+    done = command("doctor", "--destination", "postgres", env=Postgres(postgres_database).env)  # type: ignore[arg-type]
+    assert done.returncode == 0, done.stderr
+    assert all(word in line for word, line in zip(DONE, ticks(done.stdout), strict=True))
+    assert "dlt-authsignal sync --destination postgres" in done.stdout
+    left = Postgres(postgres_database).rows("select count(*) from pg_namespace where nspname like 'authsignal%'")
+    assert left == [(0,)]
+
+
+def test_it_tries_the_file_that_a_sync_would_use() -> None:
+    done = command("doctor")
+    assert len(ticks(done.stdout)) == len(DONE), done.stderr
+    with duckdb.connect("authsignal_pipeline.duckdb", read_only=True) as connection:
+        schemas = connection.execute("select distinct schema_name from information_schema.schemata").fetchall()
+    assert not [name for (name,) in schemas if name.startswith("authsignal")]
+
+
+@pytest.mark.parametrize("table_format", ["delta", pytest.param("iceberg", marks=pytest.mark.slow)])
+def test_files_are_tried_in_their_table_format(workdir: Path, table_format: str) -> None:
+    prefix = "DESTINATION__FILESYSTEM__"
+    env = {f"{prefix}BUCKET_URL": str(workdir / "lake"), f"{prefix}TABLE_FORMAT": table_format}
+    done = command("doctor", "--destination", "filesystem", env=env)
+    assert len(ticks(done.stdout)) == len(DONE), done.stderr
+    assert [path for path in (workdir / "lake").rglob("*") if path.is_file()] == []
+
+
+def test_the_first_thing_that_does_not_work_ends_it_with_what_to_do() -> None:
+    url = "postgresql://loader:hunter2@127.0.0.1:1/warehouse"
+    done = command("doctor", "--destination", "postgres", env={"DESTINATION__POSTGRES__CREDENTIALS": url})
+    assert done.returncode == 1
+    assert len(ticks(done.stdout)) == 1
+    assert "Connection refused" in done.stderr
+    assert "hunter2" not in done.stdout + done.stderr
+
+
+def test_the_keys_are_tried_too(empty: RunningSandbox) -> None:
+    done = command("doctor", env=at(empty))
+    assert done.returncode == 0, done.stderr
+    assert "✓ api_secret_key: users, user_authenticators" in done.stdout
+    assert "The tenant lists its users." in done.stdout
+    assert set(empty.sandbox.log.by_route) == {"GET /authenticators", "GET /users"}
+
+
+def test_a_key_that_does_not_work_is_said_and_the_destination_is_tried_all_the_same(empty: RunningSandbox) -> None:
+    done = command("doctor", env=at(empty, API_SECRET_KEY="nope"))
+    assert done.returncode == 2
+    assert "✗ api_secret_key" in done.stdout
+    assert "✓ duckdb: it merges" in done.stdout
+    assert "api_secret_key does not work at 127.0.0.1" in done.stderr
+    assert "nope" not in done.stdout + done.stderr

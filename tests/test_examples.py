@@ -1,0 +1,41 @@
+"""The notebooks in examples/ run on the demo's data and show what they should."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+NOTEBOOK = EXAMPLES / "authsignal.ipynb"
+
+
+def test_the_jupyter_notebook_shows_counts_charts_and_people(demo: Path) -> None:
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    NotebookClient(notebook, timeout=40, kernel_name="python3", resources={"metadata": {"path": str(demo)}}).execute()
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    assert [output for output in outputs if output.output_type == "stream"] == []
+    shown = [output.data for output in outputs]
+    assert sum("image/png" in data for data in shown) == 3
+    words = "\n".join(data["text/plain"] for data in shown)
+    for expected in ("user_actions       3011", "person498@example.com        23"):
+        assert expected in words
+
+
+def test_the_jupyter_notebook_is_kept_without_outputs() -> None:
+    for cell in nbformat.read(NOTEBOOK, as_version=4).cells:
+        assert not cell.get("outputs")
+        assert cell.get("execution_count") is None
+
+
+def test_the_marimo_notebook_shows_counts_kpis_and_people(demo: Path, tmp_path: Path) -> None:
+    notebook, page = tmp_path / "authsignal_marimo.py", tmp_path / "page.html"
+    shutil.copy(EXAMPLES / notebook.name, notebook)  # marimo keeps the outputs beside it
+    exporting = [sys.executable, "-m", "marimo", "export", "html", str(notebook), "-o", str(page), "--no-include-code"]
+    done = subprocess.run(exporting, capture_output=True, text=True, timeout=50, check=False)
+    assert done.returncode == 0, done.stderr
+    html = page.read_text("utf-8")
+    for expected in ("3,011", "iCloud Keychain", "image/png", "person498@example.com"):
+        assert expected in html

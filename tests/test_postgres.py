@@ -1,0 +1,133 @@
+"""PostgreSQL alone: one sync at a time for all machines, the least grants, what CSV does to empty text."""
+
+from contextlib import closing
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from dlt_authsignal.errors import ConfigurationError, PipelineBusy, RunFailed
+from dlt_authsignal.sandbox import Fault, RunningSandbox
+from dlt_authsignal.sandbox.entities import User
+from tests.helpers import at, command, sync_from
+from tests.warehouses import Postgres
+
+CREDENTIALS = "DESTINATION__POSTGRES__CREDENTIALS"
+
+
+@pytest.fixture
+def postgres(postgres_database: str, monkeypatch: pytest.MonkeyPatch) -> Postgres:
+    monkeypatch.setenv(CREDENTIALS, postgres_database)
+    return Postgres(postgres_database)
+
+
+def as_owner(postgres: Postgres, *statements: str) -> None:
+    with closing(psycopg2.connect(postgres.url)) as connection:
+        connection.autocommit = True
+        for statement in statements:
+            connection.cursor().execute(statement)
+
+
+def test_a_second_sync_into_the_same_dataset_is_refused_on_any_machine(
+    empty: RunningSandbox, postgres: Postgres, workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync_from(empty, destination="postgres")
+    with closing(psycopg2.connect(postgres.url)) as other_machine:
+        other_machine.cursor().execute(
+            "select pg_advisory_xact_lock(hashtext('dlt_authsignal.authsignal_data'))"  # what a sync there holds
+        )
+        monkeypatch.setenv("DLT_DATA_DIR", str(workdir / "another-disk"))
+        with pytest.raises(PipelineBusy, match="this machine or another"):
+            sync_from(empty, destination="postgres")
+        sync_from(empty, destination="postgres", dataset="of_its_own")
+    assert sync_from(empty, destination="postgres").tables["users"].total == 0
+
+
+def test_a_running_sync_holds_that_lock(empty: RunningSandbox, postgres: Postgres) -> None:
+    empty.sandbox.store.put_user(User(user_id="u1", created_at=empty.sandbox.clock.now(), email="a@x"))
+    seen: list[int] = []
+
+    class Watching:
+        """Counts advisory locks at every change of stage."""
+
+        def __setattr__(self, name: str, value: object) -> None:
+            if name == "stage" and value == "loading":
+                seen.append(postgres.rows("select count(*) from pg_locks where locktype = 'advisory'")[0][0])
+            super().__setattr__(name, value)
+
+    from dlt_authsignal.source.meter import Meter
+
+    meter = type("WatchingMeter", (Watching, Meter), {})()
+    sync_from(empty, destination="postgres", meter=meter)
+    assert seen
+    assert set(seen) == {1}
+    assert postgres.rows("select count(*) from pg_locks where locktype = 'advisory'") == [(0,)]
+
+
+def test_the_right_to_create_schemas_is_all_that_the_loader_needs(
+    empty: RunningSandbox, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = postgres.url.rsplit("/", maxsplit=1)[1]
+    role = f"limited_{database}"
+    as_owner(postgres, f"create role {role} login", f"revoke all on schema public from {role}")
+    monkeypatch.setenv(CREDENTIALS, postgres.url.replace("loader:loader", f"{role}:x"))
+    with pytest.raises(RunFailed, match=r"(?s)permission denied.*docs/destinations.md"):
+        sync_from(empty, destination="postgres")
+    as_owner(postgres, f"grant create on database {database} to {role}")
+    for _ in range(2):
+        assert sync_from(empty, destination="postgres").tables["users"].total == 0
+
+
+def test_empty_text_arrives_as_null_and_is_no_change_the_next_time(empty: RunningSandbox, postgres: Postgres) -> None:
+    empty.sandbox.store.put_user(User(user_id="u1", created_at=empty.sandbox.clock.now(), email="a@x"))
+    body = '[{"deviceId":"d1","name":""}]'
+    for expected in ((1, 0), (0, 0)):
+        empty.sandbox.faults.add(Fault(route="GET /users/{userId}/devices", kind="body", body=body))
+        report = sync_from(empty, destination="postgres", resources=["user_devices"]).tables["user_devices"]
+        assert (report.new, report.changed) == expected
+        assert postgres.rows("select name from user_devices") == [(None,)]
+
+
+def test_json_arrives_as_jsonb(empty: RunningSandbox, postgres: Postgres) -> None:
+    empty.sandbox.store.put_user(
+        User(user_id="u1", created_at=empty.sandbox.clock.now(), email="a@x", custom={"tier": {"name": "gold"}})
+    )
+    sync_from(empty, destination="postgres")
+    assert postgres.rows("select custom -> 'tier' ->> 'name' from users") == [("gold",)]
+
+
+def test_credentials_that_are_missing_are_named_with_the_lines_to_write(empty: RunningSandbox) -> None:
+    done = command("sync", "--destination", "postgres", env=at(empty))
+    assert done.returncode == 2
+    for expected in ("password", ".dlt/secrets.toml", "[destination.postgres.credentials]"):
+        assert expected in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_server_that_is_not_there_is_named_without_the_password(
+    empty: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CREDENTIALS, "postgresql://loader:hunter2@127.0.0.1:1/warehouse")
+    with pytest.raises(RunFailed, match=r"port 1 failed: Connection refused.*destination.postgres") as raised:
+        sync_from(empty, destination="postgres")
+    assert "hunter2" not in str(raised.value)
+
+
+def test_a_wrong_password_is_a_mistake_in_the_configuration(
+    empty: RunningSandbox, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ((rules,),) = postgres.rows("show hba_file")
+    host, port = postgres.url.split("@")[1].split("/")[0].split(":")
+    trusting = Path(rules).read_text("utf-8")
+    role = f"guarded_{port}_{postgres.url[-6:]}"
+    as_owner(postgres, f"create role {role} login password 'right'")
+    try:
+        Path(rules).write_text(f"host all {role} {host}/32 scram-sha-256\n{trusting}", "utf-8")
+        as_owner(postgres, "select pg_reload_conf()")
+        monkeypatch.setenv(CREDENTIALS, postgres.url.replace("loader:loader", f"{role}:hunter2"))
+        with pytest.raises(ConfigurationError, match="authentication failed") as raised:
+            sync_from(empty, destination="postgres")
+        assert "hunter2" not in str(raised.value)
+    finally:
+        Path(rules).write_text(trusting, "utf-8")
+        as_owner(postgres, "select pg_reload_conf()")

@@ -1,0 +1,164 @@
+"""What is known of past runs, and how it reaches those who should know."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from dlt_authsignal.cli.metrics import exposition
+from dlt_authsignal.errors import Unauthorized
+from dlt_authsignal.sandbox import Fault, RunningSandbox
+from dlt_authsignal.source.status import Status, status
+from dlt_authsignal.source.sync import attach
+from tests.helpers import COMMAND, at, command, rows, sync_from
+
+
+def found() -> Status:
+    return status(attach())
+
+
+@pytest.fixture
+def hook() -> Iterator[tuple[str, list[Any]]]:
+    """The address of something that takes Slack's messages, and what it got."""
+    got: list[Any] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            got.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            self.send_response(500 if self.path.endswith("broken") else 200)
+            self.end_headers()
+
+        def log_message(self, *_arguments: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/services/T0/hush", got
+    server.shutdown()
+    server.server_close()
+
+
+def test_every_run_is_recorded_also_the_failed_ones(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    with pytest.raises(Unauthorized):
+        sync_from(seeded, api_secret_key="wrong")
+    sync_from(seeded)
+    known = rows("select outcome, error, users_read from sync_runs order by started_at")
+    assert known == [("done", None, 40), ("failed", "Unauthorized", 0), ("done", None, 40)]
+    (message,) = rows("select error_message from sync_runs where outcome = 'failed'")[0]
+    assert message.startswith("Authsignal answered 401")
+    tables = json.loads(rows("select tables from sync_runs order by started_at desc limit 1")[0][0])
+    assert tables["users"] == {"read": 40, "new": 0, "changed": 0, "total": 40}
+    assert found().failures == 0
+
+
+def test_the_trace_of_the_run_itself_stays_the_last(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    trace = attach().last_trace
+    assert trace is not None
+    assert trace.last_normalize_info is not None
+    assert trace.last_normalize_info.row_counts["users"] == 40
+
+
+def test_a_run_that_was_killed_or_stopped_is_recorded_by_the_next(seeded: RunningSandbox) -> None:
+    seeded.sandbox.faults.add(Fault(route="GET /users/{userId}", kind="delay", seconds=1.0, times=None))
+    for way in (signal.SIGKILL, signal.SIGTERM):
+        seeded.sandbox.log.clear()
+        process = subprocess.Popen([COMMAND, "sync"], env={**os.environ, **at(seeded)}, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 20
+        while "GET /users" not in seeded.sandbox.log.by_route and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(way)
+        process.wait(20)
+    seeded.sandbox.faults.clear()
+    sync_from(seeded)
+    assert rows("select outcome from sync_runs order by started_at") == [("killed",), ("stopped",), ("done",)]
+
+
+def test_a_record_that_cannot_be_loaded_does_not_fail_the_run_and_comes_later(
+    seeded: RunningSandbox, workdir: Path
+) -> None:
+    journal = workdir / "dlt" / "pipelines" / "authsignal_pipeline.runs.jsonl"
+    journal.parent.mkdir(parents=True)
+    journal.write_text("{not json\n")
+    sync_from(seeded)
+    assert rows("select outcome from sync_runs") == [("done",)]
+    assert not journal.exists()
+
+
+def test_the_status_tells_freshness_and_who_is_near_the_horizon(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    fresh = found()
+    assert (fresh.tables["users"].rows, fresh.near_horizon, fresh.failures) == (40, 0, 0)
+    assert fresh.age is not None
+    assert fresh.age.total_seconds() < 60
+    import duckdb
+
+    with duckdb.connect("authsignal_pipeline.duckdb") as connection:
+        connection.execute(
+            "update authsignal_data.users set _read_at = now() - interval 26 day"
+            " where user_id in (select user_id from authsignal_data.users limit 3)"
+        )
+    assert found().near_horizon == 3
+
+
+def test_the_status_works_where_the_pipeline_never_ran(
+    seeded: RunningSandbox, workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync_from(seeded)
+    monkeypatch.setenv("DLT_DATA_DIR", str(workdir / "another"))
+    assert found().tables["users"].rows == 40
+
+
+def test_the_command_shows_it_and_alarms_when_the_data_is_old(seeded: RunningSandbox) -> None:
+    assert "dlt-authsignal sync" in command("status").stderr
+    sync_from(seeded)
+    done = command("status", "--max-age", "1")
+    assert done.returncode == 0, done.stderr
+    for expected in ("last syncs", "done", "users", "Last sync that succeeded: 20"):
+        assert expected in done.stdout
+    late = command("status", "--json", "--max-age", "0.0001")
+    assert late.returncode == 1
+    assert "No sync has succeeded in the last 0.0001 hours; the last one ended" in late.stderr
+    assert json.loads(late.stdout)["tables"]["users"]["rows"] == 40
+
+
+def test_prometheus_reads_the_metrics(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    families = {family.name: family for family in text_string_to_metric_families(exposition(found()))}
+    assert families["authsignal_sync_users"].samples[0].value == 40
+    assert families["authsignal_sync_failures"].samples[0].value == 0
+    tables = {sample.labels["table"]: sample.value for sample in families["authsignal_table_rows"].samples}
+    assert tables["users"] == 40
+    age = datetime.now(UTC).timestamp() - families["authsignal_sync_last_success_timestamp_seconds"].samples[0].value
+    assert 0 <= age < 60
+
+
+def test_a_failure_is_posted_where_people_look(empty: RunningSandbox, hook: tuple[str, list[Any]]) -> None:
+    url, got = hook
+    done = command("sync", env={**at(empty, API_SECRET_KEY="wrong"), "RUNTIME__SLACK_INCOMING_HOOK": url})
+    assert done.returncode == 2
+    assert len(got) == 1
+    assert got[0]["text"].startswith("dlt-authsignal sync failed on ")
+    assert "401" in got[0]["text"]
+    assert "wrong" not in got[0]["text"].replace("wrong or", "")
+
+
+def test_a_notice_that_is_refused_changes_nothing_and_names_no_address(
+    empty: RunningSandbox, hook: tuple[str, list[Any]]
+) -> None:
+    settings = {**at(empty, API_SECRET_KEY="no"), "RUNTIME__SLACK_INCOMING_HOOK": f"{hook[0]}/broken"}
+    done = command("sync", env=settings)
+    assert done.returncode == 2
+    assert "was not delivered (HTTPError)" in done.stderr
+    assert "hush" not in done.stderr
