@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEV := $(VENV)/.dev
-EXTRAS := $(addprefix --extra ,sandbox metrics postgres s3 delta iceberg dashboard notebooks)
+EXTRAS := $(addprefix --extra ,assistant sandbox metrics postgres s3 delta iceberg dashboard notebooks)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
@@ -62,7 +62,7 @@ bench: $(DEV) ## start-up, concurrency, HTTP clients, file formats and a big san
 	@$(BIN)/python benchmarks/loader_formats.py
 	@$(BIN)/python benchmarks/sandbox_scale.py
 
-docs: $(DEV) ## regenerates docs/tables.md, docs/kpis.md, docs/command.md and the tables of docs/destinations.md
+docs: $(DEV) ## regenerates the tables, KPIs, commands, llms.txt, destinations and the assistants' dictionary
 	$(BIN)/python scripts/generate_docs.py
 
 lock: ## needs uv; resolves pyproject.toml anew

@@ -1,21 +1,21 @@
-"""Writes docs/tables.md, docs/kpis.md, docs/command.md and the tables of docs/destinations.md from what the code says.
-
-`--check` only compares.
-"""
+"""Writes the generated pages from what the code itself says. `--check` only compares."""
 
 import re
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
 
 from dlt_authsignal.api.tables import PROVENANCE, TABLES, Column, Table
+from dlt_authsignal.assistant.dictionary import PAGES_FOLDER, index, table_page
 from dlt_authsignal.cli.main import cli
 from dlt_authsignal.models import Model, all_models
 from dlt_authsignal.source.destinations import DESTINATIONS
 from dlt_authsignal.source.runs import SYNC_RUNS
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
 
 
 def tables_page() -> str:
@@ -91,7 +91,7 @@ def _help(path: list[str], command: click.Command) -> str:
 
 def destinations_page() -> str:
     """The page as it is, with what stands between its marks written anew."""
-    page = (DOCS / "destinations.md").read_text("utf-8")
+    page = (ROOT / "docs" / "destinations.md").read_text("utf-8")
     page = _between(page, "destinations", _destinations())
     for name, destination in DESTINATIONS.items():
         page = _between(page, f"credentials {name}", f"```toml\n{destination.credentials}\n```")
@@ -113,18 +113,20 @@ def _between(page: str, mark: str, text: str) -> str:
     return block.sub(lambda found: f"{found[1]}{text}\n{found[2]}", page)
 
 
-PAGES = {
-    "tables.md": tables_page,
-    "kpis.md": kpis_page,
-    "command.md": command_page,
-    "destinations.md": destinations_page,
+PAGES: dict[str, Callable[[], str]] = {
+    "docs/tables.md": tables_page,
+    "docs/kpis.md": kpis_page,
+    "docs/command.md": command_page,
+    "docs/llms.txt": index,
+    **{f"{PAGES_FOLDER}/{name}.md": partial(table_page, name) for name in TABLES},
+    "docs/destinations.md": destinations_page,
 }
 
 
 def stale() -> list[str]:
     """Pages that differ from what the code says now."""
     return [
-        name for name, page in PAGES.items() if not (DOCS / name).exists() or (DOCS / name).read_text("utf-8") != page()
+        name for name, page in PAGES.items() if not (ROOT / name).exists() or (ROOT / name).read_text("utf-8") != page()
     ]
 
 
@@ -132,7 +134,8 @@ def main() -> None:
     if "--check" in sys.argv:
         sys.exit(f"Stale: {', '.join(stale())}. Run: make docs" if stale() else 0)
     for name, page in PAGES.items():
-        (DOCS / name).write_text(page(), encoding="utf-8")
+        (ROOT / name).parent.mkdir(parents=True, exist_ok=True)
+        (ROOT / name).write_text(page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
 
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
 from tests.helpers import COMMAND
+from tests.loaded import loaded as loaded
 from tests.warehouses import postgres_cluster, s3_server
 
 SECRET = "sandbox-server-secret"

@@ -16,7 +16,7 @@ from dlt_authsignal.sandbox.state import Sandbox
 from tests.helpers import at, command, rows
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted(path for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+PAGES = sorted(path for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "docs" / "llms.txt"])
 
 
 def words(text: str) -> list[str]:

@@ -25,6 +25,7 @@ AuthsignalError
 │   ├── AlgorithmUnsupported  NotSupportedError: no signature algorithm in common
 │   ├── ForeignRelyingParty   SecurityError: the relying party id is not the origin's to use
 │   └── OptionsUnusable       TypeError: the options lack a field, or hold one in another form
+├── QueryRefused              SQL that the MCP server does not run, or that is wrong
 ├── SignatureRefused          a webhook that Authsignal did not sign, or not lately
 └── MutationRefused           a request was about to leave that its session must not send
 
@@ -229,6 +230,10 @@ class OptionsUnusable(CeremonyRefused):
 
 class MutationRefused(AuthsignalError):
     """A request was about to leave a session that must not send it."""
+
+
+class QueryRefused(AuthsignalError):
+    """SQL that is no SELECT on the tables shown, or that DuckDB finds wrong."""
 
 
 class SignatureRefused(AuthsignalError):

@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from dlt_authsignal.cli.ai import ai
 from dlt_authsignal.cli.demo import demo
 from dlt_authsignal.cli.doctor import doctor
 from dlt_authsignal.cli.init import init
@@ -28,14 +29,14 @@ def cli() -> None:
     """
 
 
-for command in (demo, init, doctor, sync, status, show, models, probe, sandbox):
+for command in (demo, init, doctor, sync, status, show, models, probe, sandbox, ai):
     cli.add_command(command)
 
 
-def main() -> None:
+def main(program: str | None = None) -> None:
     """Entry point: our own errors as one message and their exit code, without a traceback."""
     try:
-        sys.exit(cli(standalone_mode=False) or 0)
+        sys.exit(cli(prog_name=program, standalone_mode=False) or 0)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.ClickException as wrong:

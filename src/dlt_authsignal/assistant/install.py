@@ -1,0 +1,97 @@
+"""What `dlt-authsignal ai init` writes for an assistant: skills, rules, the MCP server, what to leave alone.
+
+Read from the same tree that dlt's own installer takes: `toolkit/workbench/authsignal`.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from dlt_authsignal.assistant import merge
+from dlt_authsignal.assistant.agents import AGENTS, Agent
+from dlt_authsignal.errors import ConfigurationError
+
+TOOLKIT: Final = Path(__file__).parent / "toolkit"
+"""The folder that `dlthub ai toolkit install authsignal --location` takes."""
+
+_TREE: Final = TOOLKIT / "workbench" / "authsignal"
+_DENIED: Final = ["Read(./.dlt/secrets.toml)"]
+
+Change = Callable[[str | None], str | None]
+"""Text of a file as it is, None if there is none, to what it should be; None if the place is taken."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """One file, and what becomes of it.
+
+    Attributes:
+        path: The file, relative to the project.
+        text: What it should hold; None if something else than ours stands there.
+        state: `missing`, `same`, `partial` (the file is there and lacks our part) or `differs`.
+    """
+
+    path: Path
+    text: str | None
+    state: str
+
+
+def plan(agent: str, root: Path, launcher: str, *, force: bool = False) -> list[Piece]:
+    """Every file that the assistant should find in the project, compared with what is there.
+
+    Args:
+        agent: Name of the assistant.
+        root: Folder of the project.
+        launcher: How to start `dlt-authsignal` from there.
+        force: Whether what differs is replaced.
+
+    Raises:
+        ConfigurationError: A file to merge into cannot be read as what it should be.
+    """
+    return [_piece(root, path, change) for path, change in _changes(AGENTS[agent], launcher, force)]
+
+
+def _piece(root: Path, path: str, change: Change) -> Piece:
+    target = root / path
+    present = target.read_text("utf-8") if target.exists() else None
+    try:
+        text = change(present)
+    except ConfigurationError as wrong:
+        raise ConfigurationError(f"{path}: {wrong}") from None
+    if text is None:
+        state = "differs"
+    elif present is None:
+        state = "missing"
+    else:
+        state = "same" if text == present else "partial"
+    return Piece(path=Path(path), text=text, state=state)
+
+
+def _changes(agent: Agent, launcher: str, force: bool) -> Iterator[tuple[str, Change]]:
+    for file in sorted((_TREE / "skills").rglob("*.md")):
+        place = f"{agent.skills}/{file.relative_to(_TREE / 'skills').as_posix()}"
+        yield place, partial(merge.whole, ours=file.read_text("utf-8"), force=force)
+    for file in sorted((_TREE / "rules").glob("*.md")):
+        description, body = _rule(file.read_text("utf-8"))
+        if "{name}" in agent.rules:
+            ours = agent.front_matter(description) + body
+            yield agent.rules.format(name=file.stem), partial(merge.whole, ours=ours, force=force)
+        else:
+            yield agent.rules, partial(merge.block, ours=body, force=force)
+    server = {"command": launcher, "args": ["ai", "mcp"]}
+    entry = merge.toml_entry if agent.servers_format == "toml" else merge.json_entry
+    yield agent.servers, partial(entry, path=(agent.servers_key, "authsignal"), ours=server, force=force)
+    ignored = (_TREE / ".claudeignore").read_text("utf-8").splitlines()
+    yield agent.ignore, partial(merge.lines, ours=ignored)
+    if agent.denied:
+        file_name, path = agent.denied
+        yield file_name, partial(merge.json_entry, path=path, ours=_DENIED, force=force)
+
+
+def _rule(text: str) -> tuple[str, str]:
+    """Description and body of a rule."""
+    _, front, body = text.split("---\n", 2)
+    fields = dict(line.split(": ", 1) for line in front.strip().splitlines())
+    return fields["description"], body

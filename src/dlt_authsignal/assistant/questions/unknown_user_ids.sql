@@ -1,0 +1,16 @@
+-- How many ids of each list does Authsignal not know?
+select roster, count(*) as ids
+from unknown_user_ids
+group by roster;
+
+-- On which lines of the file do they stand?
+select position, user_id
+from unknown_user_ids
+where roster = 'file'
+order by position;
+
+-- Which of them does Authsignal know by now?
+select i.user_id, i._read_at as unknown_at, u._read_at as known_at
+from unknown_user_ids as i
+join users as u on u.user_id = i.user_id
+where u._read_at > i._read_at;

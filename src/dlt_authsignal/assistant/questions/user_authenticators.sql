@@ -1,0 +1,22 @@
+-- Which methods have people enrolled, and how many of each were ever verified?
+select verification_method, count(*) as authenticators, count(verified_at) as verified
+from user_authenticators
+group by verification_method
+order by authenticators desc;
+
+-- Where do the passkeys live, and are they synced between devices?
+select
+    coalesce(webauthn_credential__aaguid_mapping__name, 'unknown') as provider,
+    webauthn_credential__credential_backed_up as synced,
+    count(*) as passkeys
+from user_authenticators
+where verification_method = 'PASSKEY' and verified_at is not null
+group by provider, synced
+order by passkeys desc;
+
+-- Whose only verified method is one that can be phished?
+select user_id, list(distinct verification_method order by verification_method) as methods
+from user_authenticators
+where verified_at is not null
+group by user_id
+having not bool_or(verification_method in ('PASSKEY', 'SECURITY_KEY'));

@@ -1,0 +1,18 @@
+-- How many devices do people use?
+select devices, count(*) as people
+from (select user_id, count(*) as devices from user_devices group by user_id)
+group by devices
+order by devices;
+
+-- How many devices were still trusted at the last sync, and how many were shut out?
+select
+    count(*) filter (where remembered_until > _read_at and invalidated_at is null) as trusted,
+    count(*) filter (where invalidated_at is not null) as shut_out,
+    count(*) as devices
+from user_devices;
+
+-- With which method did people last sign in on their devices?
+select last_verification_method, count(*) as devices
+from user_devices
+group by last_verification_method
+order by devices desc;

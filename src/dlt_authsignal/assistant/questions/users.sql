@@ -1,0 +1,16 @@
+-- How many people are there, and how many of them have enrolled?
+select count(*) as people, count(*) filter (where is_enrolled) as enrolled
+from users;
+
+-- How many new users came each month?
+select date_trunc('month', created_at) as month, count(*) as people
+from users
+where created_at is not null
+group by month
+order by month;
+
+-- Who is enrolled, but not with a passkey?
+select user_id, enrolled_verification_methods
+from users
+where is_enrolled and not list_contains(enrolled_verification_methods::json::varchar[], 'PASSKEY')
+order by created_at desc;

@@ -1,0 +1,311 @@
+"""What an assistant may ask the database: everything about the data, nothing about people, and no harm done."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from dlt_authsignal.api.tables import TABLES
+from dlt_authsignal.assistant import worker
+from dlt_authsignal.assistant.database import Database, locate
+from dlt_authsignal.assistant.masking import is_masked
+from dlt_authsignal.assistant.questions import questions
+from dlt_authsignal.errors import ConfigurationError, QueryRefused, RunFailed
+from dlt_authsignal.models import all_models
+from tests.loaded import Loaded
+
+
+@pytest.fixture
+def database(loaded: Loaded) -> Database:
+    return Database(path=loaded.file, dataset="authsignal_data", seconds=40)
+
+
+def asked(database: Database, sql: str) -> dict[str, Any]:
+    """What the process that answers would say, asked in this one: starting it takes longer than its work."""
+    return worker.answer(database.request(ask="query", sql=sql, limit=10_000))
+
+
+def answer(database: Database, sql: str) -> list[list[Any]]:
+    found: list[list[Any]] = asked(database, sql)["rows"]
+    return found
+
+
+def truth(loaded: Loaded, sql: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(loaded.file, read_only=True) as connection:
+        connection.execute("set schema = 'authsignal_data'")
+        return connection.execute(sql).fetchall()
+
+
+QUESTIONS = [(table, question.text, question.sql) for table in TABLES for question in questions(table)]
+
+
+def test_every_table_has_three_questions() -> None:
+    assert {table: len(questions(table)) for table in TABLES} == dict.fromkeys(TABLES, 3)
+    assert all(text.endswith("?") for _, text, _ in QUESTIONS)
+
+
+@pytest.mark.parametrize(("table", "text", "sql"), QUESTIONS, ids=[f"{t}: {text}" for t, text, _ in QUESTIONS])
+def test_a_question_has_as_many_answers_for_an_assistant_as_for_anybody(
+    loaded: Loaded, database: Database, table: str, text: str, sql: str
+) -> None:
+    assert table in sql
+    assert len(answer(database, sql)) == len(truth(loaded, sql))
+
+
+def test_most_questions_find_something(loaded: Loaded) -> None:
+    silent = {text for _, text, sql in QUESTIONS if not truth(loaded, sql)}
+    assert silent == {
+        "Which attempts were blocked without any rule?",
+        "Which of them does Authsignal know by now?",
+        "Why did those fail that failed?",
+        "How often does it fail, and why?",
+        "Who still has a method that is switched off?",
+    }
+
+
+def test_kpis_are_the_same_through_the_masks(loaded: Loaded, database: Database) -> None:
+    for model in all_models():
+        seen = answer(database, f"select slice, numerator, denominator from {model.view}")
+        assert sorted(map(tuple, seen)) == sorted(
+            truth(loaded, f"select slice, numerator, denominator from ({model.sql}) as k")
+        )
+    assert answer(database, "select count(*) from kpi_mfa_coverage") == [[2]]
+
+
+PEOPLE = "select distinct unnest([user_id, email, phone_number, username, display_name]) from users"
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_no_person_is_to_be_seen_in_any_table(loaded: Loaded, database: Database, table: str) -> None:
+    known = {str(value) for (value,) in truth(loaded, PEOPLE) if value} | {"canary", "nobody-1"}
+    shown = {str(cell) for row in answer(database, f"select * from {table}") for cell in row}
+    assert known & shown == set()
+    assert any(cell.startswith("masked:") for cell in shown)
+
+
+@pytest.mark.parametrize(
+    "trick",
+    [
+        "select email as x from users where email is not null",
+        "select substr(email, 1, 12) from users where email is not null",
+        "select email || '' from users where email is not null",
+        "select to_json(users) from users",
+        "select users from users",
+        "select list(email) from users",
+        "select string_agg(email, ' ') from users",
+        "with users as (select * from users) select email from users where email is not null",
+        "select columns('em.*') from users",
+        "select * from (unpivot users on email, username into name kind value v)",
+        "summarize users",
+        "select min(email), max(email), mode(custom::varchar) from users",
+        "select hex(email), base64(email::blob), reverse(email) from users where email is not null",
+        "select a.email from users as a, lateral (select a.email) as b where a.email is not null",
+    ],
+)
+def test_sql_does_not_undo_a_mask(loaded: Loaded, database: Database, trick: str) -> None:
+    people = [str(value) for (value,) in truth(loaded, PEOPLE) if value]
+    plain = str(answer(database, trick))
+    spelt = {form for text in people for form in (text, text[::-1], text.encode().hex().upper())}
+    assert [text for text in spelt if text in plain] == []
+    assert len(plain) > 10
+
+
+def test_masks_keep_equal_values_equal_and_join(loaded: Loaded, database: Database) -> None:
+    counted = "select count(*), count(distinct user_id) from users join user_actions using (user_id)"
+    assert list(map(tuple, answer(database, counted))) == truth(loaded, counted)
+    other = Database(path=loaded.file, dataset="authsignal_data", seconds=40)
+    first = "select min(user_id) from users"
+    assert answer(database, first) == answer(database, first) != answer(other, first)
+
+
+def test_what_the_registry_does_not_know_is_masked() -> None:
+    for column in ("email__v_text", "passport", "_row_hash", "_dlt_id"):
+        assert is_masked("users", column)
+    assert not is_masked("users", "is_enrolled")
+    assert not is_masked("users", "_read_at")
+
+
+def test_identifiers_are_shown_when_allowed(loaded: Loaded) -> None:
+    opened = Database(path=loaded.file, dataset="authsignal_data", allow_identifiers=True, seconds=40)
+    assert {str(cell) for (cell,) in answer(opened, "select user_id from users")} == {
+        str(cell) for (cell,) in truth(loaded, "select user_id from users")
+    }
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "delete from users",
+        "drop view users",
+        "create table t as select 1",
+        "insert into users default values",
+        "update users set locale = 'x'",
+        "select 1; drop view users",
+        "copy users to 'out.csv'",
+        "copy (select 1) to 'out.csv'",
+        "export database 'out'",
+        "attach 'authsignal_pipeline.duckdb' as again",
+        "attach ':memory:' as again",
+        "detach memory",
+        "use system",
+        "set threads = 8",
+        "set variable mask_key = 'x'",
+        "pragma database_list",
+        "pragma enable_profiling",
+        "call pragma_version()",
+        "install httpfs",
+        "load httpfs",
+        "explain select * from users",
+        "explain analyze select * from users",
+        "prepare p as select 1",
+        "begin",
+        "show databases",
+        "show all tables",
+        "checkpoint",
+        "",
+        "-- nothing",
+        "select 1 \0 from duckdb_views",
+    ],
+)
+def test_anything_but_one_select_is_refused(database: Database, sql: str) -> None:
+    assert re.search("SELECT|DESCRIBE", asked(database, sql)["refused"])
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select * from read_csv('.dlt/secrets.toml')",
+        "select * from read_text('.dlt/secrets.toml')",
+        "select * from read_blob('.dlt/*')",
+        "select * from '.dlt/secrets.toml'",
+        "select * from 'ids.csv'",
+        "select * from glob('*')",
+        "select * from parquet_scan('x.parquet')",
+        "select * from sniff_csv('ids.txt')",
+        "select getenv('HOME')",
+        "select current_setting('secret_directory')",
+        "select * from duckdb_secrets()",
+        "select * from duckdb_settings()",
+        "select * from duckdb_variables()",
+        "select * from duckdb_views()",
+        "select * from duckdb_views",
+        "select * from sqlite_master",
+        "select * from information_schema.views",
+        "select * from pg_catalog.pg_views",
+        "select pg_get_viewdef(1)",
+        "select getvariable('mask_key')",
+        "select main.getvariable('mask_key')",
+        "select list_transform(['mask_key'], x -> getvariable(x))",
+        "select * from query('select 1')",
+        "select * from query_table('users')",
+        "select * from json_execute_serialized_sql('{}')",
+        "select * from memory.authsignal_data.users",
+        "select * from store.authsignal_data.users",
+        "select * from authsignal_data_staging.users",
+        "select * from authsignal_data._dlt_pipeline_state",
+        "select * from _dlt_version",
+        "select 1 where exists (from duckdb_databases())",
+        "with duckdb_views as (select * from duckdb_views) select * from duckdb_views",
+        "with a as (select 1) select * from a union all from authsignal_data.a",
+        "select write_log('x')",
+        "select * from request",
+        "select * from connection",
+    ],
+)
+def test_files_settings_and_what_was_not_shown_cannot_be_read(database: Database, sql: str) -> None:
+    assert re.search("cannot be|There is no table", asked(database, sql)["refused"])
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select count(*) from user_actions a, user_actions b, user_actions c, users d"
+        " where hash(a.user_id, b.user_id, c.user_id, d.user_id) = 0",
+        "with recursive r as (select 1 as n union all select n + 1 from r) select max(n) from r",
+        "select levenshtein(repeat('ab', 200000), repeat('ba', 200000))",
+    ],
+)
+def test_a_query_that_would_run_for_ever_is_stopped(loaded: Loaded, sql: str) -> None:
+    hasty = Database(path=loaded.file, dataset="authsignal_data", seconds=2)
+    with pytest.raises(RunFailed, match="Stopped after 2 s"):
+        hasty.query(sql, 10)
+
+
+def test_a_query_that_needs_too_much_memory_is_stopped(database: Database) -> None:
+    """`repeat` does not ask DuckDB for its memory."""
+    with pytest.raises(RunFailed, match="memory"):
+        database.query("select repeat('a', 4000000000)", 10)
+
+
+def test_rows_and_sizes_are_limited(database: Database) -> None:
+    three = database.query("from range(1000000000)", 3)
+    assert (three["rows"], three["more"]) == ([[0], [1], [2]], True)
+    assert not database.query("from range(3)", 3)["more"]
+    wide = asked(database, "select repeat('x', 1500) from range(1000)")
+    assert wide["more"]
+    assert len(str(wide)) < 100_000
+    ((cell,),) = answer(database, "select repeat('x', 1000000)")
+    assert len(cell) < 3000
+
+
+def test_wrong_sql_is_explained(database: Database) -> None:
+    with pytest.raises(QueryRefused, match=r'"emial" not found[\s\S]*Candidate bindings: "email"'):
+        database.query("select emial from users", 10)
+    assert "syntax error" in asked(database, "selec 1")["refused"]
+    assert re.search(r'no table "user"\. Known: .*users', asked(database, "select * from user")["refused"])
+
+
+def test_the_process_that_answers_knows_nothing_of_our_environment(
+    database: Database, monkeypatch: pytest.MonkeyPatch, workdir: Path
+) -> None:
+    python = workdir / "python"
+    python.write_text(f'#!/bin/sh\nenv > "{workdir}/seen"\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    monkeypatch.setenv("SOURCES__AUTHSIGNAL_SOURCE__API_SECRET_KEY", "hush")
+    assert database.query("select 1", 1)["rows"] == [[1]]
+    seen = (workdir / "seen").read_text()
+    assert "PATH=" in seen
+    assert "hush" not in seen
+
+
+def test_a_sync_can_write_between_two_questions_and_a_question_waits_for_no_sync(
+    loaded: Loaded, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy.duckdb"
+    copy.write_bytes(loaded.file.read_bytes())
+    database = Database(path=copy, dataset="authsignal_data", seconds=40)
+    assert answer(database, "select count(*) from users where locale = 'new'") == [[0]]
+    with duckdb.connect(copy) as sync:
+        sync.execute("update authsignal_data.users set default_verification_method = 'new'")
+        with pytest.raises(RunFailed, match="A sync is writing"):
+            database.query("select 1", 1)
+    assert answer(database, "select count(*) from users where default_verification_method <> 'new'") == [[0]]
+
+
+def test_the_file_is_found_through_what_dlt_remembers(
+    loaded: Loaded, monkeypatch: pytest.MonkeyPatch, workdir: Path
+) -> None:
+    monkeypatch.setenv("DLT_DATA_DIR", str(loaded.data_dir))
+    assert locate("authsignal_pipeline", None) == (loaded.file.resolve(), "authsignal_data")
+    assert list(workdir.glob("*.duckdb")) == []
+
+
+def test_a_pipeline_that_never_ran_is_not_begun(workdir: Path) -> None:
+    with pytest.raises(ConfigurationError, match="dlt-authsignal sync"):
+        locate("authsignal_pipeline", None)
+    assert not (workdir / "dlt" / "pipelines" / "authsignal_pipeline").exists()
+
+
+def test_another_destination_is_refused_by_name() -> None:
+    code = (
+        "import dlt; dlt.pipeline('p', destination=dlt.destinations.filesystem('lake'), dataset_name='d')"
+        ".run([{'a': 1}], table_name='t')"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=50, capture_output=True)
+    with pytest.raises(ConfigurationError, match="loads into filesystem"):
+        locate("p", None)
