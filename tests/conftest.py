@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -16,6 +17,9 @@ from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
 from tests.helpers import COMMAND
 from tests.loaded import loaded as loaded
 from tests.warehouses import postgres_cluster, s3_server
+
+# a shell's background jobs ignore Ctrl-C, and so would the commands that tests stop by it
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SECRET = "sandbox-server-secret"
 NODE = Path(__file__).parent / "node"

@@ -21,7 +21,7 @@ from tests.helpers import COMMAND, at, command, rows
 def test_the_demo_shows_tables_kpis_and_what_to_do_next() -> None:
     done = command("demo", "--users", "60", "--seed", "3")
     assert done.returncode == 0, done.stderr
-    for expected in ("user_authenticators", "Passkey enrolment coverage", "of 60", "dlt-authsignal sync"):
+    for expected in ("user_authenticators", "Passkey enrolment coverage", "of 60", "dlt-authsignal init"):
         assert expected in done.stdout
     assert Path("authsignal_demo.duckdb").exists()
 
@@ -63,6 +63,24 @@ def test_ids_from_a_file_are_read_when_the_tenant_does_not_list(seeded: RunningS
     assert done.returncode == 0, done.stderr
     assert "1 id not known to Authsignal (line 5 of the file)" in done.stdout
     assert rows("select count(*) from users") == [(3,)]
+
+
+def test_sigterm_stops_a_sync_that_began_in_the_background_of_a_script(seeded: RunningSandbox) -> None:
+    """There the shell has it ignore Ctrl-C, and cron and nohup are no different."""
+    seeded.sandbox.faults.add(Fault(route="GET /users/{userId}", kind="delay", seconds=1.0, times=None))
+    running = subprocess.Popen(
+        ["/bin/sh", "-c", f"trap '' INT; exec {COMMAND} sync --concurrency 1"],
+        env={**os.environ, **at(seeded)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 20
+    while "GET /users/{userId}" not in seeded.sandbox.log.by_route and time.monotonic() < deadline:
+        time.sleep(0.05)
+    running.terminate()
+    _, said = running.communicate(timeout=20)
+    assert running.returncode == 1
+    assert "Stopped." in said
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])

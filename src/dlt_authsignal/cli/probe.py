@@ -44,7 +44,7 @@ def probe(as_json: bool, **arguments: Any) -> None:
     probe made. Authsignal counts two tracked actions for each probe.
     """
     os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")  # dlt warns of every column that stayed empty
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # a stop too removes the passkey
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stop too removes the passkey
     from dlt_authsignal.cli.notice import noticed
     from dlt_authsignal.source import probe as engine
 

@@ -79,7 +79,7 @@ def run(*, as_json: bool, **arguments: Any) -> None:
     from dlt_authsignal.source.meter import Meter
 
     os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")  # dlt warns of every column that stayed empty
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # a scheduler's stop is a person's Ctrl-C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop is a person's Ctrl-C
     meter = Meter()
     with noticed("sync"), showing(meter, silent=as_json):
         from dlt_authsignal.source import sync as engine
