@@ -301,7 +301,7 @@ _OPTIONS: Final = (
 _VERIFIED: Final = (
     _own("is_verified", "bool", "Whether Authsignal accepted the passkey."),
     _own("user_id", "text", "Whose passkey it is.", "identifier"),
-    _own("user_authenticator_id", "text", "The passkey's id at Authsignal.", "identifier"),
+    _own("user_authenticator_id", "text", "The passkey's id at Authsignal."),
 )
 
 

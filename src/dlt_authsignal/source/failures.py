@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import dlt
 from dlt.common.configuration.exceptions import ConfigFieldMissingException, ConfigurationException
@@ -31,6 +32,8 @@ def check_ready(pipeline: Pipeline) -> str | None:
     destination, table_format = loading_into()
     bucket = dlt.config.get(f"destination.{pipeline.destination.destination_name}.bucket_url", str) or ""
     check_installed(destination, table_format=table_format, bucket_url=bucket)
+    if destination.name == "duckdb":
+        _check_names(pipeline)
     if not (table_format and pipeline.default_schema_name):
         return table_format
     for held in {str(table.get("table_format")) for table in pipeline.default_schema.data_tables()} - {table_format}:
@@ -39,6 +42,17 @@ def check_ready(pipeline: Pipeline) -> str | None:
             " Choose another --dataset and --pipeline-name for it."
         )
     return table_format
+
+
+def _check_names(pipeline: Pipeline) -> None:
+    """DuckDB cannot tell a dataset from a file of the same name."""
+    with pipeline.sql_client() as client:
+        file = Path(str(client.credentials.database))
+        if file.stem.casefold() == client.dataset_name.casefold():
+            raise ConfigurationError(
+                f'DuckDB cannot tell the dataset "{pipeline.dataset_name}" from the file {file.name}. Choose another'
+                " --dataset, or another --pipeline-name, which names the file."
+            )
 
 
 @contextmanager
