@@ -25,11 +25,18 @@ def test_a_database_that_can_all_of_it_is_left_as_it_was(postgres_database: str)
     assert left == [(0,)]
 
 
-def test_it_tries_the_file_that_a_sync_would_use() -> None:
-    done = command("doctor")
+def test_it_tries_the_file_that_a_sync_would_use_and_leaves_no_trace(workdir: Path) -> None:
+    done = command("doctor", "--pipeline-name", "mine")
     assert len(ticks(done.stdout)) == len(DONE), done.stderr
+    assert "mine.duckdb" in done.stdout
+    assert "sync --destination duckdb --pipeline-name mine" in done.stdout
+    assert list(workdir.rglob("*.duckdb")) == []
+    with duckdb.connect("authsignal_pipeline.duckdb") as connection:
+        connection.execute("create table own (a int)")
+    assert command("doctor").returncode == 0
     with duckdb.connect("authsignal_pipeline.duckdb", read_only=True) as connection:
         schemas = connection.execute("select distinct schema_name from information_schema.schemata").fetchall()
+        assert connection.execute("select count(*) from own").fetchall() == [(0,)]
     assert not [name for (name,) in schemas if name.startswith("authsignal")]
 
 

@@ -22,7 +22,7 @@ from dlt_authsignal.cli.init import init
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
 from tests.ceremonies import Visitor
-from tests.helpers import COMMAND, SECRET, command, rows
+from tests.helpers import COMMAND, SECRET, command, rows, sync_from
 
 ROOT = Path(__file__).parents[1]
 SECTION = ("sources", "authsignal_source")
@@ -78,8 +78,6 @@ def test_a_person_is_asked_on_a_terminal_and_the_key_is_not_shown(empty: Running
     seen = io.StringIO()
     session = pexpect.spawn(COMMAND, ["init"], encoding="utf-8", timeout=20, env={**os.environ, "COLUMNS": "120"})
     session.logfile_read = seen
-    session.expect("Where does your tenant live")
-    session.sendline("us")
     session.expect("Server API secret")
     session.sendline(SECRET)
     session.expect("Tenant id")
@@ -220,3 +218,34 @@ def test_any_key_is_written_as_it_is(tmp_path: Path, key: str) -> None:
     path.unlink(missing_ok=True)
     project.write(path, project.merged(path, {SECTION: {"api_secret_key": key}}), private=True)
     assert tomllib.loads(path.read_text("utf-8"))["sources"]["authsignal_source"]["api_secret_key"] == key
+
+
+def test_the_last_address_takes_the_other_one_out(empty: RunningSandbox, workdir: Path) -> None:
+    config = workdir / ".dlt/config.toml"
+    assert run("--base-url", empty.url, "--api-secret-key", SECRET).exit_code == 0
+    assert written(config) == {"base_url": empty.url}
+    assert run("--region", "eu", "--no-check").exit_code == 0
+    assert written(config) == {"region": "eu"}
+    assert run("--base-url", empty.url).exit_code == 0
+    assert written(config) == {"base_url": empty.url}
+    assert "not both" in run("--region", "eu", "--base-url", empty.url).output
+
+
+def test_a_folder_that_cannot_be_written_is_said_so(workdir: Path) -> None:
+    (workdir / ".dlt").write_text("")
+    done = run("--region", "eu", "--api-secret-key", "k", "--no-check")
+    assert isinstance(done.exception, ConfigurationError)
+    assert ".dlt is a file" in str(done.exception)
+    assert [path.name for path in workdir.iterdir()] == [".dlt"]
+    with pytest.raises(ConfigurationError, match=r"Cannot write .*config\.toml: "):
+        project.write(workdir / ".dlt" / "config.toml", "")
+
+
+def test_a_pipeline_that_was_begun_in_another_folder_is_told(
+    seeded: RunningSandbox, workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync_from(seeded)
+    (workdir / "other").mkdir()
+    monkeypatch.chdir(workdir / "other")
+    done = run("--base-url", seeded.url, "--api-secret-key", SECRET)
+    assert f"was begun in {workdir} and keeps its DuckDB file there" in done.output

@@ -22,7 +22,7 @@ from dlt_authsignal.source.http import Pace, base_url, writing_session
 from dlt_authsignal.source.probe import ProbeReport, changes, probe
 from dlt_authsignal.source.probing import problem_of
 from tests.ceremonies import ORIGIN, Visitor
-from tests.helpers import COMMAND, SECRET, ask, at, command, rows
+from tests.helpers import COMMAND, SECRET, ask, at, command, rows, sync_from
 
 SIX = (
     "user_authenticators",
@@ -64,6 +64,7 @@ def test_a_probe_says_that_passkeys_work_and_loads_the_six_tables(empty: Running
     assert "Passkeys work at 127.0.0.1" in done.stdout
     assert "seen for the first time: localhost, user verification required, algorithms -8, -7, -257" in done.stdout
     assert [count(name) for name in SIX] == [1, 1, 2, 2, 1, 1]
+    assert rows("select works, failed_step, calls, left_behind from probe_runs", DATABASE) == [(True, None, 18, 0)]
     ways = rows("select authenticated_with, is_verified, user_id from passkey_verify_authentication", DATABASE)
     assert sorted(ways) == [("tenant", True, "canary"), ("token", True, "canary")]
     assert passkeys(empty) == []
@@ -96,14 +97,54 @@ def test_a_person_is_refused_before_anything_is_changed(empty: RunningSandbox) -
     empty.sandbox.log.clear()
     with pytest.raises(NotACanary, match="an authenticator that no probe made"):
         probed(empty)
-    assert set(empty.sandbox.log.by_route) == {"GET /users/{userId}/authenticators"}
+    assert all(route.startswith("GET ") for route in empty.sandbox.log.by_route)
+
+
+@pytest.mark.parametrize(
+    ("about", "sign"),
+    [
+        ({"email": "ada@example.com"}, "an e-mail address"),
+        ({"phoneNumber": "+64211234567"}, "a phone number"),
+        ({"displayName": "Ada"}, "a display name"),
+    ],
+)
+def test_a_person_without_authenticators_is_refused_too(
+    empty: RunningSandbox, about: dict[str, str], sign: str
+) -> None:
+    ask(empty, "PATCH", "/users/canary", about)
+    empty.sandbox.log.clear()
+    with pytest.raises(NotACanary, match=sign):
+        probed(empty)
+    assert all(route.startswith("GET ") for route in empty.sandbox.log.by_route)
+
+
+def test_who_did_something_else_is_no_canary(empty: RunningSandbox) -> None:
+    Visitor(empty, user_id="canary").track("payment")
+    with pytest.raises(NotACanary, match='other actions than "probe"'):
+        probed(empty)
+
+
+def test_an_outage_at_the_first_call_is_a_row_too(empty: RunningSandbox) -> None:
+    empty.sandbox.faults.add(Fault(route="GET /users/{userId}", kind="status", status=503, times=1))
+    assert not probed(empty).works
+    ((works, step, problem),) = rows("select works, failed_step, problem from probe_runs", DATABASE)
+    assert (works, step) == (False, "clean_up: get_user")
+    assert problem.startswith("503")
+
+
+def test_a_canary_is_left_out_of_a_sync(empty: RunningSandbox) -> None:
+    probed(empty)
+    ask(empty, "PATCH", "/users/ada", {"email": "ada@example.com"})
+    sync_from(empty, without_users=["canary"])
+    assert rows("select user_id from users") == [("ada",)]
+    assert rows("select count(*) from user_actions") == [(0,)]
 
 
 def test_a_passkey_that_a_person_made_is_no_canarys(empty: RunningSandbox) -> None:
     person = Visitor(empty, user_id="canary", passkey=SoftwarePasskey(origin=ORIGIN, aaguid=PHONE))
     person.track().register()
     with pytest.raises(NotACanary):
-        probed(empty)
+        probed(empty, action="signIn")
     assert len(passkeys(empty)) == 1
 
 

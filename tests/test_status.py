@@ -162,3 +162,32 @@ def test_a_notice_that_is_refused_changes_nothing_and_names_no_address(
     assert done.returncode == 2
     assert "was not delivered (HTTPError)" in done.stderr
     assert "hush" not in done.stderr
+
+
+def test_looking_at_what_is_not_there_makes_neither_a_file_nor_a_folder(workdir: Path) -> None:
+    for look in (["status"], ["models", "install"], ["status", "--pipeline-name", "typo"]):
+        done = command(*look)
+        assert done.returncode == 2
+        assert "Run: dlt-authsignal sync" in done.stderr
+    assert list(workdir.rglob("*.duckdb")) == []
+    assert list((workdir / "dlt" / "pipelines").glob("*")) == []
+
+
+def test_a_status_does_not_decide_where_a_sync_writes(
+    seeded: RunningSandbox, workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("looking", "syncing"):
+        (workdir / folder).mkdir()
+    monkeypatch.chdir(workdir / "looking")
+    assert command("doctor").returncode == 0
+    assert command("status").returncode == 2
+    monkeypatch.chdir(workdir / "syncing")
+    sync_from(seeded)
+    assert (workdir / "syncing" / "authsignal_pipeline.duckdb").exists()
+    assert list((workdir / "looking").iterdir()) == []
+
+
+def test_two_forms_at_once_are_refused() -> None:
+    done = command("status", "--json", "--prometheus")
+    assert done.returncode == 2
+    assert "not both" in done.stderr

@@ -7,6 +7,7 @@ AuthsignalError
 │   ├── TokenExpired          a bearer token past its few minutes
 │   ├── ListingRefused        the tenant does not list users without a filter
 │   ├── RosterUnreadable      a file of user ids that cannot be used
+│   ├── NothingSynced         a database to be looked at is not there
 │   ├── NotACanary            the user that a probe was to use has authenticators of its own
 │   └── ExtraMissing          an optional part is not installed
 ├── RunFailed                 the run did not complete; the command exits with 1
@@ -32,8 +33,12 @@ AuthsignalError
 Messages name the request by its route (`GET /users/{userId}`), never by the user, and never carry a key or a token.
 """
 
+import json
+import os
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, distribution
 from typing import ClassVar
+from urllib.parse import unquote, urlsplit
 
 
 class AuthsignalError(Exception):
@@ -117,14 +122,22 @@ class RosterUnreadable(ConfigurationError):
     """The file named as the source of user ids cannot be read or holds none."""
 
 
+class NothingSynced(ConfigurationError):
+    """The database that was to be looked at is not there."""
+
+    def __init__(self, pipeline: str, place: str) -> None:
+        super().__init__(
+            f'Nothing has been synced by pipeline "{pipeline}" yet, as far as can be seen from here: there is no'
+            f" {place}. Run: dlt-authsignal sync. Another --pipeline-name names another file."
+        )
+
+
 class NotACanary(ConfigurationError):
     """The user that a probe was to use may be a person."""
 
-    def __init__(self, foreign: int) -> None:
-        self.foreign = foreign
-        has = "an authenticator" if foreign == 1 else f"{foreign} authenticators"
+    def __init__(self, signs: str) -> None:
         super().__init__(
-            f"This user has {has} that no probe made, so it may be a person. Nothing was changed."
+            f"This user has {signs} that no probe made, so it may be a person. Nothing was changed."
             " Give the probe a user id that nobody else uses, such as --user canary."
         )
 
@@ -134,7 +147,17 @@ class ExtraMissing(ConfigurationError):
 
     def __init__(self, what: str, extra: str) -> None:
         self.extra = extra
-        super().__init__(f"{what} needs the '{extra}' extra. Install it with: pip install 'dlt-authsignal[{extra}]'")
+        super().__init__(f"{what} needs the '{extra}' extra. Install it with: pip install '{_installable()}[{extra}]'")
+
+
+def _installable() -> str:
+    """What pip installs again: the folder that this package came from, or its name on an index."""
+    try:
+        origin = json.loads(distribution("dlt-authsignal").read_text("direct_url.json") or "{}")
+    except (PackageNotFoundError, ValueError):
+        origin = {}
+    url = urlsplit(str(origin.get("url", "")))
+    return os.path.relpath(unquote(url.path)) if url.scheme == "file" else "dlt-authsignal"
 
 
 class RunFailed(AuthsignalError):

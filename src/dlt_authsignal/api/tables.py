@@ -277,31 +277,32 @@ UNKNOWN_USER_IDS: Final = Table(
 _CALL_ID = Column(name="call_id", field=None, type="text", meaning="Made up by the pipeline, one for each call.")
 
 
-def _own(name: str, type: DataType, meaning: str, sensitivity: Sensitivity = "none") -> Column:
+def own(name: str, type: DataType, meaning: str, sensitivity: Sensitivity = "none") -> Column:
+    """A column that the pipeline adds."""
     return Column(name=name, field=None, type=type, meaning=meaning, sensitivity=sensitivity)
 
 
 _CALL: Final = (
     _CALL_ID,
-    _own("called_at", "timestamp", "When the call was made."),
-    _own("endpoint", "text", "Method and path that was called."),
-    _own("authenticated_with", "text", "token: the user was known (MFA); tenant: nobody was known yet (sign-in)."),
-    _own("status", "bigint", "HTTP status; null if no answer came, or the call could not be made."),
-    _own("milliseconds", "double", "From sending the request to having read its answer."),
-    _own("error_code", "text", "Authsignal's error code, or the browser's name of what the authenticator refused."),
-    _own("error_description", "text", "The same in words."),
+    own("called_at", "timestamp", "When the call was made."),
+    own("endpoint", "text", "Method and path that was called."),
+    own("authenticated_with", "text", "token: the user was known (MFA); tenant: nobody was known yet (sign-in)."),
+    own("status", "bigint", "HTTP status; null if no answer came, or the call could not be made."),
+    own("milliseconds", "double", "From sending the request to having read its answer."),
+    own("error_code", "text", "Authsignal's error code, or the browser's name of what the authenticator refused."),
+    own("error_description", "text", "The same in words."),
 )
-_CHALLENGE_HASH = _own("challenge_hash", "text", "Tells challenges apart: a hash of the challenge's id.")
-_ACTION = _own("action", "text", "Action code of the sign-in.")
+_CHALLENGE_HASH = own("challenge_hash", "text", "Tells challenges apart: a hash of the challenge's id.")
+_ACTION = own("action", "text", "Action code of the sign-in.")
 _OPTIONS: Final = (
-    _own("rp_id", "text", "Relying party that passkeys belong to."),
-    _own("timeout_ms", "bigint", "How long the browser may take."),
-    _own("user_verification", "text", "required, preferred or discouraged."),
+    own("rp_id", "text", "Relying party that passkeys belong to."),
+    own("timeout_ms", "bigint", "How long the browser may take."),
+    own("user_verification", "text", "required, preferred or discouraged."),
 )
 _VERIFIED: Final = (
-    _own("is_verified", "bool", "Whether Authsignal accepted the passkey."),
-    _own("user_id", "text", "Whose passkey it is.", "identifier"),
-    _own("user_authenticator_id", "text", "The passkey's id at Authsignal."),
+    own("is_verified", "bool", "Whether Authsignal accepted the passkey."),
+    own("user_id", "text", "Whose passkey it is.", "identifier"),
+    own("user_authenticator_id", "text", "The passkey's id at Authsignal."),
 )
 
 
@@ -331,7 +332,7 @@ PASSKEY_AUTHENTICATION_OPTIONS: Final = _ceremony(
     _CHALLENGE_HASH,
     _ACTION,
     *_OPTIONS,
-    _own("allowed_credential_ids", "json", "Credentials that may answer; empty for any.", "identifier"),
+    own("allowed_credential_ids", "json", "Credentials that may answer; empty for any.", "identifier"),
 )
 PASSKEY_VERIFY_AUTHENTICATION: Final = _ceremony(
     "passkey_verify_authentication",
@@ -346,13 +347,13 @@ PASSKEY_REGISTER_OPTIONS: Final = _ceremony(
     "POST /client/user-authenticators/passkey/registration-options",
     _CHALLENGE_HASH,
     *_OPTIONS,
-    _own("rp_name", "text", "The relying party's name, as shown."),
-    _own("resident_key", "text", "required, preferred or discouraged."),
-    _own("authenticator_attachment", "text", "platform or cross-platform; null for either."),
-    _own("attestation", "text", "none, indirect, direct or enterprise."),
-    _own("algorithms", "json", "Signature algorithms accepted, COSE numbers, the preferred one first."),
-    _own("excluded_credential_ids", "json", "Credentials that must not be enrolled again.", "identifier"),
-    _own("user_id", "text", "Whose passkey it is to be.", "identifier"),
+    own("rp_name", "text", "The relying party's name, as shown."),
+    own("resident_key", "text", "required, preferred or discouraged."),
+    own("authenticator_attachment", "text", "platform or cross-platform; null for either."),
+    own("attestation", "text", "none, indirect, direct or enterprise."),
+    own("algorithms", "json", "Signature algorithms accepted, COSE numbers, the preferred one first."),
+    own("excluded_credential_ids", "json", "Credentials that must not be enrolled again.", "identifier"),
+    own("user_id", "text", "Whose passkey it is to be.", "identifier"),
 )
 PASSKEY_REGISTER: Final = _ceremony(
     "passkey_register",

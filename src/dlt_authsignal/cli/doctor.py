@@ -24,7 +24,8 @@ def doctor(destination: str, pipeline_name: str) -> None:
         _tick(f"{destination}: {done}")
     if refused:
         raise ConfigurationError(refused)
-    click.echo(f"\nNext: dlt-authsignal sync --destination {destination}")
+    named = "" if pipeline_name == "authsignal_pipeline" else f" --pipeline-name {pipeline_name}"
+    click.echo(f"\nNext: dlt-authsignal sync --destination {destination}{named}")
 
 
 def _keys() -> str:

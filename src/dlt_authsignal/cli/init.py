@@ -44,12 +44,16 @@ def init(
     What is there already stays. Nothing is written if a key does not work. A key on the command line ends up in your
     shell's history: leave it out and you are asked for it, or give - and pipe it in.
     """
+    if region and base_url:
+        raise click.UsageError("--region or --base-url, not both: the URL stands in for the region's.")
+    if project.CONFIG.parent.exists() and not project.CONFIG.parent.is_dir():
+        raise ConfigurationError(f"{project.CONFIG.parent} is a file, and has to be a folder. Move it away.")
     if api_secret_key == "-":  # noqa: S105
         api_secret_key = sys.stdin.readline().strip()
     present = project.settings_in(project.SECRETS)
     asking = sys.stdin.isatty() and not (api_secret_key or token or tenant_id)
     configured = project.settings_in(project.CONFIG)
-    if asking and not (region or base_url):
+    if asking and not (region or base_url or configured.get("base_url")):
         known = str(configured.get("region", "us"))
         region = click.prompt("Where does your tenant live?", type=click.Choice(list(REGIONS)), default=known)
     if asking:
@@ -64,10 +68,18 @@ def init(
             "No key. Give --api-secret-key (- reads it from standard input), or --tenant-id and --token, or run init"
             " on a terminal, which asks."
         )
-    where = {"region": region or configured.get("region"), "base_url": base_url or configured.get("base_url")}
+    where = _address(region, base_url, configured)
     found = [] if no_check else _checked(usable, where, asking=asking)
-    _write(keys, {name: str(value) for name, value in where.items() if value})
+    _write(keys, where)
     _report(found)
+
+
+def _address(region: str | None, base_url: str | None, configured: Mapping[str, object]) -> dict[str, str | None]:
+    """Region or base URL: the last choice takes the other one out, or a key would go where nobody means it to."""
+    if region or base_url:
+        return {"region": region, "base_url": base_url}
+    kept = {name: str(configured[name]) if name in configured else None for name in ("region", "base_url")}
+    return kept if any(kept.values()) else {**kept, "region": "us"}
 
 
 def _asked(question: str, present: object, *, hidden: bool = True) -> str:
@@ -127,15 +139,15 @@ def _home(api_secret_key: str, region: str, *, asking: bool) -> str:
     return home
 
 
-def _write(keys: Mapping[str, str], where: Mapping[str, str]) -> None:
+def _write(keys: Mapping[str, str], where: Mapping[str, str | None]) -> None:
     """Writes what is new, and says what that was. git ignores the keys before they are there."""
     secrets, config, script = project.SECRETS, project.CONFIG, project.SCRIPT
     if project.write(project.IGNORE, project.with_lines(project.IGNORE, project.IGNORED)):
         click.echo(f"Wrote {project.IGNORE}: git ignores the keys and the data.")
     if keys and project.write(secrets, project.merged(secrets, {project.SECTION: keys}), private=True):
         click.echo(f"Wrote {secrets}: {', '.join(keys)}. Only you can read it.")
-    if project.write(config, project.merged(config, {project.SECTION: where or {"region": "us"}}, project.DEFAULTS)):
-        click.echo(f"Wrote {config}: {', '.join(f'{name} {value}' for name, value in where.items()) or 'region us'}.")
+    if project.write(config, project.merged(config, {project.SECTION: where}, project.DEFAULTS)):
+        click.echo(f"Wrote {config}: {', '.join(f'{name} {value}' for name, value in where.items() if value)}.")
     if not script.exists():
         project.write(script, project.script())
         click.echo(f"Wrote {script}.")
@@ -143,6 +155,18 @@ def _write(keys: Mapping[str, str], where: Mapping[str, str]) -> None:
         click.echo(f"Left {script} as it is: it is there already, and not ours.")
     if project.is_tracked(secrets):
         click.secho(f"git has {secrets} in the repository. Take it out: git rm --cached {secrets}", fg="red", err=True)
+
+
+def _warn_of_elsewhere() -> None:
+    from dlt_authsignal.source.sync import PIPELINE_NAME, begun_elsewhere
+
+    folder = begun_elsewhere()
+    if folder:
+        click.secho(
+            f"\nThe pipeline {PIPELINE_NAME} was begun in {folder} and keeps its DuckDB file there. For one in this"
+            " folder: dlt-authsignal sync --pipeline-name NAME",
+            fg="yellow",
+        )
 
 
 def _report(found: "Sequence[Finding]") -> None:
@@ -159,6 +183,7 @@ def _report(found: "Sequence[Finding]") -> None:
     if found:
         console.print()
         console.print(table)
+    _warn_of_elsewhere()
     readable = not found or any(finding.setting != "tenant_id" for finding in found)
     console.print("\nNext:")
     if readable:

@@ -25,8 +25,11 @@ def print_kpis(pipeline: "Pipeline") -> None:
     for heading in ("value", "of"):
         table.add_column(heading, justify="right")
     for model, kpis in groupby(read(pipeline), key=lambda kpi: kpi.model):
-        for place, kpi in enumerate(list(kpis)[:ROWS_PER_MODEL]):
+        slices = list(kpis)
+        for place, kpi in enumerate(slices[:ROWS_PER_MODEL]):
             table.add_row(model.title if place == 0 else "", kpi.slice, value_text(kpi), of_text(kpi))
+        if len(slices) > ROWS_PER_MODEL:
+            table.add_row("", f"… and {len(slices) - ROWS_PER_MODEL} more, in the view", "", "")
     console = Console(highlight=False)
     console.print(table)
     console.print(f"\n{_where(pipeline, installed)}", soft_wrap=True)

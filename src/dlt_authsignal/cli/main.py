@@ -46,7 +46,5 @@ def main(program: str | None = None) -> None:
         click.secho(f"Error: {error}", fg="red", err=True)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        click.echo(
-            "Stopped. What was being read is dropped; a load that had begun is finished by the next sync.", err=True
-        )
+        click.echo("\nStopped.", err=True)
         sys.exit(1)

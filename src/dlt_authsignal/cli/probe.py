@@ -2,19 +2,19 @@
 
 import json
 import os
-import signal
 from dataclasses import asdict
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from dlt_authsignal.cli.shell import counted, place
+from dlt_authsignal.cli.shell import counted, place, stoppable
 from dlt_authsignal.errors import ProbeFailed
 
 if TYPE_CHECKING:
     from dlt_authsignal.source.probe import Change, ProbeReport
 
+STOPPED: Final = "A passkey that the probe had enrolled was removed; if that failed, the next probe removes it."
 _FLOWS: Final = {"enrol": "enrol", "mfa": "MFA", "sign_in": "sign-in", "clean_up": "clean up"}
 
 
@@ -44,11 +44,10 @@ def probe(as_json: bool, **arguments: Any) -> None:
     probe made. Authsignal counts two tracked actions for each probe.
     """
     os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")  # dlt warns of every column that stayed empty
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stop too removes the passkey
     from dlt_authsignal.cli.notice import noticed
     from dlt_authsignal.source import probe as engine
 
-    with noticed("probe"):
+    with stoppable(STOPPED, patient=True), noticed("probe"):
         report = engine.probe(**{name: value for name, value in arguments.items() if value is not None})
         if as_json:
             click.echo(json.dumps(asdict(report), default=lambda moment: moment.isoformat()))

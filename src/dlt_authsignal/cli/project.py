@@ -52,14 +52,17 @@ def merged(path: Path, values: Tables, defaults: Tables | None = None) -> str:
 
     Args:
         path: The file; it need not exist.
-        values: What to set.
+        values: What to set; None takes a value out.
         defaults: What to set where nothing is set yet.
     """
     document = _parsed(path)
     for table, name, value in _leaves(defaults or {}):
         _table(document, table).setdefault(name, value)
     for table, name, value in _leaves(values):
-        _table(document, table)[name] = value
+        if value is None:
+            _table(document, table).pop(name, None)
+        else:
+            _table(document, table)[name] = value
     return tomlkit.dumps(document)
 
 
@@ -91,7 +94,16 @@ def write(path: Path, text: str, *, private: bool = False) -> bool:
 
     A private file is readable by its owner only, from its first moment.
     """
-    target = path.resolve()
+    try:
+        return _written(path.resolve(), text, private=private)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ConfigurationError(
+            f"Cannot write {path}: {reason}. Give this folder to your user, or use another."
+        ) from None
+
+
+def _written(target: Path, text: str, *, private: bool) -> bool:
     same = target.exists() and target.read_text("utf-8") == text
     if same and not (private and target.stat().st_mode & 0o077):
         return False

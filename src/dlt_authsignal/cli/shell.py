@@ -2,8 +2,14 @@
 
 import os
 import shutil
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import click
 
 
 def runnable(program: str) -> str:
@@ -26,3 +32,27 @@ def place(destination: str, location: str) -> str:
         return location
     path = Path(location.removeprefix("duckdb:///"))
     return path.name if path.parent == Path.cwd() else str(path)
+
+
+@contextmanager
+def stoppable(said: str, *, patient: bool = False) -> Iterator[None]:
+    """Lets Ctrl-C, and SIGTERM as a scheduler's, end the block with exit code 1 and those words.
+
+    Args:
+        said: What a stop means.
+        patient: Ignore a second stop: what has to be undone is being undone.
+    """
+
+    def stop(*_: Any) -> None:
+        if patient:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo(f"\nStopped. {said}", err=True)
+        raise click.exceptions.Exit(1) from None

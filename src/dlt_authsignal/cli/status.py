@@ -24,13 +24,17 @@ if TYPE_CHECKING:
     type=click.FloatRange(0, min_open=True),
     help="Exit with 1 if the last sync that succeeded is older.",
 )
-@click.option("--json", "form", flag_value="json", help="Print one JSON object.")
-@click.option("--prometheus", "form", flag_value="prometheus", help="Print metrics in Prometheus's text format.")
-def status(destination: str, dataset: str, pipeline_name: str, max_age: float | None, form: str | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--prometheus", is_flag=True, help="Print metrics in Prometheus's text format.")
+def status(
+    destination: str, dataset: str, pipeline_name: str, max_age: float | None, as_json: bool, prometheus: bool
+) -> None:
     """How current the data is. Reads the destination only, so it works on any machine.
 
     For an alarm, from cron: dlt-authsignal status --max-age 24
     """
+    if as_json and prometheus:
+        raise click.UsageError("--json or --prometheus, not both.")
     from dlt_authsignal.source import status as engine
     from dlt_authsignal.source.sync import attach
 
@@ -40,7 +44,7 @@ def status(destination: str, dataset: str, pipeline_name: str, max_age: float | 
             f'Nothing has been synced into dataset "{dataset}" by pipeline "{pipeline_name}" yet, as far as can be seen'
             " from here. Run: dlt-authsignal sync"
         )
-    {"json": _print_json, "prometheus": _print_prometheus}.get(form or "", _print)(found)
+    (_print_json if as_json else _print_prometheus if prometheus else _print)(found)
     if max_age is not None and (found.age is None or found.age > timedelta(hours=max_age)):
         raise DataTooOld(f"No sync has succeeded in the last {max_age:g} hours; {_last(found)}.")
 
@@ -71,7 +75,7 @@ def _print(found: "Status") -> None:
         seconds = "-" if run["seconds"] is None else f"{run['seconds']:,.1f}"
         counts = (f"{run[name]:,}" for name in ("users_read", "requests", "throttled"))
         runs.add_row(_time(run["started_at"]), f"[{colour}]{run['outcome']}[/]", *counts, seconds)
-    console.print(runs)
+    console.print(runs if found.runs else "No sync is recorded here: its rows came by another way, as a probe's do.")
     for run in found.runs[:1]:
         if run["error"]:
             console.print(f"\n{run['error']}: {run['error_message'] or 'see the log of that run.'}", markup=False)

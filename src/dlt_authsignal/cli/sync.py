@@ -1,12 +1,14 @@
 """`dlt-authsignal sync`."""
 
 import os
-import signal
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from dlt_authsignal.api.tables import TABLES
+from dlt_authsignal.cli.shell import stoppable
+
+STOPPED: Final = "What was being read is dropped; a load that had begun is finished by the next sync."
 
 
 @click.command(short_help="Bring the database up to date with Authsignal.")
@@ -28,6 +30,9 @@ from dlt_authsignal.api.tables import TABLES
     help="Read the users whose ids are in FILE (txt, csv, tsv, jsonl, parquet) instead of asking for the list.",
 )
 @click.option("--users-column", metavar="NAME", help="Column of FILE that holds the ids. Default: user_id, userId, id.")
+@click.option(
+    "--without-user", "without_users", metavar="ID", multiple=True, help="Pass over this user: a canary, say."
+)
 @click.option("--region", type=click.Choice(["us", "au", "eu", "ca"]), help="Where the tenant lives.")
 @click.option("--concurrency", type=click.IntRange(1, 256), help="Requests in flight at once. Default: 8.")
 @click.option("--rate", type=click.FloatRange(0, min_open=True), help="At most so many requests a second.")
@@ -55,7 +60,9 @@ def sync(
         api_secret_key = "…"    # Authsignal portal: Settings, API keys
         region = "us"           # us, au, eu, ca
     """
-    given = {name: value for name, value in source.items() if value is not None}
+    given = {name: value for name, value in source.items() if value not in (None, ())}
+    if "without_users" in given:
+        given["without_users"] = list(given["without_users"])
     if rate is not None:
         given["max_requests_per_second"] = rate
     if lanes:
@@ -79,9 +86,8 @@ def run(*, as_json: bool, **arguments: Any) -> None:
     from dlt_authsignal.source.meter import Meter
 
     os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")  # dlt warns of every column that stayed empty
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop is a person's Ctrl-C
     meter = Meter()
-    with noticed("sync"), showing(meter, silent=as_json):
+    with stoppable(STOPPED), noticed("sync"), showing(meter, silent=as_json):
         from dlt_authsignal.source import sync as engine
 
         report = engine.sync(meter=meter, **arguments)

@@ -15,6 +15,12 @@ from dlt_authsignal.source.ceremonies import Asked
 
 DISPLAY_NAME: Final = "dlt-authsignal probe"
 
+_SIGNS: Final = {
+    "email": "an e-mail address",
+    "phoneNumber": "a phone number",
+    "username": "a user name",
+    "displayName": "a display name",
+}
 _SCOPE: Final = "read:authenticators add:authenticators"
 
 
@@ -22,7 +28,9 @@ def routes(user_id: str, action: str) -> list[Route]:
     """Everything that a probe may send. Where a route names a user, it is the canary."""
     return [
         endpoints.TRACK.route(userId=user_id, action=action),
+        endpoints.GET_USER.route(userId=user_id),
         endpoints.GET_USER_AUTHENTICATORS.route(userId=user_id),
+        endpoints.QUERY_USER_ACTIONS.route(userId=user_id),
         endpoints.DELETE_AUTHENTICATOR.route(userId=user_id),
         endpoints.VALIDATE.route(),
         client_endpoints.CLIENT_AUTHENTICATORS.route(),
@@ -54,10 +62,15 @@ class Backend:
 
     async def authenticators(self) -> Call:
         """What the canary has; a user that is not known yet has nothing."""
-        call = await self._send("get_authenticators", endpoints.GET_USER_AUTHENTICATORS, expect=list)
-        if call.status == 404:
-            call.error_code = call.error = None
-        return call
+        return self._known(await self._send("get_authenticators", endpoints.GET_USER_AUTHENTICATORS, expect=list))
+
+    async def user(self) -> Call:
+        """What is known of the canary."""
+        return self._known(await self._send("get_user", endpoints.GET_USER))
+
+    async def actions(self) -> Call:
+        """The canary's attempts."""
+        return self._known(await self._send("get_actions", endpoints.QUERY_USER_ACTIONS, expect=list))
 
     async def remove(self, user_authenticator_id: str) -> Call:
         """Takes a passkey away again."""
@@ -69,6 +82,13 @@ class Backend:
         """The verdict on an attempt."""
         return await self._send("validate", endpoints.VALIDATE, {"token": token})
 
+    @staticmethod
+    def _known(call: Call) -> Call:
+        """A user that is not known yet is no fault."""
+        if call.status == 404:
+            call.error_code = call.error = None
+        return call
+
     async def _send(
         self, name: str, endpoint: Endpoint, body: Json | None = None, *, expect: Any = dict, **values: str
     ) -> Call:
@@ -77,7 +97,7 @@ class Backend:
         return await send(self._session, call, self._base, self._authorization, body, expect=expect, **values)
 
 
-def check(authenticators: Iterable[Mapping[str, Any]]) -> None:
+def check_authenticators(authenticators: Iterable[Mapping[str, Any]]) -> None:
     """Passes where probes made everything.
 
     Raises:
@@ -85,7 +105,28 @@ def check(authenticators: Iterable[Mapping[str, Any]]) -> None:
     """
     foreign = sum(not _is_ours(item) for item in authenticators)
     if foreign:
-        raise NotACanary(foreign)
+        raise NotACanary("an authenticator" if foreign == 1 else f"{foreign} authenticators")
+
+
+def check_user(user: Mapping[str, Any]) -> None:
+    """Passes where nothing says who the user is.
+
+    Raises:
+        NotACanary: There is an address, a number or a name.
+    """
+    for name, meaning in _SIGNS.items():
+        if user.get(name):
+            raise NotACanary(meaning)
+
+
+def check_actions(actions: Iterable[Mapping[str, Any]], action: str) -> None:
+    """Passes where the user has done nothing but what probes do.
+
+    Raises:
+        NotACanary: There is another action.
+    """
+    if any(item.get("actionCode") != action for item in actions):
+        raise NotACanary(f'attempts of other actions than "{action}"')
 
 
 def own(authenticators: Iterable[Mapping[str, Any]]) -> list[str]:

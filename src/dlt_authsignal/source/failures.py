@@ -46,13 +46,20 @@ def check_ready(pipeline: Pipeline) -> str | None:
 
 def _check_names(pipeline: Pipeline) -> None:
     """DuckDB cannot tell a dataset from a file of the same name."""
-    with pipeline.sql_client() as client:
-        file = Path(str(client.credentials.database))
-        if file.stem.casefold() == client.dataset_name.casefold():
-            raise ConfigurationError(
-                f'DuckDB cannot tell the dataset "{pipeline.dataset_name}" from the file {file.name}. Choose another'
-                " --dataset, or another --pipeline-name, which names the file."
-            )
+    file = database_file(pipeline)
+    if file and file.stem.casefold() == str(pipeline.dataset_name).casefold():
+        raise ConfigurationError(
+            f'DuckDB cannot tell the dataset "{pipeline.dataset_name}" from the file {file.name}. Choose another'
+            " --dataset, or another --pipeline-name, which names the file."
+        )
+
+
+def database_file(pipeline: Pipeline) -> Path | None:
+    """The DuckDB file that a pipeline loads into, whether or not it is there; None for any other destination."""
+    if destination_of_type(pipeline.destination.destination_type).name != "duckdb":
+        return None
+    name = str(pipeline.sql_client().credentials.database)  # not opened: that would make the file
+    return None if name.startswith(":") else Path(name)
 
 
 @contextmanager

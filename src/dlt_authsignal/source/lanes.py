@@ -31,6 +31,7 @@ def authsignal_source(
     lanes: list[str] | None = None,
     users_from: str | None = None,
     users_column: str | None = None,
+    without_users: list[str] | None = None,
     page_size: int = 100,
     concurrency: int = 8,
     max_requests_per_second: float | None = None,
@@ -68,6 +69,7 @@ def authsignal_source(
         lanes: Lanes to read; default all that are unlocked. Where both lanes fill a table, the server lane does.
         users_from: File of user ids (txt, csv, tsv, jsonl, parquet), for tenants that do not list their users.
         users_column: Column of that file; default `user_id`, `userId` or `id`.
+        without_users: Ids to pass over, such as the canary of `dlt-authsignal probe`, which would count in every KPI.
         page_size: Users per page of the listing.
         concurrency: Requests in flight at once.
         max_requests_per_second: Ceiling on the request rate.
@@ -106,7 +108,7 @@ def authsignal_source(
     resources: list[DltResource] = []
     if api_secret_key and "server" in wanted:
         server = Server(base=base, api_secret_key=api_secret_key, tenant_id=tenant_id, pace=pace, meter=meter)
-        resources += server_resources(server, users_from, users_column, page_size)
+        resources += server_resources(server, users_from, users_column, page_size, without_users or ())
     if (token or tenant_id) and "client" in wanted:
         client = Client(base=base, token=token, tenant_id=tenant_id, pace=pace, meter=meter)
         asked = Asked(

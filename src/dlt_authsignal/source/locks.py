@@ -35,7 +35,7 @@ def _folder(pipeline: Pipeline) -> Iterator[None]:
             yield
     except Timeout:
         raise PipelineBusy(
-            f'Another sync of pipeline "{pipeline.pipeline_name}" is running on this machine.'
+            f'Another run of pipeline "{pipeline.pipeline_name}" is running on this machine.'
             " Wait for it to end, or give this one another --pipeline-name."
         ) from None
 

@@ -4,15 +4,16 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
+from uuid import uuid4
 
 import dlt
 from anyio.from_thread import start_blocking_portal
 from dlt.extract import DltResource
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_authsignal.api.tables import Table
+from dlt_authsignal.api.tables import Table, own
 from dlt_authsignal.errors import ConfigurationError, CredentialsMissing
 from dlt_authsignal.source.ceremonies import Authenticator
 from dlt_authsignal.source.client import user_of
@@ -23,7 +24,7 @@ from dlt_authsignal.source.http import is_loopback
 from dlt_authsignal.source.locks import only_run
 from dlt_authsignal.source.probing import LOADED, Probing, Step
 from dlt_authsignal.source.resources import hints, no_rows
-from dlt_authsignal.source.rows import Row
+from dlt_authsignal.source.rows import Row, fingerprint
 from dlt_authsignal.source.settings import Settings, settings
 from dlt_authsignal.source.sync import DATASET_NAME, finish_pending
 
@@ -41,6 +42,26 @@ POLICY: Final = {
     "passkey_authentication_options": _SIGNING,
 }
 """What a tenant's WebAuthn policy is made of, by the table that holds it."""
+
+PROBE_RUNS: Final = Table(
+    name="probe_runs",
+    lanes=(),
+    key=("probe_id",),
+    meaning="One row per probe, the failed ones too.",
+    source="nothing: the probe writes it itself",
+    columns=(
+        own("probe_id", "text", "Made up by the pipeline."),
+        own("probed_at", "timestamp", "When it began."),
+        own("host", "text", "Where."),
+        own("works", "bool", "Whether every step did what it should."),
+        own("failed_step", "text", "The first step that did not, such as mfa: validate."),
+        own("problem", "text", "Why."),
+        own("policy_changes", "bigint", "Settings of the WebAuthn policy that differ from the last probe's."),
+        own("calls", "bigint", "Calls made."),
+        own("milliseconds", "double", "All of them together."),
+        own("left_behind", "bigint", "Passkeys of probes that the canary still has."),
+    ),
+)
 
 Ceremony = tuple[str, str]
 """Table of the options, and what the call authenticated with."""
@@ -132,7 +153,7 @@ def probe(
         AuthsignalError: The probe could not be made, for want of a valid key, say. A ceremony that fails is in the
             report instead.
     """
-    started = time.monotonic()
+    started, began = time.monotonic(), datetime.now(UTC)
     with plain_errors(destination):
         found = settings(**connection)
         probing = Probing(found, _canary(found, user_id, leave_passkey=leave_passkey), action, authenticator)
@@ -150,14 +171,16 @@ def probe(
             pipeline.sync_destination()
             policies = learnt(probing.rows)
             before = {ceremony: _last(pipeline, ceremony, probing.tenant_id) for ceremony in policies}
-            load = pipeline.run(_loaded(probing.rows))
+            drift = [change for key, now in policies.items() for change in changes(key, before[key][1], now)]
+            host = f"{found.base.host}:{found.base.port}"
+            load = pipeline.run(_loaded(probing.rows, _record(probing, began, host, len(drift))))
     return ProbeReport(
         works=not any(step.problem for step in probing.steps),
         user_id=probing.user_id,
-        host=f"{found.base.host}:{found.base.port}",
+        host=host,
         steps=probing.steps,
         policy=policies.get(("passkey_register_options", "token"), {}),
-        changes=[change for key, now in policies.items() for change in changes(key, before[key][1], now)],
+        changes=drift,
         compared_with=max((moment for moment, _ in before.values() if moment), default=None),
         left_behind=probing.left_behind,
         removed_before=probing.removed_before,
@@ -191,9 +214,27 @@ def _canary(found: Settings, user_id: str | None, *, leave_passkey: bool) -> str
 
 
 @dlt.source(name="authsignal_source", max_table_nesting=0)
-def _loaded(rows: Mapping[str, list[Row]]) -> Any:
+def _loaded(rows: Mapping[str, list[Row]], record: Row) -> Any:
     for table in LOADED:
         yield _resource(table, rows[table.name])
+    yield _resource(PROBE_RUNS, [record])
+
+
+def _record(probing: Probing, began: datetime, host: str, policy_changes: int) -> Row:
+    failed = next((step for step in probing.steps if step.problem), None)
+    row: Row = {
+        "probe_id": str(uuid4()),
+        "probed_at": began,
+        "host": host,
+        "works": failed is None,
+        "failed_step": failed and f"{failed.flow}: {failed.name}",
+        "problem": failed and failed.problem,
+        "policy_changes": policy_changes,
+        "calls": len(probing.steps),
+        "milliseconds": round(sum(step.milliseconds for step in probing.steps), 3),
+        "left_behind": probing.left_behind,
+    }
+    return {**row, "_row_hash": fingerprint(row), "tenant_id": probing.tenant_id, "_read_at": began}
 
 
 def _resource(table: Table, rows: list[Row]) -> DltResource:

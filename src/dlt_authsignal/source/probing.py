@@ -117,11 +117,17 @@ class Probing:
 
     async def _prepared(self) -> Calls:
         if self._backend:
+            known = await self._backend.user()
+            canary.check_user(known.answer)
+            yield known
+            done = await self._backend.actions()
+            canary.check_actions(done.items, self.action)
+            yield done
             found = await self._backend.authenticators()
         else:
             self._token = self.settings.token
             found = await self._own_authenticators("get_authenticators")
-        canary.check(found.items)
+        canary.check_authenticators(found.items)
         yield found
         async for call in self._removed(found):
             yield call
@@ -223,7 +229,7 @@ def problem_of(call: Call, user_id: str) -> str | None:
     answer = call.answer
     if call.error_code:
         status = f"{call.status} " if call.status else ""
-        return f"{status}{call.error_code}: {call.error}"
+        return f"{status}{call.error_code}: {(call.error or '').removeprefix(f'{call.error_code}: ')}"
     if answer.get("isVerified") is False:
         return "Authsignal did not accept the passkey (isVerified: false)."
     if answer.get("userId") not in (None, user_id):

@@ -15,7 +15,7 @@ from uuid import uuid4
 import dlt
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_authsignal.api.tables import Column, Table
+from dlt_authsignal.api.tables import Table, own
 from dlt_authsignal.errors import AuthsignalError
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.resources import hints
@@ -26,10 +26,6 @@ MAX_TEXT: Final = 500
 logger = logging.getLogger(__name__)
 
 
-def _column(name: str, type: Any, meaning: str) -> Column:
-    return Column(name=name, field=None, type=type, meaning=meaning)
-
-
 SYNC_RUNS: Final = Table(
     name="sync_runs",
     lanes=(),
@@ -38,20 +34,20 @@ SYNC_RUNS: Final = Table(
     " added by the next one.",
     source="nothing: the pipeline writes it itself",
     columns=(
-        _column("run_id", "text", "Made up by the pipeline."),
-        _column("started_at", "timestamp", "When it began."),
-        _column("ended_at", "timestamp", "When it ended; null if it was killed."),
-        _column("outcome", "text", "done, failed, stopped (Ctrl-C, SIGTERM) or killed."),
-        _column("error", "text", "Kind of error."),
-        _column("error_message", "text", "What sync said."),
-        _column("users_read", "bigint", "Users read completely."),
-        _column("unknown_users", "bigint", "Ids that Authsignal does not know."),
-        _column("requests", "bigint", "HTTP requests, retries included."),
-        _column("retries", "bigint", "Of those, repeated ones."),
-        _column("throttled", "bigint", "Answers with status 429."),
-        _column("seconds", "double", "Duration."),
-        _column("tables", "json", "By table: rows read, new, changed, and in all."),
-        _column("version", "text", "Version of dlt-authsignal."),
+        own("run_id", "text", "Made up by the pipeline."),
+        own("started_at", "timestamp", "When it began."),
+        own("ended_at", "timestamp", "When it ended; null if it was killed."),
+        own("outcome", "text", "done, failed, stopped (Ctrl-C, SIGTERM) or killed."),
+        own("error", "text", "Kind of error."),
+        own("error_message", "text", "What sync said."),
+        own("users_read", "bigint", "Users read completely."),
+        own("unknown_users", "bigint", "Ids that Authsignal does not know."),
+        own("requests", "bigint", "HTTP requests, retries included."),
+        own("retries", "bigint", "Of those, repeated ones."),
+        own("throttled", "bigint", "Answers with status 429."),
+        own("seconds", "double", "Duration."),
+        own("tables", "json", "By table: rows read, new, changed, and in all."),
+        own("version", "text", "Version of dlt-authsignal."),
     ),
 )
 

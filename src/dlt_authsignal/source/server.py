@@ -1,6 +1,6 @@
 """The server lane: everybody's users, authenticators, actions and devices, through the Server API."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -47,12 +47,22 @@ class Server:
 
 
 def server_resources(
-    server: Server, users_from: str | None, users_column: str | None, page_size: int
+    server: Server,
+    users_from: str | None,
+    users_column: str | None,
+    page_size: int,
+    without_users: Iterable[str] = (),
 ) -> list[DltResource]:
     """Resources of the lane. All per-user tables are fed by one sweep, which reads only what is selected."""
 
     def read_users() -> Iterator[list[UserRead]]:
-        plan = Plan(tables=selected_tables(), users_from=users_from, users_column=users_column, page_size=page_size)
+        plan = Plan(
+            tables=selected_tables(),
+            users_from=users_from,
+            users_column=users_column,
+            page_size=page_size,
+            without_users=frozenset(without_users),
+        )
         yield []  # an empty batch makes every table, even for a tenant without users
         yield from batches(partial(_sweep, server, plan), size=USERS_PER_BATCH)
 

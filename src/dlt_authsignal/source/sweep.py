@@ -66,6 +66,7 @@ class Plan:
         users_from: File of user ids; None to ask the tenant for the list.
         users_column: Column of that file.
         page_size: Users per page of the listing.
+        without_users: Ids to pass over, such as a probe's canary.
         now: Clock for `read_at`.
     """
 
@@ -73,6 +74,7 @@ class Plan:
     users_from: str | None = None
     users_column: str | None = None
     page_size: int = 100
+    without_users: frozenset[str] = frozenset()
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
@@ -97,7 +99,7 @@ async def sweep(api: Api, plan: Plan, workers: int, meter: Meter, out: MemoryObj
 
 
 async def _candidates(api: Api, plan: Plan, meter: Meter) -> AsyncIterator[Candidate]:
-    seen: set[str] = set()
+    seen: set[str] = set(plan.without_users)
     async for page in _pages(api, plan):
         for candidate in page:
             if candidate.user_id not in seen:

@@ -12,7 +12,7 @@ from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.api.tables import Column, DataType, Table
 from dlt_authsignal.errors import RunFailed
-from dlt_authsignal.source.failures import check_ready, plain_errors
+from dlt_authsignal.source.failures import check_ready, database_file, plain_errors
 from dlt_authsignal.source.held import row_counts
 from dlt_authsignal.source.resources import hints
 
@@ -45,6 +45,8 @@ def try_out(destination: str, pipeline_name: str) -> Iterator[str]:
     with plain_errors(destination), tempfile.TemporaryDirectory() as folder:
         pipeline = dlt.pipeline(pipeline_name, folder, destination=destination, dataset_name=dataset)
         check_ready(pipeline)
+        file = database_file(pipeline)
+        is_new = file is not None and not file.exists()
         yield "its driver is installed"
         pipeline.sync_destination()
         with pipeline.destination_client() as client:
@@ -61,6 +63,8 @@ def try_out(destination: str, pipeline_name: str) -> Iterator[str]:
                 _drop(pipeline)
             raise
         _drop(pipeline)
+        if file and is_new:
+            file.unlink(missing_ok=True)
         yield f"it lets us drop {dataset} again"
 
 
