@@ -72,6 +72,7 @@ def test_every_command_of_a_skill_runs(skill: Path, seeded: RunningSandbox, load
     if skill.name == "authsignal-explore":
         shutil.copy(loaded.file, workdir)
     script = "\n".join(blocks(text(skill), "sh")).replace("4443", str(free_port()))
+    script = script.replace("--region us", f"--base-url {seeded.url}")
     keys = {"AUTHSIGNAL_KEY": SECRET} if skill.name == "authsignal-keys" else at(seeded)
     assert script
     done = run_as_script(script, workdir, keys)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
+from importlib.metadata import version
 from typing import Annotated, Any, Final, TypeVar
 
 import anyio.to_thread
@@ -46,7 +47,9 @@ def serve(pipeline_name: str, dataset: str | None, *, allow_identifiers: bool, m
 
 def server(database: Callable[[], Database], *, max_rows: int = 1000) -> MCPServer[Any]:
     """The server and its four tools."""
-    mcp: MCPServer[Any] = MCPServer("authsignal", instructions=INSTRUCTIONS, log_level="WARNING")
+    mcp: MCPServer[Any] = MCPServer(
+        "authsignal", version=version("dlt-authsignal"), instructions=INSTRUCTIONS, log_level="WARNING"
+    )
 
     @mcp.tool(annotations=_LOOKING)
     async def list_tables() -> dict[str, Any]:
