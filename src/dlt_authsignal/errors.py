@@ -34,7 +34,6 @@ Messages name the request by its route (`GET /users/{userId}`), never by the use
 """
 
 import json
-import os
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, distribution
 from typing import ClassVar
@@ -157,7 +156,7 @@ def _installable() -> str:
     except (PackageNotFoundError, ValueError):
         origin = {}
     url = urlsplit(str(origin.get("url", "")))
-    return os.path.relpath(unquote(url.path)) if url.scheme == "file" else "dlt-authsignal"
+    return unquote(url.path) if url.scheme == "file" else "dlt-authsignal"
 
 
 class RunFailed(AuthsignalError):
