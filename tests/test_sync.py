@@ -231,7 +231,7 @@ def test_two_syncs_at_once_do_not_share_a_folder(seeded: RunningSandbox) -> None
 
     folder = Path(attach().working_dir).parent
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / "authsignal_pipeline.lock"), pytest.raises(PipelineBusy, match="Another sync"):
+    with FileLock(folder / "authsignal_pipeline.lock"), pytest.raises(PipelineBusy, match="Another run"):
         sync_from(seeded)
 
 
