@@ -21,7 +21,7 @@ def lake(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("name", ["snowflake", "bigquery", "databricks"])
 def test_an_extra_that_is_not_installed_is_named_with_its_command(empty: RunningSandbox, name: str) -> None:
-    with pytest.raises(ExtraMissing, match=rf"pip install 'dlt-authsignal\[{name}\]'"):
+    with pytest.raises(ExtraMissing, match=rf"pip install '\S+\[{name}\]'"):
         sync_from(empty, destination=name)
     assert empty.sandbox.log.by_route == {}
 

@@ -224,12 +224,12 @@ def test_one_seed_gives_one_tenant() -> None:
 
 
 def test_two_syncs_at_once_do_not_share_a_folder(seeded: RunningSandbox) -> None:
+    from dlt.common.pipeline import get_dlt_pipelines_dir
     from filelock import FileLock
 
     from dlt_authsignal.errors import PipelineBusy
-    from dlt_authsignal.source.sync import attach
 
-    folder = Path(attach().working_dir).parent
+    folder = Path(get_dlt_pipelines_dir())
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / "authsignal_pipeline.lock"), pytest.raises(PipelineBusy, match="Another run"):
         sync_from(seeded)
