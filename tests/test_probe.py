@@ -273,6 +273,23 @@ def test_an_interrupted_probe_leaves_nothing_for_good(empty: RunningSandbox, way
     assert passkeys(empty) == []
 
 
+def test_a_second_stop_waits_until_the_passkey_is_gone(empty: RunningSandbox) -> None:
+    empty.sandbox.faults.add(Fault(route="POST /client/challenge", kind="delay", seconds=20, times=1))
+    process = subprocess.Popen(
+        [COMMAND, "probe", "--user", "canary"], env={**os.environ, **at(empty)}, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 20
+    while not passkeys(empty) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.5)
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=20)
+    assert (process.returncode, passkeys(empty)) == (1, [])
+    assert "A passkey that the probe had enrolled was removed" in said
+
+
 def test_two_probes_of_one_canary_do_not_disturb_each_other(empty: RunningSandbox) -> None:
     empty.sandbox.faults.add(Fault(route="POST /client/challenge", kind="delay", seconds=5, times=1))
     first = subprocess.Popen([COMMAND, "probe", "--user", "canary"], env={**os.environ, **at(empty)})
