@@ -39,6 +39,7 @@ def test_the_readme_shows_what_the_demo_prints(demo: Path) -> None:
     assert shown
     printed = words((demo / "demo.txt").read_text("utf-8"))
     assert [line for line in words(shown.group(1)) if line not in [*printed, "…"]] == []
+    assert "… and 2 more, in the view" in printed
 
 
 def test_the_probe_page_shows_what_a_probe_prints(empty: RunningSandbox) -> None:
@@ -64,6 +65,15 @@ def test_the_scheduling_page_shows_what_status_prints(demo: Path) -> None:
         return [re.sub(r"20\d\d-\d\d-\d\d \d\d:\d\d UTC|\d+\.\d$", "…", line) for line in words(text)]
 
     assert plain(shown.group(1)) == plain(printed)
+
+
+def test_the_probe_page_s_python_runs_as_printed(empty: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in at(empty).items():
+        monkeypatch.setenv(name, value)
+    (code,) = blocks("probe.md", "python")
+    made: dict[str, Any] = {}
+    exec(compile(code, "docs/probe.md", "exec"), made)  # noqa: S102
+    assert made["report"].works
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -106,7 +116,10 @@ def test_the_sign_in_of_the_sandbox_page_runs_as_printed(capsys: pytest.CaptureF
 
 def test_the_python_control_of_the_sandbox_page_runs_as_printed() -> None:
     (control,) = [block for block in blocks("sandbox.md", "python") if "running.limits" in block]
-    exec(compile(control, "docs/sandbox.md", "exec"), {})  # noqa: S102
+    made: dict[str, Any] = {}
+    exec(compile(control, "docs/sandbox.md", "exec"), made)  # noqa: S102
+    assert len(made["running"].sandbox.faults.waiting) == 1
+    assert made["codes"] == []
 
 
 def test_the_receiver_of_the_webhooks_page_takes_what_is_signed_and_nothing_else() -> None:

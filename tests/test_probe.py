@@ -77,6 +77,8 @@ def test_a_second_probe_finds_the_policy_as_it_was(empty: RunningSandbox) -> Non
     assert (second.works, second.changes, second.left_behind) == (True, [], 0)
     assert {step.flow for step in second.steps} == {"enrol", "mfa", "sign_in", "clean_up"}
     assert count("passkey_register") == 2
+    shown = command("status", "--pipeline-name", "authsignal_probe")
+    assert (shown.returncode, "No sync is recorded here" in shown.stdout) == (0, True)
 
 
 def test_nobody_but_the_canary_is_touched(seeded: RunningSandbox) -> None:

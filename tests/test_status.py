@@ -85,15 +85,19 @@ def test_a_run_that_was_killed_or_stopped_is_recorded_by_the_next(seeded: Runnin
     assert rows("select outcome from sync_runs order by started_at") == [("killed",), ("stopped",), ("done",)]
 
 
-def test_a_record_that_cannot_be_loaded_does_not_fail_the_run_and_comes_later(
-    seeded: RunningSandbox, workdir: Path
-) -> None:
+@pytest.mark.parametrize("text", ["{not json\n", "1\n{}\n", '{"run_id": "x"}\n', "\x00"])
+def test_a_journal_that_is_none_does_not_fail_the_run(seeded: RunningSandbox, workdir: Path, text: str) -> None:
     journal = workdir / "dlt" / "pipelines" / "authsignal_pipeline.runs.jsonl"
     journal.parent.mkdir(parents=True)
-    journal.write_text("{not json\n")
+    journal.write_text(text)
     sync_from(seeded)
     assert rows("select outcome from sync_runs") == [("done",)]
     assert not journal.exists()
+
+
+def test_a_journal_that_cannot_be_written_does_not_fail_the_run(seeded: RunningSandbox, workdir: Path) -> None:
+    (workdir / "dlt" / "pipelines" / "authsignal_pipeline.runs.part").mkdir(parents=True)
+    assert sync_from(seeded).tables["users"].total == 40
 
 
 def test_the_status_tells_freshness_and_who_is_near_the_horizon(seeded: RunningSandbox) -> None:

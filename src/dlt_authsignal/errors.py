@@ -8,7 +8,7 @@ AuthsignalError
 │   ├── ListingRefused        the tenant does not list users without a filter
 │   ├── RosterUnreadable      a file of user ids that cannot be used
 │   ├── NothingSynced         a database to be looked at is not there
-│   ├── NotACanary            the user that a probe was to use has authenticators of its own
+│   ├── NotACanary            the user that a probe was to use may be a person
 │   └── ExtraMissing          an optional part is not installed
 ├── RunFailed                 the run did not complete; the command exits with 1
 │   ├── Unreachable           no connection, after all retries

@@ -41,7 +41,8 @@ def init(
         .dlt/config.toml         region, and what we set otherwise than dlt
         authsignal_pipeline.py   a script to run and to change
 
-    What is there already stays. Nothing is written if a key does not work. A key on the command line ends up in your
+    What is there already stays. Nothing is written if a key does not work. A Server API secret that its region refuses
+    is tried in Authsignal's other regions, to name the right one. A key on the command line ends up in your
     shell's history: leave it out and you are asked for it, or give - and pipe it in.
     """
     if region and base_url:

@@ -32,16 +32,16 @@ _FLOWS: Final = {"enrol": "enrol", "mfa": "MFA", "sign_in": "sign-in", "clean_up
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
 def probe(as_json: bool, **arguments: Any) -> None:
     """Try whether passkeys work: as a canary user, register a passkey in software, sign in with it twice (MFA and
-    sign-in), and remove it again. Loads the six tables of the dltHub page, and compares the WebAuthn policy with the
-    last probe's.
+    sign-in), and remove it again. Loads a row of the probe and the six tables of the dltHub page, and compares the
+    WebAuthn policy with the last probe's.
 
-    Exits with 1 when a step fails or the policy is not what it was. Nothing is tried twice, so run it from cron:
+    Exits with 1 when a step fails, the policy is not what it was, or the passkey could not be removed. From cron:
 
     \b
         * * * * * cd /srv/authsignal && .venv/bin/dlt-authsignal probe --user canary --yes-this-writes --json
 
-    It needs api_secret_key. It touches no user but the canary, and refuses a user that has an authenticator which no
-    probe made. Authsignal counts two tracked actions for each probe.
+    It touches no user but the canary, and refuses one that may be a person: with an address, a name, an authenticator
+    that no probe made, or attempts of another action. Each probe tracks two actions, which Authsignal may count.
     """
     os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")  # dlt warns of every column that stayed empty
     from dlt_authsignal.cli.notice import noticed

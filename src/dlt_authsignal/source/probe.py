@@ -149,7 +149,7 @@ def probe(
         **connection: Arguments of `settings`; default what dlt finds.
 
     Raises:
-        NotACanary: The user has authenticators that no probe made.
+        NotACanary: The user may be a person.
         AuthsignalError: The probe could not be made, for want of a valid key, say. A ceremony that fails is in the
             report instead.
     """
@@ -157,11 +157,8 @@ def probe(
     with plain_errors(destination):
         found = settings(**connection)
         probing = Probing(found, _canary(found, user_id, leave_passkey=leave_passkey), action, authenticator)
-        if not (yes_this_writes or is_loopback(found.base.host or "")):
-            raise ConfigurationError(
-                f"A probe writes to {found.base.host}: it tracks attempts of the canary user, enrols a passkey for it"
-                " and removes it again. If that is meant, say --yes-this-writes."
-            )
+        if not yes_this_writes:
+            _check_is_local(found)
         pipeline = dlt.pipeline(pipeline_name, destination=destination, dataset_name=dataset)
         check_ready(pipeline)
         with only_run(pipeline), discreet(pipeline):
@@ -170,8 +167,7 @@ def probe(
             finish_pending(pipeline)
             pipeline.sync_destination()
             policies = learnt(probing.rows)
-            before = {ceremony: _last(pipeline, ceremony, probing.tenant_id) for ceremony in policies}
-            drift = [change for key, now in policies.items() for change in changes(key, before[key][1], now)]
+            drift, compared_with = _compared(pipeline, policies, probing.tenant_id)
             host = f"{found.base.host}:{found.base.port}"
             load = pipeline.run(_loaded(probing.rows, _record(probing, began, host, len(drift))))
     return ProbeReport(
@@ -181,7 +177,7 @@ def probe(
         steps=probing.steps,
         policy=policies.get(("passkey_register_options", "token"), {}),
         changes=drift,
-        compared_with=max((moment for moment, _ in before.values() if moment), default=None),
+        compared_with=compared_with,
         left_behind=probing.left_behind,
         removed_before=probing.removed_before,
         pipeline=pipeline_name,
@@ -190,6 +186,14 @@ def probe(
         dataset=pipeline.dataset_name,
         seconds=round(time.monotonic() - started, 2),
     )
+
+
+def _check_is_local(found: Settings) -> None:
+    if not is_loopback(found.base.host or ""):
+        raise ConfigurationError(
+            f"A probe writes to {found.base.host}: it tracks attempts of the canary user, enrols a passkey for it and"
+            " removes it again. If that is meant, say --yes-this-writes."
+        )
 
 
 def _canary(found: Settings, user_id: str | None, *, leave_passkey: bool) -> str:
@@ -266,6 +270,15 @@ def changes(ceremony: Ceremony, before: Mapping[str, Any], now: Mapping[str, Any
                 before=before[setting],
                 now=value,
             )
+
+
+def _compared(
+    pipeline: Pipeline, policies: Mapping[Ceremony, Mapping[str, Any]], tenant_id: str | None
+) -> tuple[list[Change], datetime | None]:
+    """What differs from the last probe, and when that was."""
+    before = {ceremony: _last(pipeline, ceremony, tenant_id) for ceremony in policies}
+    drift = [change for ceremony, now in policies.items() for change in changes(ceremony, before[ceremony][1], now)]
+    return drift, max((moment for moment, _ in before.values() if moment), default=None)
 
 
 def _last(pipeline: Pipeline, ceremony: Ceremony, tenant_id: str | None) -> tuple[datetime | None, dict[str, Any]]:

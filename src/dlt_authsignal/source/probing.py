@@ -77,7 +77,7 @@ class Probing:
         """All of it. What fails is noted in its step, and nothing that needs it is tried.
 
         Raises:
-            NotACanary: The user has authenticators that no probe made.
+            NotACanary: The user may be a person.
             Unauthorized: A key or token is not valid here.
             TokenExpired: The token has expired.
         """

@@ -22,9 +22,10 @@ from dlt_authsignal.source.resources import hints
 from dlt_authsignal.source.rows import fingerprint
 
 MAX_TEXT: Final = 500
+MAX_KEPT: Final = 1000
+"""Runs whose record is kept here while the destination cannot be reached."""
 
 logger = logging.getLogger(__name__)
-
 
 SYNC_RUNS: Final = Table(
     name="sync_runs",
@@ -52,13 +53,16 @@ SYNC_RUNS: Final = Table(
 )
 
 
+_NAMES: Final = frozenset(column.name for column in SYNC_RUNS.columns)
+
+
 @dataclass(kw_only=True)
 class Run:
     """One run, as its row will say.
 
     Attributes:
         tables: By table: rows read, new, changed, total.
-        loads: Whether the destination was reached, so that the record can go there too.
+        reached_destination: Whether the record can go there too.
     """
 
     run_id: str = field(default_factory=lambda: str(uuid4()))
@@ -99,7 +103,7 @@ class Run:
 def recorded(pipeline: Pipeline, meter: Meter) -> Iterator[Run]:
     """A run that is recorded however it ends. Recording never fails the run."""
     run, journal = Run(), Journal(Path(pipeline.pipelines_dir) / f"{pipeline.pipeline_name}.runs.jsonl")
-    journal.put(run)
+    _keep(pipeline, journal, run)
     try:
         yield run
     except Exception as error:
@@ -108,7 +112,8 @@ def recorded(pipeline: Pipeline, meter: Meter) -> Iterator[Run]:
         raise
     except BaseException:
         run.end("stopped", meter)
-        journal.put(run)  # whoever stops a run waits for it: the next one loads the record
+        run.reached_destination = False  # whoever stops a run waits for it: the next one loads the record
+        _keep(pipeline, journal, run)
         raise
     run.end("done", meter)
     _keep(pipeline, journal, run)
@@ -122,18 +127,19 @@ class Journal:
 
     def put(self, run: Run) -> None:
         """Adds a run, or replaces what was said of it."""
-        others = [row for row in self.rows() if row["run_id"] != run.run_id]
+        others = [row for row in self.rows() if row["run_id"] != run.run_id][-MAX_KEPT:]
         lines = [json.dumps(row, default=str) for row in (*others, run.row())]
         unfinished = self._path.with_suffix(".part")
         unfinished.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         os.replace(unfinished, self._path)
 
     def rows(self) -> list[dict[str, Any]]:
-        """The rows; a journal that cannot be read is an empty one."""
+        """The rows; a journal that cannot be read, or holds something else, is an empty one."""
         try:
-            return [json.loads(line) for line in self._path.read_text("utf-8").splitlines()]
+            found = [json.loads(line) for line in self._path.read_text("utf-8").splitlines()]
         except (OSError, ValueError):
             return []
+        return found if all(isinstance(row, dict) and row.keys() >= _NAMES for row in found) else []
 
     def clear(self) -> None:
         """Forgets all of it."""
@@ -148,7 +154,7 @@ def _keep(pipeline: Pipeline, journal: Journal, run: Run) -> None:
                 pipeline.run(_records(journal.rows()))
             journal.clear()
     except Exception as error:  # the run's own outcome matters more
-        logger.warning("The record of this run could not be loaded (%s); the next run loads it.", type(error).__name__)
+        logger.warning("The record of this run could not be kept or loaded (%s).", type(error).__name__)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from typing import Any, Final
 import dlt
 from dlt.common.pipeline import get_dlt_pipelines_dir
 from dlt.common.runtime.collector import NullCollector
+from dlt.extract import DltSource
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.errors import NothingSynced, RunFailed
@@ -133,21 +134,13 @@ def sync(
             finished_pending = finish_pending(pipeline)
             pipeline.sync_destination()
             run.reached_destination = True
-            tally = Tally(known_hashes(pipeline, list(reading.selected_resources)))
-            if "users" in reading.selected_resources:
-                reading.resources["users"].add_map(_keeper(created_at(pipeline)))
-            for name, resource in reading.selected_resources.items():
-                resource.add_map(tally.counter(name))
-            before = row_counts(pipeline, tally.tables)
-            load = pipeline.run(reading)
-            after = row_counts(pipeline, tally.tables)
-            tables = {name: tally.report(name, before[name], after[name]) for name in tally.tables}
+            tables, location = _load(pipeline, reading)
             run.tables = {name: asdict(report) for name, report in tables.items()}
     meter.stage = "done"
     return SyncReport(
         pipeline=pipeline_name,
         destination=pipeline.destination.destination_name,
-        location=load.destination_displayable_credentials or "",
+        location=location,
         dataset=pipeline.dataset_name,
         table_format=table_format,
         tables=tables,
@@ -159,8 +152,22 @@ def sync(
         throttled=meter.throttled,
         seconds=round(time.monotonic() - started, 2),
         finished_pending=finished_pending,
-        elsewhere=_is_elsewhere(pipeline, load.destination_displayable_credentials or ""),
+        elsewhere=_is_elsewhere(pipeline, location),
     )
+
+
+def _load(pipeline: Pipeline, reading: DltSource) -> tuple[dict[str, TableReport], str]:
+    """Reads and loads, counted against what the destination holds; gives the counts, and where the rows are."""
+    tally = Tally(known_hashes(pipeline, list(reading.selected_resources)))
+    if "users" in reading.selected_resources:
+        reading.resources["users"].add_map(_keeper(created_at(pipeline)))
+    for name, resource in reading.selected_resources.items():
+        resource.add_map(tally.counter(name))
+    before = row_counts(pipeline, tally.tables)
+    load = pipeline.run(reading)
+    after = row_counts(pipeline, tally.tables)
+    tables = {name: tally.report(name, before[name], after[name]) for name in tally.tables}
+    return tables, load.destination_displayable_credentials or ""
 
 
 def is_begun(pipeline_name: str) -> bool:
