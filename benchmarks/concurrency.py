@@ -7,8 +7,9 @@ from anyio import create_memory_object_stream, create_task_group
 
 from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.sandbox import SandboxConfig, run_in_thread
-from dlt_authsignal.source.http import Pace, base_url, connect
+from dlt_authsignal.source.http import base_url, connect
 from dlt_authsignal.source.meter import Meter
+from dlt_authsignal.source.pace import Pace
 from dlt_authsignal.source.sweep import Plan, UserRead, sweep
 
 USERS = 300

@@ -29,7 +29,8 @@ from dlt_authsignal.errors import (
 )
 from dlt_authsignal.sandbox import Fault, RunningSandbox
 from dlt_authsignal.sandbox.tokens import mint
-from dlt_authsignal.source.http import Pace, read_only_session, writing_session
+from dlt_authsignal.source.http import read_only_session, writing_session
+from dlt_authsignal.source.pace import Pace
 from tests.helpers import at, command, rows, sync_from, table
 
 

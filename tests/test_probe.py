@@ -18,7 +18,8 @@ from dlt_authsignal.passkey import SoftwarePasskey
 from dlt_authsignal.sandbox import Fault, RunningSandbox
 from dlt_authsignal.source.calls import Call
 from dlt_authsignal.source.canary import routes
-from dlt_authsignal.source.http import Pace, base_url, writing_session
+from dlt_authsignal.source.http import base_url, writing_session
+from dlt_authsignal.source.pace import Pace
 from dlt_authsignal.source.probe import ProbeReport, changes, probe
 from dlt_authsignal.source.probing import problem_of
 from tests.ceremonies import ORIGIN, Visitor

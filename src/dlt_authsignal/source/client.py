@@ -15,8 +15,9 @@ from dlt_authsignal.api import tables
 from dlt_authsignal.api.client_endpoints import CLIENT_AUTHENTICATORS
 from dlt_authsignal.api.endpoints import Endpoint, bearer_auth
 from dlt_authsignal.errors import CredentialsMissing
-from dlt_authsignal.source.http import Pace, connect
+from dlt_authsignal.source.http import connect
 from dlt_authsignal.source.meter import Meter
+from dlt_authsignal.source.pace import Pace
 from dlt_authsignal.source.resources import hints, no_rows
 from dlt_authsignal.source.rows import Row, shaper
 from dlt_authsignal.source.stream import batches

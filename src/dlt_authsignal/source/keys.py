@@ -12,8 +12,9 @@ from dlt_authsignal.api.endpoints import GET_TENANT_AUTHENTICATORS, REGIONS, bas
 from dlt_authsignal.api.tables import CEREMONIES, TABLES
 from dlt_authsignal.errors import HttpError, ListingRefused, RequestRefused, TokenExpired, Unauthorized
 from dlt_authsignal.source.client import Client
-from dlt_authsignal.source.http import Api, Pace, connect
+from dlt_authsignal.source.http import Api, connect
 from dlt_authsignal.source.meter import Meter
+from dlt_authsignal.source.pace import Pace
 from dlt_authsignal.source.roster import listing
 from dlt_authsignal.source.settings import Settings
 

@@ -12,8 +12,9 @@ from dlt_authsignal.source.ceremonies import Asked
 from dlt_authsignal.source.ceremony_resources import ceremony_resources
 from dlt_authsignal.source.client import Client, client_resources
 from dlt_authsignal.source.credentials import given
-from dlt_authsignal.source.http import Pace, base_url
+from dlt_authsignal.source.http import base_url
 from dlt_authsignal.source.meter import Meter
+from dlt_authsignal.source.pace import Pace
 from dlt_authsignal.source.server import Server, server_resources
 
 LANES: Final = ("client", "server")

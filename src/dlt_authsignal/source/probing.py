@@ -16,8 +16,9 @@ from dlt_authsignal.source.canary import Backend
 from dlt_authsignal.source.ceremonies import Asked, Authenticator, Ceremonies
 from dlt_authsignal.source.ceremony_resources import row_of
 from dlt_authsignal.source.client import Client
-from dlt_authsignal.source.http import Pace, writing_session
+from dlt_authsignal.source.http import writing_session
 from dlt_authsignal.source.meter import Meter
+from dlt_authsignal.source.pace import Pace
 from dlt_authsignal.source.rows import Row, shaper
 from dlt_authsignal.source.settings import Settings
 

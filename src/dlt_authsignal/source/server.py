@@ -13,8 +13,9 @@ from yarl import URL
 
 from dlt_authsignal.api import tables
 from dlt_authsignal.api.endpoints import GET_TENANT_AUTHENTICATORS, basic_auth
-from dlt_authsignal.source.http import Pace, connect
+from dlt_authsignal.source.http import connect
 from dlt_authsignal.source.meter import Meter
+from dlt_authsignal.source.pace import Pace
 from dlt_authsignal.source.resources import hints, no_rows, selected_tables, transformer
 from dlt_authsignal.source.rows import Row, shaper
 from dlt_authsignal.source.stream import batches

@@ -6,11 +6,8 @@ import atexit
 import shutil
 import tempfile
 import time
-from array import array
-from bisect import bisect_left
-from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -30,27 +27,11 @@ from dlt_authsignal.source.locks import only_run
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.rows import fingerprint
 from dlt_authsignal.source.runs import recorded
+from dlt_authsignal.source.tally import TableReport, Tally
 
 PIPELINE_NAME: Final = "authsignal_pipeline"
 DATASET_NAME: Final = "authsignal_data"
 MAX_PENDING_RUNS: Final = 10
-
-
-@dataclass(frozen=True, kw_only=True)
-class TableReport:
-    """What one run did to one table.
-
-    Attributes:
-        read: Rows read from Authsignal.
-        new: Rows the table did not have before.
-        changed: Rows that Authsignal now describes otherwise.
-        total: Rows in the table after the run.
-    """
-
-    read: int
-    new: int
-    changed: int
-    total: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,41 +219,6 @@ def _keeper(created: Mapping[str, datetime]) -> Callable[[Any], Any]:
         return row
 
     return keep
-
-
-@dataclass
-class Tally:
-    """Counts rows on their way to the destination against the fingerprints it holds already."""
-
-    known: Mapping[str, array[int]]
-    read: Counter[str] = field(default_factory=Counter)
-    unchanged: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def tables(self) -> list[str]:
-        return list(self.known)
-
-    def counter(self, table: str) -> Any:
-        """A dlt map step that counts and passes on the rows of one table."""
-        known = self.known[table]
-
-        def count(row: Any) -> Any:
-            if isinstance(row, dict):
-                self.read[table] += 1
-                self.unchanged[table] += _holds(known, int(row["_row_hash"], 16))
-            return row
-
-        return count
-
-    def report(self, table: str, before: int, after: int) -> TableReport:
-        new = after - before
-        changed = max(0, self.read[table] - self.unchanged[table] - new)
-        return TableReport(read=self.read[table], new=new, changed=changed, total=after)
-
-
-def _holds(values: array[int], value: int) -> bool:
-    index = bisect_left(values, value)
-    return index < len(values) and values[index] == value
 
 
 class _StageCollector(NullCollector):
