@@ -51,7 +51,7 @@ def test_users_arrive_with_what_the_listing_and_their_own_page_say(seeded: Runni
 def test_a_second_run_changes_nothing_and_says_so(seeded: RunningSandbox) -> None:
     sync_from(seeded)
     before = {name: table(name) for name in PER_USER}
-    report = sync_from(seeded)
+    report = sync_from(seeded, full=True)
     assert {name: table(name) for name in PER_USER} == before
     assert all((counts.new, counts.changed) == (0, 0) for counts in report.tables.values())
 
@@ -172,7 +172,7 @@ def test_unknown_fields_and_changed_types_lose_no_value(empty: RunningSandbox) -
     sync_from(empty)
     body = '[{"deviceId":"d2","createdAt":"soon","risk":1.5},{"deviceId":"d3","risk":"high"}]'
     empty.sandbox.faults.add(Fault(route=devices, kind="body", body=body))
-    sync_from(empty)
+    sync_from(empty, full=True)
     values = rows(
         "select device_id, created_at__v_text, risk, risk__v_double, risk__v_text from user_devices order by 1"
     )
@@ -186,7 +186,7 @@ def test_of_two_rows_with_one_key_the_one_updated_last_stays(empty: RunningSandb
     body = f"[{row % ('BLOCK', 2030)},{row % ('ALLOW', 2020)}]"
     for _ in range(2):
         empty.sandbox.faults.add(Fault(route="GET /users/{userId}/actions", kind="body", body=body))
-        report = sync_from(empty)
+        report = sync_from(empty, full=True)
         assert rows("select state from user_actions") == [("BLOCK",)]
     assert report.tables["user_actions"].changed == 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
@@ -29,6 +30,63 @@ def _hashes(pipeline: Pipeline, table: str) -> Iterator[int]:
 def created_at(pipeline: Pipeline) -> dict[str, datetime]:
     """When each known user was created: only the listing says it, and users read from a file are not listed."""
     return {row[0]: row[1] for row in columns_of(pipeline, "users", "user_id", "created_at") if row[1] is not None}
+
+
+def committed(pipeline: Pipeline, table: str, *columns: str) -> Iterator[tuple[Any, ...]]:
+    """Those columns of the rows of completed loads, in batches, each column as a pyarrow array.
+
+    dlt notes a load as completed after all its tables. Rows of one that was cut off may stand beside a table that
+    lacks theirs, if what was left of the load is gone.
+    """
+    import pyarrow as pa
+
+    if not _is_known(pipeline, table) or not pipeline.default_schema.tables[table]["columns"].keys() >= set(columns):
+        return
+    if table_format := _table_format(pipeline, table):
+        done = _completed_loads(pipeline)
+        rows = _open_rows(pipeline, table_format, table, "_dlt_load_id", *columns)
+        found = [row[1:] for row in rows if row[0] in done]
+        if found:
+            yield tuple(map(pa.array, zip(*found, strict=True)))
+        return
+    with pipeline.sql_client() as client:
+        name, place = client.escape_column_name, client.make_qualified_table_name
+        query = (
+            f"SELECT {', '.join(map(name, columns))} FROM {place(table)} WHERE {name('_dlt_load_id')} IN"
+            f" (SELECT {name('load_id')} FROM {place(pipeline.default_schema.loads_table_name)}"
+            f" WHERE {name('status')} = 0)"
+        )
+        try:
+            with client.execute_query(query) as cursor:
+                for batch in cursor.iter_arrow(chunk_size=ROWS_AT_ONCE):
+                    yield tuple(batch.columns)
+        except DestinationUndefinedEntity:
+            return
+
+
+def _completed_loads(pipeline: Pipeline) -> set[str]:
+    """Ids of the loads that dlt noted as completed, one file each."""
+    with pipeline.destination_client() as client:
+        files: Any = client
+        try:
+            names = files.list_table_files(pipeline.default_schema.loads_table_name)
+        except DestinationUndefinedEntity:
+            return set()
+    return {Path(name).stem.rpartition("__")[2] for name in names}
+
+
+def is_there(pipeline: Pipeline, table: str) -> bool:
+    """Whether a database has the table. One made of files is made with its first row, and counts as there."""
+    if _table_format(pipeline, table):
+        return True
+    if not _is_known(pipeline, table):
+        return False
+    with pipeline.sql_client() as client:
+        try:
+            client.execute_sql(f"SELECT 1 FROM {client.make_qualified_table_name(table)} WHERE 1 = 0")
+        except DestinationUndefinedEntity:
+            return False
+    return True
 
 
 def row_counts(pipeline: Pipeline, tables: list[str]) -> dict[str, int]:

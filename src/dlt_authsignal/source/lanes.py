@@ -1,5 +1,6 @@
 """`authsignal_source`: the credentials found decide which lanes are read."""
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -12,10 +13,15 @@ from dlt_authsignal.source.ceremonies import Asked
 from dlt_authsignal.source.ceremony_resources import ceremony_resources
 from dlt_authsignal.source.client import Client, client_resources
 from dlt_authsignal.source.credentials import given
+from dlt_authsignal.source.durations import duration
 from dlt_authsignal.source.http import base_url
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.pace import Pace
+from dlt_authsignal.source.reading import Plan
+from dlt_authsignal.source.reads import KnownReads
 from dlt_authsignal.source.server import Server, server_resources
+from dlt_authsignal.source.sweep import Policy
+from dlt_authsignal.source.waiting import Budget
 
 LANES: Final = ("client", "server")
 ATTACHMENTS: Final = ("platform", "cross-platform")
@@ -47,6 +53,12 @@ def authsignal_source(
     authenticator: Any = None,
     origin: str | None = None,
     paths: str = "authsignal",
+    max_staleness: str = "7d",
+    full: bool = False,
+    read_now: list[str] | None = None,
+    max_requests: int | None = None,
+    max_duration: str | None = None,
+    reads: KnownReads | None = None,
     meter: Meter | None = None,
 ) -> Any:
     """Everything Authsignal says through the APIs that the given credentials unlock.
@@ -55,9 +67,9 @@ def authsignal_source(
     `passkey_verify_authentication`, `passkey_register_options`, `passkey_register`) change something at Authsignal and
     are read only when named: `authsignal_source().with_resources("passkey_register_options")`.
 
-    Every argument but `authenticator` and `meter` can stand in `.dlt/secrets.toml` under `[sources.authsignal_source]`,
-    or in the environment as `SOURCES__AUTHSIGNAL_SOURCE__<NAME>`; what is neither secret nor personal, in
-    `.dlt/config.toml` too.
+    Every argument but `authenticator`, `reads` and `meter` can stand in `.dlt/secrets.toml` under
+    `[sources.authsignal_source]`, or in the environment as `SOURCES__AUTHSIGNAL_SOURCE__<NAME>`; what is neither secret
+    nor personal, in `.dlt/config.toml` too.
 
     Args:
         token: Short-lived bearer token of one user; unlocks the client lane (`user_authenticators` of that user, and
@@ -86,6 +98,14 @@ def authsignal_source(
             `SoftwarePasskey`.
         origin: Ceremonies: origin that the software passkey speaks for; default the relying party's.
         paths: Ceremonies: `authsignal` for the paths of Authsignal's SDKs, `dlthub` for those of the dltHub page.
+        max_staleness: A user who was read longer ago is read again: `7d`, `12h`, `90m`; at most 25 days.
+        full: Read everybody, and all of their actions that the API has.
+        read_now: Users to read in any case: somebody has heard that they changed.
+        max_requests: Most requests for users in one run; who is left comes first in the next. Retries and details of
+            actions come on top.
+        max_duration: Longest time for reading users in one run, from when the list has been read: `1h`, `30m`.
+        reads: When each user was last read, from `known_reads(pipeline)`; only those who are due are read again. None
+            reads everybody.
         meter: Counters to fill, for a progress display.
 
     Raises:
@@ -109,7 +129,21 @@ def authsignal_source(
     resources: list[DltResource] = []
     if api_secret_key and "server" in wanted:
         server = Server(base=base, api_secret_key=api_secret_key, tenant_id=tenant_id, pace=pace, meter=meter)
-        resources += server_resources(server, users_from, users_column, page_size, without_users or ())
+        plan = Plan(
+            tables=frozenset(),
+            users_from=users_from,
+            users_column=users_column,
+            page_size=page_size,
+            without_users=frozenset(without_users or ()),
+            policy=Policy(
+                max_staleness=duration("max_staleness", max_staleness), full=full, named=frozenset(read_now or ())
+            ),
+            budget=_budget(max_requests, max_duration, reads),
+            reads=reads,
+            has_detail=reads.has_detail if reads else Plan.has_detail,
+            list_first=max_requests_per_second is not None,
+        )
+        resources += server_resources(server, plan)
     if (token or tenant_id) and "client" in wanted:
         client = Client(base=base, token=token, tenant_id=tenant_id, pace=pace, meter=meter)
         asked = Asked(
@@ -131,6 +165,18 @@ def authsignal_source(
 
 
 _base = base_url
+
+
+def _budget(max_requests: int | None, max_duration: str | None, reads: KnownReads | None) -> Budget:
+    if max_requests is not None and max_requests < 1:
+        raise ConfigurationError(f"max_requests must be above 0, got {max_requests}.")
+    if reads is None and (max_requests or max_duration):
+        raise ConfigurationError(
+            "max_requests and max_duration leave users to the next run, which has to know who was read: give"
+            " authsignal_source(reads=known_reads(pipeline)), or run dlt-authsignal sync."
+        )
+    seconds = duration("max_duration", max_duration).total_seconds() if max_duration else None
+    return Budget(max_requests=max_requests, max_seconds=seconds, clock=time.monotonic)
 
 
 def _one_of(name: str, value: str | None, allowed: Sequence[str]) -> str | None:

@@ -15,7 +15,10 @@ class Meter:
         throttled: Answers with status 429.
         waiting: Requests that stand still because an answer asked for a pause.
         users_found: User ids the roster has named so far.
+        users_due: Of those, the ones who are to be read.
         users_read: Users read completely so far.
+        users_left: Users due whom the budget of this run leaves to the next.
+        requests_due: Requests that reading those who are due takes at most, without retries and details.
         roster_complete: True once the roster has named everybody.
         rows: Rows read, by table.
         unknown_users: Ids that Authsignal does not know.
@@ -28,7 +31,10 @@ class Meter:
     throttled: int = 0
     waiting: int = 0
     users_found: int = 0
+    users_due: int = 0
     users_read: int = 0
+    users_left: int = 0
+    requests_due: int = 0
     roster_complete: bool = False
     rows: Counter[str] = field(default_factory=Counter)
     unknown_users: int = 0

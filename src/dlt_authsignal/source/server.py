@@ -1,7 +1,7 @@
 """The server lane: everybody's users, authenticators, actions and devices, through the Server API."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
@@ -16,10 +16,11 @@ from dlt_authsignal.api.endpoints import GET_TENANT_AUTHENTICATORS, basic_auth
 from dlt_authsignal.source.http import connect
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.pace import Pace
+from dlt_authsignal.source.reading import Plan, UserRead, read_users
+from dlt_authsignal.source.reads import USER_READS, row_of
 from dlt_authsignal.source.resources import hints, no_rows, selected_tables, transformer
 from dlt_authsignal.source.rows import Row, shaper
 from dlt_authsignal.source.stream import batches
-from dlt_authsignal.source.sweep import Plan, UserRead, sweep
 
 USERS_PER_BATCH: Final = 500
 
@@ -47,27 +48,14 @@ class Server:
         return {"server": basic_auth(self.api_secret_key)}
 
 
-def server_resources(
-    server: Server,
-    users_from: str | None,
-    users_column: str | None,
-    page_size: int,
-    without_users: Iterable[str] = (),
-) -> list[DltResource]:
+def server_resources(server: Server, plan: Plan) -> list[DltResource]:
     """Resources of the lane. All per-user tables are fed by one sweep, which reads only what is selected."""
 
-    def read_users() -> Iterator[list[UserRead]]:
-        plan = Plan(
-            tables=selected_tables(),
-            users_from=users_from,
-            users_column=users_column,
-            page_size=page_size,
-            without_users=frozenset(without_users),
-        )
+    def sweep() -> Iterator[list[UserRead]]:
         yield []  # an empty batch makes every table, even for a tenant without users
-        yield from batches(partial(_sweep, server, plan), size=USERS_PER_BATCH)
+        yield from batches(partial(_sweep, server, replace(plan, tables=selected_tables())), size=USERS_PER_BATCH)
 
-    reads: DltResource = dlt.resource(read_users, name="sweep", selected=False)
+    reads: DltResource = dlt.resource(sweep, name="sweep", selected=False)
     shape = partial(shaper, lane="server", tenant_id=server.tenant_id)
     return [
         _tenant_authenticators(server),
@@ -78,13 +66,14 @@ def server_resources(
         ),
         transformer(tables.ACTION_DETAILS, reads, partial(_details, shape(tables.ACTION_DETAILS))),
         transformer(tables.UNKNOWN_USER_IDS, reads, partial(_unknown, shape(tables.UNKNOWN_USER_IDS))),
+        transformer(USER_READS, reads, partial(_reads, server.tenant_id)),
         reads,
     ]
 
 
 async def _sweep(server: Server, plan: Plan, out: MemoryObjectSendStream[UserRead]) -> None:
     async with connect(server.base, server.auth, server.pace, server.meter) as api:
-        await sweep(api, plan, server.pace.concurrency, server.meter, out)
+        await read_users(api, plan, server.pace.concurrency, server.meter, out)
 
 
 def _tenant_authenticators(server: Server) -> DltResource:
@@ -151,5 +140,17 @@ def _unknown(shape: Any, reads: list[UserRead]) -> list[Row]:
     return [
         shape({}, {"roster": read.candidate.roster, "position": read.candidate.position, **_keys(read)})
         for read in reads
-        if read.user is None
+        if not read.is_known
+    ]
+
+
+def _reads(tenant_id: str | None, reads: list[UserRead]) -> list[Row]:
+    return [
+        {
+            **row_of(read.candidate.user_id, read.last),
+            "tenant_id": tenant_id,
+            "_lane": "server",
+            "_read_at": read.read_at,
+        }
+        for read in reads
     ]

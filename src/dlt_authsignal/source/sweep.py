@@ -1,248 +1,265 @@
-"""Every user of the roster, read completely: own page, authenticators, actions, devices.
+"""Who is due, and what to ask of them: decisions only, from what is known of each user's last read.
 
-One user is one unit: either all that was asked for was read, or the run fails.
+Times are milliseconds since 1970, 0 for never: there is one set of them for each user.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import partial
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal
 
-from anyio import create_memory_object_stream, create_task_group
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from dlt_authsignal.api.endpoints import ACTION_WINDOW_DAYS
+from dlt_authsignal.errors import ConfigurationError
 
-from dlt_authsignal.api.endpoints import (
-    GET_ACTION,
-    GET_DEVICES,
-    GET_USER,
-    GET_USER_AUTHENTICATORS,
-    QUERY_USER_ACTIONS,
-    Endpoint,
+PARTS: Final = ("users", "user_authenticators", "user_actions", "user_devices")
+"""Tables of which each user has a part of their own, read by one request each."""
+
+KEPT: Final = (*PARTS, "action_details")
+"""Tables of which it is known when each user's part was last read."""
+
+TOLD_BY_THE_LIST: Final = frozenset({"users", "user_authenticators", "user_actions", "action_details"})
+"""Read again when the list shows something else than before. Devices come from actions: they are read when there are
+new ones."""
+
+DAY: Final = 24 * 60 * 60 * 1000
+LONGEST_STALENESS: Final = timedelta(days=ACTION_WINDOW_DAYS - 5)
+DEFAULT_STALENESS: Final = timedelta(days=7)
+ACTION_OVERLAP: Final = 3 * DAY
+"""How far before the newest action known the next look begins: for the minutes that a challenge may take, and for
+states that somebody corrects by hand."""
+
+CLOCK_SKEW: Final = 5 * 60 * 1000
+SETTLED: Final = frozenset(
+    {"ALLOW", "BLOCK", "CHALLENGE_SUCCEEDED", "CHALLENGE_FAILED", "REVIEW_SUCCEEDED", "REVIEW_FAILED"}
 )
-from dlt_authsignal.errors import RequestRefused, UnexpectedAnswer
-from dlt_authsignal.source import roster
-from dlt_authsignal.source.http import Api
-from dlt_authsignal.source.meter import Meter
-from dlt_authsignal.source.roster import Candidate
+ABANDONED: Final = "CHALLENGE_REQUIRED"
+"""What a challenge nobody met stays for ever; it is open for as long as the overlap lasts."""
 
-MAX_POSITIONS_KEPT: Final = 20
+Reason = Literal["new", "changed", "named", "stale", "full"]
 
-_CHILDREN: Final = {
-    "user_authenticators": GET_USER_AUTHENTICATORS,
-    "user_actions": QUERY_USER_ACTIONS,
-    "user_devices": GET_DEVICES,
-}
-_SAY_NOTHING: Final = frozenset({"userId", "createdAt", "allowedVerificationMethods"})
-"""Fields that an answer about anybody may carry."""
+
+@dataclass(frozen=True, slots=True)
+class LastRead:
+    """What is known of the last read of a user.
+
+    Attributes:
+        first_seen: When the roster first named the user.
+        users: When the user's own page was last read; the others likewise.
+        listed: Fingerprint of what the list last said of them; 0 if they were never listed.
+        newest_action: When the newest action known changed last, by Authsignal's clock.
+        actions_from: From when on actions are to be asked for next; 0 for all there are.
+        is_known: Whether Authsignal knew the id.
+    """
+
+    first_seen: int
+    users: int = 0
+    user_authenticators: int = 0
+    user_actions: int = 0
+    user_devices: int = 0
+    action_details: int = 0
+    listed: int = 0
+    newest_action: int = 0
+    actions_from: int = 0
+    is_known: bool = True
+
+    def at(self, part: str) -> int:
+        when: int = getattr(self, part)
+        return when
+
+    @property
+    def was_read(self) -> bool:
+        return any(self.at(part) for part in KEPT)
 
 
 @dataclass(frozen=True, kw_only=True)
-class UserRead:
-    """One user, as read.
+class Policy:
+    """Who counts as due.
 
     Attributes:
-        candidate: The roster's entry.
-        read_at: When reading began.
-        user: The user's own page over what the listing said; None when Authsignal does not know the id.
-        children: Rows by table: `user_authenticators`, `user_actions`, `user_devices`.
-        details: (action row, detail) pairs.
+        max_staleness: Longest time for which a user is not read again; at most 25 days, or actions would be lost.
+        full: Whether everybody is, whatever is known.
+        named: Users who are, whatever is known: somebody has heard that they changed.
+
+    Raises:
+        ConfigurationError: A staleness out of range.
     """
 
-    candidate: Candidate
-    read_at: datetime
-    user: Mapping[str, Any] | None
-    children: Mapping[str, list[Any]]
-    details: list[tuple[Mapping[str, Any], Mapping[str, Any]]]
+    max_staleness: timedelta = DEFAULT_STALENESS
+    full: bool = False
+    named: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        if not timedelta() <= self.max_staleness <= LONGEST_STALENESS:
+            raise ConfigurationError(
+                f"max_staleness is 0 to {LONGEST_STALENESS.days} days: Authsignal forgets actions after"
+                f" {ACTION_WINDOW_DAYS} days, and whoever is read too late loses some for good."
+            )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What to read.
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What to ask of a user who is due.
 
     Attributes:
-        tables: Tables wanted.
-        users_from: File of user ids; None to ask the tenant for the list.
-        users_column: Column of that file.
-        page_size: Users per page of the listing.
-        without_users: Ids to pass over, such as a probe's canary.
-        now: Clock for `read_at`.
+        reason: Why they are due; of several, the first of new, full, named, changed, stale.
+        parts: What to read of them.
+        if_active: What to read of them if there are new actions.
+        actions_from: From when on actions are asked for; 0 for all there are.
+        rank: When they became due, more or less: whoever has the smallest is read first.
     """
 
-    tables: frozenset[str]
-    users_from: str | None = None
-    users_column: str | None = None
-    page_size: int = 100
-    without_users: frozenset[str] = frozenset()
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    reason: Reason
+    parts: frozenset[str]
+    if_active: frozenset[str]
+    actions_from: int
+    rank: int
+
+    @property
+    def most_requests(self) -> int:
+        """Requests that this can take, without retries and details; reading a user takes one at least."""
+        return max(1, len((self.parts | self.if_active) & frozenset(PARTS)))
 
 
-async def sweep(api: Api, plan: Plan, workers: int, meter: Meter, out: MemoryObjectSendStream[UserRead]) -> None:
-    """Reads the roster's users and sends them out as they are complete, in no particular order.
+def parts_of(tables: Iterable[str]) -> frozenset[str]:
+    """What has to be read of each user to fill those tables."""
+    wanted = set(tables)
+    return frozenset(KEPT) & (wanted | ({"user_actions"} if "action_details" in wanted else set()))
+
+
+def ask_of(
+    user_id: str, last: LastRead | None, listed: int, wanted: frozenset[str], now: int, policy: Policy
+) -> Ask | None:
+    """What to ask of a user, or None for one who is not due.
 
     Args:
-        api: Where to read.
-        plan: What to read.
-        workers: Users in the making at once; each has up to four requests of its own.
-        meter: Counts users found and read.
-        out: Where complete users go; waits while it is full.
+        user_id: The id.
+        last: What is known of the last read; None for a user never seen.
+        listed: Fingerprint of what the list says now; 0 if it does not say anything.
+        wanted: Parts wanted, from `parts_of`.
+        now: The present.
+        policy: Who counts as due.
     """
-    send, receive = create_memory_object_stream[Candidate](2 * workers)
-    async with create_task_group() as tasks:
-        for _ in range(workers):
-            tasks.start_soon(_work, api, plan, meter, receive.clone(), out)
-        receive.close()
-        async with send:
-            async for candidate in _candidates(api, plan, meter):
-                await send.send(candidate)
+    if last is None or not last.was_read:
+        return Ask("new", wanted, frozenset(), 0, rank_of(last, wanted, now, policy))
+    rank = rank_of(last, wanted, now, policy)
+    if policy.full or not wanted:
+        return Ask("full", wanted, frozenset(), 0, rank)
+    since = _since(last, wanted, now)
+    if user_id in policy.named:
+        return Ask("named", wanted, frozenset(), since, rank)
+    stale = frozenset(part for part in wanted if not _is_fresh(last.at(part), now, policy))
+    changed = wanted & TOLD_BY_THE_LIST if listed and listed != last.listed else frozenset()
+    if not (stale or changed):
+        return None
+    asked = stale | changed
+    if "action_details" in asked:
+        asked |= {"user_actions"}
+    maybe = wanted - asked if "user_actions" in asked else frozenset()
+    return Ask("changed" if changed else "stale", asked, maybe & {"user_devices"}, since, rank)
 
 
-async def _candidates(api: Api, plan: Plan, meter: Meter) -> AsyncIterator[Candidate]:
-    seen: set[str] = set(plan.without_users)
-    async for page in _pages(api, plan):
-        for candidate in page:
-            if candidate.user_id not in seen:
-                seen.add(candidate.user_id)
-                meter.users_found += 1
-                yield candidate
-    meter.roster_complete = True
+def _since(last: LastRead, wanted: frozenset[str], now: int) -> int:
+    is_recent = now - last.actions_from < (ACTION_WINDOW_DAYS - 1) * DAY
+    are_loaded = all(last.at(part) for part in wanted & {"user_actions", "action_details"})
+    return last.actions_from if is_recent and are_loaded else 0
 
 
-async def _pages(api: Api, plan: Plan) -> AsyncIterator[list[Candidate] | Iterator[Candidate]]:
-    if plan.users_from:
-        yield roster.from_file(Path(plan.users_from), plan.users_column)
-        return
-    async for page in roster.listing(api, plan.page_size):
-        yield page
+def _is_fresh(at: int, now: int, policy: Policy) -> bool:
+    """A time in the future was written by a clock that was wrong."""
+    return at > 0 and -CLOCK_SKEW <= now - at < policy.max_staleness // timedelta(milliseconds=1)
 
 
-async def _work(
-    api: Api,
-    plan: Plan,
-    meter: Meter,
-    candidates: MemoryObjectReceiveStream[Candidate],
-    out: MemoryObjectSendStream[UserRead],
-) -> None:
-    async with candidates:
-        async for candidate in candidates:
-            read = await read_user(api, plan, candidate)
-            meter.users_read += 1
-            if read.user is None:
-                _count_unknown(meter, candidate)
-            await out.send(read)
+def rank_of(last: LastRead | None, wanted: Iterable[str], now: int, policy: Policy) -> int:
+    """When a user became due, more or less.
 
-
-def _count_unknown(meter: Meter, candidate: Candidate) -> None:
-    meter.unknown_users += 1
-    if candidate.position is not None and len(meter.unknown_positions) < MAX_POSITIONS_KEPT:
-        meter.unknown_positions.append(candidate.position)
-
-
-async def read_user(api: Api, plan: Plan, candidate: Candidate) -> UserRead:
-    """Everything the plan wants of one user.
-
-    Authsignal answers 200 for ids it has never seen, so an id counts as unknown when nothing at all is said of it:
-    no attribute, no authenticator, no action, no device, and not in the listing (or no longer as listed).
+    For one who was read, when that was. For one who was not, as if they had been read so long ago that they had just
+    become stale when they were first seen: neither the new nor the old can be kept waiting for ever by the other.
     """
-    read_at = plan.now()
-    gathered: dict[str, Any] = {}
-    wanted = [table for table in _CHILDREN if table in plan.tables or _needed_for_details(table, plan)]
-    needs_page = "users" in plan.tables or not candidate.listed
-    async with create_task_group() as tasks:
-        if needs_page:
-            tasks.start_soon(_into, gathered, "users", partial(_read, api, GET_USER, candidate.user_id))
-        for table in wanted:
-            tasks.start_soon(_into, gathered, table, partial(_read, api, _CHILDREN[table], candidate.user_id))
-    page = gathered.pop("users", {} if needs_page else candidate.listed)
-    if await _is_unknown(api, candidate, page, gathered):
-        return UserRead(candidate=candidate, read_at=read_at, user=None, children={}, details=[])
-    for table, rows in gathered.items():
-        if rows is None:
-            raise _not_found(_CHILDREN[table])
-    details = await _details(api, candidate.user_id, gathered["user_actions"]) if _wants_details(plan) else []
-    user = {**candidate.listed, **(page or {})}
-    return UserRead(candidate=candidate, read_at=read_at, user=user, children=gathered, details=details)
+    if last is not None and last.was_read:
+        return min((min(last.at(part), now + CLOCK_SKEW) for part in wanted), default=0)
+    seen = last.first_seen if last else now
+    return min(seen, now) - policy.max_staleness // timedelta(milliseconds=1)
 
 
-def _wants_details(plan: Plan) -> bool:
-    return "action_details" in plan.tables
+def is_active(last: LastRead | None, actions: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether an action is new, or has changed, since the last read."""
+    known = last.newest_action if last else 0
+    return any(_latest(action) > known for action in actions)
 
 
-def _needed_for_details(table: str, plan: Plan) -> bool:
-    return table == "user_actions" and _wants_details(plan)
+def wants_detail(last: LastRead | None, action: Mapping[str, Any], is_loaded: bool) -> bool:
+    """Whether an action's detail may say something that is not known: it is open, or new, or changed, or not loaded."""
+    known = last.newest_action if last else 0
+    return not is_loaded or action.get("state") not in SETTLED or _latest(action) > known
 
 
-async def _into(gathered: dict[str, Any], name: str, read: Callable[[], Any]) -> None:
-    gathered[name] = await read()
+def after(
+    last: LastRead | None,
+    read: Iterable[str],
+    read_at: int,
+    listed: int,
+    actions: Iterable[Mapping[str, Any]],
+    is_known: bool,
+) -> LastRead:
+    """What is known of a user after a read.
+
+    Args:
+        last: What was known before.
+        read: Parts that were read completely.
+        read_at: When reading began.
+        listed: Fingerprint of what the list says; 0 if it does not say anything.
+        actions: Actions that the read brought.
+        is_known: Whether Authsignal knows the id.
+    """
+    parts = frozenset(read)
+    before = last or LastRead(first_seen=read_at)
+    times = dict.fromkeys(parts, read_at)
+    if (
+        listed and listed != before.listed
+    ):  # what was not read now may have changed too, and the list will not say so again
+        times |= dict.fromkeys(TOLD_BY_THE_LIST - parts, 0)
+    if "user_actions" in parts:
+        times |= _horizon(before, list(actions))
+    return replace(before, listed=listed or before.listed, is_known=is_known, **times)
 
 
-async def _read(api: Api, endpoint: Endpoint, user_id: str) -> Any:
-    """The answer, or None for 404: no documented answer for a user, yet what a user deleted meanwhile may give."""
+def _horizon(before: LastRead, actions: list[Mapping[str, Any]]) -> dict[str, int]:
+    """Where the next look at the actions begins: before the newest by an overlap, and before any that is still open.
+
+    Authsignal's own times, never this machine's: their clocks may differ.
+    """
+    newest = max(map(_latest, actions), default=0)
+    newest = max(newest, before.newest_action)
+    open_since = [_moment(action.get("createdAt")) for action in actions if _is_open(action)]
+    return {"newest_action": newest, "actions_from": max(0, min([newest - ACTION_OVERLAP, *open_since]))}
+
+
+def _is_open(action: Mapping[str, Any]) -> bool:
+    return action.get("state") not in SETTLED and action.get("state") != ABANDONED
+
+
+def _latest(action: Mapping[str, Any]) -> int:
+    return max(_moment(action.get(name)) for name in ("createdAt", "updatedAt", "stateUpdatedAt"))
+
+
+def _moment(text: Any) -> int:
+    if not isinstance(text, str):
+        return 0
     try:
-        answer = await api.get(endpoint, dict if endpoint is GET_USER else list, userId=user_id)
-    except RequestRefused as refused:
-        if refused.status == 404:
-            return None
-        raise
-    return answer
+        return milliseconds(datetime.fromisoformat(text))
+    except (ValueError, OverflowError):
+        return 0
 
 
-async def _is_unknown(api: Api, candidate: Candidate, page: Mapping[str, Any] | None, gathered: dict[str, Any]) -> bool:
-    if page is not None and (not _is_bare(page) or (candidate.listed and _is_bare(candidate.listed))):
-        return False
-    for table, endpoint in _CHILDREN.items():
-        rows = gathered[table] if table in gathered else await _read(api, endpoint, candidate.user_id)
-        if rows:
-            return False
-    return True
+def milliseconds(moment: datetime) -> int:
+    """Since 1970; a time without a zone is taken for UTC."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return (aware - _EPOCH) // timedelta(milliseconds=1)
 
 
-def _is_bare(page: Mapping[str, Any]) -> bool:
-    return not any(value for name, value in page.items() if name not in _SAY_NOTHING)
+def moment(since_1970: int) -> datetime | None:
+    """The time; None for 0."""
+    return _EPOCH + timedelta(milliseconds=since_1970) if since_1970 else None
 
 
-def _not_found(endpoint: Endpoint) -> RequestRefused:
-    return RequestRefused(
-        f"Authsignal answered 404 to {endpoint} for a user it knows. Nothing was loaded; run again.",
-        request=str(endpoint),
-        status=404,
-    )
-
-
-async def _details(
-    api: Api, user_id: str, actions: list[Mapping[str, Any]]
-) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    found: dict[int, Mapping[str, Any] | None] = {}
-    if not all(action.get("actionCode") and action.get("idempotencyKey") for action in actions):
-        raise UnexpectedAnswer(
-            f"{QUERY_USER_ACTIONS} answered with an action without actionCode or idempotencyKey: its detail cannot be"
-            " asked for. Leave action_details out.",
-            request=str(QUERY_USER_ACTIONS),
-            status=200,
-        )
-    async with create_task_group() as tasks:
-        for index, action in enumerate(actions):
-            tasks.start_soon(_detail, api, user_id, action, found, index)
-    return [(actions[index], detail) for index, detail in sorted(found.items()) if detail is not None]
-
-
-async def _detail(
-    api: Api,
-    user_id: str,
-    action: Mapping[str, Any],
-    found: dict[int, Mapping[str, Any] | None],
-    index: int,
-) -> None:
-    try:
-        found[index] = await api.get(
-            GET_ACTION,
-            dict,
-            userId=user_id,
-            action=str(action["actionCode"]),
-            idempotencyKey=str(action["idempotencyKey"]),
-        )
-    except RequestRefused as refused:
-        if refused.status != 404:  # how an unknown key is answered is not documented; a 404 says it is gone
-            raise
-        found[index] = None
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -6,7 +6,7 @@ import atexit
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -25,8 +25,10 @@ from dlt_authsignal.source.held import created_at, known_hashes, row_counts
 from dlt_authsignal.source.lanes import authsignal_source
 from dlt_authsignal.source.locks import only_run
 from dlt_authsignal.source.meter import Meter
+from dlt_authsignal.source.reads import USER_READS, KnownReads
 from dlt_authsignal.source.rows import fingerprint
 from dlt_authsignal.source.runs import recorded
+from dlt_authsignal.source.sweep import parts_of
 from dlt_authsignal.source.tally import TableReport, Tally
 
 PIPELINE_NAME: Final = "authsignal_pipeline"
@@ -45,7 +47,10 @@ class SyncReport:
         dataset: Dataset (schema) name.
         table_format: Format of tables made of files; None in a database.
         tables: Report per table, in the registry's order.
+        users_found: Users that the roster named.
+        users_due: Of those, the ones who were due.
         users_read: Users read completely.
+        users_left: Users due whom the budget left to the next run.
         unknown_users: Ids of the roster that Authsignal does not know.
         unknown_positions: Where the first of those stand in the file of ids.
         requests: HTTP requests, retries included.
@@ -62,7 +67,10 @@ class SyncReport:
     dataset: str
     table_format: str | None
     tables: Mapping[str, TableReport]
+    users_found: int
+    users_due: int
     users_read: int
+    users_left: int
     unknown_users: int
     unknown_positions: list[int]
     requests: int
@@ -109,12 +117,14 @@ def sync(
         )
         table_format = check_ready(pipeline)
         with only_run(pipeline), recorded(pipeline, meter) as run, plain_errors(destination), discreet(pipeline):
-            reading = authsignal_source(meter=meter, **source)
+            reads = KnownReads()
+            reading = authsignal_source(meter=meter, reads=reads, **source)
             if resources:
-                reading = reading.with_resources(*resources)
+                reading = reading.with_resources(*resources, *_memory(resources) & reading.resources.keys())
             finished_pending = finish_pending(pipeline)
             pipeline.sync_destination()
             run.reached_destination = True
+            reads.recall(pipeline, details="action_details" in reading.selected_resources)
             tables, location = _load(pipeline, reading)
             run.tables = {name: asdict(report) for name, report in tables.items()}
     meter.stage = "done"
@@ -125,7 +135,10 @@ def sync(
         dataset=pipeline.dataset_name,
         table_format=table_format,
         tables=tables,
+        users_found=meter.users_found,
+        users_due=meter.users_due,
         users_read=meter.users_read,
+        users_left=meter.users_left,
         unknown_users=meter.unknown_users,
         unknown_positions=sorted(meter.unknown_positions),
         requests=meter.requests,
@@ -137,13 +150,19 @@ def sync(
     )
 
 
+def _memory(tables: Iterable[str]) -> set[str]:
+    """What has to be loaded along for a later run to know what this one read."""
+    wanted = parts_of(tables)
+    return {USER_READS.name, *wanted} if wanted or "unknown_user_ids" in tables else set()
+
+
 def _load(pipeline: Pipeline, reading: DltSource) -> tuple[dict[str, TableReport], str]:
     """Reads and loads, counted against what the destination holds; gives the counts, and where the rows are."""
     tally = Tally(known_hashes(pipeline, list(reading.selected_resources)))
     if "users" in reading.selected_resources:
         reading.resources["users"].add_map(_keeper(created_at(pipeline)))
-    for name, resource in reading.selected_resources.items():
-        resource.add_map(tally.counter(name))
+    for name in tally.tables:
+        reading.resources[name].add_map(tally.counter(name))
     before = row_counts(pipeline, tally.tables)
     load = pipeline.run(reading)
     after = row_counts(pipeline, tally.tables)

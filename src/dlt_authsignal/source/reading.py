@@ -1,0 +1,367 @@
+"""Every user who is due, read as the sweep decided: own page, authenticators, actions, devices.
+
+One user is one unit: either all that was asked for was read, or the run fails.
+"""
+
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from anyio import create_memory_object_stream, create_task_group
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from dlt_authsignal.api.endpoints import (
+    GET_ACTION,
+    GET_DEVICES,
+    GET_USER,
+    GET_USER_AUTHENTICATORS,
+    QUERY_USER_ACTIONS,
+    Endpoint,
+)
+from dlt_authsignal.errors import RequestRefused, UnexpectedAnswer
+from dlt_authsignal.source import roster
+from dlt_authsignal.source.http import Api
+from dlt_authsignal.source.meter import Meter
+from dlt_authsignal.source.reads import KnownReads, listed_hash
+from dlt_authsignal.source.roster import Candidate
+from dlt_authsignal.source.sweep import (
+    PARTS,
+    Ask,
+    LastRead,
+    Policy,
+    after,
+    ask_of,
+    is_active,
+    milliseconds,
+    moment,
+    parts_of,
+    wants_detail,
+)
+from dlt_authsignal.source.waiting import Budget, Errand, Room
+
+MAX_POSITIONS_KEPT: Final = 20
+
+_CHILDREN: Final = {
+    "user_authenticators": GET_USER_AUTHENTICATORS,
+    "user_actions": QUERY_USER_ACTIONS,
+    "user_devices": GET_DEVICES,
+}
+_ROUTES: Final = {"users": GET_USER, **_CHILDREN}
+_SAY_NOTHING: Final = frozenset({"userId", "createdAt", "allowedVerificationMethods"})
+"""Fields that an answer about anybody may carry."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserRead:
+    """One user, as read.
+
+    Attributes:
+        candidate: The roster's entry.
+        read_at: When reading began.
+        parts: What was read of them; nothing of a user who is left for the next run.
+        is_known: Whether Authsignal knows the id.
+        user: The user's own page over what the listing said, if it was read.
+        children: Rows by table: `user_authenticators`, `user_actions`, `user_devices`.
+        details: (action row, detail) pairs.
+        last: What is known of the user now.
+    """
+
+    candidate: Candidate
+    read_at: datetime
+    parts: frozenset[str]
+    is_known: bool
+    user: Mapping[str, Any] | None
+    children: Mapping[str, list[Any]]
+    details: list[tuple[Mapping[str, Any], Mapping[str, Any]]]
+    last: LastRead
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What to read.
+
+    Attributes:
+        tables: Tables wanted.
+        users_from: File of user ids; None to ask the tenant for the list.
+        users_column: Column of that file.
+        page_size: Users per page of the listing.
+        without_users: Ids to pass over, such as a probe's canary.
+        policy: Who counts as due.
+        reads: What is known of earlier reads; None for nothing.
+        budget: What may be spent.
+        list_first: Whether the whole list is read before the first user is, which is then the one who waits longest.
+        has_detail: Whether an action's detail has been loaded, by user id, action code and idempotency key.
+        now: Clock for `read_at`.
+    """
+
+    tables: frozenset[str]
+    users_from: str | None = None
+    users_column: str | None = None
+    page_size: int = 100
+    without_users: frozenset[str] = frozenset()
+    policy: Policy = field(default_factory=Policy)
+    reads: KnownReads | None = None
+    budget: Budget = field(default_factory=lambda: Budget(clock=time.monotonic))
+    list_first: bool = False
+    has_detail: Callable[[str, str, str], bool] = lambda _user, _action, _key: False
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    @property
+    def parts(self) -> frozenset[str]:
+        return parts_of(self.tables)
+
+
+async def read_users(api: Api, plan: Plan, workers: int, meter: Meter, out: MemoryObjectSendStream[UserRead]) -> None:
+    """Reads the users who are due and sends them out as they are complete, in no particular order.
+
+    Args:
+        api: Where to read.
+        plan: What to read.
+        workers: Users in the making at once; each has up to four requests of its own.
+        meter: Counts users found, due and read.
+        out: Where complete users go; waits while it is full.
+    """
+    send, receive = create_memory_object_stream[Errand](2 * workers)
+    async with create_task_group() as tasks:
+        for _ in range(workers):
+            tasks.start_soon(_work, api, plan, meter, receive.clone(), out)
+        receive.close()
+        async with send:
+            if plan.list_first or plan.budget.is_limited:
+                await _oldest_first(api, plan, meter, send, out)
+            else:
+                async for errand in due(api, plan, meter):
+                    await send.send(errand)
+
+
+async def _oldest_first(
+    api: Api,
+    plan: Plan,
+    meter: Meter,
+    send: MemoryObjectSendStream[Errand],
+    out: MemoryObjectSendStream[UserRead],
+) -> None:
+    room = Room()
+    async for errand in due(api, plan, meter):
+        if len(room) == room.size and not plan.budget.is_limited:
+            await _hand_out(room, plan, meter, send, out)
+        room.enter(errand)
+    meter.users_left += room.turned_away
+    await _hand_out(room, plan, meter, send, out)
+
+
+async def _hand_out(
+    room: Room,
+    plan: Plan,
+    meter: Meter,
+    send: MemoryObjectSendStream[Errand],
+    out: MemoryObjectSendStream[UserRead],
+) -> None:
+    for errand in room.leave():
+        if meter.users_left == room.turned_away and plan.budget.begin(errand.ask, meter.requests):
+            await send.send(errand)
+        else:
+            meter.users_left += 1
+            if errand.last is None:  # so that the next run knows since when they have been waiting
+                await out.send(_left(errand, plan.now()))
+
+
+def _left(errand: Errand, now: datetime) -> UserRead:
+    return UserRead(
+        candidate=errand.candidate,
+        read_at=now,
+        parts=frozenset(),
+        is_known=True,
+        user=None,
+        children={},
+        details=[],
+        last=LastRead(first_seen=milliseconds(now)),
+    )
+
+
+async def due(api: Api, plan: Plan, meter: Meter) -> AsyncIterator[Errand]:
+    """Users who are due, with what to ask of them, in the order of the roster."""
+    async for candidate in _candidates(api, plan, meter):
+        last = plan.reads.get(candidate.user_id) if plan.reads else None
+        now = milliseconds(plan.now())
+        listed = listed_hash(candidate.listed) if candidate.listed else 0
+        ask = ask_of(candidate.user_id, last, listed, plan.parts, now, plan.policy)
+        if ask is not None:
+            meter.users_due += 1
+            meter.requests_due += ask.most_requests
+            yield Errand(candidate, ask, last)
+    meter.roster_complete = True
+
+
+async def _candidates(api: Api, plan: Plan, meter: Meter) -> AsyncIterator[Candidate]:
+    seen: set[str] = set(plan.without_users)
+    async for page in _pages(api, plan):
+        for candidate in page:
+            if candidate.user_id not in seen:
+                seen.add(candidate.user_id)
+                meter.users_found += 1
+                yield candidate
+
+
+async def _pages(api: Api, plan: Plan) -> AsyncIterator[list[Candidate] | Iterator[Candidate]]:
+    if plan.users_from:
+        yield roster.from_file(Path(plan.users_from), plan.users_column)
+        return
+    async for page in roster.listing(api, plan.page_size):
+        yield page
+
+
+async def _work(
+    api: Api,
+    plan: Plan,
+    meter: Meter,
+    errands: MemoryObjectReceiveStream[Errand],
+    out: MemoryObjectSendStream[UserRead],
+) -> None:
+    async with errands:
+        async for errand in errands:
+            read = await read_user(api, plan, errand)
+            plan.budget.end(errand.ask)
+            meter.users_read += 1
+            if not read.is_known:
+                _count_unknown(meter, errand.candidate)
+            await out.send(read)
+
+
+def _count_unknown(meter: Meter, candidate: Candidate) -> None:
+    meter.unknown_users += 1
+    if candidate.position is not None and len(meter.unknown_positions) < MAX_POSITIONS_KEPT:
+        meter.unknown_positions.append(candidate.position)
+
+
+async def read_user(api: Api, plan: Plan, errand: Errand) -> UserRead:
+    """Everything the errand asks of one user.
+
+    Authsignal answers 200 for ids it has never seen, so an id counts as unknown when nothing at all is said of it:
+    no attribute, no authenticator, no action, no device, and not in the listing (or no longer as listed).
+    """
+    candidate, ask, last = errand
+    read_at = plan.now()
+    is_doubtful = not candidate.listed and not (last and last.was_read and last.is_known)
+    wanted = ask.parts | ({"users"} if is_doubtful else set())
+    gathered = await _gather(api, candidate.user_id, ask, wanted)
+    actions = gathered.get("user_actions") or []
+    if ask.if_active and is_active(last, actions):
+        gathered |= {part: await _read(api, _CHILDREN[part], candidate.user_id) for part in ask.if_active}
+    page = gathered.pop("users", candidate.listed)
+    is_known = "users" not in wanted or not await _is_unknown(api, candidate, page, gathered, ask)
+    for table, rows in gathered.items():
+        if is_known and rows is None:
+            raise _not_found(_CHILDREN[table])
+    parts = plan.tables & ((ask.parts | gathered.keys()) if is_known else plan.parts)
+    seen = after(last, parts, milliseconds(read_at), listed_hash(candidate.listed), actions, is_known)
+    return UserRead(
+        candidate=candidate,
+        read_at=read_at,
+        parts=parts,
+        is_known=is_known,
+        user={**candidate.listed, **(page or {})} if is_known and "users" in ask.parts else None,
+        children=gathered if is_known else {},
+        details=await _details(api, plan, errand, actions) if is_known else [],
+        last=seen,
+    )
+
+
+async def _gather(api: Api, user_id: str, ask: Ask, wanted: frozenset[str]) -> dict[str, Any]:
+    gathered: dict[str, Any] = {}
+    async with create_task_group() as tasks:
+        for part in (part for part in PARTS if part in wanted):
+            tasks.start_soon(_into, gathered, part, partial(_read, api, _ROUTES[part], user_id, _query(part, ask)))
+    return gathered
+
+
+def _query(part: str, ask: Ask) -> dict[str, str] | None:
+    since = moment(ask.actions_from) if part == "user_actions" else None
+    return {"fromDate": since.isoformat(timespec="milliseconds").replace("+00:00", "Z")} if since else None
+
+
+async def _into(gathered: dict[str, Any], name: str, read: Callable[[], Any]) -> None:
+    gathered[name] = await read()
+
+
+async def _read(api: Api, endpoint: Endpoint, user_id: str, query: Mapping[str, str] | None = None) -> Any:
+    """The answer, or None for 404: no documented answer for a user, yet what a user deleted meanwhile may give."""
+    try:
+        answer = await api.get(endpoint, dict if endpoint is GET_USER else list, query, userId=user_id)
+    except RequestRefused as refused:
+        if refused.status == 404:
+            return None
+        raise
+    return answer
+
+
+async def _is_unknown(
+    api: Api, candidate: Candidate, page: Mapping[str, Any] | None, gathered: dict[str, Any], ask: Ask
+) -> bool:
+    if page is not None and (not _is_bare(page) or (candidate.listed and _is_bare(candidate.listed))):
+        return False
+    for table, endpoint in _CHILDREN.items():
+        is_all = table in gathered and not (table == "user_actions" and ask.actions_from)
+        if gathered.get(table) or (not is_all and await _read(api, endpoint, candidate.user_id)):
+            return False
+    return True
+
+
+def _is_bare(page: Mapping[str, Any]) -> bool:
+    return not any(value for name, value in page.items() if name not in _SAY_NOTHING)
+
+
+def _not_found(endpoint: Endpoint) -> RequestRefused:
+    return RequestRefused(
+        f"Authsignal answered 404 to {endpoint} for a user it knows. Nothing was loaded; run again.",
+        request=str(endpoint),
+        status=404,
+    )
+
+
+async def _details(
+    api: Api, plan: Plan, errand: Errand, actions: list[Mapping[str, Any]]
+) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    if "action_details" not in plan.tables:
+        return []
+    found: dict[int, Mapping[str, Any] | None] = {}
+    user_id = errand.candidate.user_id
+    if not all(action.get("actionCode") and action.get("idempotencyKey") for action in actions):
+        raise UnexpectedAnswer(
+            f"{QUERY_USER_ACTIONS} answered with an action without actionCode or idempotencyKey: its detail cannot be"
+            " asked for. Leave action_details out.",
+            request=str(QUERY_USER_ACTIONS),
+            status=200,
+        )
+    async with create_task_group() as tasks:
+        for index, action in enumerate(actions):
+            is_loaded = plan.has_detail(user_id, str(action["actionCode"]), str(action["idempotencyKey"]))
+            if errand.ask.reason != "full" and not wants_detail(errand.last, action, is_loaded):
+                continue
+            tasks.start_soon(_detail, api, user_id, action, found, index)
+    return [(actions[index], detail) for index, detail in sorted(found.items()) if detail is not None]
+
+
+async def _detail(
+    api: Api,
+    user_id: str,
+    action: Mapping[str, Any],
+    found: dict[int, Mapping[str, Any] | None],
+    index: int,
+) -> None:
+    try:
+        found[index] = await api.get(
+            GET_ACTION,
+            dict,
+            userId=user_id,
+            action=str(action["actionCode"]),
+            idempotencyKey=str(action["idempotencyKey"]),
+        )
+    except RequestRefused as refused:
+        if refused.status != 404:  # how an unknown key is answered is not documented; a 404 says it is gone
+            raise
+        found[index] = None

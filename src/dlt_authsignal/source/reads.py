@@ -1,0 +1,165 @@
+"""The memory of the sweep: when each user was last read, in a table beside the data it speaks of."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+from dlt.pipeline.pipeline import Pipeline
+
+from dlt_authsignal.api.tables import ACTION_DETAILS, Table, own
+from dlt_authsignal.source.held import committed, is_there
+from dlt_authsignal.source.sweep import KEPT, LastRead, milliseconds, moment
+
+USER_READS: Final = Table(
+    name="user_reads",
+    lanes=("server",),
+    key=("user_id",),
+    meaning="One row per user id: when what of them was last read, completely. Decides who is due in the next sync.",
+    source="nothing: the pipeline writes it itself",
+    columns=(
+        own("user_id", "text", "The company's own id of the user.", "identifier"),
+        own("first_seen_at", "timestamp", "When the roster first named the id."),
+        own("users_read_at", "timestamp", "When the user's own page was last read; null if it never was."),
+        own("user_authenticators_read_at", "timestamp", "The same for the authenticators."),
+        own("user_actions_read_at", "timestamp", "The same for the actions."),
+        own("user_devices_read_at", "timestamp", "The same for the devices."),
+        own("action_details_read_at", "timestamp", "The same for the details of the actions."),
+        own("listed_hash", "text", "Fingerprint of what the list last said; null for a user never listed."),
+        own("newest_action_at", "timestamp", "When the newest action known changed last, by Authsignal's clock."),
+        own("actions_from", "timestamp", "From when on actions are asked for next."),
+        own("is_known", "bool", "Whether Authsignal knew the id."),
+    ),
+)
+
+_TIMES: Final = ("first_seen_at", *(f"{part}_read_at" for part in KEPT), "newest_action_at", "actions_from")
+_FIELDS: Final = ("first_seen", *KEPT, "newest_action", "actions_from")
+
+
+class KnownReads:
+    """The last read of each user, in about 90 bytes each.
+
+    A user is found by 64 bits of a hash of the id. Two ids that share them would be taken for one: among a million
+    that happens with a probability of 3 in 100 million.
+    """
+
+    def __init__(self) -> None:
+        self._keys = array("Q")
+        self._listed = array("Q")
+        self._known = bytearray()
+        self._times = [array("q") for _ in _FIELDS]
+        self._details = array("Q")
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def get(self, user_id: str) -> LastRead | None:
+        """What is known of the last read of a user; None for one never seen."""
+        index = _place(self._keys, key_of(user_id))
+        return None if index is None else self._at(index)
+
+    def __iter__(self) -> Iterator[LastRead]:
+        return map(self._at, range(len(self._keys)))
+
+    def _at(self, index: int) -> LastRead:
+        times = {field: self._times[place][index] for place, field in enumerate(_FIELDS)}
+        return LastRead(**times, listed=self._listed[index], is_known=bool(self._known[index]))
+
+    def has_detail(self, user_id: str, action_code: str, idempotency_key: str) -> bool:
+        """Whether the detail of an action has been loaded."""
+        return _place(self._details, key_of(user_id, action_code, idempotency_key)) is not None
+
+    def recall(self, pipeline: Pipeline, *, details: bool = False) -> None:
+        """Takes in what the destination holds: rows of loads that were completed, others may have lost their data.
+
+        A table that is gone counts as never read.
+
+        Args:
+            pipeline: Whose dataset to look at.
+            details: Whether to take in which actions' details are there.
+        """
+        import numpy as np
+
+        if details:
+            found = committed(pipeline, ACTION_DETAILS.name, *ACTION_DETAILS.key)
+            names = (name for batch in found for name in zip(*(c.to_pylist() for c in batch), strict=True))
+            self._details = array("Q", sorted(key_of(*name) for name in names))
+        batches = list(committed(pipeline, USER_READS.name, "user_id", "listed_hash", "is_known", *_TIMES))
+        if not batches:
+            return
+        columns = list(zip(*batches, strict=True))
+        ids, hashes, known = ([value for batch in column for value in batch.to_pylist()] for column in columns[:3])
+        keys = np.fromiter(map(key_of, ids), np.uint64, len(ids))
+        order = np.argsort(keys)
+        self._keys = _packed("Q", keys[order])
+        listed = np.fromiter((int(value, 16) if value else 0 for value in hashes), np.uint64, len(hashes))
+        self._listed = _packed("Q", listed[order])
+        self._known = bytearray(np.fromiter(map(bool, known), np.uint8, len(known))[order].tobytes())
+        self._times = [_packed("q", np.concatenate([_since_1970(c) for c in column])[order]) for column in columns[3:]]
+        for part, times in zip(KEPT, self._times[1:], strict=False):
+            if not is_there(pipeline, part):
+                times[:] = array("q", bytes(8 * len(times)))
+
+
+def known_reads(pipeline: Pipeline, *, details: bool = False) -> KnownReads:
+    """When each user of a pipeline's dataset was last read, for `authsignal_source(reads=…)`.
+
+    Finish what an earlier run left (`pipeline.run()` while `pipeline.has_pending_data`) before asking.
+    """
+    if not pipeline.default_schema_name:
+        pipeline.sync_destination()
+    reads = KnownReads()
+    reads.recall(pipeline, details=details)
+    return reads
+
+
+def key_of(*names: str) -> int:
+    """64 bits of a hash of an id, or of a key of several parts."""
+    text = "\0".join(names).encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
+
+
+def _place(values: array[int], value: int) -> int | None:
+    index = bisect_left(values, value)
+    return index if index < len(values) and values[index] == value else None
+
+
+def listed_hash(listed: Mapping[str, Any]) -> int:
+    """Fingerprint of what the list says of a user, 0 for nothing. Neither order nor a null matters."""
+    said = {name: _unordered(value) for name, value in listed.items() if value is not None}
+    if not said:
+        return 0
+    text = msgspec.json.encode(said, order="sorted")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little") or 1
+
+
+def row_of(user_id: str, last: LastRead) -> dict[str, Any]:
+    """The row of `user_reads`, without provenance."""
+    times = {name: moment(getattr(last, field)) for name, field in zip(_TIMES, _FIELDS, strict=True)}
+    listed = f"{last.listed:016x}" if last.listed else None
+    return {"user_id": user_id, **times, "listed_hash": listed, "is_known": last.is_known}
+
+
+def _unordered(value: Any) -> Any:
+    return sorted(value) if isinstance(value, list) and all(isinstance(item, str) for item in value) else value
+
+
+def _packed(kind: str, values: Any) -> array[int]:
+    packed = array(kind)
+    packed.frombytes(values.tobytes())
+    return packed
+
+
+def _since_1970(column: Any) -> Any:
+    """Milliseconds of a column of times, 0 for null."""
+    import pyarrow as pa
+
+    if pa.types.is_timestamp(column.type):
+        return column.cast(pa.timestamp("ms", column.type.tz), safe=False).cast(pa.int64()).fill_null(0).to_numpy(False)
+    import numpy as np
+
+    return np.array([milliseconds(value) if value else 0 for value in column.to_pylist()], np.int64)

@@ -1,0 +1,92 @@
+"""Users who are due, in the order in which they became so, in a room that does not grow."""
+
+import heapq
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from dlt_authsignal.source.roster import Candidate
+from dlt_authsignal.source.sweep import Ask, LastRead
+
+MOST_WAITING: Final = 200_000
+
+
+class Errand(NamedTuple):
+    """A user to be read."""
+
+    candidate: Candidate
+    ask: Ask
+    last: LastRead | None
+
+
+@dataclass(kw_only=True)
+class Room:
+    """Keeps the errands that have waited longest.
+
+    Attributes:
+        size: How many it keeps; of more, those of the highest rank are turned away.
+        turned_away: How many were.
+    """
+
+    size: int = MOST_WAITING
+    turned_away: int = 0
+    _heap: list[tuple[int, int, Errand]] = field(default_factory=list)
+    _number: int = 0
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def enter(self, errand: Errand) -> None:
+        """Takes an errand in, or the one in its place that has waited least away. Of equals, the first stays."""
+        self._number += 1
+        entry = (-errand.ask.rank, -self._number, errand)
+        if len(self._heap) < self.size:
+            heapq.heappush(self._heap, entry)
+        else:
+            heapq.heappushpop(self._heap, entry)
+            self.turned_away += 1
+
+    def leave(self) -> Iterator[Errand]:
+        """Everybody, whoever has waited longest first; the room is empty afterwards."""
+        waiting = sorted(self._heap, key=lambda entry: entry[:2])
+        self._heap = []
+        while waiting:
+            yield waiting.pop()[2]
+
+
+@dataclass(kw_only=True)
+class Budget:
+    """What one run may spend on users.
+
+    Attributes:
+        max_requests: Requests, the list's included; None for any number.
+        max_seconds: Seconds for reading users, from when the first of them is begun; None for any number.
+        clock: Seconds, from anywhere.
+        promised: Requests that users begun may still take.
+    """
+
+    max_requests: int | None = None
+    max_seconds: float | None = None
+    clock: Callable[[], float]
+    promised: int = 0
+    _began: float | None = None
+
+    @property
+    def is_limited(self) -> bool:
+        return self.max_requests is not None or self.max_seconds is not None
+
+    def begin(self, ask: Ask, requests_made: int) -> bool:
+        """Whether one more user can be begun; if so, what they can take is set aside."""
+        now = self.clock()
+        if self._began is None:
+            self._began = now
+        if self.max_seconds is not None and now - self._began >= self.max_seconds:
+            return False
+        if self.max_requests is not None and requests_made + self.promised + ask.most_requests > self.max_requests:
+            return False
+        self.promised += ask.most_requests
+        return True
+
+    def end(self, ask: Ask) -> None:
+        """A user has been read: what they took is among the requests made."""
+        self.promised -= ask.most_requests
