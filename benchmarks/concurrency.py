@@ -10,7 +10,7 @@ from dlt_authsignal.sandbox import SandboxConfig, run_in_thread
 from dlt_authsignal.source.http import base_url, connect
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.pace import Pace
-from dlt_authsignal.source.sweep import Plan, UserRead, sweep
+from dlt_authsignal.source.reading import Plan, UserRead, read_users
 
 USERS = 300
 LATENCY = 0.02
@@ -28,7 +28,7 @@ async def read_all(url: str, secret: str, concurrency: int) -> tuple[int, float]
     ):
         all_.start_soon(_drain, receive.clone())
         receive.close()
-        await sweep(api, Plan(tables=TABLES), concurrency, meter, send)
+        await read_users(api, Plan(tables=TABLES), concurrency, meter, send)
     return meter.requests, time.perf_counter() - started
 
 

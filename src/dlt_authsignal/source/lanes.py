@@ -140,7 +140,7 @@ def authsignal_source(
             ),
             budget=_budget(max_requests, max_duration, reads),
             reads=reads,
-            has_detail=reads.has_detail if reads else Plan.has_detail,
+            has_detail=reads.has_detail if reads is not None else Plan.has_detail,
             list_first=max_requests_per_second is not None,
         )
         resources += server_resources(server, plan)

@@ -186,7 +186,7 @@ def _left(errand: Errand, now: datetime) -> UserRead:
 async def due(api: Api, plan: Plan, meter: Meter) -> AsyncIterator[Errand]:
     """Users who are due, with what to ask of them, in the order of the roster."""
     async for candidate in _candidates(api, plan, meter):
-        last = plan.reads.get(candidate.user_id) if plan.reads else None
+        last = plan.reads.get(candidate.user_id) if plan.reads is not None else None
         now = milliseconds(plan.now())
         listed = listed_hash(candidate.listed) if candidate.listed else 0
         ask = ask_of(candidate.user_id, last, listed, plan.parts, now, plan.policy)

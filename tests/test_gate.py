@@ -1,0 +1,215 @@
+"""The change gate: a second sync reads who is due, and the tables are as if it had read everybody."""
+
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+
+import dlt
+import duckdb
+import pytest
+
+from dlt_authsignal import authsignal_source, known_reads
+from dlt_authsignal.api.endpoints import ENROLL_AUTHENTICATOR, TRACK, UPDATE_USER
+from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig, run_in_thread
+from dlt_authsignal.sandbox.entities import Device, User
+from dlt_authsignal.source.sync import attach
+from tests.helpers import SECRET, ask, rows, sync_from, table
+
+PER_USER = ("users", "user_authenticators", "user_actions", "user_devices")
+
+
+def change(running: RunningSandbox, user_id: str, way: int) -> None:
+    """One of the ways in which a user changes so that the list shows it, and what may come with it."""
+    user = UPDATE_USER.fill(userId=user_id)
+    link = {"verificationMethod": "EMAIL_MAGIC_LINK", "email": "link@example.com"}
+    assert ask(running, "PATCH", user, {"email": f"new-{way}@example.com"})[0] == 200
+    if way == 1:
+        assert ask(running, "POST", ENROLL_AUTHENTICATOR.fill(userId=user_id), link)[0] == 200
+    if way == 2:
+        assert ask(running, "PATCH", user, {"displayName": "New", "custom": {"plan": "gold"}})[0] == 200
+    if way == 3:
+        assert ask(running, "POST", TRACK.fill(userId=user_id, action="signIn"), {})[0] == 200
+
+
+def requests_of(running: RunningSandbox) -> Counter[str]:
+    return Counter(running.sandbox.log.by_route)
+
+
+@pytest.mark.parametrize(
+    ("users", "changed"), [(600, 20), pytest.param(10_000, 100, marks=[pytest.mark.slow, pytest.mark.timeout(300)])]
+)
+def test_a_second_sync_reads_who_changed_and_its_tables_equal_those_of_a_full_read(users: int, changed: int) -> None:
+    with run_in_thread(SandboxConfig(users=users, days=45, seed=7)) as running:
+        sync_from(running, concurrency=16)
+        ids = [user.user_id for user in running.sandbox.store.users()]
+        for place, user_id in enumerate(ids[:: users // changed]):
+            change(running, user_id, place % 3)
+        running.sandbox.log.clear()
+        report = sync_from(running, concurrency=16)
+        made = requests_of(running)
+        gated = {name: table(name) for name in PER_USER}
+        assert (report.users_found, report.users_due, report.users_read) == (users, changed, changed)
+        assert made.total() <= 3 * changed + made["GET /users"] + 1
+        sync_from(running, full=True, concurrency=16)
+        assert gated == {name: table(name) for name in PER_USER}
+
+
+def test_new_devices_of_a_changed_user_are_read_because_there_are_new_actions(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    user_id = next(seeded.sandbox.store.users()).user_id
+    change(seeded, user_id, 3)
+    seeded.sandbox.store.put_device(Device(user_id=user_id, device_id="new", created_at=seeded.sandbox.clock.now()))
+    seeded.sandbox.log.clear()
+    sync_from(seeded)
+    assert requests_of(seeded)["GET /users/{userId}/devices"] == 1
+    assert rows("select count(*) from user_devices where device_id = 'new'") == [(1,)]
+
+
+def test_nothing_is_read_of_users_who_did_not_change(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    seeded.sandbox.log.clear()
+    report = sync_from(seeded)
+    assert requests_of(seeded) == {"GET /users": 1, "GET /authenticators": 1}
+    assert (report.users_found, report.users_due, report.tables["users"].total) == (40, 0, 40)
+
+
+def test_users_read_too_long_ago_are_read_again_and_their_actions_from_then_on(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    _make_older("8 days", "user_id in (select user_id from user_reads limit 3)")
+    seeded.sandbox.log.clear()
+    assert sync_from(seeded).users_read == 3
+    assert sync_from(seeded).users_read == 0
+    assert sync_from(seeded, max_staleness="0").users_read == 40
+
+
+def test_a_user_who_is_named_is_read_in_any_case(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    user_id = next(seeded.sandbox.store.users()).user_id
+    assert ask(seeded, "POST", TRACK.fill(userId=user_id, action="signIn"), {})[0] == 200
+    assert sync_from(seeded).tables["user_actions"].new == 0
+    report = sync_from(seeded, read_now=[user_id])
+    assert (report.users_read, report.tables["user_actions"].new) == (1, 1)
+
+
+def test_a_review_decided_days_later_is_seen(seeded: RunningSandbox) -> None:
+    store, clock = seeded.sandbox.store, seeded.sandbox.clock
+    store.put_user(User(user_id="u", created_at=clock.now(), email="u@example.com"))
+    path = TRACK.fill(userId="u", action="transfer")
+    assert ask(seeded, "POST", path, {"idempotencyKey": "k"})[0] == 200
+    assert ask(seeded, "PATCH", f"{path}/k", {"state": "REVIEW_REQUIRED"})[0] == 200
+    sync_from(seeded)
+    for _ in range(12):
+        clock.advance(timedelta(days=1))
+        assert ask(seeded, "POST", path, {})[0] == 200
+    sync_from(seeded, read_now=["u"])
+    assert ask(seeded, "PATCH", f"{path}/k", {"state": "REVIEW_SUCCEEDED"})[0] == 200
+    sync_from(seeded, read_now=["u"])
+    assert rows("select state from user_actions where idempotency_key = 'k'") == [("REVIEW_SUCCEEDED",)]
+
+
+def test_a_budget_of_requests_is_kept_and_who_is_left_comes_first_in_the_next_run(seeded: RunningSandbox) -> None:
+    read: list[int] = []
+    for _ in range(8):
+        seeded.sandbox.log.clear()
+        report = sync_from(seeded, max_requests=60)
+        assert requests_of(seeded).total() <= 60 + 1  # and the tenant's authenticators
+        read.append(report.users_read)
+        if not report.users_left:
+            break
+    assert sum(read) == 40
+    assert len(read) > 2
+    assert rows("select count(*) from users") == [(40,)]
+    assert rows("select count(*) from user_reads where users_read_at is null") == [(0,)]
+
+
+def test_a_budget_of_time_leaves_the_rest_to_the_next_run(seeded: RunningSandbox) -> None:
+    seeded.sandbox.faults.add(Fault(route="GET /users/{userId}", kind="delay", seconds=0.2, times=None))
+    report = sync_from(seeded, max_duration="0.3s", concurrency=2)
+    assert 0 < report.users_read < 40
+    assert report.users_left == 40 - report.users_read
+    seeded.sandbox.faults.clear()
+    assert sync_from(seeded).users_read == report.users_left
+
+
+def test_details_are_asked_for_once_and_again_while_an_action_is_open(seeded: RunningSandbox) -> None:
+    tables = ["users", "user_actions", "action_details"]
+    first = sync_from(seeded, resources=tables)
+    assert first.tables["action_details"].total == first.tables["user_actions"].total
+    seeded.sandbox.log.clear()
+    sync_from(seeded, resources=tables, max_staleness="0")
+    asked = requests_of(seeded)["GET /users/{userId}/actions/{action}/{idempotencyKey}"]
+    open_ = "select count(*) from user_actions where state in ('CHALLENGE_REQUIRED', 'REVIEW_REQUIRED')"
+    assert asked <= rows(open_)[0][0]
+    seeded.sandbox.log.clear()
+    sync_from(seeded, resources=tables, full=True)
+    again = requests_of(seeded)["GET /users/{userId}/actions/{action}/{idempotencyKey}"]
+    assert again == first.tables["action_details"].total
+
+
+def test_a_table_wanted_for_the_first_time_is_read_of_everybody(seeded: RunningSandbox) -> None:
+    sync_from(seeded, resources=["users"])
+    assert sync_from(seeded, resources=["users"]).users_read == 0
+    seeded.sandbox.log.clear()
+    assert sync_from(seeded).users_read == 40
+    assert requests_of(seeded)["GET /users/{userId}"] == 0
+
+
+@pytest.mark.parametrize("dropped", PER_USER)
+def test_a_table_that_is_gone_counts_as_never_read(seeded: RunningSandbox, dropped: str) -> None:
+    sync_from(seeded)
+    with duckdb.connect("authsignal_pipeline.duckdb") as connection:
+        connection.execute(f"drop table authsignal_data.{dropped}")
+    known = list(known_reads(attach()))
+    assert len(known) == 40
+    assert all((read.at(part) == 0) is (part == dropped) for read in known for part in PER_USER)
+
+
+def test_what_is_known_of_a_load_that_was_not_completed_is_not_believed(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    with duckdb.connect("authsignal_pipeline.duckdb") as connection:
+        connection.execute(
+            "delete from authsignal_data._dlt_loads where load_id in"
+            " (select _dlt_load_id from authsignal_data.user_reads)"
+        )
+    assert sync_from(seeded).users_read == 40
+
+
+def test_ids_that_authsignal_does_not_know_are_not_asked_about_in_every_run(empty: RunningSandbox) -> None:
+    Path("ids.txt").write_text("ghost-1\nghost-2\n", encoding="utf-8")
+    assert sync_from(empty, users_from="ids.txt").unknown_users == 2
+    empty.sandbox.log.clear()
+    sync_from(empty, users_from="ids.txt")
+    assert "GET /users/{userId}" not in requests_of(empty)
+    empty.sandbox.store.put_user(User(user_id="ghost-1", created_at=empty.sandbox.clock.now(), email="a@x"))
+    sync_from(empty, users_from="ids.txt", read_now=["ghost-1"])
+    assert rows("select user_id, is_known from user_reads order by 1") == [("ghost-1", True), ("ghost-2", False)]
+
+
+def test_a_pipeline_of_ones_own_is_gated_when_it_says_what_is_known(seeded: RunningSandbox) -> None:
+    pipeline = dlt.pipeline("mine", destination="duckdb", dataset_name="authsignal_data")
+    for users in (40, 0):
+        seeded.sandbox.log.clear()
+        reads = known_reads(pipeline)
+        pipeline.run(authsignal_source(base_url=seeded.url, api_secret_key=SECRET, reads=reads))
+        assert requests_of(seeded)["GET /users/{userId}"] == users
+    pipeline.run(authsignal_source(base_url=seeded.url, api_secret_key=SECRET))
+    assert requests_of(seeded)["GET /users/{userId}"] == 40
+
+
+def test_a_budget_without_a_memory_is_refused(seeded: RunningSandbox) -> None:
+    with pytest.raises(ConfigurationError, match="known_reads"):
+        authsignal_source(base_url=seeded.url, api_secret_key=SECRET, max_requests=5)
+
+
+@pytest.mark.parametrize("text", ["7", "a week", "-1d", "1 fortnight", "1e9d", ""])
+def test_a_span_of_time_that_is_none_is_named(seeded: RunningSandbox, text: str) -> None:
+    with pytest.raises(ConfigurationError, match="max_staleness"):
+        authsignal_source(base_url=seeded.url, api_secret_key=SECRET, max_staleness=text)
+
+
+def _make_older(span: str, where: str) -> None:
+    columns = ", ".join(f"{part}_read_at = {part}_read_at - interval '{span}'" for part in PER_USER)
+    with duckdb.connect("authsignal_pipeline.duckdb") as connection:
+        connection.execute("set search_path = 'authsignal_data'")
+        connection.execute(f"update user_reads set {columns} where {where}")

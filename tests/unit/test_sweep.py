@@ -1,0 +1,243 @@
+"""Decisions of the sweep: who is due, in which order, and what is asked of them."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.source.roster import Candidate
+from dlt_authsignal.source.sweep import (
+    ACTION_OVERLAP,
+    DAY,
+    PARTS,
+    LastRead,
+    Policy,
+    after,
+    ask_of,
+    is_active,
+    milliseconds,
+    moment,
+    parts_of,
+    rank_of,
+    wants_detail,
+)
+from dlt_authsignal.source.waiting import Budget, Errand, Room
+
+NOW = milliseconds(datetime(2026, 11, 24, 9, tzinfo=UTC))
+ALL = frozenset(PARTS)
+WEEK = Policy()
+
+times = st.integers(NOW - 60 * DAY, NOW)
+parts = st.frozensets(st.sampled_from(PARTS), min_size=1)
+staleness = st.integers(0, 25).map(lambda days: timedelta(days=days))
+policies = st.builds(Policy, max_staleness=staleness)
+hashes = st.integers(1, 3)
+lasts = st.builds(
+    LastRead,
+    first_seen=times,
+    users=times,
+    user_authenticators=times,
+    user_actions=times,
+    user_devices=times,
+    listed=hashes,
+    newest_action=times,
+    actions_from=times,
+)
+
+
+def action(created: int, state: str = "ALLOW", **more: Any) -> dict[str, Any]:
+    moment_ = moment(created)
+    assert moment_ is not None
+    return {"createdAt": moment_.isoformat(), "state": state, **more}
+
+
+@given(wanted=parts, policy=policies, listed=hashes)
+def test_whoever_was_never_seen_is_read_whole(wanted: frozenset[str], policy: Policy, listed: int) -> None:
+    ask = ask_of("u", None, listed, wanted, NOW, policy)
+    assert ask is not None
+    assert (ask.reason, ask.parts, ask.actions_from) == ("new", wanted, 0)
+
+
+@given(last=lasts, wanted=parts, policy=policies)
+def test_nobody_is_read_again_without_a_reason(last: LastRead, wanted: frozenset[str], policy: Policy) -> None:
+    ask = ask_of("u", last, last.listed, wanted, NOW, policy)
+    stale = {part for part in wanted if NOW - last.at(part) >= policy.max_staleness // timedelta(milliseconds=1)}
+    assert (ask.parts if ask else frozenset()) == stale
+
+
+@given(last=lasts, wanted=parts, listed=hashes, policy=policies)
+def test_whatever_is_read_is_not_due_again_at_once(
+    last: LastRead, wanted: frozenset[str], listed: int, policy: Policy
+) -> None:
+    ask = ask_of("u", last, listed, wanted, NOW, policy)
+    read = ask.parts if ask else frozenset()
+    again = ask_of("u", after(last, read, NOW, listed, [], True), listed, wanted, NOW + 1, policy)
+    assert policy.max_staleness == timedelta() or again is None
+
+
+@given(last=lasts, wanted=parts)
+def test_a_change_in_the_list_is_followed_up_once_by_every_table_it_may_touch(
+    last: LastRead, wanted: frozenset[str]
+) -> None:
+    other, policy = last.listed + 1, Policy(max_staleness=timedelta(days=25))
+    fresh = replace(last, users=NOW, user_authenticators=NOW, user_actions=NOW, user_devices=NOW)
+    first = ask_of("u", fresh, other, wanted, NOW, policy)
+    touched = wanted - {"user_devices"}
+    assert (first.parts if first else frozenset()) == touched
+    if first is None:
+        return
+    known = after(fresh, first.parts, NOW, other, [], True)
+    later = ask_of("u", known, other, ALL, NOW, policy)  # another run wants more tables
+    assert (later.parts if later else frozenset()) == ALL - {"user_devices"} - touched
+
+
+def test_a_user_whom_the_list_does_not_show_is_not_taken_for_changed() -> None:
+    last = LastRead(first_seen=NOW, users=NOW, user_authenticators=NOW, user_actions=NOW, user_devices=NOW, listed=5)
+    assert ask_of("u", last, 0, ALL, NOW, WEEK) is None
+
+
+def test_a_named_user_is_due_whatever_is_known_and_so_is_everybody_in_a_full_run() -> None:
+    last = after(None, ALL, NOW, 5, [action(NOW - 10 * DAY)], True)
+    named = ask_of("u", last, 5, ALL, NOW, Policy(named=frozenset({"u"})))
+    full = ask_of("u", last, 5, ALL, NOW, Policy(full=True))
+    assert named is not None
+    assert full is not None
+    assert (named.parts, named.actions_from) == (ALL, NOW - 10 * DAY - ACTION_OVERLAP)
+    assert (full.parts, full.actions_from) == (ALL, 0)
+
+
+def test_a_changed_user_costs_three_requests_and_a_fourth_only_for_new_actions() -> None:
+    last = after(None, ALL, NOW - DAY, 5, [action(NOW - 2 * DAY)], True)
+    ask = ask_of("u", last, 6, ALL, NOW, WEEK)
+    assert ask is not None
+    assert (len(ask.parts), ask.if_active, ask.most_requests) == (3, frozenset({"user_devices"}), 4)
+    assert not is_active(last, [action(NOW - 2 * DAY)])
+    assert is_active(last, [action(NOW - 2 * DAY, stateUpdatedAt=moment(NOW).isoformat())])  # type: ignore[union-attr]
+
+
+def test_a_time_in_the_future_does_not_keep_a_user_from_being_read() -> None:
+    last = after(None, ALL, NOW + 300 * DAY, 5, [], True)
+    ask = ask_of("u", last, 5, ALL, NOW, WEEK)
+    assert ask is not None
+    assert ask.parts == ALL
+
+
+@pytest.mark.parametrize("days", [-1, 25.01, 30])
+def test_a_staleness_that_would_lose_actions_is_refused(days: float) -> None:
+    with pytest.raises(ConfigurationError, match="0 to 25 days"):
+        Policy(max_staleness=timedelta(days=days))
+
+
+@given(st.lists(st.tuples(times, st.sampled_from(["ALLOW", "REVIEW_REQUIRED", "CHALLENGE_REQUIRED", "NEW_ONE"]))))
+def test_the_next_look_at_actions_begins_before_the_newest_and_before_any_that_is_open(
+    found: list[tuple[int, str]],
+) -> None:
+    known = after(None, ALL, NOW, 1, [action(*pair) for pair in found], True)
+    newest = max((created for created, _ in found), default=0)
+    assert known.newest_action == newest
+    assert known.actions_from == 0 if not found else known.actions_from <= newest - ACTION_OVERLAP
+    assert all(known.actions_from <= created for created, state in found if state in ("REVIEW_REQUIRED", "NEW_ONE"))
+
+
+def test_the_next_look_never_forgets_what_an_earlier_one_saw() -> None:
+    first = after(None, ALL, NOW, 1, [action(NOW - DAY)], True)
+    assert after(first, ALL, NOW, 1, [], True).newest_action == first.newest_action
+    assert after(first, {"users"}, NOW, 1, [], True).actions_from == first.actions_from
+
+
+def test_what_the_api_has_forgotten_is_asked_for_without_a_date() -> None:
+    last = after(None, ALL, NOW - 26 * DAY, 1, [action(NOW - 28 * DAY)], True)
+    ask = ask_of("u", last, 1, ALL, NOW, WEEK)
+    assert ask is not None
+    assert ask.actions_from == 0
+
+
+def test_a_detail_is_asked_for_if_it_is_new_open_changed_or_not_loaded() -> None:
+    last = after(None, ALL, NOW, 1, [action(NOW - DAY)], True)
+    assert not wants_detail(last, action(NOW - DAY), is_loaded=True)
+    assert wants_detail(last, action(NOW - DAY), is_loaded=False)
+    assert wants_detail(last, action(NOW - DAY, "REVIEW_REQUIRED"), is_loaded=True)
+    assert wants_detail(last, action(NOW), is_loaded=True)
+
+
+def test_details_that_are_wanted_for_the_first_time_need_all_actions() -> None:
+    last = after(None, ALL, NOW, 1, [action(NOW - DAY)], True)
+    ask = ask_of("u", last, 1, parts_of(["users", "action_details"]), NOW, WEEK)
+    assert ask is not None
+    assert (ask.parts, ask.actions_from, ask.most_requests) == (frozenset({"user_actions", "action_details"}), 0, 1)
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 4)), max_size=40), st.integers(1, 30))
+def test_the_room_lets_out_those_who_waited_longest_in_that_order(waiting: list[tuple[int, int]], size: int) -> None:
+    room = Room(size=size)
+    for number, (rank, _) in enumerate(waiting):
+        room.enter(errand(str(number), rank))
+    out = [(left.ask.rank, int(left.candidate.user_id)) for left in room.leave()]
+    everybody = sorted((rank, number) for number, (rank, _) in enumerate(waiting))
+    assert out == everybody[:size]
+    assert room.turned_away == max(0, len(waiting) - size)
+
+
+@given(st.lists(parts), st.integers(1, 40))
+def test_a_budget_of_requests_is_never_exceeded(asks: list[frozenset[str]], most: int) -> None:
+    budget, made = Budget(max_requests=most, clock=lambda: 0.0), 0
+    begun = []
+    for wanted in asks:
+        ask = ask_of("u", None, 1, wanted, NOW, WEEK)
+        assert ask is not None
+        if not budget.begin(ask, made):
+            assert made + budget.promised + ask.most_requests > most
+            break
+        begun.append(ask)
+        if len(begun) == 2:  # two in flight
+            done = begun.pop(0)
+            made += done.most_requests
+            budget.end(done)
+    assert made + budget.promised <= most
+
+
+def test_a_budget_of_time_begins_with_the_first_user() -> None:
+    clock = iter([100.0, 109.9, 110.0])
+    budget = Budget(max_seconds=10, clock=lambda: next(clock))
+    ask = ask_of("u", None, 1, ALL, NOW, WEEK)
+    assert ask is not None
+    assert [budget.begin(ask, 0) for _ in range(3)] == [True, True, False]
+
+
+@given(
+    known=st.lists(st.integers(0, 40), min_size=1, max_size=12),
+    newcomers=st.lists(st.integers(0, 3), min_size=30, max_size=30),
+    a_day=st.integers(4, 8),
+)
+def test_nobody_starves_while_fewer_come_than_can_be_read(known: list[int], newcomers: list[int], a_day: int) -> None:
+    """Sixty days with room for some users a day: whoever waits is read before the last of those who came later."""
+    policy = Policy(max_staleness=timedelta(days=1))
+    seen = {f"old {place}": after(None, ALL, NOW - days * DAY, 1, [], True) for place, days in enumerate(known)}
+    longest = 0
+    for day, coming in enumerate([*newcomers, *[0] * 30]):
+        now = NOW + day * DAY
+        ids = [*seen, *(f"new {day}.{number}" for number in range(coming))]
+        room = Room()
+        for user_id in ids:
+            last = seen.get(user_id)
+            ask = ask_of(user_id, last, 1, ALL, now, policy)
+            if ask:
+                room.enter(Errand(Candidate(user_id=user_id, roster="listing"), ask, last))
+        for place, left in enumerate(room.leave()):
+            if place < a_day:
+                seen[left.candidate.user_id] = after(left.last, left.ask.parts, now, 1, [], True)
+            elif left.last is None:
+                seen[left.candidate.user_id] = LastRead(first_seen=now)
+        longest = max(longest, *(now - rank_of(last, ALL, now, policy) for last in seen.values()))
+    assert longest <= (40 + len(seen) // a_day + 2) * DAY
+    assert all(last.was_read for last in seen.values())
+
+
+def errand(user_id: str, rank: int) -> Errand:
+    ask = ask_of(user_id, None, 1, ALL, NOW, WEEK)
+    assert ask is not None
+    return Errand(Candidate(user_id=user_id, roster="listing"), replace(ask, rank=rank), None)
