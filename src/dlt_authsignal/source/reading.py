@@ -7,7 +7,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -121,7 +120,7 @@ async def read_users(api: Api, plan: Plan, workers: int, meter: Meter, out: Memo
     Args:
         api: Where to read.
         plan: What to read.
-        workers: Users in the making at once; each has up to four requests of its own.
+        workers: Users in the making at once, each with one request in flight.
         meter: Counts users found, due and read.
         out: Where complete users go; waits while it is full.
     """
@@ -272,20 +271,13 @@ async def read_user(api: Api, plan: Plan, errand: Errand) -> UserRead:
 
 
 async def _gather(api: Api, user_id: str, ask: Ask, wanted: frozenset[str]) -> dict[str, Any]:
-    gathered: dict[str, Any] = {}
-    async with create_task_group() as tasks:
-        for part in (part for part in PARTS if part in wanted):
-            tasks.start_soon(_into, gathered, part, partial(_read, api, _ROUTES[part], user_id, _query(part, ask)))
-    return gathered
+    """One request after the other: as many users are read at once as requests may be in flight."""
+    return {part: await _read(api, _ROUTES[part], user_id, _query(part, ask)) for part in PARTS if part in wanted}
 
 
 def _query(part: str, ask: Ask) -> dict[str, str] | None:
     since = moment(ask.actions_from) if part == "user_actions" else None
     return {"fromDate": since.isoformat(timespec="milliseconds").replace("+00:00", "Z")} if since else None
-
-
-async def _into(gathered: dict[str, Any], name: str, read: Callable[[], Any]) -> None:
-    gathered[name] = await read()
 
 
 async def _read(api: Api, endpoint: Endpoint, user_id: str, query: Mapping[str, str] | None = None) -> Any:
@@ -328,7 +320,6 @@ async def _details(
 ) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
     if "action_details" not in plan.tables:
         return []
-    found: dict[int, Mapping[str, Any] | None] = {}
     user_id = errand.candidate.user_id
     if not all(action.get("actionCode") and action.get("idempotencyKey") for action in actions):
         raise UnexpectedAnswer(
@@ -337,31 +328,22 @@ async def _details(
             request=str(QUERY_USER_ACTIONS),
             status=200,
         )
-    async with create_task_group() as tasks:
-        for index, action in enumerate(actions):
-            is_loaded = plan.has_detail(user_id, str(action["actionCode"]), str(action["idempotencyKey"]))
-            if errand.ask.reason != "full" and not wants_detail(errand.last, action, is_loaded):
-                continue
-            tasks.start_soon(_detail, api, user_id, action, found, index)
-    return [(actions[index], detail) for index, detail in sorted(found.items()) if detail is not None]
+    details = []
+    for action in actions:
+        names = str(action["actionCode"]), str(action["idempotencyKey"])
+        if errand.ask.reason != "full" and not wants_detail(errand.last, action, plan.has_detail(user_id, *names)):
+            continue
+        detail = await _detail(api, user_id, *names)
+        if detail is not None:
+            details.append((action, detail))
+    return details
 
 
-async def _detail(
-    api: Api,
-    user_id: str,
-    action: Mapping[str, Any],
-    found: dict[int, Mapping[str, Any] | None],
-    index: int,
-) -> None:
+async def _detail(api: Api, user_id: str, action: str, key: str) -> Mapping[str, Any] | None:
     try:
-        found[index] = await api.get(
-            GET_ACTION,
-            dict,
-            userId=user_id,
-            action=str(action["actionCode"]),
-            idempotencyKey=str(action["idempotencyKey"]),
-        )
+        answer: Mapping[str, Any] = await api.get(GET_ACTION, dict, userId=user_id, action=action, idempotencyKey=key)
     except RequestRefused as refused:
         if refused.status != 404:  # how an unknown key is answered is not documented; a 404 says it is gone
             raise
-        found[index] = None
+        return None
+    return answer
