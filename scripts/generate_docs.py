@@ -14,6 +14,7 @@ from dlt_authsignal.cli.main import cli
 from dlt_authsignal.models import Model, all_models
 from dlt_authsignal.source.destinations import DESTINATIONS
 from dlt_authsignal.source.probe import PROBE_RUNS
+from dlt_authsignal.source.reads import USER_READS
 from dlt_authsignal.source.runs import SYNC_RUNS
 
 ROOT = Path(__file__).parents[1]
@@ -28,6 +29,7 @@ def tables_page() -> str:
         "Sensitivity: *identifier* names a person or a device, *personal* describes one. Both are loaded as they are;"
         " leave out what you may not hold with `--tables`.",
         *map(_table, TABLES.values()),
+        _own_table(USER_READS),
         _own_table(SYNC_RUNS),
         _own_table(PROBE_RUNS),
         "## Columns that every table has",

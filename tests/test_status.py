@@ -110,10 +110,10 @@ def test_the_status_tells_freshness_and_who_is_near_the_horizon(seeded: RunningS
 
     with duckdb.connect("authsignal_pipeline.duckdb") as connection:
         connection.execute(
-            "update authsignal_data.users set _read_at = now() - interval 26 day"
+            "update authsignal_data.user_reads set user_actions_read_at = now() - interval 26 day"
             " where user_id in (select user_id from authsignal_data.users limit 3)"
         )
-    assert found().near_horizon == 3
+    assert (found().near_horizon, found().users_due) == (3, 3)
 
 
 def test_the_status_works_where_the_pipeline_never_ran(

@@ -25,7 +25,7 @@ from dlt_authsignal.source.sweep import (
     rank_of,
     wants_detail,
 )
-from dlt_authsignal.source.waiting import Budget, Errand, Room
+from dlt_authsignal.source.waiting import Budget, Room
 
 NOW = milliseconds(datetime(2026, 11, 24, 9, tzinfo=UTC))
 ALL = frozenset(PARTS)
@@ -171,14 +171,13 @@ def test_details_that_are_wanted_for_the_first_time_need_all_actions() -> None:
     assert (ask.parts, ask.actions_from, ask.most_requests) == (frozenset({"user_actions", "action_details"}), 0, 1)
 
 
-@given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 4)), max_size=40), st.integers(1, 30))
-def test_the_room_lets_out_those_who_waited_longest_in_that_order(waiting: list[tuple[int, int]], size: int) -> None:
+@given(st.lists(st.integers(0, 50), max_size=40), st.integers(1, 30))
+def test_the_room_lets_out_those_who_waited_longest_in_that_order(waiting: list[int], size: int) -> None:
     room = Room(size=size)
-    for number, (rank, _) in enumerate(waiting):
-        room.enter(errand(str(number), rank))
-    out = [(left.ask.rank, int(left.candidate.user_id)) for left in room.leave()]
-    everybody = sorted((rank, number) for number, (rank, _) in enumerate(waiting))
-    assert out == everybody[:size]
+    for number, rank in enumerate(waiting):
+        room.enter(rank, candidate(number))
+    everybody = sorted((rank, number) for number, rank in enumerate(waiting))
+    assert list(room.leave()) == [candidate(number) for _, number in everybody[:size]]
     assert room.turned_away == max(0, len(waiting) - size)
 
 
@@ -226,18 +225,17 @@ def test_nobody_starves_while_fewer_come_than_can_be_read(known: list[int], newc
             last = seen.get(user_id)
             ask = ask_of(user_id, last, 1, ALL, now, policy)
             if ask:
-                room.enter(Errand(Candidate(user_id=user_id, roster="listing"), ask, last))
+                room.enter(ask.rank, Candidate(user_id=user_id, roster="listing"))
         for place, left in enumerate(room.leave()):
+            last = seen.get(left.user_id)
             if place < a_day:
-                seen[left.candidate.user_id] = after(left.last, left.ask.parts, now, 1, [], True)
-            elif left.last is None:
-                seen[left.candidate.user_id] = LastRead(first_seen=now)
+                seen[left.user_id] = after(last, ALL, now, 1, [], True)
+            elif last is None:
+                seen[left.user_id] = LastRead(first_seen=now)
         longest = max(longest, *(now - rank_of(last, ALL, now, policy) for last in seen.values()))
     assert longest <= (40 + len(seen) // a_day + 2) * DAY
     assert all(last.was_read for last in seen.values())
 
 
-def errand(user_id: str, rank: int) -> Errand:
-    ask = ask_of(user_id, None, 1, ALL, NOW, WEEK)
-    assert ask is not None
-    return Errand(Candidate(user_id=user_id, roster="listing"), replace(ask, rank=rank), None)
+def candidate(number: int) -> Candidate:
+    return Candidate(user_id=str(number), roster="file", position=number, listed={"email": f"{number}@example.com"})

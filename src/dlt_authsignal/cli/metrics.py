@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 _OF_RUN: Final = {
     "seconds": ("authsignal_sync_duration_seconds", "Duration of the last sync."),
     "users_read": ("authsignal_sync_users", "Users that the last sync read."),
+    "users_left": ("authsignal_sync_users_left", "Users due whom the last sync's budget left to the next."),
     "requests": ("authsignal_sync_requests", "HTTP requests of the last sync, retries included."),
     "retries": ("authsignal_sync_retries", "Of those, repeated ones."),
     "throttled": ("authsignal_sync_throttled", "Answers with status 429 in the last sync."),
@@ -34,6 +35,7 @@ def exposition(found: "Status") -> str:
         found.last_done.timestamp() if found.last_done else 0.0,
     )
     gauge("authsignal_sync_failures", "Syncs that failed since the last that succeeded.", found.failures)
+    gauge("authsignal_users_due", "Users last read longer ago than max_staleness, or never.", found.users_due)
     gauge("authsignal_users_near_horizon", "Users last read more than 25 days ago.", found.near_horizon)
     for run in found.runs[:1]:
         for name, (metric, meaning) in _OF_RUN.items():

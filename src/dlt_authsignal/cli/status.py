@@ -87,12 +87,20 @@ def _print(found: "Status") -> None:
         tables.add_row(name, f"{table.rows:,}", _time(table.newest_read), _time(table.oldest_read))
     console.print(tables)
     console.print()
+    if found.users_due:
+        console.print(
+            f"{counted(found.users_due, 'user')} {'is' if found.users_due == 1 else 'are'} due.{_waiting(found)}"
+        )
     if found.near_horizon:
         console.print(
             f"[red]{counted(found.near_horizon, 'user')} last read more than 25 days ago: Authsignal forgets actions"
             " after 30 days. Sync now.[/]"
         )
     console.print(f"Last sync that succeeded: {_time(found.last_done)}.")
+
+
+def _waiting(found: "Status") -> str:
+    return f" {found.users_waiting:,} of them were never read." if found.users_waiting else ""
 
 
 def _print_prometheus(found: "Status") -> None:

@@ -39,7 +39,7 @@ def print_summary(report: "SyncReport") -> None:
 
 
 def _effort(report: "SyncReport") -> str:
-    users = f"{counted(report.users_read, 'user')} read in " if report.users_read else "Done in "
+    users = f"{_users(report)} in " if report.users_found else "Done in "
     effort = f"{users}{report.seconds:,.1f} s with {counted(report.requests, 'request')}"
     if not report.retries:
         return f"{effort}."
@@ -47,8 +47,19 @@ def _effort(report: "SyncReport") -> str:
     return f"{effort}, {report.retries:,} of them repeated{throttled}."
 
 
+def _users(report: "SyncReport") -> str:
+    if report.users_read == report.users_found:
+        return f"{counted(report.users_read, 'user')} read"
+    return f"{report.users_read:,} of {counted(report.users_found, 'user')} read, who were due,"
+
+
 def _notes(report: "SyncReport") -> list[str]:
     notes = []
+    if report.users_left:
+        notes.append(
+            f"{counted(report.users_left, 'user')} due {'is' if report.users_left == 1 else 'are'} left for the next"
+            " sync, which begins with those who have waited longest: the budget of this one is spent."
+        )
     if report.finished_pending:
         notes.append("First completed the load that an earlier run had left unfinished.")
     if report.elsewhere:

@@ -36,6 +36,21 @@ STOPPED: Final = "What was being read is dropped; a load that had begun is finis
 @click.option("--region", type=click.Choice(["us", "au", "eu", "ca"]), help="Where the tenant lives.")
 @click.option("--concurrency", type=click.IntRange(1, 256), help="Requests in flight at once. Default: 8.")
 @click.option("--rate", type=click.FloatRange(0, min_open=True), help="At most so many requests a second.")
+@click.option("--full", is_flag=True, default=None, help="Read everybody, and all of their actions that the API has.")
+@click.option(
+    "--max-staleness",
+    metavar="SPAN",
+    help="Read users again who were read longer ago: 7d, 12h. Default: 7d; at most 25d.",
+)
+@click.option(
+    "--read-now", metavar="ID", multiple=True, help="Read this user in any case: somebody has heard of a change."
+)
+@click.option(
+    "--max-requests",
+    type=click.IntRange(1),
+    help="Stop beginning users before so many requests; who is left comes first in the next run.",
+)
+@click.option("--max-duration", metavar="SPAN", help="Read users for so long at most: 1h, 30m. The list comes first.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object; no progress.")
 def sync(
     destination: str,
@@ -53,6 +68,9 @@ def sync(
     Reads users, their authenticators, actions (the last 30 days) and devices, and merges them: a second run adds
     what is new, corrects what changed, and doubles nothing. Nothing is ever written to Authsignal.
 
+    A user is read again when the list shows something new of them, or when they were last read more than
+    --max-staleness ago: sign-ins are at most that old in the database. --full reads everybody.
+
     Credentials come from .dlt/secrets.toml or the environment, as dlt finds them:
 
     \b
@@ -61,8 +79,7 @@ def sync(
         region = "us"           # us, au, eu, ca
     """
     given = {name: value for name, value in source.items() if value not in (None, ())}
-    if "without_users" in given:
-        given["without_users"] = list(given["without_users"])
+    given |= {name: list(given[name]) for name in ("without_users", "read_now") if name in given}
     if rate is not None:
         given["max_requests_per_second"] = rate
     if lanes:

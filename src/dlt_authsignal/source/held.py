@@ -94,25 +94,22 @@ def row_counts(pipeline: Pipeline, tables: list[str]) -> dict[str, int]:
     return {name: _count(pipeline, name) for name in tables}
 
 
-def freshness(pipeline: Pipeline, table: str, limit: datetime) -> tuple[int, datetime | None, datetime | None, int]:
-    """Rows of a table, when the newest and the oldest of them were read, and how many were read before the limit."""
+def freshness(pipeline: Pipeline, table: str) -> tuple[int, datetime | None, datetime | None]:
+    """Rows of a table, and when the newest and the oldest of them were read."""
     if table_format := _table_format(pipeline, table):
         times = [row[0] for row in _open_rows(pipeline, table_format, table, "_read_at")]
-        return len(times), max(times, default=None), min(times, default=None), sum(time < limit for time in times)
+        return len(times), max(times, default=None), min(times, default=None)
     if not _is_known(pipeline, table):
-        return 0, None, None, 0
+        return 0, None, None
     with pipeline.sql_client() as client:
         read_at = client.escape_column_name("_read_at")
-        query = (
-            f"SELECT count(*), max({read_at}), min({read_at}), sum(CASE WHEN {read_at} < %s THEN 1 ELSE 0 END)"
-            f" FROM {client.make_qualified_table_name(table)}"
-        )
+        query = f"SELECT count(*), max({read_at}), min({read_at}) FROM {client.make_qualified_table_name(table)}"
         try:
-            (found,) = client.execute_sql(query, limit) or ()
+            (found,) = client.execute_sql(query) or ()
         except DestinationUndefinedEntity:
-            return 0, None, None, 0
-    rows, latest, oldest, before = found
-    return int(rows), latest, oldest, int(before or 0)
+            return 0, None, None
+    rows, latest, oldest = found
+    return int(rows), latest, oldest
 
 
 def newest(

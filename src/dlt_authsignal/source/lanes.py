@@ -20,7 +20,7 @@ from dlt_authsignal.source.pace import Pace
 from dlt_authsignal.source.reading import Plan
 from dlt_authsignal.source.reads import KnownReads
 from dlt_authsignal.source.server import Server, server_resources
-from dlt_authsignal.source.sweep import Policy
+from dlt_authsignal.source.sweep import DEFAULT_STALENESS, Policy
 from dlt_authsignal.source.waiting import Budget
 
 LANES: Final = ("client", "server")
@@ -53,7 +53,7 @@ def authsignal_source(
     authenticator: Any = None,
     origin: str | None = None,
     paths: str = "authsignal",
-    max_staleness: str = "7d",
+    max_staleness: str = DEFAULT_STALENESS,
     full: bool = False,
     read_now: list[str] | None = None,
     max_requests: int | None = None,

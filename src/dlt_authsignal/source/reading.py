@@ -7,8 +7,9 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from anyio import create_memory_object_stream, create_task_group
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
@@ -40,7 +41,7 @@ from dlt_authsignal.source.sweep import (
     parts_of,
     wants_detail,
 )
-from dlt_authsignal.source.waiting import Budget, Errand, Room
+from dlt_authsignal.source.waiting import Budget, Room
 
 MAX_POSITIONS_KEPT: Final = 20
 
@@ -52,6 +53,22 @@ _CHILDREN: Final = {
 _ROUTES: Final = {"users": GET_USER, **_CHILDREN}
 _SAY_NOTHING: Final = frozenset({"userId", "createdAt", "allowedVerificationMethods"})
 """Fields that an answer about anybody may carry."""
+
+
+class Errand(NamedTuple):
+    """A user to be read.
+
+    Attributes:
+        candidate: The roster's entry.
+        listed: Fingerprint of what the list says; 0 if it does not say anything.
+        last: What is known of the last read; None for a user never seen.
+        ask: What to ask.
+    """
+
+    candidate: Candidate
+    listed: int
+    last: LastRead | None
+    ask: Ask
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,9 +126,17 @@ class Plan:
     has_detail: Callable[[str, str, str], bool] = lambda _user, _action, _key: False
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
-    @property
+    @cached_property
     def parts(self) -> frozenset[str]:
         return parts_of(self.tables)
+
+    def errand(self, candidate: Candidate) -> Errand | None:
+        """What to read of a user now; None for one who is not due."""
+        user_id = candidate.user_id
+        last = self.reads.get(user_id) if self.reads is not None else None
+        listed = listed_hash(candidate.listed)
+        ask = ask_of(user_id, last, listed, self.parts, milliseconds(self.now()), self.policy)
+        return None if ask is None else Errand(candidate, listed, last, ask)
 
 
 async def read_users(api: Api, plan: Plan, workers: int, meter: Meter, out: MemoryObjectSendStream[UserRead]) -> None:
@@ -148,7 +173,7 @@ async def _oldest_first(
     async for errand in due(api, plan, meter):
         if len(room) == room.size and not plan.budget.is_limited:
             await _hand_out(room, plan, meter, send, out)
-        room.enter(errand)
+        room.enter(errand.ask.rank, errand.candidate)
     meter.users_left += room.turned_away
     await _hand_out(room, plan, meter, send, out)
 
@@ -160,7 +185,7 @@ async def _hand_out(
     send: MemoryObjectSendStream[Errand],
     out: MemoryObjectSendStream[UserRead],
 ) -> None:
-    for errand in room.leave():
+    for errand in filter(None, map(plan.errand, room.leave())):
         if meter.users_left == room.turned_away and plan.budget.begin(errand.ask, meter.requests):
             await send.send(errand)
         else:
@@ -185,14 +210,11 @@ def _left(errand: Errand, now: datetime) -> UserRead:
 async def due(api: Api, plan: Plan, meter: Meter) -> AsyncIterator[Errand]:
     """Users who are due, with what to ask of them, in the order of the roster."""
     async for candidate in _candidates(api, plan, meter):
-        last = plan.reads.get(candidate.user_id) if plan.reads is not None else None
-        now = milliseconds(plan.now())
-        listed = listed_hash(candidate.listed) if candidate.listed else 0
-        ask = ask_of(candidate.user_id, last, listed, plan.parts, now, plan.policy)
-        if ask is not None:
+        errand = plan.errand(candidate)
+        if errand is not None:
             meter.users_due += 1
-            meter.requests_due += ask.most_requests
-            yield Errand(candidate, ask, last)
+            meter.requests_due += errand.ask.most_requests
+            yield errand
     meter.roster_complete = True
 
 
@@ -243,7 +265,7 @@ async def read_user(api: Api, plan: Plan, errand: Errand) -> UserRead:
     Authsignal answers 200 for ids it has never seen, so an id counts as unknown when nothing at all is said of it:
     no attribute, no authenticator, no action, no device, and not in the listing (or no longer as listed).
     """
-    candidate, ask, last = errand
+    candidate, listed, last, ask = errand
     read_at = plan.now()
     is_doubtful = not candidate.listed and not (last and last.was_read and last.is_known)
     wanted = ask.parts | ({"users"} if is_doubtful else set())
@@ -257,7 +279,7 @@ async def read_user(api: Api, plan: Plan, errand: Errand) -> UserRead:
         if is_known and rows is None:
             raise _not_found(_CHILDREN[table])
     parts = plan.tables & ((ask.parts | gathered.keys()) if is_known else plan.parts)
-    seen = after(last, parts, milliseconds(read_at), listed_hash(candidate.listed), actions, is_known)
+    seen = after(last, parts, milliseconds(read_at), listed, actions, is_known)
     return UserRead(
         candidate=candidate,
         read_at=read_at,

@@ -41,7 +41,10 @@ SYNC_RUNS: Final = Table(
         own("outcome", "text", "done, failed, stopped (Ctrl-C, SIGTERM) or killed."),
         own("error", "text", "Kind of error."),
         own("error_message", "text", "What sync said."),
+        own("users_found", "bigint", "Users that the roster named."),
+        own("users_due", "bigint", "Of those, the ones who were due."),
         own("users_read", "bigint", "Users read completely."),
+        own("users_left", "bigint", "Users due whom the run's budget left to the next."),
         own("unknown_users", "bigint", "Ids that Authsignal does not know."),
         own("requests", "bigint", "HTTP requests, retries included."),
         own("retries", "bigint", "Of those, repeated ones."),
@@ -53,6 +56,16 @@ SYNC_RUNS: Final = Table(
 )
 
 
+_COUNTED: Final = (
+    "users_found",
+    "users_due",
+    "users_read",
+    "users_left",
+    "unknown_users",
+    "requests",
+    "retries",
+    "throttled",
+)
 _NAMES: Final = frozenset(column.name for column in SYNC_RUNS.columns)
 
 
@@ -71,7 +84,10 @@ class Run:
     outcome: str = "killed"
     error: str | None = None
     error_message: str | None = None
+    users_found: int = 0
+    users_due: int = 0
     users_read: int = 0
+    users_left: int = 0
     unknown_users: int = 0
     requests: int = 0
     retries: int = 0
@@ -86,7 +102,7 @@ class Run:
         self.ended_at = datetime.now(UTC)
         self.outcome = outcome
         self.seconds = round((self.ended_at - self.started_at).total_seconds(), 2)
-        for name in ("users_read", "unknown_users", "requests", "retries", "throttled"):
+        for name in _COUNTED:
             setattr(self, name, getattr(meter, name))
         if error is not None:
             self.error = type(error).__name__

@@ -6,17 +6,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+import dlt
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.api.endpoints import ACTION_WINDOW_DAYS
 from dlt_authsignal.api.tables import TABLES
+from dlt_authsignal.source.durations import duration
 from dlt_authsignal.source.held import columns_of, freshness
+from dlt_authsignal.source.reads import known_reads
 from dlt_authsignal.source.runs import SYNC_RUNS
+from dlt_authsignal.source.sweep import DEFAULT_STALENESS, PARTS, LastRead, milliseconds
 
 NEAR_HORIZON: Final = timedelta(days=ACTION_WINDOW_DAYS - 5)
 """Whoever was read longer ago is about to lose actions: the API forgets them."""
 
 RUNS_SHOWN: Final = 5
+_SECTION: Final = "sources.authsignal_source"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +49,8 @@ class Status:
         last_done: When the last sync that succeeded ended; None if none has.
         failures: Syncs since then that did not.
         tables: By table.
+        users_waiting: Users who were due, and whom the budget of each sync so far left to the next.
+        users_due: Users whose longest wait is over: read longer ago than `max_staleness`, or never.
         near_horizon: Users whose actions the API is about to forget: read more than 25 days ago.
     """
 
@@ -52,6 +59,8 @@ class Status:
     last_done: datetime | None
     failures: int
     tables: Mapping[str, TableStatus]
+    users_waiting: int
+    users_due: int
     near_horizon: int
 
     @property
@@ -66,7 +75,9 @@ def status(pipeline: Pipeline) -> Status:
     now = datetime.now(UTC)
     runs = sorted(_runs(pipeline), key=lambda run: run["started_at"], reverse=True)
     done = next((index for index, run in enumerate(runs) if run["outcome"] == "done"), None)
-    found = {name: freshness(pipeline, name, now - NEAR_HORIZON) for name in TABLES}
+    found = {name: freshness(pipeline, name) for name in TABLES}
+    reads = list(known_reads(pipeline))
+    staleness = duration("max_staleness", dlt.config.get(f"{_SECTION}.max_staleness", str) or DEFAULT_STALENESS)
     return Status(
         now=now,
         runs=runs[:RUNS_SHOWN],
@@ -74,11 +85,17 @@ def status(pipeline: Pipeline) -> Status:
         failures=len(runs) if done is None else done,
         tables={
             name: TableStatus(rows=rows, newest_read=_utc(newest), oldest_read=_utc(oldest))
-            for name, (rows, newest, oldest, _) in found.items()
+            for name, (rows, newest, oldest) in found.items()
             if rows
         },
-        near_horizon=found["users"][3],
+        users_waiting=sum(not read.was_read for read in reads),
+        users_due=sum(_oldest(read) < milliseconds(now - staleness) for read in reads),
+        near_horizon=sum(0 < read.user_actions < milliseconds(now - NEAR_HORIZON) for read in reads if read.is_known),
     )
+
+
+def _oldest(read: LastRead) -> int:
+    return min((read.at(part) for part in PARTS if read.at(part)), default=0)
 
 
 def _runs(pipeline: Pipeline) -> list[dict[str, Any]]:

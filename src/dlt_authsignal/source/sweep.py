@@ -23,7 +23,7 @@ new ones."""
 
 DAY: Final = 24 * 60 * 60 * 1000
 LONGEST_STALENESS: Final = timedelta(days=ACTION_WINDOW_DAYS - 5)
-DEFAULT_STALENESS: Final = timedelta(days=7)
+DEFAULT_STALENESS: Final = "7d"
 ACTION_OVERLAP: Final = 3 * DAY
 """How far before the newest action known the next look begins: for the minutes that a challenge may take, and for
 states that somebody corrects by hand."""
@@ -84,7 +84,7 @@ class Policy:
         ConfigurationError: A staleness out of range.
     """
 
-    max_staleness: timedelta = DEFAULT_STALENESS
+    max_staleness: timedelta = timedelta(days=7)
     full: bool = False
     named: frozenset[str] = frozenset()
 

@@ -3,25 +3,19 @@
 import heapq
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from dlt_authsignal.source.roster import Candidate
-from dlt_authsignal.source.sweep import Ask, LastRead
+from dlt_authsignal.source.sweep import Ask
 
 MOST_WAITING: Final = 200_000
 
 
-class Errand(NamedTuple):
-    """A user to be read."""
-
-    candidate: Candidate
-    ask: Ask
-    last: LastRead | None
-
-
 @dataclass(kw_only=True)
 class Room:
-    """Keeps the errands that have waited longest.
+    """Keeps those who have waited longest, in some 300 bytes each.
 
     Attributes:
         size: How many it keeps; of more, those of the highest rank are turned away.
@@ -30,28 +24,28 @@ class Room:
 
     size: int = MOST_WAITING
     turned_away: int = 0
-    _heap: list[tuple[int, int, Errand]] = field(default_factory=list)
+    _heap: list[tuple[int, int, bytes]] = field(default_factory=list)
     _number: int = 0
 
     def __len__(self) -> int:
         return len(self._heap)
 
-    def enter(self, errand: Errand) -> None:
-        """Takes an errand in, or the one in its place that has waited least away. Of equals, the first stays."""
+    def enter(self, rank: int, candidate: Candidate) -> None:
+        """Takes a user in, or the one in their place who has waited least away. Of equals, the first stays."""
         self._number += 1
-        entry = (-errand.ask.rank, -self._number, errand)
+        entry = (-rank, -self._number, msgspec.msgpack.encode(candidate))
         if len(self._heap) < self.size:
             heapq.heappush(self._heap, entry)
         else:
             heapq.heappushpop(self._heap, entry)
             self.turned_away += 1
 
-    def leave(self) -> Iterator[Errand]:
+    def leave(self) -> Iterator[Candidate]:
         """Everybody, whoever has waited longest first; the room is empty afterwards."""
-        waiting = sorted(self._heap, key=lambda entry: entry[:2])
+        waiting = sorted(self._heap)
         self._heap = []
         while waiting:
-            yield waiting.pop()[2]
+            yield msgspec.msgpack.decode(waiting.pop()[2], type=Candidate)
 
 
 @dataclass(kw_only=True)
