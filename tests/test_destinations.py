@@ -156,7 +156,7 @@ def test_new_fields_changed_types_and_odd_values_lose_nothing(empty: RunningSand
     odd = [{"deviceId": f"t{place}", "name": text, "tags": [text, {text: 1}]} for place, text in enumerate(TEXTS)]
     drift = [{"deviceId": "d2", "risk": 1.5, "createdAt": "soon"}, {"deviceId": "d3", "risk": "high", "big": 2**70}]
     empty.sandbox.faults.add(devices(*drift, *odd, {"deviceId": "d4", **ODD}))
-    report = load(empty, warehouse, **wanted)
+    report = load(empty, warehouse, **wanted, full=True)
     assert counts(report)["user_devices"] == (10, 0, 11)
 
     columns = "device_id, risk, risk__v_double, risk__v_text, created_at__v_text, big"

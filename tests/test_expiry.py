@@ -22,7 +22,7 @@ def test_a_key_revoked_during_a_run_says_so_and_nothing_is_loaded(seeded: Runnin
     seeded.sandbox.log.clear()
     seeded.faults.add(Fault(route="*", kind="status", status=401, after=20, times=None))
     with pytest.raises(Unauthorized, match=r"had accepted the same api_secret_key.*revoked or replaced") as raised:
-        sync_from(seeded, concurrency=4)
+        sync_from(seeded, concurrency=4, full=True)
     assert raised.value.exit_code == 2
     assert seeded.sandbox.log.by_status[401] <= 4 * 4  # what was being asked for, each once
     assert table("user_actions") == before

@@ -52,7 +52,7 @@ def test_every_run_is_recorded_also_the_failed_ones(seeded: RunningSandbox) -> N
     sync_from(seeded)
     with pytest.raises(Unauthorized):
         sync_from(seeded, api_secret_key="wrong")
-    sync_from(seeded)
+    sync_from(seeded, full=True)
     known = rows("select outcome, error, users_read from sync_runs order by started_at")
     assert known == [("done", None, 40), ("failed", "Unauthorized", 0), ("done", None, 40)]
     (message,) = rows("select error_message from sync_runs where outcome = 'failed'")[0]

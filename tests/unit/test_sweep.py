@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlt_authsignal.errors import ConfigurationError
@@ -207,6 +207,7 @@ def test_a_budget_of_time_begins_with_the_first_user() -> None:
     assert [budget.begin(ask, 0) for _ in range(3)] == [True, True, False]
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     known=st.lists(st.integers(0, 40), min_size=1, max_size=12),
     newcomers=st.lists(st.integers(0, 3), min_size=30, max_size=30),
