@@ -18,7 +18,7 @@ TABLES = frozenset({"users", "user_authenticators", "user_actions", "user_device
 
 
 async def read_all(url: str, secret: str, concurrency: int) -> tuple[int, float]:
-    meter, pace = Meter(), Pace(concurrency=concurrency)
+    meter, pace = Meter(), Pace(concurrency=concurrency, rate=None)
     send, receive = create_memory_object_stream[UserRead](USERS)
     started = time.perf_counter()
     async with (

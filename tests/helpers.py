@@ -21,7 +21,8 @@ COMMAND = str(Path(sys.executable).with_name("dlt-authsignal"))
 
 def sync_from(running: RunningSandbox, **arguments: Any) -> SyncReport:
     """One sync of a sandbox into ./authsignal_pipeline.duckdb."""
-    return sync(**{"base_url": running.url, "api_secret_key": SECRET, "attempts": 3, "backoff": 0.01, **arguments})
+    defaults = {"base_url": running.url, "api_secret_key": SECRET, "rate": "max", "attempts": 3, "backoff": 0.01}
+    return sync(**{**defaults, **arguments})
 
 
 def rows(query: str, database: str = "authsignal_pipeline.duckdb") -> list[tuple[Any, ...]]:
@@ -63,7 +64,7 @@ def command(
 def at(running: RunningSandbox, **settings: str) -> dict[str, str]:
     """Environment that points the command at a sandbox."""
     prefix = "SOURCES__AUTHSIGNAL_SOURCE__"
-    values = {"BASE_URL": running.url, "API_SECRET_KEY": SECRET, **settings}
+    values = {"BASE_URL": running.url, "API_SECRET_KEY": SECRET, "RATE": "max", **settings}
     return {prefix + name: value for name, value in values.items()}
 
 

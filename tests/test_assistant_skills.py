@@ -68,7 +68,9 @@ def run_as_script(script: str, folder: Path, env: dict[str, str]) -> subprocess.
 @pytest.mark.parametrize("skill", SKILLS, ids=lambda skill: skill.name)
 def test_every_command_of_a_skill_runs(skill: Path, seeded: RunningSandbox, loaded: Loaded, workdir: Path) -> None:
     (workdir / ".dlt").mkdir()
-    (workdir / ".dlt" / "config.toml").write_text(f'[sources.authsignal_source]\nbase_url = "{seeded.url}"\n')
+    (workdir / ".dlt" / "config.toml").write_text(
+        f'[sources.authsignal_source]\nbase_url = "{seeded.url}"\nrate = "max"\n'
+    )
     if skill.name == "authsignal-explore":
         shutil.copy(loaded.file, workdir)
     script = "\n".join(blocks(text(skill), "sh")).replace("4443", str(free_port()))

@@ -88,7 +88,8 @@ def test_an_unreachable_host_exits_1_and_names_it() -> None:
         ({"concurrency": 0}, "concurrency"),
         ({"page_size": -5}, "page_size"),
         ({"pipeline_name": "a/b"}, "a/b"),
-        ({"max_requests_per_second": -1.0}, "max_requests_per_second"),
+        ({"rate": -1.0}, "rate"),
+        ({"rate": "fast"}, "fast"),
     ],
 )
 def test_unusable_settings_are_named(seeded: RunningSandbox, settings: dict[str, object], message: str) -> None:

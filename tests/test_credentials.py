@@ -42,7 +42,8 @@ def settings(running: RunningSandbox) -> None:
     """`.dlt/config.toml` of somebody whose Authsignal is a sandbox."""
     Path(".dlt").mkdir(exist_ok=True)
     Path(".dlt/config.toml").write_text(
-        f'[sources.authsignal_source]\nbase_url = "{running.url}"\nattempts = 2\nbackoff = 0.01\n', encoding="utf-8"
+        f'[sources.authsignal_source]\nbase_url = "{running.url}"\nrate = "max"\nattempts = 2\nbackoff = 0.01\n',
+        encoding="utf-8",
     )
 
 

@@ -134,7 +134,7 @@ def refusal(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: b
     if status == 429:
         wait = retry_after(headers)
         return RateLimited(
-            f"{said}: too many requests. Lower concurrency, or set max_requests_per_second, and run again.",
+            f"{said}: too many requests. Lower rate or concurrency, and run again.",
             retry_after=wait,
             **facts,
         )

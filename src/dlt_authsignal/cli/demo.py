@@ -41,6 +41,7 @@ def demo(users: int, days: int, seed: int) -> None:
             base_url=running.url,
             api_secret_key=running.sandbox.config.api_secret_key,
             tenant_id=running.sandbox.config.tenant_id,
+            rate="max",
             concurrency=16,
         )
     from dlt_authsignal.source.sync import attach

@@ -160,7 +160,7 @@ def _for_people(url: str, state: "Sandbox") -> str:
             f"  clock    {state.clock.now():%Y-%m-%d %H:%M} UTC",
             "  sync it  "
             f"SOURCES__AUTHSIGNAL_SOURCE__BASE_URL={url} SOURCES__AUTHSIGNAL_SOURCE__API_SECRET_KEY={secret}"
-            " dlt-authsignal sync --pipeline-name sandbox",
+            " dlt-authsignal sync --pipeline-name sandbox --rate max",
             f"  look     curl -u {secret}: '{url}/users?limit=2'",
             f"  page     {_control(url).replace('127.0.0.1', 'localhost')}   (try a passkey; control it)",
         )

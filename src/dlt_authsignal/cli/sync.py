@@ -35,7 +35,9 @@ STOPPED: Final = "What was being read is dropped; a load that had begun is finis
 )
 @click.option("--region", type=click.Choice(["us", "au", "eu", "ca"]), help="Where the tenant lives.")
 @click.option("--concurrency", type=click.IntRange(1, 256), help="Requests in flight at once. Default: 8.")
-@click.option("--rate", type=click.FloatRange(0, min_open=True), help="At most so many requests a second.")
+@click.option(
+    "--rate", metavar="N|max", help="At most so many requests a second; max: as many as Authsignal takes. Default: 20."
+)
 @click.option("--full", is_flag=True, default=None, help="Read everybody, and all of their actions that the API has.")
 @click.option(
     "--max-staleness",
@@ -60,7 +62,6 @@ def sync(
     lanes: str | None,
     tables: str | None,
     as_json: bool,
-    rate: float | None,
     **source: Any,
 ) -> None:
     """Bring the database up to date with Authsignal.
@@ -80,8 +81,6 @@ def sync(
     """
     given = {name: value for name, value in source.items() if value not in (None, ())}
     given |= {name: list(given[name]) for name in ("without_users", "read_now") if name in given}
-    if rate is not None:
-        given["max_requests_per_second"] = rate
     if lanes:
         given["lanes"] = _names(lanes)
     run(

@@ -76,7 +76,7 @@ class Api:
         self._pace = pace
         self._meter = meter
         self._slots = asyncio.Semaphore(pace.concurrency)
-        rate = pace.max_requests_per_second
+        rate = pace.rate
         self._limiter = AsyncLimiter(max(1.0, rate), max(1.0, rate) / rate) if rate else None
         self._held_until = 0.0
         self._accepted = False

@@ -18,7 +18,7 @@ from dlt_authsignal.source.pace import Pace
 from dlt_authsignal.source.roster import listing
 from dlt_authsignal.source.settings import Settings
 
-PATIENCE: Final = Pace(concurrency=4, attempts=2, backoff=0.2, timeout=15.0)
+PATIENCE: Final = Pace(concurrency=4, rate=None, attempts=2, backoff=0.2, timeout=15.0)
 
 _BY_TENANT: Final = ("passkey_initiate_challenge", "passkey_authentication_options", "passkey_verify_authentication")
 

@@ -16,7 +16,7 @@ from dlt_authsignal.source.credentials import given
 from dlt_authsignal.source.durations import duration
 from dlt_authsignal.source.http import base_url
 from dlt_authsignal.source.meter import Meter
-from dlt_authsignal.source.pace import Pace
+from dlt_authsignal.source.pace import DEFAULT_RATE, Pace, ceiling
 from dlt_authsignal.source.reading import Plan
 from dlt_authsignal.source.reads import KnownReads
 from dlt_authsignal.source.server import Server, server_resources
@@ -41,7 +41,7 @@ def authsignal_source(
     without_users: list[str] | None = None,
     page_size: int = 100,
     concurrency: int = 8,
-    max_requests_per_second: float | None = None,
+    rate: Any = DEFAULT_RATE,  # dlt knows no type "a number or a word"
     attempts: int = 6,
     backoff: float = 0.5,
     timeout: float = 60.0,
@@ -84,8 +84,8 @@ def authsignal_source(
         users_column: Column of that file; default `user_id`, `userId` or `id`.
         without_users: Ids to pass over, such as the canary of `dlt-authsignal probe`, which would count in every KPI.
         page_size: Users per page of the listing.
-        concurrency: Requests in flight at once.
-        max_requests_per_second: Ceiling on the request rate.
+        concurrency: Requests in flight at once, over all tables.
+        rate: Most requests a second, over all tables: a number, or `max` for as many as Authsignal takes.
         attempts: Tries per request; connection errors, 429 and 5xx are retried.
         backoff: Seconds; the wait before retry n is random, at most `backoff * 2**n`.
         timeout: Seconds for one answer.
@@ -120,7 +120,7 @@ def authsignal_source(
         raise ConfigurationError(f"page_size must be above 0, got {page_size}.")
     pace = Pace(
         concurrency=concurrency,
-        max_requests_per_second=max_requests_per_second,
+        rate=ceiling(rate),
         attempts=attempts,
         backoff=backoff,
         timeout=timeout,
@@ -141,7 +141,7 @@ def authsignal_source(
             budget=_budget(max_requests, max_duration, reads),
             reads=reads,
             has_detail=reads.has_detail if reads is not None else Plan.has_detail,
-            list_first=max_requests_per_second is not None,
+            list_first=pace.rate is not None,
         )
         resources += server_resources(server, plan)
     if (token or tenant_id) and "client" in wanted:

@@ -1,8 +1,13 @@
 """How hard the API may be pressed, and how patiently."""
 
 from dataclasses import dataclass
+from math import isfinite
+from typing import Any, Final
 
 from dlt_authsignal.errors import ConfigurationError
+
+DEFAULT_RATE: Final = "20"
+"""Requests a second. The limit is shared with people who sign in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -11,7 +16,7 @@ class Pace:
 
     Attributes:
         concurrency: Requests in flight at once, over all tables together.
-        max_requests_per_second: Ceiling on the request rate; None for no ceiling but concurrency.
+        rate: Most requests per second; None for no ceiling but what the API allows.
         attempts: Tries per request, the first included; three times as many when the answer is 429.
         backoff: Seconds; the wait before retry n is random, at most `backoff * 2**n`.
         max_wait: Seconds; longest single wait, and longest `Retry-After` that is honoured rather than reported.
@@ -19,7 +24,7 @@ class Pace:
     """
 
     concurrency: int = 8
-    max_requests_per_second: float | None = None
+    rate: float | None = float(DEFAULT_RATE)
     attempts: int = 6
     backoff: float = 0.5
     max_wait: float = 120.0
@@ -29,5 +34,20 @@ class Pace:
         for name in ("concurrency", "attempts", "timeout"):
             if getattr(self, name) <= 0:
                 raise ConfigurationError(f"{name} must be above 0, got {getattr(self, name)}.")
-        if self.max_requests_per_second is not None and self.max_requests_per_second <= 0:
-            raise ConfigurationError(f"max_requests_per_second must be above 0, got {self.max_requests_per_second}.")
+
+
+def ceiling(rate: Any) -> float | None:
+    """Requests per second of a setting: a number, or `max` for none.
+
+    Raises:
+        ConfigurationError: Neither, or not above 0.
+    """
+    if str(rate).strip().lower() == "max":
+        return None
+    try:
+        value = float(rate)
+    except (TypeError, ValueError):
+        value = 0.0
+    if not (isfinite(value) and value > 0):
+        raise ConfigurationError(f'rate is a number of requests a second above 0, or "max"; got "{rate}".')
+    return value
