@@ -1,0 +1,133 @@
+"""A local Authsignal that is not the limit: nginx answers from memory, for as many users as wanted, as late as wanted."""
+
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+HERE = Path(__file__).parent
+PEOPLE = 100
+MARK = "{user}"
+STARTS_WITHIN = 10.0
+
+CONFIG = """
+{modules}
+daemon off;
+worker_processes 1;
+error_log stderr error;
+pid {folder}/nginx.pid;
+events {{ worker_connections 2048; }}
+http {{
+    access_log off;
+    keepalive_requests 10000000;
+    tcp_nodelay on;
+    client_body_temp_path {folder}/t1;
+    proxy_temp_path {folder}/t2;
+    fastcgi_temp_path {folder}/t3;
+    uwsgi_temp_path {folder}/t4;
+    scgi_temp_path {folder}/t5;
+    gzip {gzip};
+    gzip_comp_level 1;
+    gzip_types application/json;
+    lua_package_path "{here}/?.lua;;";
+    init_by_lua_block {{
+        require("answers").load({{
+            folder = "{folder}/bodies", people = {people}, mark = "{mark}", users = {users}, delay = {delay}
+        }})
+    }}
+    server {{
+        listen 127.0.0.1:{port}{listen};
+        {tls}
+        location / {{ content_by_lua_block {{ require("answers").answer() }} }}
+    }}
+}}
+"""
+
+
+class NginxMissing(SystemExit):
+    """nginx or its Lua module is not installed."""
+
+
+@contextmanager
+def local_api(users: int, delay: float = 0.0, *, gzip: bool = False) -> Iterator[str]:
+    """Base URL of an API with so many users, each answer `delay` seconds late, for as long as the block lasts.
+
+    Raises:
+        NginxMissing: It cannot be started; says what to install.
+    """
+    with tempfile.TemporaryDirectory(prefix="authsignal-bench-") as name:
+        folder = Path(name)
+        subprocess.run([sys.executable, str(HERE / "people.py"), str(folder / "bodies")], check=True)
+        port = _free_port()
+        (folder / "nginx.conf").write_text(_config(folder, port, users, delay, gzip))
+        server = subprocess.Popen([_nginx(), "-p", name, "-c", "nginx.conf"])
+        try:
+            url = f"http://127.0.0.1:{port}/v1"
+            _wait_for(f"{url}/authenticators", server)
+            yield url
+        finally:
+            server.terminate()
+            server.wait(10)
+
+
+def _config(folder: Path, port: int, users: int, delay: float, gzip: bool) -> str:
+    return CONFIG.format(
+        modules="".join(f"load_module {file};\n" for file in _modules()),
+        folder=folder,
+        here=HERE,
+        people=PEOPLE,
+        mark=MARK,
+        users=users,
+        delay=delay,
+        gzip="on" if gzip else "off",
+        port=port,
+        listen="",
+        tls="",
+    )
+
+
+def _nginx() -> str:
+    found = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/bin")
+    if not found:
+        raise NginxMissing("This benchmark needs nginx with its Lua module: sh scripts/system_packages.sh bench")
+    return found
+
+
+def _modules() -> list[Path]:
+    """Files of the Lua module and of the one it needs; none where they are built in."""
+    built = subprocess.run([_nginx(), "-V"], capture_output=True, text=True, check=True).stderr
+    if "--with-lua" in built or "openresty" in built:
+        return []
+    told = re.search(r"--modules-path=(\S+)", built)
+    folder = Path(told[1] if told else "/usr/lib/nginx/modules")
+    files = [folder / "ndk_http_module.so", folder / "ngx_http_lua_module.so"]
+    if not all(file.exists() for file in files):
+        raise NginxMissing(
+            f"nginx is here, its Lua module is not in {folder}. On Debian or Ubuntu: sh scripts/system_packages.sh bench"
+        )
+    return files
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def _wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
+    until = time.monotonic() + STARTS_WITHIN
+    while time.monotonic() < until and server.poll() is None:
+        try:
+            urlopen(url, timeout=STARTS_WITHIN).close()  # noqa: S310 - loopback
+            return
+        except URLError:
+            time.sleep(0.02)
+    raise SystemExit("nginx did not start; what it says stands above.")
