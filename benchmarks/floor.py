@@ -1,4 +1,4 @@
-"""The same rows without dlt and without care: fetch, parse, Arrow, DuckDB. What is left of a sync when nothing can fail.
+"""The same rows without dlt and without care: fetch, parse, Arrow, DuckDB. What a sync takes when nothing can fail.
 
 No retries, no schema changes, no second run, no secrets taken out: python floor.py BASE_URL SECRET DATABASE IN_FLIGHT
 """
@@ -34,7 +34,10 @@ class Database:
 
     def __init__(self, file: str) -> None:
         self._connection = duckdb.connect(file)
-        self._columns = {name: [(column.name, column.field, column.type) for column in TABLES[name].columns] for name in ROUTES}
+        self._columns = {
+            name: [(column.name, column.field or column.name, column.type) for column in TABLES[name].columns]
+            for name in ROUTES
+        }
         for name, columns in self._columns.items():
             types = ", ".join(f"{column} {_sql(type_)}" for column, _, type_ in columns)
             self._connection.execute(f"CREATE TABLE {name} ({types})")
@@ -91,7 +94,8 @@ async def read(session: aiohttp.ClientSession, base: str, user: Mapping[str, Any
 
 
 async def load(base: str, secret: str, file: str, in_flight: int) -> None:
-    database, rows = Database(file), {name: [] for name in ROUTES}
+    database = Database(file)
+    rows: Rows = {name: [] for name in ROUTES}
     queue: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue(2 * in_flight)
 
     async def work() -> None:

@@ -1,4 +1,4 @@
-"""A local Authsignal that is not the limit: nginx answers from memory, for as many users as wanted, as late as wanted."""
+"""A local Authsignal that is not the limit: nginx answers from memory, for any number of users, as late as wanted."""
 
 import re
 import shutil
@@ -13,9 +13,9 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from people import MARK, PEOPLE
+
 HERE = Path(__file__).parent
-PEOPLE = 100
-MARK = "{user}"
 STARTS_WITHIN = 10.0
 
 CONFIG = """
@@ -78,6 +78,17 @@ def local_api(users: int, delay: float = 0.0, *, gzip: bool = False) -> Iterator
             server.wait(10)
 
 
+def most_per_second(url: str) -> float | None:
+    """Answers a second that nginx gives when nothing else is to be done, by `wrk`; None where that is not installed."""
+    wrk = shutil.which("wrk")
+    if not wrk:
+        return None
+    path = f"{url}/users/person-0000003/actions"
+    said = subprocess.run([wrk, "-t1", "-c256", "-d2", path], capture_output=True, text=True, check=True).stdout
+    found = re.search(r"Requests/sec:\s+([\d.]+)", said)
+    return float(found[1]) if found else None
+
+
 def _config(folder: Path, port: int, users: int, delay: float, gzip: bool) -> str:
     return CONFIG.format(
         modules="".join(f"load_module {file};\n" for file in _modules()),
@@ -111,7 +122,7 @@ def _modules() -> list[Path]:
     files = [folder / "ndk_http_module.so", folder / "ngx_http_lua_module.so"]
     if not all(file.exists() for file in files):
         raise NginxMissing(
-            f"nginx is here, its Lua module is not in {folder}. On Debian or Ubuntu: sh scripts/system_packages.sh bench"
+            f"nginx is here, its Lua module is not in {folder}. On Debian: sh scripts/system_packages.sh bench"
         )
     return files
 

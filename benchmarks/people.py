@@ -7,18 +7,20 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 from dlt_authsignal.api.endpoints import basic_auth
-from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
+
+if TYPE_CHECKING:
+    from dlt_authsignal.sandbox import RunningSandbox
 
 PEOPLE = 100
 MARK = "{user}"
 
 
-def ask(running: RunningSandbox, path: str) -> Any:
+def ask(running: "RunningSandbox", path: str) -> Any:
     request = Request(  # noqa: S310 - the sandbox's address
         f"{running.url}{path}", headers={"Authorization": basic_auth(running.sandbox.config.api_secret_key)}
     )
@@ -26,8 +28,8 @@ def ask(running: RunningSandbox, path: str) -> Any:
         return json.load(answer)
 
 
-def bodies(running: RunningSandbox, listed: Mapping[str, Any]) -> dict[str, str]:
-    """JSON by kind of everything about one person, each id in it the mark and what tells it from others of the person."""
+def bodies(running: "RunningSandbox", listed: Mapping[str, Any]) -> dict[str, str]:
+    """JSON by kind of everything about one person; each id is the mark, and what tells it from the person's others."""
     user = f"/users/{quote(listed['userId'], safe='')}"
     found = {
         "listed": listed,
@@ -47,6 +49,9 @@ def _marked(text: str, marks: Mapping[str, str]) -> str:
 
 
 def write(folder: Path) -> None:
+    """Files `<kind>/<number>.json` and `tenant.json`."""
+    from dlt_authsignal.sandbox import SandboxConfig, run_in_thread
+
     with run_in_thread(SandboxConfig(users=PEOPLE, seed=7)) as running:
         listed = ask(running, "/users?limit=200")["users"]
         for number, person in enumerate(listed):
