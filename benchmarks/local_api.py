@@ -9,9 +9,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 from people import MARK, PEOPLE
 
@@ -44,8 +43,7 @@ http {{
         }})
     }}
     server {{
-        listen 127.0.0.1:{port}{listen};
-        {tls}
+        listen 127.0.0.1:{port}{tls};
         location / {{ content_by_lua_block {{ require("answers").answer() }} }}
     }}
 }}
@@ -56,9 +54,28 @@ class NginxMissing(SystemExit):
     """nginx or its Lua module is not installed."""
 
 
+TLS = """ ssl http2;
+        ssl_certificate {folder}/certificate.pem;
+        ssl_certificate_key {folder}/key.pem"""
+
+
+@dataclass(frozen=True)
+class LocalApi:
+    """Where it answers, and the file of the certificate that it shows, if it speaks TLS."""
+
+    url: str
+    certificate: str | None
+
+
 @contextmanager
-def local_api(users: int, delay: float = 0.0, *, gzip: bool = False) -> Iterator[str]:
-    """Base URL of an API with so many users, each answer `delay` seconds late, for as long as the block lasts.
+def local_api(users: int, delay: float = 0.0, *, gzip: bool = False, tls: bool = False) -> Iterator[LocalApi]:
+    """An API with so many users, for as long as the block lasts.
+
+    Args:
+        users: How many there are: `person-0000000` and on.
+        delay: Seconds that each answer is late.
+        gzip: Whether answers are compressed for those who take it.
+        tls: HTTPS, with HTTP/2 for those who ask for it.
 
     Raises:
         NginxMissing: It cannot be started; says what to install.
@@ -67,12 +84,14 @@ def local_api(users: int, delay: float = 0.0, *, gzip: bool = False) -> Iterator
         folder = Path(name)
         subprocess.run([sys.executable, str(HERE / "people.py"), str(folder / "bodies")], check=True)
         port = _free_port()
-        (folder / "nginx.conf").write_text(_config(folder, port, users, delay, gzip))
+        if tls:
+            _make_certificate(folder)
+        (folder / "nginx.conf").write_text(_config(folder, port, users, delay, gzip=gzip, tls=tls))
         server = subprocess.Popen([_nginx(), "-p", name, "-c", "nginx.conf"])
         try:
-            url = f"http://127.0.0.1:{port}/v1"
-            _wait_for(f"{url}/authenticators", server)
-            yield url
+            _wait_for(port, server)
+            url = f"{'https' if tls else 'http'}://127.0.0.1:{port}/v1"
+            yield LocalApi(url, str(folder / "certificate.pem") if tls else None)
         finally:
             server.terminate()
             server.wait(10)
@@ -89,7 +108,7 @@ def most_per_second(url: str) -> float | None:
     return float(found[1]) if found else None
 
 
-def _config(folder: Path, port: int, users: int, delay: float, gzip: bool) -> str:
+def _config(folder: Path, port: int, users: int, delay: float, *, gzip: bool, tls: bool) -> str:
     return CONFIG.format(
         modules="".join(f"load_module {file};\n" for file in _modules()),
         folder=folder,
@@ -100,8 +119,7 @@ def _config(folder: Path, port: int, users: int, delay: float, gzip: bool) -> st
         delay=delay,
         gzip="on" if gzip else "off",
         port=port,
-        listen="",
-        tls="",
+        tls=TLS.format(folder=folder) if tls else "",
     )
 
 
@@ -133,12 +151,21 @@ def _free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def _wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
+def _make_certificate(folder: Path) -> None:
+    """A certificate for 127.0.0.1 that signs itself, and its key."""
+    command = ["openssl", "req", "-x509", "-nodes", "-days", "1", "-subj", "/CN=local", "-newkey", "ec"]
+    command += ["-pkeyopt", "ec_paramgen_curve:prime256v1", "-keyout", "key.pem", "-out", "certificate.pem"]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+
+
+def _wait_for(port: int, server: "subprocess.Popen[bytes]") -> None:
     until = time.monotonic() + STARTS_WITHIN
     while time.monotonic() < until and server.poll() is None:
         try:
-            urlopen(url, timeout=STARTS_WITHIN).close()  # noqa: S310 - loopback
-            return
-        except URLError:
+            socket.create_connection(("127.0.0.1", port), timeout=STARTS_WITHIN).close()
+        except ConnectionRefusedError:
             time.sleep(0.02)
+        else:
+            return
     raise SystemExit("nginx did not start; what it says stands above.")

@@ -30,16 +30,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _warm_up() -> None:
     """The first start of each compiles what it imports."""
-    with local_api(users=20) as url:
-        served = most_per_second(url)
+    with local_api(users=20) as api:
+        served = most_per_second(api.url)
         print(f"nginx alone: {served:,.0f} answers a second (wrk)" if served else "wrk is not here to judge nginx")
         for contestant in (STOCK, OURS, FLOOR):
-            measured(contestant, url, 8, repeats=1)
+            measured(contestant, api.url, 8, repeats=1)
 
 
 def _side_by_side(title: str, users: int, delay: float, in_flight: int, repeats: int, target: float) -> Scene:
-    with local_api(users, delay) as url:
-        runs = {it.name: measured(it, url, in_flight, repeats) for it in (STOCK, OURS, FLOOR)}
+    with local_api(users, delay) as api:
+        runs = {it.name: measured(it, api.url, in_flight, repeats) for it in (STOCK, OURS, FLOOR)}
     _check_equal(runs)
     lines = [_line(name, users, found) for name, found in runs.items()]
     stock, ours, floor = (found.seconds for found in runs.values())
@@ -64,8 +64,8 @@ def memory(options: argparse.Namespace) -> Scene:
     """Ours, with ten times as many users."""
     lines = []
     for users in (options.many_users // 10, options.many_users):
-        with local_api(users) as url:
-            lines.append(_line("ours", users, measured(OURS, url, options.in_flight, repeats=1)))
+        with local_api(users) as api:
+            lines.append(_line("ours", users, measured(OURS, api.url, options.in_flight, repeats=1)))
     few, many = (line.peak for line in lines)
     scene = Scene("Memory", lines, [("peak, ten times the users", many / few, "≤ 1.3")])
     report.show(scene)
@@ -74,8 +74,8 @@ def memory(options: argparse.Namespace) -> Scene:
 
 def rerun(options: argparse.Namespace) -> Scene:
     """Ours twice, nothing changed between."""
-    with local_api(options.gated_users) as url, tempfile.TemporaryDirectory(prefix="authsignal-bench-") as name:
-        runs = [run(OURS, url, options.in_flight, Path(name)) for _ in range(2)]
+    with local_api(options.gated_users) as api, tempfile.TemporaryDirectory(prefix="authsignal-bench-") as name:
+        runs = [run(OURS, api.url, options.in_flight, Path(name)) for _ in range(2)]
     first, second = runs
     _check_equal({"first": first, "second": second})
     lines = [
