@@ -43,12 +43,12 @@ class Scene:
     Attributes:
         title: The heading.
         lines: Contestants.
-        ratios: (what, value, target).
+        ratios: (what, value, target if there is one).
     """
 
     title: str
     lines: Sequence[Line]
-    ratios: Sequence[tuple[str, float, str]]
+    ratios: Sequence[tuple[str, float, str | None]]
 
 
 def machine() -> str:
@@ -70,7 +70,11 @@ def show(scene: Scene) -> None:
             sep="  ",
         )
     for what, value, target in scene.ratios:
-        print(f"  {what}: {value:.2f} (target {target})", flush=True)
+        print(f"  {what}: {value:.2f}{_aim(target)}", flush=True)
+
+
+def _aim(target: str | None) -> str:
+    return f" (target {target})" if target else ""
 
 
 def write(file: Path, scenes: Sequence[Scene], command: str) -> None:
@@ -90,5 +94,5 @@ def write(file: Path, scenes: Sequence[Scene], command: str) -> None:
 def _markdown(scene: Scene) -> str:
     lines = [HEADINGS, ("---", *["---:"] * (len(HEADINGS) - 1)), *(line.cells for line in scene.lines)]
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-    ratios = "\n".join(f"- {what}: **{value:.2f}** (target {target})" for what, value, target in scene.ratios)
+    ratios = "\n".join(f"- {what}: **{value:.2f}**{_aim(target)}" for what, value, target in scene.ratios)
     return f"**{scene.title}**\n\n{table}\n\n{ratios}\n"

@@ -88,7 +88,22 @@ def rerun(options: argparse.Namespace) -> Scene:
     return scene
 
 
-SCENES: dict[str, Callable[[argparse.Namespace], Scene]] = {it.__name__: it for it in (near, far, memory, rerun)}
+def concurrency(options: argparse.Namespace) -> Scene:
+    """Ours, with more and more requests in flight."""
+    lines = []
+    with local_api(options.far_users, FAR) as api:
+        for in_flight in (8, 32, 128):
+            found = measured(OURS, api.url, in_flight, repeats=1)
+            lines.append(_line(f"ours, {in_flight} in flight", options.far_users, found))
+    title = f"Requests in flight, {FAR * 1000:.0f} ms an answer"
+    scene = Scene(title, lines, [("8 / 128 in flight", lines[0].seconds / lines[-1].seconds, None)])
+    report.show(scene)
+    return scene
+
+
+SCENES: dict[str, Callable[[argparse.Namespace], Scene]] = {
+    it.__name__: it for it in (near, far, concurrency, memory, rerun)
+}
 
 
 def _line(name: str, users: int, found: Run) -> Line:
@@ -111,7 +126,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=SCENES, default=list(SCENES), help="scenes; default all")
     parser.add_argument("--quick", action="store_true", help="few users, once")
     parser.add_argument("--users", type=int, default=20_000, help="near")
-    parser.add_argument("--far-users", type=int, default=5_000, help="far")
+    parser.add_argument("--far-users", type=int, default=5_000, help="far, concurrency")
     parser.add_argument("--many-users", type=int, default=200_000, help="memory; a tenth is measured too")
     parser.add_argument("--gated-users", type=int, default=100_000, help="rerun")
     parser.add_argument("--in-flight", type=int, default=32, help="requests, of ours and the floor")
