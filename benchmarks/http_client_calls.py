@@ -4,7 +4,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +22,17 @@ class Setup:
         url: Base URL.
         in_flight: Requests at once.
         ca: File of the certificate that the server shows; None without TLS.
+        http2: HTTP/2, which needs TLS here, in place of HTTP/1.1.
     """
 
     url: str
     in_flight: int
     ca: str | None
+    http2: bool = False
+
+    @property
+    def over(self) -> str:
+        return "HTTP/2" if self.http2 else "TLS" if self.ca else "plain"
 
     def pem(self) -> bytes | None:
         return Path(self.ca).read_bytes() if self.ca else None
@@ -37,10 +43,11 @@ class Setup:
 
 @dataclass(frozen=True)
 class Client:
-    """A client: the package that has to be installed, and how to connect."""
+    """A client: the package that has to be installed, how to connect, and over what it can."""
 
     package: str
     connect: Callable[[Setup], AbstractAsyncContextManager[Get]]
+    over: Collection[str] = ("plain",)
     loop: Callable[[], Loop | None] = lambda: None
 
 
@@ -63,7 +70,7 @@ async def httpx2(setup: Setup) -> AsyncIterator[Get]:
     import httpx2
 
     limits = httpx2.Limits(max_connections=setup.in_flight)
-    async with httpx2.AsyncClient(limits=limits, verify=setup.ssl(), http2=bool(setup.ca)) as session:
+    async with httpx2.AsyncClient(limits=limits, verify=setup.ssl(), http2=setup.http2) as session:
 
         async def get(url: str) -> bytes:
             return (await session.get(url)).content
@@ -76,7 +83,6 @@ async def niquests(setup: Setup) -> AsyncIterator[Get]:
     import niquests
 
     async with niquests.AsyncSession(pool_maxsize=setup.in_flight) as session:
-        session.verify = setup.ca or True
 
         async def get(url: str) -> bytes:
             return (await session.get(url)).content or b""
@@ -90,7 +96,8 @@ async def pyreqwest(setup: Setup) -> AsyncIterator[Get]:
 
     builder = ClientBuilder().max_connections(setup.in_flight)
     if pem := setup.pem():
-        builder = builder.add_root_certificate_pem(pem).http2(True)
+        builder = builder.add_root_certificate_pem(pem)
+    builder = builder.http2(True) if setup.http2 else builder.http1_only()
     async with builder.build() as session:
 
         async def get(url: str) -> bytes:
@@ -103,7 +110,7 @@ async def pyreqwest(setup: Setup) -> AsyncIterator[Get]:
 async def pyqwest(setup: Setup) -> AsyncIterator[Get]:
     from pyqwest import Client, HTTPTransport, HTTPVersion
 
-    version = HTTPVersion.HTTP2 if setup.ca else HTTPVersion.HTTP1
+    version = HTTPVersion.HTTP2 if setup.http2 else HTTPVersion.HTTP1
     async with HTTPTransport(tls_ca_cert=setup.pem(), http_version=version, enable_otel=False) as transport:
         session = Client(transport)
 
@@ -117,7 +124,7 @@ async def pyqwest(setup: Setup) -> AsyncIterator[Get]:
 async def httpr(setup: Setup) -> AsyncIterator[Get]:
     import httpr
 
-    async with httpr.AsyncClient(ca_cert_file=setup.ca) as session:
+    async with httpr.AsyncClient() as session:
 
         async def get(url: str) -> bytes:
             return (await session.get(url)).content
@@ -129,7 +136,7 @@ async def httpr(setup: Setup) -> AsyncIterator[Get]:
 async def primp(setup: Setup) -> AsyncIterator[Get]:
     import primp
 
-    session = primp.AsyncClient(ca_cert_file=setup.ca)
+    session = primp.AsyncClient()
 
     async def get(url: str) -> bytes:
         return (await session.get(url)).content
@@ -141,7 +148,7 @@ async def primp(setup: Setup) -> AsyncIterator[Get]:
 async def impit(setup: Setup) -> AsyncIterator[Get]:
     import impit
 
-    async with impit.AsyncClient(verify=not setup.ca) as session:
+    async with impit.AsyncClient() as session:
 
         async def get(url: str) -> bytes:
             return (await session.get(url)).content
@@ -153,7 +160,7 @@ async def impit(setup: Setup) -> AsyncIterator[Get]:
 async def wreq(setup: Setup) -> AsyncIterator[Get]:
     import wreq
 
-    session = wreq.Client(**({"tls_verify": Path(setup.ca)} if setup.ca else {}))
+    session = wreq.Client(tls_verify=Path(setup.ca) if setup.ca else True, http1_only=not setup.http2)
 
     async def get(url: str) -> bytes:
         return await (await session.get(url)).bytes()
@@ -165,7 +172,9 @@ async def wreq(setup: Setup) -> AsyncIterator[Get]:
 async def curl_cffi(setup: Setup) -> AsyncIterator[Get]:
     import curl_cffi
 
-    async with curl_cffi.AsyncSession(max_clients=setup.in_flight, verify=setup.ca or True) as session:
+    version: Any = "v2" if setup.http2 else "v1"
+    options: dict[str, Any] = {"verify": setup.ca or True, "http_version": version}
+    async with curl_cffi.AsyncSession(max_clients=setup.in_flight, **options) as session:
 
         async def get(url: str) -> bytes:
             return (await session.get(url)).content
@@ -179,11 +188,18 @@ def _uvloop() -> Loop:
     return uvloop.new_event_loop
 
 
+TLS = ("plain", "TLS")
+ALL = ("plain", "TLS", "HTTP/2")
 CLIENTS = {
-    "aiohttp": Client("aiohttp", aiohttp),
-    "aiohttp, uvloop": Client("uvloop", aiohttp, _uvloop),
-    **{
-        connect.__name__: Client(connect.__name__, connect)
-        for connect in (httpx2, niquests, pyreqwest, pyqwest, httpr, primp, impit, wreq, curl_cffi)
-    },
+    "aiohttp": Client("aiohttp", aiohttp, TLS),
+    "aiohttp, uvloop": Client("uvloop", aiohttp, TLS, _uvloop),
+    "httpx2": Client("httpx2", httpx2, ALL),
+    "niquests": Client("niquests", niquests),
+    "pyreqwest": Client("pyreqwest", pyreqwest, ALL),
+    "pyqwest": Client("pyqwest", pyqwest, ALL),
+    "httpr": Client("httpr", httpr),
+    "primp": Client("primp", primp),
+    "impit": Client("impit", impit),
+    "wreq": Client("wreq", wreq, ALL),
+    "curl_cffi": Client("curl_cffi", curl_cffi, ALL),
 }
