@@ -27,7 +27,7 @@ demo: $(READY) ## a local Authsignal, synced into DuckDB, with its KPIs
 test-unit: $(DEV) ## the tests without a server, in seconds
 	$(BIN)/python -m pytest tests/unit
 
-system-packages: ## Node, Chromium and PostgreSQL, for the tests; silent when they are there
+system-packages: ## Node, Chromium, PostgreSQL and nginx, for the tests; silent when they are there
 	@sh scripts/system_packages.sh
 
 test: $(DEV) system-packages ## all tests
@@ -55,9 +55,10 @@ format: $(DEV) ## what lint asks for, done
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(DEV) ## start-up, concurrency, HTTP clients, file formats and a big sandbox
+bench: $(DEV) ## sync beside dlt's rest_api and a bare script; start-up, HTTP clients, file formats, a big sandbox
+	@sh scripts/system_packages.sh bench
+	@$(BIN)/python benchmarks/side_by_side.py $(BENCH)
 	@$(BIN)/python benchmarks/startup.py
-	@$(BIN)/python benchmarks/concurrency.py
 	@$(BIN)/python benchmarks/http_clients.py
 	@$(BIN)/python benchmarks/loader_formats.py
 	@$(BIN)/python benchmarks/sandbox_scale.py

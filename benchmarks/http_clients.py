@@ -1,6 +1,8 @@
-"""Async HTTP clients side by side: the same small answers from one sandbox, 16 in flight. Compares those installed.
+"""Async HTTP clients side by side: processor time a request, and requests a second, of those that are installed.
 
-To compare all: pip install httpx2 niquests
+The same small answers from nginx, connections kept alive; a process for each client, which reads bytes and nothing
+else. To compare all:
+    pip install curl_cffi httpr 'httpx2[http2]' impit niquests primp pyqwest pyreqwest uvloop wreq
 """
 
 import asyncio
@@ -9,93 +11,97 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from pathlib import Path
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass
 
-from dlt_authsignal.api.endpoints import basic_auth
+from http_client_calls import CLIENTS, Get, Setup
+from local_api import local_api
 
-REQUESTS = 4_000
-IN_FLIGHT = 16
-SECRET = "sandbox-server-secret"  # noqa: S105 - the sandbox's own
-HEADERS = {"Authorization": basic_auth(SECRET)}
-
-Get = Callable[[str], Awaitable[bytes]]
+REQUESTS = 8_000
+WARM_UP = 200
 
 
-@asynccontextmanager
-async def aiohttp() -> AsyncIterator[Get]:
-    import aiohttp
+@dataclass(frozen=True)
+class Case:
+    """One row of columns: how many in flight, over what."""
 
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=IN_FLIGHT), headers=HEADERS) as session:
-
-        async def get(url: str) -> bytes:
-            async with session.get(url) as answer:
-                return await answer.read()
-
-        yield get
+    title: str
+    in_flight: int
+    gzip: bool = False
+    tls: bool = False
+    http2: bool = False
 
 
-@asynccontextmanager
-async def httpx2() -> AsyncIterator[Get]:
-    import httpx2  # type: ignore[import-not-found,unused-ignore]
-
-    limits = httpx2.Limits(max_connections=IN_FLIGHT)
-    async with httpx2.AsyncClient(limits=limits, headers=HEADERS) as session:
-
-        async def get(url: str) -> bytes:
-            return bytes((await session.get(url)).content)
-
-        yield get
+CASES = (
+    Case("8 in flight", 8),
+    Case("64 in flight", 64),
+    Case("64 in flight, gzip", 64, gzip=True),
+    Case("64 in flight, TLS", 64, tls=True),
+    Case("64 in flight, TLS, HTTP/2", 64, tls=True, http2=True),
+)
 
 
-@asynccontextmanager
-async def niquests() -> AsyncIterator[Get]:
-    import niquests  # type: ignore[import-not-found,unused-ignore]
-
-    async with niquests.AsyncSession(pool_maxsize=IN_FLIGHT) as session:
-
-        async def get(url: str) -> bytes:
-            return bytes((await session.get(url, headers=HEADERS)).content or b"")
-
-        yield get
+async def _measure(name: str, setup: Setup) -> tuple[float, float]:
+    """(processor microseconds a request, requests a second) of one client in this process."""
+    async with AsyncExitStack() as stack:
+        get: Get = await stack.enter_async_context(CLIENTS[name].connect(setup))
+        await _ask(get, setup, WARM_UP)
+        cpu, started = time.process_time(), time.perf_counter()
+        await _ask(get, setup, REQUESTS)
+        return (time.process_time() - cpu) / REQUESTS * 1e6, REQUESTS / (time.perf_counter() - started)
 
 
-CLIENTS = {client.__name__: client for client in (aiohttp, httpx2, niquests)}
+async def _ask(get: Get, setup: Setup, requests: int) -> None:
+    left = iter(range(requests))
+
+    async def worker() -> None:
+        for number in left:
+            body = await get(f"{setup.url}/users/person-{number:07d}/actions")
+            if body[:1] != b"[":
+                raise SystemExit(f"not the answer: {body[:80]!r}")
+
+    await asyncio.gather(*[worker() for _ in range(setup.in_flight)])
 
 
-async def cpu_microseconds(name: str, url: str) -> float:
-    """Processor time of one request, in this process, in microseconds."""
-    left = iter(range(REQUESTS))
-    async with CLIENTS[name]() as get:
+def _one(name: str, setup: Setup) -> None:
+    with asyncio.Runner(loop_factory=CLIENTS[name].loop()) as runner:
+        print(json.dumps(runner.run(_measure(name, setup))))
 
-        async def worker() -> None:
-            for number in left:
-                json.loads(await get(f"{url}/users/u{number}/authenticators"))
 
-        started = time.process_time()
-        await asyncio.gather(*[worker() for _ in range(IN_FLIGHT)])
-        return (time.process_time() - started) / REQUESTS * 1e6
+def _in_a_process(name: str, setup: Setup) -> tuple[float, float] | str:
+    """What `_measure` found, or how it failed: some of the clients crash."""
+    command = [sys.executable, __file__, name, json.dumps(asdict(setup))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return " ".join(done.stderr.split())[-90:] or f"exit code {done.returncode}"
+    cpu, rate = json.loads(done.stdout)
+    return cpu, rate
+
+
+def _compare(case: Case) -> None:
+    print(f"\n{case.title}: {REQUESTS:,} requests")
+    with local_api(REQUESTS, gzip=case.gzip, tls=case.tls) as api:
+        setup = Setup(api.url, case.in_flight, api.certificate, case.http2)
+        for name, client in CLIENTS.items():
+            if setup.over in client.over and importlib.util.find_spec(client.package):
+                print(f"  {name:<18}{_said(_in_a_process(name, setup))}", flush=True)
+
+
+def _said(found: tuple[float, float] | str) -> str:
+    if isinstance(found, str):
+        return f"failed: {found}"
+    cpu, rate = found
+    return f"{cpu:6.0f} µs {rate:9,.0f} requests/s"
 
 
 def main() -> None:
-    command = str(Path(sys.executable).with_name("dlt-authsignal"))
-    sandbox = subprocess.Popen([command, "sandbox", "--port", "0", "--json"], stdout=subprocess.PIPE, text=True)
-    try:
-        assert sandbox.stdout  # noqa: S101
-        url = json.loads(sandbox.stdout.readline())["url"]
-        print(f"HTTP clients, processor time a request, {REQUESTS} requests, {IN_FLIGHT} in flight")
-        base = 0.0
-        for name in CLIENTS:
-            if importlib.util.find_spec(name) is None:
-                print(f"  {name:<10}not installed")
-                continue
-            spent = asyncio.run(cpu_microseconds(name, url))
-            base = base or spent
-            print(f"  {name:<10}{spent:6.0f} µs   {spent / base:4.1f} x aiohttp")
-    finally:
-        sandbox.terminate()
-        sandbox.wait(10)
+    if len(sys.argv) > 1:
+        return _one(sys.argv[1], Setup(**json.loads(sys.argv[2])))
+    missing = sorted({it.package for it in CLIENTS.values() if importlib.util.find_spec(it.package) is None})
+    print("HTTP clients: processor time a request" + (f" (not installed: {', '.join(missing)})" if missing else ""))
+    for case in CASES:
+        _compare(case)
+    return None
 
 
 if __name__ == "__main__":

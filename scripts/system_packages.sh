@@ -1,20 +1,28 @@
 #!/bin/sh
 # What the tests need of the system: Node and npm for Authsignal's JavaScript SDKs, Chromium for its browser SDK,
-# PostgreSQL to load into.
+# PostgreSQL to load into, nginx with its Lua module for the benchmarks. With the word `bench`, what those need only.
 # Says nothing when all of it is there. Installs what is not through apt-get where it may; elsewhere it says what is
 # missing and goes on: the tests that need it fail then, and say so.
 set -u
 
 missing=""
 lacks() { ! command -v "$1" >/dev/null 2>&1; }
-lacks node && missing="$missing nodejs"
-lacks npm && missing="$missing npm"
-if [ -z "${CHROMIUM:-}" ] && lacks chromium && lacks chromium-browser && lacks google-chrome; then
-    missing="$missing chromium"
-fi
-if lacks initdb && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
-    missing="$missing postgresql"
-fi
+need_for_tests() {
+    lacks node && missing="$missing nodejs"
+    lacks npm && missing="$missing npm"
+    if [ -z "${CHROMIUM:-}" ] && lacks chromium && lacks chromium-browser && lacks google-chrome; then
+        missing="$missing chromium"
+    fi
+    if lacks initdb && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
+        missing="$missing postgresql"
+    fi
+}
+need_for_benchmarks() {
+    lacks nginx && lacks /usr/sbin/nginx && missing="$missing nginx-light"
+    [ -e /usr/lib/nginx/modules/ngx_http_lua_module.so ] || missing="$missing libnginx-mod-http-lua"
+}
+[ "${1:-}" = bench ] || need_for_tests
+need_for_benchmarks
 [ -z "$missing" ] && exit 0
 
 as_root=""
@@ -25,7 +33,8 @@ fi
 if lacks apt-get || [ "$as_root" = none ]; then
     echo "The tests need packages that are not installed here:$missing." >&2
     if lacks apt-get; then
-        echo "Install Node 18 or newer with npm, Chromium or Chrome (CHROMIUM=/path/to/it says where it is), and PostgreSQL." >&2
+        echo "Install Node 18 or newer with npm, Chromium or Chrome (CHROMIUM=/path/to/it says where it is), PostgreSQL," >&2
+        echo "and nginx with its Lua module (OpenResty has it built in)." >&2
     else
         echo "Install them with: sudo apt-get update && sudo apt-get install --no-install-recommends$missing" >&2
     fi
@@ -43,3 +52,9 @@ if ! { $as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q &&
     echo "apt-get could not install:$missing" >&2
     exit 1
 fi
+case "$missing" in
+*nginx-light*) # Debian starts it as a service on port 80, which nobody asked for
+    lacks systemctl || $as_root systemctl disable --now nginx >/dev/null 2>&1
+    ;;
+esac
+exit 0
