@@ -64,7 +64,7 @@ def _decode_success(
     except ValueError:
         raise _unexpected(endpoint, status, _what_is(headers, body)) from None
     if b"\\ud" in body.lower() or b"\\u0000" in body or not _is_utf8(body):
-        value = _storable(value)
+        value = storable(value)
     if isinstance(value, dict) and "errorCode" in value and "error" in value:
         code = _known_form(value["errorCode"], _CODE) or "of no known code"
         raise _unexpected(endpoint, status, f"an error body ({code}) with a success status")
@@ -84,13 +84,13 @@ def _is_utf8(body: bytes) -> bool:
     return True
 
 
-def _storable(value: Any) -> Any:
+def storable(value: Any) -> Any:
     """Half surrogate pairs, legal in JSON and in no file, and NUL, which PostgreSQL refuses, as their escapes."""
     if isinstance(value, str):
         return value.replace("\x00", "\\u0000").encode("utf-8", "backslashreplace").decode()
     if isinstance(value, list):
-        return [_storable(item) for item in value]
-    return {_storable(name): _storable(item) for name, item in value.items()} if isinstance(value, dict) else value
+        return [storable(item) for item in value]
+    return {storable(name): storable(item) for name, item in value.items()} if isinstance(value, dict) else value
 
 
 def _name(expect: type[Json]) -> str:
