@@ -55,11 +55,12 @@ format: $(DEV) ## what lint asks for, done
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(DEV) ## start-up, concurrency, HTTP clients, file formats and a big sandbox
+bench: $(DEV) ## start-up, concurrency, HTTP clients, file formats, a million rows and a big sandbox
 	@$(BIN)/python benchmarks/startup.py
 	@$(BIN)/python benchmarks/concurrency.py
 	@$(BIN)/python benchmarks/http_clients.py
 	@$(BIN)/python benchmarks/loader_formats.py
+	@$(BIN)/python benchmarks/bulk_rows.py
 	@$(BIN)/python benchmarks/sandbox_scale.py
 
 docs: $(DEV) ## regenerates the tables, KPIs, commands, llms.txt, destinations and the assistants' dictionary

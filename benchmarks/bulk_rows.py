@@ -1,4 +1,4 @@
-"""A million rows of user_actions, from JSON in memory through our batches and dlt into DuckDB, and the share of each step.
+"""A million rows of user_actions, from JSON in memory through our batches and dlt into DuckDB, and each step's share.
 
 Beside it, far fewer rows as dictionaries, the way that dlt's other destinations take. Each in a process of its own.
 """
@@ -147,7 +147,8 @@ def main() -> None:
         speeds[way] = found["rows"] / seconds
         shares = ", ".join(f"{name} {part / seconds:.0%}" for name, part in found["spent"].items())
         print(
-            f"  {way:<8}{found['rows']:>10,} rows {seconds:7.2f} s {speeds[way]:>9,.0f} rows/s  peak {found['peak']:,} MB: {shares}"
+            f"  {way:<8}{found['rows']:>10,} rows {seconds:7.2f} s {speeds[way]:>9,.0f} rows/s"
+            f"  peak {found['peak']:,} MB\n          {shares}"
         )
     print(f"  batches are {speeds['batches'] / speeds['rows']:.1f} x rows")
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dlt_authsignal.api.tables import TABLES, USER_AUTHENTICATORS, USER_DEVICES
 from dlt_authsignal.errors import UnexpectedAnswer
-from dlt_authsignal.source import batches, columns
+from dlt_authsignal.source import batches, columns, quick_json
 from dlt_authsignal.source.batches import Shaper, by_row
 from dlt_authsignal.source.hashes import as_text, from_text
 from dlt_authsignal.source.rows import Answers, flat, whole_columns
@@ -63,6 +63,7 @@ VALUES = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=2), st.dictionaries(NAMES, inner, max_size=3)),
     max_leaves=5,
 )
+BODIES = [b'"\\ud800"', b"NaN", b"1e400", b"\xef\xbb\xbf[]", b"-0", b"1" * 5000, b'{"a":1,"a":2}', b"[" * 5, b"1.10"]
 ANSWERS = st.lists(st.dictionaries(NAMES, VALUES, max_size=5), min_size=1, max_size=6)
 
 
@@ -207,6 +208,17 @@ def test_rows_say_where_they_come_from() -> None:
 def test_rows_of_our_own_become_a_batch_as_they_are() -> None:
     batch = shaper().plain([{"user_id": "u", "device_id": "d", "created_at": READ_AT, "known": True}])
     assert rows_of(batch) == [{"user_id": "u", "device_id": "d", "created_at": READ_AT, "known": True}]
+
+
+@given(st.one_of(VALUES.map(json.dumps).map(str.encode), st.binary(max_size=8), st.sampled_from(BODIES)))
+def test_json_reads_the_same_as_python_reads_it(body: bytes) -> None:
+    def read(loads: Any) -> str:
+        try:
+            return repr(loads(body))
+        except ValueError:
+            return "no JSON"
+
+    assert read(quick_json.loads) == read(json.loads)
 
 
 @pytest.mark.parametrize("name", TABLES)

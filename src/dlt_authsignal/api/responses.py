@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -36,7 +36,14 @@ def error_body(code: str, description: str) -> dict[str, str]:
     return {"error": code, "errorCode": code, "errorDescription": description}
 
 
-def decode(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: bytes, expect: type[Json]) -> Any:
+def decode(
+    endpoint: Endpoint,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    expect: type[Json],
+    loads: Callable[[bytes], Any] = json.loads,
+) -> Any:
     """JSON value of a successful answer.
 
     Args:
@@ -45,20 +52,26 @@ def decode(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: by
         headers: Response headers with lower-case names.
         body: Raw body.
         expect: `dict` or `list`, the documented top-level shape.
+        loads: Reads JSON; raises ValueError for what is none.
 
     Raises:
         HttpError: The subclass that says what to do.
     """
     if 200 <= status < 300:
-        return _decode_success(endpoint, status, headers, body, expect)
+        return _decode_success(endpoint, status, headers, body, expect, loads)
     raise refusal(endpoint, status, headers, body)
 
 
 def _decode_success(
-    endpoint: Endpoint, status: int, headers: Mapping[str, str], body: bytes, expect: type[Json]
+    endpoint: Endpoint,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    expect: type[Json],
+    loads: Callable[[bytes], Any],
 ) -> Json:
     try:
-        value = json.loads(body)
+        value = loads(body)
     except RecursionError:
         raise _unexpected(endpoint, status, "JSON nested too deeply to read") from None
     except ValueError:
@@ -85,7 +98,10 @@ def _is_utf8(body: bytes) -> bool:
 
 
 def storable(value: Any) -> Any:
-    """Half surrogate pairs, legal in JSON and in no file, and NUL, which PostgreSQL refuses, as their escapes."""
+    """A JSON value whose text any file and database takes.
+
+    Half surrogate pairs, legal in JSON and in no file, and NUL, which PostgreSQL refuses, become their escapes.
+    """
     if isinstance(value, str):
         return value.replace("\x00", "\\u0000").encode("utf-8", "backslashreplace").decode()
     if isinstance(value, list):

@@ -19,6 +19,7 @@ from dlt_authsignal.source.destinations import (
     checked_table_format,
     destination_of_type,
 )
+from dlt_authsignal.source.duckdb_memory import limit_memory
 from dlt_authsignal.source.open_tables import merge_at_once, once, read_every_column
 from dlt_authsignal.source.rows import Answers, rows_of
 
@@ -61,6 +62,8 @@ def loading_into() -> tuple[Destination, TableFormat | None]:
     if active is None:
         return destination_of_type("none yet"), None
     destination = destination_of_type(active.destination_type)
+    if destination.name == "duckdb":
+        limit_memory()
     if destination.table_format is None:
         return destination, None
     read_every_column()
