@@ -41,6 +41,7 @@ class Shaper:
         tenant_id: Written into rows whose answer does not say.
         stored: Types of the columns that the destination has.
         naming: The destination's name for a column that is not declared.
+        each_once: Leaves out rows whose key has come before: an upsert would insert them all.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Shaper:
         tenant_id: str | None,
         stored: Mapping[str, str] = _NOTHING,
         naming: Callable[[str], str] = str,
+        each_once: bool = False,
     ) -> None:
         self._table = table
         self._lane = lane
@@ -59,6 +61,7 @@ class Shaper:
         self._declared = {column.name: column.type for column in (*table.columns, *PROVENANCE)}
         self._columns = Columns({**stored, **self._declared})
         self._naming = naming
+        self._seen: set[int] | None = set() if each_once else None
         self._names: dict[str, str] = {name: name for name in self._declared}
         self._told = {name for name, kind in self._declared.items() if kind == "json"}
 
@@ -82,7 +85,12 @@ class Shaper:
         arrays["_read_at"] = pa.array(answers.read_at, TIME).take(requests)
         arrays["_lane"] = pa.repeat(self._lane, rows)
         arrays["tenant_id"] = _or_ours(arrays.get("tenant_id"), self._tenant_id, rows)
-        return _latest(self._as_table(arrays), self._table.key, parts, requests)
+        batch = self._as_table(arrays)
+        keys = total((parts[name] for name in self._table.key), rows)
+        places = _latest(batch, self._table.key, keys, requests)
+        if self._seen is not None:
+            places = _unseen(keys, range(rows) if places is None else places, self._seen)
+        return batch if places is None else batch.take(pa.array(places, pa.int64()))
 
     def plain(self, rows: Iterable[Mapping[str, Any]]) -> Any:
         """An Arrow table of rows as they are: names and values are ours."""
@@ -137,17 +145,27 @@ def _or_ours(tenant_ids: Any, ours: str | None, rows: int) -> Any:
     return pc.coalesce(said, pa.scalar(ours, pa.string()))
 
 
-def _latest(table: Any, key: tuple[str, ...], parts: Mapping[str, Hashes], requests: Any) -> Any:
-    seen = total([*(parts[name] for name in key), hash_array(requests.to_numpy())], len(requests))
-    if len(np.unique(seen)) == len(requests):
-        return table
+def _latest(batch: Any, key: tuple[str, ...], keys: Hashes, requests: Any) -> list[int] | None:
+    """Of rows with one key in one answer, the place of the one updated last; None where there are no such rows."""
+    if len(np.unique(keys + hash_array(requests.to_numpy()))) == batch.num_rows:
+        return None
     last: dict[tuple[Any, ...], tuple[str, int]] = {}
-    times = table["updated_at"].to_pylist() if "updated_at" in table.column_names else [None] * len(requests)
-    rows = zip(requests.to_pylist(), *(table[name].to_pylist() for name in key), strict=True)
+    times = batch["updated_at"].to_pylist() if "updated_at" in batch.column_names else [None] * batch.num_rows
+    rows = zip(requests.to_pylist(), *(batch[name].to_pylist() for name in key), strict=True)
     for place, (time, row) in enumerate(zip(times, rows, strict=True)):
         if row not in last or updated(time) >= last[row][0]:
             last[row] = (updated(time), place)
-    return table.take([place for _, place in last.values()])
+    return [place for _, place in last.values()]
+
+
+def _unseen(keys: Hashes, places: Iterable[int], seen: set[int]) -> list[int]:
+    found = []
+    for place in places:
+        before = len(seen)
+        seen.add(int(keys[place]))
+        if len(seen) > before:
+            found.append(place)
+    return found
 
 
 def fields(answers: list[Mapping[str, Any]], whole: frozenset[str]) -> Fields:

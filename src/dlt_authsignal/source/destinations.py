@@ -103,6 +103,7 @@ _ALL: Final = (
             'aws_access_key_id = "…"\naws_secret_access_key = "…"\nregion_name = "eu-central-1"'
         ),
         table_format="delta",
+        arrow=True,
     ),
     Destination(
         name="snowflake",

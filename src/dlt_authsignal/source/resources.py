@@ -112,18 +112,21 @@ class Loading:
     def __init__(self, table: Table, *, lane: str = "", tenant_id: str | None = None) -> None:
         nothing = no_rows()
         stored = dlt.current.source().schema.tables.get(table.name, {}).get("columns", {})
-        self._rows = rows_of(table, lane=lane, tenant_id=tenant_id)
-        if loading_into()[0].strategy == "upsert":
-            self._rows = once(table.key, self._rows)
+        destination, _ = loading_into()
+        each_once = destination.strategy == "upsert"
+        rows = rows_of(table, lane=lane, tenant_id=tenant_id)
+        self._rows = once(table.key, rows) if each_once else rows
         self._shaper: Any = None
         self._nothing = nothing
-        if loading_into()[0].arrow and "_dlt_id" not in stored:
+        if destination.arrow and "_dlt_id" not in stored:
             from dlt_authsignal.source.batches import Shaper
 
             naming = dlt.current.source().schema.naming.normalize_path
             types = {name: str(column["data_type"]) for name, column in stored.items() if "data_type" in column}
-            self._shaper = Shaper(table, lane=lane, tenant_id=tenant_id, stored=types, naming=naming)
-            self._nothing = self._shaper.nothing()
+            self._shaper = Shaper(
+                table, lane=lane, tenant_id=tenant_id, stored=types, naming=naming, each_once=each_once
+            )
+            self._nothing = [] if each_once else self._shaper.nothing()
 
     def nothing(self) -> Any:
         """What makes the table, even if no row comes."""
