@@ -1,6 +1,7 @@
 """A million rows of user_actions, from JSON in memory through our batches and dlt into DuckDB, and each step's share.
 
-Beside it, far fewer rows as dictionaries, the way that dlt's other destinations take. Each in a process of its own.
+Beside it: far fewer rows as dictionaries, as the other destinations take them; and other sizes, to see what memory and
+time depend on. Each in a process of its own.
 """
 
 import json
@@ -15,10 +16,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-USERS = 50_000
 ACTIONS_EACH = 20
-USERS_PER_BATCH = 2_000
-USERS_AS_ROWS = 2_000
+BODIES = 5_000
+RUNS = (("rows", 2_000, 500), ("batches", 5_000, 500), ("batches", 50_000, 500), ("batches", 50_000, 5_000))
+"""(way, users, users a batch)."""
 START = datetime(2026, 10, 3, tzinfo=UTC)
 
 
@@ -52,17 +53,17 @@ def _iso(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def answers(users: int, spent: dict[str, float]) -> Iterator[Any]:
-    """Batches of decoded answers. One batch's worth of bodies serves all: a row is another one by its user."""
+def answers(users: int, at_once: int, spent: dict[str, float]) -> Iterator[Any]:
+    """Batches of decoded answers. The bodies come again: a row is another one by its user."""
     import msgspec
 
     from dlt_authsignal.source.rows import Answers
 
     random_ = random.Random(7)
-    bodies = [body(random_) for _ in range(min(users, USERS_PER_BATCH))]
-    for first in range(0, users, USERS_PER_BATCH):
+    bodies = [body(random_) for _ in range(min(users, BODIES))]
+    for first in range(0, users, at_once):
         started = time.perf_counter()
-        decoded = [msgspec.json.decode(each) for each in bodies]
+        decoded = [msgspec.json.decode(bodies[user % BODIES]) for user in range(first, first + at_once)]
         batch = Answers(
             items=[item for each in decoded for item in each],
             requests=[place for place, each in enumerate(decoded) for _ in each],
@@ -73,7 +74,7 @@ def answers(users: int, spent: dict[str, float]) -> Iterator[Any]:
         yield batch
 
 
-def load(way: str, users: int) -> None:
+def load(way: str, users: int, at_once: int) -> None:
     """Loads into a new DuckDB file, and prints what it took."""
     import dlt
 
@@ -85,7 +86,7 @@ def load(way: str, users: int) -> None:
     def user_actions() -> Iterator[Any]:
         loading = resources.Loading(USER_ACTIONS, lane="server", tenant_id="tenant")
         yield loading.nothing()
-        for batch in answers(users, spent):
+        for batch in answers(users, at_once, spent):
             started = time.perf_counter()
             shaped = list(loading.answers(batch))
             spent["shaping"] = spent.get("shaping", 0.0) + time.perf_counter() - started
@@ -125,10 +126,10 @@ def _without_arrow(loading_into: Any) -> Any:
     return found
 
 
-def measured(way: str, users: int) -> dict[str, Any]:
+def measured(*run: Any) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
-            [sys.executable, os.path.abspath(__file__), way, str(users)],
+            [sys.executable, os.path.abspath(__file__), *map(str, run)],
             env={**os.environ, "DLT_DATA_DIR": folder},
             cwd=folder,
             stdout=subprocess.PIPE,
@@ -140,21 +141,21 @@ def measured(way: str, users: int) -> dict[str, Any]:
 
 def main() -> None:
     print("user_actions from memory into DuckDB")
-    speeds = {}
-    for way, users in (("rows", USERS_AS_ROWS), ("batches", USERS)):
-        found = measured(way, users)
+    base = 0.0
+    for way, users, at_once in RUNS:
+        found = measured(way, users, at_once)
         seconds = sum(found["spent"].values())
-        speeds[way] = found["rows"] / seconds
+        speed = found["rows"] / seconds
+        base = base or speed
         shares = ", ".join(f"{name} {part / seconds:.0%}" for name, part in found["spent"].items())
         print(
-            f"  {way:<8}{found['rows']:>10,} rows {seconds:7.2f} s {speeds[way]:>9,.0f} rows/s"
-            f"  peak {found['peak']:,} MB\n          {shares}"
+            f"  {found['rows']:>9,} rows as {way:<7} of {at_once:>5,} users {seconds:6.2f} s {speed:>8,.0f} rows/s"
+            f" {speed / base:5.1f} x  peak {found['peak']:>5,} MB\n    {shares}"
         )
-    print(f"  batches are {speeds['batches'] / speeds['rows']:.1f} x rows")
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 2:
-        load(sys.argv[1], int(sys.argv[2]))
+        load(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
     else:
         main()
