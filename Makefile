@@ -55,12 +55,13 @@ format: $(DEV) ## what lint asks for, done
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(DEV) ## sync beside dlt's rest_api and a bare script; start-up, HTTP clients, file formats, a big sandbox
+bench: $(DEV) ## sync beside dlt's rest_api and a bare script; start-up, HTTP clients, file formats, a million rows, a big sandbox
 	@sh scripts/system_packages.sh bench
 	@$(BIN)/python benchmarks/side_by_side.py $(BENCH)
 	@$(BIN)/python benchmarks/startup.py
 	@$(BIN)/python benchmarks/http_clients.py
 	@$(BIN)/python benchmarks/loader_formats.py
+	@$(BIN)/python benchmarks/bulk_rows.py
 	@$(BIN)/python benchmarks/sandbox_scale.py
 
 docs: $(DEV) ## regenerates the tables, KPIs, commands, llms.txt, destinations and the assistants' dictionary

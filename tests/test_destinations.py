@@ -86,7 +86,7 @@ seen_by_other_processes = pytest.mark.parametrize(
 
 
 def load(running: RunningSandbox, into: Warehouse, **arguments: Any) -> SyncReport:
-    return sync_from(running, **{"destination": into.destination, "resources": TABLES, **arguments})
+    return sync_from(running, **{"destination": into.destination, "resources": TABLES, "full": True, **arguments})
 
 
 def counts(report: SyncReport) -> dict[str, tuple[int, int, int]]:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -36,7 +36,14 @@ def error_body(code: str, description: str) -> dict[str, str]:
     return {"error": code, "errorCode": code, "errorDescription": description}
 
 
-def decode(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: bytes, expect: type[Json]) -> Any:
+def decode(
+    endpoint: Endpoint,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    expect: type[Json],
+    loads: Callable[[bytes], Any] = json.loads,
+) -> Any:
     """JSON value of a successful answer.
 
     Args:
@@ -45,26 +52,32 @@ def decode(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: by
         headers: Response headers with lower-case names.
         body: Raw body.
         expect: `dict` or `list`, the documented top-level shape.
+        loads: Reads JSON; raises ValueError for what is none.
 
     Raises:
         HttpError: The subclass that says what to do.
     """
     if 200 <= status < 300:
-        return _decode_success(endpoint, status, headers, body, expect)
+        return _decode_success(endpoint, status, headers, body, expect, loads)
     raise refusal(endpoint, status, headers, body)
 
 
 def _decode_success(
-    endpoint: Endpoint, status: int, headers: Mapping[str, str], body: bytes, expect: type[Json]
+    endpoint: Endpoint,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    expect: type[Json],
+    loads: Callable[[bytes], Any],
 ) -> Json:
     try:
-        value = json.loads(body)
+        value = loads(body)
     except RecursionError:
         raise _unexpected(endpoint, status, "JSON nested too deeply to read") from None
     except ValueError:
         raise _unexpected(endpoint, status, _what_is(headers, body)) from None
     if b"\\ud" in body.lower() or b"\\u0000" in body or not _is_utf8(body):
-        value = _storable(value)
+        value = storable(value)
     if isinstance(value, dict) and "errorCode" in value and "error" in value:
         code = _known_form(value["errorCode"], _CODE) or "of no known code"
         raise _unexpected(endpoint, status, f"an error body ({code}) with a success status")
@@ -84,13 +97,16 @@ def _is_utf8(body: bytes) -> bool:
     return True
 
 
-def _storable(value: Any) -> Any:
-    """Half surrogate pairs, legal in JSON and in no file, and NUL, which PostgreSQL refuses, as their escapes."""
+def storable(value: Any) -> Any:
+    """A JSON value whose text any file and database takes.
+
+    Half surrogate pairs, legal in JSON and in no file, and NUL, which PostgreSQL refuses, become their escapes.
+    """
     if isinstance(value, str):
         return value.replace("\x00", "\\u0000").encode("utf-8", "backslashreplace").decode()
     if isinstance(value, list):
-        return [_storable(item) for item in value]
-    return {_storable(name): _storable(item) for name, item in value.items()} if isinstance(value, dict) else value
+        return [storable(item) for item in value]
+    return {storable(name): storable(item) for name, item in value.items()} if isinstance(value, dict) else value
 
 
 def _name(expect: type[Json]) -> str:

@@ -18,8 +18,8 @@ from dlt_authsignal.errors import CredentialsMissing
 from dlt_authsignal.source.http import connect
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.pace import Pace
-from dlt_authsignal.source.resources import hints, no_rows
-from dlt_authsignal.source.rows import Row, shaper
+from dlt_authsignal.source.resources import Loading, hints
+from dlt_authsignal.source.rows import Answers
 from dlt_authsignal.source.stream import batches
 
 
@@ -64,20 +64,21 @@ class Client:
 
 def client_resources(client: Client) -> list[DltResource]:
     """What the lane reads. Without a token it says so when it is read: naming a sign-in's ceremonies is still fine."""
-    shape = shaper(tables.USER_AUTHENTICATORS, lane="client", tenant_id=client.tenant)
 
-    async def read(out: MemoryObjectSendStream[Row]) -> None:
-        user_id = client.user_id
-        keys: Row = {"_read_at": datetime.now(UTC), **({"user_id": user_id} if user_id else {})}
+    async def read(out: MemoryObjectSendStream[Answers]) -> None:
+        user_id, read_at = client.user_id, datetime.now(UTC)
         auth = {"bearer": client.bearer(CLIENT_AUTHENTICATORS)}
         async with connect(client.base, auth, client.pace, client.meter) as api:
-            for answer in await api.get(CLIENT_AUTHENTICATORS, list):
-                await out.send(shape(answer, keys))
+            items = await api.get(CLIENT_AUTHENTICATORS, list)
+        keys = {"user_id": [user_id]} if user_id else {}
+        await out.send(Answers(items=items, requests=[0] * len(items), read_at=[read_at], keys=keys))
 
     def user_authenticators() -> Iterator[Any]:
         client.bearer(CLIENT_AUTHENTICATORS)
-        yield no_rows()
-        yield from batches(read, size=500)
+        loading = Loading(tables.USER_AUTHENTICATORS, lane="client", tenant_id=client.tenant)
+        yield loading.nothing()
+        for (answers,) in batches(read, size=1):
+            yield from loading.answers(answers)
 
     resource: DltResource = dlt.resource(user_authenticators, **hints(tables.USER_AUTHENTICATORS))
     return [resource]

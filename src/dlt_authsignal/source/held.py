@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_authsignal.api.tables import TABLES
+if TYPE_CHECKING:
+    from dlt_authsignal.source.hashes import Hashes
 
-ROWS_AT_ONCE = 10_000
-
-
-def known_hashes(pipeline: Pipeline, tables: list[str]) -> dict[str, array[int]]:
-    """Sorted row fingerprints that each table holds: 8 bytes a row."""
-    return {name: array("Q", sorted(_hashes(pipeline, name))) for name in TABLES if name in tables}
+ROWS_AT_ONCE: Final = 10_000
+BATCH_AT_ONCE: Final = 100_000
 
 
-def _hashes(pipeline: Pipeline, table: str) -> Iterator[int]:
-    for row in columns_of(pipeline, table, "_row_hash"):
-        if row[0]:
-            yield int(row[0], 16)
+def known_hashes(pipeline: Pipeline, table: str) -> Hashes:
+    """Sorted row fingerprints that a table holds: 8 bytes a row."""
+    import numpy as np
+
+    from dlt_authsignal.source.hashes import from_text
+
+    parts = [from_text(batch["_row_hash"]) for batch in arrow_columns_of(pipeline, table, "_row_hash")]
+    found = np.concatenate(parts) if parts else np.array([], np.uint64)
+    found.sort()
+    return found
 
 
 def created_at(pipeline: Pipeline) -> dict[str, datetime]:
@@ -149,6 +151,13 @@ def columns_of(pipeline: Pipeline, table: str, *columns: str) -> Iterator[tuple[
     return _sql_rows(pipeline, table, *columns)
 
 
+def arrow_columns_of(pipeline: Pipeline, table: str, *columns: str) -> Iterator[Any]:
+    """The same as Arrow tables, by the destination's own means if it has any."""
+    if table_format := _table_format(pipeline, table):
+        return _open_batches(pipeline, table_format, table, *columns)
+    return _sql_batches(pipeline, table, *columns)
+
+
 def _table_format(pipeline: Pipeline, table: str) -> Any:
     return pipeline.default_schema.tables[table].get("table_format") if _is_known(pipeline, table) else None
 
@@ -158,6 +167,18 @@ def _is_known(pipeline: Pipeline, table: str) -> bool:
 
 
 def _sql_rows(pipeline: Pipeline, table: str, *columns: str) -> Iterator[tuple[Any, ...]]:
+    for cursor in _cursors(pipeline, table, *columns):
+        while rows := cursor.fetchmany(ROWS_AT_ONCE):
+            yield from rows
+
+
+def _sql_batches(pipeline: Pipeline, table: str, *columns: str) -> Iterator[Any]:
+    for cursor in _cursors(pipeline, table, *columns):
+        yield from cursor.iter_arrow(chunk_size=BATCH_AT_ONCE)
+
+
+def _cursors(pipeline: Pipeline, table: str, *columns: str) -> Iterator[Any]:
+    """A cursor on those columns; none if the table is not there yet."""
     if not _is_known(pipeline, table):
         return
     with pipeline.sql_client() as client:
@@ -165,22 +186,25 @@ def _sql_rows(pipeline: Pipeline, table: str, *columns: str) -> Iterator[tuple[A
         query = f"SELECT {', '.join(names)} FROM {client.make_qualified_table_name(table)}"
         try:
             with client.execute_query(query) as cursor:
-                while rows := cursor.fetchmany(ROWS_AT_ONCE):
-                    yield from rows
+                yield cursor
         except DestinationUndefinedEntity:
             return
 
 
 def _open_rows(pipeline: Pipeline, table_format: Any, table: str, *columns: str) -> Iterator[tuple[Any, ...]]:
-    """Rows read by the format's own library: DuckDB would need an extension, which it fetches from the internet."""
+    for batch in _open_batches(pipeline, table_format, table, *columns):
+        yield from zip(*(batch.column(name).to_pylist() for name in columns), strict=True)
+
+
+def _open_batches(pipeline: Pipeline, table_format: Any, table: str, *columns: str) -> Iterator[Any]:
+    """Read by the format's own library: DuckDB would need an extension, which it fetches from the internet."""
     with pipeline.destination_client() as client:
         files: Any = client
         try:
             opened = files.load_open_table(table_format, table)
         except DestinationUndefinedEntity:
             return
-        for batch in _batches(opened, columns):
-            yield from zip(*(batch.column(name).to_pylist() for name in columns), strict=True)
+        yield from _batches(opened, columns)
 
 
 def _batches(opened: Any, columns: tuple[str, ...]) -> Iterator[Any]:

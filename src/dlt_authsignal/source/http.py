@@ -28,6 +28,7 @@ from dlt_authsignal.errors import (
 )
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.pace import Pace
+from dlt_authsignal.source.quick_json import loads
 
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 LONGEST_BACKOFF: Final = 30.0
@@ -116,7 +117,7 @@ class Api:
             status, headers, body = await self._exchange(endpoint, url)
         if status == 401 and self._accepted and error_code(body) != "expired_token":
             raise withdrawn(endpoint)
-        value = decode(endpoint, status, headers, body, expect)
+        value = decode(endpoint, status, headers, body, expect, loads)
         self._accepted = True
         return value
 

@@ -62,15 +62,10 @@ def _reader(file_paths: Sequence[str]) -> Any:
 
 
 def once(key: Sequence[str], rows: Callable[[Any], list[Any]]) -> Callable[[Any], list[Any]]:
-    """`rows`, of which those whose key has come before in this reading are left out: an upsert inserts them all.
-
-    A reading begins with an empty batch.
-    """
+    """`rows`, of which those whose key has come before are left out: an upsert inserts them all."""
     seen: set[int] = set()
 
     def unseen(batch: Any) -> list[Any]:
-        if not batch:
-            seen.clear()
         return [row for row in rows(batch) if _is_new(hash(tuple(row[name] for name in key)), seen)]
 
     return unseen

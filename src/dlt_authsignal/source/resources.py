@@ -1,6 +1,7 @@
 """How a table of the registry becomes a dlt resource."""
 
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import dlt
@@ -18,7 +19,9 @@ from dlt_authsignal.source.destinations import (
     checked_table_format,
     destination_of_type,
 )
+from dlt_authsignal.source.duckdb_memory import limit_memory
 from dlt_authsignal.source.open_tables import merge_at_once, once, read_every_column
+from dlt_authsignal.source.rows import Answers, rows_of
 
 
 def hints(table: Table) -> dict[str, Any]:
@@ -59,6 +62,8 @@ def loading_into() -> tuple[Destination, TableFormat | None]:
     if active is None:
         return destination_of_type("none yet"), None
     destination = destination_of_type(active.destination_type)
+    if destination.name == "duckdb":
+        limit_memory()
     if destination.table_format is None:
         return destination, None
     read_every_column()
@@ -91,15 +96,98 @@ def selected_tables() -> frozenset[str]:
     return frozenset(dlt.current.source().selected_resources)
 
 
+class Loading:
+    """How rows of one table go into the running extraction: as Arrow tables where the destination takes them and was
+    not begun with rows, else as rows. Make it inside of the extraction.
+
+    Args:
+        table: The table.
+        lane: Lane that answers come from.
+        tenant_id: Written into rows whose answer does not say.
+
+    Raises:
+        ConfigurationError: The pipeline was made after the source.
+    """
+
+    def __init__(self, table: Table, *, lane: str = "", tenant_id: str | None = None) -> None:
+        nothing = no_rows()
+        stored = dlt.current.source().schema.tables.get(table.name, {}).get("columns", {})
+        destination, _ = loading_into()
+        each_once = destination.strategy == "upsert"
+        rows = rows_of(table, lane=lane, tenant_id=tenant_id)
+        self._rows = once(table.key, rows) if each_once else rows
+        self._shaper: Any = None
+        self._nothing = nothing
+        if destination.arrow and "_dlt_id" not in stored:
+            from dlt_authsignal.source.batches import Shaper
+
+            naming = dlt.current.source().schema.naming.normalize_path
+            types = {name: str(column["data_type"]) for name, column in stored.items() if "data_type" in column}
+            self._shaper = Shaper(
+                table, lane=lane, tenant_id=tenant_id, stored=types, naming=naming, each_once=each_once
+            )
+            self._nothing = [] if each_once else self._shaper.nothing()
+
+    def nothing(self) -> Any:
+        """What makes the table, even if no row comes."""
+        return self._nothing
+
+    def answers(self, answers: Answers) -> Iterator[Any]:
+        """What dlt takes for these answers."""
+        if answers.items:
+            yield self._rows(answers) if self._shaper is None else self._hinted(self._shaper(answers))
+
+    def rows(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Any]:
+        """What dlt takes for rows as they are, by column name."""
+        listed = [dict(row) for row in rows]
+        if listed:
+            yield listed if self._shaper is None else self._hinted(self._shaper.plain(listed))
+
+    def _hinted(self, batch: Any) -> Any:
+        new = self._shaper.new_json()
+        if not new:
+            return batch
+        columns: TTableSchemaColumns = {name: {"name": name, "data_type": "json"} for name in new}
+        return dlt.mark.with_hints(batch, dlt.mark.make_hints(columns=columns))
+
+
+def fed(
+    table: Table,
+    parent: DltResource,
+    begin: Callable[[Table], Loading],
+    items: Callable[[Loading, Any], Iterator[Any]],
+) -> DltResource:
+    """A resource that is fed by what another one read, which begins with an empty batch. Its table exists even when no
+    row comes, but for files."""
+    running: list[Loading] = []
+
+    def pick(batch: Any) -> Iterator[Any]:
+        if not batch:
+            running[:] = [begin(table)]
+            yield running[0].nothing()
+            return
+        yield from items(running[0], batch)
+
+    resource: DltResource = dlt.transformer(pick, data_from=parent, selected=not table.opt_in, **hints(table))
+    return resource
+
+
 def transformer(table: Table, parent: DltResource, rows: Callable[[Any], list[Any]]) -> DltResource:
     """A resource whose rows are picked out of what another one read. Its table exists even when no row comes, but for
     files."""
-
-    if loading_into()[0].strategy == "upsert":
-        rows = once(table.key, rows)
 
     def pick(batch: Any) -> Iterator[Any]:
         yield rows(batch) or no_rows()
 
     resource: DltResource = dlt.transformer(pick, data_from=parent, selected=not table.opt_in, **hints(table))
     return resource
+
+
+class _Meant(logging.Filter):
+    """dlt warns for each batch that a column of JSON comes as text; Arrow knows it no other way."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "when merging arrow schema with dlt schema" not in record.getMessage()
+
+
+logging.getLogger("dlt").addFilter(_Meant())

@@ -1,8 +1,12 @@
 """Answers of the API to flat rows: parents' keys and provenance in, secrets and icons out."""
 
+import dataclasses
 import hashlib
 import json
+import math
+import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -16,19 +20,65 @@ from dlt_authsignal.errors import UnexpectedAnswer
 Row = dict[str, Any]
 Shape = Callable[[Mapping[str, Any], Mapping[str, Any]], Row]
 
-_PROVENANCE_NAMES: Final = frozenset(column.name for column in PROVENANCE)
+PROVENANCE_NAMES: Final = frozenset(column.name for column in PROVENANCE)
+_OURS: Final = PROVENANCE_NAMES - {"tenant_id"}
+_VARIANT: Final = re.compile(r"__v_(text|timestamp|bool|bigint|double|json)$")
 _naming = NamingConvention()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What was answered about the rows of one table, to one or more requests.
+
+    Attributes:
+        items: Decoded objects, one a row.
+        requests: For each item, the place of its request in the lists below.
+        read_at: When each request was made.
+        keys: Parents' keys by column, a value for each request; they win over fields of the same name.
+    """
+
+    items: list[Mapping[str, Any]]
+    requests: list[int]
+    read_at: list[datetime]
+    keys: Mapping[str, list[Any]] = dataclasses.field(default_factory=dict)
+
+
+NO_ANSWERS: Final = Answers(items=[], requests=[], read_at=[])
+
+
 @lru_cache(maxsize=4096)
-def _name(field: str) -> str:
+def name_of(field: str) -> str:
+    """dlt's name of a field, without those around it."""
     return _naming.normalize_identifier(field) if field.strip() else "_empty"
 
 
 @lru_cache(maxsize=4096)
-def _is_dropped(field: str) -> bool:
+def is_dropped(field: str) -> bool:
+    """Whether a field is never loaded."""
     plain = field.replace("_", "").replace("-", "").lower()
     return plain in SECRET_FIELDS or plain in BULKY_FIELDS or plain.endswith(SECRET_ENDINGS)
+
+
+@lru_cache(maxsize=4096)
+def not_ours(name: str) -> str:
+    """The name, or another where it is one that dlt or this package gives to columns."""
+    if name.startswith("_dlt") or name in _OURS:
+        return f"api{name}"
+    return f"{name}__2" if _VARIANT.search(name) else name
+
+
+def whole_columns(table: Table) -> frozenset[str]:
+    """Columns whose objects are not taken apart."""
+    return frozenset(column.name for column in table.columns if column.type == "json")
+
+
+def without_key(table: Table, missing: list[str]) -> UnexpectedAnswer:
+    """The error for an answer that lacks part of its table's key."""
+    return UnexpectedAnswer(
+        f"A row for {table.name} came without {', '.join(missing)}, which its key needs ({table.source}).",
+        request=table.source,
+        status=200,
+    )
 
 
 def shaper(table: Table, *, lane: str, tenant_id: str | None) -> Shape:
@@ -40,19 +90,15 @@ def shaper(table: Table, *, lane: str, tenant_id: str | None) -> Shape:
     Raises:
         UnexpectedAnswer: The answer lacks part of the table's key.
     """
-    whole = frozenset(column.name for column in table.columns if column.type == "json")
+    whole = whole_columns(table)
     times = tuple(column.name for column in table.columns if column.type == "timestamp")
 
     def shape(answer: Mapping[str, Any], keys: Mapping[str, Any]) -> Row:
-        row = _columns(answer, whole)
-        row.update({name: value for name, value in keys.items() if name not in _PROVENANCE_NAMES})
+        row = flat(answer, whole)
+        row.update({name: value for name, value in keys.items() if name not in PROVENANCE_NAMES})
         missing = [name for name in table.key if row.get(name) in (None, "")]
         if missing:
-            raise UnexpectedAnswer(
-                f"A row for {table.name} came without {', '.join(missing)}, which its key needs ({table.source}).",
-                request=table.source,
-                status=200,
-            )
+            raise without_key(table, missing)
         for name in times:
             if name in row:
                 _set_time(row, name)
@@ -63,10 +109,33 @@ def shaper(table: Table, *, lane: str, tenant_id: str | None) -> Shape:
     return shape
 
 
-def _columns(answer: Mapping[str, Any], whole: frozenset[str]) -> Row:
+def rows_of(table: Table, *, lane: str, tenant_id: str | None) -> Callable[[Answers], list[Row]]:
+    """A function from answers to rows; of rows with one key in one answer, it gives the one updated last."""
+    shape = shaper(table, lane=lane, tenant_id=tenant_id)
+
+    def rows(answers: Answers) -> list[Row]:
+        last: dict[tuple[Any, ...], Row] = {}
+        for item, request in zip(answers.items, answers.requests, strict=True):
+            keys = {name: values[request] for name, values in answers.keys.items()}
+            row = shape(item, {**keys, "_read_at": answers.read_at[request]})
+            key = (request, *(row[name] for name in table.key))
+            if key not in last or updated(row.get("updated_at")) >= updated(last[key].get("updated_at")):
+                last[key] = row
+        return list(last.values())
+
+    return rows
+
+
+def updated(value: Any) -> str:
+    """What tells which of two rows was updated later."""
+    return str(value or "")
+
+
+def flat(answer: Mapping[str, Any], whole: frozenset[str]) -> Row:
+    """The answer's fields by column, secrets left out."""
     row: Row = {}
     for name, value in _flatten(answer, "", whole):
-        free = f"api{name}" if name.startswith("_dlt") or name in _PROVENANCE_NAMES - {"tenant_id"} else name
+        free = not_ours(name)
         while free in row:  # two fields whose names differ in spelling only
             free += "__2"
         row[free] = value
@@ -75,35 +144,43 @@ def _columns(answer: Mapping[str, Any], whole: frozenset[str]) -> Row:
 
 def _flatten(value: Mapping[str, Any], prefix: str, whole: frozenset[str]) -> Iterator[tuple[str, Any]]:
     for field, inner in value.items():
-        if _is_dropped(field) or _is_otp_link(inner):
+        if is_dropped(field) or is_otp_link(inner):
             continue
-        name = prefix + _name(field)
+        name = prefix + name_of(field)
         if isinstance(inner, dict) and name not in whole:
             yield from _flatten(inner, f"{name}__", whole)
         else:
-            yield name, _kept(inner, own=name == "custom")
+            yield name, kept(inner, own=name == "custom")
 
 
-def _kept(value: Any, *, own: bool = False) -> Any:
-    """Without secrets; whole numbers beyond 64 bits as text. `custom` is the customer's own, names and all."""
+def kept(value: Any, *, own: bool = False) -> Any:
+    """Without secrets; numbers beyond 64 bits as text. `custom` is the customer's own, names and all."""
     if isinstance(value, dict):
         return {
-            field: _kept(inner, own=own or field == "custom")
+            field: kept(inner, own=own or field == "custom")
             for field, inner in value.items()
-            if own or not (_is_dropped(field) or _is_otp_link(inner))
+            if own or not (is_dropped(field) or is_otp_link(inner))
         }
     if isinstance(value, list):
-        return [_kept(item, own=own) for item in value if own or not _is_otp_link(item)]
-    return str(value) if isinstance(value, int) and not -(2**63) <= value < 2**63 else value
+        return [kept(item, own=own) for item in value if own or not is_otp_link(item)]
+    return str(value) if is_beyond(value) else value
 
 
-def _is_otp_link(value: Any) -> bool:
+def is_beyond(value: Any) -> bool:
+    """Whether it is a number that 64 bits cannot hold."""
+    if isinstance(value, int):
+        return not -(2**63) <= value < 2**63
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+def is_otp_link(value: Any) -> bool:
+    """Whether it is a link that holds the seed of one-time passwords."""
     return isinstance(value, str) and value.lstrip()[:8].lower() == "otpauth:"
 
 
 def fingerprint(row: Mapping[str, Any]) -> str:
     """16 hex digits that change when what Authsignal said changes. Neither the order of fields nor a null matters."""
-    said = {name: value for name, value in row.items() if value is not None and name not in _PROVENANCE_NAMES}
+    said = {name: value for name, value in row.items() if value is not None and name not in PROVENANCE_NAMES}
     text = json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_plain)
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 

@@ -1,6 +1,6 @@
 """The server lane: everybody's users, authenticators, actions and devices, through the Server API."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -13,13 +13,14 @@ from yarl import URL
 
 from dlt_authsignal.api import tables
 from dlt_authsignal.api.endpoints import GET_TENANT_AUTHENTICATORS, basic_auth
+from dlt_authsignal.api.tables import Table
 from dlt_authsignal.source.http import connect
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.pace import Pace
 from dlt_authsignal.source.reading import Plan, UserRead, read_users
 from dlt_authsignal.source.reads import USER_READS, row_of
-from dlt_authsignal.source.resources import hints, no_rows, selected_tables, transformer
-from dlt_authsignal.source.rows import Row, shaper
+from dlt_authsignal.source.resources import Loading, fed, hints, selected_tables
+from dlt_authsignal.source.rows import Answers, Row
 from dlt_authsignal.source.stream import batches
 
 USERS_PER_BATCH: Final = 500
@@ -52,21 +53,24 @@ def server_resources(server: Server, plan: Plan) -> list[DltResource]:
     """Resources of the lane. All per-user tables are fed by one sweep, which reads only what is selected."""
 
     def sweep() -> Iterator[list[UserRead]]:
-        yield []  # an empty batch makes every table, even for a tenant without users
+        yield []  # begins every table, even for a tenant without users
         yield from batches(partial(_sweep, server, replace(plan, tables=selected_tables())), size=USERS_PER_BATCH)
 
     reads: DltResource = dlt.resource(sweep, name="sweep", selected=False)
-    shape = partial(shaper, lane="server", tenant_id=server.tenant_id)
+    picks: dict[Table, Callable[[list[UserRead]], Answers]] = {
+        tables.USERS: _users,
+        **{
+            table: partial(_children, table.name)
+            for table in (tables.USER_AUTHENTICATORS, tables.USER_ACTIONS, tables.USER_DEVICES)
+        },
+        tables.ACTION_DETAILS: _details,
+        tables.UNKNOWN_USER_IDS: _unknown,
+    }
+    begin = partial(Loading, lane="server", tenant_id=server.tenant_id)
     return [
         _tenant_authenticators(server),
-        transformer(tables.USERS, reads, partial(_users, shape(tables.USERS))),
-        *(
-            transformer(table, reads, partial(_children, table.name, shape(table)))
-            for table in (tables.USER_AUTHENTICATORS, tables.USER_ACTIONS, tables.USER_DEVICES)
-        ),
-        transformer(tables.ACTION_DETAILS, reads, partial(_details, shape(tables.ACTION_DETAILS))),
-        transformer(tables.UNKNOWN_USER_IDS, reads, partial(_unknown, shape(tables.UNKNOWN_USER_IDS))),
-        transformer(USER_READS, reads, partial(_reads, server.tenant_id)),
+        *(fed(table, reads, begin, partial(_answered, pick)) for table, pick in picks.items()),
+        fed(USER_READS, reads, begin, partial(_remembered, server.tenant_id)),
         reads,
     ]
 
@@ -77,80 +81,65 @@ async def _sweep(server: Server, plan: Plan, out: MemoryObjectSendStream[UserRea
 
 
 def _tenant_authenticators(server: Server) -> DltResource:
-    shape = shaper(tables.TENANT_AUTHENTICATORS, lane="server", tenant_id=server.tenant_id)
-
-    async def read(out: MemoryObjectSendStream[Row]) -> None:
+    async def read(out: MemoryObjectSendStream[Answers]) -> None:
         read_at = datetime.now(UTC)
         async with connect(server.base, server.auth, server.pace, server.meter) as api:
-            for answer in await api.get(GET_TENANT_AUTHENTICATORS, list):
-                await out.send(shape(answer, {"_read_at": read_at}))
+            items = await api.get(GET_TENANT_AUTHENTICATORS, list)
+        await out.send(Answers(items=items, requests=[0] * len(items), read_at=[read_at]))
 
     def tenant_authenticators() -> Iterator[Any]:
-        yield no_rows()
-        yield from batches(read, size=USERS_PER_BATCH)
+        loading = Loading(tables.TENANT_AUTHENTICATORS, lane="server", tenant_id=server.tenant_id)
+        yield loading.nothing()
+        for (answers,) in batches(read, size=1):
+            yield from loading.answers(answers)
 
     resource: DltResource = dlt.resource(tenant_authenticators, **hints(tables.TENANT_AUTHENTICATORS))
     return resource
 
 
-def _keys(read: UserRead) -> Row:
-    return {"user_id": read.candidate.user_id, "_read_at": read.read_at}
+def _users(reads: list[UserRead]) -> Answers:
+    known = [read for read in reads if read.user is not None]
+    return _answers(known, [[read.user or {}] for read in known])
 
 
-def _users(shape: Any, reads: list[UserRead]) -> list[Row]:
-    return [shape(read.user, _keys(read)) for read in reads if read.user is not None]
+def _children(table: str, reads: list[UserRead]) -> Answers:
+    return _answers(reads, [read.children.get(table, ()) for read in reads])
 
 
-def _children(table: str, shape: Any, reads: list[UserRead]) -> list[Row]:
-    return [
-        row for read in reads for row in _latest(table, [shape(a, _keys(read)) for a in read.children.get(table, ())])
-    ]
+def _answers(reads: list[UserRead], items: list[Sequence[Mapping[str, Any]]], **keys: list[Any]) -> Answers:
+    """The answers to requests about users, with the items of each."""
+    return Answers(
+        items=[item for each in items for item in each],
+        requests=[place for place, each in enumerate(items) for _ in each],
+        read_at=[read.read_at for read in reads],
+        keys={**keys, "user_id": [read.candidate.user_id for read in reads]},
+    )
 
 
-def _latest(table: str, rows: list[Row]) -> list[Row]:
-    """Of rows with one key in one answer, the one updated last; of equals, the last."""
-    kept: dict[tuple[Any, ...], Row] = {}
-    for row in rows:
-        key = tuple(row[name] for name in tables.TABLES[table].key)
-        if key not in kept or _updated(row) >= _updated(kept[key]):
-            kept[key] = row
-    return list(kept.values())
+def _details(reads: list[UserRead]) -> Answers:
+    asked = [(read, action, detail) for read in reads for action, detail in read.details]
+    return _answers(
+        [read for read, _, _ in asked],
+        [[detail] for _, _, detail in asked],
+        action_code=[action["actionCode"] for _, action, _ in asked],
+        idempotency_key=[action["idempotencyKey"] for _, action, _ in asked],
+    )
 
 
-def _updated(row: Row) -> str:
-    return str(row.get("updated_at") or "")
+def _unknown(reads: list[UserRead]) -> Answers:
+    unknown = [read for read in reads if not read.is_known]
+    return _answers(
+        unknown,
+        [[{}] for _ in unknown],
+        roster=[read.candidate.roster for read in unknown],
+        position=[read.candidate.position for read in unknown],
+    )
 
 
-def _details(shape: Any, reads: list[UserRead]) -> list[Row]:
-    return [
-        shape(
-            detail,
-            {
-                "action_code": action["actionCode"],
-                "idempotency_key": action["idempotencyKey"],
-                **_keys(read),
-            },
-        )
-        for read in reads
-        for action, detail in read.details
-    ]
+def _answered(pick: Callable[[list[UserRead]], Answers], loading: Loading, reads: list[UserRead]) -> Iterator[Any]:
+    return loading.answers(pick(reads))
 
 
-def _unknown(shape: Any, reads: list[UserRead]) -> list[Row]:
-    return [
-        shape({}, {"roster": read.candidate.roster, "position": read.candidate.position, **_keys(read)})
-        for read in reads
-        if not read.is_known
-    ]
-
-
-def _reads(tenant_id: str | None, reads: list[UserRead]) -> list[Row]:
-    return [
-        {
-            **row_of(read.candidate.user_id, read.last),
-            "tenant_id": tenant_id,
-            "_lane": "server",
-            "_read_at": read.read_at,
-        }
-        for read in reads
-    ]
+def _remembered(tenant_id: str | None, loading: Loading, reads: list[UserRead]) -> Iterator[Any]:
+    own: list[Row] = [{"tenant_id": tenant_id, "_lane": "server", "_read_at": read.read_at} for read in reads]
+    return loading.rows(row_of(read.candidate.user_id, read.last) | ours for read, ours in zip(reads, own, strict=True))

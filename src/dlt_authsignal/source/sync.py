@@ -6,9 +6,9 @@ import atexit
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +18,9 @@ from dlt.common.runtime.collector import NullCollector
 from dlt.extract import DltSource
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_authsignal.api.tables import TABLES
 from dlt_authsignal.errors import NothingSynced, RunFailed
+from dlt_authsignal.source.carried import carrier
 from dlt_authsignal.source.discretion import discreet
 from dlt_authsignal.source.failures import check_ready, database_file, plain_errors
 from dlt_authsignal.source.held import created_at, known_hashes, row_counts
@@ -26,7 +28,6 @@ from dlt_authsignal.source.lanes import authsignal_source
 from dlt_authsignal.source.locks import only_run
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.reads import USER_READS, KnownReads
-from dlt_authsignal.source.rows import fingerprint
 from dlt_authsignal.source.runs import recorded
 from dlt_authsignal.source.sweep import parts_of
 from dlt_authsignal.source.tally import TableReport, Tally
@@ -158,9 +159,9 @@ def _memory(tables: Iterable[str]) -> set[str]:
 
 def _load(pipeline: Pipeline, reading: DltSource) -> tuple[dict[str, TableReport], str]:
     """Reads and loads, counted against what the destination holds; gives the counts, and where the rows are."""
-    tally = Tally(known_hashes(pipeline, list(reading.selected_resources)))
-    if "users" in reading.selected_resources:
-        reading.resources["users"].add_map(_keeper(created_at(pipeline)))
+    tally = Tally([name for name in TABLES if name in reading.selected_resources], partial(known_hashes, pipeline))
+    if "users" in tally.tables:
+        reading.resources["users"].add_map(carrier(partial(created_at, pipeline)))
     for name in tally.tables:
         reading.resources[name].add_map(tally.counter(name))
     before = row_counts(pipeline, tally.tables)
@@ -228,16 +229,6 @@ def finish_pending(pipeline: Pipeline) -> bool:
         f'Pipeline "{pipeline.pipeline_name}" still has unfinished loads after {MAX_PENDING_RUNS} tries.'
         f" Look at them with: dlt pipeline {pipeline.pipeline_name} info"
     )
-
-
-def _keeper(created: Mapping[str, datetime]) -> Callable[[Any], Any]:
-    def keep(row: Any) -> Any:
-        if isinstance(row, dict) and row.get("created_at") is None and row["user_id"] in created:
-            row["created_at"] = created[row["user_id"]]
-            row["_row_hash"] = fingerprint(row)
-        return row
-
-    return keep
 
 
 class _StageCollector(NullCollector):

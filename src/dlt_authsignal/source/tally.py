@@ -1,13 +1,12 @@
 """What a run changed, counted against the fingerprints that the destination held before."""
 
-from __future__ import annotations
-
-from array import array
-from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dlt_authsignal.source.hashes import Hashes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,25 +28,30 @@ class TableReport:
 
 @dataclass
 class Tally:
-    """Counts rows on their way to the destination against the fingerprints it holds already."""
+    """Counts rows on their way to the destination against the fingerprints it holds already.
 
-    known: Mapping[str, array[int]]
+    Args:
+        tables: Names of the tables to count.
+        known_hashes: Gives the sorted fingerprints that a table holds; asked once a row of it has come.
+    """
+
+    tables: list[str]
+    known_hashes: "Callable[[str], Hashes]"
     read: Counter[str] = field(default_factory=Counter)
     unchanged: Counter[str] = field(default_factory=Counter)
+    _known: "dict[str, Hashes]" = field(default_factory=dict)
 
-    @property
-    def tables(self) -> list[str]:
-        return list(self.known)
+    def counter(self, table: str) -> Callable[[Any], Any]:
+        """A dlt map step that counts and passes on the rows of one table, which come singly or as Arrow tables."""
 
-    def counter(self, table: str) -> Any:
-        """A dlt map step that counts and passes on the rows of one table."""
-        known = self.known[table]
-
-        def count(row: Any) -> Any:
-            if isinstance(row, dict):
-                self.read[table] += 1
-                self.unchanged[table] += _holds(known, int(row["_row_hash"], 16))
-            return row
+        def count(rows: Any) -> Any:
+            hashes = _hashes(rows)
+            if len(hashes):
+                if table not in self._known:
+                    self._known[table] = self.known_hashes(table)
+                self.read[table] += len(hashes)
+                self.unchanged[table] += _held(self._known[table], hashes)
+            return rows
 
         return count
 
@@ -57,6 +61,21 @@ class Tally:
         return TableReport(read=self.read[table], new=new, changed=changed, total=after)
 
 
-def _holds(values: array[int], value: int) -> bool:
-    index = bisect_left(values, value)
-    return index < len(values) and values[index] == value
+def _hashes(rows: Any) -> "Hashes":
+    import numpy as np
+
+    from dlt_authsignal.source.hashes import from_text
+
+    if isinstance(rows, dict):
+        return np.array([int(rows["_row_hash"], 16)], np.uint64)
+    return from_text(rows["_row_hash"]) if hasattr(rows, "column_names") else np.array([], np.uint64)
+
+
+def _held(known: "Hashes", hashes: "Hashes") -> int:
+    """How many of the hashes are among the known ones."""
+    import numpy as np
+
+    if not len(known):
+        return 0
+    places = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+    return int(np.count_nonzero(known[places] == hashes))

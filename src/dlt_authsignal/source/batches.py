@@ -1,0 +1,222 @@
+"""Answers to Arrow tables, field by field instead of row by row."""
+
+from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pandas.util import hash_array
+
+from dlt_authsignal.api.tables import PROVENANCE, Table
+from dlt_authsignal.source.columns import ARROW, TIME, Columns
+from dlt_authsignal.source.hashes import Hashes, as_text, cells, total
+from dlt_authsignal.source.rows import (
+    PROVENANCE_NAMES,
+    Answers,
+    flat,
+    is_dropped,
+    is_otp_link,
+    kept,
+    name_of,
+    not_ours,
+    updated,
+    whole_columns,
+    without_key,
+)
+
+Fields = dict[str, list[Any]]
+"""Values by column, one an answer."""
+
+_NOTHING: Final[Mapping[str, Any]] = {}
+
+
+class Shaper:
+    """Makes Arrow tables of one table's answers. Knows the columns that are there already, and those it has added.
+
+    Args:
+        table: The table.
+        lane: Lane that the answers come from.
+        tenant_id: Written into rows whose answer does not say.
+        stored: Types of the columns that the destination has.
+        naming: The destination's name for a column that is not declared.
+        each_once: Leaves out rows whose key has come before: an upsert would insert them all.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        *,
+        lane: str,
+        tenant_id: str | None,
+        stored: Mapping[str, str] = _NOTHING,
+        naming: Callable[[str], str] = str,
+        each_once: bool = False,
+    ) -> None:
+        self._table = table
+        self._lane = lane
+        self._tenant_id = tenant_id
+        self._whole = whole_columns(table)
+        self._declared = {column.name: column.type for column in (*table.columns, *PROVENANCE)}
+        self._columns = Columns({**stored, **self._declared})
+        self._naming = naming
+        self._seen: set[int] | None = set() if each_once else None
+        self._names: dict[str, str] = {name: name for name in self._declared}
+        self._told = {name for name, kind in self._declared.items() if kind == "json"}
+
+    def __call__(self, answers: Answers) -> Any:
+        """One Arrow table; of rows with one key in one answer, it holds the one updated last.
+
+        Raises:
+            UnexpectedAnswer: An answer lacks part of the table's key.
+        """
+        rows = len(answers.items)
+        if not rows:
+            return self.nothing()
+        said = fields(answers.items, self._whole)
+        arrays = self._placed({name: values for name, values in said.items() if name not in answers.keys})
+        requests = pa.array(answers.requests, pa.int32())
+        for name, array in self._placed(answers.keys).items():
+            arrays[name] = array.take(requests)
+        self._check_key(arrays)
+        parts = {name: cells(name, array) for name, array in arrays.items() if name not in PROVENANCE_NAMES}
+        arrays["_row_hash"] = as_text(total(parts.values(), rows))
+        arrays["_read_at"] = pa.array(answers.read_at, TIME).take(requests)
+        arrays["_lane"] = pa.repeat(self._lane, rows)
+        arrays["tenant_id"] = _or_ours(arrays.get("tenant_id"), self._tenant_id, rows)
+        batch = self._as_table(arrays)
+        keys = total((parts[name] for name in self._table.key), rows)
+        places = _latest(batch, self._table.key, keys, requests)
+        if self._seen is not None:
+            places = _unseen(keys, range(rows) if places is None else places, self._seen)
+        return batch if places is None else batch.take(pa.array(places, pa.int64()))
+
+    def plain(self, rows: Iterable[Mapping[str, Any]]) -> Any:
+        """An Arrow table of rows as they are: names and values are ours."""
+        listed = list(rows)
+        values = {name: [row.get(name) for row in listed] for name in dict.fromkeys(chain.from_iterable(listed))}
+        return self._as_table(self._placed(values)) if listed else self.nothing()
+
+    def nothing(self) -> Any:
+        """A table of no rows and all declared columns."""
+        return self._as_table({name: pa.array([], ARROW[kind]) for name, kind in self._declared.items()})
+
+    def new_json(self) -> list[str]:
+        """Columns of JSON that have come up and are not declared: Arrow has no type that says so. Each is told once."""
+        new = [name for name, kind in self._columns.types.items() if kind == "json" and name not in self._told]
+        self._told.update(new)
+        return new
+
+    def _placed(self, values: Mapping[str, list[Any]]) -> dict[str, Any]:
+        return {
+            column: array
+            for name, each in values.items()
+            for column, array in self._columns.place(self._name(name), each)
+        }
+
+    def _name(self, name: str) -> str:
+        """The destination's name; no two fields share one."""
+        if name not in self._names:
+            free, taken = self._naming(name), set(self._names.values())
+            while free in taken:
+                free = self._naming(f"{free}__2")
+            self._names[name] = free
+        return self._names[name]
+
+    def _check_key(self, arrays: Mapping[str, Any]) -> None:
+        missing = [name for name in self._table.key if name not in arrays or _has_gaps(arrays[name])]
+        if missing:
+            raise without_key(self._table, missing)
+
+    def _as_table(self, arrays: Mapping[str, Any]) -> Any:
+        schema = [pa.field(name, array.type, nullable=name not in self._table.key) for name, array in arrays.items()]
+        return pa.Table.from_arrays(list(arrays.values()), schema=pa.schema(schema))
+
+
+def _has_gaps(texts: Any) -> bool:
+    return bool(texts.null_count or pc.any(pc.equal(texts, "")).as_py())
+
+
+def _or_ours(tenant_ids: Any, ours: str | None, rows: int) -> Any:
+    if tenant_ids is None:
+        return pa.repeat(pa.scalar(ours, pa.string()), rows)
+    said = pc.if_else(pc.equal(tenant_ids, ""), None, tenant_ids)
+    return pc.coalesce(said, pa.scalar(ours, pa.string()))
+
+
+def _latest(batch: Any, key: tuple[str, ...], keys: Hashes, requests: Any) -> list[int] | None:
+    """Of rows with one key in one answer, the place of the one updated last; None where there are no such rows."""
+    if len(np.unique(keys + hash_array(requests.to_numpy()))) == batch.num_rows:
+        return None
+    last: dict[tuple[Any, ...], tuple[str, int]] = {}
+    times = batch["updated_at"].to_pylist() if "updated_at" in batch.column_names else [None] * batch.num_rows
+    rows = zip(requests.to_pylist(), *(batch[name].to_pylist() for name in key), strict=True)
+    for place, (time, row) in enumerate(zip(times, rows, strict=True)):
+        if row not in last or updated(time) >= last[row][0]:
+            last[row] = (updated(time), place)
+    return [place for _, place in last.values()]
+
+
+def _unseen(keys: Hashes, places: Iterable[int], seen: set[int]) -> list[int]:
+    found = []
+    for place in places:
+        before = len(seen)
+        seen.add(int(keys[place]))
+        if len(seen) > before:
+            found.append(place)
+    return found
+
+
+def fields(answers: list[Mapping[str, Any]], whole: frozenset[str]) -> Fields:
+    """The answers' values by column, nested objects taken apart, secrets left out.
+
+    Args:
+        answers: Decoded objects.
+        whole: Columns whose objects stay as they are.
+    """
+    try:
+        found: Fields = {}
+        _gather(answers, "", whole, found)
+        return found
+    except _SameName:
+        return by_row(answers, whole)
+
+
+def by_row(answers: list[Mapping[str, Any]], whole: frozenset[str]) -> Fields:
+    """The same, by looking at each answer for itself."""
+    rows = [flat(answer, whole) for answer in answers]
+    return {name: [row.get(name) for row in rows] for name in dict.fromkeys(chain.from_iterable(rows))}
+
+
+class _SameName(Exception):
+    """Two fields are called alike: which is which, each answer decides by its own order."""
+
+
+def _gather(objects: list[Mapping[str, Any]], prefix: str, whole: frozenset[str], found: Fields) -> None:
+    for field in dict.fromkeys(chain.from_iterable(objects)):
+        if is_dropped(field):
+            continue
+        values = [each.get(field) for each in objects]
+        name = prefix + name_of(field)
+        classes = set(map(type, values))
+        if dict in classes and name not in whole:
+            _gather([each if type(each) is dict else _NOTHING for each in values], f"{name}__", whole, found)
+            values = [None if type(each) is dict else each for each in values]
+        free = not_ours(name)
+        if free in found:
+            raise _SameName
+        found[free] = _cleaned(values, classes, own=name == "custom")
+
+
+def _cleaned(values: list[Any], classes: set[type], *, own: bool) -> list[Any]:
+    if str in classes and _may_hold_otp_link(values, classes):
+        values = [None if is_otp_link(each) else each for each in values]
+    if list in classes or dict in classes:
+        values = [kept(each, own=own) if isinstance(each, list | dict) else each for each in values]
+    return values
+
+
+def _may_hold_otp_link(values: list[Any], classes: set[type]) -> bool:
+    texts = values if classes == {str} else [each for each in values if isinstance(each, str)]
+    return "otpauth:" in "\n".join(texts).lower()

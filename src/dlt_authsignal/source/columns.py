@@ -1,0 +1,188 @@
+"""Values of one field to typed Arrow columns: at once where all are of one type, else one by one.
+
+A value of another type goes into a column beside its own (`risk__v_double`), so that none is lost or rounded.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from types import NoneType
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dlt_authsignal.api.responses import storable
+from dlt_authsignal.source.rows import is_beyond
+
+TIME: Final = pa.timestamp("us", tz="UTC")
+ARROW: Final[Mapping[str, Any]] = {
+    "text": pa.string(),
+    "timestamp": TIME,
+    "bool": pa.bool_(),
+    "bigint": pa.int64(),
+    "double": pa.float64(),
+    "json": pa.string(),
+}
+"""Arrow's type for each of dlt's."""
+
+_OF_CLASS: Final[Mapping[type, str]] = {
+    bool: "bool",
+    int: "bigint",
+    float: "double",
+    datetime: "timestamp",
+    list: "json",
+    dict: "json",
+}
+_CLASS: Final[Mapping[str, type]] = {"text": str, "bool": bool, "bigint": int, "double": float}
+_FIRST: Final = datetime(1, 1, 1, tzinfo=UTC)
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
+_TOO_FINE: Final = re.compile(r"[.,]\d{7}")
+_EXACT: Final = 2**53
+
+_encode = msgspec.json.Encoder(order="sorted").encode
+
+
+def kind_of(value: Any) -> str:
+    """dlt's type for a value of an unknown field."""
+    return "text" if is_beyond(value) else _OF_CLASS.get(type(value), "text")
+
+
+class Columns:
+    """The types of one table's columns. Once chosen, a type stays.
+
+    Args:
+        types: Of the columns known so far: declared, or in the destination.
+    """
+
+    def __init__(self, types: Mapping[str, str]) -> None:
+        self.types = dict(types)
+
+    def place(self, name: str, values: list[Any]) -> Iterator[tuple[str, Any]]:
+        """(column, Arrow array) for each column that the values of one field go into; none where all are null."""
+        classes = set(map(type, values)) - {NoneType}
+        if not classes:
+            return
+        kind = self.types.get(name)
+        if kind is None:
+            kind = self.types[name] = kind_of(next(value for value in values if value is not None))
+        array = _at_once(kind, classes, values)
+        if array is not None:
+            yield name, array
+            return
+        fitting, others = _one_by_one(kind, values)
+        if fitting is not None:
+            yield name, fitting
+        for other, rest in others.items():
+            yield from self.place(f"{name}__v_{other}", rest)
+
+
+def _at_once(kind: str, classes: set[type], values: list[Any]) -> Any:
+    """An array of all values, or None where one of them does not fit as it is."""
+    if kind == "timestamp":
+        return _times(classes, values)
+    if kind not in _CLASS or classes != {_CLASS[kind]}:
+        return None
+    try:
+        array = pa.array(values, ARROW[kind])
+    except (UnicodeEncodeError, OverflowError):  # half a surrogate pair; a number beyond 64 bits
+        return None
+    if kind == "double" and not np.isfinite(array.fill_null(0.0).to_numpy()).all():
+        return None
+    return array
+
+
+def _times(classes: set[type], values: list[Any]) -> Any:
+    if classes == {datetime}:
+        return pa.array(values, TIME)
+    if classes != {str}:
+        return None
+    try:
+        array = pa.array(values, pa.string()).cast(TIME)
+    except (UnicodeEncodeError, pa.ArrowInvalid):
+        return None
+    ends = pc.min_max(array.cast(pa.int64())).as_py()
+    return array if _MICROSECONDS[0] <= ends["min"] and ends["max"] <= _MICROSECONDS[1] else None
+
+
+_MICROSECONDS: Final = [pa.scalar(end, TIME).cast(pa.int64()).as_py() for end in (_FIRST, _LAST)]
+"""Ends of the calendar that Python and databases share."""
+
+
+def _one_by_one(kind: str, values: list[Any]) -> tuple[Any, dict[str, list[Any]]]:
+    """An array of the values that fit, None if none does, and the other values by their own types."""
+    fitting: list[Any] = [None] * len(values)
+    others: dict[str, list[Any]] = {}
+    for place, value in enumerate(values):
+        if value is None:
+            continue
+        fitting[place] = _fitted(kind, value)
+        if fitting[place] is None:
+            others.setdefault(kind_of(value), [None] * len(values))[place] = value
+    if all(value is None for value in fitting):
+        return None, others
+    return pa.array(fitting, ARROW[kind]), others
+
+
+def _fitted(kind: str, value: Any) -> Any:
+    """The value as its column takes it, None if it does not."""
+    if kind == "text":
+        return _text(value)
+    if kind == "json":
+        return _json(value)
+    if kind == "timestamp":
+        return _moment(value)
+    if isinstance(value, bool):
+        return value if kind == "bool" else None
+    if kind == "bigint":
+        return _whole(value)
+    if kind == "double" and isinstance(value, int | float) and not is_beyond(value):
+        return float(value) if isinstance(value, float) or abs(value) <= _EXACT else None
+    return None
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, list | dict):
+        return None
+    if isinstance(value, bool | datetime):
+        return str(value).lower() if isinstance(value, bool) else value.isoformat()
+    text = str(value)
+    return text if _is_whole_text(text) else str(storable(text))
+
+
+def _is_whole_text(text: str) -> bool:
+    """Whether it is without half surrogate pairs."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _json(value: Any) -> str:
+    plain = str(value) if is_beyond(value) else value
+    try:
+        return _encode(plain).decode()
+    except UnicodeEncodeError:
+        return _encode(storable(plain)).decode()
+
+
+def _whole(value: Any) -> int | None:
+    if isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT:
+        return int(value)
+    return value if isinstance(value, int) and not is_beyond(value) else None
+
+
+def _moment(value: Any) -> datetime | None:
+    """A time that no digit is lost of; one without a zone is taken for UTC, as dlt does."""
+    if isinstance(value, datetime):
+        return value
+    if not isinstance(value, str) or _TOO_FINE.search(value):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None

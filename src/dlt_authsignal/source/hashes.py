@@ -1,0 +1,81 @@
+"""`_row_hash` of Arrow tables: a sum over cells, so that neither nulls nor the order of columns say anything.
+
+A cell's part depends on its column's name and its value. A value that is filled in later is added later.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pandas.util import hash_array
+
+Hashes = npt.NDArray[np.uint64]
+
+DIGITS: Final = 16
+
+
+@lru_cache(maxsize=4096)
+def _key(column: str) -> str:
+    return hashlib.blake2b(column.encode("utf-8", "surrogatepass"), digest_size=DIGITS // 2).hexdigest()
+
+
+def cells(column: str, values: Any) -> Hashes:
+    """64 bits for each value of an Arrow array; 0 for a null."""
+    if pa.types.is_string(values.type):
+        encoded = values.dictionary_encode()
+        of_each: Hashes = hash_array(
+            encoded.dictionary.to_numpy(zero_copy_only=False), hash_key=_key(column), categorize=False
+        )
+        if not values.null_count:
+            return _taken(of_each, encoded.indices)
+        return _taken(np.append(of_each, np.uint64(0)), encoded.indices.fill_null(len(of_each)))
+    numbers = hash_array(_bits(values)) ^ np.uint64(int(_key(column), 16))
+    mixed: Hashes = hash_array(numbers)
+    return np.where(values.is_null().to_numpy(zero_copy_only=False), np.uint64(0), mixed)
+
+
+def _taken(of_each: Hashes, places: Any) -> Hashes:
+    found: Hashes = of_each[places.to_numpy()]
+    return found
+
+
+def _bits(values: Any) -> Hashes:
+    if pa.types.is_floating(values.type):
+        numbers: npt.NDArray[Any] = values.fill_null(0.0).to_numpy() + 0.0  # no negative zero
+    else:
+        numbers = values.cast(pa.int64()).fill_null(0).to_numpy()
+    return numbers.view(np.uint64)
+
+
+def total(parts: Iterable[Hashes], rows: int) -> Hashes:
+    """The sum of the cells' parts, for each row."""
+    found = np.zeros(rows, np.uint64)
+    for part in parts:
+        found += part
+    return found
+
+
+def as_text(hashes: Hashes) -> Any:
+    """Arrow array of 16 hex digits each."""
+    digits = pa.py_buffer(hashes.astype(">u8").tobytes().hex().encode())
+    places = pa.py_buffer(np.arange(0, DIGITS * len(hashes) + 1, DIGITS, dtype=np.int32))
+    return pa.Array.from_buffers(pa.string(), len(hashes), [None, places, digits])
+
+
+def from_text(texts: Any) -> Hashes:
+    """The hashes of an Arrow array or chunked array of 16 hex digits each; nulls are left out."""
+    chunks = texts.chunks if isinstance(texts, pa.ChunkedArray) else [texts]
+    digits = b"".join(_characters(chunk.drop_null().cast(pa.string())) for chunk in chunks)
+    return np.frombuffer(bytes.fromhex(digits.decode()), ">u8").astype(np.uint64)
+
+
+def _characters(texts: Any) -> bytes:
+    _, places, characters = texts.buffers()
+    if not len(texts):
+        return b""
+    ends = np.frombuffer(places, np.int32)[[texts.offset, texts.offset + len(texts)]]
+    return bytes(characters[ends[0] : ends[1]])

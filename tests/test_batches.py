@@ -1,0 +1,82 @@
+"""Arrow tables on their way through dlt, into DuckDB."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import dlt
+import pytest
+
+from dlt_authsignal.api.tables import USER_DEVICES
+from dlt_authsignal.sandbox import Fault, RunningSandbox
+from dlt_authsignal.sandbox.entities import User
+from dlt_authsignal.source.duckdb_memory import LIMIT
+from dlt_authsignal.source.resources import hints
+from dlt_authsignal.source.sync import DATASET_NAME, PIPELINE_NAME, attach
+from tests.helpers import rows, sync_from
+
+PER_USER = ("users", "user_authenticators", "user_actions", "user_devices", "user_reads")
+
+
+@pytest.fixture
+def one(empty: RunningSandbox) -> RunningSandbox:
+    """A tenant of one person."""
+    empty.sandbox.store.put_user(User(user_id="u1", created_at=empty.sandbox.clock.now(), email="a@x"))
+    return empty
+
+
+def devices(running: RunningSandbox, *answers: dict[str, Any]) -> None:
+    body = json.dumps(list(answers))
+    running.sandbox.faults.add(Fault(route="GET /users/{userId}/devices", kind="body", body=body))
+
+
+def columns(table: str) -> dict[str, str]:
+    query = f"select column_name, data_type from information_schema.columns where table_name = '{table}'"
+    return dict(rows(query))
+
+
+def test_every_table_names_its_load_and_none_has_a_row_id(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    for name in PER_USER:
+        assert rows(f"select count(*) from {name} where _dlt_load_id is null") == [(0,)]
+        assert "_dlt_id" not in columns(name)
+
+
+def test_lists_and_objects_are_json_also_where_nobody_knew_of_them(one: RunningSandbox) -> None:
+    devices(one, {"deviceId": "d1"}, {"deviceId": "d2", "tags": [1]})
+    sync_from(one)
+    devices(one, {"deviceId": "d3", "tags": ["x", {"y": None}]}, {"deviceId": "d4", "tags": 7})
+    sync_from(one, full=True)
+    assert columns("user_devices")["tags"] == columns("users")["custom"] == "JSON"
+    found = rows("select device_id, tags from user_devices where tags is not null order by 1")
+    assert [(name, json.loads(tags)) for name, tags in found] == [("d2", [1]), ("d3", ["x", {"y": None}]), ("d4", 7)]
+
+
+def test_a_table_that_was_begun_with_rows_goes_on_with_rows(one: RunningSandbox) -> None:
+    @dlt.source(name="authsignal_source", max_table_nesting=0)
+    def begun() -> Any:
+        own = {"_row_hash": 16 * "0", "_lane": "server", "_read_at": datetime.now(UTC)}
+        return dlt.resource([{"user_id": "u0", "device_id": "d0", **own}], **hints(USER_DEVICES))
+
+    pipeline = dlt.pipeline(PIPELINE_NAME, destination="duckdb", dataset_name=DATASET_NAME)
+    pipeline.run(begun())
+    devices(one, {"deviceId": "d1", "risk": 1})
+    assert sync_from(one).tables["user_devices"].total == 2
+    assert rows("select device_id, risk, _dlt_id is null from user_devices order by 1") == [
+        ("d0", None, False),
+        ("d1", 1, False),
+    ]
+
+
+def test_duckdb_keeps_to_a_limit_of_memory_unless_another_is_set(
+    one: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def limit() -> Any:
+        with attach().sql_client() as client:
+            return client.execute_sql("SELECT current_setting('memory_limit')")
+
+    sync_from(one)
+    assert LIMIT == "400MB"
+    assert limit() == [("381.4 MiB",)]
+    monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS__GLOBAL_CONFIG", '{"memory_limit": "1GB"}')
+    assert limit() == [("953.6 MiB",)]

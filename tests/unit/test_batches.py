@@ -1,0 +1,243 @@
+"""Answers to Arrow tables: the same rows as one by one, and no value lost."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dlt_authsignal.api.tables import TABLES, USER_AUTHENTICATORS, USER_DEVICES
+from dlt_authsignal.errors import UnexpectedAnswer
+from dlt_authsignal.source import batches, columns, quick_json
+from dlt_authsignal.source.batches import Shaper, by_row
+from dlt_authsignal.source.hashes import as_text, from_text
+from dlt_authsignal.source.rows import Answers, flat, whole_columns
+
+READ_AT = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+
+TIMES = st.sampled_from(
+    [
+        "2026-01-02T03:04:05.678Z",
+        "2026-01-02T03:04:05+02:00",
+        "2026-01-02T03:04:05",
+        "2026-01-02",
+        "2026-01-02T03:04:05.1234567Z",
+        "0001-01-01T00:00:00+14:00",
+        "0000-01-01T00:00:00Z",
+        "9999-12-31T23:59:59-14:00",
+        "2026-01-02T03:04:60Z",
+        "soon",
+        "",
+    ]
+)
+NUMBERS = st.one_of(
+    st.integers(-(2**70), 2**70), st.integers(-3, 3), st.sampled_from([2**53, 2**53 + 1, 2**63, -(2**63)])
+)
+SCALARS = st.one_of(
+    st.none(), st.booleans(), NUMBERS, st.floats(), st.sampled_from([0.5, 1.0, 2.0**60]), TIMES, st.text(max_size=3)
+)
+NAMES = st.sampled_from(
+    [
+        "createdAt",
+        "risk",
+        "Risk",
+        "custom",
+        "name",
+        "a__b",
+        "a",
+        "b",
+        "risk__v_text",
+        "_dlt_id",
+        "_lane",
+        "tenantId",
+        "is 2fa?",
+        "",
+    ]
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(st.lists(inner, max_size=2), st.dictionaries(NAMES, inner, max_size=3)),
+    max_leaves=5,
+)
+BODIES = [b'"\\ud800"', b"NaN", b"1e400", b"\xef\xbb\xbf[]", b"-0", b"1" * 5000, b'{"a":1,"a":2}', b"[" * 5, b"1.10"]
+ANSWERS = st.lists(st.dictionaries(NAMES, VALUES, max_size=5), min_size=1, max_size=6)
+
+
+def shaper(stored: dict[str, str] | None = None) -> Shaper:
+    return Shaper(USER_DEVICES, lane="server", tenant_id="t1", stored=stored or {})
+
+
+def answers(items: list[dict[str, Any]], users: int = 1) -> Answers:
+    return Answers(
+        items=list(items),
+        requests=[place % users for place in range(len(items))],
+        read_at=[READ_AT] * users,
+        keys={"user_id": [f"u{place}" for place in range(users)]},
+    )
+
+
+def with_ids(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**item, "deviceId": f"d{place}"} for place, item in enumerate(items)]
+
+
+def rows_of(batch: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = [
+        {name: value for name, value in sorted(row.items()) if value is not None} for row in batch.to_pylist()
+    ]
+    return found
+
+
+def one(item: dict[str, Any], stored: dict[str, str] | None = None) -> dict[str, Any]:
+    (row,) = rows_of(shaper(stored)(answers(with_ids([item]))))
+    return row
+
+
+@given(ANSWERS)
+def test_field_by_field_and_row_by_row_give_the_same_rows_and_fingerprints(items: list[dict[str, Any]]) -> None:
+    quick = rows_of(shaper()(answers(with_ids(items))))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batches, "fields", by_row)
+        patch.setattr(columns, "_at_once", lambda *_: None)
+        assert rows_of(shaper()(answers(with_ids(items)))) == quick
+
+
+@given(ANSWERS)
+def test_how_answers_are_cut_into_batches_changes_no_row(items: list[dict[str, Any]]) -> None:
+    whole, cut = shaper(), shaper()
+    in_one = rows_of(whole(answers(with_ids(items))))
+    assert [row for item in with_ids(items) for row in rows_of(cut(answers([item])))] == in_one
+
+
+@given(ANSWERS)
+def test_every_value_is_found_again(items: list[dict[str, Any]]) -> None:
+    whole = whole_columns(USER_DEVICES)
+    for item, row in zip(items, rows_of(shaper()(answers(with_ids(items)))), strict=True):
+        for name, value in flat(item, whole).items():
+            if value is not None and name != "tenant_id":
+                found = [each for column, each in row.items() if column.split("__v_")[0] == name.split("__v_")[0]]
+                assert any(_says(each, value) for each in found), (name, value, row)
+
+
+def _says(found: Any, value: Any) -> bool:
+    if isinstance(found, datetime):
+        moment = datetime.fromisoformat(value)
+        return found == (moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    if isinstance(value, list | dict):
+        return bool(json.loads(found) == value)
+    if isinstance(value, bool) or isinstance(found, bool):
+        return found is value or found == str(value).lower()
+    return found in (value, str(value)) or (isinstance(found, str) and _is_json_of(found, value))
+
+
+def _is_json_of(text: str, value: Any) -> bool:
+    try:
+        return bool(json.loads(text) == value)
+    except ValueError:
+        return False
+
+
+@given(ANSWERS, st.randoms())
+def test_neither_the_order_of_fields_nor_a_null_changes_a_fingerprint(items: list[dict[str, Any]], random: Any) -> None:
+    shape = shaper()
+    before = shape(answers(with_ids(items)))["_row_hash"]
+    shuffled = [dict(random.sample(list(item.items()), len(item))) for item in with_ids(items)]
+    if all(_alike(item) for item in items):
+        assert shape(answers([{**item, "neverSeen": None} for item in shuffled]))["_row_hash"] == before
+
+
+def _alike(item: dict[str, Any]) -> bool:
+    """Whether no two of its fields share a name: of those, the order decides which is the second."""
+    names = list(flat(item, whole_columns(USER_DEVICES)))
+    return not any("__2" in name for name in names)
+
+
+def test_a_type_once_chosen_stays_and_what_differs_stands_beside_it() -> None:
+    shape = shaper()
+    batch = shape(answers(with_ids([{"risk": 1}, {"risk": 1.5}, {"risk": "high"}, {"risk": 2.0}, {"risk": [1]}])))
+    assert [{name: value for name, value in row.items() if name.startswith("risk")} for row in rows_of(batch)] == [
+        {"risk": 1},
+        {"risk__v_double": 1.5},
+        {"risk__v_text": "high"},
+        {"risk": 2},
+        {"risk__v_json": "[1]"},
+    ]
+    assert rows_of(shape(answers(with_ids([{"risk": 0.5}]))))[0]["risk__v_double"] == 0.5
+
+
+def test_a_column_of_the_destination_keeps_its_type() -> None:
+    assert one({"risk": 1.5}, {"risk": "bigint"})["risk__v_double"] == 1.5
+    assert one({"risk": 1}, {"risk": "decimal"})["risk__v_bigint"] == 1
+
+
+@pytest.mark.parametrize(
+    "secret", ["otpauth://totp/CANARY", " OTPAUTH://CANARY", ["otpauth://CANARY"], {"token": "CANARY"}]
+)
+def test_secrets_never_become_columns(secret: Any) -> None:
+    batch = shaper()(answers(with_ids([{"x": secret}, {"x": "plain"}, {"x": [1]}])))
+    assert "CANARY" not in str(batch.to_pylist())
+
+
+def test_of_two_rows_with_one_key_in_one_answer_the_one_updated_last_stays() -> None:
+    said = [("2030", "b"), ("2020", "a"), ("2030", "c"), ("2040", "d")]
+    items = [{"deviceId": "d", "updatedAt": year, "name": name} for year, name in said]
+    assert [row["name"] for row in rows_of(shaper()(answers(items[:3])))] == ["c"]
+    assert [row["name"] for row in rows_of(shaper()(answers(items, users=2)))] == ["c", "d"]
+
+
+@pytest.mark.parametrize(
+    "item", [{}, {"userAuthenticatorId": None}, {"userAuthenticatorId": ""}, {"userAuthenticatorId": [1]}]
+)
+def test_a_row_without_its_key_is_an_error_that_names_the_key(item: dict[str, Any]) -> None:
+    shape = Shaper(USER_AUTHENTICATORS, lane="server", tenant_id=None)
+    with pytest.raises(UnexpectedAnswer, match="user_authenticator_id"):
+        shape(answers([{"userAuthenticatorId": "a"}, item]))
+
+
+def test_rows_say_where_they_come_from() -> None:
+    shape = shaper()
+    batch = shape(answers(with_ids([{"tenantId": "theirs"}, {"tenantId": ""}, {}])))
+    assert batch["tenant_id"].to_pylist() == ["theirs", "t1", "t1"]
+    assert set(batch["_lane"].to_pylist()) == {"server"}
+    assert batch["_read_at"].to_pylist() == [READ_AT] * 3
+
+
+def test_rows_of_our_own_become_a_batch_as_they_are() -> None:
+    batch = shaper().plain([{"user_id": "u", "device_id": "d", "created_at": READ_AT, "known": True}])
+    assert rows_of(batch) == [{"user_id": "u", "device_id": "d", "created_at": READ_AT, "known": True}]
+
+
+@given(st.one_of(VALUES.map(json.dumps).map(str.encode), st.binary(max_size=8), st.sampled_from(BODIES)))
+def test_json_reads_the_same_as_python_reads_it(body: bytes) -> None:
+    def read(loads: Any) -> str:
+        try:
+            return repr(loads(body))
+        except ValueError:
+            return "no JSON"
+
+    assert read(quick_json.loads) == read(json.loads)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_batch_of_nothing_has_every_declared_column(name: str) -> None:
+    batch = Shaper(TABLES[name], lane="server", tenant_id=None).nothing()
+    assert {column.name for column in TABLES[name].columns} < set(batch.column_names)
+    assert batch.num_rows == 0
+
+
+def test_fingerprints_survive_being_written_down() -> None:
+    hashes = np.array([0, 1, 2**64 - 1, 2**63], np.uint64)
+    texts = as_text(hashes)
+    assert texts.to_pylist() == ["0" * 16, "0" * 15 + "1", "f" * 16, "8" + "0" * 15]
+    assert list(from_text(texts)) == list(hashes)
+    assert list(from_text(pa.chunked_array([texts[1:3], pa.array([None], pa.string()), texts[3:]]))) == list(hashes[1:])
+
+
+def test_a_fingerprint_is_the_same_on_every_machine_and_in_every_version() -> None:
+    row = one(
+        {"createdAt": "2026-01-02T03:04:05Z", "risk": 1, "score": 0.5, "trusted": True, "tags": ["a"], "name": "é"}
+    )
+    assert row["_row_hash"] == "982d34da5e69453d"
