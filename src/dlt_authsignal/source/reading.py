@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
-from anyio import create_memory_object_stream, create_task_group
+from anyio import EndOfStream, WouldBlock, create_memory_object_stream, create_task_group
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from dlt_authsignal.api.endpoints import (
@@ -42,6 +42,8 @@ from dlt_authsignal.source.sweep import (
     wants_detail,
 )
 from dlt_authsignal.source.waiting import Budget, Room
+
+T = TypeVar("T")
 
 MAX_POSITIONS_KEPT: Final = 20
 
@@ -159,7 +161,7 @@ async def read_users(api: Api, plan: Plan, workers: int, meter: Meter, out: Memo
                 await _oldest_first(api, plan, meter, send, out)
             else:
                 async for errand in due(api, plan, meter):
-                    await send.send(errand)
+                    await _put(send, errand)
 
 
 async def _oldest_first(
@@ -187,7 +189,7 @@ async def _hand_out(
 ) -> None:
     for errand in filter(None, map(plan.errand, room.leave())):
         if meter.users_left == room.turned_away and plan.budget.begin(errand.ask, meter.requests):
-            await send.send(errand)
+            await _put(send, errand)
         else:
             meter.users_left += 1
             if errand.last is None:  # so that the next run knows since when they have been waiting
@@ -244,13 +246,34 @@ async def _work(
     out: MemoryObjectSendStream[UserRead],
 ) -> None:
     async with errands:
-        async for errand in errands:
+        while (errand := await _next(errands)) is not None:
             read = await read_user(api, plan, errand)
             plan.budget.end(errand.ask)
             meter.users_read += 1
             if not read.is_known:
                 _count_unknown(meter, errand.candidate)
-            await out.send(read)
+            await _put(out, read)
+
+
+async def _put(out: MemoryObjectSendStream[T], item: T) -> None:
+    """Sends without the turn of the event loop that anyio takes otherwise: there are many users, and they wait for
+    answers anyway."""
+    try:
+        out.send_nowait(item)
+    except WouldBlock:
+        await out.send(item)
+
+
+async def _next(items: MemoryObjectReceiveStream[T]) -> T | None:
+    try:
+        return items.receive_nowait()
+    except WouldBlock:
+        try:
+            return await items.receive()
+        except EndOfStream:
+            return None
+    except EndOfStream:
+        return None
 
 
 def _count_unknown(meter: Meter, candidate: Candidate) -> None:

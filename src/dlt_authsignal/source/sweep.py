@@ -32,6 +32,9 @@ CLOCK_SKEW: Final = 5 * 60 * 1000
 SETTLED: Final = frozenset(
     {"ALLOW", "BLOCK", "CHALLENGE_SUCCEEDED", "CHALLENGE_FAILED", "REVIEW_SUCCEEDED", "REVIEW_FAILED"}
 )
+_CHANGED: Final = ("createdAt", "updatedAt", "stateUpdatedAt")
+_ALIKE: Final = len("2026-11-02T09:00:00.000Z")
+
 ABANDONED: Final = "CHALLENGE_REQUIRED"
 """What a challenge nobody met stays for ever; it is open for as long as the overlap lasts."""
 
@@ -228,8 +231,7 @@ def _horizon(before: LastRead, actions: list[Mapping[str, Any]]) -> dict[str, in
 
     Authsignal's own times, never this machine's: their clocks may differ.
     """
-    newest = max(map(_latest, actions), default=0)
-    newest = max(newest, before.newest_action)
+    newest = max(_newest(actions), before.newest_action)
     open_since = [_moment(action.get("createdAt")) for action in actions if _is_open(action)]
     return {"newest_action": newest, "actions_from": max(0, min([newest - ACTION_OVERLAP, *open_since]))}
 
@@ -238,8 +240,15 @@ def _is_open(action: Mapping[str, Any]) -> bool:
     return action.get("state") not in SETTLED and action.get("state") != ABANDONED
 
 
+def _newest(actions: list[Mapping[str, Any]]) -> int:
+    texts = [text for action in actions for name in _CHANGED if (text := action.get(name))]
+    if all(isinstance(text, str) and len(text) == _ALIKE and text[-1] == "Z" for text in texts):
+        return _moment(max(texts, default=None))  # in this form, the greatest text is the latest time
+    return max(map(_moment, texts), default=0)
+
+
 def _latest(action: Mapping[str, Any]) -> int:
-    return max(_moment(action.get(name)) for name in ("createdAt", "updatedAt", "stateUpdatedAt"))
+    return max(_moment(action.get(name)) for name in _CHANGED)
 
 
 def _moment(text: Any) -> int:
