@@ -29,6 +29,7 @@ from dlt_authsignal.errors import (
 )
 from dlt_authsignal.sandbox import Fault, RunningSandbox
 from dlt_authsignal.sandbox.tokens import mint
+from dlt_authsignal.source.failures import plain_errors
 from dlt_authsignal.source.http import read_only_session, writing_session
 from dlt_authsignal.source.pace import Pace
 from tests.helpers import at, command, rows, sync_from, table
@@ -273,3 +274,13 @@ def test_a_dataset_of_the_files_name_is_refused_before_anything_is_read(empty: R
         sync_from(empty, dataset="Mine", pipeline_name="mine")
     assert empty.sandbox.log.by_route == {}
     assert sync_from(empty, dataset="other", pipeline_name="mine").tables["users"].total == 0
+
+
+def test_an_error_that_nobody_foresaw_comes_out_as_it_is() -> None:
+    def fail() -> None:
+        with plain_errors("duckdb"), plain_errors("duckdb"):
+            raise AttributeError("unforeseen")
+
+    with pytest.raises(AttributeError, match="unforeseen") as raised:
+        fail()
+    assert raised.value.__cause__ is None

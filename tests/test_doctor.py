@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from dlt_authsignal.sandbox import RunningSandbox
-from tests.helpers import at, command
+from tests.helpers import at, command, sync_from
 from tests.warehouses import Postgres
 
 DONE = ("driver is installed", "lets us in", "lets us make", "it merges", "drop")
@@ -73,3 +73,12 @@ def test_a_key_that_does_not_work_is_said_and_the_destination_is_tried_all_the_s
     assert "✓ duckdb: it merges" in done.stdout
     assert "api_secret_key does not work at 127.0.0.1" in done.stderr
     assert "nope" not in done.stdout + done.stderr
+
+
+def test_it_says_who_is_due_and_how_long_a_sync_will_take(seeded: RunningSandbox) -> None:
+    said = command("doctor", env=at(seeded, RATE="20")).stdout
+    assert "✓ sync: 40 of 40 users are due: up to 160 requests, 8 seconds at 20 a second." in said
+    sync_from(seeded)
+    seeded.sandbox.log.clear()
+    assert "✓ sync: Nobody is due, of 40 users." in command("doctor", env=at(seeded)).stdout
+    assert "GET /users/{userId}" not in seeded.sandbox.log.by_route

@@ -4,7 +4,7 @@ import os
 
 import click
 
-from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.errors import ConfigurationError, ListingRefused
 
 
 @click.command(short_help="Try out keys and destination: what works, and what to do about what does not.")
@@ -19,17 +19,31 @@ def doctor(destination: str, pipeline_name: str) -> None:
     os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")
     from dlt_authsignal.source.trial import try_out
 
-    refused = _keys()
+    refused, reads_everybody = _keys()
     for done in try_out(destination, pipeline_name):
         _tick(f"{destination}: {done}")
     if refused:
         raise ConfigurationError(refused)
+    if reads_everybody:
+        _due(destination, pipeline_name)
     named = "" if pipeline_name == "authsignal_pipeline" else f" --pipeline-name {pipeline_name}"
     click.echo(f"\nNext: dlt-authsignal sync --destination {destination}{named}")
 
 
-def _keys() -> str:
-    """Says what each key unlocks; returns what is wrong with those that do not work."""
+def _due(destination: str, pipeline_name: str) -> None:
+    """Says what a sync would have to do now."""
+    from dlt_authsignal.cli.estimate import estimate
+    from dlt_authsignal.source.due import look
+
+    try:
+        _tick(f"sync: {estimate(look(destination, pipeline_name))}")
+    except ListingRefused as refused:
+        click.echo(f"- sync: {refused}")
+
+
+def _keys() -> tuple[str, bool]:
+    """Says what each key unlocks; returns what is wrong with those that do not work, and whether everybody can be
+    read."""
     from dlt_authsignal.source.failures import plain_errors
     from dlt_authsignal.source.keys import check
     from dlt_authsignal.source.settings import settings
@@ -38,7 +52,7 @@ def _keys() -> str:
         found = settings()
     if not (found.api_secret_key or found.tenant_id or found.token):
         click.echo("- no keys found: dlt-authsignal init sets them up")
-        return ""
+        return "", False
     wrong = []
     for finding in check(found):
         if finding.works:
@@ -46,7 +60,7 @@ def _keys() -> str:
         else:
             click.echo(f"{click.style('✗', fg='red')} {finding.setting}: {' '.join(finding.notes)}")
             wrong.append(f"{finding.setting} does not work at {found.base.host}: {' '.join(finding.notes)}")
-    return " ".join(wrong)
+    return " ".join(wrong), bool(found.api_secret_key) and not wrong
 
 
 def _tick(text: str) -> None:

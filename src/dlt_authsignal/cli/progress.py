@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
+from dlt_authsignal.cli.estimate import estimate
 from dlt_authsignal.source.meter import Meter
 
 LINE_EVERY_SECONDS: Final = 10.0
@@ -46,6 +47,8 @@ def showing(meter: Meter, *, silent: bool) -> Iterator[None]:
     def line() -> str:
         return describe(meter, time.monotonic() - started)
 
+    if not silent:
+        meter.when_listed = lambda: console.print(estimate(meter), highlight=False, soft_wrap=True)
     if silent:
         yield
     elif console.is_terminal:

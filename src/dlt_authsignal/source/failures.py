@@ -75,7 +75,10 @@ def plain_errors(destination: str) -> Iterator[None]:
             cause = cause.__cause__ or cause.__context__
         if cause:
             raise cause from None
-        raise _explained(error, destination) from (None if isinstance(error, QUOTING_ERRORS) else error)
+        explained = _explained(error, destination)
+        if explained is error:  # raised from itself, it would have no end of causes
+            raise
+        raise explained from (None if isinstance(error, QUOTING_ERRORS) else error)
 
 
 def _named(destination: str) -> Destination:

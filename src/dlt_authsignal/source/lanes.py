@@ -126,6 +126,7 @@ def authsignal_source(
         timeout=timeout,
     )
     base, meter = _base(region, base_url), meter or Meter()
+    meter.rate = pace.rate
     resources: list[DltResource] = []
     if api_secret_key and "server" in wanted:
         server = Server(base=base, api_secret_key=api_secret_key, tenant_id=tenant_id, pace=pace, meter=meter)

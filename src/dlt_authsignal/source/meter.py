@@ -1,6 +1,7 @@
 """What a run has done so far, for the progress display and the closing summary."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
@@ -19,6 +20,8 @@ class Meter:
         users_read: Users read completely so far.
         users_left: Users due whom the budget of this run leaves to the next.
         requests_due: Requests that reading those who are due takes at most, without retries and details.
+        rate: Ceiling on the requests a second; None for none.
+        when_listed: Called once it is known who is due, before the first of them is read, if the list is read first.
         roster_complete: True once the roster has named everybody.
         rows: Rows read, by table.
         unknown_users: Ids that Authsignal does not know.
@@ -35,6 +38,8 @@ class Meter:
     users_read: int = 0
     users_left: int = 0
     requests_due: int = 0
+    rate: float | None = None
+    when_listed: Callable[[], None] = field(default=lambda: None, repr=False)
     roster_complete: bool = False
     rows: Counter[str] = field(default_factory=Counter)
     unknown_users: int = 0

@@ -177,6 +177,7 @@ async def _oldest_first(
             await _hand_out(room, plan, meter, send, out)
         room.enter(errand.ask.rank, errand.candidate)
     meter.users_left += room.turned_away
+    meter.when_listed()
     await _hand_out(room, plan, meter, send, out)
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, Final
 
 import dlt
+from anyio import move_on_after
 from anyio.streams.memory import MemoryObjectSendStream
 from dlt.extract import DltResource
 from yarl import URL
@@ -17,13 +18,17 @@ from dlt_authsignal.api.tables import Table
 from dlt_authsignal.source.http import connect
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.pace import Pace
-from dlt_authsignal.source.reading import Plan, UserRead, read_users
+from dlt_authsignal.source.reading import Plan, UserRead, due, read_users
 from dlt_authsignal.source.reads import USER_READS, row_of
 from dlt_authsignal.source.resources import Loading, fed, hints, selected_tables
 from dlt_authsignal.source.rows import Answers, Row
 from dlt_authsignal.source.stream import batches
+from dlt_authsignal.source.sweep import PARTS
 
 USERS_PER_BATCH: Final = 500
+DUE: Final = "due"
+LONGEST_LOOK: Final = 60.0
+"""Seconds for which the list is read to see who is due."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +77,22 @@ def server_resources(server: Server, plan: Plan) -> list[DltResource]:
         *(fed(table, reads, begin, partial(_answered, pick)) for table, pick in picks.items()),
         fed(USER_READS, reads, begin, partial(_remembered, server.tenant_id)),
         reads,
+        dlt.resource(_due, name=DUE, selected=False)(server, plan),
     ]
+
+
+def _due(server: Server, plan: Plan) -> Iterator[dict[str, int]]:
+    """Who would be read, without reading them: only the list is."""
+
+    async def count(out: MemoryObjectSendStream[dict[str, int]]) -> None:
+        async with connect(server.base, server.auth, server.pace, server.meter) as api:
+            with move_on_after(LONGEST_LOOK):
+                async for _ in due(api, replace(plan, tables=frozenset(PARTS)), server.meter):
+                    pass
+        await out.send({name: getattr(server.meter, name) for name in ("users_found", "users_due", "requests_due")})
+
+    for found in batches(count, size=1):
+        yield from found
 
 
 async def _sweep(server: Server, plan: Plan, out: MemoryObjectSendStream[UserRead]) -> None:

@@ -1,0 +1,30 @@
+"""What a sync will take, in words."""
+
+import pytest
+
+from dlt_authsignal.cli.estimate import estimate, span
+from dlt_authsignal.source.meter import Meter
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.1, "1 second"),
+        (45, "45 seconds"),
+        (119, "119 seconds"),
+        (120, "2 minutes"),
+        (3601, "61 minutes"),
+        (20_000, "6 hours"),
+        (200_000, "3 days"),
+    ],
+)
+def test_a_span_is_said_in_the_greatest_unit_of_which_there_are_two(seconds: float, said: str) -> None:
+    assert span(seconds) == said
+
+
+def test_the_estimate_says_who_is_due_what_it_takes_and_how_long() -> None:
+    meter = Meter(users_found=5_000, users_due=1_200, requests_due=4_800, rate=20.0, roster_complete=True)
+    assert estimate(meter) == "1,200 of 5,000 users are due: up to 4,800 requests, 4 minutes at 20 a second."
+    meter.rate, meter.roster_complete = None, False
+    assert estimate(meter).startswith("At least 1,200 of 5,000 users are due: up to 4,800 requests, as fast as")
+    assert estimate(Meter(users_found=3)) == "Nobody is due, of 3 users."
