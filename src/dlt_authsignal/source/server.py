@@ -14,12 +14,14 @@ from yarl import URL
 from dlt_authsignal.api import tables
 from dlt_authsignal.api.endpoints import GET_TENANT_AUTHENTICATORS, basic_auth
 from dlt_authsignal.api.tables import Table
+from dlt_authsignal.source.held import known_ids
 from dlt_authsignal.source.http import connect
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.pace import Pace
 from dlt_authsignal.source.reading import Plan, UserRead, read_users
 from dlt_authsignal.source.reads import USER_READS, row_of
 from dlt_authsignal.source.resources import Loading, fed, hints, selected_tables
+from dlt_authsignal.source.roster import KNOWN, Roster
 from dlt_authsignal.source.rows import Answers, Row
 from dlt_authsignal.source.stream import batches
 
@@ -54,7 +56,8 @@ def server_resources(server: Server, plan: Plan) -> list[DltResource]:
 
     def sweep() -> Iterator[list[UserRead]]:
         yield []  # begins every table, even for a tenant without users
-        yield from batches(partial(_sweep, server, replace(plan, tables=selected_tables())), size=USERS_PER_BATCH)
+        now = replace(plan, tables=selected_tables(), roster=_informed(plan.roster))
+        yield from batches(partial(_sweep, server, now), size=USERS_PER_BATCH)
 
     reads: DltResource = dlt.resource(sweep, name="sweep", selected=False)
     picks: dict[Table, Callable[[list[UserRead]], Answers]] = {
@@ -73,6 +76,13 @@ def server_resources(server: Server, plan: Plan) -> list[DltResource]:
         fed(USER_READS, reads, begin, partial(_remembered, server.tenant_id)),
         reads,
     ]
+
+
+def _informed(roster: Roster) -> Roster:
+    """A roster that can tell whom earlier runs of this pipeline read."""
+    if KNOWN not in roster.sources:
+        return roster
+    return replace(roster, known=partial(known_ids, dlt.current.pipeline()))
 
 
 async def _sweep(server: Server, plan: Plan, out: MemoryObjectSendStream[UserRead]) -> None:
