@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEV := $(VENV)/.dev
-EXTRAS := $(addprefix --extra ,assistant sandbox metrics postgres s3 delta iceberg dashboard notebooks)
+EXTRAS := $(addprefix --extra ,assistant sandbox metrics postgres s3 delta iceberg sql dashboard notebooks)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 

@@ -1,13 +1,25 @@
-"""Files of user ids."""
+"""User ids: out of files, in settings, behind URLs, and each once."""
 
 import json
+from decimal import Decimal
 from pathlib import Path
+from urllib.parse import quote
+from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from dlt_authsignal.source.roster import from_file
+from dlt_authsignal.source.roster import Candidate
+from dlt_authsignal.source.roster.candidate import NotAnId, as_id
+from dlt_authsignal.source.roster.databases import place
+from dlt_authsignal.source.roster.files import from_file
+from dlt_authsignal.source.roster.keeping import kept
+from dlt_authsignal.source.roster.queries import is_query, parse
+from dlt_authsignal.source.roster.seen import Seen
+from dlt_authsignal.source.roster.sources import named
 
 IDS = ["u1", "a,b", "zürich"]
 
@@ -29,11 +41,11 @@ def write(path: Path) -> Path:
 
 
 @pytest.mark.parametrize("ending", ["txt", "csv", "tsv", "jsonl", "ndjson", "parquet"])
-def test_every_format_gives_each_id_once_in_order(tmp_path: Path, ending: str) -> None:
+def test_every_format_gives_its_ids_in_order(tmp_path: Path, ending: str) -> None:
     file = write(tmp_path / f"ids.{'jsonl' if ending == 'ndjson' else ending}")
     if ending == "ndjson":
         file = file.rename(file.with_suffix(".ndjson"))
-    assert [candidate.user_id for candidate in from_file(file)] == IDS
+    assert [candidate.user_id for candidate in from_file(file)] == [*IDS, "u1"]
 
 
 def test_numbers_are_ids_too(tmp_path: Path) -> None:
@@ -52,3 +64,97 @@ def test_another_column_can_be_named(tmp_path: Path) -> None:
     file = tmp_path / "ids.csv"
     file.write_text("id,external\n1,u1\n2\n3,u3\n")
     assert [c.user_id for c in from_file(file, "external")] == ["u1", "u3"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("a ", "a"),
+        (7, "7"),
+        (2**70, str(2**70)),
+        (7.0, "7"),
+        (Decimal("7.00"), "7"),
+        (Decimal(10) ** 30, "1" + 30 * "0"),
+        (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        (None, ""),
+        (float("nan"), ""),
+        (" ", ""),
+    ],
+)
+def test_an_id_is_text_a_whole_number_or_a_uuid(value: object, text: str) -> None:
+    assert as_id(value) == text
+
+
+@pytest.mark.parametrize("value", [True, 1.5, float("inf"), Decimal("0.1"), b"a", ["a"], {"id": "a"}])
+def test_anything_else_is_no_id(value: object) -> None:
+    with pytest.raises(NotAnId, match=type(value).__name__):
+        as_id(value)
+
+
+@given(st.lists(st.text()))
+def test_seen_remembers_as_a_set_does(texts: list[str]) -> None:
+    seen, known = Seen(), set[str]()
+    for text in texts:
+        assert seen.add(text) == (text not in known)
+        known.add(text)
+
+
+def test_seen_remembers_more_than_it_began_with_room_for() -> None:
+    seen = Seen()
+    assert all(seen.add(str(number)) for number in range(20_000))
+    assert not any(seen.add(str(number)) for number in range(20_000))
+
+
+@pytest.mark.parametrize("bytes_each", [1, 1000])
+def test_ids_put_by_come_back_as_they_were(bytes_each: int) -> None:
+    ids = [Candidate(user_id=f"{number}\n\0é" * bytes_each, roster="query", position=number) for number in range(5000)]
+    with kept(one for one in ids) as again:
+        assert list(again) == ids
+
+
+@given(sql=st.text(st.characters(exclude_categories=["Cs"])).filter(str.strip))
+def test_what_stands_behind_query_is_sql_as_it_is_or_percent_encoded(sql: str) -> None:
+    expected = f"select {sql}".strip().rstrip(";")
+    assert parse(f"postgresql://h/d?sslmode=require&query=select {sql}").sql == expected
+    assert parse(f"postgresql://h/d?query={quote(f'select {sql}', safe='')}").sql.strip() == expected.strip()
+
+
+@given(st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S"]), min_size=4))
+def test_where_a_database_is_said_to_be_holds_no_part_of_a_password(password: str) -> None:
+    shown = place(f"postgresql://reader:{password}@db.example.com:5432/crm?sslpassword=x")
+    assert shown in ("postgresql://db.example.com:5432/crm", "a database")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql+psycopg://u:p@[::1]:5432/d?connect_timeout=3", "postgresql+psycopg://[::1]:5432/d"),
+        ("postgresql:///d?host=/run/postgresql", "postgresql:///d"),
+        ("snowflake://u:p@account/db/schema?warehouse=w", "snowflake://account/db/schema"),
+        ("postgresql://u:p", "a database"),
+    ],
+)
+def test_a_database_is_named_by_its_place(url: str, shown: str) -> None:
+    assert place(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("setting", "sources"),
+    [
+        (None, ("listing",)),
+        ("", ("listing",)),
+        ("ids.csv", ("ids.csv",)),
+        (["ids.csv", "listing", "ids.csv"], ("ids.csv", "listing")),
+        (' ["known", "ids.csv "]', ("known", "ids.csv")),
+        ([], ("listing",)),
+    ],
+)
+def test_a_setting_names_sources(setting: str | list[str] | None, sources: tuple[str, ...]) -> None:
+    assert named(setting) == sources
+
+
+def test_a_database_is_told_from_a_file() -> None:
+    assert is_query("postgresql://h/d")
+    assert is_query("users_database?query=select 1")
+    assert not is_query("query.csv")
+    assert not is_query("/data/a?b.csv")

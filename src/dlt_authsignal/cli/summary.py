@@ -70,7 +70,7 @@ def _notes(report: "SyncReport") -> list[str]:
     if report.unknown_users:
         places = ", ".join(map(str, report.unknown_positions))
         more = ", …" if len(report.unknown_positions) < report.unknown_users else ""
-        where = f" (line {places}{more} of the file)" if places else ""
+        where = f" (line or row {places}{more})" if places else ""
         listed = ": see unknown_user_ids" if "unknown_user_ids" in report.tables else ""
         notes.append(
             f"{counted(report.unknown_users, 'id')} not known to Authsignal{where}, not loaded as users{listed}."

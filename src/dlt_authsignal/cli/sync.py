@@ -25,11 +25,16 @@ STOPPED: Final = "What was being read is dropped; a load that had begun is finis
 @click.option("--tables", help="Only these tables, comma-separated. action_details is read only when named here.")
 @click.option(
     "--users-from",
-    metavar="FILE",
-    type=click.Path(dir_okay=False),
-    help="Read the users whose ids are in FILE (txt, csv, tsv, jsonl, parquet) instead of asking for the list.",
+    metavar="SOURCE",
+    multiple=True,
+    help="Read the users whose ids are there: listing (the default), FILE (txt, csv, tsv, jsonl, parquet),"
+    " 'DATABASE?query=SQL', known (from earlier runs). Repeat it to combine them.",
 )
-@click.option("--users-column", metavar="NAME", help="Column of FILE that holds the ids. Default: user_id, userId, id.")
+@click.option(
+    "--users-column",
+    metavar="NAME",
+    help="Column of files and queries that holds the ids. Default: user_id, userId, id.",
+)
 @click.option(
     "--without-user", "without_users", metavar="ID", multiple=True, help="Pass over this user: a canary, say."
 )
@@ -80,7 +85,7 @@ def sync(
         region = "us"           # us, au, eu, ca
     """
     given = {name: value for name, value in source.items() if value not in (None, ())}
-    given |= {name: list(given[name]) for name in ("without_users", "read_now") if name in given}
+    given |= {name: list(given[name]) for name in ("users_from", "without_users", "read_now") if name in given}
     if lanes:
         given["lanes"] = _names(lanes)
     run(

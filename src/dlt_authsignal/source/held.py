@@ -34,6 +34,11 @@ def created_at(pipeline: Pipeline) -> dict[str, datetime]:
     return {row[0]: row[1] for row in columns_of(pipeline, "users", "user_id", "created_at") if row[1] is not None}
 
 
+def known_ids(pipeline: Pipeline) -> Iterator[str]:
+    """Ids that earlier runs read, or were to read; some come twice."""
+    return (row[0] for table in ("users", "user_reads") for row in columns_of(pipeline, table, "user_id"))
+
+
 def committed(pipeline: Pipeline, table: str, *columns: str) -> Iterator[tuple[Any, ...]]:
     """Those columns of the rows of completed loads, in batches, each column as a pyarrow array.
 

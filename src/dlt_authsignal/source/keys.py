@@ -15,7 +15,7 @@ from dlt_authsignal.source.client import Client
 from dlt_authsignal.source.http import Api, connect
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.pace import Pace
-from dlt_authsignal.source.roster import listing
+from dlt_authsignal.source.roster.listing import listing
 from dlt_authsignal.source.settings import Settings
 
 PATIENCE: Final = Pace(concurrency=4, rate=None, attempts=2, backoff=0.2, timeout=15.0)

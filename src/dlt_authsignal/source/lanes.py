@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import dlt
+from dlt.common.configuration.specs import ConnectionStringCredentials
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
@@ -19,6 +20,8 @@ from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.pace import DEFAULT_RATE, Pace, ceiling
 from dlt_authsignal.source.reading import Plan
 from dlt_authsignal.source.reads import KnownReads
+from dlt_authsignal.source.roster import Roster
+from dlt_authsignal.source.roster.sources import resolved
 from dlt_authsignal.source.server import Server, server_resources
 from dlt_authsignal.source.sweep import DEFAULT_STALENESS, Policy
 from dlt_authsignal.source.waiting import Budget
@@ -36,7 +39,8 @@ def authsignal_source(
     region: str = "us",
     base_url: str | None = None,
     lanes: list[str] | None = None,
-    users_from: str | None = None,
+    users_from: str | list[str] | None = None,
+    users_database: ConnectionStringCredentials | None = None,
     users_column: str | None = None,
     without_users: list[str] | None = None,
     page_size: int = 100,
@@ -80,8 +84,13 @@ def authsignal_source(
         region: `us`, `au`, `eu` or `ca`; where the tenant lives.
         base_url: Full base URL instead of the region's, for a proxy or the sandbox.
         lanes: Lanes to read; default all that are unlocked. Where both lanes fill a table, the server lane does.
-        users_from: File of user ids (txt, csv, tsv, jsonl, parquet), for tenants that do not list their users.
-        users_column: Column of that file; default `user_id`, `userId` or `id`.
+        users_from: Where the ids of the users come from, one or several: `listing` (the default), files (txt, csv, tsv,
+            jsonl, parquet), queries (`DATABASE?query=SQL`), `known` (those of earlier runs). DATABASE is a URL,
+            `users_database`, or `destination.NAME`.
+        users_database: Credentials of the database that `users_database?query=SQL` asks, as dlt takes them: a URL, or
+            its parts.
+        users_column: Column that holds the ids, in files and queries; default the only one of a query, else `user_id`,
+            `userId` or `id`.
         without_users: Ids to pass over, such as the canary of `dlt-authsignal probe`, which would count in every KPI.
         page_size: Users per page of the listing.
         concurrency: Requests in flight at once, over all tables.
@@ -132,10 +141,12 @@ def authsignal_source(
         server = Server(base=base, api_secret_key=api_secret_key, tenant_id=tenant_id, pace=pace, meter=meter)
         plan = Plan(
             tables=frozenset(),
-            users_from=users_from,
-            users_column=users_column,
-            page_size=page_size,
-            without_users=frozenset(without_users or ()),
+            roster=Roster(
+                sources=resolved(users_from, users_database),
+                column=users_column,
+                page_size=page_size,
+                without_users=frozenset(without_users or ()),
+            ),
             policy=Policy(
                 max_staleness=duration("max_staleness", max_staleness), full=full, named=frozenset(read_now or ())
             ),

@@ -4,11 +4,10 @@ One user is one unit: either all that was asked for was read, or the run fails.
 """
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
 from anyio import EndOfStream, WouldBlock, create_memory_object_stream, create_task_group
@@ -23,11 +22,10 @@ from dlt_authsignal.api.endpoints import (
     Endpoint,
 )
 from dlt_authsignal.errors import RequestRefused, UnexpectedAnswer
-from dlt_authsignal.source import roster
 from dlt_authsignal.source.http import Api
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.reads import KnownReads, listed_hash
-from dlt_authsignal.source.roster import Candidate
+from dlt_authsignal.source.roster import Candidate, Roster, candidates
 from dlt_authsignal.source.sweep import (
     PARTS,
     Ask,
@@ -104,10 +102,7 @@ class Plan:
 
     Attributes:
         tables: Tables wanted.
-        users_from: File of user ids; None to ask the tenant for the list.
-        users_column: Column of that file.
-        page_size: Users per page of the listing.
-        without_users: Ids to pass over, such as a probe's canary.
+        roster: Whom to read, if they are due.
         policy: Who counts as due.
         reads: What is known of earlier reads; None for nothing.
         budget: What may be spent.
@@ -117,10 +112,7 @@ class Plan:
     """
 
     tables: frozenset[str]
-    users_from: str | None = None
-    users_column: str | None = None
-    page_size: int = 100
-    without_users: frozenset[str] = frozenset()
+    roster: Roster = field(default_factory=Roster)
     policy: Policy = field(default_factory=Policy)
     reads: KnownReads | None = None
     budget: Budget = field(default_factory=lambda: Budget(clock=time.monotonic))
@@ -212,31 +204,15 @@ def _left(errand: Errand, now: datetime) -> UserRead:
 
 async def due(api: Api, plan: Plan, meter: Meter) -> AsyncIterator[Errand]:
     """Users who are due, with what to ask of them, in the order of the roster."""
-    async for candidate in _candidates(api, plan, meter):
-        errand = plan.errand(candidate)
-        if errand is not None:
-            meter.users_due += 1
-            meter.requests_due += errand.ask.most_requests
-            yield errand
-    meter.roster_complete = True
-
-
-async def _candidates(api: Api, plan: Plan, meter: Meter) -> AsyncIterator[Candidate]:
-    seen: set[str] = set(plan.without_users)
-    async for page in _pages(api, plan):
+    async for page in candidates(api, plan.roster):
         for candidate in page:
-            if candidate.user_id not in seen:
-                seen.add(candidate.user_id)
-                meter.users_found += 1
-                yield candidate
-
-
-async def _pages(api: Api, plan: Plan) -> AsyncIterator[list[Candidate] | Iterator[Candidate]]:
-    if plan.users_from:
-        yield roster.from_file(Path(plan.users_from), plan.users_column)
-        return
-    async for page in roster.listing(api, plan.page_size):
-        yield page
+            meter.users_found += 1
+            errand = plan.errand(candidate)
+            if errand is not None:
+                meter.users_due += 1
+                meter.requests_due += errand.ask.most_requests
+                yield errand
+    meter.roster_complete = True
 
 
 async def _work(

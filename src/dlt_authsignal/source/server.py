@@ -15,12 +15,14 @@ from yarl import URL
 from dlt_authsignal.api import tables
 from dlt_authsignal.api.endpoints import GET_TENANT_AUTHENTICATORS, basic_auth
 from dlt_authsignal.api.tables import Table
+from dlt_authsignal.source.held import known_ids
 from dlt_authsignal.source.http import connect
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.pace import Pace
 from dlt_authsignal.source.reading import Plan, UserRead, due, read_users
 from dlt_authsignal.source.reads import USER_READS, row_of
 from dlt_authsignal.source.resources import Loading, fed, hints, selected_tables
+from dlt_authsignal.source.roster import KNOWN, Roster
 from dlt_authsignal.source.rows import Answers, Row
 from dlt_authsignal.source.stream import batches
 from dlt_authsignal.source.sweep import PARTS
@@ -59,7 +61,8 @@ def server_resources(server: Server, plan: Plan) -> list[DltResource]:
 
     def sweep() -> Iterator[list[UserRead]]:
         yield []  # begins every table, even for a tenant without users
-        yield from batches(partial(_sweep, server, replace(plan, tables=selected_tables())), size=USERS_PER_BATCH)
+        now = replace(plan, tables=selected_tables(), roster=_informed(plan.roster))
+        yield from batches(partial(_sweep, server, now), size=USERS_PER_BATCH)
 
     reads: DltResource = dlt.resource(sweep, name="sweep", selected=False)
     picks: dict[Table, Callable[[list[UserRead]], Answers]] = {
@@ -83,16 +86,24 @@ def server_resources(server: Server, plan: Plan) -> list[DltResource]:
 
 def _due(server: Server, plan: Plan) -> Iterator[dict[str, int]]:
     """Who would be read, without reading them: only the list is."""
+    wanted = replace(plan, tables=frozenset(PARTS), roster=_informed(plan.roster))
 
     async def count(out: MemoryObjectSendStream[dict[str, int]]) -> None:
         async with connect(server.base, server.auth, server.pace, server.meter) as api:
             with move_on_after(LONGEST_LOOK):
-                async for _ in due(api, replace(plan, tables=frozenset(PARTS)), server.meter):
+                async for _ in due(api, wanted, server.meter):
                     pass
         await out.send({name: getattr(server.meter, name) for name in ("users_found", "users_due", "requests_due")})
 
     for found in batches(count, size=1):
         yield from found
+
+
+def _informed(roster: Roster) -> Roster:
+    """A roster that can tell whom earlier runs of this pipeline read."""
+    if KNOWN not in roster.sources:
+        return roster
+    return replace(roster, known=partial(known_ids, dlt.current.pipeline()))
 
 
 async def _sweep(server: Server, plan: Plan, out: MemoryObjectSendStream[UserRead]) -> None:

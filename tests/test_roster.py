@@ -1,0 +1,379 @@
+"""Where the ids of the users come from: listing, files, queries, earlier runs, and several of them at once."""
+
+import json
+import logging
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import dlt
+import duckdb
+import psycopg2
+import pytest
+
+from dlt_authsignal import authsignal_source
+from dlt_authsignal.errors import ExtraMissing, ListingRefused, RosterUnreadable
+from dlt_authsignal.sandbox import RunningSandbox
+from tests.canaries import found_in, search, told_by
+from tests.helpers import SECRET, at, command, rows, sync_from, table
+
+MakeDatabase = Callable[[Sequence[str | None]], str]
+"""Makes a database with a table `people` of those ids, and gives its URL."""
+
+
+def in_duckdb(ids: Sequence[str | None]) -> str:
+    with duckdb.connect("crm.duckdb") as connection:
+        connection.execute("create table people (name text, id text)")
+        connection.executemany("insert into people values ('x', ?)", [[value] for value in ids])
+    return "duckdb:///crm.duckdb"
+
+
+def in_sqlite(ids: Sequence[str | None]) -> str:
+    with closing(sqlite3.connect("crm.db")) as connection, connection:
+        connection.execute("create table people (name text, id text)")
+        connection.executemany("insert into people values ('x', ?)", [[value] for value in ids])
+    return "sqlite:///crm.db"
+
+
+def in_postgres(url: str, ids: Sequence[str | None]) -> str:
+    with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("create table people (name text, id text)")
+        cursor.executemany("insert into people values ('x', %s)", [[value] for value in ids])
+    return url
+
+
+@pytest.fixture(params=["duckdb", "sqlite", "postgres"])
+def made(request: pytest.FixtureRequest) -> MakeDatabase:
+    if request.param == "duckdb":
+        return in_duckdb
+    if request.param == "sqlite":
+        return in_sqlite
+    url = request.getfixturevalue("postgres_database")
+    return lambda ids: in_postgres(url, ids)
+
+
+def people(running: RunningSandbox) -> list[str]:
+    return [user.user_id for user in running.sandbox.store.users()]
+
+
+def read() -> set[str]:
+    return {row["user_id"] for row in table("users")}
+
+
+def listings(running: RunningSandbox) -> int:
+    return running.sandbox.log.by_route.get("GET /users", 0)
+
+
+# queries
+
+
+def test_a_query_says_whom_to_read(seeded: RunningSandbox, made: MakeDatabase) -> None:
+    wanted = people(seeded)[:3]
+    url = made([*wanted, None, " ", wanted[0], "nobody"])
+    report = sync_from(seeded, users_from=f"{url}?query=select id from people where id is null or id not like '%x;'")
+    assert read() == set(wanted)
+    assert listings(seeded) == 0
+    assert report.users_read == 4
+    assert rows("select user_id, roster, position from unknown_user_ids") == [("nobody", "query", 7)]
+
+
+def test_of_several_columns_one_has_the_name_of_an_id_or_is_named(seeded: RunningSandbox, made: MakeDatabase) -> None:
+    first, second = people(seeded)[:2]
+    url = made([first])
+    sync_from(seeded, users_from=f"{url}?query=select * from people")
+    assert read() == {first}
+    query = f"select id, name, '{second}' as crm_user from people"
+    sync_from(seeded, users_from=f"{url}?query={query}", users_column="crm_user")
+    assert read() == {first, second}
+
+
+def test_a_query_reads_and_never_writes(seeded: RunningSandbox, made: MakeDatabase) -> None:
+    url = made(people(seeded)[:2])
+    with pytest.raises(RosterUnreadable):
+        sync_from(seeded, users_from=f"{url}?query=delete from people returning id")
+    sync_from(seeded, users_from=f"{url}?query=select id from people")
+    assert len(read()) == 2
+
+
+def test_a_query_may_be_percent_encoded(seeded: RunningSandbox, made: MakeDatabase) -> None:
+    wanted = people(seeded)[:2]
+    query = quote(f"select id from people where id in ('{wanted[0]}', '{wanted[1]}')", safe="")
+    sync_from(seeded, users_from=f"{made(people(seeded)[:3])}?query={query}")
+    assert read() == set(wanted)
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("select id from peple", r"peple.*Check the query"),
+        ("select nickname from people", r"nickname.*Check the query"),
+        ("selec id from people", r"selec.*Check the query"),
+        ("select name, name as alias from people", r"2 columns and has no column called .*name, alias.*users_column"),
+        ("select null from people", "2 rows and no id"),
+        ("select 1.5 from people", r"row 1: ids are text"),
+    ],
+)
+def test_a_query_that_gives_no_ids_says_why(
+    seeded: RunningSandbox, made: MakeDatabase, query: str, message: str
+) -> None:
+    url = made(["u1", "u2"])
+    with pytest.raises(RosterUnreadable, match=message) as raised:
+        sync_from(seeded, users_from=["listing", f"{url}?query={query}"])
+    assert raised.value.exit_code == 2
+    assert listings(seeded) == 0
+
+
+def test_a_query_that_finds_nobody_is_no_fault(seeded: RunningSandbox, made: MakeDatabase) -> None:
+    assert sync_from(seeded, users_from=f"{made(['u1'])}?query=select id from people where 1 = 0").users_read == 0
+
+
+def test_a_query_that_fails_quotes_no_row(seeded: RunningSandbox, made: MakeDatabase, workdir: Path) -> None:
+    canary = {"id": "alice@example.com"}
+    url = made([canary["id"]])
+    kind = "cast(id as integer)" if "sqlite" not in url else "json(id)"
+    with pytest.raises(RosterUnreadable, match="failed") as raised:
+        sync_from(seeded, users_from=f"{url}?query=select {kind} as id from people")
+    assert not found_in("\n".join(told_by(raised.value)).encode(), canary, "exception")
+    assert not search(workdir / "dlt", canary)
+
+
+def test_duckdb_reads_files_of_any_kind_it_knows(seeded: RunningSandbox) -> None:
+    wanted = people(seeded)[:2]
+    Path("people.json").write_text(json.dumps([{"id": user_id, "gone": False} for user_id in wanted]))
+    sync_from(seeded, users_from="duckdb://?query=select id from 'people.json' where not gone")
+    assert read() == set(wanted)
+
+
+# where the credentials of a database come from
+
+
+def test_a_database_can_be_set_apart_from_its_query(
+    seeded: RunningSandbox, postgres_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_postgres(postgres_database, people(seeded)[:2])
+    monkeypatch.setenv("SOURCES__AUTHSIGNAL_SOURCE__USERS_DATABASE", postgres_database)
+    sync_from(seeded, users_from="users_database?query=select id from people")
+    assert len(read()) == 2
+
+
+def test_a_database_can_be_a_destination_that_dlt_has_credentials_for(
+    seeded: RunningSandbox, postgres_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_postgres(postgres_database, people(seeded)[:2])
+    url = urlsplit(postgres_database)
+    parts = {"HOST": url.hostname, "PORT": url.port, "USERNAME": url.username, "PASSWORD": url.password}
+    for name, value in {**parts, "DATABASE": url.path[1:]}.items():
+        monkeypatch.setenv(f"DESTINATION__POSTGRES__CREDENTIALS__{name}", str(value))
+    sync_from(seeded, users_from="destination.postgres?query=select id from people")
+    assert len(read()) == 2
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("users_database?query=select 1", r"users_database.*secrets.toml"),
+        ("destination.postgres?query=select 1", r"destination.postgres"),
+        ("destination.nowhere?query=select 1", r"destination.nowhere"),
+        ("crm?query=select 1", 'No database is called "crm"'),
+        ("postgresql://reader@host/crm", "needs a query"),
+        ("postgresql://reader@host/crm?query= ", "needs a query"),
+        ("nosuch://host/crm?query=select 1", "nosuch.*no dialect"),
+        ("mssql+pymssql://host/crm?query=select 1", "pymssql"),
+        ("duckdb:///nowhere.duckdb?query=select 1", "no such file"),
+        ("sqlite:///nowhere.db?query=select 1", "no such file"),
+        ("sqlite://?query=select 1", "needs a file"),
+        ("duckdb:///ids.txt?query=select 1", "DuckDB cannot open"),
+        ("sqlite:///ids.txt?query=select id from people", "not a database"),
+        ('["listing", "ids.csv"', "no list"),
+        ("[1]", "not text"),
+        ("known", "known from earlier runs yet"),
+    ],
+)
+def test_a_source_that_cannot_be_used_says_so(seeded: RunningSandbox, source: str, message: str) -> None:
+    Path("ids.txt").write_text("this is no database, whatever it is called\n" * 100)
+    with pytest.raises(RosterUnreadable, match=message):
+        sync_from(seeded, users_from=source)
+    assert not Path("nowhere.db").exists()
+
+
+def test_a_database_needs_an_extra(seeded: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "sqlalchemy", None)
+    with pytest.raises(ExtraMissing, match=r"\[sql\]"):
+        sync_from(seeded, users_from="postgresql://host/crm?query=select 1")
+
+
+def test_a_wrong_password_is_refused_in_the_words_of_the_database(
+    seeded: RunningSandbox, postgres_database: str
+) -> None:
+    with closing(psycopg2.connect(postgres_database)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("create role careful login password 'right'; show hba_file")
+        file = str((cursor.fetchone() or [""])[0])
+        others = Path(file).read_text()
+        Path(file).write_text(f"host all careful all scram-sha-256\n{others}")
+        cursor.execute("select pg_reload_conf()")
+    url = urlsplit(postgres_database)
+    source = f"postgresql://careful:pass-7f3a@127.0.0.1:{url.port}{url.path}?query=select 1"
+    with pytest.raises(RosterUnreadable, match=r"password authentication failed.*Check") as raised:
+        sync_from(seeded, users_from=source)
+    assert "pass-7f3a" not in "\n".join(told_by(raised.value))
+    with pytest.raises(RosterUnreadable, match="Connection refused"):
+        sync_from(seeded, users_from=source.replace(f":{url.port}", ":1"))
+
+
+PASSWORDS = ["pass-7f3a", "p@ss-7f3a", "pa/ss-7f3a", "pa?ss-7f3a", "pa:ss-7f3a", "7f3a#9-ab", "%40-7f3a"]
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+@pytest.mark.parametrize("setting", [None, "USERS_FROM", "USERS_DATABASE"])
+def test_a_password_is_not_repeated_however_wrong_its_url(
+    seeded: RunningSandbox,
+    workdir: Path,
+    postgres_server: str,
+    monkeypatch: pytest.MonkeyPatch,
+    password: str,
+    setting: str | None,
+) -> None:
+    url = f"postgresql://reader:{password}@127.0.0.1:{urlsplit(postgres_server).port}/crm"
+    given = {"users_from": f"{url}?query=select 1"}
+    if setting:
+        value = url if setting == "USERS_DATABASE" else given["users_from"]
+        monkeypatch.setenv(f"SOURCES__AUTHSIGNAL_SOURCE__{setting}", value)
+        given = {"users_from": "users_database?query=select 1"} if setting == "USERS_DATABASE" else {}
+    with pytest.raises(RosterUnreadable) as raised:
+        sync_from(seeded, **given)
+    said = "\n".join(told_by(raised.value))
+    for secret in {password, password[-4:]}:
+        assert not found_in(said.encode(), {"password": secret}, "exception")
+        assert not search(workdir, {"password": secret})
+
+
+def test_a_password_in_a_url_of_the_settings_is_left_nowhere(
+    seeded: RunningSandbox, workdir: Path, postgres_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = urlsplit(in_postgres(postgres_database, people(seeded)[:2]))
+    with closing(psycopg2.connect(postgres_database)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("create role reader login password 'pass-7f3a'; grant select on people to reader")
+    url = f"postgresql://reader:pass-7f3a@127.0.0.1:{server.port}{server.path}"
+    monkeypatch.setenv("SOURCES__AUTHSIGNAL_SOURCE__USERS_FROM", f"{url}?query=select id from people")
+    monkeypatch.setenv("SOURCES__AUTHSIGNAL_SOURCE__USERS_DATABASE", url)
+    sync_from(seeded)
+    assert len(read()) == 2
+    assert not search(workdir, {"password": "pass-7f3a"})
+
+
+def test_the_database_that_is_loaded_can_be_asked_too(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    query = "select user_id from authsignal_data.users limit 3"
+    report = sync_from(seeded, users_from=f"duckdb:///authsignal_pipeline.duckdb?query={query}", full=True)
+    assert report.users_read == 3
+
+
+# several sources
+
+
+def test_sources_combine_and_each_id_is_read_once(seeded: RunningSandbox, made: MakeDatabase) -> None:
+    ids = people(seeded)
+    Path("ids.csv").write_text("user_id\n" + "\n".join([*ids[:5], "from file"]))
+    url = made([*ids[3:8], "from file", "from query"])
+    report = sync_from(seeded, users_from=[f"{url}?query=select id from people", "ids.csv", "listing"])
+    assert report.users_read == 42
+    assert seeded.sandbox.log.by_route["GET /users/{userId}/authenticators"] == 42
+    assert rows("select user_id, roster, position from unknown_user_ids order by 1") == [
+        ("from file", "query", 6),
+        ("from query", "query", 7),
+    ]
+    assert rows("select count(created_at) from users") == [(40,)]
+
+
+def test_who_was_read_before_is_known(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    before = table("users")
+    seeded.sandbox.configure(listing="refused")
+    report = sync_from(seeded, users_from="known", full=True)
+    assert report.users_read == 40
+    assert table("users") == before
+
+
+def test_a_script_knows_whom_it_read_before_on_a_new_disk_too(
+    seeded: RunningSandbox, workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(users_from: str | None = None) -> None:
+        destination = dlt.destinations.duckdb(str(workdir / "data.duckdb"))
+        pipeline = dlt.pipeline("authsignal_pipeline", destination=destination, dataset_name="authsignal_data")
+        pipeline.run(authsignal_source(base_url=seeded.url, api_secret_key=SECRET, users_from=users_from))
+
+    run()
+    monkeypatch.setenv("DLT_DATA_DIR", str(workdir / "new disk"))
+    listed = listings(seeded)
+    run(users_from="known")
+    assert listings(seeded) == listed
+    assert seeded.sandbox.log.by_route["GET /users/{userId}"] == 80
+
+
+def test_a_refused_listing_leaves_the_other_sources(seeded: RunningSandbox, caplog: pytest.LogCaptureFixture) -> None:
+    seeded.sandbox.configure(listing="refused")
+    Path("ids.txt").write_text("\n".join(people(seeded)[:2]))
+    with caplog.at_level(logging.WARNING, "dlt_authsignal"):
+        sync_from(seeded, users_from=["listing", "ids.txt", "known"])
+    assert len(read()) == 2
+    assert [record.message for record in caplog.records if "does not list" in record.message] != []
+
+
+@pytest.mark.parametrize("users_from", [None, ["listing", "known"]])
+def test_a_refused_listing_stops_a_run_that_nobody_else_names(
+    seeded: RunningSandbox, users_from: list[str] | None
+) -> None:
+    seeded.sandbox.configure(listing="refused")
+    with pytest.raises(ListingRefused, match=r"FILE.*database.*known"):
+        sync_from(seeded, users_from=users_from)
+
+
+def test_an_unusable_source_is_found_before_the_listing_begins(seeded: RunningSandbox) -> None:
+    with pytest.raises(RosterUnreadable, match="No such file"):
+        sync_from(seeded, users_from=["listing", "missing.txt"])
+    assert listings(seeded) == 0
+
+
+def test_users_passed_over_are_so_in_every_source(seeded: RunningSandbox) -> None:
+    ids = people(seeded)
+    Path("ids.txt").write_text("\n".join(ids[:2]))
+    sync_from(seeded, users_from=["ids.txt"], without_users=[ids[0]])
+    assert read() == {ids[1]}
+
+
+@pytest.mark.parametrize("value", ['["ids.txt", "known"]', "ids.txt"])
+def test_the_settings_name_one_source_or_several(
+    seeded: RunningSandbox, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    Path("ids.txt").write_text(people(seeded)[0])
+    monkeypatch.setenv("SOURCES__AUTHSIGNAL_SOURCE__USERS_FROM", value)
+    sync_from(seeded)
+    assert len(read()) == 1
+
+
+def test_a_list_may_stand_in_config_toml(seeded: RunningSandbox, workdir: Path) -> None:
+    ids = people(seeded)
+    Path("ids.txt").write_text(ids[0])
+    (workdir / ".dlt").mkdir()
+    (workdir / ".dlt" / "config.toml").write_text(
+        "[sources.authsignal_source]\n"
+        'users_from = ["ids.txt", """\nusers_database?query=\n  select id\n  from people\n""", "known"]\n'
+    )
+    (workdir / ".dlt" / "secrets.toml").write_text(
+        f'[sources.authsignal_source]\nusers_database = "{in_duckdb([ids[1]])}"\n'
+    )
+    done = command("sync", env=at(seeded))
+    assert done.returncode == 0, done.stderr
+    assert read() == set(ids[:2])
+
+
+def test_the_command_takes_several_sources(seeded: RunningSandbox) -> None:
+    ids = people(seeded)
+    Path("ids.txt").write_text(ids[0])
+    source = f"{in_sqlite([ids[1], 'nobody'])}?query=select id from people"
+    done = command("sync", "--users-from", "ids.txt", "--users-from", source, env=at(seeded))
+    assert done.returncode == 0, done.stderr
+    assert "1 id not known to Authsignal (line or row 2)" in done.stdout
+    assert read() == set(ids[:2])
