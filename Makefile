@@ -60,6 +60,7 @@ bench: $(DEV) ## sync beside dlt's rest_api and a bare script; start-up, HTTP cl
 	@$(BIN)/python benchmarks/side_by_side.py $(BENCH)
 	@$(BIN)/python benchmarks/startup.py
 	@$(BIN)/python benchmarks/http_clients.py
+	@$(BIN)/python benchmarks/client_cost.py
 	@$(BIN)/python benchmarks/loader_formats.py
 	@$(BIN)/python benchmarks/bulk_rows.py
 	@$(BIN)/python benchmarks/sandbox_scale.py

@@ -9,7 +9,9 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
+from itertools import chain, repeat
 from typing import Any, Final
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from aiolimiter import AsyncLimiter
@@ -73,7 +75,8 @@ class Api:
     def __init__(self, session: aiohttp.ClientSession, base: URL, auth: Mapping[str, str], pace: Pace, meter: Meter):
         self._session = session
         self._base = base
-        self._auth = auth
+        self._prefix = str(base)
+        self._headers = {scheme: {"Authorization": value} for scheme, value in auth.items()}
         self._pace = pace
         self._meter = meter
         self._slots = asyncio.Semaphore(pace.concurrency)
@@ -97,8 +100,27 @@ class Api:
         Raises:
             HttpError: The last failure, when retries are spent or cannot help.
         """
-        url = URL(f"{self._base}{endpoint.fill(**values)}", encoded=True).update_query(query or {})
+        url = URL(f"{self._prefix}{endpoint.fill(**values)}", encoded=True)
+        if query:
+            url = url.update_query(query)
+        try:
+            return await self._once(endpoint, url, expect)
+        except HttpError as error:
+            if not self._may_retry(error):
+                raise
+            first = error
+        return await self._again(endpoint, url, expect, first)
+
+    async def _again(self, endpoint: Endpoint, url: URL, expect: type[Json], first: HttpError) -> Any:
+        """Goes on from a first failure: what is tried once needs none of this machinery."""
         failures: Counter[str] = Counter()
+        tries = chain([first], repeat(None))
+
+        async def attempt() -> Any:
+            if failed := next(tries):
+                raise failed
+            return await self._once(endpoint, url, expect)
+
         attempts = AsyncRetrying(
             stop=partial(self._is_spent, failures),
             wait=self._patience,
@@ -106,7 +128,7 @@ class Api:
             before_sleep=self._before_retry,
             reraise=True,
         )
-        return await attempts(self._once, endpoint, url, expect)
+        return await attempts(attempt)
 
     async def _once(self, endpoint: Endpoint, url: URL, expect: type[Json]) -> Any:
         async with self._slots:
@@ -121,26 +143,14 @@ class Api:
         self._accepted = True
         return value
 
-    async def _exchange(self, endpoint: Endpoint, url: URL) -> tuple[int, dict[str, str], bytes]:
+    async def _exchange(self, endpoint: Endpoint, url: URL) -> tuple[int, Mapping[str, str], bytes]:
+        headers = self._headers[endpoint.auth]
         try:
-            headers = {"Authorization": self._auth[endpoint.auth]}
             async with self._session.request(endpoint.method, url, headers=headers, allow_redirects=False) as answer:
-                body = await self._body(endpoint, answer)
-                return answer.status, {name.lower(): value for name, value in answer.headers.items()}, body
+                return answer.status, answer.headers, await _body(endpoint, answer)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             failure = self._unreachable(endpoint, error)
         raise failure  # out here, or it would carry aiohttp's own, which holds the URL and the headers
-
-    async def _body(self, endpoint: Endpoint, answer: aiohttp.ClientResponse) -> bytes:
-        chunks, size = [], 0
-        async for chunk in answer.content.iter_any():
-            size += len(chunk)
-            if size > MAX_BODY_BYTES:
-                raise UnexpectedAnswer(
-                    f"Authsignal's answer to {endpoint} exceeds {MAX_BODY_BYTES} bytes.", request=str(endpoint)
-                )
-            chunks.append(chunk)
-        return b"".join(chunks)
 
     async def _hold(self) -> None:
         """Everybody waits while one answer has asked for a pause: the limit is the tenant's, not the request's."""
@@ -184,23 +194,46 @@ class Api:
         )
 
 
+async def _body(endpoint: Endpoint, answer: aiohttp.ClientResponse) -> bytes:
+    """The body as it is after decompression, which most often has come in one piece."""
+    content = answer.content
+    body = await content.readany()
+    if not content.at_eof():
+        chunks, size = [body], len(body)
+        while size <= MAX_BODY_BYTES and (chunk := await content.readany()):
+            chunks.append(chunk)
+            size += len(chunk)
+        body = b"".join(chunks)
+    if len(body) > MAX_BODY_BYTES:
+        raise UnexpectedAnswer(
+            f"Authsignal's answer to {endpoint} exceeds {MAX_BODY_BYTES} bytes.", request=str(endpoint)
+        )
+    return body
+
+
 def _guarded_session(pace: Pace, base: URL, allowed: Callable[[str, str], bool], refused: str) -> aiohttp.ClientSession:
     """A session from which only what `allowed` says of (method, path) can leave, whoever holds it."""
 
-    async def check(_session: aiohttp.ClientSession, _context: Any, params: aiohttp.TraceRequestStartParams) -> None:
-        if not allowed(params.method, params.url.raw_path):
-            raise MutationRefused(f"Refused to send a {params.method}: {refused}.")
+    class Guarded(aiohttp.ClientRequest):
+        def __init__(self, method: str, url: URL, *arguments: Any, **more: Any) -> None:
+            if not allowed(method, url.raw_path):
+                raise MutationRefused(f"Refused to send a {method}: {refused}.")
+            super().__init__(method, url, *arguments, **more)
 
-    guard = aiohttp.TraceConfig()
-    guard.on_request_start.append(check)
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=pace.concurrency),
         timeout=aiohttp.ClientTimeout(total=pace.timeout),
-        trace_configs=[guard],
-        trust_env=not is_loopback(base.host or ""),
+        request_class=Guarded,
+        trust_env=_has_proxy(base),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": f"dlt-authsignal/{version('dlt-authsignal')}", "Accept": "application/json"},
     )
+
+
+def _has_proxy(base: URL) -> bool:
+    """Whether the environment names a proxy for that address. aiohttp asks a thread for it with each request."""
+    host = base.host or ""
+    return not is_loopback(host) and base.scheme in getproxies() and not proxy_bypass(host)
 
 
 def read_only_session(pace: Pace, base: URL) -> aiohttp.ClientSession:

@@ -1,0 +1,95 @@
+"""The client's own dealings with HTTP: compression, the size cap, what it sends, and a proxy."""
+
+import asyncio
+import gzip
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from aiohttp import web
+from yarl import URL
+
+from dlt_authsignal.api.endpoints import GET_USER_AUTHENTICATORS, basic_auth
+from dlt_authsignal.errors import UnexpectedAnswer
+from dlt_authsignal.source import http
+from dlt_authsignal.source.http import Api, connect
+from dlt_authsignal.source.meter import Meter
+from dlt_authsignal.source.pace import Pace
+
+Answer = Callable[[web.Request], Awaitable[web.Response]]
+
+
+async def asked(answer: Answer, ask: Callable[[Api], Awaitable[Any]], pace: Pace | None = None) -> Any:
+    """What `ask` gets out of a server that answers everything with `answer`."""
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        base = URL(f"http://127.0.0.1:{runner.addresses[0][1]}/v1")
+        async with connect(base, {"server": basic_auth("k")}, pace or Pace(rate=None, attempts=1), Meter()) as api:
+            return await ask(api)
+    finally:
+        await runner.cleanup()
+
+
+async def authenticators(api: Api) -> Any:
+    return await api.get(GET_USER_AUTHENTICATORS, list, userId="u")
+
+
+def zipped(body: bytes) -> web.Response:
+    headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+    return web.Response(body=gzip.compress(body), headers=headers)
+
+
+def test_compressed_answers_are_asked_for_and_read() -> None:
+    wanted: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        wanted.append(request.headers.get("Accept-Encoding", ""))
+        return zipped(b'[{"userAuthenticatorId": "a"}]')
+
+    assert asyncio.run(asked(answer, authenticators)) == [{"userAuthenticatorId": "a"}]
+    assert "gzip" in wanted[0]
+
+
+@pytest.mark.parametrize("compress", [True, False], ids=["compressed", "plain"])
+def test_an_answer_beyond_the_size_cap_is_refused_by_what_comes_out(compress: bool) -> None:
+    body = b"[" + b" " * http.MAX_BODY_BYTES + b"]"
+
+    async def answer(_request: web.Request) -> web.Response:
+        return zipped(body) if compress else web.Response(body=body)
+
+    with pytest.raises(UnexpectedAnswer, match="exceeds"):
+        asyncio.run(asked(answer, authenticators))
+
+
+def test_an_answer_that_comes_in_pieces_is_put_together() -> None:
+    async def answer(request: web.Request) -> Any:
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        for piece in (b'[{"userAuth', b"", b'enticatorId": "a"}', b"]"):
+            await response.write(piece)
+            await asyncio.sleep(0.01)
+        return response
+
+    assert asyncio.run(asked(answer, authenticators)) == [{"userAuthenticatorId": "a"}]
+
+
+def test_a_proxy_of_the_environment_is_asked_but_not_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append(request.url.host or "")
+        return web.json_response([])
+
+    async def through_a_proxy(api: Api) -> Any:
+        monkeypatch.setenv("http_proxy", str(URL(api._prefix).origin()))
+        other = URL("http://authsignal.example/v1")
+        async with connect(other, {"server": basic_auth("k")}, Pace(attempts=1), Meter()) as proxied:
+            await authenticators(proxied)
+        return await authenticators(api)
+
+    asyncio.run(asked(answer, through_a_proxy))
+    assert seen == ["authsignal.example", "127.0.0.1"]
