@@ -23,6 +23,7 @@ from dlt_authsignal.errors import NothingSynced, RunFailed
 from dlt_authsignal.source.carried import carrier
 from dlt_authsignal.source.discretion import discreet
 from dlt_authsignal.source.failures import check_ready, database_file, plain_errors
+from dlt_authsignal.source.garbage import seldom_collected
 from dlt_authsignal.source.held import created_at, known_hashes, row_counts
 from dlt_authsignal.source.lanes import authsignal_source
 from dlt_authsignal.source.locks import only_run
@@ -165,7 +166,8 @@ def _load(pipeline: Pipeline, reading: DltSource) -> tuple[dict[str, TableReport
     for name in tally.tables:
         reading.resources[name].add_map(tally.counter(name))
     before = row_counts(pipeline, tally.tables)
-    load = pipeline.run(reading)
+    with seldom_collected():
+        load = pipeline.run(reading)
     after = row_counts(pipeline, tally.tables)
     tables = {name: tally.report(name, before[name], after[name]) for name in tally.tables}
     return tables, load.destination_displayable_credentials or ""
