@@ -158,15 +158,19 @@ def test_a_database_can_be_set_apart_from_its_query(
     assert len(read()) == 2
 
 
-def test_a_database_can_be_a_destination_that_dlt_has_credentials_for(
-    seeded: RunningSandbox, postgres_database: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "section", ["SOURCES__AUTHSIGNAL_SOURCE__USERS_DATABASE", "DESTINATION__POSTGRES__CREDENTIALS"]
+)
+def test_its_credentials_can_be_given_in_parts_and_be_those_of_a_destination(
+    seeded: RunningSandbox, postgres_database: str, monkeypatch: pytest.MonkeyPatch, section: str
 ) -> None:
     in_postgres(postgres_database, people(seeded)[:2])
     url = urlsplit(postgres_database)
     parts = {"HOST": url.hostname, "PORT": url.port, "USERNAME": url.username, "PASSWORD": url.password}
-    for name, value in {**parts, "DATABASE": url.path[1:]}.items():
-        monkeypatch.setenv(f"DESTINATION__POSTGRES__CREDENTIALS__{name}", str(value))
-    sync_from(seeded, users_from="destination.postgres?query=select id from people")
+    for name, value in {**parts, "DATABASE": url.path[1:], "DRIVERNAME": "postgresql"}.items():
+        monkeypatch.setenv(f"{section}__{name}", str(value))
+    database = "users_database" if section.startswith("SOURCES") else "destination.postgres"
+    sync_from(seeded, users_from=f"{database}?query=select id from people")
     assert len(read()) == 2
 
 

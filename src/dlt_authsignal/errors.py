@@ -6,7 +6,7 @@ AuthsignalError
 │   ├── Unauthorized          wrong key, or right key in the wrong region
 │   ├── TokenExpired          a bearer token past its few minutes
 │   ├── ListingRefused        the tenant does not list users without a filter
-│   ├── RosterUnreadable      a file of user ids that cannot be used
+│   ├── RosterUnreadable      a file or a query for user ids that cannot be used
 │   ├── NothingSynced         a database to be looked at is not there
 │   ├── NotACanary            the user that a probe was to use may be a person
 │   └── ExtraMissing          an optional part is not installed
@@ -118,7 +118,7 @@ class ListingRefused(HttpError, ConfigurationError):
 
 
 class RosterUnreadable(ConfigurationError):
-    """The file named as the source of user ids cannot be read or holds none."""
+    """What was named as a source of user ids cannot be read, or names nobody."""
 
 
 class NothingSynced(ConfigurationError):

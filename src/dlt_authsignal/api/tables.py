@@ -269,8 +269,15 @@ UNKNOWN_USER_IDS: Final = Table(
     source="GET /users/{userId}, which answers 200 with isEnrolled false for anybody",
     columns=(
         _USER_ID,
-        Column(name="roster", field=None, type="text", meaning="Where the id came from: listing or file."),
-        Column(name="position", field=None, type="bigint", meaning="Line (or row) of the file; null for the listing."),
+        Column(
+            name="roster", field=None, type="text", meaning="Where the id came from: listing, file, query or known."
+        ),
+        Column(
+            name="position",
+            field=None,
+            type="bigint",
+            meaning="Line of the file, or row of the file or query; null for the others.",
+        ),
     ),
 )
 

@@ -25,7 +25,7 @@ class Meter:
         roster_complete: True once the roster has named everybody.
         rows: Rows read, by table.
         unknown_users: Ids that Authsignal does not know.
-        unknown_positions: Where the first of those stand in the file they came from.
+        unknown_positions: Lines or rows in which the first of those stand, in files and queries.
     """
 
     stage: str = "starting"

@@ -54,7 +54,7 @@ class SyncReport:
         users_read: Users read completely.
         users_left: Users due whom the budget left to the next run.
         unknown_users: Ids of the roster that Authsignal does not know.
-        unknown_positions: Where the first of those stand in the file of ids.
+        unknown_positions: Lines or rows in which the first of those stand, in files and queries.
         requests: HTTP requests, retries included.
         retries: Of those, repeated ones.
         throttled: Answers with status 429.

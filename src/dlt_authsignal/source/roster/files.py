@@ -27,7 +27,10 @@ def from_file(path: str | Path, column: str | None = None) -> Generator[Candidat
     readers = {"txt": _txt, "csv": _csv, "tsv": _csv, "jsonl": _jsonl, "ndjson": _jsonl, "parquet": _parquet}
     reader = readers.get(file.suffix.lstrip(".").lower())
     if reader is None:
-        raise RosterUnreadable(f'Cannot read user ids from "{file}": the ending must be one of {", ".join(READERS)}.')
+        raise RosterUnreadable(
+            f'Cannot read user ids from "{file}": a file ends in {", ".join(READERS)}, and what is no file is listing,'
+            " known or DATABASE?query=SQL."
+        )
     empty = True
     try:
         for position, value in reader(file, column):
