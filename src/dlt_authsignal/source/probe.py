@@ -23,7 +23,7 @@ from dlt_authsignal.source.held import newest
 from dlt_authsignal.source.http import is_loopback
 from dlt_authsignal.source.locks import only_run
 from dlt_authsignal.source.probing import LOADED, Probing, Step
-from dlt_authsignal.source.resources import hints, no_rows
+from dlt_authsignal.source.resources import Loading, hints, no_rows
 from dlt_authsignal.source.rows import Row, fingerprint
 from dlt_authsignal.source.settings import Settings, settings
 from dlt_authsignal.source.sync import DATASET_NAME, finish_pending
@@ -243,7 +243,12 @@ def _record(probing: Probing, began: datetime, host: str, policy_changes: int) -
 
 def _resource(table: Table, rows: list[Row]) -> DltResource:
     def read() -> Iterator[Any]:
-        yield rows or no_rows()
+        if "server" not in table.lanes:
+            yield rows or no_rows()
+            return
+        loading = Loading(table)  # a sync fills it too, and dlt takes rows and Arrow tables for one table not both
+        yield loading.nothing()
+        yield from loading.rows(rows)
 
     resource: DltResource = dlt.resource(read, **hints(table))
     return resource
