@@ -156,11 +156,11 @@ def test_a_lasting_fault_stops_the_run_and_loads_nothing(
     before = table("users"), table("user_devices")
     seeded.sandbox.faults.add(fault)
     with pytest.raises(expected) as raised:
-        sync_from(seeded, attempts=2)
+        sync_from(seeded, attempts=2, full=True)
     assert raised.value.exit_code == 1
     assert (table("users"), table("user_devices")) == before
     seeded.sandbox.faults.clear()
-    assert sync_from(seeded).tables["users"].changed == 0
+    assert sync_from(seeded, full=True).tables["users"].changed == 0
 
 
 def test_ids_that_authsignal_does_not_know_are_flagged_and_not_loaded_as_people(seeded: RunningSandbox) -> None:

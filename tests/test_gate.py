@@ -165,6 +165,18 @@ def test_a_table_that_is_gone_counts_as_never_read(seeded: RunningSandbox, dropp
     assert all((read.at(part) == 0) is (part == dropped) for read in known for part in PER_USER)
 
 
+def test_users_whose_rows_somebody_took_out_are_read_again(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    before = table("users")
+    with duckdb.connect("authsignal_pipeline.duckdb") as connection:
+        connection.execute(
+            "delete from authsignal_data.users where user_id = (select min(user_id) from authsignal_data.users)"
+        )
+    sync_from(seeded)
+    assert table("users") == before
+    assert sync_from(seeded).users_read == 0
+
+
 def test_what_is_known_of_a_load_that_was_not_completed_is_not_believed(seeded: RunningSandbox) -> None:
     sync_from(seeded)
     with duckdb.connect("authsignal_pipeline.duckdb") as connection:

@@ -12,7 +12,7 @@ import msgspec
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.api.tables import ACTION_DETAILS, Table, own
-from dlt_authsignal.source.held import committed, is_there
+from dlt_authsignal.source.held import committed, is_there, row_counts
 from dlt_authsignal.source.sweep import KEPT, LastRead, milliseconds, moment
 
 USER_READS: Final = Table(
@@ -73,10 +73,15 @@ class KnownReads:
         """Whether the detail of an action has been loaded."""
         return _place(self._details, key_of(user_id, action_code, idempotency_key)) is not None
 
+    def _outnumber(self, pipeline: Pipeline) -> bool:
+        """Whether more users were read than there are: somebody has taken rows out."""
+        read = sum(1 for last in self if last.users and last.is_known)
+        return read > row_counts(pipeline, ["users"])["users"]
+
     def recall(self, pipeline: Pipeline, *, details: bool = False) -> None:
         """Takes in what the destination holds: rows of loads that were completed, others may have lost their data.
 
-        A table that is gone counts as never read.
+        A table that is gone counts as never read, and so does one of users that lacks some of them.
 
         Args:
             pipeline: Whose dataset to look at.
@@ -101,7 +106,7 @@ class KnownReads:
         self._known = bytearray(np.fromiter(map(bool, known), np.uint8, len(known))[order].tobytes())
         self._times = [_packed("q", np.concatenate([_since_1970(c) for c in column])[order]) for column in columns[3:]]
         for part, times in zip(KEPT, self._times[1:], strict=False):
-            if not is_there(pipeline, part):
+            if not is_there(pipeline, part) or (part == "users" and self._outnumber(pipeline)):
                 times[:] = array("q", bytes(8 * len(times)))
 
 
