@@ -24,6 +24,7 @@ from dlt_authsignal.source.roster import Roster
 from dlt_authsignal.source.roster.sources import resolved
 from dlt_authsignal.source.server import Server, server_resources
 from dlt_authsignal.source.sweep import DEFAULT_STALENESS, Policy
+from dlt_authsignal.source.throttle import Throttle
 from dlt_authsignal.source.waiting import Budget
 
 LANES: Final = ("client", "server")
@@ -138,7 +139,9 @@ def authsignal_source(
     meter.rate = pace.rate
     resources: list[DltResource] = []
     if api_secret_key and "server" in wanted:
-        server = Server(base=base, api_secret_key=api_secret_key, tenant_id=tenant_id, pace=pace, meter=meter)
+        server = Server(
+            base=base, api_secret_key=api_secret_key, tenant_id=tenant_id, throttle=Throttle(pace=pace), meter=meter
+        )
         plan = Plan(
             tables=frozenset(),
             roster=Roster(
@@ -157,7 +160,7 @@ def authsignal_source(
         )
         resources += server_resources(server, plan)
     if (token or tenant_id) and "client" in wanted:
-        client = Client(base=base, token=token, tenant_id=tenant_id, pace=pace, meter=meter)
+        client = Client(base=base, token=token, tenant_id=tenant_id, throttle=Throttle(pace=pace), meter=meter)
         asked = Asked(
             username=username,
             display_name=display_name,
