@@ -30,6 +30,7 @@ from dlt_authsignal.errors import (
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.pace import Pace
 from dlt_authsignal.source.quick_json import loads
+from dlt_authsignal.source.shared_budget import Turn, shared_budget
 from dlt_authsignal.source.throttle import Gate, Throttle
 
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
@@ -73,7 +74,13 @@ class Api:
     """Reads one tenant's API. Make one with `connect`."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, base: URL, auth: Mapping[str, str], throttle: Throttle, meter: Meter
+        self,
+        session: aiohttp.ClientSession,
+        base: URL,
+        auth: Mapping[str, str],
+        throttle: Throttle,
+        meter: Meter,
+        shared: Turn | None = None,
     ):
         self._session = session
         self._base = base
@@ -81,7 +88,7 @@ class Api:
         self._headers = {scheme: {"Authorization": value} for scheme, value in auth.items()}
         self._pace = pace = throttle.pace
         self._meter = meter
-        self._gate = Gate(throttle, meter)
+        self._gate = Gate(throttle, meter, shared)
         self._accepted = False
         self._wait = wait_random_exponential(multiplier=pace.backoff, max=min(LONGEST_BACKOFF, pace.max_wait))
 
@@ -253,5 +260,9 @@ async def connect(base: URL, auth: Mapping[str, str], throttle: Throttle, meter:
         throttle: The key's budget.
         meter: Counts requests and retries.
     """
-    async with read_only_session(throttle.pace, base) as session:
-        yield Api(session, base, auth, throttle, meter)
+    pace = throttle.pace
+    async with (
+        shared_budget(pace.shared_budget, pace.rate, "".join(auth.values())) as shared,
+        read_only_session(pace, base) as session,
+    ):
+        yield Api(session, base, auth, throttle, meter, shared)

@@ -47,6 +47,7 @@ def authsignal_source(
     page_size: int = 100,
     concurrency: int = 8,
     rate: Any = DEFAULT_RATE,  # dlt knows no type "a number or a word"
+    shared_budget: TSecretStrValue | None = None,
     attempts: int = 6,
     backoff: float = 0.5,
     timeout: float = 60.0,
@@ -96,6 +97,8 @@ def authsignal_source(
         page_size: Users per page of the listing.
         concurrency: Requests in flight at once, over all tables.
         rate: Most requests a second, over all tables: a number, or `max` for as many as Authsignal takes.
+        shared_budget: Path of a SQLite file, or URL of a Redis, where all processes with this key count their requests
+            together, so that `rate` holds for all of them.
         attempts: Tries per request; connection errors, 429 and 5xx are retried.
         backoff: Seconds; the wait before retry n is random, at most `backoff * 2**n`.
         timeout: Seconds for one answer.
@@ -131,6 +134,7 @@ def authsignal_source(
     pace = Pace(
         concurrency=concurrency,
         rate=ceiling(rate),
+        shared_budget=shared_budget,
         attempts=attempts,
         backoff=backoff,
         timeout=timeout,

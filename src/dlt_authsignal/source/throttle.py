@@ -12,6 +12,7 @@ from pyrate_limiter import GCRA, InMemoryStateStore, Rate
 from dlt_authsignal.source.governor import Governor
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.pace import Pace
+from dlt_authsignal.source.shared_budget import Turn
 
 PRECISION: Final = 1_000_000
 """Milliseconds over which rates are given, so that whole numbers of requests say them exactly."""
@@ -75,8 +76,8 @@ _ALGORITHM: Final = GCRA()
 class Gate:
     """Lets the requests of one event loop out: so many in flight, each in its turn."""
 
-    def __init__(self, throttle: Throttle, meter: Meter) -> None:
-        self._throttle, self._meter = throttle, meter
+    def __init__(self, throttle: Throttle, meter: Meter, shared: Turn | None = None) -> None:
+        self._throttle, self._meter, self._shared = throttle, meter, shared
         self._slots = asyncio.Semaphore(1)
         self._closed_slots = throttle.pace.concurrency - 1
         self._queue = asyncio.Lock()
@@ -109,6 +110,8 @@ class Gate:
         async with self._queue:
             while await self._has_waited(time.monotonic()):
                 pass
+            if self._shared:
+                await self._shared()
 
     async def _has_waited(self, now: float) -> bool:
         held = self._throttle.held(now)
