@@ -17,6 +17,7 @@ from dlt_authsignal.api.endpoints import GET_USER_AUTHENTICATORS, basic_auth
 from dlt_authsignal.source.http import base_url, connect
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.pace import Pace
+from dlt_authsignal.source.throttle import Throttle
 
 REQUESTS = 2_000
 ROUNDS = 5
@@ -41,7 +42,7 @@ async def bare(url: str) -> AsyncIterator[Get]:
 @asynccontextmanager
 async def ours(url: str) -> AsyncIterator[Get]:
     pace = Pace(concurrency=IN_FLIGHT, rate=None)
-    async with connect(base_url("us", url), {"server": AUTH}, pace, Meter()) as api:
+    async with connect(base_url("us", url), {"server": AUTH}, Throttle(pace=pace), Meter()) as api:
 
         async def get(user_id: str) -> Any:
             return await api.get(GET_USER_AUTHENTICATORS, list, userId=user_id)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # What the tests need of the system: Node and npm for Authsignal's JavaScript SDKs, Chromium for its browser SDK,
-# PostgreSQL to load into, nginx with its Lua module for the benchmarks. With the word `bench`, what those need only.
+# PostgreSQL to load into, Redis to share a budget in, nginx with its Lua module for the benchmarks. With the word `bench`, what those need only.
 # Says nothing when all of it is there. Installs what is not through apt-get where it may; elsewhere it says what is
 # missing and goes on: the tests that need it fail then, and say so.
 set -u
@@ -16,6 +16,7 @@ need_for_tests() {
     if lacks initdb && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
         missing="$missing postgresql"
     fi
+    lacks redis-server && missing="$missing redis-server"
 }
 need_for_benchmarks() {
     lacks nginx && lacks /usr/sbin/nginx && missing="$missing nginx-light"
@@ -33,7 +34,7 @@ fi
 if lacks apt-get || [ "$as_root" = none ]; then
     echo "The tests need packages that are not installed here:$missing." >&2
     if lacks apt-get; then
-        echo "Install Node 18 or newer with npm, Chromium or Chrome (CHROMIUM=/path/to/it says where it is), PostgreSQL," >&2
+        echo "Install Node 18 or newer with npm, Chromium or Chrome (CHROMIUM=/path/to/it says where it is), PostgreSQL, Redis," >&2
         echo "and nginx with its Lua module (OpenResty has it built in)." >&2
     else
         echo "Install them with: sudo apt-get update && sudo apt-get install --no-install-recommends$missing" >&2

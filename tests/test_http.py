@@ -15,6 +15,7 @@ from dlt_authsignal.source import http
 from dlt_authsignal.source.http import Api, connect
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.pace import Pace
+from dlt_authsignal.source.throttle import Throttle
 
 Answer = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -28,7 +29,9 @@ async def asked(answer: Answer, ask: Callable[[Api], Awaitable[Any]], pace: Pace
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         base = URL(f"http://127.0.0.1:{runner.addresses[0][1]}/v1")
-        async with connect(base, {"server": basic_auth("k")}, pace or Pace(rate=None, attempts=1), Meter()) as api:
+        async with connect(
+            base, {"server": basic_auth("k")}, Throttle(pace=pace or Pace(rate=None, attempts=1)), Meter()
+        ) as api:
             return await ask(api)
     finally:
         await runner.cleanup()
@@ -87,7 +90,7 @@ def test_a_proxy_of_the_environment_is_asked_but_not_for_this_machine(monkeypatc
     async def through_a_proxy(api: Api) -> Any:
         monkeypatch.setenv("http_proxy", str(URL(api._prefix).origin()))
         other = URL("http://authsignal.example/v1")
-        async with connect(other, {"server": basic_auth("k")}, Pace(attempts=1), Meter()) as proxied:
+        async with connect(other, {"server": basic_auth("k")}, Throttle(pace=Pace(attempts=1)), Meter()) as proxied:
             await authenticators(proxied)
         return await authenticators(api)
 

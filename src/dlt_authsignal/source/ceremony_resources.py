@@ -30,7 +30,7 @@ def ceremony_resources(client: Client, asked: Asked) -> list[DltResource]:
 
         async def perform(out: MemoryObjectSendStream[Call]) -> None:
             allowed = [endpoint.route() for endpoint in asked.routes.values()]
-            async with writing_session(client.pace, client.base, allowed) as session:
+            async with writing_session(client.throttle.pace, client.base, allowed) as session:
                 async for call in Ceremonies(client, asked, session).run(wanted):
                     await out.send(call)
 

@@ -17,10 +17,10 @@ from dlt_authsignal.api.endpoints import Endpoint, bearer_auth
 from dlt_authsignal.errors import CredentialsMissing
 from dlt_authsignal.source.http import connect
 from dlt_authsignal.source.meter import Meter
-from dlt_authsignal.source.pace import Pace
 from dlt_authsignal.source.resources import Loading, hints
 from dlt_authsignal.source.rows import Answers
 from dlt_authsignal.source.stream import batches
+from dlt_authsignal.source.throttle import Throttle
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,14 +31,14 @@ class Client:
         base: Base URL.
         token: A short-lived token, from the Server API's track call; None where only the tenant is known.
         tenant_id: Authenticates where no user is known; written into each row when the token does not say.
-        pace: Budget and patience.
+        throttle: The key's budget, over all resources.
         meter: Counters.
     """
 
     base: URL
     token: str | None
     tenant_id: str | None
-    pace: Pace
+    throttle: Throttle
     meter: Meter
 
     @property
@@ -68,7 +68,7 @@ def client_resources(client: Client) -> list[DltResource]:
     async def read(out: MemoryObjectSendStream[Answers]) -> None:
         user_id, read_at = client.user_id, datetime.now(UTC)
         auth = {"bearer": client.bearer(CLIENT_AUTHENTICATORS)}
-        async with connect(client.base, auth, client.pace, client.meter) as api:
+        async with connect(client.base, auth, client.throttle, client.meter) as api:
             items = await api.get(CLIENT_AUTHENTICATORS, list)
         keys = {"user_id": [user_id]} if user_id else {}
         await out.send(Answers(items=items, requests=[0] * len(items), read_at=[read_at], keys=keys))

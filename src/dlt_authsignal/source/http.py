@@ -1,9 +1,9 @@
 """One read-only HTTP client: a shared budget of requests, retries, and a guard against anything but GET."""
 
-import asyncio
 import ipaddress
 import logging
 import re
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -14,12 +14,11 @@ from typing import Any, Final
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
-from aiolimiter import AsyncLimiter
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 from yarl import URL
 
 from dlt_authsignal.api.endpoints import REGIONS, Endpoint, Route
-from dlt_authsignal.api.responses import Json, decode, error_code, withdrawn
+from dlt_authsignal.api.responses import Json, decode, error_code, retry_after, withdrawn
 from dlt_authsignal.errors import (
     ConfigurationError,
     HttpError,
@@ -31,6 +30,8 @@ from dlt_authsignal.errors import (
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.pace import Pace
 from dlt_authsignal.source.quick_json import loads
+from dlt_authsignal.source.shared_budget import Turn, shared_budget
+from dlt_authsignal.source.throttle import Gate, Throttle
 
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 LONGEST_BACKOFF: Final = 30.0
@@ -72,17 +73,22 @@ def is_loopback(host: str) -> bool:
 class Api:
     """Reads one tenant's API. Make one with `connect`."""
 
-    def __init__(self, session: aiohttp.ClientSession, base: URL, auth: Mapping[str, str], pace: Pace, meter: Meter):
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        base: URL,
+        auth: Mapping[str, str],
+        throttle: Throttle,
+        meter: Meter,
+        shared: Turn | None = None,
+    ):
         self._session = session
         self._base = base
         self._prefix = str(base)
         self._headers = {scheme: {"Authorization": value} for scheme, value in auth.items()}
-        self._pace = pace
+        self._pace = pace = throttle.pace
         self._meter = meter
-        self._slots = asyncio.Semaphore(pace.concurrency)
-        rate = pace.rate
-        self._limiter = AsyncLimiter(max(1.0, rate), max(1.0, rate) / rate) if rate else None
-        self._held_until = 0.0
+        self._gate = Gate(throttle, meter, shared)
         self._accepted = False
         self._wait = wait_random_exponential(multiplier=pace.backoff, max=min(LONGEST_BACKOFF, pace.max_wait))
 
@@ -131,12 +137,11 @@ class Api:
         return await attempts(attempt)
 
     async def _once(self, endpoint: Endpoint, url: URL, expect: type[Json]) -> Any:
-        async with self._slots:
-            await self._hold()
-            if self._limiter:
-                await self._limiter.acquire()
+        async with self._gate:
             self._meter.requests += 1
+            sent_at = time.monotonic()
             status, headers, body = await self._exchange(endpoint, url)
+            self._note(status, headers, sent_at)
         if status == 401 and self._accepted and error_code(body) != "expired_token":
             raise withdrawn(endpoint)
         value = decode(endpoint, status, headers, body, expect, loads)
@@ -152,15 +157,15 @@ class Api:
             failure = self._unreachable(endpoint, error)
         raise failure  # out here, or it would carry aiohttp's own, which holds the URL and the headers
 
-    async def _hold(self) -> None:
-        """Everybody waits while one answer has asked for a pause: the limit is the tenant's, not the request's."""
-        loop = asyncio.get_running_loop()
-        while (wait := self._held_until - loop.time()) > 0:
-            self._meter.waiting += 1
-            try:
-                await asyncio.sleep(wait)
-            finally:
-                self._meter.waiting -= 1
+    def _note(self, status: int, headers: Mapping[str, str], sent_at: float) -> None:
+        now = time.monotonic()
+        if status == 429:
+            self._meter.throttled += 1
+            pause = retry_after(headers) or min(LONGEST_SHARED_PAUSE, self._pace.backoff)
+            if pause <= self._pace.max_wait:
+                self._gate.refused(now, sent_at, pause)
+        elif status < 500:
+            self._gate.served(now, now - sent_at)
 
     def _patience(self, state: RetryCallState) -> float:
         asked = getattr(state.outcome and state.outcome.exception(), "retry_after", None)
@@ -175,15 +180,8 @@ class Api:
     def _may_retry(self, error: BaseException) -> bool:
         return isinstance(error, HttpError) and error.retryable and (error.retry_after or 0.0) <= self._pace.max_wait
 
-    def _before_retry(self, state: RetryCallState) -> None:
+    def _before_retry(self, _state: RetryCallState) -> None:
         self._meter.retries += 1
-        error = state.outcome and state.outcome.exception()
-        if isinstance(error, RateLimited):
-            self._meter.throttled += 1
-            pause = error.retry_after or min(
-                LONGEST_SHARED_PAUSE, state.next_action.sleep if state.next_action else 0.0
-            )
-            self._held_until = max(self._held_until, asyncio.get_running_loop().time() + pause)
 
     def _unreachable(self, endpoint: Endpoint, error: BaseException) -> Unreachable:
         kind = "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
@@ -253,14 +251,18 @@ def writing_session(pace: Pace, base: URL, allowed: Iterable[Route]) -> aiohttp.
 
 
 @asynccontextmanager
-async def connect(base: URL, auth: Mapping[str, str], pace: Pace, meter: Meter) -> AsyncIterator[Api]:
+async def connect(base: URL, auth: Mapping[str, str], throttle: Throttle, meter: Meter) -> AsyncIterator[Api]:
     """An `Api` for as long as the block lasts.
 
     Args:
         base: Base URL, from `base_url`.
         auth: `Authorization` value per authentication scheme of `api.endpoints`.
-        pace: Budget and patience.
+        throttle: The key's budget.
         meter: Counts requests and retries.
     """
-    async with read_only_session(pace, base) as session:
-        yield Api(session, base, auth, pace, meter)
+    pace = throttle.pace
+    async with (
+        shared_budget(pace.shared_budget, pace.rate, "".join(auth.values())) as shared,
+        read_only_session(pace, base) as session,
+    ):
+        yield Api(session, base, auth, throttle, meter, shared)

@@ -17,6 +17,7 @@ from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.pace import Pace
 from dlt_authsignal.source.roster.listing import listing
 from dlt_authsignal.source.settings import Settings
+from dlt_authsignal.source.throttle import Throttle
 
 PATIENCE: Final = Pace(concurrency=4, rate=None, attempts=2, backoff=0.2, timeout=15.0)
 
@@ -78,7 +79,7 @@ async def _check(found: Settings) -> list[Finding]:
 
 
 def _api(base: URL, **auth: str) -> Any:
-    return connect(base, auth, PATIENCE, Meter())
+    return connect(base, auth, Throttle(pace=PATIENCE), Meter())
 
 
 async def _server(base: URL, api_secret_key: str) -> Finding:
@@ -113,7 +114,7 @@ async def _tenant(base: URL, tenant_id: str) -> Finding:
 
 
 async def _token(base: URL, token: str, tenant_id: str | None) -> Finding:
-    said = Client(base=base, token=token, tenant_id=None, pace=PATIENCE, meter=Meter()).tenant
+    said = Client(base=base, token=token, tenant_id=None, throttle=Throttle(pace=PATIENCE), meter=Meter()).tenant
     if tenant_id and said and said != tenant_id:
         return Finding(setting="token", works=False, notes=["It is of another tenant than tenant_id."])
     try:

@@ -24,6 +24,7 @@ from dlt_authsignal.source.roster import Roster
 from dlt_authsignal.source.roster.sources import resolved
 from dlt_authsignal.source.server import Server, server_resources
 from dlt_authsignal.source.sweep import DEFAULT_STALENESS, Policy
+from dlt_authsignal.source.throttle import Throttle
 from dlt_authsignal.source.waiting import Budget
 
 LANES: Final = ("client", "server")
@@ -46,6 +47,7 @@ def authsignal_source(
     page_size: int = 100,
     concurrency: int = 8,
     rate: Any = DEFAULT_RATE,  # dlt knows no type "a number or a word"
+    shared_budget: TSecretStrValue | None = None,
     attempts: int = 6,
     backoff: float = 0.5,
     timeout: float = 60.0,
@@ -95,6 +97,8 @@ def authsignal_source(
         page_size: Users per page of the listing.
         concurrency: Requests in flight at once, over all tables.
         rate: Most requests a second, over all tables: a number, or `max` for as many as Authsignal takes.
+        shared_budget: Path of a SQLite file, or URL of a Redis, where all processes with this key count their requests
+            together, so that `rate` holds for all of them.
         attempts: Tries per request; connection errors, 429 and 5xx are retried.
         backoff: Seconds; the wait before retry n is random, at most `backoff * 2**n`.
         timeout: Seconds for one answer.
@@ -130,6 +134,7 @@ def authsignal_source(
     pace = Pace(
         concurrency=concurrency,
         rate=ceiling(rate),
+        shared_budget=shared_budget,
         attempts=attempts,
         backoff=backoff,
         timeout=timeout,
@@ -138,7 +143,9 @@ def authsignal_source(
     meter.rate = pace.rate
     resources: list[DltResource] = []
     if api_secret_key and "server" in wanted:
-        server = Server(base=base, api_secret_key=api_secret_key, tenant_id=tenant_id, pace=pace, meter=meter)
+        server = Server(
+            base=base, api_secret_key=api_secret_key, tenant_id=tenant_id, throttle=Throttle(pace=pace), meter=meter
+        )
         plan = Plan(
             tables=frozenset(),
             roster=Roster(
@@ -157,7 +164,7 @@ def authsignal_source(
         )
         resources += server_resources(server, plan)
     if (token or tenant_id) and "client" in wanted:
-        client = Client(base=base, token=token, tenant_id=tenant_id, pace=pace, meter=meter)
+        client = Client(base=base, token=token, tenant_id=tenant_id, throttle=Throttle(pace=pace), meter=meter)
         asked = Asked(
             username=username,
             display_name=display_name,

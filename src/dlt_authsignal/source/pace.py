@@ -17,6 +17,8 @@ class Pace:
     Attributes:
         concurrency: Requests in flight at once, over all tables together.
         rate: Most requests per second; None for no ceiling but what the API allows.
+        shared_budget: Where processes that share a key count their requests together: path of a SQLite file, or URL of
+            a Redis; None for a process by itself.
         attempts: Tries per request, the first included; three times as many when the answer is 429.
         backoff: Seconds; the wait before retry n is random, at most `backoff * 2**n`.
         max_wait: Seconds; longest single wait, and longest `Retry-After` that is honoured rather than reported.
@@ -25,6 +27,7 @@ class Pace:
 
     concurrency: int = 8
     rate: float | None = float(DEFAULT_RATE)
+    shared_budget: str | None = None
     attempts: int = 6
     backoff: float = 0.5
     max_wait: float = 120.0
@@ -34,6 +37,8 @@ class Pace:
         for name in ("concurrency", "attempts", "timeout"):
             if getattr(self, name) <= 0:
                 raise ConfigurationError(f"{name} must be above 0, got {getattr(self, name)}.")
+        if self.shared_budget and self.rate is None:
+            raise ConfigurationError('A shared budget needs a rate to share: set rate to a number, not "max".')
 
 
 def ceiling(rate: Any) -> float | None:

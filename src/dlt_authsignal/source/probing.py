@@ -21,6 +21,7 @@ from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.pace import Pace
 from dlt_authsignal.source.rows import Row, shaper
 from dlt_authsignal.source.settings import Settings
+from dlt_authsignal.source.throttle import Throttle
 
 Calls = AsyncGenerator[Call, None]
 
@@ -211,7 +212,10 @@ class Probing:
     def _client(self, **known: str | None) -> Client:
         known = known or {"token": self._token, "tenant_id": self.tenant_id}
         return Client(
-            base=self.settings.base, pace=Pace(), meter=Meter(), **{"token": None, "tenant_id": None, **known}
+            base=self.settings.base,
+            throttle=Throttle(pace=Pace()),
+            meter=Meter(),
+            **{"token": None, "tenant_id": None, **known},
         )
 
     def _keep(self, call: Call) -> None:

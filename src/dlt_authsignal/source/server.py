@@ -18,7 +18,6 @@ from dlt_authsignal.api.tables import Table
 from dlt_authsignal.source.held import known_ids
 from dlt_authsignal.source.http import connect
 from dlt_authsignal.source.meter import Meter
-from dlt_authsignal.source.pace import Pace
 from dlt_authsignal.source.reading import Plan, UserRead, due, read_users
 from dlt_authsignal.source.reads import USER_READS, row_of
 from dlt_authsignal.source.resources import Loading, fed, hints, selected_tables
@@ -26,6 +25,7 @@ from dlt_authsignal.source.roster import KNOWN, Roster
 from dlt_authsignal.source.rows import Answers, Row
 from dlt_authsignal.source.stream import batches
 from dlt_authsignal.source.sweep import PARTS
+from dlt_authsignal.source.throttle import Throttle
 
 USERS_PER_BATCH: Final = 500
 DUE: Final = "due"
@@ -41,14 +41,14 @@ class Server:
         base: Base URL.
         api_secret_key: The tenant's server secret.
         tenant_id: Written into each row; the Server API does not name the tenant.
-        pace: Budget and patience.
+        throttle: The key's budget, over all resources.
         meter: Counters.
     """
 
     base: URL
     api_secret_key: str
     tenant_id: str | None
-    pace: Pace
+    throttle: Throttle
     meter: Meter
 
     @property
@@ -89,7 +89,7 @@ def _due(server: Server, plan: Plan) -> Iterator[dict[str, int]]:
     wanted = replace(plan, tables=frozenset(PARTS), roster=_informed(plan.roster))
 
     async def count(out: MemoryObjectSendStream[dict[str, int]]) -> None:
-        async with connect(server.base, server.auth, server.pace, server.meter) as api:
+        async with connect(server.base, server.auth, server.throttle, server.meter) as api:
             with move_on_after(LONGEST_LOOK):
                 async for _ in due(api, wanted, server.meter):
                     pass
@@ -107,14 +107,14 @@ def _informed(roster: Roster) -> Roster:
 
 
 async def _sweep(server: Server, plan: Plan, out: MemoryObjectSendStream[UserRead]) -> None:
-    async with connect(server.base, server.auth, server.pace, server.meter) as api:
-        await read_users(api, plan, server.pace.concurrency, server.meter, out)
+    async with connect(server.base, server.auth, server.throttle, server.meter) as api:
+        await read_users(api, plan, server.throttle.pace.concurrency, server.meter, out)
 
 
 def _tenant_authenticators(server: Server) -> DltResource:
     async def read(out: MemoryObjectSendStream[Answers]) -> None:
         read_at = datetime.now(UTC)
-        async with connect(server.base, server.auth, server.pace, server.meter) as api:
+        async with connect(server.base, server.auth, server.throttle, server.meter) as api:
             items = await api.get(GET_TENANT_AUTHENTICATORS, list)
         await out.send(Answers(items=items, requests=[0] * len(items), read_at=[read_at]))
 

@@ -1,0 +1,86 @@
+"""One budget for several processes that share a key: a SQLite file on one machine, Redis on several."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from hashlib import sha256
+from math import ceil
+from typing import Any, Final
+
+from dlt_authsignal.errors import ConfigurationError, ExtraMissing
+
+REDIS: Final = ("redis://", "rediss://", "unix://")
+
+Turn = Callable[[], Awaitable[Any]]
+"""Returns once one more request may leave."""
+
+
+@asynccontextmanager
+async def shared_budget(place: str | None, rate: float | None, key: str) -> AsyncIterator[Turn | None]:
+    """Turns that all processes take from one place; None where no place is named.
+
+    Args:
+        place: Path of a SQLite file, or URL of a Redis.
+        rate: Requests per second, of all of them together.
+        key: What authenticates; only a digest of it is stored.
+
+    Raises:
+        ConfigurationError: The place cannot be used.
+    """
+    if place is None or rate is None:
+        yield None
+        return
+    name = f"dlt_authsignal_{sha256(key.encode()).hexdigest()[:16]}"
+    open_ = _in_redis if place.startswith(REDIS) else _in_a_file
+    async with open_(place, rate, name) as turn:
+        yield turn
+
+
+@asynccontextmanager
+async def _in_a_file(path: str, rate: float, name: str) -> AsyncIterator[Turn]:
+    from pyrate_limiter import Limiter, Rate, SQLiteBucket
+
+    limit = max(1, int(rate))
+    rates = [Rate(limit, ceil(1000 * limit / rate))]
+    try:
+        bucket = SQLiteBucket.init_from_file(rates, table=name, db_path=path, use_file_lock=True)
+    except (sqlite3.Error, OSError) as error:
+        raise _unusable(error) from None
+    with Limiter(bucket) as limiter:
+        yield limiter.try_acquire_async
+
+
+@asynccontextmanager
+async def _in_redis(url: str, rate: float, name: str) -> AsyncIterator[Turn]:
+    try:
+        from redis.asyncio import Redis
+        from redis.exceptions import RedisError
+    except ModuleNotFoundError as missing:
+        raise ExtraMissing("A shared budget in Redis", "redis") from missing
+    from pyrate_limiter import GCRA, Limiter, Rate, RedisStateStore, StateBucket
+
+    try:
+        client = Redis.from_url(url)
+        await client.ping()
+    except (RedisError, OSError, ValueError) as error:
+        failure = _unusable(error)
+    else:
+        rates = [Rate(max(1, round(rate * 1000)), 1_000_000, burst=ceil(rate))]
+        bucket = StateBucket(rates, GCRA(), RedisStateStore(client, name))
+        try:
+            with Limiter(bucket) as limiter:
+                yield limiter.try_acquire_async
+        finally:
+            await client.aclose()
+        return
+    raise failure
+
+
+def _unusable(error: BaseException) -> ConfigurationError:
+    """Without the error's words: they may hold a password of the URL."""
+    return ConfigurationError(
+        f"shared_budget cannot be used ({type(error).__name__}). It is the path of a file that can be written, or the"
+        " URL of a Redis that answers: redis://host:6379/0."
+    )

@@ -1,0 +1,135 @@
+"""How fast to ask, decided by numbers: against a bucket of tokens made of numbers too."""
+
+import itertools
+from dataclasses import dataclass
+from math import ceil, inf
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dlt_authsignal.source.governor import LONGEST_REST, SLOWEST, Governor
+
+LATENCY = 0.005
+
+
+@dataclass
+class Server:
+    """Serves so many requests a second, and so many at once after a rest."""
+
+    limit: float
+    burst: float
+    says_when: bool = True
+    tokens: float = inf
+    seen: float = 0.0
+
+    def ask(self, now: float) -> float:
+        """0 if the request is served, else the seconds to wait."""
+        self.tokens = min(self.burst, self.tokens + (now - self.seen) * self.limit)
+        self.seen = now
+        if self.tokens >= 1:
+            self.tokens -= 1
+            return 0.0
+        return float(ceil((1 - self.tokens) / self.limit)) if self.says_when else 0.5
+
+
+@dataclass
+class Run:
+    """One request after the other, each at the moment that the governor allows."""
+
+    governor: Governor
+    now: float = 0.0
+    served: int = 0
+    refused: int = 0
+
+    def until(self, end: float, server: Server) -> "Run":
+        while self.now < end:
+            self.now += max(LATENCY, 1 / (self.governor.rate or inf)) if self.governor.rate else LATENCY
+            if pause := server.ask(self.now):
+                self.refused += 1
+                self.governor.refused(self.now, self.now, pause)
+                self.now += pause
+            else:
+                self.served += 1
+                self.governor.served(self.now, LATENCY)
+        return self
+
+
+def run(ceiling: float | None = None) -> Run:
+    return Run(Governor(ceiling=ceiling, began=0.0))
+
+
+@pytest.mark.parametrize("says_when", [True, False], ids=["Retry-After", "bare"])
+@pytest.mark.parametrize("ceiling", ["max", "given"])
+@pytest.mark.parametrize("limit", [10, 50, 120])
+def test_a_limit_is_nearly_used_up_and_hardly_ever_met(limit: int, ceiling: str, says_when: bool) -> None:
+    asked = run(None if ceiling == "max" else 2.0 * limit).until(300, Server(limit, limit, says_when))
+    assert asked.served >= 0.95 * limit * 300
+    assert asked.refused < 0.005 * asked.served
+
+
+@pytest.mark.parametrize(("before", "after"), [(20, 100), (100, 20)])
+def test_a_limit_that_moves_is_found_again(before: int, after: int) -> None:
+    first = run().until(60, Server(before, before))
+    then = first.until(180, Server(after, after, seen=first.now))
+    settled = then.served, then.refused
+    last = then.until(300, Server(after, after, seen=then.now))
+    assert last.served - settled[0] >= 0.9 * after * 120
+    assert last.refused - settled[1] <= 6
+
+
+def test_nothing_is_limited_before_the_first_sign() -> None:
+    assert run().until(10, Server(inf, inf)).governor.rate is None
+
+
+@given(
+    st.floats(0.01, 1000),
+    st.lists(st.tuples(st.sampled_from("sr"), st.floats(0.001, 5), st.floats(0, 60)), max_size=80),
+)
+def test_a_rate_that_is_given_is_never_exceeded(ceiling: float, events: list[tuple[str, float, float]]) -> None:
+    governor, now = Governor(ceiling=ceiling, began=0.0), 0.0
+    for kind, step, seconds in events:
+        now += step
+        governor.served(now, seconds) if kind == "s" else governor.refused(now, now, seconds)
+        assert governor.rate is not None
+        assert min(SLOWEST, ceiling) <= governor.rate <= ceiling
+
+
+@given(st.floats(5, 500), st.floats(0.2, 3), st.integers(20, 200))
+def test_a_refusal_slows_down_at_once_and_its_echoes_change_nothing(limit: float, seconds: float, sent: int) -> None:
+    governor = Governor(ceiling=limit, began=0.0)
+    for number in range(sent):
+        governor.served(seconds * number / sent, LATENCY)
+    governor.refused(seconds, seconds - LATENCY, 1.0)
+    slowed = governor.rate
+    assert slowed is not None
+    assert slowed <= max(SLOWEST, 0.98 * limit)
+    for _ in range(7):
+        governor.refused(seconds + 0.01, seconds - 0.001, 1.0)
+    assert governor.rate == slowed
+
+
+def test_refusals_without_anything_served_say_nothing_of_the_rate() -> None:
+    governor = Governor(ceiling=20.0, began=0.0)
+    for second in range(1, 100):
+        governor.refused(float(second), float(second), 0.5)
+    assert governor.rate == 20.0
+
+
+def test_the_same_ceiling_is_left_alone_for_longer_each_time() -> None:
+    asked, server, met = run(100.0), Server(50, 50), [0.0]
+    while asked.now < 3600:
+        before = asked.refused
+        asked.until(asked.now + 1, server)
+        met += [asked.now] * (asked.refused > before)
+    gaps = [after - before for before, after in itertools.pairwise(met)]
+    assert gaps[-1] > 4 * gaps[2]
+    assert gaps[-1] < 2 * LONGEST_REST
+
+
+def test_answers_that_come_clearly_later_slow_down_and_a_slow_server_does_not() -> None:
+    for usual, late, slows in ((0.05, 1.0, True), (0.05, 0.15, False), (0.5, 0.9, False)):
+        governor = Governor(ceiling=100.0, began=0.0)
+        for number in range(600):
+            governor.served(number / 90, usual if number < 300 else late)
+        assert (governor.rate is not None and governor.rate < 90) == slows
