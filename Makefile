@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEV := $(VENV)/.dev
-EXTRAS := $(addprefix --extra ,assistant sandbox metrics postgres s3 delta iceberg sql dashboard notebooks)
+EXTRAS := $(addprefix --extra ,assistant sandbox metrics postgres redis s3 delta iceberg sql dashboard notebooks)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
@@ -61,6 +61,7 @@ bench: $(DEV) ## sync beside dlt's rest_api and a bare script; start-up, HTTP cl
 	@$(BIN)/python benchmarks/startup.py
 	@$(BIN)/python benchmarks/http_clients.py
 	@$(BIN)/python benchmarks/client_cost.py
+	@$(BIN)/python benchmarks/politeness.py
 	@$(BIN)/python benchmarks/loader_formats.py
 	@$(BIN)/python benchmarks/bulk_rows.py
 	@$(BIN)/python benchmarks/sandbox_scale.py
