@@ -127,6 +127,13 @@ def test_the_same_ceiling_is_left_alone_for_longer_each_time() -> None:
     assert gaps[-1] < 2 * LONGEST_REST
 
 
+def test_one_pause_of_this_process_slows_nothing_down() -> None:
+    governor = Governor(ceiling=None, began=0.0)
+    for number in range(5000):
+        governor.served(number / 5000, 0.6 if 2000 <= number < 2256 else 0.002)
+    assert governor.rate is None
+
+
 def test_answers_that_come_clearly_later_slow_down_and_a_slow_server_does_not() -> None:
     for usual, late, slows in ((0.05, 1.0, True), (0.05, 0.15, False), (0.5, 0.9, False)):
         governor = Governor(ceiling=100.0, began=0.0)

@@ -29,7 +29,9 @@ REMEMBERED: Final = 1.0
 ANSWERS_JUDGED: Final = 50
 LATE: Final = 3.0
 LATE_BY: Final = 0.25
-"""Answers come late when they take so many times as long as usual, and so many seconds more."""
+LATE_FOR: Final = 1.0
+"""Answers come late when they take so many times as long as usual, and so many seconds more. Once may be our own doing:
+a pause of this process makes all that are in flight late."""
 
 FORGETTING: Final = 1.02
 RELIEF: Final = 5.0
@@ -68,6 +70,7 @@ class Governor:
     _seconds: float = 0.0
     _judged: int = 0
     _usual: float = inf
+    _late_since: float = inf
 
     def __post_init__(self) -> None:
         self.rate = self.ceiling
@@ -118,7 +121,9 @@ class Governor:
         """Asks for less when answers take clearly longer than they did: somebody there has too much to do."""
         late = self._seconds / self._judged
         self._seconds, self._judged = 0.0, 0
-        if late > LATE * self._usual + LATE_BY and now >= self._resting_until:
+        is_late = late > LATE * self._usual + LATE_BY
+        self._late_since = min(self._late_since, now) if is_late else inf
+        if now - self._late_since >= LATE_FOR and now >= self._resting_until:
             self._resting_until, self._growth = now + RELIEF, GROWTH_IN_DOUBT / 4
             self._set(EASING * self.recent(now))
         self._usual = min(late, FORGETTING * self._usual)
