@@ -76,7 +76,7 @@ def test_duckdb_keeps_to_a_limit_of_memory_unless_another_is_set(
             return client.execute_sql("SELECT current_setting('memory_limit')")
 
     sync_from(one)
-    assert LIMIT == "400MB"
-    assert limit() == [("381.4 MiB",)]
+    assert LIMIT == "256MB"
+    assert limit() == [("244.1 MiB",)]
     monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS__GLOBAL_CONFIG", '{"memory_limit": "1GB"}')
     assert limit() == [("953.6 MiB",)]

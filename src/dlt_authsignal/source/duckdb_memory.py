@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any, Final
 
-LIMIT: Final = "400MB"
+LIMIT: Final = "256MB"
 """Beyond it DuckDB uses files beside the database, for as long as the merge lasts."""
 
 
