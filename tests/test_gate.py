@@ -92,6 +92,15 @@ def test_a_user_who_is_named_is_read_in_any_case(seeded: RunningSandbox) -> None
     assert (report.users_read, report.tables["user_actions"].new) == (1, 1)
 
 
+def test_a_user_who_is_named_is_read_even_if_the_roster_lacks_them(seeded: RunningSandbox) -> None:
+    first, second, *_ = [user.user_id for user in seeded.sandbox.store.users()]
+    Path("ids.txt").write_text(first, encoding="utf-8")
+    report = sync_from(seeded, users_from="ids.txt", read_now=[second, "nobody"])
+    assert (report.users_found, report.users_read, report.unknown_users) == (3, 3, 1)
+    assert {user_id for (user_id,) in rows("select user_id from users")} == {first, second}
+    assert rows("select user_id, roster from unknown_user_ids") == [("nobody", "named")]
+
+
 def test_a_review_decided_days_later_is_seen(seeded: RunningSandbox) -> None:
     store, clock = seeded.sandbox.store, seeded.sandbox.clock
     store.put_user(User(user_id="u", created_at=clock.now(), email="u@example.com"))

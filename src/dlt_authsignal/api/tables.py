@@ -270,7 +270,10 @@ UNKNOWN_USER_IDS: Final = Table(
     columns=(
         _USER_ID,
         Column(
-            name="roster", field=None, type="text", meaning="Where the id came from: listing, file, query or known."
+            name="roster",
+            field=None,
+            type="text",
+            meaning="Where the id came from: listing, file, query, known, or named (--read-now).",
         ),
         Column(
             name="position",

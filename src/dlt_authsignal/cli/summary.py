@@ -60,6 +60,8 @@ def _notes(report: "SyncReport") -> list[str]:
             f"{counted(report.users_left, 'user')} due {'is' if report.users_left == 1 else 'are'} left for the next"
             " sync, which begins with those who have waited longest: the budget of this one is spent."
         )
+        if not report.users_read:
+            notes.append("The list alone took all of it: give more, or nobody will ever be read.")
     if report.finished_pending:
         notes.append("First completed the load that an earlier run had left unfinished.")
     if report.elsewhere:

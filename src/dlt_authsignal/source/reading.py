@@ -203,8 +203,8 @@ def _left(errand: Errand, now: datetime) -> UserRead:
 
 
 async def due(api: Api, plan: Plan, meter: Meter) -> AsyncIterator[Errand]:
-    """Users who are due, with what to ask of them, in the order of the roster."""
-    async for page in candidates(api, plan.roster):
+    """Users who are due, with what to ask of them, in the order of the roster; then those named whom it lacks."""
+    async for page in _everybody(api, plan):
         for candidate in page:
             meter.users_found += 1
             errand = plan.errand(candidate)
@@ -213,6 +213,14 @@ async def due(api: Api, plan: Plan, meter: Meter) -> AsyncIterator[Errand]:
                 meter.requests_due += errand.ask.most_requests
                 yield errand
     meter.roster_complete = True
+
+
+async def _everybody(api: Api, plan: Plan) -> AsyncIterator[list[Candidate]]:
+    lacking = plan.policy.named - plan.roster.without_users
+    async for page in candidates(api, plan.roster):
+        lacking -= {candidate.user_id for candidate in page} if lacking else set()
+        yield page
+    yield [Candidate(user_id=user_id, roster="named") for user_id in sorted(lacking)]
 
 
 async def _work(
