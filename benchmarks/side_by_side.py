@@ -1,7 +1,7 @@
 """The same rows by dlt's `rest_api`, by `dlt-authsignal sync`, and by a bare script, side by side.
 
-python benchmarks/side_by_side.py             # all of it, about half an hour
-python benchmarks/side_by_side.py --quick     # a first look, a minute
+python benchmarks/side_by_side.py             # all of it
+python benchmarks/side_by_side.py --quick     # a first look
 python benchmarks/side_by_side.py --only near --users 2000
 """
 
@@ -16,6 +16,7 @@ from local_api import local_api, most_per_second
 from report import Line, Scene
 
 FAR = 0.05
+REPEATS = 3
 QUICK = {"users": 500, "far_users": 200, "many_users": 5_000, "gated_users": 2_000, "repeats": 1}
 
 
@@ -131,7 +132,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--gated-users", type=int, default=100_000, help="rerun")
     parser.add_argument("--in-flight", type=int, default=32, help="requests, of ours and the floor")
     parser.add_argument("--far-in-flight", type=int, default=256, help="the same with latency")
-    parser.add_argument("--repeats", type=int, default=3, help="runs of ours and the floor; the median counts")
+    parser.add_argument("--repeats", type=int, default=REPEATS, help="runs of ours and the floor; the median counts")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables between the marks of FILE")
     options = parser.parse_args(arguments)
     if options.quick:
@@ -141,7 +142,11 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _command(options: argparse.Namespace) -> str:
     given = [f"--only {' '.join(options.only)}"] if options.only != list(SCENES) else []
-    return " ".join(["python benchmarks/side_by_side.py", *given, *(["--quick"] if options.quick else [])])
+    if options.quick:
+        given.append("--quick")
+    elif options.repeats != REPEATS:
+        given.append(f"--repeats {options.repeats}")
+    return " ".join(["python benchmarks/side_by_side.py", *given])
 
 
 if __name__ == "__main__":

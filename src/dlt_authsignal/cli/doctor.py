@@ -33,10 +33,10 @@ def doctor(destination: str, pipeline_name: str) -> None:
 def _due(destination: str, pipeline_name: str) -> None:
     """Says what a sync would have to do now."""
     from dlt_authsignal.cli.estimate import estimate
-    from dlt_authsignal.source.due import look
+    from dlt_authsignal.source.forecast import forecast
 
     try:
-        _tick(f"sync: {estimate(look(destination, pipeline_name))}")
+        _tick(f"sync: {estimate(forecast(destination, pipeline_name))}")
     except ListingRefused as refused:
         click.echo(f"- sync: {refused}")
 

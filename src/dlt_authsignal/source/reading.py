@@ -168,7 +168,7 @@ async def _oldest_first(
         if len(room) == room.size and not plan.budget.is_limited:
             await _hand_out(room, plan, meter, send, out)
         room.enter(errand.ask.rank, errand.candidate)
-    meter.users_left += room.turned_away
+    meter.users_left = room.turned_away
     meter.when_listed()
     await _hand_out(room, plan, meter, send, out)
 
@@ -180,13 +180,15 @@ async def _hand_out(
     send: MemoryObjectSendStream[Errand],
     out: MemoryObjectSendStream[UserRead],
 ) -> None:
+    is_spent = False  # once one had to wait, nobody who has waited less goes before them
     for errand in filter(None, map(plan.errand, room.leave())):
-        if meter.users_left == room.turned_away and plan.budget.begin(errand.ask, meter.requests):
+        is_spent = is_spent or not plan.budget.begin(errand.ask, meter.requests)
+        if not is_spent:
             await _put(send, errand)
-        else:
-            meter.users_left += 1
-            if errand.last is None:  # so that the next run knows since when they have been waiting
-                await out.send(_left(errand, plan.now()))
+            continue
+        meter.users_left += 1
+        if errand.last is None:  # so that the next run knows since when they have been waiting
+            await _put(out, _left(errand, plan.now()))
 
 
 def _left(errand: Errand, now: datetime) -> UserRead:

@@ -32,11 +32,11 @@ CLOCK_SKEW: Final = 5 * 60 * 1000
 SETTLED: Final = frozenset(
     {"ALLOW", "BLOCK", "CHALLENGE_SUCCEEDED", "CHALLENGE_FAILED", "REVIEW_SUCCEEDED", "REVIEW_FAILED"}
 )
-_CHANGED: Final = ("createdAt", "updatedAt", "stateUpdatedAt")
-_ALIKE: Final = len("2026-11-02T09:00:00.000Z")
-
 ABANDONED: Final = "CHALLENGE_REQUIRED"
 """What a challenge nobody met stays for ever; it is open for as long as the overlap lasts."""
+
+_CHANGED: Final = ("createdAt", "updatedAt", "stateUpdatedAt")
+_ALIKE: Final = len("2026-11-02T09:00:00.000Z")
 
 Reason = Literal["new", "changed", "named", "stale", "full"]
 
@@ -108,7 +108,7 @@ class Ask:
         parts: What to read of them.
         if_active: What to read of them if there are new actions.
         actions_from: From when on actions are asked for; 0 for all there are.
-        rank: When they became due, more or less: whoever has the smallest is read first.
+        rank: When they became due, more or less: whoever has the smallest is read first; 0 for those named.
     """
 
     reason: Reason
@@ -142,9 +142,9 @@ def ask_of(
         now: The present.
         policy: Who counts as due.
     """
+    rank = 0 if user_id in policy.named else rank_of(last, wanted, now, policy)
     if last is None or not last.was_read:
-        return Ask("new", wanted, frozenset(), 0, rank_of(last, wanted, now, policy))
-    rank = rank_of(last, wanted, now, policy)
+        return Ask("new", wanted, frozenset(), 0, rank)
     if policy.full or not wanted:
         return Ask("full", wanted, frozenset(), 0, rank)
     since = _since(last, wanted, now)
@@ -217,9 +217,8 @@ def after(
     parts = frozenset(read)
     before = last or LastRead(first_seen=read_at)
     times = dict.fromkeys(parts, read_at)
-    if (
-        listed and listed != before.listed
-    ):  # what was not read now may have changed too, and the list will not say so again
+    if listed and listed != before.listed:
+        # what was not read now may have changed too, and the list will not say so again
         times |= dict.fromkeys(TOLD_BY_THE_LIST - parts, 0)
     if "user_actions" in parts:
         times |= _horizon(before, list(actions))

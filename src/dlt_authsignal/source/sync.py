@@ -130,13 +130,23 @@ def sync(
             tables, location = _load(pipeline, reading)
             run.tables = {name: asdict(report) for name, report in tables.items()}
     meter.stage = "done"
+    return _report(
+        pipeline,
+        meter,
+        tables=tables,
+        location=location,
+        table_format=table_format,
+        seconds=round(time.monotonic() - started, 2),
+        finished_pending=finished_pending,
+    )
+
+
+def _report(pipeline: Pipeline, meter: Meter, *, location: str, **known: Any) -> SyncReport:
     return SyncReport(
-        pipeline=pipeline_name,
+        pipeline=pipeline.pipeline_name,
         destination=pipeline.destination.destination_name,
         location=location,
         dataset=pipeline.dataset_name,
-        table_format=table_format,
-        tables=tables,
         users_found=meter.users_found,
         users_due=meter.users_due,
         users_read=meter.users_read,
@@ -146,9 +156,8 @@ def sync(
         requests=meter.requests,
         retries=meter.retries,
         throttled=meter.throttled,
-        seconds=round(time.monotonic() - started, 2),
-        finished_pending=finished_pending,
         elsewhere=_is_elsewhere(pipeline, location),
+        **known,
     )
 
 

@@ -15,7 +15,7 @@ MOST_WAITING: Final = 200_000
 
 @dataclass(kw_only=True)
 class Room:
-    """Keeps those who have waited longest, in some 300 bytes each.
+    """Keeps those who have waited longest, in some 600 bytes each.
 
     Attributes:
         size: How many it keeps; of more, those of the highest rank are turned away.

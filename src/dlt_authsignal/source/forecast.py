@@ -9,7 +9,7 @@ from dlt_authsignal.source.server import DUE
 from dlt_authsignal.source.sync import attach
 
 
-def look(destination: str, pipeline_name: str) -> Meter:
+def forecast(destination: str, pipeline_name: str) -> Meter:
     """Counts who is due: reads the list, for a minute at most, and what the destination knows of earlier reads.
 
     Raises:
