@@ -5,7 +5,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from dlt_authsignal.sandbox import RunningSandbox
+from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
 from tests.helpers import at, command, sync_from
 from tests.warehouses import Postgres
 
@@ -82,3 +82,11 @@ def test_it_says_who_is_due_and_how_long_a_sync_will_take(seeded: RunningSandbox
     seeded.sandbox.log.clear()
     assert "✓ sync: Nobody is due, of 40 users." in command("doctor", env=at(seeded)).stdout
     assert "GET /users/{userId}" not in seeded.sandbox.log.by_route
+
+
+def test_where_the_tenant_does_not_list_its_users_it_says_so_and_goes_on() -> None:
+    with run_in_thread(SandboxConfig(users=3, listing="refused")) as running:
+        done = command("doctor", env=at(running))
+    assert done.returncode == 0, done.stderr
+    assert "- sync: Authsignal answered 400" in done.stdout
+    assert "--users-from" in done.stdout

@@ -1,5 +1,9 @@
 """The change gate: a second sync reads who is due, and the tables are as if it had read everybody."""
 
+import os
+import shutil
+import subprocess
+import time
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +18,7 @@ from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig, run_in_thread
 from dlt_authsignal.sandbox.entities import Device, User
 from dlt_authsignal.source.sync import attach
-from tests.helpers import SECRET, ask, rows, sync_from, table
+from tests.helpers import COMMAND, SECRET, ask, at, command, rows, sync_from, table
 
 PER_USER = ("users", "user_authenticators", "user_actions", "user_devices")
 
@@ -99,6 +103,56 @@ def test_a_user_who_is_named_is_read_even_if_the_roster_lacks_them(seeded: Runni
     assert (report.users_found, report.users_read, report.unknown_users) == (3, 3, 1)
     assert {user_id for (user_id,) in rows("select user_id from users")} == {first, second}
     assert rows("select user_id, roster from unknown_user_ids") == [("nobody", "named")]
+
+
+def test_a_user_who_is_named_goes_first_in_a_bounded_run(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    *_, named = [user.user_id for user in seeded.sandbox.store.users()]
+    assert ask(seeded, "POST", TRACK.fill(userId=named, action="signIn"), {})[0] == 200
+    report = sync_from(seeded, max_staleness="0", max_requests=1 + 1 + 4, concurrency=1, read_now=[named])
+    assert (report.users_read, report.tables["user_actions"].new) == (1, 1)
+
+
+@pytest.mark.parametrize("setting", ["READ_NOW", "WITHOUT_USERS"])
+def test_ids_that_are_named_stand_in_nothing_that_dlt_leaves(
+    seeded: RunningSandbox, workdir: Path, setting: str
+) -> None:
+    done = command("sync", env=at(seeded, **{setting: '["somebody@example.com"]'}, RATE="max"))
+    assert done.returncode == 0, done.stderr
+    left = [file for file in (workdir / "dlt").rglob("*") if file.is_file()]
+    assert [file for file in left if b"somebody@example.com" in file.read_bytes()] == []
+    assert "somebody@example.com" not in done.stdout + done.stderr
+
+
+def test_a_budget_that_the_list_alone_eats_says_so(seeded: RunningSandbox) -> None:
+    done = command("sync", "--max-requests", "2", env=at(seeded, RATE="max"))
+    assert done.returncode == 0, done.stderr
+    assert "40 users due are left for the next sync" in done.stdout
+    assert "The list alone took all of it" in done.stdout
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.15, 0.4])
+def test_a_gated_sync_that_was_killed_and_lost_its_disk_skips_nobody(
+    seeded: RunningSandbox, workdir: Path, wait: float
+) -> None:
+    sync_from(seeded)
+    for place, user in enumerate(list(seeded.sandbox.store.users())[::3]):
+        change(seeded, user.user_id, place % 3)
+    process = subprocess.Popen(
+        [COMMAND, "sync"], env={**os.environ, **at(seeded, RATE="max")}, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 20
+    loading = workdir / "dlt" / "pipelines" / "authsignal_pipeline" / "load" / "normalized"
+    while not list(loading.glob("*/new_jobs/*")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    time.sleep(wait)
+    process.kill()
+    process.wait(10)
+    shutil.rmtree(workdir / "dlt")
+    sync_from(seeded)
+    gated = {name: table(name) for name in PER_USER}
+    sync_from(seeded, full=True)
+    assert gated == {name: table(name) for name in PER_USER}
 
 
 def test_a_review_decided_days_later_is_seen(seeded: RunningSandbox) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 
 import tomlkit
 from dlt.common.configuration.providers.toml import TomlProviderReadException
+from dlt.common.configuration.utils import get_resolved_traces
 from dlt.pipeline.exceptions import PipelineStepFailed
 from dlt.pipeline.pipeline import Pipeline
 from dlt.pipeline.trace import save_trace
@@ -54,6 +55,13 @@ def unreadable(error: TomlProviderReadException) -> str:
         except OSError as fault:
             return f"{path} cannot be read: {fault.strerror}."
     return f"{error.file_name} cannot be read."
+
+
+def forget(*settings: str) -> None:
+    """Keeps settings out of dlt's trace, into which it writes all that it does not know for secrets."""
+    traces = get_resolved_traces()
+    for log in (traces.resolved_traces, traces.all_traces):
+        log[:] = [trace for trace in log if trace.key not in settings]
 
 
 @contextmanager

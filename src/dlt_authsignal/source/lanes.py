@@ -14,6 +14,7 @@ from dlt_authsignal.source.ceremonies import Asked
 from dlt_authsignal.source.ceremony_resources import ceremony_resources
 from dlt_authsignal.source.client import Client, client_resources
 from dlt_authsignal.source.credentials import given
+from dlt_authsignal.source.discretion import forget
 from dlt_authsignal.source.durations import duration
 from dlt_authsignal.source.http import base_url
 from dlt_authsignal.source.meter import Meter
@@ -125,6 +126,7 @@ def authsignal_source(
         CredentialsMissing: No lane is unlocked, or a lane asked for is not.
         ConfigurationError: A value that cannot be used.
     """
+    forget("users_from", "read_now", "without_users")  # a URL may hold a password, and an id be an e-mail address
     found = {"token": token, "tenant_id": tenant_id, "api_secret_key": api_secret_key}
     token, tenant_id, api_secret_key = (given(name, value) for name, value in found.items())
     blank = [name for name, value in found.items() if value is not None and given(name, value) is None]

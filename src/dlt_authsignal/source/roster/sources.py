@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from dlt.common.configuration.exceptions import ConfigurationException
 from dlt.common.configuration.specs import ConnectionStringCredentials
-from dlt.common.configuration.utils import get_resolved_traces
 from dlt.common.destination import Destination
 from dlt.common.destination.exceptions import UnknownDestinationModule
 
@@ -32,7 +31,6 @@ def resolved(
     Raises:
         RosterUnreadable: No list of text, a query without SQL, or credentials that dlt does not find.
     """
-    _forget("users_from")
     return tuple(
         _with_credentials(parse(source), users_database) if is_query(source) else source for source in named(users_from)
     )
@@ -49,13 +47,6 @@ def named(users_from: str | Sequence[str] | None) -> tuple[str, ...]:
     if not all(isinstance(source, str) for source in wanted):
         raise RosterUnreadable("users_from holds something that is not text.")
     return tuple(dict.fromkeys(source.strip() for source in wanted if source.strip())) or (LISTING,)
-
-
-def _forget(setting: str) -> None:
-    """dlt would write the setting into its trace, and a URL may hold a password."""
-    traces = get_resolved_traces()
-    for log in (traces.resolved_traces, traces.all_traces):
-        log[:] = [trace for trace in log if trace.key != setting]
 
 
 def _with_credentials(query: Query, users_database: ConnectionStringCredentials | None) -> Query:

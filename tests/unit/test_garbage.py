@@ -1,0 +1,30 @@
+"""Python's garbage collector is as it was, however a sync ends."""
+
+import gc
+
+import pytest
+
+from dlt_authsignal.source.garbage import SELDOM, seldom_collected
+
+
+def test_the_collector_is_as_it_was_also_after_a_failure() -> None:
+    before = gc.get_threshold(), gc.get_freeze_count()
+
+    def fail() -> None:
+        with seldom_collected():
+            assert gc.get_threshold() == SELDOM
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert (gc.get_threshold(), gc.get_freeze_count()) == before
+
+
+def test_what_a_host_has_frozen_stays_frozen() -> None:
+    gc.freeze()
+    try:
+        with seldom_collected():
+            pass
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
