@@ -148,6 +148,16 @@ def devices(*rows: Mapping[str, Any]) -> Fault:
     return Fault(route="GET /users/{userId}/devices", kind="body", body=json.dumps(list(rows)))
 
 
+def test_a_sync_reads_only_who_is_due_also_on_a_new_disk(
+    few: RunningSandbox, warehouse: Warehouse, workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everybody = load(few, warehouse, full=False).users_read
+    few.sandbox.store.put_user(User(user_id="newcomer", created_at=few.sandbox.clock.now()))
+    monkeypatch.setenv("DLT_DATA_DIR", str(workdir / "another-disk"))
+    assert [load(few, warehouse, full=False).users_read for _ in range(2)] == [1, 0]
+    assert each_once(warehouse)["users"] == everybody + 1
+
+
 def test_new_fields_changed_types_and_odd_values_lose_nothing(empty: RunningSandbox, warehouse: Warehouse) -> None:
     empty.sandbox.store.put_user(User(user_id="u'1/ü\"", created_at=empty.sandbox.clock.now(), email="a@x"))
     wanted: dict[str, Any] = {"resources": ["users", "user_devices"]}

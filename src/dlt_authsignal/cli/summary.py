@@ -50,7 +50,8 @@ def _effort(report: "SyncReport") -> str:
 def _users(report: "SyncReport") -> str:
     if report.users_read == report.users_found:
         return f"{counted(report.users_read, 'user')} read"
-    return f"{report.users_read:,} of {counted(report.users_found, 'user')} read, who were due,"
+    due = "" if report.users_left else "were due and "
+    return f"{report.users_read:,} of {counted(report.users_found, 'user')} {due}read"
 
 
 def _notes(report: "SyncReport") -> list[str]:

@@ -46,15 +46,15 @@ def committed(pipeline: Pipeline, table: str, *columns: str) -> Iterator[tuple[A
     lacks theirs, if what was left of the load is gone.
     """
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     if not _is_known(pipeline, table) or not pipeline.default_schema.tables[table]["columns"].keys() >= set(columns):
         return
     if table_format := _table_format(pipeline, table):
-        done = _completed_loads(pipeline)
-        rows = _open_rows(pipeline, table_format, table, "_dlt_load_id", *columns)
-        found = [row[1:] for row in rows if row[0] in done]
-        if found:
-            yield tuple(map(pa.array, zip(*found, strict=True)))
+        done = pa.array(_completed_loads(pipeline), pa.string())
+        for batch in _open_batches(pipeline, table_format, table, "_dlt_load_id", *columns):
+            kept = batch.filter(pc.is_in(batch.column("_dlt_load_id"), done))
+            yield tuple(kept.column(name) for name in columns)
         return
     with pipeline.sql_client() as client:
         name, place = client.escape_column_name, client.make_qualified_table_name
@@ -71,15 +71,15 @@ def committed(pipeline: Pipeline, table: str, *columns: str) -> Iterator[tuple[A
             return
 
 
-def _completed_loads(pipeline: Pipeline) -> set[str]:
+def _completed_loads(pipeline: Pipeline) -> list[str]:
     """Ids of the loads that dlt noted as completed, one file each."""
     with pipeline.destination_client() as client:
         files: Any = client
         try:
             names = files.list_table_files(pipeline.default_schema.loads_table_name)
         except DestinationUndefinedEntity:
-            return set()
-    return {Path(name).stem.rpartition("__")[2] for name in names}
+            return []
+    return [Path(name).stem.rpartition("__")[2] for name in names]
 
 
 def is_there(pipeline: Pipeline, table: str) -> bool:
