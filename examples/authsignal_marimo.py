@@ -65,7 +65,8 @@ def people(dataset, mo):
         from users as u
         join user_actions as a on a.user_id = u.user_id
         where a.action_code = 'signIn' and a.state = 'CHALLENGE_SUCCEEDED'
-          and u.user_id not in (select user_id from user_authenticators where verification_method = 'PASSKEY')
+          and u.deleted_at is null and u.user_id not in (
+            select user_id from user_authenticators where verification_method = 'PASSKEY' and deleted_at is null)
         group by u.user_id, u.email
         order by sign_ins desc, u.email
         limit 50

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import click
 
+from dlt_authsignal.api.histories import HISTORIES, VALID_FROM, VALID_TO
 from dlt_authsignal.api.tables import PROVENANCE, TABLES, Column, Table
 from dlt_authsignal.assistant.dictionary import PAGES_FOLDER, index, table_page
 from dlt_authsignal.cli.main import cli
 from dlt_authsignal.models import Model, all_models
+from dlt_authsignal.source.complete_reads import COMPLETE_READS
 from dlt_authsignal.source.destinations import DESTINATIONS
 from dlt_authsignal.source.probe import PROBE_RUNS
 from dlt_authsignal.source.reads import USER_READS
@@ -29,7 +31,9 @@ def tables_page() -> str:
         "Sensitivity: *identifier* names a person or a device, *personal* describes one. Both are loaded as they are;"
         " leave out what you may not hold with `--tables`.",
         *map(_table, TABLES.values()),
+        *map(_history, HISTORIES.values()),
         _own_table(USER_READS),
+        _own_table(COMPLETE_READS),
         _own_table(SYNC_RUNS),
         _own_table(PROBE_RUNS),
         "## Columns that every table has",
@@ -39,14 +43,23 @@ def tables_page() -> str:
 
 
 def _table(table: Table) -> str:
-    key = ", ".join(f"`{name}`" for name in table.key)
-    facts = f"Key: {key}. Lane: {', '.join(table.lanes)}. Read from {table.source}."
+    facts = f"{_key(table)} Lane: {', '.join(table.lanes)}. Read from {table.source}."
     opt_in = " Read only when named (`--tables`)." if table.opt_in else ""
     return f"## {table.name}\n\n{table.meaning}{opt_in}\n\n{facts}\n\n{_columns(table.columns)}"
 
 
+def _history(history: Table) -> str:
+    present = history.name.removesuffix("_history")
+    facts = f"{_key(history)} The columns of `{present}` without `deleted_at`, and:"
+    return f"## {history.name}\n\n{history.meaning}\n\n{facts}\n\n{_columns((VALID_FROM, VALID_TO))}"
+
+
 def _own_table(table: Table) -> str:
-    return f"## {table.name}\n\n{table.meaning}\n\nKey: `{table.key[0]}`.\n\n{_columns(table.columns)}"
+    return f"## {table.name}\n\n{table.meaning}\n\n{_key(table)}\n\n{_columns(table.columns)}"
+
+
+def _key(table: Table) -> str:
+    return f"Key: {', '.join(f'`{name}`' for name in table.key)}."
 
 
 def _columns(columns: tuple[Column, ...]) -> str:

@@ -23,10 +23,10 @@ def print_summary(report: "SyncReport") -> None:
     """The report as a table, what happened on the way, and the next command."""
     console = Console(highlight=False, soft_wrap=True)
     table = Table("table", title=None, box=None, pad_edge=False, header_style="bold")
-    for heading in ("rows", "new", "changed"):
+    for heading in ("rows", "new", "changed", "deleted"):
         table.add_column(heading, justify="right")
     for name, counts in report.tables.items():
-        table.add_row(name, f"{counts.total:,}", f"{counts.new:,}", f"{counts.changed:,}")
+        table.add_row(name, *(f"{count:,}" for count in (counts.total, counts.new, counts.changed, counts.deleted)))
     console.print(table)
     console.print()
     for line in (
