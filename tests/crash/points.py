@@ -4,6 +4,7 @@ import inspect
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from functools import wraps
 from importlib import import_module
@@ -130,8 +131,9 @@ class Counter:
     """Counts file operations and statements of this process; kills it at the n-th."""
 
     def __init__(self, fatal: dict[str, int]) -> None:
-        self.seen = {"file operation": 0, "statement": 0}
+        self._counts = {"file operation": 0, "statement": 0}
         self._fatal = fatal
+        self._began = time.monotonic()
         sys.addaudithook(self._audit)
         for target in STATEMENTS:
             _wrap(target, lambda when: self._count("statement") if when == "before" else None)
@@ -141,6 +143,10 @@ class Counter:
             self._count("file operation")
 
     def _count(self, kind: str) -> None:
-        self.seen[kind] += 1
-        if self.seen[kind] == self._fatal.get(kind):
+        self._counts[kind] += 1
+        if self._counts[kind] == self._fatal.get(kind):
             die()
+
+    def seen(self) -> dict[str, int]:
+        """Counts, and milliseconds gone."""
+        return {**self._counts, "millisecond": int(1000 * (time.monotonic() - self._began))}

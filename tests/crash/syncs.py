@@ -13,6 +13,8 @@ from uuid import uuid4
 import duckdb
 import psycopg2
 
+from dlt_authsignal.api.histories import HISTORIES
+from dlt_authsignal.api.tables import TABLES
 from dlt_authsignal.sandbox import RunningSandbox
 from tests.crash.points import Point
 from tests.helpers import at
@@ -71,6 +73,9 @@ class Database(Protocol):
 
     def tables(self, folder: Path) -> Rows: ...
 
+    def faults(self, folder: Path) -> list[str]:
+        """What is wrong with the histories and with the record of runs."""
+
 
 @dataclass(frozen=True)
 class InDuckDB:
@@ -87,6 +92,10 @@ class InDuckDB:
     def tables(self, folder: Path) -> Rows:
         with duckdb.connect(str(folder / "authsignal_pipeline.duckdb"), read_only=True) as connection:
             return _tables(connection.cursor())
+
+    def faults(self, folder: Path) -> list[str]:
+        with duckdb.connect(str(folder / "authsignal_pipeline.duckdb"), read_only=True) as connection:
+            return _faults(connection.cursor())
 
 
 @dataclass(frozen=True)
@@ -113,6 +122,10 @@ class InPostgres:
         with closing(psycopg2.connect(f"{self.server}/{self.database}")) as connection:
             return _tables(connection.cursor())
 
+    def faults(self, folder: Path) -> list[str]:
+        with closing(psycopg2.connect(f"{self.server}/{self.database}")) as connection:
+            return _faults(connection.cursor())
+
 
 def _tables(cursor: Any) -> Rows:
     cursor.execute(f"select table_name from information_schema.tables where table_schema = '{DATASET}'")
@@ -131,6 +144,41 @@ def _compared(row: dict[str, Any]) -> dict[str, Any]:
     kept = {name: value for name, value in row.items() if name not in NOT_COMPARED and value is not None}
     is_ours = {name for name in kept if name in WHEN_READ or name.endswith("_read_at")}
     return {name: "once" if name in is_ours else str(value) for name, value in kept.items()}
+
+
+def _faults(cursor: Any) -> list[str]:
+    checks = {f"{name}: {fault}": query for name in HISTORIES for fault, query in _history_checks(name).items()}
+    checks["a run is recorded twice"] = f"select run_id from {DATASET}.sync_runs group by run_id having count(*) > 1"
+    checks["the last run is not recorded as done"] = (
+        f"select 1 where 'done' <> (select outcome from {DATASET}.sync_runs order by started_at desc limit 1)"
+    )
+    return [fault for fault, query in checks.items() if _any(cursor, query)]
+
+
+def _any(cursor: Any, query: str) -> bool:
+    cursor.execute(query)
+    return cursor.fetchone() is not None
+
+
+def _history_checks(history: str) -> dict[str, str]:
+    """Queries that give a row where a history is wrong."""
+    table = history.removesuffix("_history")
+    key = TABLES[table].key
+    past, present = f"{DATASET}.{history}", f"{DATASET}.{table}"
+    same = " and ".join(f"a.{name} = b.{name}" for name in key)
+    following = f"lead(valid_from) over (partition by {', '.join(key)} order by valid_from)"
+    return {
+        "a row that is there has no version, or another's": (
+            f"select 1 from {present} a where deleted_at is null and 1 <> (select count(*) from {past} b"
+            f" where {same} and b.valid_to is null and a._row_hash = b._row_hash)"
+        ),
+        "a version goes on without a row": (
+            f"select 1 from {past} b where valid_to is null and not exists"
+            f" (select 1 from {present} a where {same} and a.deleted_at is null)"
+        ),
+        "versions overlap": f"select 1 from (select *, {following} as next from {past}) x"
+        " where valid_to > next or (valid_to is null and next is not null)",
+    }
 
 
 @dataclass(frozen=True)
@@ -156,7 +204,7 @@ class Project:
         return found
 
     def copy(self, to: Path) -> "Project":
-        """The project as it is now, in another folder. dlt keeps paths of its own, so these are put right."""
+        """The project as it is now, in another folder."""
         shutil.copytree(self.folder, to)
         return Project(self.zygote, to, self.database.copy(self.folder, to))
 

@@ -21,7 +21,6 @@ NOTHING = -1
 def warm() -> None:
     """Imports what a sync does, and starts no thread."""
 
-
     gc.freeze()
 
 
@@ -34,7 +33,12 @@ def serve() -> None:
         if child == 0:
             run(asked, folder)
         _, status = os.waitpid(child, 0)
-        print(json.dumps({"code": os.waitstatus_to_exitcode(status)}), flush=True)
+        tell(os.waitstatus_to_exitcode(status))
+
+
+def tell(code: int) -> None:
+    sys.stdout.write(json.dumps({"code": code}) + "\n")
+    sys.stdout.flush()
 
 
 def run(asked: dict[str, Any], folder: Path) -> None:
@@ -81,11 +85,11 @@ def command(asked: dict[str, Any], folder: Path) -> int:
         return int(done.code or 0)
     finally:
         if counter:
-            Path(folder, "seen.json").write_text(json.dumps(counter.seen), "utf-8")
+            Path(folder, "seen.json").write_text(json.dumps(counter.seen()), "utf-8")
     return 0
 
 
 if __name__ == "__main__":
     warm()
-    print(json.dumps({"code": 0}), flush=True)
+    tell(0)
     serve()
