@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import traceback
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,29 @@ RUN_SECONDS = 50
 NOTHING = -1
 
 
+IMPORTED = (
+    "duckdb",
+    "pandas",
+    "psycopg2",
+    "pyarrow.csv",
+    "pyarrow.parquet",
+    "sqlglot",
+    "dlt.destinations.impl.duckdb.duck",
+    "dlt.destinations.impl.postgres.postgres",
+    "dlt_authsignal.cli.main",
+    "dlt_authsignal.cli.notice",
+    "dlt_authsignal.cli.progress",
+    "dlt_authsignal.cli.summary",
+    "dlt_authsignal.source.batches",
+    "dlt_authsignal.source.settling.databases",
+    "dlt_authsignal.source.sync",
+)
+
+
 def warm() -> None:
     """Imports what a sync does, and starts no thread."""
-
+    for name in IMPORTED:
+        import_module(name)
     gc.freeze()
 
 
