@@ -4,9 +4,11 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 from uuid import uuid4
 
@@ -109,10 +111,17 @@ class InPostgres:
     def env(self, folder: Path) -> dict[str, str]:
         return {"DESTINATION__POSTGRES__CREDENTIALS": f"{self.server}/{self.database}"}
 
-    def made(self, template: str = "template1") -> "InPostgres":
+    def reopen(self) -> None:
+        """Takes connections again."""
+        self._administer(f"alter database {self.database} allow_connections true")
+
+    def _administer(self, statement: str) -> None:
         with closing(psycopg2.connect(f"{self.server}/postgres")) as connection:
             connection.autocommit = True
-            connection.cursor().execute(f"create database {self.database} template {template}")
+            connection.cursor().execute(statement)
+
+    def made(self, template: str = "template1") -> "InPostgres":
+        self._administer(f"create database {self.database} template {template}")
         return self
 
     def copy(self, folder: Path, to: Path) -> "InPostgres":
@@ -189,12 +198,19 @@ class Project:
     folder: Path
     database: Any
 
-    def sync(self, running: RunningSandbox, **how: Any) -> int:
-        env = {**at(running, **SETTINGS), **SMALL_FILES, **self.database.env(self.folder)}
-        env |= {"DLT_DATA_DIR": str(self.folder / "dlt"), "RUNTIME__DLTHUB_TELEMETRY": "false"}
+    def sync(self, running: RunningSandbox, env: Mapping[str, str] = MappingProxyType({}), **how: Any) -> int:
+        """Exit code of one sync; negative is the signal that it was killed by.
+
+        Args:
+            running: Whom to ask.
+            env: Settings on top.
+            **how: What happens to it, as the zygote takes it.
+        """
+        settings = {**at(running, **SETTINGS), **SMALL_FILES, **self.database.env(self.folder)}
+        settings |= {"DLT_DATA_DIR": str(self.folder / "dlt"), "RUNTIME__DLTHUB_TELEMETRY": "false", **env}
         if isinstance(how.get("point"), Point):
             how["point"] = list(how["point"])
-        return self.zygote.run(self.folder, env, ["sync", "--destination", self.database.name], **how)
+        return self.zygote.run(self.folder, settings, ["sync", "--destination", self.database.name], **how)
 
     def said(self) -> str:
         return (self.folder / "err.txt").read_text("utf-8")

@@ -6,6 +6,7 @@ A sync begins in some hundredths of a second this way, where a new Python takes 
 import gc
 import json
 import os
+import resource
 import signal
 import sys
 import traceback
@@ -13,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from tests.crash.deeds import deed, give_up_override
 from tests.crash.points import Counter, Point, set_trap
 
 RUN_SECONDS = 50
@@ -87,7 +89,11 @@ def enter(asked: dict[str, Any], folder: Path) -> None:
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    for number in (signal.SIGALRM, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    give_up_override()
+    if limit := asked.get("largest_file"):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     signal.setitimer(signal.ITIMER_REAL, asked.get("seconds") or RUN_SECONDS)  # which ends it as abruptly as a kill
 
 
@@ -97,7 +103,7 @@ def command(asked: dict[str, Any], folder: Path) -> int:
 
     server.USERS_PER_BATCH = 3  # several batches, and several files a table, of a few people
     if asked.get("point"):
-        set_trap(Point(*asked["point"]))
+        set_trap(Point(*asked["point"]), deed(asked.get("deed", "kill"), folder))
     counter = Counter(asked.get("fatal") or {}) if "fatal" in asked else None
     sys.argv = ["dlt-authsignal", *asked["arguments"]]
     try:
