@@ -23,7 +23,7 @@ def deed(name: str, folder: Path) -> Callable[[], None]:
         "SIGTERM": lambda: os.kill(os.getpid(), signal.SIGTERM),
         "cut": cut_connections,
         "shut": shut_database,
-        "remove": lambda: (folder / "authsignal_pipeline.duckdb").unlink(),
+        "remove": (folder / "authsignal_pipeline.duckdb").unlink,
     }
     return deeds[name]
 

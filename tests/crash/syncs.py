@@ -151,6 +151,8 @@ def _rows(cursor: Any, table: str) -> list[tuple[tuple[str, Any], ...]]:
 
 def _compared(row: dict[str, Any]) -> dict[str, Any]:
     kept = {name: value for name, value in row.items() if name not in NOT_COMPARED and value is not None}
+    if row.get("is_known") is False:  # what is left of the memory of somebody who is gone does not matter
+        kept = {name: value for name, value in kept.items() if name not in ("newest_action_at", "actions_from")}
     is_ours = {name for name in kept if name in WHEN_READ or name.endswith("_read_at")}
     return {name: "once" if name in is_ours else str(value) for name, value in kept.items()}
 

@@ -1,5 +1,7 @@
 """Stopped, out of space, forbidden to write, cut off: it is said in a line, and the next sync is complete."""
 
+import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +11,7 @@ import pytest
 
 from tests.crash.laboratory import Laboratory
 from tests.crash.points import POINTS
-from tests.crash.syncs import InPostgres, Project
+from tests.crash.syncs import Project
 
 WHILE = {
     "listing": "in the listing, after its second page",
@@ -44,41 +46,40 @@ def failed(project: Project, laboratory: Laboratory, **how: Any) -> str:
 @pytest.mark.parametrize("stage", WHILE)
 def test_a_stop_ends_the_sync_and_the_next_is_complete(laboratory: Laboratory, stage: str, signal: str) -> None:
     project = changed(laboratory)
-    said = failed(project, laboratory, point=POINTS[WHILE[stage]], deed=signal)
-    assert "Stopped." in said
+    code = project.sync(laboratory.running, point=POINTS[WHILE[stage]], deed=signal)
+    assert "Traceback" not in project.said()
+    if code == 0:  # dlt hears of a stop between jobs, and by then there were none: the sync was all but done
+        assert stage in ("merging", "noting")
+    else:
+        assert (code, "Stopped." in project.said()) == (1, True)
     laboratory.check(project, "changed")
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("stage", WHILE)
 def test_a_database_that_goes_away_is_named_and_the_next_sync_is_complete(
     in_postgres: Laboratory, workdir: Path, stage: str
 ) -> None:
     project = changed(in_postgres)
-    said = failed(project, in_postgres, point=POINTS[WHILE[stage]], deed="shut")
-    assert "not currently accepting connections" in said or "terminat" in said, said
+    code = project.sync(in_postgres.running, point=POINTS[WHILE[stage]], deed="shut")
+    said = project.said()
+    assert "Traceback" not in said
+    if stage == "recording":  # everything is loaded: the next sync adds the record
+        assert code == 0
+    else:
+        assert (code, "Error: " in said) == (1, True)
     project.database.reopen()
     in_postgres.check(project, "changed")
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("stage", WHILE)
-def test_connections_that_are_cut_leave_nothing_half_done(
-    in_postgres: Laboratory, workdir: Path, stage: str
-) -> None:
+def test_connections_that_are_cut_leave_nothing_half_done(in_postgres: Laboratory, workdir: Path, stage: str) -> None:
     project = changed(in_postgres)
     code = project.sync(in_postgres.running, point=POINTS[WHILE[stage]], deed="cut")
-    print(code, project.said())
     assert code in (0, 1)
     assert "Traceback" not in project.said()
     in_postgres.check(project, "changed")
-
-
-@pytest.mark.parametrize("largest", [0, 1, 64, 1024, 4096], ids=lambda size: f"{size} kB")
-def test_files_that_may_not_grow_are_named_and_the_next_sync_is_complete(
-    in_duckdb: Laboratory, workdir: Path, largest: int
-) -> None:
-    project = changed(in_duckdb)
-    print(failed(project, in_duckdb, largest_file=1024 * largest or 1))
-    in_duckdb.check(project, "changed")
 
 
 @pytest.fixture
@@ -86,26 +87,37 @@ def small_disk(workdir: Path) -> Iterator[Path]:
     """A disk of 64 MB, where one may be mounted."""
     disk = workdir / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(disk)], check=False, timeout=10)
-    if mounted.returncode:
+    mount, umount = shutil.which("mount"), shutil.which("umount")
+    options = ["-t", "tmpfs", "-o", "size=64m", "tmpfs", str(disk)]
+    if not (mount and umount) or subprocess.run([mount, *options], check=False, timeout=10).returncode:
         pytest.skip("only root may mount a small disk")
     yield disk
-    subprocess.run(["umount", str(disk)], check=True, timeout=10)
+    subprocess.run([umount, str(disk)], check=True, timeout=10)
 
 
-@pytest.mark.parametrize("left", [0, 16, 256, 1024, 4096], ids=lambda size: f"{size} kB left")
+def fill(disk: Path, *, left: int) -> Path:
+    """A file that leaves so many bytes of a disk."""
+    free = os.statvfs(disk)
+    filler = disk / "filler"
+    filler.write_bytes(bytes(max(0, free.f_bavail * free.f_bsize - left)))
+    return filler
+
+
+@pytest.mark.parametrize("left", [4, 200, 1000], ids=lambda size: f"{size} kB left")
+@pytest.mark.parametrize("place", ["DLT_DATA_DIR", "DESTINATION__DUCKDB__CREDENTIALS"], ids=["dlt", "database"])
 def test_a_full_disk_is_named_and_the_next_sync_is_complete(
-    in_duckdb: Laboratory, small_disk: Path, left: int
+    in_duckdb: Laboratory, small_disk: Path, place: str, left: int
 ) -> None:
-    import os
-
-    project = changed(in_duckdb).copy(small_disk / "project")
-    free = os.statvfs(small_disk)
-    filler = small_disk / "filler"
-    filler.write_bytes(bytes(max(0, free.f_bavail * free.f_bsize - 1024 * left)))
+    project = changed(in_duckdb)
+    name = "dlt" if place == "DLT_DATA_DIR" else "authsignal_pipeline.duckdb"
+    shutil.move(project.folder / name, small_disk / name)
+    (project.folder / name).symlink_to(small_disk / name)
+    filler = fill(small_disk, left=1024 * left)
     code = project.sync(in_duckdb.running)
-    print(code, project.said())
+    said = project.said()
     filler.unlink()
+    assert "Traceback" not in said
+    assert code == 0 or (code == 1 and "No space left on device" in said)
     in_duckdb.check(project, "changed")
 
 
@@ -115,22 +127,22 @@ def test_a_folder_that_may_not_be_written_is_named_and_the_next_sync_is_complete
 ) -> None:
     project = changed(in_duckdb)
     (project.folder / "err.txt").touch()
-    folders = [project.folder, *(path for path in (project.folder / where).rglob("*") if path.is_dir())]
-    folders = [path for path in folders if path.is_relative_to(project.folder / where)]
+    top = project.folder / where
+    folders = [top, *(path for path in top.rglob("*") if path.is_dir())]
     for folder in folders:
         folder.chmod(0o555)
     said = failed(project, in_duckdb)
-    print(said)
     for folder in folders:
         folder.chmod(0o755)
+    assert "Permission denied" in said
     in_duckdb.check(project, "changed")
 
 
-def test_a_database_file_that_is_removed_is_made_anew(in_duckdb: Laboratory, workdir: Path) -> None:
+def test_a_database_file_that_is_removed_in_mid_load_is_made_anew_by_the_next_sync(
+    in_duckdb: Laboratory, workdir: Path
+) -> None:
     project = changed(in_duckdb)
-    code = project.sync(in_duckdb.running, point=POINTS[WHILE["merging"]], deed="remove")
-    print(code, project.said())
-    code = project.sync(in_duckdb.running)
-    print(code, project.said())
-    print({name: len(rows) for name, rows in project.tables().items()})
-    raise AssertionError
+    failed(project, in_duckdb, point=POINTS[WHILE["merging"]], deed="remove")
+    assert project.sync(in_duckdb.running) == 0, project.said()
+    there = {dict(row)["user_id"] for row in project.tables()["users"]}
+    assert there == {user.user_id for user in in_duckdb.running.sandbox.store.users()}

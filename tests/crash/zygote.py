@@ -6,7 +6,6 @@ A sync begins in some hundredths of a second this way, where a new Python takes 
 import gc
 import json
 import os
-import resource
 import signal
 import sys
 import traceback
@@ -92,8 +91,6 @@ def enter(asked: dict[str, Any], folder: Path) -> None:
     for number in (signal.SIGALRM, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     give_up_override()
-    if limit := asked.get("largest_file"):
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     signal.setitimer(signal.ITIMER_REAL, asked.get("seconds") or RUN_SECONDS)  # which ends it as abruptly as a kill
 
 
@@ -101,7 +98,7 @@ def command(asked: dict[str, Any], folder: Path) -> int:
     from dlt_authsignal.cli.main import main
     from dlt_authsignal.source import server
 
-    server.USERS_PER_BATCH = 3  # several batches, and several files a table, of a few people
+    vars(server)["USERS_PER_BATCH"] = 3  # several batches, and several files a table, of a few people
     if asked.get("point"):
         set_trap(Point(*asked["point"]), deed(asked.get("deed", "kill"), folder))
     counter = Counter(asked.get("fatal") or {}) if "fatal" in asked else None
