@@ -33,9 +33,9 @@ def rows(query: str, database: str = "authsignal_pipeline.duckdb") -> list[tuple
         return connection.execute(query).fetchall()
 
 
-def table(name: str) -> list[dict[str, Any]]:
+def table(name: str, database: str = "authsignal_pipeline.duckdb") -> list[dict[str, Any]]:
     """Rows of a table as dictionaries, without what the pipeline adds, nulls left out, in key order."""
-    with duckdb.connect("authsignal_pipeline.duckdb", read_only=True) as connection:
+    with duckdb.connect(database, read_only=True) as connection:
         connection.execute("set timezone = 'UTC'")
         cursor = connection.execute(f"select * from authsignal_data.{name} order by all")
         names = [column[0] for column in cursor.description]

@@ -65,6 +65,11 @@ def _notes(report: "SyncReport") -> list[str]:
             notes.append("The list alone took all of it: give more, or nobody will ever be read.")
     if report.finished_pending:
         notes.append("First completed the load that an earlier run had left unfinished.")
+    if report.dropped_pending:
+        notes.append(
+            "Dropped the load that an earlier run had left unfinished here:"
+            " another machine has loaded newer rows since."
+        )
     if report.elsewhere:
         notes.append(
             "This pipeline was begun in another folder and keeps its database there;"

@@ -22,11 +22,12 @@ from dlt_authsignal.source.failures import check_ready, plain_errors
 from dlt_authsignal.source.held import newest
 from dlt_authsignal.source.http import is_loopback
 from dlt_authsignal.source.locks import only_run
+from dlt_authsignal.source.pending import finish_pending
 from dlt_authsignal.source.probing import LOADED, Probing, Step
 from dlt_authsignal.source.resources import Loading, hints, no_rows
 from dlt_authsignal.source.rows import Row, fingerprint
 from dlt_authsignal.source.settings import Settings, settings
-from dlt_authsignal.source.sync import DATASET_NAME, finish_pending
+from dlt_authsignal.source.sync import DATASET_NAME
 
 PIPELINE_NAME: Final = "authsignal_probe"
 

@@ -6,7 +6,9 @@ import hashlib
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from functools import partial
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -36,6 +38,9 @@ USER_READS: Final = Table(
         own("is_known", "bool", "Whether Authsignal knew the id."),
     ),
 )
+
+_MARKED: Final = ("users", "user_authenticators", "user_devices")
+"""Tables of users whose rows are marked when they are gone."""
 
 _TIMES: Final = ("first_seen_at", *(f"{part}_read_at" for part in KEPT), "newest_action_at", "actions_from")
 _FIELDS: Final = ("first_seen", *KEPT, "newest_action", "actions_from")
@@ -116,11 +121,13 @@ class KnownReads:
             names = (name for batch in found for name in zip(*(c.to_pylist() for c in batch), strict=True))
             self._details = array("Q", sorted(key_of(*name) for name in names))
         batches = list(committed(pipeline, USER_READS.name, "user_id", "listed_hash", "is_known", *_TIMES))
+        if left := _left_over(pipeline, batches):
+            batches.append(_never_completed(left))
         if not batches:
             return
         columns = list(zip(*batches, strict=True))
         ids, hashes, known = ([value for batch in column for value in batch.to_pylist()] for column in columns[:3])
-        self._ids = partial(_ids, pipeline)
+        self._ids = partial(_ids, pipeline, left)
         self._named = bytearray(len(ids))
         keys = np.fromiter(map(key_of, ids), np.uint64, len(ids))
         order = np.argsort(keys)
@@ -134,8 +141,37 @@ class KnownReads:
                 times[:] = array("q", bytes(8 * len(times)))
 
 
-def _ids(pipeline: Pipeline) -> Iterator[str]:
-    return (user_id for (batch,) in committed(pipeline, USER_READS.name, "user_id") for user_id in batch.to_pylist())
+def _ids(pipeline: Pipeline, left: list[str]) -> Iterator[str]:
+    read = (user_id for (batch,) in committed(pipeline, USER_READS.name, "user_id") for user_id in batch.to_pylist())
+    return chain(read, left)
+
+
+def _left_over(pipeline: Pipeline, read: Iterable[tuple[Any, ...]]) -> list[str]:
+    """Users of whom there are only rows of loads that were never completed: they may be gone, and nobody would ask."""
+    found = {
+        user_id
+        for table in (USER_READS.name, *_MARKED)
+        for (batch,) in committed(pipeline, table, "user_id", is_completed=False)
+        for user_id in batch.to_pylist()
+    }
+    for batch in read if found else ():
+        found.difference_update(batch[0].to_pylist())
+    return sorted(found)
+
+
+def _never_completed(user_ids: list[str]) -> tuple[Any, ...]:
+    """Their rows: read so long ago that they are due, and that the list may lack them."""
+    import pyarrow as pa
+
+    long_ago, now = datetime.fromtimestamp(1, UTC), datetime.now(UTC)
+    times = {"first_seen_at": now, "user_authenticators_read_at": long_ago}
+    rows = len(user_ids)
+    return (
+        pa.array(user_ids, pa.string()),
+        pa.nulls(rows, pa.string()),
+        pa.repeat(True, rows),
+        *(pa.array([times.get(name)] * rows, pa.timestamp("us", "UTC")) for name in _TIMES),
+    )
 
 
 def known_reads(pipeline: Pipeline, *, details: bool = False) -> KnownReads:

@@ -64,7 +64,6 @@ def marking(table: Table, reading: Reading, names: Names) -> Setting:
                 *matches,
                 f"t.{n('_read_at')} < s.gone_at",
                 f"t.{n(DELETED_AT.name)} IS NULL",
-                f"t.{n('_dlt_load_id')} IN ({_completed(names)})",
             ]
         ),
     )
