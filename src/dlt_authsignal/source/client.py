@@ -17,6 +17,7 @@ from dlt_authsignal.api.endpoints import Endpoint, bearer_auth
 from dlt_authsignal.errors import CredentialsMissing
 from dlt_authsignal.source.http import connect
 from dlt_authsignal.source.meter import Meter
+from dlt_authsignal.source.privacy import Privacy
 from dlt_authsignal.source.resources import Loading, hints
 from dlt_authsignal.source.rows import Answers
 from dlt_authsignal.source.stream import batches
@@ -33,6 +34,7 @@ class Client:
         tenant_id: Authenticates where no user is known; written into each row when the token does not say.
         throttle: The key's budget, over all resources.
         meter: Counters.
+        privacy: What is done to identifiers.
     """
 
     base: URL
@@ -40,6 +42,7 @@ class Client:
     tenant_id: str | None
     throttle: Throttle
     meter: Meter
+    privacy: Privacy = Privacy()  # noqa: RUF009
 
     @property
     def user_id(self) -> str | None:
@@ -75,7 +78,7 @@ def client_resources(client: Client) -> list[DltResource]:
 
     def user_authenticators() -> Iterator[Any]:
         client.bearer(CLIENT_AUTHENTICATORS)
-        loading = Loading(tables.USER_AUTHENTICATORS, lane="client", tenant_id=client.tenant)
+        loading = Loading(tables.USER_AUTHENTICATORS, lane="client", tenant_id=client.tenant, privacy=client.privacy)
         yield loading.nothing()
         for (answers,) in batches(read, size=1):
             yield from loading.answers(answers)

@@ -24,6 +24,7 @@ from dlt_authsignal.api.endpoints import (
 from dlt_authsignal.errors import RequestRefused, UnexpectedAnswer
 from dlt_authsignal.source.http import Api
 from dlt_authsignal.source.meter import Meter
+from dlt_authsignal.source.privacy import KEEP, Privacy
 from dlt_authsignal.source.reads import KnownReads, listed_hash
 from dlt_authsignal.source.roster import Candidate, Roster, candidates
 from dlt_authsignal.source.sweep import (
@@ -102,16 +103,18 @@ class Plan:
 
     Attributes:
         tables: Tables wanted.
+        privacy: How ids are stored.
         roster: Whom to read, if they are due.
         policy: Who counts as due.
         reads: What is known of earlier reads; None for nothing.
         budget: What may be spent.
         list_first: Whether the whole list is read before the first user is, which is then the one who waits longest.
-        has_detail: Whether an action's detail has been loaded, by user id, action code and idempotency key.
+        has_detail: Whether an action's detail has been loaded, by stored user id, action code and idempotency key.
         now: Clock for `read_at`.
     """
 
     tables: frozenset[str]
+    privacy: Privacy = KEEP
     roster: Roster = field(default_factory=Roster)
     policy: Policy = field(default_factory=Policy)
     reads: KnownReads | None = None
@@ -126,9 +129,10 @@ class Plan:
 
     def errand(self, candidate: Candidate) -> Errand | None:
         """What to read of a user now; None for one who is not due."""
-        user_id = candidate.user_id
-        last = self.reads.get(user_id) if self.reads is not None else None
-        listed = listed_hash(candidate.listed)
+        user_id, privacy = candidate.user_id, self.privacy
+        stored_id = privacy.stored_id(user_id)
+        last = self.reads.get(stored_id) if self.reads is not None else None
+        listed = listed_hash(privacy.listed(candidate.listed), privacy.fingerprint_key)
         ask = ask_of(user_id, last, listed, self.parts, milliseconds(self.now()), self.policy)
         return None if ask is None else Errand(candidate, listed, last, ask)
 
@@ -353,6 +357,7 @@ async def _details(
     if "action_details" not in plan.tables:
         return []
     user_id = errand.candidate.user_id
+    stored_id = plan.privacy.stored_id(user_id)
     if not all(action.get("actionCode") and action.get("idempotencyKey") for action in actions):
         raise UnexpectedAnswer(
             f"{QUERY_USER_ACTIONS} answered with an action without actionCode or idempotencyKey: its detail cannot be"
@@ -363,7 +368,7 @@ async def _details(
     details = []
     for action in actions:
         names = str(action["actionCode"]), str(action["idempotencyKey"])
-        if errand.ask.reason != "full" and not wants_detail(errand.last, action, plan.has_detail(user_id, *names)):
+        if errand.ask.reason != "full" and not wants_detail(errand.last, action, plan.has_detail(stored_id, *names)):
             continue
         detail = await _detail(api, user_id, *names)
         if detail is not None:
