@@ -46,9 +46,17 @@ def digest(text: str) -> str:
 def person(running: RunningSandbox, user_id: str = EMAIL) -> None:
     """Somebody whose id is an e-mail address, with something in every table."""
     store, now = running.sandbox.store, running.sandbox.clock.now()
-    about = {"email": EMAIL, "phone_number": CANARIES["number"], "display_name": CANARIES["name"]}
-    custom = {"plan": "plus", "note": CANARIES["custom"]}
-    store.put_user(User(user_id=user_id, created_at=now, username=EMAIL.title(), custom=custom, **about))
+    store.put_user(
+        User(
+            user_id=user_id,
+            created_at=now,
+            email=EMAIL,
+            phone_number=CANARIES["number"],
+            username=EMAIL.title(),
+            display_name=CANARIES["name"],
+            custom={"plan": "plus", "note": CANARIES["custom"]},
+        )
+    )
     store.put_authenticator(
         Authenticator(
             user_authenticator_id="a1",

@@ -46,7 +46,9 @@ USER = st.dictionaries(st.sampled_from([*FIELDS, *MORE_FIELDS[:6]]), VALUES, max
 
 def answers(items: list[dict[str, Any]], user_id: str = "u") -> Answers:
     ids = [f"{user_id}{place}" if user_id == "u" else user_id for place in range(len(items))]
-    return Answers(items=items, requests=list(range(len(items))), read_at=[READ_AT] * len(items), keys={"user_id": ids})
+    return Answers(
+        items=list(items), requests=list(range(len(items))), read_at=[READ_AT] * len(items), keys={"user_id": ids}
+    )
 
 
 def batch(

@@ -64,9 +64,7 @@ def privacy_of(
     return Privacy(mode=mode, key=usable, columns=overrides, allow=frozenset(allow or ()))  # type: ignore[arg-type]
 
 
-_MAKE_ONE: Final = (
-    "dlt-authsignal init makes one and writes it to .dlt/secrets.toml; keep a copy of it in a safe place."
-)
+_MAKE_ONE: Final = "Where there is none, dlt-authsignal init makes one and writes it to .dlt/secrets.toml."
 
 
 def _checked_key(key: str | None) -> str | None:
