@@ -10,6 +10,7 @@ from typing import Final, Literal
 from dlt_authsignal.api.marks import Kind
 
 _DOMAIN: Final = re.compile(r"(?:[\w-]+\.)+(?:xn--[a-z0-9-]+|[^\W\d_]{2,})")
+_E164: Final = re.compile(r"\+\d+", re.ASCII)
 _IPV4: Final = re.compile(r"(\d{1,3}\.\d{1,3}\.\d{1,3}\.)\d{1,3}", re.ASCII)
 _FOUND: Final = re.compile(
     r"(?P<email>[^\s@<>\"',;:()\[\]{}]+@[^\s@<>\"',;:()\[\]{}]+)"
@@ -43,12 +44,13 @@ def _folded(text: str, form: Literal["NFC", "NFKC"]) -> str:
 
 def _number(text: str) -> str | None:
     """`+` and digits, or digits alone for a number without a country code; None for text that is no number."""
+    if _E164.fullmatch(text):
+        return text
     plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
     digits = "".join(str(unicodedata.decimal(c)) for c in plain.replace("(0)", "") if c.isdecimal())
-    if not digits or any(c.isalpha() for c in plain):
+    if not digits or any(map(str.isalpha, plain)):
         return None
-    start = plain.lstrip(" (\t\n")
-    if start.startswith("+"):
+    if plain.lstrip(" (\t\n").startswith("+"):
         return f"+{digits}"
     return f"+{digits[2:]}" if digits.startswith("00") and len(digits) > 2 else digits
 
