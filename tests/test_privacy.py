@@ -158,6 +158,40 @@ def test_when_a_user_was_created_is_carried_to_runs_that_do_not_list_them(empty:
     assert rows("select created_at from users") == before != [(None,)]
 
 
+def test_somebody_whose_id_is_a_hash_is_gone_once_two_lists_leave_them_out(empty: RunningSandbox) -> None:
+    person(empty)
+    person(empty, user_id="u2")
+    sync_from(empty, **ON)
+    cut = json.dumps({"users": [{"userId": "u2", "email": EMAIL}]})
+    empty.sandbox.faults.add(Fault(route="GET /users", kind="body", body=cut, times=1))
+    sync_from(empty, **ON)
+    assert rows("select count(*) from users where deleted_at is not null") == [(0,)]
+    empty.sandbox.store.remove_user(EMAIL, actions=True)
+    report = sync_from(empty, **ON)
+    assert rows("select user_id, deleted_at is not null from users order by 2") == [
+        ("u2", False),
+        (digest(EMAIL), True),
+    ]
+    assert report.tables["user_devices"].deleted == 1
+    assert sync_from(empty, **ON).users_due == 0
+    person(empty)
+    sync_from(empty, **ON)
+    assert rows("select count(*) from users where deleted_at is not null") == [(0,)]
+
+
+def test_hashed_ids_and_devices_are_recognised_and_not_taken_for_gone(empty: RunningSandbox) -> None:
+    store, now = empty.sandbox.store, empty.sandbox.clock.now()
+    for number in range(30):
+        user_id = f"person{number}@example.com"
+        store.put_user(User(user_id=user_id, created_at=now, email=user_id))
+        store.put_device(Device(user_id=user_id, device_id=f"device-{number}", created_at=now))
+    sync_from(empty, **ON)
+    again = sync_from(empty, full=True, max_deletes=0, **ON)
+    assert {name: (counts.new, counts.deleted) for name, counts in again.tables.items()} == dict.fromkeys(
+        again.tables, (0, 0)
+    )
+
+
 def test_ids_that_are_stored_as_hashes_cannot_be_asked_about_again(empty: RunningSandbox) -> None:
     person(empty)
     sync_from(empty, **ON)

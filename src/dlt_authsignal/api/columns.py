@@ -45,6 +45,7 @@ class Table:
         meaning: Grain and content.
         source: The route it is read from.
         opt_in: True when it is read only if named.
+        history: True where `<name>_history` keeps every version that a row has had.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Table:
     meaning: str
     source: str
     opt_in: bool = False
+    history: bool = False
 
 
 def _snake(field: str) -> str:

@@ -24,6 +24,12 @@ PROVENANCE: Final = (
     ),
 )
 
+DELETED_AT: Final = own(
+    "deleted_at",
+    "timestamp",
+    "When a complete read no longer showed it; null while it is there. The other columns keep what was last known.",
+)
+
 _USER_ID = text("userId", "The company's own id of the user.", "user_id")
 _EMAIL_DOMAIN = own("email_domain", "text", "Domain of the address.")
 _PHONE_COUNTRY = own(
@@ -35,6 +41,7 @@ USERS: Final = Table(
     name="users",
     lanes=("server",),
     key=("user_id",),
+    history=True,
     meaning="One row per user known to Authsignal: what the listing and the user's own page say.",
     source="GET /users and GET /users/{userId}",
     columns=(
@@ -54,6 +61,7 @@ USERS: Final = Table(
         json("custom", "Custom data points: those that `privacy_allow` names.", "free-form"),
         text("locale", "BCP 47 locale."),
         time("createdAt", "When the user was created; the listing says it, the user's own page does not."),
+        DELETED_AT,
     ),
 )
 
@@ -64,6 +72,7 @@ USER_AUTHENTICATORS: Final = Table(
     name="user_authenticators",
     lanes=("server", "client"),
     key=("user_authenticator_id",),
+    history=True,
     meaning="One row per authenticator of a user: a passkey, a phone number, an authenticator app, …",
     source="GET /users/{userId}/authenticators, or GET /client/user-authenticators for the token's own user",
     columns=(
@@ -106,6 +115,7 @@ USER_AUTHENTICATORS: Final = Table(
         text(f"{_AGENT}.os.name", "Operating system at registration."),
         text(f"{_AGENT}.os.version", "Its version."),
         text(f"{_AGENT}.cpu.architecture", "Processor architecture."),
+        DELETED_AT,
     ),
 )
 
@@ -170,6 +180,7 @@ USER_DEVICES: Final = Table(
         time("invalidatedAt", "When it was invalidated."),
         time("rememberedUntil", "Until when it is trusted."),
         text("lastVerificationMethod", "Method last used on it."),
+        DELETED_AT,
     ),
 )
 
@@ -177,6 +188,7 @@ TENANT_AUTHENTICATORS: Final = Table(
     name="tenant_authenticators",
     lanes=("server",),
     key=("authenticator_id",),
+    history=True,
     meaning="One row per verification method the tenant has set up.",
     source="GET /authenticators",
     columns=(
@@ -186,6 +198,7 @@ TENANT_AUTHENTICATORS: Final = Table(
         flag("isEditableByUser", "Whether users may add or remove it."),
         flag("isHiddenToUser", "Whether users see it."),
         text("smsChannel", "DEFAULT or WHATSAPP."),
+        DELETED_AT,
     ),
 )
 

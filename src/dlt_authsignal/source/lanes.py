@@ -28,6 +28,7 @@ from dlt_authsignal.source.roster.sources import resolved
 from dlt_authsignal.source.server import Server, server_resources
 from dlt_authsignal.source.sweep import DEFAULT_STALENESS, Policy
 from dlt_authsignal.source.throttle import Throttle
+from dlt_authsignal.source.vanishing import DEFAULT_MAX_DELETES, limit
 from dlt_authsignal.source.waiting import Budget
 
 LANES: Final = ("client", "server")
@@ -73,6 +74,8 @@ def authsignal_source(
     privacy_key: TSecretStrValue | None = None,
     privacy_columns: dict[str, Any] | None = None,
     privacy_allow: list[str] | None = None,
+    max_deletes: str = DEFAULT_MAX_DELETES,
+    accept_deletes: bool = False,
     reads: KnownReads | None = None,
     meter: Meter | None = None,
 ) -> Any:
@@ -132,6 +135,9 @@ def authsignal_source(
             `truncate` or `drop`.
         privacy_allow: Keys of free-form objects (`custom`, `output`), and columns that Authsignal added later, that are
             loaded as they are.
+        max_deletes: A run in which more rows of one table would be marked as deleted loads nothing: a share of those
+            that are there (20 may vanish in any case), or a number of rows.
+        accept_deletes: Mark them all the same.
         reads: When each user was last read, from `known_reads(pipeline)`; only those who are due are read again. None
             reads everybody.
         meter: Counters to fill, for a progress display.
@@ -183,6 +189,7 @@ def authsignal_source(
                 max_staleness=duration("max_staleness", max_staleness), full=full, named=frozenset(read_now or ())
             ),
             budget=_budget(max_requests, max_duration, reads),
+            limit=limit(max_deletes, accepted=accept_deletes),
             reads=reads,
             has_detail=reads.has_detail if reads is not None else Plan.has_detail,
             list_first=pace.rate is not None,

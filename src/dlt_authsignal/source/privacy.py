@@ -6,7 +6,7 @@ One function for each column, which Arrow tables and rows alike are made with.
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, partial
@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 
 from dlt_authsignal.api.columns import Column, Table
 from dlt_authsignal.api.marks import Kind, kind_by_name
-from dlt_authsignal.api.tables import USERS
+from dlt_authsignal.api.tables import TABLES, USERS
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.source.identifiers import country_of, domain_of, names_somebody, normal, replaced, truncated
 
@@ -71,7 +71,7 @@ class Privacy:
         """
         treatment = self.columns.get(f"{EVERY}.user_id")
         is_plain = treatment == "keep" or (self.mode == "keep" and treatment is None)
-        if is_plain or not (treatment == "hash" or names_somebody(user_id)):
+        if is_plain or not (treatment == "hash" or names_somebody(user_id)) or _HASH.fullmatch(user_id):
             return user_id
         if self._keyed is None:
             raise ConfigurationError(
@@ -81,17 +81,31 @@ class Privacy:
             )
         return self.hashed(user_id)
 
+    def stored_ids(self, user_ids: Iterable[str]) -> frozenset[str]:
+        """Those that can be stored, as they are."""
+        return frozenset(map(self.stored_id, (each for each in user_ids if self.key or not names_somebody(each))))
+
+    def stored(self, table: str, column: str, values: list[Any]) -> list[Any]:
+        """Values of one column as they are stored."""
+        return self.of(TABLES[table]).columns({column: values})[column]
+
+    def can_ask(self, stored_id: str) -> bool:
+        """Whether Authsignal can be asked about a user by the id that was stored: it is no hash."""
+        treatment = self.columns.get(f"{EVERY}.user_id")
+        is_plain = treatment == "keep" or (self.mode == "keep" and treatment is None)
+        return is_plain or not _HASH.fullmatch(stored_id)
+
     def asked_id(self, stored_id: str) -> str:
         """The id to ask Authsignal about, of one that was stored.
 
         Raises:
             ConfigurationError: It is stored as a hash.
         """
-        is_whole = self.mode == "keep" or self.columns.get(f"{EVERY}.user_id") == "keep"
-        if not is_whole and _HASH.fullmatch(stored_id):
+        if not self.can_ask(stored_id):
             raise ConfigurationError(
                 "Ids of earlier runs (known) cannot be asked about: they are stored as hashes, being e-mail addresses"
-                " or phone numbers. Name another source of user ids: --users-from listing, a file or a query."
+                " or phone numbers. Name another source of user ids: --users-from listing, a file or a query. If"
+                ' they are hashes at Authsignal too, set privacy_columns = {"*.user_id" = "keep"}.'
             )
         return stored_id
 

@@ -5,12 +5,12 @@ One user is one unit: either all that was asked for was read, or the run fails.
 
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Final, NamedTuple, TypeVar
 
-from anyio import EndOfStream, WouldBlock, create_memory_object_stream, create_task_group
+from anyio import EndOfStream, WouldBlock, create_memory_object_stream, create_task_group, to_thread
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from dlt_authsignal.api.endpoints import (
@@ -22,11 +22,12 @@ from dlt_authsignal.api.endpoints import (
     Endpoint,
 )
 from dlt_authsignal.errors import RequestRefused, UnexpectedAnswer
+from dlt_authsignal.source.hashed_ids import confirmed
 from dlt_authsignal.source.http import Api
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.privacy import KEEP, Privacy
 from dlt_authsignal.source.reads import KnownReads, listed_hash
-from dlt_authsignal.source.roster import Candidate, Roster, candidates
+from dlt_authsignal.source.roster import LISTING, Candidate, Roster, candidates
 from dlt_authsignal.source.sweep import (
     PARTS,
     Ask,
@@ -34,17 +35,20 @@ from dlt_authsignal.source.sweep import (
     Policy,
     after,
     ask_of,
+    ask_of_missing,
     is_active,
     milliseconds,
     moment,
     parts_of,
     wants_detail,
 )
+from dlt_authsignal.source.vanishing import Limit
 from dlt_authsignal.source.waiting import Budget, Room
 
 T = TypeVar("T")
 
 MAX_POSITIONS_KEPT: Final = 20
+MISSING: Final = "missing"
 
 _CHILDREN: Final = {
     "user_authenticators": GET_USER_AUTHENTICATORS,
@@ -108,6 +112,7 @@ class Plan:
         policy: Who counts as due.
         reads: What is known of earlier reads; None for nothing.
         budget: What may be spent.
+        limit: How much may vanish.
         list_first: Whether the whole list is read before the first user is, which is then the one who waits longest.
         has_detail: Whether an action's detail has been loaded, by stored user id, action code and idempotency key.
         now: Clock for `read_at`.
@@ -119,6 +124,7 @@ class Plan:
     policy: Policy = field(default_factory=Policy)
     reads: KnownReads | None = None
     budget: Budget = field(default_factory=lambda: Budget(clock=time.monotonic))
+    limit: Limit = field(default_factory=Limit)
     list_first: bool = False
     has_detail: Callable[[str, str, str], bool] = lambda _user, _action, _key: False
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -133,7 +139,11 @@ class Plan:
         stored_id = privacy.stored_id(user_id)
         last = self.reads.get(stored_id) if self.reads is not None else None
         listed = listed_hash(privacy.listed(candidate.listed), privacy.fingerprint_key)
-        ask = ask_of(user_id, last, listed, self.parts, milliseconds(self.now()), self.policy)
+        now = milliseconds(self.now())
+        if candidate.roster == MISSING and last is not None:
+            ask = ask_of_missing(last, self.parts, now, self.policy)
+        else:
+            ask = ask_of(user_id, last, listed, self.parts, now, self.policy)
         return None if ask is None else Errand(candidate, listed, last, ask)
 
 
@@ -223,10 +233,39 @@ async def due(api: Api, plan: Plan, meter: Meter) -> AsyncIterator[Errand]:
 
 async def _everybody(api: Api, plan: Plan) -> AsyncIterator[list[Candidate]]:
     lacking = plan.policy.named - plan.roster.without_users
+    is_listed = plan.roster.sources == (LISTING,)
     async for page in candidates(api, plan.roster):
         lacking -= {candidate.user_id for candidate in page} if lacking else set()
+        is_listed = is_listed or page[0].roster == LISTING
+        _note(plan, page)
         yield page
-    yield [Candidate(user_id=user_id, roster="named") for user_id in sorted(lacking)]
+    named = [Candidate(user_id=user_id, roster="named") for user_id in sorted(lacking)]
+    _note(plan, named)
+    yield named
+    if is_listed and plan.reads is not None:
+        missing = await to_thread.run_sync(_missing, plan, plan.reads)
+        yield await confirmed(api, plan.roster, plan.privacy, missing)
+
+
+def _note(plan: Plan, page: list[Candidate]) -> None:
+    if plan.reads is not None:
+        for candidate in page:
+            plan.reads.name(plan.privacy.stored_id(candidate.user_id))
+
+
+def _missing(plan: Plan, reads: KnownReads) -> list[Candidate]:
+    """Users of earlier runs whom a complete list no longer names: each is asked for, since a list may be cut.
+
+    Raises:
+        TooManyGone: They are so many that the list cannot be right.
+    """
+    gone = sum(not is_named and last.is_known and last.listed > 0 for is_named, last in reads.with_names())
+    plan.limit.check("users", gone, sum(last.is_known and last.was_read for last in reads))
+    ids = reads.not_named(
+        lambda last: ask_of_missing(last, plan.parts, milliseconds(plan.now()), plan.policy) is not None
+    )
+    passed = plan.roster.without_users | plan.privacy.stored_ids(plan.roster.without_users)
+    return [Candidate(user_id=user_id, roster=MISSING) for user_id in ids if user_id not in passed]
 
 
 async def _work(
@@ -241,7 +280,7 @@ async def _work(
             read = await read_user(api, plan, errand)
             plan.budget.end(errand.ask)
             meter.users_read += 1
-            if not read.is_known:
+            if not read.is_known and errand.candidate.roster != MISSING:
                 _count_unknown(meter, errand.candidate)
             await _put(out, read)
 
@@ -281,6 +320,10 @@ async def read_user(api: Api, plan: Plan, errand: Errand) -> UserRead:
     """
     candidate, listed, last, ask = errand
     read_at = plan.now()
+    if candidate.roster == MISSING and last is not None:
+        last = replace(last, listed=0)
+        if not plan.privacy.can_ask(candidate.user_id):
+            return _gone(plan, candidate, last, read_at)
     is_doubtful = not candidate.listed and not (last and last.was_read and last.is_known)
     wanted = ask.parts | ({"users"} if is_doubtful else set())
     gathered = await _gather(api, candidate.user_id, ask, wanted)
@@ -303,6 +346,21 @@ async def read_user(api: Api, plan: Plan, errand: Errand) -> UserRead:
         children=gathered if is_known else {},
         details=await _details(api, plan, errand, actions) if is_known else [],
         last=seen,
+    )
+
+
+def _gone(plan: Plan, candidate: Candidate, last: LastRead, read_at: datetime) -> UserRead:
+    """A user whom two lists have left out, and whose id nobody can ask about."""
+    parts = plan.tables & plan.parts
+    return UserRead(
+        candidate=candidate,
+        read_at=read_at,
+        parts=parts,
+        is_known=False,
+        user=None,
+        children={},
+        details=[],
+        last=after(last, parts, milliseconds(read_at), 0, [], is_known=False),
     )
 
 
@@ -332,6 +390,8 @@ async def _is_unknown(
 ) -> bool:
     if page is not None and (not _is_bare(page) or (candidate.listed and _is_bare(candidate.listed))):
         return False
+    if candidate.roster == MISSING:  # actions may outlive their user
+        return not gathered.get("user_authenticators")
     for table, endpoint in _CHILDREN.items():
         is_all = table in gathered and not (table == "user_actions" and ask.actions_from)
         if gathered.get(table) or (not is_all and await _read(api, endpoint, candidate.user_id)):
