@@ -8,8 +8,8 @@ from dlt_authsignal.source.roster import LISTING, Candidate, Roster, candidates
 
 
 async def confirmed(api: Api, roster: Roster, privacy: Privacy, missing: list[Candidate]) -> list[Candidate]:
-    """Of users whom the list no longer names, those who are to be asked about, and of those who cannot be, the ones whom
-    a second list leaves out too: the first may have been cut."""
+    """Of users whom the list no longer names, those who are to be asked about; and of those who cannot be, the ones
+    whom a second list leaves out too: the first may have been cut."""
     hashed = {one.user_id for one in missing if not privacy.can_ask(one.user_id)}
     if not hashed:
         return missing
