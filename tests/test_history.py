@@ -97,7 +97,7 @@ def test_the_histories_get_the_columns_that_their_tables_get(seeded: RunningSand
 
 def test_a_pipeline_of_ones_own_settles_with_one_more_line(seeded: RunningSandbox) -> None:
     pipeline = dlt.pipeline("authsignal_pipeline", destination="duckdb", dataset_name="authsignal_data")
-    reading = {"base_url": seeded.url, "api_secret_key": SECRET, "rate": "max"}
+    reading: dict[str, Any] = {"base_url": seeded.url, "api_secret_key": SECRET, "rate": "max"}
     pipeline.run(authsignal_source(**reading))
     assert set(settle(pipeline).values()) == {0}
     user = next(iter(seeded.sandbox.store.users()))

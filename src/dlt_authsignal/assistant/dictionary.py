@@ -3,7 +3,8 @@
 from pathlib import PurePosixPath
 from typing import Final
 
-from dlt_authsignal.api.tables import PROVENANCE, TABLES, Column, Table
+from dlt_authsignal.api.columns import Column, Table
+from dlt_authsignal.api.tables import PROVENANCE, TABLES
 from dlt_authsignal.assistant.masking import is_masked
 from dlt_authsignal.assistant.questions import questions
 from dlt_authsignal.errors import ConfigurationError

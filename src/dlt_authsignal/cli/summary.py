@@ -75,6 +75,8 @@ def _notes(report: "SyncReport") -> list[str]:
             "This pipeline was begun in another folder and keeps its database there;"
             " --pipeline-name NAME gives this folder its own."
         )
+    if report.identifiers_left_out:
+        notes.append(_left_out())
     if report.unknown_users:
         places = ", ".join(map(str, report.unknown_positions))
         more = ", …" if len(report.unknown_positions) < report.unknown_users else ""
@@ -84,6 +86,12 @@ def _notes(report: "SyncReport") -> list[str]:
             f"{counted(report.unknown_users, 'id')} not known to Authsignal{where}, not loaded as users{listed}."
         )
     return notes
+
+
+def _left_out() -> str:
+    from dlt_authsignal.source.privacy_settings import LEFT_OUT
+
+    return LEFT_OUT
 
 
 def next_query(report: "SyncReport") -> str:

@@ -14,7 +14,8 @@ from typing import Any, Final
 import msgspec
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_authsignal.api.tables import ACTION_DETAILS, Table, own
+from dlt_authsignal.api.columns import Table, own
+from dlt_authsignal.api.tables import ACTION_DETAILS
 from dlt_authsignal.source.held import committed, is_there, row_counts
 from dlt_authsignal.source.sweep import KEPT, LastRead, milliseconds, moment
 
@@ -25,7 +26,7 @@ USER_READS: Final = Table(
     meaning="One row per user id: when what of them was last read, completely. Decides who is due in the next sync.",
     source="nothing: the pipeline writes it itself",
     columns=(
-        own("user_id", "text", "The company's own id of the user.", "identifier"),
+        own("user_id", "text", "The company's own id of the user.", "user_id"),
         own("first_seen_at", "timestamp", "When the roster first named the id."),
         own("users_read_at", "timestamp", "When the user's own page was last read; null if it never was."),
         own("user_authenticators_read_at", "timestamp", "The same for the authenticators."),
@@ -197,13 +198,14 @@ def _place(values: array[int], value: int) -> int | None:
     return index if index < len(values) and values[index] == value else None
 
 
-def listed_hash(listed: Mapping[str, Any]) -> int:
-    """Fingerprint of what the list says of a user, 0 for nothing. Neither order nor a null matters."""
+def listed_hash(listed: Mapping[str, Any], key: bytes = b"") -> int:
+    """Fingerprint of what the list says of a user, 0 for nothing. Neither order nor a null matters. Keyed, nobody can
+    find out by trying what was said."""
     said = {name: _unordered(value) for name, value in listed.items() if value is not None}
     if not said:
         return 0
     text = msgspec.json.encode(said, order="sorted")
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little") or 1
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8, key=key).digest(), "little") or 1
 
 
 def row_of(user_id: str, last: LastRead) -> dict[str, Any]:

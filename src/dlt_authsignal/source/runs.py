@@ -15,7 +15,7 @@ from uuid import uuid4
 import dlt
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_authsignal.api.tables import Table, own
+from dlt_authsignal.api.columns import Table, own
 from dlt_authsignal.errors import AuthsignalError
 from dlt_authsignal.source.discretion import discreet_log
 from dlt_authsignal.source.meter import Meter

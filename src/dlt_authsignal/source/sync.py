@@ -63,6 +63,7 @@ class SyncReport:
         seconds: Duration.
         finished_pending: True when an earlier run's unfinished load was completed first.
         dropped_pending: True when it was dropped, because another machine has loaded newer rows since.
+        identifiers_left_out: True when there is no privacy_key to hash them with.
         elsewhere: True when dlt keeps this pipeline's DuckDB file in the folder where the pipeline was begun.
     """
 
@@ -84,6 +85,7 @@ class SyncReport:
     seconds: float
     finished_pending: bool
     dropped_pending: bool
+    identifiers_left_out: bool
     elsewhere: bool
 
 
@@ -162,6 +164,7 @@ def _report(pipeline: Pipeline, meter: Meter, *, location: str, **known: Any) ->
         requests=meter.requests,
         retries=meter.retries,
         throttled=meter.throttled,
+        identifiers_left_out=meter.leaves_out,
         elsewhere=_is_elsewhere(pipeline, location),
         **known,
     )

@@ -11,8 +11,9 @@ from typing import Any, Final
 import dlt
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_authsignal.api.columns import Table
 from dlt_authsignal.api.histories import VALID_FROM, VALID_TO, history_of
-from dlt_authsignal.api.tables import DELETED_AT, TABLES, Table
+from dlt_authsignal.api.tables import DELETED_AT, TABLES
 from dlt_authsignal.source.held import completed_loads, open_dataset
 from dlt_authsignal.source.resources import hints
 from dlt_authsignal.source.runs import untraced

@@ -7,8 +7,9 @@ Each can be repeated: done twice, it changes nothing.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from dlt_authsignal.api.columns import Table
 from dlt_authsignal.api.histories import VALID_FROM, VALID_TO
-from dlt_authsignal.api.tables import DELETED_AT, Table
+from dlt_authsignal.api.tables import DELETED_AT
 from dlt_authsignal.source.settling.rules import Reading
 
 
