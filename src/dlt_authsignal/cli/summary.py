@@ -32,6 +32,7 @@ def print_summary(report: "SyncReport") -> None:
     for line in (
         _effort(report),
         *_notes(report),
+        *_drift(report),
         f"The data is in {place(report.destination, report.location)}, dataset {report.dataset}.",
     ):
         console.print(line)
@@ -79,6 +80,12 @@ def _notes(report: "SyncReport") -> list[str]:
             f"{counted(report.unknown_users, 'id')} not known to Authsignal{where}, not loaded as users{listed}."
         )
     return notes
+
+
+def _drift(report: "SyncReport") -> list[str]:
+    from dlt_authsignal.source.drift import sentences
+
+    return sentences(report.drift)
 
 
 def next_query(report: "SyncReport") -> str:

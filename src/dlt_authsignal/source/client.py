@@ -75,7 +75,8 @@ def client_resources(client: Client) -> list[DltResource]:
 
     def user_authenticators() -> Iterator[Any]:
         client.bearer(CLIENT_AUTHENTICATORS)
-        loading = Loading(tables.USER_AUTHENTICATORS, lane="client", tenant_id=client.tenant)
+        table = tables.USER_AUTHENTICATORS
+        loading = Loading(table, lane="client", tenant_id=client.tenant, drift=client.meter.drift.of(table.name))
         yield loading.nothing()
         for (answers,) in batches(read, size=1):
             yield from loading.answers(answers)

@@ -51,6 +51,7 @@ SYNC_RUNS: Final = Table(
         own("throttled", "bigint", "Answers with status 429."),
         own("seconds", "double", "Duration."),
         own("tables", "json", "By table: rows read, new, changed, and in all."),
+        own("drift", "json", "By table: columns added, values kept otherwise than as they came; null if nothing was."),
         own("version", "text", "Version of dlt-authsignal."),
     ),
 )
@@ -75,6 +76,7 @@ class Run:
 
     Attributes:
         tables: By table: rows read, new, changed, total.
+        drift: By table: what answers held that the tables were not made for.
         reached_destination: Whether the record can go there too.
     """
 
@@ -94,6 +96,7 @@ class Run:
     throttled: int = 0
     seconds: float | None = None
     tables: dict[str, Any] = field(default_factory=dict)
+    drift: dict[str, Any] | None = None
     version: str = field(default_factory=lambda: version("dlt-authsignal"))
     reached_destination: bool = field(default=False, repr=False)
 
@@ -104,6 +107,7 @@ class Run:
         self.seconds = round((self.ended_at - self.started_at).total_seconds(), 2)
         for name in _COUNTED:
             setattr(self, name, getattr(meter, name))
+        self.drift = meter.drift.report() or None
         if error is not None:
             self.error = type(error).__name__
             # other errors may quote anything

@@ -74,9 +74,12 @@ def server_resources(server: Server, plan: Plan) -> list[DltResource]:
         tables.ACTION_DETAILS: _details,
         tables.UNKNOWN_USER_IDS: _unknown,
     }
-    begin = partial(Loading, lane="server", tenant_id=server.tenant_id)
+
+    def begin(table: Table) -> Loading:
+        return Loading(table, lane="server", tenant_id=server.tenant_id, drift=server.meter.drift.of(table.name))
+
     return [
-        _tenant_authenticators(server),
+        _tenant_authenticators(server, begin),
         *(fed(table, reads, begin, partial(_answered, pick)) for table, pick in picks.items()),
         fed(USER_READS, reads, begin, partial(_remembered, server.tenant_id)),
         reads,
@@ -111,7 +114,7 @@ async def _sweep(server: Server, plan: Plan, out: MemoryObjectSendStream[UserRea
         await read_users(api, plan, server.throttle.pace.concurrency, server.meter, out)
 
 
-def _tenant_authenticators(server: Server) -> DltResource:
+def _tenant_authenticators(server: Server, begin: Callable[[Table], Loading]) -> DltResource:
     async def read(out: MemoryObjectSendStream[Answers]) -> None:
         read_at = datetime.now(UTC)
         async with connect(server.base, server.auth, server.throttle, server.meter) as api:
@@ -119,7 +122,7 @@ def _tenant_authenticators(server: Server) -> DltResource:
         await out.send(Answers(items=items, requests=[0] * len(items), read_at=[read_at]))
 
     def tenant_authenticators() -> Iterator[Any]:
-        loading = Loading(tables.TENANT_AUTHENTICATORS, lane="server", tenant_id=server.tenant_id)
+        loading = begin(tables.TENANT_AUTHENTICATORS)
         yield loading.nothing()
         for (answers,) in batches(read, size=1):
             yield from loading.answers(answers)

@@ -221,22 +221,23 @@ def after(
         # what was not read now may have changed too, and the list will not say so again
         times |= dict.fromkeys(TOLD_BY_THE_LIST - parts, 0)
     if "user_actions" in parts:
-        times |= _horizon(before, list(actions))
+        times |= _horizon(before, list(actions), read_at)
     return replace(before, listed=listed or before.listed, is_known=is_known, **times)
 
 
-def _horizon(before: LastRead, actions: list[Mapping[str, Any]]) -> dict[str, int]:
+def _horizon(before: LastRead, actions: list[Mapping[str, Any]], read_at: int) -> dict[str, int]:
     """Where the next look at the actions begins: before the newest by an overlap, and before any that is still open.
 
-    Authsignal's own times, never this machine's: their clocks may differ.
+    Authsignal's own times, never this machine's: their clocks may differ. But not a time that is still to come: from
+    then on there would be no actions to be found.
     """
-    newest = max(_newest(actions), before.newest_action)
+    newest = max((at for at in (_newest(actions), before.newest_action) if at <= read_at + DAY), default=0)
     open_since = [_moment(action.get("createdAt")) for action in actions if _is_open(action)]
     return {"newest_action": newest, "actions_from": max(0, min([newest - ACTION_OVERLAP, *open_since]))}
 
 
 def _is_open(action: Mapping[str, Any]) -> bool:
-    return action.get("state") not in SETTLED and action.get("state") != ABANDONED
+    return str(action.get("state")) not in {*SETTLED, ABANDONED}
 
 
 def _newest(actions: list[Mapping[str, Any]]) -> int:

@@ -60,6 +60,7 @@ class SyncReport:
         throttled: Answers with status 429.
         seconds: Duration.
         finished_pending: True when an earlier run's unfinished load was completed first.
+        drift: What answers held that the tables were not made for, by table: `source/drift.py`.
         elsewhere: True when dlt keeps this pipeline's DuckDB file in the folder where the pipeline was begun.
     """
 
@@ -80,6 +81,7 @@ class SyncReport:
     throttled: int
     seconds: float
     finished_pending: bool
+    drift: Mapping[str, Any]
     elsewhere: bool
 
 
@@ -156,6 +158,7 @@ def _report(pipeline: Pipeline, meter: Meter, *, location: str, **known: Any) ->
         requests=meter.requests,
         retries=meter.retries,
         throttled=meter.throttled,
+        drift=meter.drift.report(),
         elsewhere=_is_elsewhere(pipeline, location),
         **known,
     )
