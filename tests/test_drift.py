@@ -315,6 +315,8 @@ NAMES = {
     'quo"te': "quoted",
     "_more": "ours",
     "_row_hash": "ours too",
+    "deletedAt": "ours as well",
+    "validFrom": "the history's",
     "risk__v_text": "like one beside",
     " ": "blank",
     "1st": "digit",

@@ -44,7 +44,7 @@ class Placer:
         self._key = frozenset(table.key)
         rows = rows_of(table, lane=lane, tenant_id=tenant_id)
         self._rows = once(table.key, rows) if each_once else rows
-        declared = {column.name: column.type for column in (*table.columns, *PROVENANCE)}
+        declared = self._declared = {column.name: column.type for column in (*table.columns, *PROVENANCE)}
         self._drift = TableDrift() if drift is None else drift
         self._columns = Columns({**stored, **declared}, self._drift)
         self._names = Names(declared, stored, naming)
@@ -73,7 +73,8 @@ class Placer:
         placed: Row = {}
         homeless: Row = {}
         for name, value in row.items():
-            if value is None:
+            if value is None:  # an upsert leaves what is not named
+                placed |= {name: None} if name in self._declared else {}
                 continue
             column = self._names.column(name)
             if column is None:

@@ -19,7 +19,7 @@ from dlt_authsignal.source.destinations import (
     checked_table_format,
     destination_of_type,
 )
-from dlt_authsignal.source.drift import TableDrift
+from dlt_authsignal.source.drift import Drift
 from dlt_authsignal.source.duckdb_memory import limit_memory
 from dlt_authsignal.source.open_tables import merge_at_once, read_every_column
 from dlt_authsignal.source.rows import Answers
@@ -105,14 +105,14 @@ class Loading:
         table: The table.
         lane: Lane that answers come from.
         tenant_id: Written into rows whose answer does not say.
-        drift: Where to note what the table was not made for.
+        drift: Where to note what the tables were not made for.
 
     Raises:
         ConfigurationError: The pipeline was made after the source.
     """
 
     def __init__(
-        self, table: Table, *, lane: str = "", tenant_id: str | None = None, drift: TableDrift | None = None
+        self, table: Table, *, lane: str = "", tenant_id: str | None = None, drift: Drift | None = None
     ) -> None:
         nothing = no_rows()
         schema = dlt.current.source().schema
@@ -126,7 +126,7 @@ class Loading:
             stored={name: str(column["data_type"]) for name, column in stored.items() if "data_type" in column},
             naming=schema.naming.normalize_path,
             each_once=destination.strategy == "upsert",
-            drift=drift,
+            drift=drift and drift.of(table.name),
         )
         self._nothing = nothing if as_rows else [] if destination.strategy == "upsert" else self._shaper.nothing()
 

@@ -170,7 +170,7 @@ def _keep(pipeline: Pipeline, journal: Journal, run: Run) -> None:
     try:
         journal.put(run)
         if run.reached_destination and not pipeline.has_pending_data:
-            with _untraced(pipeline):
+            with untraced(pipeline):
                 pipeline.run(_records(journal.rows()))
             journal.clear()
     except Exception as error:  # the run's own outcome matters more
@@ -178,8 +178,8 @@ def _keep(pipeline: Pipeline, journal: Journal, run: Run) -> None:
 
 
 @contextmanager
-def _untraced(pipeline: Pipeline) -> Iterator[None]:
-    """Leaves the trace of the run itself as the last one: it is what people look up."""
+def untraced(pipeline: Pipeline) -> Iterator[None]:
+    """Runs that are not traced leave the trace of the run itself as the last one: it is what people look up."""
     traced = pipeline.config.enable_runtime_trace
     pipeline.config.enable_runtime_trace = False
     try:
