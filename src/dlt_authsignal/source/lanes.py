@@ -151,6 +151,7 @@ def authsignal_source(
     meter.rate = pace.rate
     resources: list[DltResource] = []
     if api_secret_key and "server" in wanted:
+        meter.lanes.append("server")
         server = Server(
             base=base, api_secret_key=api_secret_key, tenant_id=tenant_id, throttle=Throttle(pace=pace), meter=meter
         )
@@ -173,6 +174,7 @@ def authsignal_source(
         )
         resources += server_resources(server, plan)
     if (token or tenant_id) and "client" in wanted:
+        meter.lanes.append("client")
         client = Client(base=base, token=token, tenant_id=tenant_id, throttle=Throttle(pace=pace), meter=meter)
         asked = Asked(
             username=username,

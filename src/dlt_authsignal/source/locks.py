@@ -21,12 +21,17 @@ def only_run(pipeline: Pipeline) -> Iterator[None]:
     Raises:
         PipelineBusy: Another run holds one of them.
     """
-    with _folder(pipeline), _dataset(pipeline):
+    with only_here(pipeline), only_there(pipeline):
         yield
 
 
 @contextmanager
-def _folder(pipeline: Pipeline) -> Iterator[None]:
+def only_here(pipeline: Pipeline) -> Iterator[None]:
+    """Holds the pipeline's folder.
+
+    Raises:
+        PipelineBusy: Another run holds it.
+    """
     folder = Path(pipeline.working_dir)
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder.parent / f"{pipeline.pipeline_name}.lock")
@@ -41,7 +46,12 @@ def _folder(pipeline: Pipeline) -> Iterator[None]:
 
 
 @contextmanager
-def _dataset(pipeline: Pipeline) -> Iterator[None]:
+def only_there(pipeline: Pipeline) -> Iterator[None]:
+    """Holds the dataset, where the destination can lock.
+
+    Raises:
+        PipelineBusy: Another run holds it, on any machine.
+    """
     if not destination_of_type(pipeline.destination.destination_type).lock:
         yield
         return

@@ -6,6 +6,7 @@ import hashlib
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ import msgspec
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.api.tables import ACTION_DETAILS, Table, own
-from dlt_authsignal.source.held import committed, is_there, row_counts
+from dlt_authsignal.source.held import arrow_columns_of, committed, is_there, row_counts
 from dlt_authsignal.source.sweep import KEPT, LastRead, milliseconds, moment
 
 USER_READS: Final = Table(
@@ -33,16 +34,27 @@ USER_READS: Final = Table(
         own("listed_hash", "text", "Fingerprint of what the list last said; null for a user never listed."),
         own("newest_action_at", "timestamp", "When the newest action known changed last, by Authsignal's clock."),
         own("actions_from", "timestamp", "From when on actions are asked for next."),
+        own(
+            "actions_complete_from",
+            "timestamp",
+            "From when on all actions are surely there; later than first_seen_at if some are lost for good.",
+        ),
         own("is_known", "bool", "Whether Authsignal knew the id."),
     ),
 )
 
-_TIMES: Final = ("first_seen_at", *(f"{part}_read_at" for part in KEPT), "newest_action_at", "actions_from")
-_FIELDS: Final = ("first_seen", *KEPT, "newest_action", "actions_from")
+_TIMES: Final = (
+    "first_seen_at",
+    *(f"{part}_read_at" for part in KEPT),
+    "newest_action_at",
+    "actions_from",
+    "actions_complete_from",
+)
+_FIELDS: Final = ("first_seen", *KEPT, "newest_action", "actions_from", "actions_complete_from")
 
 
 class KnownReads:
-    """The last read of each user, in 82 bytes each.
+    """The last read of each user, in 90 bytes each.
 
     A user is found by 64 bits of a hash of the id. Two ids that share them would be taken for one: among a million
     that happens with a probability of 3 in 100 million.
@@ -91,6 +103,11 @@ class KnownReads:
         times = {field: self._times[place][index] for place, field in enumerate(_FIELDS)}
         return LastRead(**times, listed=self._listed[index], is_known=bool(self._known[index]))
 
+    def oldest(self) -> datetime | None:
+        """When the user who has waited longest was last read, of those who were; None if nobody was."""
+        times = zip(self._times[_FIELDS.index("users")], self._known, strict=True)
+        return moment(min((at for at, is_known in times if at and is_known), default=0))
+
     def has_detail(self, user_id: str, action_code: str, idempotency_key: str) -> bool:
         """Whether the detail of an action has been loaded."""
         return _place(self._details, key_of(user_id, action_code, idempotency_key)) is not None
@@ -136,6 +153,20 @@ class KnownReads:
 
 def _ids(pipeline: Pipeline) -> Iterator[str]:
     return (user_id for (batch,) in committed(pipeline, USER_READS.name, "user_id") for user_id in batch.to_pylist())
+
+
+def oldest_read(pipeline: Pipeline) -> datetime | None:
+    """When the user was last read who has waited longest, of those whom Authsignal knows and who were read."""
+    import pyarrow.compute as pc
+
+    if USER_READS.name not in pipeline.default_schema.tables:
+        return None
+    found = [
+        pc.min(batch["users_read_at"].filter(batch["is_known"])).as_py()
+        for batch in arrow_columns_of(pipeline, USER_READS.name, "users_read_at", "is_known")
+    ]
+    oldest = min(filter(None, found), default=None)
+    return oldest if oldest is None or oldest.tzinfo else oldest.replace(tzinfo=UTC)
 
 
 def known_reads(pipeline: Pipeline, *, details: bool = False) -> KnownReads:
