@@ -183,7 +183,7 @@ def test_the_command_says_what_is_about_to_be_lost_and_what_is(seeded: RunningSa
     near = command("status", "--fail-if-stale", "30d")
     assert near.returncode == 0, near.stderr
     assert "3 users last read more than 25 days ago: Authsignal forgets actions after 30 days. Sync now" in near.stdout
-    assert "less than 1 day ago 37, less than 30 days ago 3" in near.stdout
+    assert "0-1 days 37, 25-30 days 3;" in near.stdout
     age_reads(40, 2, complete_from="now()")
     past = command("status", "--fail-if-stale", "30d")
     assert past.returncode == 1
@@ -257,6 +257,13 @@ def test_a_status_does_not_decide_where_a_sync_writes(
     sync_from(seeded)
     assert (workdir / "syncing" / "authsignal_pipeline.duckdb").exists()
     assert list((workdir / "looking").iterdir()) == []
+
+
+def test_a_dataset_that_is_not_there_is_named(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    done = command("status", "--dataset", "another")
+    assert done.returncode == 2
+    assert 'Nothing has been synced into dataset "another"' in done.stderr
 
 
 def test_two_forms_at_once_are_refused() -> None:

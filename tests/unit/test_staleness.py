@@ -23,7 +23,7 @@ def done(*days_ago: float) -> list[dict[str, Any]]:
 
 def test_users_are_parted_by_when_they_were_read() -> None:
     found = staleness([read_days_ago(days) for days in (0, 0.5, 3, 26, 29, 31, 90)], NOW)
-    assert found.ages == {"1": 2, "7": 1, "14": 0, "25": 0, "30": 2, "older": 2}
+    assert found.ages == {"0-1": 2, "1-7": 1, "7-14": 0, "14-25": 0, "25-30": 2, "30+": 2}
     assert (found.near_horizon, found.past_horizon) == (4, 2)
     assert found.oldest_read == NOW - timedelta(days=90)
 

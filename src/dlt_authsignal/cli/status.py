@@ -104,13 +104,14 @@ def _print(found: "Status") -> None:
 def _runs(found: "Status") -> "Table":
     from rich.table import Table
 
-    runs = Table("last syncs", box=None, pad_edge=False, header_style="bold")
+    runs = Table(box=None, pad_edge=False, header_style="bold")
+    runs.add_column("last syncs", no_wrap=True)
     runs.add_column("")
-    for heading in ("users", "new", "changed", "deleted", "requests", "errors", "seconds"):
+    for heading in ("users", "new", "changed", "deleted", "errors", "seconds"):
         runs.add_column(heading, justify="right")
     for run in found.runs:
         colour = "green" if run["outcome"] == "done" else "red"
-        counts = (run[name] or 0 for name in ("users_read", "rows_new", "rows_changed", "rows_deleted", "requests"))
+        counts = (run[name] or 0 for name in ("users_read", "rows_new", "rows_changed", "rows_deleted"))
         failed = sum(run["errors"].values())
         seconds = "-" if run["seconds"] is None else f"{run['seconds']:,.1f}"
         cells = (f"{count:,}" for count in (*counts, failed))
@@ -138,14 +139,10 @@ def _tables(found: "Status") -> "Table":
 
 def _users(found: "Status") -> "Iterator[str]":
     if found.users.oldest_read:
-        ages = [f"{_age(days)} {count:,}" for days, count in found.users.ages.items() if count]
-        yield f"Users by when they were last read: {', '.join(ages)}; the oldest {_time(found.users.oldest_read)}."
+        ages = [f"{days} days {count:,}" for days, count in found.users.ages.items() if count]
+        yield f"Users by the age of their last read: {', '.join(ages)}; the oldest {_time(found.users.oldest_read)}."
     if found.users_due:
         yield f"{counted(found.users_due, 'user')} {'is' if found.users_due == 1 else 'are'} due.{_waiting(found)}"
-
-
-def _age(days: str) -> str:
-    return f"less than {days} day{'' if days == '1' else 's'} ago" if days.isdecimal() else "earlier"
 
 
 def _losses(found: "Status") -> "Iterator[str]":

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from typing import Any, Final
 
 from dlt_authsignal.api.endpoints import ACTION_WINDOW_DAYS
@@ -22,8 +22,7 @@ class Staleness:
     """How old what is known of the users is whom Authsignal knows.
 
     Attributes:
-        ages: Users by how many days ago their actions were last read: `1` for less than one, `7` for less than seven
-            and not less than one, and so on; `older` for the rest.
+        ages: Users by how many days ago their actions were last read: `0-1`, `1-7`, …, `30+`.
         oldest_read: When the one who has waited longest was read; None if nobody was.
         near_horizon: Users whose actions the API is about to forget: read more than 25 days ago.
         past_horizon: Of those, the ones whose actions it is forgetting: read more than 30 days ago.
@@ -77,7 +76,7 @@ def staleness(reads: Iterable[LastRead], now: datetime) -> Staleness:
 def _by_age(ages: Sequence[timedelta]) -> dict[str, int]:
     bounds = [timedelta(days=days) for days in AGES]
     places = [sum(age >= bound for bound in bounds) for age in ages]
-    names = [*map(str, AGES), "older"]
+    names = [*(f"{low}-{high}" for low, high in pairwise((0, *AGES))), f"{AGES[-1]}+"]
     return {name: places.count(place) for place, name in enumerate(names)}
 
 

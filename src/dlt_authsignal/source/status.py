@@ -103,6 +103,8 @@ def _oldest(read: LastRead) -> int:
 
 
 def _runs(pipeline: Pipeline) -> list[dict[str, Any]]:
+    if not pipeline.default_schema_name:
+        return []
     held = pipeline.default_schema.tables.get(SYNC_RUNS.name, {}).get("columns", {})
     names = [column.name for column in SYNC_RUNS.columns]
     there = [name for name in names if name in held]  # an older version knew fewer
