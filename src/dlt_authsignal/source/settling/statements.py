@@ -161,7 +161,7 @@ def as_merge(step: Step) -> str:
 def as_select(step: Step) -> str:
     """The rows to be written, for DuckDB over tables made of files."""
     if isinstance(step, Adding):
-        return step.query
+        return f'SELECT *, NULL::TIMESTAMPTZ AS "{VALID_TO.name}" FROM ({step.query})'
     replaced = f"t.* REPLACE ({step.value} AS {step.column})"
     return f"SELECT {replaced} FROM {step.target} AS t, ({step.source}) AS s WHERE {step.where}"
 
