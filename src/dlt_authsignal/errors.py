@@ -99,6 +99,11 @@ class HttpError(AuthsignalError):
         self.retry_after = retry_after
         super().__init__(message)
 
+    @property
+    def kind(self) -> str:
+        """What it is, to be counted: the status, or that a success status came with something else than an answer."""
+        return str(self.status) if self.status and not 200 <= self.status < 300 else "unreadable answer"
+
 
 class Unauthorized(HttpError, ConfigurationError):
     """401 or 403: the key is wrong, or belongs to another region."""
@@ -165,9 +170,14 @@ class RunFailed(AuthsignalError):
 
 
 class Unreachable(HttpError, RunFailed):
-    """No answer came: refused, reset, timed out, or the name does not resolve."""
+    """No answer came: refused, reset, timed out, or the name does not resolve.
+
+    Attributes:
+        kind: Which of these.
+    """
 
     retryable = True
+    kind = "no answer"
 
 
 class RateLimited(HttpError, RunFailed):
