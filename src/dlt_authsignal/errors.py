@@ -225,7 +225,8 @@ class TooManyGone(RunFailed):
         super().__init__(
             f"{gone:,} of {held:,} rows of {table} would be marked as deleted: Authsignal no longer shows them. That is"
             f" more than the {allowed:,} that max_deletes allows, so nothing was loaded. Is this the key of the same"
-            " tenant, and is Authsignal well? If they are really gone, run again with --accept-deletes."
+            " tenant, are privacy and privacy_key what they were, and is Authsignal well? If they are really gone, run"
+            " again with --accept-deletes."
         )
 
 
