@@ -64,9 +64,9 @@ class Planted:
         return {f"SOURCES__AUTHSIGNAL_SOURCE__{name.upper()}": value for name, value in values.items()}
 
 
-def plant(running: RunningSandbox) -> Planted:
+def plant(running: RunningSandbox, user_id: str | None = None) -> Planted:
     """Fills the tenant."""
-    planted = Planted(running)
+    planted = Planted(running, user_id=user_id) if user_id else Planted(running)
     config = running.sandbox.config
     planted.secret = {"api_secret_key": config.api_secret_key, "management key": config.management_secret_key}
     planted.personal = {
