@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from dlt_authsignal.api.columns import Column, Table
-from dlt_authsignal.api.histories import HISTORIES, VALID_FROM, VALID_TO
+from dlt_authsignal.api.histories import HISTORIES, TABLES_AND_HISTORIES, VALID_FROM, VALID_TO
 from dlt_authsignal.api.tables import PROVENANCE, TABLES
 from dlt_authsignal.assistant.dictionary import PAGES_FOLDER, index, table_page
 from dlt_authsignal.cli.main import cli
@@ -143,7 +143,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/kpis.md": kpis_page,
     "docs/command.md": command_page,
     "docs/llms.txt": index,
-    **{f"{PAGES_FOLDER}/{name}.md": partial(table_page, name) for name in TABLES},
+    **{f"{PAGES_FOLDER}/{name}.md": partial(table_page, name) for name in TABLES_AND_HISTORIES},
     "docs/destinations.md": destinations_page,
 }
 

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from dlt_authsignal.api.tables import TABLES
+from dlt_authsignal.api.histories import TABLES_AND_HISTORIES as TABLES
 from dlt_authsignal.assistant import worker
 from dlt_authsignal.assistant.database import Database, locate
 from dlt_authsignal.assistant.masking import is_masked

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from dlt_authsignal.api.tables import TABLES
+from dlt_authsignal.api.histories import TABLES_AND_HISTORIES as TABLES
 from dlt_authsignal.assistant.database import Database
 from dlt_authsignal.assistant.install import TOOLKIT
 from dlt_authsignal.sandbox import RunningSandbox

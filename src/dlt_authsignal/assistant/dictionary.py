@@ -4,7 +4,8 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from dlt_authsignal.api.columns import Column, Table
-from dlt_authsignal.api.tables import PROVENANCE, TABLES
+from dlt_authsignal.api.histories import TABLES_AND_HISTORIES as _ALL
+from dlt_authsignal.api.tables import PROVENANCE
 from dlt_authsignal.assistant.masking import is_masked
 from dlt_authsignal.assistant.questions import questions
 from dlt_authsignal.errors import ConfigurationError
@@ -28,13 +29,13 @@ RULES: Final = (
 
 def table_page(name: str) -> str:
     """Meaning, key, columns, and three questions with their SQL. For a KPI its definition."""
-    if name not in TABLES:
-        known = [*TABLES, *(model.view for model in all_models())]
+    if name not in _ALL:
+        known = [*_ALL, *(model.view for model in all_models())]
         if name not in known:
             raise ConfigurationError(f'There is no table or KPI "{name}". Known: {", ".join(known)}.')
         model = find_model(name)
         return f"# {model.view}\n\n{model.title}: {model.question}\n\n{model.definition}\n\n```sql\n{model.sql}\n```\n"
-    table = TABLES[name]
+    table = _ALL[name]
     lines = [f"# {name}", table.meaning, _facts(table)]
     lines.append("\n".join(_column(name, column) for column in (*table.columns, *PROVENANCE)))
     lines += [f"## {question.text}\n\n```sql\n{question.sql}\n```" for question in questions(name)]
@@ -60,7 +61,7 @@ def index() -> str:
         "## Know before you query",
         "\n".join(f"- {rule}" for rule in RULES),
         "## Tables",
-        "\n".join(f"- [{table.name}](../{PAGES_FOLDER}/{table.name}.md): {table.meaning}" for table in TABLES.values()),
+        "\n".join(f"- [{name}](../{PAGES_FOLDER}/{name}.md): {table.meaning}" for name, table in _ALL.items()),
         "## KPIs, as views after `dlt-authsignal models install`",
         "\n".join(f"- `{model.view}`: {model.question}" for model in all_models()),
         "## Pages",

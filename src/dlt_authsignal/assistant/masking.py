@@ -7,7 +7,8 @@ harmless are shown; what Authsignal adds later, and values that landed in a colu
 from collections.abc import Sequence
 from typing import Final
 
-from dlt_authsignal.api.tables import PROVENANCE, TABLES
+from dlt_authsignal.api.histories import TABLES_AND_HISTORIES
+from dlt_authsignal.api.tables import PROVENANCE
 
 KEY_VARIABLE: Final = "mask_key"
 DIGITS: Final = 16
@@ -18,7 +19,7 @@ _HARMLESS: Final = frozenset(column.name for column in PROVENANCE) - {"_row_hash
 
 def is_masked(table: str, column: str) -> bool:
     """Whether the column of that table is shown as a hash only."""
-    plain = {known.name for known in TABLES[table].columns if known.sensitivity == "plain"}
+    plain = {known.name for known in TABLES_AND_HISTORIES[table].columns if known.sensitivity == "plain"}
     return column not in plain | _HARMLESS
 
 

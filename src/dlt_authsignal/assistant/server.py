@@ -11,7 +11,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
-from dlt_authsignal.api.tables import TABLES
+from dlt_authsignal.api.histories import TABLES_AND_HISTORIES as _ALL
 from dlt_authsignal.assistant.database import Database, locate
 from dlt_authsignal.assistant.dictionary import ABOUT, RULES, table_page
 from dlt_authsignal.errors import AuthsignalError
@@ -57,8 +57,8 @@ def server(database: Callable[[], Database], *, max_rows: int = 1000) -> MCPServ
         found = await _in_thread(lambda: database().overview())
         present = {table["name"]: table["rows"] for table in found["tables"]}
         return {
-            "tables": [{"name": name, "rows": rows, "about": TABLES[name].meaning} for name, rows in present.items()],
-            "not_synced": [name for name in TABLES if name not in present],
+            "tables": [{"name": name, "rows": rows, "about": _ALL[name].meaning} for name, rows in present.items()],
+            "not_synced": [name for name in _ALL if name not in present],
             "kpis": [{"name": model.view, "about": model.question} for model in all_models()],
         }
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import duckdb
 
-from dlt_authsignal.api.tables import TABLES
+from dlt_authsignal.api.histories import TABLES_AND_HISTORIES
 from dlt_authsignal.assistant.guard import ONLY, refusal
 from dlt_authsignal.assistant.masking import KEY_VARIABLE, is_masked, literal, quoted, view
 from dlt_authsignal.models import all_models
@@ -99,9 +99,9 @@ def _columns(connection: duckdb.DuckDBPyConnection, store: str, dataset: str) ->
         f"select table_name, column_name from duckdb_columns() where database_name = {literal(store)}"
         f" and schema_name = {literal(dataset)} order by table_name, column_index"
     ).fetchall():
-        if table in TABLES:
+        if table in TABLES_AND_HISTORIES:
             found.setdefault(table, []).append(column)
-    return {name: found[name] for name in TABLES if name in found}
+    return {name: found[name] for name in TABLES_AND_HISTORIES if name in found}
 
 
 def _kpi(name: str, view_name: str, sql: str) -> str:
