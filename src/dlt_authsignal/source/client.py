@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import dlt
@@ -15,6 +16,7 @@ from dlt_authsignal.api import tables
 from dlt_authsignal.api.client_endpoints import CLIENT_AUTHENTICATORS
 from dlt_authsignal.api.endpoints import Endpoint, bearer_auth
 from dlt_authsignal.errors import CredentialsMissing
+from dlt_authsignal.source.erasure.tombstones import Tombstones, standing
 from dlt_authsignal.source.http import connect
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.resources import Loading, hints
@@ -65,19 +67,22 @@ class Client:
 def client_resources(client: Client) -> list[DltResource]:
     """What the lane reads. Without a token it says so when it is read: naming a sign-in's ceremonies is still fine."""
 
-    async def read(out: MemoryObjectSendStream[Answers]) -> None:
+    async def read(erased: Tombstones, out: MemoryObjectSendStream[Answers]) -> None:
         user_id, read_at = client.user_id, datetime.now(UTC)
         auth = {"bearer": client.bearer(CLIENT_AUTHENTICATORS)}
         async with connect(client.base, auth, client.throttle, client.meter) as api:
-            items = await api.get(CLIENT_AUTHENTICATORS, list)
+            found = await api.get(CLIENT_AUTHENTICATORS, list)
+        items = [item for item in found if _text(item, "userId") not in erased]  # not every token says whose it is
         keys = {"user_id": [user_id]} if user_id else {}
         await out.send(Answers(items=items, requests=[0] * len(items), read_at=[read_at], keys=keys))
 
     def user_authenticators() -> Iterator[Any]:
         client.bearer(CLIENT_AUTHENTICATORS)
+        erased = standing()
+        erased.refuse(client.user_id)
         loading = Loading(tables.USER_AUTHENTICATORS, lane="client", tenant_id=client.tenant)
         yield loading.nothing()
-        for (answers,) in batches(read, size=1):
+        for (answers,) in batches(partial(read, erased), size=1):
             yield from loading.answers(answers)
 
     resource: DltResource = dlt.resource(user_authenticators, **hints(tables.USER_AUTHENTICATORS))

@@ -218,7 +218,7 @@ async def due(api: Api, plan: Plan, meter: Meter) -> AsyncIterator[Errand]:
 
 
 async def _everybody(api: Api, plan: Plan) -> AsyncIterator[list[Candidate]]:
-    lacking = plan.policy.named - plan.roster.without_users
+    lacking = {user_id for user_id in plan.policy.named if not plan.roster.passes_over(user_id)}
     async for page in candidates(api, plan.roster):
         lacking -= {candidate.user_id for candidate in page} if lacking else set()
         yield page

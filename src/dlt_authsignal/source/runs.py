@@ -3,7 +3,7 @@
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -118,7 +118,7 @@ class Run:
 @contextmanager
 def recorded(pipeline: Pipeline, meter: Meter) -> Iterator[Run]:
     """A run that is recorded however it ends. Recording never fails the run."""
-    run, journal = Run(), Journal(Path(pipeline.pipelines_dir) / f"{pipeline.pipeline_name}.runs.jsonl")
+    run, journal = Run(), journal_of(pipeline)
     _keep(pipeline, journal, run)
     try:
         yield run
@@ -144,7 +144,20 @@ class Journal:
     def put(self, run: Run) -> None:
         """Adds a run, or replaces what was said of it."""
         others = [row for row in self.rows() if row["run_id"] != run.run_id][-MAX_KEPT:]
-        lines = [json.dumps(row, default=str) for row in (*others, run.row())]
+        self._write([*others, run.row()])
+
+    def redact(self, texts: Collection[str]) -> int:
+        """Forgets the messages that hold one of the texts; says how many."""
+        rows = self.rows()
+        found = [row for row in rows if any(text in (row["error_message"] or "") for text in texts)]
+        for row in found:
+            row["error_message"] = None
+        if found:
+            self._write(rows)
+        return len(found)
+
+    def _write(self, rows: list[dict[str, Any]]) -> None:
+        lines = [json.dumps(row, default=str) for row in rows]
         unfinished = self._path.with_suffix(".part")
         unfinished.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         os.replace(unfinished, self._path)
@@ -162,11 +175,16 @@ class Journal:
         self._path.unlink(missing_ok=True)
 
 
+def journal_of(pipeline: Pipeline) -> Journal:
+    """The journal of a pipeline on this machine."""
+    return Journal(Path(pipeline.pipelines_dir) / f"{pipeline.pipeline_name}.runs.jsonl")
+
+
 def _keep(pipeline: Pipeline, journal: Journal, run: Run) -> None:
     try:
         journal.put(run)
         if run.reached_destination and not pipeline.has_pending_data:
-            with _untraced(pipeline):
+            with untraced(pipeline):
                 pipeline.run(_records(journal.rows()))
             journal.clear()
     except Exception as error:  # the run's own outcome matters more
@@ -174,7 +192,7 @@ def _keep(pipeline: Pipeline, journal: Journal, run: Run) -> None:
 
 
 @contextmanager
-def _untraced(pipeline: Pipeline) -> Iterator[None]:
+def untraced(pipeline: Pipeline) -> Iterator[None]:
     """Leaves the trace of the run itself as the last one: it is what people look up."""
     traced = pipeline.config.enable_runtime_trace
     pipeline.config.enable_runtime_trace = False

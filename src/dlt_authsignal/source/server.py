@@ -15,6 +15,7 @@ from yarl import URL
 from dlt_authsignal.api import tables
 from dlt_authsignal.api.endpoints import GET_TENANT_AUTHENTICATORS, basic_auth
 from dlt_authsignal.api.tables import Table
+from dlt_authsignal.source.erasure.tombstones import standing
 from dlt_authsignal.source.held import known_ids
 from dlt_authsignal.source.http import connect
 from dlt_authsignal.source.meter import Meter
@@ -100,10 +101,11 @@ def _due(server: Server, plan: Plan) -> Iterator[dict[str, int]]:
 
 
 def _informed(roster: Roster) -> Roster:
-    """A roster that can tell whom earlier runs of this pipeline read."""
+    """A roster that knows who was erased, and can tell whom earlier runs of this pipeline read."""
+    erased = standing()
     if KNOWN not in roster.sources:
-        return roster
-    return replace(roster, known=partial(known_ids, dlt.current.pipeline()))
+        return replace(roster, erased=erased)
+    return replace(roster, erased=erased, known=partial(known_ids, dlt.current.pipeline()))
 
 
 async def _sweep(server: Server, plan: Plan, out: MemoryObjectSendStream[UserRead]) -> None:
