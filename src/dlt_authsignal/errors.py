@@ -19,6 +19,7 @@ AuthsignalError
 │   ├── PagingLoop            a cursor that came back a second time
 │   ├── RequestRefused        any other 4xx or 3xx
 │   ├── PipelineBusy          another sync works in the same pipeline folder
+│   ├── TooManyGone           more would be marked as deleted than max_deletes allows
 │   ├── DataTooOld            no sync has succeeded lately
 │   └── ProbeFailed           a passkey ceremony failed, or the tenant's WebAuthn policy is not what it was
 ├── CeremonyRefused           a browser refuses this passkey ceremony too; `dom_name` is what it would throw
@@ -214,6 +215,25 @@ class RequestRefused(HttpError, RunFailed):
 
 class PipelineBusy(RunFailed):
     """Another process is running the same pipeline."""
+
+
+class TooManyGone(RunFailed):
+    """More rows would be marked as deleted than one run may.
+
+    Attributes:
+        table: The table they are in.
+        gone: Rows that would be marked.
+        held: Rows that are there.
+        allowed: Rows that may be marked.
+    """
+
+    def __init__(self, *, table: str, gone: int, held: int, allowed: int) -> None:
+        self.table, self.gone, self.held, self.allowed = table, gone, held, allowed
+        super().__init__(
+            f"{gone:,} of {held:,} rows of {table} would be marked as deleted: Authsignal no longer shows them. That is"
+            f" more than the {allowed:,} that max_deletes allows, so nothing was loaded. Is this the key of the same"
+            " tenant, and is Authsignal well? If they are really gone, run again with --accept-deletes."
+        )
 
 
 class DataTooOld(RunFailed):

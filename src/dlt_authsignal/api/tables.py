@@ -42,6 +42,7 @@ class Table:
         meaning: Grain and content.
         source: The route it is read from.
         opt_in: True when it is read only if named.
+        history: True where `<name>_history` keeps every version that a row has had.
     """
 
     name: str
@@ -51,6 +52,12 @@ class Table:
     meaning: str
     source: str
     opt_in: bool = False
+    history: bool = False
+
+
+def own(name: str, type: DataType, meaning: str, sensitivity: Sensitivity = "none") -> Column:
+    """A column that the pipeline adds."""
+    return Column(name=name, field=None, type=type, meaning=meaning, sensitivity=sensitivity)
 
 
 def _snake(field: str) -> str:
@@ -99,6 +106,12 @@ PROVENANCE: Final = (
     ),
 )
 
+DELETED_AT: Final = own(
+    "deleted_at",
+    "timestamp",
+    "When a complete read no longer showed it; null while it is there. The other columns keep what was last known.",
+)
+
 _USER_ID = Column(
     name="user_id", field="userId", type="text", meaning="The company's own id of the user.", sensitivity="identifier"
 )
@@ -108,6 +121,7 @@ USERS: Final = Table(
     name="users",
     lanes=("server",),
     key=("user_id",),
+    history=True,
     meaning="One row per user known to Authsignal: what the listing and the user's own page say.",
     source="GET /users and GET /users/{userId}",
     columns=(
@@ -125,6 +139,7 @@ USERS: Final = Table(
         _json("custom", "Custom data points, kept whole.", "personal"),
         _text("locale", "BCP 47 locale.", "personal"),
         _time("createdAt", "When the user was created; the listing says it, the user's own page does not."),
+        DELETED_AT,
     ),
 )
 
@@ -135,6 +150,7 @@ USER_AUTHENTICATORS: Final = Table(
     name="user_authenticators",
     lanes=("server", "client"),
     key=("user_authenticator_id",),
+    history=True,
     meaning="One row per authenticator of a user: a passkey, a phone number, an authenticator app, …",
     source="GET /users/{userId}/authenticators, or GET /client/user-authenticators for the token's own user",
     columns=(
@@ -175,6 +191,7 @@ USER_AUTHENTICATORS: Final = Table(
         _text(f"{_AGENT}.os.name", "Operating system at registration."),
         _text(f"{_AGENT}.os.version", "Its version."),
         _text(f"{_AGENT}.cpu.architecture", "Processor architecture."),
+        DELETED_AT,
     ),
 )
 
@@ -239,6 +256,7 @@ USER_DEVICES: Final = Table(
         _time("invalidatedAt", "When it was invalidated."),
         _time("rememberedUntil", "Until when it is trusted."),
         _text("lastVerificationMethod", "Method last used on it."),
+        DELETED_AT,
     ),
 )
 
@@ -246,6 +264,7 @@ TENANT_AUTHENTICATORS: Final = Table(
     name="tenant_authenticators",
     lanes=("server",),
     key=("authenticator_id",),
+    history=True,
     meaning="One row per verification method the tenant has set up.",
     source="GET /authenticators",
     columns=(
@@ -255,6 +274,7 @@ TENANT_AUTHENTICATORS: Final = Table(
         _flag("isEditableByUser", "Whether users may add or remove it."),
         _flag("isHiddenToUser", "Whether users see it."),
         _text("smsChannel", "DEFAULT or WHATSAPP."),
+        DELETED_AT,
     ),
 )
 
@@ -285,12 +305,6 @@ UNKNOWN_USER_IDS: Final = Table(
 )
 
 _CALL_ID = Column(name="call_id", field=None, type="text", meaning="Made up by the pipeline, one for each call.")
-
-
-def own(name: str, type: DataType, meaning: str, sensitivity: Sensitivity = "none") -> Column:
-    """A column that the pipeline adds."""
-    return Column(name=name, field=None, type=type, meaning=meaning, sensitivity=sensitivity)
-
 
 _CALL: Final = (
     _CALL_ID,

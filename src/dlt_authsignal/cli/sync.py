@@ -58,6 +58,12 @@ STOPPED: Final = "What was being read is dropped; a load that had begun is finis
     help="Stop beginning users before so many requests; who is left comes first in the next run.",
 )
 @click.option("--max-duration", metavar="SPAN", help="Read users for so long at most: 1h, 30m. The list comes first.")
+@click.option(
+    "--accept-deletes",
+    is_flag=True,
+    default=None,
+    help="Go on where more rows would be marked as deleted than max_deletes (5 %, at least 20) allows.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object; no progress.")
 def sync(
     destination: str,

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pandas.util import hash_array
 
-from dlt_authsignal.api.tables import PROVENANCE, Table
+from dlt_authsignal.api.tables import DELETED_AT, PROVENANCE, Table
 from dlt_authsignal.source.columns import ARROW, TIME, Columns
 from dlt_authsignal.source.hashes import Hashes, as_text, cells, total
 from dlt_authsignal.source.rows import (
@@ -85,6 +85,8 @@ class Shaper:
         arrays["_read_at"] = pa.array(answers.read_at, TIME).take(requests)
         arrays["_lane"] = pa.repeat(self._lane, rows)
         arrays["tenant_id"] = _or_ours(arrays.get("tenant_id"), self._tenant_id, rows)
+        if DELETED_AT.name in self._declared:
+            arrays[DELETED_AT.name] = pa.nulls(rows, TIME)  # an upsert leaves what is not named
         batch = self._as_table(arrays)
         keys = total((parts[name] for name in self._table.key), rows)
         places = _latest(batch, self._table.key, keys, requests)

@@ -16,10 +16,11 @@ from dlt_authsignal.api import tables
 from dlt_authsignal.api.client_endpoints import CLIENT_AUTHENTICATORS
 from dlt_authsignal.api.endpoints import Endpoint, bearer_auth
 from dlt_authsignal.errors import CredentialsMissing
+from dlt_authsignal.source.complete_reads import COMPLETE_READS, complete
 from dlt_authsignal.source.erasure.tombstones import Tombstones, standing
 from dlt_authsignal.source.http import connect
 from dlt_authsignal.source.meter import Meter
-from dlt_authsignal.source.resources import Loading, hints
+from dlt_authsignal.source.resources import Loading, fed
 from dlt_authsignal.source.rows import Answers
 from dlt_authsignal.source.stream import batches
 from dlt_authsignal.source.throttle import Throttle
@@ -76,17 +77,26 @@ def client_resources(client: Client) -> list[DltResource]:
         keys = {"user_id": [user_id]} if user_id else {}
         await out.send(Answers(items=items, requests=[0] * len(items), read_at=[read_at], keys=keys))
 
-    def user_authenticators() -> Iterator[Any]:
+    def own_authenticators() -> Iterator[list[Answers]]:
         client.bearer(CLIENT_AUTHENTICATORS)
         erased = standing()
         erased.refuse(client.user_id)
-        loading = Loading(tables.USER_AUTHENTICATORS, lane="client", tenant_id=client.tenant)
-        yield loading.nothing()
-        for (answers,) in batches(partial(read, erased), size=1):
-            yield from loading.answers(answers)
+        yield []
+        yield from batches(partial(read, erased), size=1)
 
-    resource: DltResource = dlt.resource(user_authenticators, **hints(tables.USER_AUTHENTICATORS))
-    return [resource]
+    def when(loading: Loading, answers: list[Answers]) -> Iterator[Any]:
+        name, user_id, (read_at,) = tables.USER_AUTHENTICATORS.name, client.user_id, answers[0].read_at
+        if user_id:
+            row = complete(name, read_at, lane="client", tenant_id=client.tenant, user_id=user_id)
+            yield from loading.rows([row])
+
+    begin = partial(Loading, lane="client", tenant_id=client.tenant)
+    reads: DltResource = dlt.resource(own_authenticators, name="own_authenticators", selected=False)
+    return [
+        fed(tables.USER_AUTHENTICATORS, reads, begin, lambda loading, answers: loading.answers(answers[0])),
+        fed(COMPLETE_READS, reads, begin, when),
+        reads,
+    ]
 
 
 def claims(token: str | None) -> Mapping[str, Any]:

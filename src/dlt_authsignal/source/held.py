@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_authsignal.api.tables import DELETED_AT
+
 if TYPE_CHECKING:
     from dlt_authsignal.source.hashes import Hashes
 
@@ -18,12 +20,12 @@ BATCH_AT_ONCE: Final = 100_000
 
 
 def known_hashes(pipeline: Pipeline, table: str) -> Hashes:
-    """Sorted row fingerprints that a table holds: 8 bytes a row."""
+    """Sorted fingerprints of the rows that a table holds, but for those marked as deleted: 8 bytes a row."""
     import numpy as np
 
     from dlt_authsignal.source.hashes import from_text
 
-    parts = [from_text(batch["_row_hash"]) for batch in arrow_columns_of(pipeline, table, "_row_hash")]
+    parts = [from_text(batch["_row_hash"]) for batch in alive_columns_of(pipeline, table, "_row_hash")]
     found = np.concatenate(parts) if parts else np.array([], np.uint64)
     found.sort()
     return found
@@ -51,7 +53,7 @@ def committed(pipeline: Pipeline, table: str, *columns: str) -> Iterator[tuple[A
     if not _is_known(pipeline, table) or not pipeline.default_schema.tables[table]["columns"].keys() >= set(columns):
         return
     if table_format := _table_format(pipeline, table):
-        done = pa.array(_completed_loads(pipeline), pa.string())
+        done = pa.array(completed_loads(pipeline), pa.string())
         for batch in _open_batches(pipeline, table_format, table, "_dlt_load_id", *columns):
             kept = batch.filter(pc.is_in(batch.column("_dlt_load_id"), done))
             yield tuple(kept.column(name) for name in columns)
@@ -71,7 +73,20 @@ def committed(pipeline: Pipeline, table: str, *columns: str) -> Iterator[tuple[A
             return
 
 
-def _completed_loads(pipeline: Pipeline) -> list[str]:
+def open_dataset(pipeline: Pipeline, table: str) -> Any:
+    """A table made of files as an Arrow dataset or table; None for one that is not there."""
+    if not (table_format := _table_format(pipeline, table)):
+        return None
+    with pipeline.destination_client() as client:
+        files: Any = client
+        try:
+            opened = files.load_open_table(table_format, table)
+        except DestinationUndefinedEntity:
+            return None
+        return opened.to_pyarrow_dataset() if hasattr(opened, "to_pyarrow_dataset") else opened.scan().to_arrow()
+
+
+def completed_loads(pipeline: Pipeline) -> list[str]:
     """Ids of the loads that dlt noted as completed, one file each."""
     with pipeline.destination_client() as client:
         files: Any = client
@@ -97,7 +112,7 @@ def is_there(pipeline: Pipeline, table: str) -> bool:
 
 
 def row_counts(pipeline: Pipeline, tables: list[str]) -> dict[str, int]:
-    """Rows per table; 0 for tables that do not exist yet."""
+    """Rows per table, without those marked as deleted; 0 for tables that do not exist yet."""
     return {name: _count(pipeline, name) for name in tables}
 
 
@@ -144,8 +159,13 @@ def newest(
 
 
 def _count(pipeline: Pipeline, table: str) -> int:
+    marks = DELETED_AT.name in _columns(pipeline, table)
     if table_format := _table_format(pipeline, table):
-        return sum(1 for _ in _open_rows(pipeline, table_format, table, "_row_hash"))
+        column = DELETED_AT.name if marks else "_row_hash"
+        return sum(1 for row in _open_rows(pipeline, table_format, table, column) if not (marks and row[0]))
+    if marks:
+        counts = "count(*)", f"count({DELETED_AT.name})"
+        return next((int(row[0]) - int(row[1]) for row in _sql_rows(pipeline, table, *counts)), 0)
     return next((int(row[0]) for row in _sql_rows(pipeline, table, "count(*)")), 0)
 
 
@@ -156,15 +176,38 @@ def columns_of(pipeline: Pipeline, table: str, *columns: str) -> Iterator[tuple[
     return _sql_rows(pipeline, table, *columns)
 
 
-def arrow_columns_of(pipeline: Pipeline, table: str, *columns: str) -> Iterator[Any]:
-    """The same as Arrow tables, by the destination's own means if it has any."""
+def arrow_columns_of(pipeline: Pipeline, table: str, *columns: str, where: str = "") -> Iterator[Any]:
+    """The same as Arrow tables, by the destination's own means if it has any.
+
+    Args:
+        pipeline: Whose dataset to look at.
+        table: The table.
+        *columns: The columns.
+        where: Condition on the rows, which only databases heed.
+    """
     if table_format := _table_format(pipeline, table):
         return _open_batches(pipeline, table_format, table, *columns)
-    return _sql_batches(pipeline, table, *columns)
+    return _sql_batches(pipeline, table, *columns, where=where)
+
+
+def alive_columns_of(pipeline: Pipeline, table: str, *columns: str) -> Iterator[Any]:
+    """Those columns of the rows that are not marked as deleted, as Arrow tables."""
+    mark = DELETED_AT.name
+    if mark not in _columns(pipeline, table):
+        yield from arrow_columns_of(pipeline, table, *columns)
+    elif _table_format(pipeline, table):
+        for batch in arrow_columns_of(pipeline, table, *columns, mark):
+            yield batch.filter(batch.column(mark).is_null())
+    else:
+        yield from arrow_columns_of(pipeline, table, *columns, where=f"{mark} IS NULL")
 
 
 def _table_format(pipeline: Pipeline, table: str) -> Any:
     return pipeline.default_schema.tables[table].get("table_format") if _is_known(pipeline, table) else None
+
+
+def _columns(pipeline: Pipeline, table: str) -> Mapping[str, Any]:
+    return pipeline.default_schema.tables[table]["columns"] if _is_known(pipeline, table) else {}
 
 
 def _is_known(pipeline: Pipeline, table: str) -> bool:
@@ -177,12 +220,12 @@ def _sql_rows(pipeline: Pipeline, table: str, *columns: str) -> Iterator[tuple[A
             yield from rows
 
 
-def _sql_batches(pipeline: Pipeline, table: str, *columns: str) -> Iterator[Any]:
-    for cursor in _cursors(pipeline, table, *columns):
+def _sql_batches(pipeline: Pipeline, table: str, *columns: str, where: str) -> Iterator[Any]:
+    for cursor in _cursors(pipeline, table, *columns, where=where):
         yield from cursor.iter_arrow(chunk_size=BATCH_AT_ONCE)
 
 
-def _cursors(pipeline: Pipeline, table: str, *columns: str) -> Iterator[Any]:
+def _cursors(pipeline: Pipeline, table: str, *columns: str, where: str = "") -> Iterator[Any]:
     """A cursor on those columns; none if the table is not there yet."""
     if not _is_known(pipeline, table):
         return
@@ -190,7 +233,7 @@ def _cursors(pipeline: Pipeline, table: str, *columns: str) -> Iterator[Any]:
         names = [client.escape_column_name(name) if name.isidentifier() else name for name in columns]
         query = f"SELECT {', '.join(names)} FROM {client.make_qualified_table_name(table)}"
         try:
-            with client.execute_query(query) as cursor:
+            with client.execute_query(f"{query} WHERE {where}" if where else query) as cursor:
                 yield cursor
         except DestinationUndefinedEntity:
             return

@@ -26,6 +26,7 @@ from dlt_authsignal.source.roster.sources import resolved
 from dlt_authsignal.source.server import Server, server_resources
 from dlt_authsignal.source.sweep import DEFAULT_STALENESS, Policy
 from dlt_authsignal.source.throttle import Throttle
+from dlt_authsignal.source.vanishing import DEFAULT_MAX_DELETES, limit
 from dlt_authsignal.source.waiting import Budget
 
 LANES: Final = ("client", "server")
@@ -65,6 +66,8 @@ def authsignal_source(
     read_now: list[str] | None = None,
     max_requests: int | None = None,
     max_duration: str | None = None,
+    max_deletes: str = DEFAULT_MAX_DELETES,
+    accept_deletes: bool = False,
     reads: KnownReads | None = None,
     meter: Meter | None = None,
 ) -> Any:
@@ -118,6 +121,9 @@ def authsignal_source(
         max_requests: Most requests for users in one run; who is left comes first in the next. Retries and details of
             actions come on top.
         max_duration: Longest time for reading users in one run, from when the list has been read: `1h`, `30m`.
+        max_deletes: A run in which more rows of one table would be marked as deleted loads nothing: a share of those
+            that are there (20 may vanish in any case), or a number of rows.
+        accept_deletes: Mark them all the same.
         reads: When each user was last read, from `known_reads(pipeline)`; only those who are due are read again. None
             reads everybody.
         meter: Counters to fill, for a progress display.
@@ -160,6 +166,7 @@ def authsignal_source(
                 max_staleness=duration("max_staleness", max_staleness), full=full, named=frozenset(read_now or ())
             ),
             budget=_budget(max_requests, max_duration, reads),
+            limit=limit(max_deletes, accepted=accept_deletes),
             reads=reads,
             has_detail=reads.has_detail if reads is not None else Plan.has_detail,
             list_first=pace.rate is not None,

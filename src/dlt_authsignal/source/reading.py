@@ -5,12 +5,12 @@ One user is one unit: either all that was asked for was read, or the run fails.
 
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Final, NamedTuple, TypeVar
 
-from anyio import EndOfStream, WouldBlock, create_memory_object_stream, create_task_group
+from anyio import EndOfStream, WouldBlock, create_memory_object_stream, create_task_group, to_thread
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from dlt_authsignal.api.endpoints import (
@@ -25,7 +25,7 @@ from dlt_authsignal.errors import RequestRefused, UnexpectedAnswer
 from dlt_authsignal.source.http import Api
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.reads import KnownReads, listed_hash
-from dlt_authsignal.source.roster import Candidate, Roster, candidates
+from dlt_authsignal.source.roster import LISTING, Candidate, Roster, candidates
 from dlt_authsignal.source.sweep import (
     PARTS,
     Ask,
@@ -33,17 +33,20 @@ from dlt_authsignal.source.sweep import (
     Policy,
     after,
     ask_of,
+    ask_of_missing,
     is_active,
     milliseconds,
     moment,
     parts_of,
     wants_detail,
 )
+from dlt_authsignal.source.vanishing import Limit
 from dlt_authsignal.source.waiting import Budget, Room
 
 T = TypeVar("T")
 
 MAX_POSITIONS_KEPT: Final = 20
+MISSING: Final = "missing"
 
 _CHILDREN: Final = {
     "user_authenticators": GET_USER_AUTHENTICATORS,
@@ -106,6 +109,7 @@ class Plan:
         policy: Who counts as due.
         reads: What is known of earlier reads; None for nothing.
         budget: What may be spent.
+        limit: How much may vanish.
         list_first: Whether the whole list is read before the first user is, which is then the one who waits longest.
         has_detail: Whether an action's detail has been loaded, by user id, action code and idempotency key.
         now: Clock for `read_at`.
@@ -116,6 +120,7 @@ class Plan:
     policy: Policy = field(default_factory=Policy)
     reads: KnownReads | None = None
     budget: Budget = field(default_factory=lambda: Budget(clock=time.monotonic))
+    limit: Limit = field(default_factory=Limit)
     list_first: bool = False
     has_detail: Callable[[str, str, str], bool] = lambda _user, _action, _key: False
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -129,7 +134,11 @@ class Plan:
         user_id = candidate.user_id
         last = self.reads.get(user_id) if self.reads is not None else None
         listed = listed_hash(candidate.listed)
-        ask = ask_of(user_id, last, listed, self.parts, milliseconds(self.now()), self.policy)
+        now = milliseconds(self.now())
+        if candidate.roster == MISSING and last is not None:
+            ask = ask_of_missing(last, self.parts, now, self.policy)
+        else:
+            ask = ask_of(user_id, last, listed, self.parts, now, self.policy)
         return None if ask is None else Errand(candidate, listed, last, ask)
 
 
@@ -219,10 +228,37 @@ async def due(api: Api, plan: Plan, meter: Meter) -> AsyncIterator[Errand]:
 
 async def _everybody(api: Api, plan: Plan) -> AsyncIterator[list[Candidate]]:
     lacking = {user_id for user_id in plan.policy.named if not plan.roster.passes_over(user_id)}
+    is_listed = plan.roster.sources == (LISTING,)
     async for page in candidates(api, plan.roster):
         lacking -= {candidate.user_id for candidate in page} if lacking else set()
+        is_listed = is_listed or page[0].roster == LISTING
+        _note(plan, page)
         yield page
-    yield [Candidate(user_id=user_id, roster="named") for user_id in sorted(lacking)]
+    named = [Candidate(user_id=user_id, roster="named") for user_id in sorted(lacking)]
+    _note(plan, named)
+    yield named
+    if is_listed and plan.reads is not None:
+        yield await to_thread.run_sync(_missing, plan, plan.reads)
+
+
+def _note(plan: Plan, page: list[Candidate]) -> None:
+    if plan.reads is not None:
+        for candidate in page:
+            plan.reads.name(candidate.user_id)
+
+
+def _missing(plan: Plan, reads: KnownReads) -> list[Candidate]:
+    """Users of earlier runs whom a complete list no longer names: each is asked for, since a list may be cut.
+
+    Raises:
+        TooManyGone: They are so many that the list cannot be right.
+    """
+    gone = sum(not is_named and last.is_known and last.listed > 0 for is_named, last in reads.with_names())
+    plan.limit.check("users", gone, sum(last.is_known and last.was_read for last in reads))
+    ids = reads.not_named(
+        lambda last: ask_of_missing(last, plan.parts, milliseconds(plan.now()), plan.policy) is not None
+    )
+    return [Candidate(user_id=user_id, roster=MISSING) for user_id in ids if not plan.roster.passes_over(user_id)]
 
 
 async def _work(
@@ -237,7 +273,7 @@ async def _work(
             read = await read_user(api, plan, errand)
             plan.budget.end(errand.ask)
             meter.users_read += 1
-            if not read.is_known:
+            if not read.is_known and errand.candidate.roster != MISSING:
                 _count_unknown(meter, errand.candidate)
             await _put(out, read)
 
@@ -277,6 +313,8 @@ async def read_user(api: Api, plan: Plan, errand: Errand) -> UserRead:
     """
     candidate, listed, last, ask = errand
     read_at = plan.now()
+    if candidate.roster == MISSING and last is not None:
+        last = replace(last, listed=0)
     is_doubtful = not candidate.listed and not (last and last.was_read and last.is_known)
     wanted = ask.parts | ({"users"} if is_doubtful else set())
     gathered = await _gather(api, candidate.user_id, ask, wanted)
@@ -328,6 +366,8 @@ async def _is_unknown(
 ) -> bool:
     if page is not None and (not _is_bare(page) or (candidate.listed and _is_bare(candidate.listed))):
         return False
+    if candidate.roster == MISSING:  # actions may outlive their user
+        return not gathered.get("user_authenticators")
     for table, endpoint in _CHILDREN.items():
         is_all = table in gathered and not (table == "user_actions" and ask.actions_from)
         if gathered.get(table) or (not is_all and await _read(api, endpoint, candidate.user_id)):

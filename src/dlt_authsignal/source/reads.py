@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -41,7 +42,7 @@ _FIELDS: Final = ("first_seen", *KEPT, "newest_action", "actions_from")
 
 
 class KnownReads:
-    """The last read of each user, in 81 bytes each.
+    """The last read of each user, in 82 bytes each.
 
     A user is found by 64 bits of a hash of the id. Two ids that share them would be taken for one: among a million
     that happens with a probability of 3 in 100 million.
@@ -53,6 +54,8 @@ class KnownReads:
         self._known = bytearray()
         self._times = [array("q") for _ in _FIELDS]
         self._details = array("Q")
+        self._named = bytearray()
+        self._ids: Callable[[], Iterable[str]] = tuple
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -61,6 +64,25 @@ class KnownReads:
         """What is known of the last read of a user; None for one never seen."""
         index = _place(self._keys, key_of(user_id))
         return None if index is None else self._at(index)
+
+    def name(self, user_id: str) -> None:
+        """Notes that the roster named a user."""
+        index = _place(self._keys, key_of(user_id))
+        if index is not None:
+            self._named[index] = True
+
+    def with_names(self) -> Iterator[tuple[bool, LastRead]]:
+        """Whether the roster has named each user, and what is known of them."""
+        return zip(map(bool, self._named), self, strict=True)
+
+    def not_named(self, is_wanted: Callable[[LastRead], bool]) -> Iterator[str]:
+        """Ids of users whom the roster has not named."""
+        missing = [not named and is_wanted(last) for named, last in self.with_names()]
+        if any(missing):
+            for user_id in self._ids():
+                index = _place(self._keys, key_of(user_id))
+                if index is not None and missing[index]:
+                    yield user_id
 
     def __iter__(self) -> Iterator[LastRead]:
         return map(self._at, range(len(self._keys)))
@@ -98,6 +120,8 @@ class KnownReads:
             return
         columns = list(zip(*batches, strict=True))
         ids, hashes, known = ([value for batch in column for value in batch.to_pylist()] for column in columns[:3])
+        self._ids = partial(_ids, pipeline)
+        self._named = bytearray(len(ids))
         keys = np.fromiter(map(key_of, ids), np.uint64, len(ids))
         order = np.argsort(keys)
         self._keys = _packed("Q", keys[order])
@@ -108,6 +132,10 @@ class KnownReads:
         for part, times in zip(KEPT, self._times[1:], strict=False):
             if not is_there(pipeline, part) or (part == "users" and self._outnumber(pipeline)):
                 times[:] = array("q", bytes(8 * len(times)))
+
+
+def _ids(pipeline: Pipeline) -> Iterator[str]:
+    return (user_id for (batch,) in committed(pipeline, USER_READS.name, "user_id") for user_id in batch.to_pylist())
 
 
 def known_reads(pipeline: Pipeline, *, details: bool = False) -> KnownReads:

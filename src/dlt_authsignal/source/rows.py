@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
-from dlt_authsignal.api.tables import PROVENANCE, Table
+from dlt_authsignal.api.tables import DELETED_AT, PROVENANCE, Table
 from dlt_authsignal.api.withheld import BULKY_FIELDS, SECRET_ENDINGS, SECRET_FIELDS
 from dlt_authsignal.errors import UnexpectedAnswer
 
@@ -21,7 +21,7 @@ Row = dict[str, Any]
 Shape = Callable[[Mapping[str, Any], Mapping[str, Any]], Row]
 
 PROVENANCE_NAMES: Final = frozenset(column.name for column in PROVENANCE)
-_OURS: Final = PROVENANCE_NAMES - {"tenant_id"}
+_OURS: Final = PROVENANCE_NAMES - {"tenant_id"} | {DELETED_AT.name}
 _VARIANT: Final = re.compile(r"__v_(text|timestamp|bool|bigint|double|json)$")
 _naming = NamingConvention()
 
@@ -63,7 +63,7 @@ def is_dropped(field: str) -> bool:
 def not_ours(name: str) -> str:
     """The name, or another where it is one that dlt or this package gives to columns."""
     if name.startswith("_dlt") or name in _OURS:
-        return f"api{name}"
+        return f"api_{name.lstrip('_')}"
     return f"{name}__2" if _VARIANT.search(name) else name
 
 
@@ -104,6 +104,8 @@ def shaper(table: Table, *, lane: str, tenant_id: str | None) -> Shape:
                 _set_time(row, name)
         row["_row_hash"] = fingerprint(row)
         row.update(tenant_id=row.get("tenant_id") or tenant_id, _lane=lane, _read_at=keys["_read_at"])
+        if DELETED_AT in table.columns:
+            row[DELETED_AT.name] = None  # an upsert leaves what is not named
         return row
 
     return shape

@@ -193,7 +193,7 @@ def _keep(pipeline: Pipeline, journal: Journal, run: Run) -> None:
 
 @contextmanager
 def untraced(pipeline: Pipeline) -> Iterator[None]:
-    """Leaves the trace of the run itself as the last one: it is what people look up."""
+    """Runs that are not traced leave the trace of the run itself as the last one: it is what people look up."""
     traced = pipeline.config.enable_runtime_trace
     pipeline.config.enable_runtime_trace = False
     try:

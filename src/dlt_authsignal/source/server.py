@@ -15,18 +15,20 @@ from yarl import URL
 from dlt_authsignal.api import tables
 from dlt_authsignal.api.endpoints import GET_TENANT_AUTHENTICATORS, basic_auth
 from dlt_authsignal.api.tables import Table
+from dlt_authsignal.source.complete_reads import COMPLETE_READS, complete
 from dlt_authsignal.source.erasure.tombstones import standing
-from dlt_authsignal.source.held import known_ids
+from dlt_authsignal.source.held import alive_columns_of, known_ids
 from dlt_authsignal.source.http import connect
 from dlt_authsignal.source.meter import Meter
-from dlt_authsignal.source.reading import Plan, UserRead, due, read_users
+from dlt_authsignal.source.reading import MISSING, Plan, UserRead, due, read_users
 from dlt_authsignal.source.reads import USER_READS, row_of
-from dlt_authsignal.source.resources import Loading, fed, hints, selected_tables
+from dlt_authsignal.source.resources import Loading, fed, selected_tables
 from dlt_authsignal.source.roster import KNOWN, Roster
 from dlt_authsignal.source.rows import Answers, Row
 from dlt_authsignal.source.stream import batches
 from dlt_authsignal.source.sweep import PARTS
 from dlt_authsignal.source.throttle import Throttle
+from dlt_authsignal.source.vanishing import Limit, Shown, check_all
 
 USERS_PER_BATCH: Final = 500
 DUE: Final = "due"
@@ -63,7 +65,11 @@ def server_resources(server: Server, plan: Plan) -> list[DltResource]:
     def sweep() -> Iterator[list[UserRead]]:
         yield []  # begins every table, even for a tenant without users
         now = replace(plan, tables=selected_tables(), roster=_informed(plan.roster))
-        yield from batches(partial(_sweep, server, now), size=USERS_PER_BATCH)
+        shown = Shown()
+        for reads in batches(partial(_sweep, server, now), size=USERS_PER_BATCH):
+            shown.see(reads)
+            yield reads
+        shown.check(plan.limit, partial(alive_columns_of, dlt.current.pipeline()))
 
     reads: DltResource = dlt.resource(sweep, name="sweep", selected=False)
     picks: dict[Table, Callable[[list[UserRead]], Answers]] = {
@@ -77,7 +83,7 @@ def server_resources(server: Server, plan: Plan) -> list[DltResource]:
     }
     begin = partial(Loading, lane="server", tenant_id=server.tenant_id)
     return [
-        _tenant_authenticators(server),
+        *_tenant_authenticators(server, plan.limit, begin),
         *(fed(table, reads, begin, partial(_answered, pick)) for table, pick in picks.items()),
         fed(USER_READS, reads, begin, partial(_remembered, server.tenant_id)),
         reads,
@@ -113,21 +119,31 @@ async def _sweep(server: Server, plan: Plan, out: MemoryObjectSendStream[UserRea
         await read_users(api, plan, server.throttle.pace.concurrency, server.meter, out)
 
 
-def _tenant_authenticators(server: Server) -> DltResource:
+def _tenant_authenticators(server: Server, allowed: Limit, begin: Callable[[Table], Loading]) -> list[DltResource]:
     async def read(out: MemoryObjectSendStream[Answers]) -> None:
         read_at = datetime.now(UTC)
         async with connect(server.base, server.auth, server.throttle, server.meter) as api:
             items = await api.get(GET_TENANT_AUTHENTICATORS, list)
         await out.send(Answers(items=items, requests=[0] * len(items), read_at=[read_at]))
 
-    def tenant_authenticators() -> Iterator[Any]:
-        loading = Loading(tables.TENANT_AUTHENTICATORS, lane="server", tenant_id=server.tenant_id)
-        yield loading.nothing()
-        for (answers,) in batches(read, size=1):
-            yield from loading.answers(answers)
+    def configured() -> Iterator[list[Answers]]:
+        yield []
+        for answers in batches(read, size=1):
+            held = partial(alive_columns_of, dlt.current.pipeline())
+            check_all(tables.TENANT_AUTHENTICATORS.name, answers[0].items, "authenticatorId", allowed, held)
+            yield answers
 
-    resource: DltResource = dlt.resource(tenant_authenticators, **hints(tables.TENANT_AUTHENTICATORS))
-    return resource
+    def when(loading: Loading, answers: list[Answers]) -> Iterator[Any]:
+        (read_at,) = answers[0].read_at
+        name = tables.TENANT_AUTHENTICATORS.name
+        return loading.rows([complete(name, read_at, lane="server", tenant_id=server.tenant_id)])
+
+    reads: DltResource = dlt.resource(configured, name="configured_authenticators", selected=False)
+    return [
+        fed(tables.TENANT_AUTHENTICATORS, reads, begin, lambda loading, answers: loading.answers(answers[0])),
+        fed(COMPLETE_READS, reads, begin, when),
+        reads,
+    ]
 
 
 def _users(reads: list[UserRead]) -> Answers:
@@ -160,7 +176,7 @@ def _details(reads: list[UserRead]) -> Answers:
 
 
 def _unknown(reads: list[UserRead]) -> Answers:
-    unknown = [read for read in reads if not read.is_known]
+    unknown = [read for read in reads if not read.is_known and read.candidate.roster != MISSING]
     return _answers(
         unknown,
         [[{}] for _ in unknown],

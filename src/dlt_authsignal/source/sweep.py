@@ -38,7 +38,7 @@ ABANDONED: Final = "CHALLENGE_REQUIRED"
 _CHANGED: Final = ("createdAt", "updatedAt", "stateUpdatedAt")
 _ALIKE: Final = len("2026-11-02T09:00:00.000Z")
 
-Reason = Literal["new", "changed", "named", "stale", "full"]
+Reason = Literal["new", "changed", "named", "missing", "stale", "full"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,8 @@ class Ask:
     """What to ask of a user who is due.
 
     Attributes:
-        reason: Why they are due; of several, the first of new, full, named, changed, stale.
+        reason: Why they are due; of several, the first of new, full, named, changed, stale. `missing`: the list
+            no longer names them.
         parts: What to read of them.
         if_active: What to read of them if there are new actions.
         actions_from: From when on actions are asked for; 0 for all there are.
@@ -143,7 +144,7 @@ def ask_of(
         policy: Who counts as due.
     """
     rank = 0 if user_id in policy.named else rank_of(last, wanted, now, policy)
-    if last is None or not last.was_read:
+    if last is None or not last.was_read or (listed and not last.is_known):
         return Ask("new", wanted, frozenset(), 0, rank)
     if policy.full or not wanted:
         return Ask("full", wanted, frozenset(), 0, rank)
@@ -159,6 +160,16 @@ def ask_of(
         asked |= {"user_actions"}
     maybe = wanted - asked if "user_actions" in asked else frozenset()
     return Ask("changed" if changed else "stale", asked, maybe & {"user_devices"}, since, rank)
+
+
+def ask_of_missing(last: LastRead, wanted: frozenset[str], now: int, policy: Policy) -> Ask | None:
+    """What to ask of a user whom the list no longer names: whether there still is one. Who is there although no list
+    says so is asked again when it has been too long."""
+    is_fresh = all(_is_fresh(last.at(part), now, policy) for part in wanted)
+    if not (last.is_known and last.was_read) or (is_fresh and not last.listed):
+        return None
+    parts = wanted | {"users", "user_authenticators"}
+    return Ask("missing", parts, frozenset(), _since(last, wanted, now), rank_of(last, wanted, now, policy))
 
 
 def _since(last: LastRead, wanted: frozenset[str], now: int) -> int:
@@ -222,7 +233,7 @@ def after(
         times |= dict.fromkeys(TOLD_BY_THE_LIST - parts, 0)
     if "user_actions" in parts:
         times |= _horizon(before, list(actions))
-    return replace(before, listed=listed or before.listed, is_known=is_known, **times)
+    return replace(before, listed=(listed or before.listed) if is_known else 0, is_known=is_known, **times)
 
 
 def _horizon(before: LastRead, actions: list[Mapping[str, Any]]) -> dict[str, int]:

@@ -21,6 +21,7 @@ from dlt.pipeline.pipeline import Pipeline
 from dlt_authsignal.api.tables import TABLES
 from dlt_authsignal.errors import NothingSynced, RunFailed
 from dlt_authsignal.source.carried import carrier
+from dlt_authsignal.source.complete_reads import COMPLETE_READS
 from dlt_authsignal.source.discretion import discreet
 from dlt_authsignal.source.erasure.leftovers import abort_packages_before
 from dlt_authsignal.source.erasure.tombstones import tombstones
@@ -32,6 +33,7 @@ from dlt_authsignal.source.locks import only_run
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.reads import USER_READS, KnownReads
 from dlt_authsignal.source.runs import recorded
+from dlt_authsignal.source.settling import settle
 from dlt_authsignal.source.sweep import parts_of
 from dlt_authsignal.source.tally import TableReport, Tally
 
@@ -129,6 +131,7 @@ def sync(
             finished_pending = finish_pending(pipeline)
             pipeline.sync_destination()
             run.reached_destination = True
+            settle(pipeline)  # what a run that was cut off left to do
             reads.recall(pipeline, details="action_details" in reading.selected_resources)
             tables, location = _load(pipeline, reading)
             run.tables = {name: asdict(report) for name, report in tables.items()}
@@ -167,7 +170,8 @@ def _report(pipeline: Pipeline, meter: Meter, *, location: str, **known: Any) ->
 def _memory(tables: Iterable[str]) -> set[str]:
     """What has to be loaded along for a later run to know what this one read."""
     wanted = parts_of(tables)
-    return {USER_READS.name, *wanted} if wanted or "unknown_user_ids" in tables else set()
+    reads = {USER_READS.name, *wanted} if wanted or "unknown_user_ids" in tables else set()
+    return reads | ({COMPLETE_READS.name} if {"tenant_authenticators", "user_authenticators"} & set(tables) else set())
 
 
 def _load(pipeline: Pipeline, reading: DltSource) -> tuple[dict[str, TableReport], str]:
@@ -180,8 +184,9 @@ def _load(pipeline: Pipeline, reading: DltSource) -> tuple[dict[str, TableReport
     before = row_counts(pipeline, tally.tables)
     with seldom_collected():
         load = pipeline.run(reading)
+    deleted = settle(pipeline)
     after = row_counts(pipeline, tally.tables)
-    tables = {name: tally.report(name, before[name], after[name]) for name in tally.tables}
+    tables = {name: tally.report(name, before[name], after[name], deleted.get(name, 0)) for name in tally.tables}
     return tables, load.destination_displayable_credentials or ""
 
 

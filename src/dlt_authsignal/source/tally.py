@@ -15,14 +15,16 @@ class TableReport:
 
     Attributes:
         read: Rows read from Authsignal.
-        new: Rows the table did not have before.
+        new: Rows the table did not have before, or had as deleted.
         changed: Rows that Authsignal now describes otherwise.
-        total: Rows in the table after the run.
+        deleted: Rows that Authsignal no longer shows.
+        total: Rows in the table after the run, without those marked as deleted.
     """
 
     read: int
     new: int
     changed: int
+    deleted: int
     total: int
 
 
@@ -55,10 +57,10 @@ class Tally:
 
         return count
 
-    def report(self, table: str, before: int, after: int) -> TableReport:
-        new = after - before
+    def report(self, table: str, before: int, after: int, deleted: int) -> TableReport:
+        new = after - before + deleted
         changed = max(0, self.read[table] - self.unchanged[table] - new)
-        return TableReport(read=self.read[table], new=new, changed=changed, total=after)
+        return TableReport(read=self.read[table], new=new, changed=changed, deleted=deleted, total=after)
 
 
 def _hashes(rows: Any) -> "Hashes":

@@ -57,7 +57,7 @@ def _compare(connection: Any) -> None:
         lacking = sorted(str(name) for name in held.keys() | made.keys() if held.get(name) != made.get(name))
         raise RunFailed(
             f"The database file could not be copied as a whole ({', '.join(lacking)} would differ), so it stays as it"
-            " is: the rows are deleted, and their bytes may still be in the file. Drop what differs, and run this again."
+            " is: the rows are deleted, and their bytes may still be in the file. Drop what differs and run this again."
         )
 
 

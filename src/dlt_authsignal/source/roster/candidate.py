@@ -18,7 +18,7 @@ class Candidate:
 
     Attributes:
         user_id: The id.
-        roster: `listing`, `file`, `query`, `known`, or `named`.
+        roster: `listing`, `file`, `query`, `known`, `named`, or `missing`: who was listed and no longer is.
         position: Line (text formats) or row (parquet, queries) that named it, from 1; None for the others.
         listed: What the listing said of the user; empty for the others.
     """

@@ -1,0 +1,23 @@
+"""What follows from a load: rows that are gone are marked, and versions kept. It can be done at any time, and again."""
+
+from dlt.pipeline.pipeline import Pipeline
+
+
+def settle(pipeline: Pipeline) -> dict[str, int]:
+    """Marks rows that a complete read no longer showed, and brings the `<table>_history` tables up to date.
+
+    `dlt-authsignal sync` does it before and after each load. Call it after `pipeline.run(authsignal_source(…))` of
+    your own.
+
+    Returns:
+        Rows marked as deleted, by table.
+    """
+    if not pipeline.default_schema_name:
+        return {}
+    if pipeline.destination.destination_type.endswith(".filesystem"):
+        from dlt_authsignal.source.settling import lakes
+
+        return lakes.settle(pipeline)
+    from dlt_authsignal.source.settling import databases
+
+    return databases.settle(pipeline)

@@ -1,0 +1,206 @@
+"""What is gone is marked and kept, what comes back lives again, and what only seems to be gone is neither."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from dlt_authsignal.errors import AuthsignalError, ConfigurationError, TooManyGone
+from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig, run_in_thread
+from dlt_authsignal.sandbox.entities import User
+from dlt_authsignal.source.sync import SyncReport
+from tests.helpers import at, command, rows, sync_from, table
+
+
+def deleted(report: SyncReport) -> dict[str, int]:
+    """Rows that a run marked, without tables of which there were none."""
+    return {name: counts.deleted for name, counts in report.tables.items() if counts.deleted}
+
+
+def ids_of(query: str) -> set[str]:
+    return {row[0] for row in rows(query)}
+
+
+def holder(running: RunningSandbox, authenticators: int) -> User:
+    """A user with so many authenticators."""
+    store = running.sandbox.store
+    return next(user for user in store.users() if len(list(store.authenticators(user.user_id))) == authenticators)
+
+
+def test_an_authenticator_that_is_gone_keeps_its_last_values_and_lives_again_when_it_is_back(
+    seeded: RunningSandbox,
+) -> None:
+    sync_from(seeded)
+    user = holder(seeded, 2)
+    gone, stays = seeded.sandbox.store.authenticators(user.user_id)
+    before = {row["user_authenticator_id"]: row for row in table("user_authenticators")}
+    seeded.sandbox.store.remove_authenticator(user.user_id, gone.user_authenticator_id)
+
+    report = sync_from(seeded, read_now=[user.user_id])
+    assert deleted(report) == {"user_authenticators": 1}
+    after = {row["user_authenticator_id"]: row for row in table("user_authenticators")}
+    when = after[gone.user_authenticator_id].pop("deleted_at")
+    assert after == before
+    assert datetime.now(UTC) - when < timedelta(minutes=1)
+    assert report.tables["user_authenticators"].total == len(before) - 1
+
+    assert deleted(sync_from(seeded, full=True)) == {}  # once is enough
+    assert ids_of("select user_authenticator_id from user_authenticators where deleted_at is not null") == {
+        gone.user_authenticator_id
+    }
+    seeded.sandbox.store.put_authenticator(gone)
+    back = sync_from(seeded, full=True)
+    assert back.tables["user_authenticators"].new == 1
+    assert {row["user_authenticator_id"]: row for row in table("user_authenticators")} == before
+
+
+def test_the_last_authenticator_of_a_user_leaves_an_empty_answer_and_that_is_an_answer(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    user = holder(seeded, 1)
+    (only,) = seeded.sandbox.store.authenticators(user.user_id)
+    seeded.sandbox.store.remove_authenticator(user.user_id, only.user_authenticator_id)
+    assert deleted(sync_from(seeded))["user_authenticators"] == 1  # the list shows that the user is no longer enrolled
+    assert ids_of("select user_authenticator_id from user_authenticators where deleted_at is not null") == {
+        only.user_authenticator_id
+    }
+
+
+@pytest.mark.parametrize("actions", [True, False], ids=["with their actions", "without their actions"])
+def test_a_user_whom_the_list_no_longer_names_is_asked_for_and_marked_with_all_they_had(
+    seeded: RunningSandbox, actions: bool
+) -> None:
+    sync_from(seeded)
+    user = holder(seeded, 2)
+    theirs = {name: rows(f"select count(*) from {name} where user_id = '{user.user_id}'")[0][0] for name in ALL}
+    seeded.sandbox.store.remove_user(user.user_id, actions=actions)
+    report = sync_from(seeded)
+    assert deleted(report) == {name: count for name, count in theirs.items() if count and name != "user_actions"}
+    assert report.users_found == 40
+    assert report.users_due == report.users_read == 1
+    assert rows("select count(*) from unknown_user_ids") == [(0,)]
+    assert ids_of("select user_id from users where deleted_at is not null") == {user.user_id}
+    again = sync_from(seeded)
+    assert (again.users_due, deleted(again)) == (0, {})
+
+
+ALL = ("users", "user_authenticators", "user_actions", "user_devices")
+
+
+def test_a_user_who_comes_back_lives_again_with_what_they_have_then(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    user = holder(seeded, 2)
+    had = list(seeded.sandbox.store.authenticators(user.user_id))
+    seeded.sandbox.store.remove_user(user.user_id, actions=True)
+    sync_from(seeded)
+    seeded.sandbox.store.put_user(user)
+    seeded.sandbox.store.put_authenticator(had[0])
+    report = sync_from(seeded)
+    assert report.tables["users"].new == report.tables["user_authenticators"].new == 1
+    assert rows(f"select count(*) from users where user_id = '{user.user_id}' and deleted_at is null") == [(1,)]
+    alive = ids_of(
+        f"select user_authenticator_id from user_authenticators where user_id = '{user.user_id}' and deleted_at is null"
+    )
+    assert alive == {had[0].user_authenticator_id}
+
+
+def test_a_user_whom_the_list_leaves_out_although_there_is_one_is_not_marked(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    listed = seeded.sandbox.store.users()
+    first = next(iter(listed)).user_id
+    page = {"users": [], "tokenPayload": {"lastEvaluatedUserId": None}}
+    assert page
+    seeded.sandbox.faults.add(Fault(route="GET /users", kind="body", body='{"users": []}'))
+    with pytest.raises(TooManyGone, match="40 of 40 rows of users"):
+        sync_from(seeded)
+    seeded.sandbox.faults.clear()
+    assert rows("select count(deleted_at) from users") == [(0,)]
+    assert first in ids_of("select user_id from users")
+
+
+def test_more_than_may_vanish_stops_the_run_before_anything_is_loaded(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    before = {name: table(name) for name in ALL}
+    for user in list(seeded.sandbox.store.users())[:21]:
+        for authenticator in list(seeded.sandbox.store.authenticators(user.user_id)):
+            seeded.sandbox.store.remove_authenticator(user.user_id, authenticator.user_authenticator_id)
+    with pytest.raises(TooManyGone, match=r"rows of user_authenticators would be marked .* --accept-deletes") as stopped:
+        sync_from(seeded)
+    assert stopped.value.gone > 20
+    assert {name: table(name) for name in ALL} == before
+    report = sync_from(seeded, accept_deletes=True)
+    assert deleted(report)["user_authenticators"] == stopped.value.gone
+
+
+@pytest.fixture
+def few() -> Iterator[RunningSandbox]:
+    with run_in_thread(SandboxConfig(users=8, days=45, seed=7)) as running:
+        yield running
+
+
+@pytest.mark.parametrize(("max_deletes", "stops"), [("0", True), ("1", True), ("2", False), ("5%", False)])
+def test_max_deletes_is_a_number_of_rows_or_a_share_of_which_twenty_are_free(
+    few: RunningSandbox, max_deletes: str, stops: bool
+) -> None:
+    sync_from(few)
+    user = holder(few, 2)
+    for authenticator in list(few.sandbox.store.authenticators(user.user_id)):
+        few.sandbox.store.remove_authenticator(user.user_id, authenticator.user_authenticator_id)
+    if stops:
+        with pytest.raises(TooManyGone):
+            sync_from(few, max_deletes=max_deletes)
+    else:
+        assert deleted(sync_from(few, max_deletes=max_deletes))["user_authenticators"] == 2
+
+
+@pytest.mark.parametrize("wrong", ["many", "-1", "5 percent", "1.5"])
+def test_a_max_deletes_that_says_nothing_is_refused(few: RunningSandbox, wrong: str) -> None:
+    with pytest.raises(ConfigurationError, match="max_deletes"):
+        sync_from(few, max_deletes=wrong)
+
+
+AUTHENTICATORS = "GET /users/{userId}/authenticators"
+OUTAGES: list[dict[str, Any]] = [
+    {"route": AUTHENTICATORS, "kind": "status", "status": 503},
+    {"route": AUTHENTICATORS, "kind": "body", "body": '{"error": "internal_error", "errorCode": "internal_error"}'},
+    {"route": AUTHENTICATORS, "kind": "body", "body": '{"message": "try later"}'},
+    {"route": AUTHENTICATORS, "kind": "body", "body": "<html>maintenance</html>"},
+    {"route": "GET /users/{userId}", "kind": "body", "body": '{"error": "x", "errorCode": "x"}'},
+    {"route": "GET /authenticators", "kind": "status", "status": 404},
+]
+
+
+@pytest.mark.parametrize("outage", OUTAGES, ids=str)
+def test_an_outage_deletes_nothing(few: RunningSandbox, outage: dict[str, Any]) -> None:
+    sync_from(few)
+    before = {name: table(name) for name in ALL}
+    few.sandbox.faults.add(Fault(**outage))
+    with pytest.raises(AuthsignalError):
+        sync_from(few, full=True)
+    few.sandbox.faults.clear()
+    assert {name: table(name) for name in ALL} == before
+    assert deleted(sync_from(few, full=True)) == {}
+
+
+def test_a_run_of_some_tables_marks_nothing_in_the_others(few: RunningSandbox) -> None:
+    sync_from(few)
+    user = holder(few, 2)
+    few.sandbox.store.remove_user(user.user_id, actions=True)
+    report = sync_from(few, resources=["user_actions"], full=True)
+    assert deleted(report) == {}
+    later = sync_from(few)
+    assert deleted(later)["user_authenticators"] == 2
+
+
+def test_the_command_stops_says_why_and_goes_on_when_told_to(seeded: RunningSandbox) -> None:
+    settings = at(seeded)
+    assert command("sync", env=settings).returncode == 0
+    for user in list(seeded.sandbox.store.users())[:30]:
+        seeded.sandbox.store.remove_user(user.user_id, actions=True)
+    stopped = command("sync", env=settings)
+    assert stopped.returncode == 1
+    assert "30 of 40 rows of users would be marked as deleted" in stopped.stderr
+    assert "--accept-deletes" in stopped.stderr
+    done = command("sync", "--accept-deletes", env=settings)
+    assert done.returncode == 0, done.stderr
+    assert rows("select count(deleted_at) from users") == [(30,)]
