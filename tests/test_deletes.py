@@ -124,7 +124,9 @@ def test_more_than_may_vanish_stops_the_run_before_anything_is_loaded(seeded: Ru
     for user in list(seeded.sandbox.store.users())[:21]:
         for authenticator in list(seeded.sandbox.store.authenticators(user.user_id)):
             seeded.sandbox.store.remove_authenticator(user.user_id, authenticator.user_authenticator_id)
-    with pytest.raises(TooManyGone, match=r"rows of user_authenticators would be marked .* --accept-deletes") as stopped:
+    with pytest.raises(
+        TooManyGone, match=r"rows of user_authenticators would be marked .* --accept-deletes"
+    ) as stopped:
         sync_from(seeded)
     assert stopped.value.gone > 20
     assert {name: table(name) for name in ALL} == before

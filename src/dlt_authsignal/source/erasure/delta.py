@@ -28,11 +28,16 @@ class DeltaFiles:
         return {field.name for field in self.table.schema().fields}
 
     def rows(self, wanted: Sequence[str], column: str | None, values: Collection[str]) -> Iterator[tuple[Any, ...]]:
-        import pyarrow.dataset as ds
+        import pyarrow as pa
+        import pyarrow.compute as pc
 
-        only = ds.field(column).isin(list(values)) if column else None
-        for batch in self.table.to_pyarrow_dataset().to_batches(columns=list(wanted), filter=only):
-            yield from zip(*(each.to_pylist() for each in batch.columns), strict=True)
+        names = list(dict.fromkeys([*wanted, *([column] if column else [])]))
+        for batch in self.table.to_pyarrow_dataset().to_batches(columns=names):
+            # not by the dataset's own filter, which cannot compare text with the statistics that the log keeps of it
+            found = (
+                batch.filter(pc.is_in(batch.column(column), pa.array(list(values), pa.string()))) if column else batch
+            )
+            yield from zip(*(found.column(name).to_pylist() for name in wanted), strict=True)
 
     def delete(self, column: str, values: Collection[str]) -> int:
         count = sum(1 for _ in self.rows([column], column, values))
