@@ -13,6 +13,7 @@ from dlt_authsignal.assistant.dictionary import PAGES_FOLDER, index, table_page
 from dlt_authsignal.cli.main import cli
 from dlt_authsignal.models import Model, all_models
 from dlt_authsignal.source.destinations import DESTINATIONS
+from dlt_authsignal.source.erasure.tombstones import ERASED_USERS
 from dlt_authsignal.source.probe import PROBE_RUNS
 from dlt_authsignal.source.reads import USER_READS
 from dlt_authsignal.source.runs import SYNC_RUNS
@@ -30,6 +31,7 @@ def tables_page() -> str:
         " leave out what you may not hold with `--tables`.",
         *map(_table, TABLES.values()),
         _own_table(USER_READS),
+        _own_table(ERASED_USERS),
         _own_table(SYNC_RUNS),
         _own_table(PROBE_RUNS),
         "## Columns that every table has",

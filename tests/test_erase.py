@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from dlt_authsignal.errors import UserErased
+from dlt_authsignal.errors import ConfigurationError, NothingSynced, RunFailed, UserErased
 from dlt_authsignal.models import install, read
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
 from dlt_authsignal.source.erasure.erase import ErasureReport, erase, lift
+from dlt_authsignal.source.erasure.tombstones import Tombstones, hash_of
 from dlt_authsignal.source.probe import probe
 from dlt_authsignal.source.sync import attach
 from tests.canaries import search
@@ -211,9 +214,9 @@ CLIENT = ["user_authenticators"]
 
 def test_a_token_of_the_person_is_refused_by_the_client_lane(loaded_people: Planted) -> None:
     erase(loaded_people.user_id)
+    token = loaded_people.token
     for tables in (CLIENT, ["passkey_register_options"]):
         with pytest.raises(UserErased, match=r"erased from the dataset on \d{4}-.*erase --lift"):
-            token = loaded_people.token
             sync_from(loaded_people.running, api_secret_key=None, token=token, lanes=["client"], resources=tables)
     assert people_of("user_authenticators") & {loaded_people.user_id} == set()
 
@@ -253,3 +256,234 @@ def test_a_canary_who_was_erased_is_not_probed(empty: RunningSandbox) -> None:
         probe(**settings)
     lift("canary", pipeline_name="authsignal_probe")
     assert probe(**settings).works
+
+
+KILLED = """
+import importlib, os, sys
+
+from dlt_authsignal.source.erasure.erase import erase
+
+user_id, module, function = sys.argv[1:]
+setattr(importlib.import_module(f"dlt_authsignal.source.erasure.{module}"), function, lambda *_: os._exit(9))
+erase(user_id)
+"""
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["erase:_erase_data", "erase:rewrite", "database_file:_flush", "database_file:_replace", "erase:erase_leftovers"],
+)
+def test_killed_at_any_moment_it_can_be_run_again_and_nobody_came_back_meanwhile(
+    loaded_people: Planted, workdir: Path, moment: str
+) -> None:
+    before = others(DuckDB(), loaded_people.user_id)
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, loaded_people.user_id, *moment.split(":")],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert done.returncode == 9, done.stderr
+    assert others(DuckDB(), loaded_people.user_id) == before
+    assert load(loaded_people, DuckDB()).users_found == 12
+    report = erase(loaded_people.user_id)
+    assert report.was_erased
+    assert search(workdir, loaded_people.personal) == []
+    assert [path.name for path in workdir.glob("*.duckdb*")] == ["authsignal_pipeline.duckdb"]
+
+
+PENDING = """
+import os, sys
+from dlt.pipeline.pipeline import Pipeline
+from dlt_authsignal.source.sync import sync
+
+setattr(Pipeline, sys.argv[1], lambda *_, **__: os._exit(9))
+sync(destination="duckdb", full=True)
+"""
+
+
+def interrupted(people: Planted, step: str) -> None:
+    """Leaves a package that holds everybody: extracted, or normalized."""
+    done = subprocess.run(
+        [sys.executable, "-c", PENDING, step],
+        env={**os.environ, **people.env("api_secret_key")},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert done.returncode == 9, done.stderr
+    assert attach().has_pending_data
+
+
+@pytest.mark.parametrize("step", ["normalize", "load"])
+def test_a_pending_package_is_loaded_first_and_then_erased_from(people: Planted, workdir: Path, step: str) -> None:
+    load(people, DuckDB(), resources=["tenant_authenticators"])
+    interrupted(people, step)
+    report = erase(people.user_id)
+    assert report.finished_pending
+    assert report.rows["users"] == 1
+    assert search(workdir, people.personal) == []
+    assert len(people_of("users")) == 12
+
+
+def test_a_pending_package_that_the_destination_refuses_is_dropped(
+    loaded_people: Planted, workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import duckdb
+
+    monkeypatch.setenv("LOAD__RAISE_ON_MAX_RETRIES", "1")
+    interrupted(loaded_people, "load")
+    with duckdb.connect("authsignal_pipeline.duckdb") as connection:
+        connection.execute("delete from authsignal_data.users")
+        connection.execute("alter table authsignal_data.users alter email type integer using 0")
+    report = erase(loaded_people.user_id)
+    assert report.dropped_pending
+    assert not attach().has_pending_data
+    assert search(workdir, loaded_people.personal) == []
+
+
+def test_a_package_that_waits_on_another_machine_does_not_bring_the_person_back(
+    people: Planted, workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(people, DuckDB(), resources=["tenant_authenticators"])
+    interrupted(people, "load")
+    monkeypatch.setenv("DLT_DATA_DIR", str(workdir / "another-disk"))
+    erase(people.user_id)
+    monkeypatch.setenv("DLT_DATA_DIR", str(workdir / "dlt"))
+    report = load(people, DuckDB(), full=False)
+    assert not report.finished_pending
+    assert report.users_read == 12
+    assert people.user_id not in people_of("users")
+
+
+def test_the_calls_that_name_a_passkey_of_the_person_go_with_it(loaded_people: Planted) -> None:
+    import duckdb
+
+    asked = {"token": loaded_people.token, "lanes": ["client"], "resources": ["passkey_authentication_options"]}
+    sync_from(loaded_people.running, api_secret_key=None, **asked)
+    with duckdb.connect("authsignal_pipeline.duckdb") as connection:
+        connection.execute(
+            "update authsignal_data.user_authenticators set webauthn_credential__credential_id = 'cred-1'"
+            " where user_id = ?",
+            [loaded_people.user_id],
+        )
+        connection.execute(
+            "update authsignal_data.passkey_authentication_options set allowed_credential_ids = '[\"cred-1\"]'"
+        )
+    assert erase(loaded_people.user_id).rows["passkey_authentication_options"] == 1
+    assert erase(loaded_people.user_id).rows["passkey_authentication_options"] == 0
+
+
+def test_a_transaction_that_still_sees_the_rows_is_named(
+    people: Planted, postgres_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import psycopg2
+
+    warehouse = Postgres(postgres_database)
+    monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", postgres_database)
+    load(people, warehouse)
+    with closing(psycopg2.connect(postgres_database)) as reader:
+        reader.set_session(isolation_level="REPEATABLE READ")
+        reader.cursor().execute("select 1")
+        with pytest.raises(RunFailed, match=r"can still see \d+ old versions.*pg_stat_activity"):
+            erase_from(warehouse, people.user_id)
+    assert erase_from(warehouse, people.user_id).is_empty
+
+
+def test_a_file_that_is_open_elsewhere_is_named(loaded_people: Planted) -> None:
+    code = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, "authsignal_pipeline.duckdb"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        assert other.stdout
+        other.stdout.readline()
+        with pytest.raises(RunFailed, match="open in another program"):
+            erase(loaded_people.user_id)
+    finally:
+        other.communicate(timeout=10)
+    assert erase(loaded_people.user_id).rows["users"] == 1
+
+
+def test_the_command_says_what_it_removed_and_never_whom(loaded_people: Planted, workdir: Path) -> None:
+    unsure = command("erase", loaded_people.user_id)
+    assert unsure.returncode == 2
+    assert "--yes" in unsure.stderr
+
+    done = command("erase", loaded_people.user_id, "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "users" in done.stdout
+    assert "Tombstone of " in done.stdout
+    assert loaded_people.user_id not in done.stdout + done.stderr
+
+
+def test_a_second_run_of_the_command_finds_nothing_and_leaves_the_tombstone_as_it_is(loaded_people: Planted) -> None:
+    erased_at = erase(loaded_people.user_id).erased_at
+    again = json.loads(command("erase", loaded_people.user_id, "--yes", "--json").stdout)
+    assert set(again["rows"].values()) == set(again["places"].values()) == {0}
+    assert again["was_erased"]
+    assert datetime.fromisoformat(again["erased_at"]) == erased_at
+
+
+def test_the_command_lifts_a_tombstone_once(loaded_people: Planted) -> None:
+    erase(loaded_people.user_id)
+    lifted = command("erase", "--lift", loaded_people.user_id)
+    assert "The next sync reads this person again." in lifted.stdout
+    assert "no tombstone" in command("erase", "--lift", loaded_people.user_id).stdout
+
+
+def test_on_a_terminal_it_asks_first(loaded_people: Planted) -> None:
+    import pexpect
+
+    from tests.helpers import COMMAND
+
+    for answer, left in (("n", 13), ("y", 12)):
+        child = pexpect.spawn(COMMAND, ["erase", loaded_people.user_id], timeout=40)
+        child.expect("for good")
+        child.sendline(answer)
+        child.expect(pexpect.EOF)
+        child.close()
+        assert child.exitstatus == (0 if answer == "y" else 1)
+        assert len(people_of("users")) == left
+
+
+def test_the_id_can_come_from_where_no_list_of_processes_shows_it(loaded_people: Planted) -> None:
+    from tests.helpers import COMMAND
+
+    done = subprocess.run(
+        [COMMAND, "erase", "-", "--yes", "--json"],
+        input=f"{loaded_people.user_id}\n",
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert json.loads(done.stdout)["rows"]["users"] == 1
+
+
+def test_an_empty_id_and_a_dataset_that_is_not_there_are_mistakes(workdir: Path) -> None:
+    with pytest.raises(ConfigurationError, match="user id is empty"):
+        erase(" ")
+    with pytest.raises(NothingSynced):
+        erase("ann")
+    assert list(workdir.glob("*.duckdb*")) == []
+
+
+@given(st.lists(st.text(), min_size=1, max_size=20, unique=True), st.text())
+def test_a_tombstone_keeps_out_whom_it_was_made_for_and_nobody_else(erased: list[str], other: str) -> None:
+    salts, now = ("00" * 16, "ff" * 16), datetime.now(UTC)
+    found = Tombstones(
+        (hash_of(user_id, salts[place % 2]), salts[place % 2], now) for place, user_id in enumerate(erased)
+    )
+    assert all(user_id in found for user_id in erased)
+    assert (other in found) == (other in erased)
+    assert len(found) == len(erased)
+
+
+def test_a_tombstone_is_an_hmac_as_anybody_can_compute_it() -> None:
+    import hashlib
+    import hmac
+
+    assert hash_of("ann", "0a" * 16) == hmac.new(bytes.fromhex("0a" * 16), b"ann", hashlib.sha256).hexdigest()
