@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 
 from dlt_authsignal.errors import ConfigurationError, NothingSynced, RunFailed, UserErased
 from dlt_authsignal.models import install, read
-from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
+from dlt_authsignal.sandbox import RunningSandbox, run_in_thread
 from dlt_authsignal.source.erasure.erase import ErasureReport, erase, lift
 from dlt_authsignal.source.erasure.tombstones import Tombstones, hash_of
 from dlt_authsignal.source.probe import probe
 from dlt_authsignal.source.sync import attach
 from tests.canaries import search
-from tests.helpers import at, command, sync_from
+from tests.helpers import command, sync_from
 from tests.planted import CEREMONIES, Planted, config, plant
 from tests.warehouses import DuckDB, Lake, Postgres, Warehouse
 
