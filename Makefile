@@ -8,7 +8,7 @@ EXTRAS := $(addprefix --extra ,assistant sandbox metrics postgres redis s3 delta
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: demo test test-unit test-destinations test-schedulers system-packages lint format bench docs lock clean
+.PHONY: demo test test-unit test-destinations test-schedulers test-crash system-packages lint format bench docs lock clean
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=python3.12, say."; exit 1; }
@@ -44,6 +44,9 @@ test-schedulers: $(DEV) system-packages .venv-airflow/.ready .venv-dagster/.read
 
 test-destinations: $(DEV) system-packages ## S3 and the stand-ins of warehouses, in environments of their own
 	@PYTHON=$(PYTHON) sh scripts/test_destinations.sh
+
+test-crash: $(DEV) system-packages ## syncs killed at every named point and at 220 random moments, and repaired; many fault storms
+	$(BIN)/python -m pytest -n 2 -m 'crash or not crash' tests/crash tests/test_fault_storms.py
 
 lint: $(DEV) ## style, types, layers
 	$(BIN)/ruff format --check .

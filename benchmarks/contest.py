@@ -16,6 +16,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 COMMAND = str(Path(sys.executable).with_name("dlt-authsignal"))
 SECRET = "any-key-will-do"  # noqa: S105 - the local API asks for none
+PRIVACY_KEY = "0123456789abcdef" * 4
 TABLES = "users,user_authenticators,user_actions"
 MIB = 2**20 if sys.platform == "darwin" else 2**10
 """What `ru_maxrss` is divided by: bytes on macOS, KiB elsewhere."""
@@ -129,6 +130,7 @@ def _environment(url: str, folder: Path) -> dict[str, str]:
         "RUNTIME__DLTHUB_TELEMETRY": "false",
         "SOURCES__AUTHSIGNAL_SOURCE__BASE_URL": url,
         "SOURCES__AUTHSIGNAL_SOURCE__API_SECRET_KEY": SECRET,
+        "SOURCES__AUTHSIGNAL_SOURCE__PRIVACY_KEY": PRIVACY_KEY,
     }
 
 

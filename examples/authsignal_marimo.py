@@ -61,13 +61,14 @@ def chart(kpi, mo, pipeline):
 @app.cell
 def people(dataset, mo):
     least_safe = dataset("""
-        select u.email, count(*) as sign_ins
+        select u.user_id, count(*) as sign_ins
         from users as u
         join user_actions as a on a.user_id = u.user_id
         where a.action_code = 'signIn' and a.state = 'CHALLENGE_SUCCEEDED'
-          and u.user_id not in (select user_id from user_authenticators where verification_method = 'PASSKEY')
-        group by u.user_id, u.email
-        order by sign_ins desc, u.email
+          and u.deleted_at is null and u.user_id not in (
+            select user_id from user_authenticators where verification_method = 'PASSKEY' and deleted_at is null)
+        group by u.user_id
+        order by sign_ins desc, u.user_id
         limit 50
     """).df()
     mo.vstack([mo.md("## Without a passkey, by how often they sign in"), mo.ui.table(least_safe, selection=None)])

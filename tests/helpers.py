@@ -22,6 +22,7 @@ COMMAND = str(Path(sys.executable).with_name("dlt-authsignal"))
 def sync_from(running: RunningSandbox, **arguments: Any) -> SyncReport:
     """One sync of a sandbox into ./authsignal_pipeline.duckdb."""
     defaults = {"base_url": running.url, "api_secret_key": SECRET, "rate": "max", "attempts": 3, "backoff": 0.01}
+    defaults["privacy"] = "keep"  # tests look at plain values; tests/test_privacy.py at what is done to them
     return sync(**{**defaults, **arguments})
 
 
@@ -33,9 +34,9 @@ def rows(query: str, database: str = "authsignal_pipeline.duckdb") -> list[tuple
         return connection.execute(query).fetchall()
 
 
-def table(name: str) -> list[dict[str, Any]]:
+def table(name: str, database: str = "authsignal_pipeline.duckdb") -> list[dict[str, Any]]:
     """Rows of a table as dictionaries, without what the pipeline adds, nulls left out, in key order."""
-    with duckdb.connect("authsignal_pipeline.duckdb", read_only=True) as connection:
+    with duckdb.connect(database, read_only=True) as connection:
         connection.execute("set timezone = 'UTC'")
         cursor = connection.execute(f"select * from authsignal_data.{name} order by all")
         names = [column[0] for column in cursor.description]
@@ -64,7 +65,7 @@ def command(
 def at(running: RunningSandbox, **settings: str) -> dict[str, str]:
     """Environment that points the command at a sandbox."""
     prefix = "SOURCES__AUTHSIGNAL_SOURCE__"
-    values = {"BASE_URL": running.url, "API_SECRET_KEY": SECRET, "RATE": "max", **settings}
+    values = {"BASE_URL": running.url, "API_SECRET_KEY": SECRET, "RATE": "max", "PRIVACY": "keep", **settings}
     return {prefix + name: value for name, value in values.items()}
 
 

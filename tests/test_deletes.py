@@ -1,5 +1,6 @@
 """What is gone is marked and kept, what comes back lives again, and what only seems to be gone is neither."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -33,7 +34,7 @@ def test_an_authenticator_that_is_gone_keeps_its_last_values_and_lives_again_whe
 ) -> None:
     sync_from(seeded)
     user = holder(seeded, 2)
-    gone, stays = seeded.sandbox.store.authenticators(user.user_id)
+    gone, _stays = seeded.sandbox.store.authenticators(user.user_id)
     before = {row["user_authenticator_id"]: row for row in table("user_authenticators")}
     seeded.sandbox.store.remove_authenticator(user.user_id, gone.user_authenticator_id)
 
@@ -106,16 +107,22 @@ def test_a_user_who_comes_back_lives_again_with_what_they_have_then(seeded: Runn
 
 def test_a_user_whom_the_list_leaves_out_although_there_is_one_is_not_marked(seeded: RunningSandbox) -> None:
     sync_from(seeded)
-    listed = seeded.sandbox.store.users()
-    first = next(iter(listed)).user_id
-    page = {"users": [], "tokenPayload": {"lastEvaluatedUserId": None}}
-    assert page
+    said = list(seeded.sandbox.store.users())[:30]
+    page = {"users": [{"userId": user.user_id, "isEnrolled": True} for user in said]}
+    seeded.sandbox.faults.add(Fault(route="GET /users", kind="body", body=json.dumps(page)))
+    report = sync_from(seeded)
+    assert (report.users_found, deleted(report)) == (40, {})
+    assert rows("select count(*), count(deleted_at) from users") == [(40, 0)]
+    assert sync_from(seeded).users_due == 40  # the list says what it said before, and that is a change
+
+
+def test_a_list_that_names_nobody_any_more_stops_the_run(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
     seeded.sandbox.faults.add(Fault(route="GET /users", kind="body", body='{"users": []}'))
     with pytest.raises(TooManyGone, match="40 of 40 rows of users"):
         sync_from(seeded)
-    seeded.sandbox.faults.clear()
     assert rows("select count(deleted_at) from users") == [(0,)]
-    assert first in ids_of("select user_id from users")
+    assert deleted(sync_from(seeded, full=True)) == {}
 
 
 def test_more_than_may_vanish_stops_the_run_before_anything_is_loaded(seeded: RunningSandbox) -> None:
@@ -176,7 +183,7 @@ OUTAGES: list[dict[str, Any]] = [
 def test_an_outage_deletes_nothing(few: RunningSandbox, outage: dict[str, Any]) -> None:
     sync_from(few)
     before = {name: table(name) for name in ALL}
-    few.sandbox.faults.add(Fault(**outage))
+    few.sandbox.faults.add(Fault(times=None, **outage))
     with pytest.raises(AuthsignalError):
         sync_from(few, full=True)
     few.sandbox.faults.clear()
@@ -187,11 +194,12 @@ def test_an_outage_deletes_nothing(few: RunningSandbox, outage: dict[str, Any]) 
 def test_a_run_of_some_tables_marks_nothing_in_the_others(few: RunningSandbox) -> None:
     sync_from(few)
     user = holder(few, 2)
-    few.sandbox.store.remove_user(user.user_id, actions=True)
-    report = sync_from(few, resources=["user_actions"], full=True)
-    assert deleted(report) == {}
-    later = sync_from(few)
-    assert deleted(later)["user_authenticators"] == 2
+    for authenticator in list(few.sandbox.store.authenticators(user.user_id)):
+        few.sandbox.store.remove_authenticator(user.user_id, authenticator.user_authenticator_id)
+    sync_from(few, resources=["user_actions", "users"], full=True)
+    assert rows("select count(deleted_at) from user_authenticators") == [(0,)]
+    later = sync_from(few, full=True)
+    assert deleted(later) == {"user_authenticators": 2}
 
 
 def test_the_command_stops_says_why_and_goes_on_when_told_to(seeded: RunningSandbox) -> None:

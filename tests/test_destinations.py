@@ -105,7 +105,10 @@ def each_once(warehouse: Warehouse) -> dict[str, int]:
     return found
 
 
-def test_a_second_sync_doubles_nothing_a_third_corrects_what_changed_and_vanished_rows_stay(
+VERSIONS = "select count(*), count(valid_to) from users_history"
+
+
+def test_a_second_sync_doubles_nothing_and_a_third_corrects_what_changed_and_marks_what_vanished(
     few: RunningSandbox, warehouse: Warehouse
 ) -> None:
     first = load(few, warehouse)
@@ -119,9 +122,13 @@ def test_a_second_sync_doubles_nothing_a_third_corrects_what_changed_and_vanishe
     user = next(iter(store.users()))
     store.put_user(User(user_id=user.user_id, created_at=user.created_at, email="new@example.com"))
     store.put_user(User(user_id="newcomer", created_at=user.created_at))
-    store.put_gone(list(store.users())[1].user_id)
-    assert counts(load(few, warehouse))["users"] == (1, 1, held["users"] + 1)
+    store.remove_user(list(store.users())[1].user_id, actions=True)
+    third = load(few, warehouse)
+    assert counts(third)["users"] == (1, 1, held["users"])
+    assert third.tables["users"].deleted == 1
     assert each_once(warehouse)["users"] == held["users"] + 1
+    assert warehouse.rows(VERSIONS) == [(held["users"] + 2, 2)]
+    assert warehouse.rows("select count(*) from users where deleted_at is not null") == [(1,)]
     assert warehouse.rows("select count(*) from users where email = 'new@example.com'") == [(1,)]
 
 

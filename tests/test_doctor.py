@@ -90,3 +90,18 @@ def test_where_the_tenant_does_not_list_its_users_it_says_so_and_goes_on() -> No
     assert done.returncode == 0, done.stderr
     assert "- sync: Authsignal answered 400" in done.stdout
     assert "--users-from" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"PRIVACY": "pseudonymize"}, "- privacy: Identifiers are left out"),
+        ({"PRIVACY": "pseudonymize", "PRIVACY_KEY": "0123456789abcdef" * 4}, "✓ privacy: identifiers are hashed"),
+        ({"PRIVACY_COLUMNS": '{"users.custom": "drop"}'}, "as they are (keep)\n  but for users.custom: drop"),
+    ],
+)
+def test_what_is_done_to_identifiers_is_said(empty: RunningSandbox, settings: dict[str, str], said: str) -> None:
+    done = command("doctor", env=at(empty, **settings))
+    assert done.returncode == 0, done.stderr
+    assert said in done.stdout
+    assert "0123456789abcdef" not in done.stdout + done.stderr

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from dlt_authsignal.errors import ConfigurationError, NothingSynced, RunFailed, UserErased
 from dlt_authsignal.models import install, read
 from dlt_authsignal.sandbox import RunningSandbox, run_in_thread
+from dlt_authsignal.sandbox.entities import User
 from dlt_authsignal.source.erasure.erase import ErasureReport, erase, lift
 from dlt_authsignal.source.erasure.tombstones import Tombstones, hash_of
 from dlt_authsignal.source.probe import probe
@@ -60,7 +61,7 @@ def people() -> Iterator[Planted]:
 
 
 def load(planted: Planted, into: Warehouse, **arguments: Any) -> Any:
-    wanted: dict[str, Any] = {"destination": into.destination, "resources": TABLES, "full": True}
+    wanted: dict[str, Any] = {"destination": into.destination, "resources": TABLES, "full": True, "privacy": "keep"}
     key = planted.running.sandbox.config.api_secret_key
     return sync_from(planted.running, **{**wanted, "api_secret_key": key, **arguments})
 
@@ -217,7 +218,14 @@ def test_a_token_of_the_person_is_refused_by_the_client_lane(loaded_people: Plan
     token = loaded_people.token
     for tables in (CLIENT, ["passkey_register_options"]):
         with pytest.raises(UserErased, match=r"erased from the dataset on \d{4}-.*erase --lift"):
-            sync_from(loaded_people.running, api_secret_key=None, token=token, lanes=["client"], resources=tables)
+            sync_from(
+                loaded_people.running,
+                api_secret_key=None,
+                token=token,
+                privacy="keep",
+                lanes=["client"],
+                resources=tables,
+            )
     assert people_of("user_authenticators") & {loaded_people.user_id} == set()
 
 
@@ -237,6 +245,7 @@ def test_the_ceremonies_of_the_person_go_also_those_that_name_their_passkey_only
         "action": "signIn",
         "tenant_id": loaded_people.running.sandbox.config.tenant_id,
         "lanes": ["client"],
+        "privacy": "keep",
         **values,
     }
     sync_from(loaded_people.running, api_secret_key=None, resources=list(CEREMONIES), **asked)
@@ -249,7 +258,7 @@ def test_the_ceremonies_of_the_person_go_also_those_that_name_their_passkey_only
 
 
 def test_a_canary_who_was_erased_is_not_probed(empty: RunningSandbox) -> None:
-    settings = {"user_id": "canary", "base_url": empty.url, "api_secret_key": "sandbox-server-secret"}
+    settings: dict[str, Any] = {"user_id": "canary", "base_url": empty.url, "api_secret_key": "sandbox-server-secret"}
     assert probe(**settings).works
     erase("canary", pipeline_name="authsignal_probe")
     with pytest.raises(UserErased):
@@ -307,7 +316,7 @@ def interrupted(people: Planted, step: str) -> None:
     """Leaves a package that holds everybody: extracted, or normalized."""
     done = subprocess.run(
         [sys.executable, "-c", PENDING, step],
-        env={**os.environ, **people.env("api_secret_key")},
+        env={**os.environ, **people.env("api_secret_key", privacy="keep")},
         capture_output=True,
         text=True,
         timeout=50,
@@ -361,7 +370,12 @@ def test_a_package_that_waits_on_another_machine_does_not_bring_the_person_back(
 def test_the_calls_that_name_a_passkey_of_the_person_go_with_it(loaded_people: Planted) -> None:
     import duckdb
 
-    asked = {"token": loaded_people.token, "lanes": ["client"], "resources": ["passkey_authentication_options"]}
+    asked = {
+        "privacy": "keep",
+        "token": loaded_people.token,
+        "lanes": ["client"],
+        "resources": ["passkey_authentication_options"],
+    }
     sync_from(loaded_people.running, api_secret_key=None, **asked)
     with duckdb.connect("authsignal_pipeline.duckdb") as connection:
         connection.execute(
@@ -487,3 +501,19 @@ def test_a_tombstone_is_an_hmac_as_anybody_can_compute_it() -> None:
     import hmac
 
     assert hash_of("ann", "0a" * 16) == hmac.new(bytes.fromhex("0a" * 16), b"ann", hashlib.sha256).hexdigest()
+
+
+def test_somebody_who_is_stored_as_a_hash_is_found_under_keys_of_the_past_too(
+    empty: RunningSandbox, workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, first, second = "zoe@example.com", "0123456789abcdef" * 4, "fedcba9876543210" * 4
+    empty.sandbox.store.put_user(User(user_id=address, created_at=empty.sandbox.clock.now(), email=address))
+    sync_from(empty, privacy_key=first)
+    assert len(people_of("users")) == 1
+    monkeypatch.setenv("SOURCES__AUTHSIGNAL_SOURCE__PRIVACY_KEY", second)
+    assert erase(address).is_empty
+    monkeypatch.setenv("SOURCES__AUTHSIGNAL_SOURCE__FORMER_PRIVACY_KEYS", f"{'0' * 64} {first}")
+    report = erase(address)
+    assert report.was_erased
+    assert report.rows["users"] == report.rows["users_history"] == 1
+    assert sync_from(empty, privacy_key=second).users_found == 0

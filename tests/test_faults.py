@@ -70,6 +70,13 @@ def test_a_cut_body_ends_early(seeded: RunningSandbox) -> None:
         users(seeded)
 
 
+def test_a_wrong_content_type_comes_with_the_right_body(seeded: RunningSandbox) -> None:
+    whole = users(seeded)
+    fault(seeded, "content_type")
+    status, answer, headers = ask(seeded, "GET", "/users?limit=10")
+    assert (status, answer, headers["content-type"]) == (200, whole, "text/html")
+
+
 def test_a_slow_body_trickles_and_is_whole(seeded: RunningSandbox) -> None:
     whole = users(seeded)
     fault(seeded, "slow", seconds=0.3)

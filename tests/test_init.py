@@ -37,7 +37,7 @@ def written(path: Path) -> Any:
     values: Any = tomllib.loads(path.read_text())
     for name in SECTION:
         values = values[name]
-    return values
+    return {name: value for name, value in values.items() if name != "privacy_key"}
 
 
 @pytest.fixture
@@ -65,6 +65,32 @@ def test_a_folder_is_set_up_and_can_be_synced_at_once(seeded: RunningSandbox, wo
     )
     assert script.returncode == 0, script.stderr
     assert rows("select count(*) from users") == [(40,)]
+
+
+def privacy_key(folder: Path) -> Any:
+    return tomllib.loads((folder / ".dlt/secrets.toml").read_text())["sources"]["authsignal_source"].get("privacy_key")
+
+
+def test_a_privacy_key_is_made_once_and_never_shown_nor_replaced(empty: RunningSandbox, workdir: Path) -> None:
+    setup = ("--base-url", empty.url, "--api-secret-key", SECRET)
+    first = command("init", *setup)
+    made = privacy_key(workdir)
+    assert len(bytes.fromhex(made)) == 32
+    assert "Keep a copy" in first.stdout
+    again = command("init", *setup, "--force")
+    assert privacy_key(workdir) == made
+    assert "Keep a copy" not in again.stdout
+    assert made not in first.stdout + first.stderr + again.stdout + again.stderr
+
+
+@pytest.mark.parametrize("settings", [{"PRIVACY_KEY": "0123456789abcdef" * 2}, {"PRIVACY": "keep"}])
+def test_no_privacy_key_is_made_where_there_is_one_elsewhere_or_none_is_needed(
+    empty: RunningSandbox, workdir: Path, settings: dict[str, str]
+) -> None:
+    env = {f"SOURCES__AUTHSIGNAL_SOURCE__{name}": value for name, value in settings.items()}
+    done = command("init", "--base-url", empty.url, "--api-secret-key", SECRET, env=env)
+    assert done.returncode == 0, done.stderr
+    assert privacy_key(workdir) is None
 
 
 def test_the_script_is_the_one_at_the_root_and_short() -> None:

@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dlt_authsignal.source.lanes import authsignal_source
     from dlt_authsignal.source.reads import known_reads
+    from dlt_authsignal.source.settling import settle
     from dlt_authsignal.source.sync import SyncReport, sync
 
 _WHERE = {
     "authsignal_source": "dlt_authsignal.source.lanes",
     "known_reads": "dlt_authsignal.source.reads",
+    "settle": "dlt_authsignal.source.settling",
     "sync": "dlt_authsignal.source.sync",
     "SyncReport": "dlt_authsignal.source.sync",
 }
 
-__all__ = ["SyncReport", "authsignal_source", "known_reads", "sync"]
+__all__ = ["SyncReport", "authsignal_source", "known_reads", "settle", "sync"]
 
 
 def __getattr__(name: str) -> Any:

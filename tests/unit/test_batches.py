@@ -15,6 +15,7 @@ from dlt_authsignal.errors import UnexpectedAnswer
 from dlt_authsignal.source import batches, columns, quick_json
 from dlt_authsignal.source.batches import Shaper, by_row
 from dlt_authsignal.source.hashes import as_text, from_text
+from dlt_authsignal.source.privacy import KEEP
 from dlt_authsignal.source.rows import Answers, flat, whole_columns
 
 READ_AT = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
@@ -68,7 +69,7 @@ ANSWERS = st.lists(st.dictionaries(NAMES, VALUES, max_size=5), min_size=1, max_s
 
 
 def shaper(stored: dict[str, str] | None = None) -> Shaper:
-    return Shaper(USER_DEVICES, lane="server", tenant_id="t1", stored=stored or {})
+    return Shaper(USER_DEVICES, lane="server", tenant_id="t1", privacy=KEEP, stored=stored or {})
 
 
 def answers(items: list[dict[str, Any]], users: int = 1) -> Answers:
@@ -192,7 +193,7 @@ def test_of_two_rows_with_one_key_in_one_answer_the_one_updated_last_stays() -> 
     "item", [{}, {"userAuthenticatorId": None}, {"userAuthenticatorId": ""}, {"userAuthenticatorId": [1]}]
 )
 def test_a_row_without_its_key_is_an_error_that_names_the_key(item: dict[str, Any]) -> None:
-    shape = Shaper(USER_AUTHENTICATORS, lane="server", tenant_id=None)
+    shape = Shaper(USER_AUTHENTICATORS, lane="server", tenant_id=None, privacy=KEEP)
     with pytest.raises(UnexpectedAnswer, match="user_authenticator_id"):
         shape(answers([{"userAuthenticatorId": "a"}, item]))
 
@@ -223,7 +224,7 @@ def test_json_reads_the_same_as_python_reads_it(body: bytes) -> None:
 
 @pytest.mark.parametrize("name", TABLES)
 def test_a_batch_of_nothing_has_every_declared_column(name: str) -> None:
-    batch = Shaper(TABLES[name], lane="server", tenant_id=None).nothing()
+    batch = Shaper(TABLES[name], lane="server", tenant_id=None, privacy=KEEP).nothing()
     assert {column.name for column in TABLES[name].columns} < set(batch.column_names)
     assert batch.num_rows == 0
 

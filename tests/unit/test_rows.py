@@ -8,13 +8,14 @@ from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from dlt_authsignal.api.tables import TABLES
 from dlt_authsignal.errors import UnexpectedAnswer
+from dlt_authsignal.source.privacy import KEEP
 from dlt_authsignal.source.rows import shaper
 
 READ_AT = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
 
 def shape(table: str, answer: dict[str, Any], **keys: Any) -> dict[str, Any]:
-    return shaper(TABLES[table], lane="server", tenant_id="t1")(answer, {"_read_at": READ_AT, **keys})
+    return shaper(TABLES[table], lane="server", tenant_id="t1", privacy=KEEP)(answer, {"_read_at": READ_AT, **keys})
 
 
 def test_parents_keys_and_provenance_are_added() -> None:
@@ -100,7 +101,7 @@ def test_a_time_at_the_end_of_the_calendar_is_kept_as_text() -> None:
 
 
 def test_the_fingerprint_follows_the_content_and_not_the_reading() -> None:
-    make = shaper(TABLES["user_devices"], lane="server", tenant_id=None)
+    make = shaper(TABLES["user_devices"], lane="server", tenant_id=None, privacy=KEEP)
     keys = {"user_id": "u", "_read_at": READ_AT}
     later = {**keys, "_read_at": datetime(2027, 1, 1, tzinfo=UTC)}
     first = make({"deviceId": "d", "a": 1}, keys)["_row_hash"]

@@ -18,6 +18,7 @@ from dlt_authsignal.source.sweep import (
     Policy,
     after,
     ask_of,
+    ask_of_missing,
     is_active,
     milliseconds,
     moment,
@@ -108,6 +109,14 @@ def test_a_named_user_is_due_whatever_is_known_and_so_is_everybody_in_a_full_run
     assert full is not None
     assert (named.parts, named.actions_from) == (ALL, NOW - 10 * DAY - ACTION_OVERLAP)
     assert (full.parts, full.actions_from) == (ALL, 0)
+
+
+def test_a_user_whom_the_list_has_stopped_naming_is_asked_for_once_and_again_by_a_full_run() -> None:
+    listed = after(None, ALL, NOW - DAY, 5, [], True)
+    since = replace(listed, listed=0)
+    assert ask_of_missing(listed, ALL, NOW, WEEK) is not None
+    assert ask_of_missing(since, ALL, NOW, WEEK) is None
+    assert ask_of_missing(since, ALL, NOW, Policy(full=True)) is not None
 
 
 def test_a_changed_user_costs_three_requests_and_a_fourth_only_for_new_actions() -> None:

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from typing import Final
 
-from dlt_authsignal.api.tables import DELETED_AT, TABLES, Table, own
+from dlt_authsignal.api.columns import Table, own
+from dlt_authsignal.api.tables import DELETED_AT, TABLES
 
 VALID_FROM: Final = own("valid_from", "timestamp", "When this version was first read.")
 VALID_TO: Final = own(

@@ -1,93 +1,11 @@
-"""TABLES: every table's name, lane, key, columns, meaning and sensitivity, stated once.
+"""TABLES: every table's name, lane, key, columns, meaning and marks, stated once.
 
 The source takes its hints from here, the documentation its tables, the sandbox its field names.
 """
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
-Lane = Literal["client", "server"]
-DataType = Literal["text", "timestamp", "bool", "bigint", "double", "json"]
-Sensitivity = Literal["none", "identifier", "personal"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Column:
-    """One column.
-
-    Attributes:
-        name: Name in the destination.
-        field: Path in the API's answer, dots between levels; None for what the pipeline adds.
-        type: dlt data type; `json` keeps lists and free-form objects whole.
-        meaning: One sentence for people.
-        sensitivity: `identifier` names a person or device, `personal` describes one.
-    """
-
-    name: str
-    field: str | None
-    type: DataType
-    meaning: str
-    sensitivity: Sensitivity = "none"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Table:
-    """One table.
-
-    Attributes:
-        name: Table and resource name.
-        lanes: Lanes that fill it.
-        key: Merge key, in the destination's names.
-        columns: API columns; `PROVENANCE` is added to each table.
-        meaning: Grain and content.
-        source: The route it is read from.
-        opt_in: True when it is read only if named.
-        history: True where `<name>_history` keeps every version that a row has had.
-    """
-
-    name: str
-    lanes: tuple[Lane, ...]
-    key: tuple[str, ...]
-    columns: tuple[Column, ...]
-    meaning: str
-    source: str
-    opt_in: bool = False
-    history: bool = False
-
-
-def own(name: str, type: DataType, meaning: str, sensitivity: Sensitivity = "none") -> Column:
-    """A column that the pipeline adds."""
-    return Column(name=name, field=None, type=type, meaning=meaning, sensitivity=sensitivity)
-
-
-def _snake(field: str) -> str:
-    return "".join(f"_{c.lower()}" if c.isupper() else c for c in field).lstrip("_")
-
-
-def column_name(field: str) -> str:
-    """`webauthnCredential.aaguidMapping.name` becomes `webauthn_credential__aaguid_mapping__name`."""
-    return "__".join(_snake(part) for part in field.split("."))
-
-
-def _column(field: str, type: DataType, meaning: str, sensitivity: Sensitivity = "none") -> Column:
-    return Column(name=column_name(field), field=field, type=type, meaning=meaning, sensitivity=sensitivity)
-
-
-def _text(field: str, meaning: str, sensitivity: Sensitivity = "none") -> Column:
-    return _column(field, "text", meaning, sensitivity)
-
-
-def _time(field: str, meaning: str) -> Column:
-    return _column(field, "timestamp", meaning)
-
-
-def _flag(field: str, meaning: str) -> Column:
-    return _column(field, "bool", meaning)
-
-
-def _json(field: str, meaning: str, sensitivity: Sensitivity = "none") -> Column:
-    return _column(field, "json", meaning, sensitivity)
-
+from dlt_authsignal.api.columns import Column, Table, flag, json, own, text, time
 
 PROVENANCE: Final = (
     Column(
@@ -112,10 +30,12 @@ DELETED_AT: Final = own(
     "When a complete read no longer showed it; null while it is there. The other columns keep what was last known.",
 )
 
-_USER_ID = Column(
-    name="user_id", field="userId", type="text", meaning="The company's own id of the user.", sensitivity="identifier"
+_USER_ID = text("userId", "The company's own id of the user.", "user_id")
+_EMAIL_DOMAIN = own("email_domain", "text", "Domain of the address.")
+_PHONE_COUNTRY = own(
+    "phone_number_country", "text", "Country of the number, ISO 3166-1 alpha-2; null without a country code."
 )
-_METHOD = _text("verificationMethod", "Method, an open list: SMS, EMAIL_OTP, AUTHENTICATOR_APP, PASSKEY, …")
+_METHOD = text("verificationMethod", "Method, an open list: SMS, EMAIL_OTP, AUTHENTICATOR_APP, PASSKEY, …")
 
 USERS: Final = Table(
     name="users",
@@ -126,19 +46,21 @@ USERS: Final = Table(
     source="GET /users and GET /users/{userId}",
     columns=(
         _USER_ID,
-        _text("email", "E-mail address.", "identifier"),
-        _flag("emailVerified", "Whether the address is verified."),
-        _text("phoneNumber", "Phone number, usually E.164 (not enforced by Authsignal).", "identifier"),
-        _flag("phoneNumberVerified", "Whether the number is verified."),
-        _text("username", "User name.", "identifier"),
-        _text("displayName", "Name shown to the user.", "identifier"),
-        _flag("isEnrolled", "Whether the user has at least one authenticator."),
-        _json("enrolledVerificationMethods", "Methods the user has enrolled, a list."),
-        _json("allowedVerificationMethods", "Methods the user may use, a list."),
-        _text("defaultVerificationMethod", "Method offered first."),
-        _json("custom", "Custom data points, kept whole.", "personal"),
-        _text("locale", "BCP 47 locale.", "personal"),
-        _time("createdAt", "When the user was created; the listing says it, the user's own page does not."),
+        text("email", "E-mail address.", "email"),
+        _EMAIL_DOMAIN,
+        flag("emailVerified", "Whether the address is verified."),
+        text("phoneNumber", "Phone number, usually E.164 (not enforced by Authsignal).", "phone"),
+        _PHONE_COUNTRY,
+        flag("phoneNumberVerified", "Whether the number is verified."),
+        text("username", "User name.", "name"),
+        text("displayName", "Name shown to the user.", "name"),
+        flag("isEnrolled", "Whether the user has at least one authenticator."),
+        json("enrolledVerificationMethods", "Methods the user has enrolled, a list."),
+        json("allowedVerificationMethods", "Methods the user may use, a list."),
+        text("defaultVerificationMethod", "Method offered first."),
+        json("custom", "Custom data points: those that `privacy_allow` names.", "free-form"),
+        text("locale", "BCP 47 locale."),
+        time("createdAt", "When the user was created; the listing says it, the user's own page does not."),
         DELETED_AT,
     ),
 )
@@ -155,52 +77,54 @@ USER_AUTHENTICATORS: Final = Table(
     source="GET /users/{userId}/authenticators, or GET /client/user-authenticators for the token's own user",
     columns=(
         _USER_ID,
-        _text("userAuthenticatorId", "Authsignal's id of the authenticator."),
+        text("userAuthenticatorId", "Authsignal's id of the authenticator."),
         _METHOD,
-        _time("createdAt", "When it was created."),
-        _time("verifiedAt", "When it was first verified; null while enrolment is unfinished."),
-        _time("lastVerifiedAt", "When it last verified a challenge."),
-        _flag("isDefault", "Whether it is offered first (client lane)."),
-        _text("email", "Address codes are sent to.", "identifier"),
-        _text("phoneNumber", "Number codes are sent to.", "identifier"),
-        _text("username", "User name given at registration.", "identifier"),
-        _text("displayName", "Display name given at registration.", "identifier"),
-        _text("previousSmsChannel", "Channel of the last code: DEFAULT, WHATSAPP."),
-        _text("devicePlatform", "IOS, ANDROID, WEB (client lane)."),
-        _text("authenticatorAttachment", "platform or cross-platform (client lane)."),
-        _time("erroredAt", "When push delivery last failed (client lane)."),
-        _text("errorCode", "Why push delivery last failed (client lane)."),
-        _text(f"{_CREDENTIAL}.credentialId", "WebAuthn credential id.", "identifier"),
-        _text(f"{_CREDENTIAL}.deviceId", "Device the passkey was made on.", "identifier"),
-        _text(f"{_CREDENTIAL}.name", "Name of the credential."),
-        _text(f"{_CREDENTIAL}.aaguid", "Model of the authenticator; all zero when withheld."),
-        _text(f"{_CREDENTIAL}.aaguidMapping.name", "Provider the AAGUID stands for."),
-        _flag(f"{_CREDENTIAL}.credentialBackedUp", "True for a synced passkey."),
-        _text(f"{_CREDENTIAL}.credentialDeviceType", "singleDevice or multiDevice."),
-        _text(f"{_CREDENTIAL}.authenticatorAttachment", "platform or cross-platform."),
-        _time(f"{_CREDENTIAL}.verifiedAt", "When the credential was verified (client lane)."),
-        _text(f"{_AGENT}.ua", "User agent at registration.", "personal"),
-        _text(f"{_AGENT}.browser.name", "Browser at registration."),
-        _text(f"{_AGENT}.browser.version", "Its version."),
-        _text(f"{_AGENT}.browser.major", "Its major version."),
-        _text(f"{_AGENT}.device.model", "Device model at registration."),
-        _text(f"{_AGENT}.device.type", "mobile, tablet, …; null on desktops."),
-        _text(f"{_AGENT}.device.vendor", "Device vendor."),
-        _text(f"{_AGENT}.engine.name", "Browser engine."),
-        _text(f"{_AGENT}.engine.version", "Its version."),
-        _text(f"{_AGENT}.os.name", "Operating system at registration."),
-        _text(f"{_AGENT}.os.version", "Its version."),
-        _text(f"{_AGENT}.cpu.architecture", "Processor architecture."),
+        time("createdAt", "When it was created."),
+        time("verifiedAt", "When it was first verified; null while enrolment is unfinished."),
+        time("lastVerifiedAt", "When it last verified a challenge."),
+        flag("isDefault", "Whether it is offered first (client lane)."),
+        text("email", "Address codes are sent to.", "email"),
+        _EMAIL_DOMAIN,
+        text("phoneNumber", "Number codes are sent to.", "phone"),
+        _PHONE_COUNTRY,
+        text("username", "User name given at registration.", "name"),
+        text("displayName", "Display name given at registration.", "name"),
+        text("previousSmsChannel", "Channel of the last code: DEFAULT, WHATSAPP."),
+        text("devicePlatform", "IOS, ANDROID, WEB (client lane)."),
+        text("authenticatorAttachment", "platform or cross-platform (client lane)."),
+        time("erroredAt", "When push delivery last failed (client lane)."),
+        text("errorCode", "Why push delivery last failed (client lane)."),
+        text(f"{_CREDENTIAL}.credentialId", "WebAuthn credential id.", "credential"),
+        text(f"{_CREDENTIAL}.deviceId", "Device the passkey was made on.", "device"),
+        text(f"{_CREDENTIAL}.name", "Name of the credential, the provider's unless its owner chose another.", "name"),
+        text(f"{_CREDENTIAL}.aaguid", "Model of the authenticator; all zero when withheld."),
+        text(f"{_CREDENTIAL}.aaguidMapping.name", "Provider the AAGUID stands for."),
+        flag(f"{_CREDENTIAL}.credentialBackedUp", "True for a synced passkey."),
+        text(f"{_CREDENTIAL}.credentialDeviceType", "singleDevice or multiDevice."),
+        text(f"{_CREDENTIAL}.authenticatorAttachment", "platform or cross-platform."),
+        time(f"{_CREDENTIAL}.verifiedAt", "When the credential was verified (client lane)."),
+        text(f"{_AGENT}.ua", "User agent at registration.", "user_agent"),
+        text(f"{_AGENT}.browser.name", "Browser at registration."),
+        text(f"{_AGENT}.browser.version", "Its version."),
+        text(f"{_AGENT}.browser.major", "Its major version."),
+        text(f"{_AGENT}.device.model", "Device model at registration."),
+        text(f"{_AGENT}.device.type", "mobile, tablet, …; null on desktops."),
+        text(f"{_AGENT}.device.vendor", "Device vendor."),
+        text(f"{_AGENT}.engine.name", "Browser engine."),
+        text(f"{_AGENT}.engine.version", "Its version."),
+        text(f"{_AGENT}.os.name", "Operating system at registration."),
+        text(f"{_AGENT}.os.version", "Its version."),
+        text(f"{_AGENT}.cpu.architecture", "Processor architecture."),
         DELETED_AT,
     ),
 )
 
 _ACTION_KEY = (
     _USER_ID,
-    _text("actionCode", "What the user was doing, such as signIn."),
-    _text("idempotencyKey", "Names one attempt of that action."),
+    text("actionCode", "What the user was doing, such as signIn."),
+    text("idempotencyKey", "Names one attempt of that action."),
 )
-_STATE = _text("state", "ALLOW, BLOCK, CHALLENGE_REQUIRED, CHALLENGE_SUCCEEDED, …, an open list.")
+_STATE = text("state", "ALLOW, BLOCK, CHALLENGE_REQUIRED, CHALLENGE_SUCCEEDED, …, an open list.")
 
 USER_ACTIONS: Final = Table(
     name="user_actions",
@@ -210,15 +134,15 @@ USER_ACTIONS: Final = Table(
     source="GET /users/{userId}/actions",
     columns=(
         *_ACTION_KEY,
-        _time("createdAt", "When the action was tracked."),
-        _time("updatedAt", "When the row last changed."),
+        time("createdAt", "When the action was tracked."),
+        time("updatedAt", "When the row last changed."),
         _STATE,
-        _time("stateUpdatedAt", "When the state last changed."),
-        _text("verificationMethod", "Method that verified the attempt."),
-        _text("verifiedByAuthenticatorId", "Authenticator that verified the attempt."),
-        _text("userAgent", "User agent.", "personal"),
-        _text("ipAddress", "IP address.", "identifier"),
-        _text("countryCode", "Country of the address, ISO 3166-1 alpha-2."),
+        time("stateUpdatedAt", "When the state last changed."),
+        text("verificationMethod", "Method that verified the attempt."),
+        text("verifiedByAuthenticatorId", "Authenticator that verified the attempt."),
+        text("userAgent", "User agent.", "user_agent"),
+        text("ipAddress", "IP address.", "ip"),
+        text("countryCode", "Country of the address, ISO 3166-1 alpha-2."),
     ),
 )
 
@@ -232,13 +156,13 @@ ACTION_DETAILS: Final = Table(
     columns=(
         *_ACTION_KEY,
         _STATE,
-        _time("createdAt", "When the action was tracked."),
-        _time("stateUpdatedAt", "When the state last changed."),
-        _text("verificationMethod", "Method that verified the attempt."),
-        _json("output", "Output of the rule engine, kept whole.", "personal"),
-        _json("ruleIds", "Rules that fired, a list of ids."),
-        _text("priorityRuleId", "Rule that decided."),
-        _json("rules", "Rules that fired, as they were then, by priority."),
+        time("createdAt", "When the action was tracked."),
+        time("stateUpdatedAt", "When the state last changed."),
+        text("verificationMethod", "Method that verified the attempt."),
+        json("output", "Output of the rule engine: what `privacy_allow` names.", "free-form"),
+        json("ruleIds", "Rules that fired, a list of ids."),
+        text("priorityRuleId", "Rule that decided."),
+        json("rules", "Rules that fired, as they were then, by priority."),
     ),
 )
 
@@ -250,12 +174,12 @@ USER_DEVICES: Final = Table(
     source="GET /users/{userId}/devices",
     columns=(
         _USER_ID,
-        _text("deviceId", "Authsignal's id of the device.", "identifier"),
-        _time("createdAt", "When the device was first seen."),
-        _time("authenticatedAt", "When it last authenticated."),
-        _time("invalidatedAt", "When it was invalidated."),
-        _time("rememberedUntil", "Until when it is trusted."),
-        _text("lastVerificationMethod", "Method last used on it."),
+        text("deviceId", "Authsignal's id of the device.", "device"),
+        time("createdAt", "When the device was first seen."),
+        time("authenticatedAt", "When it last authenticated."),
+        time("invalidatedAt", "When it was invalidated."),
+        time("rememberedUntil", "Until when it is trusted."),
+        text("lastVerificationMethod", "Method last used on it."),
         DELETED_AT,
     ),
 )
@@ -268,12 +192,12 @@ TENANT_AUTHENTICATORS: Final = Table(
     meaning="One row per verification method the tenant has set up.",
     source="GET /authenticators",
     columns=(
-        _text("authenticatorId", "Authsignal's id of the configuration."),
+        text("authenticatorId", "Authsignal's id of the configuration."),
         _METHOD,
-        _flag("isActive", "Whether users may use it."),
-        _flag("isEditableByUser", "Whether users may add or remove it."),
-        _flag("isHiddenToUser", "Whether users see it."),
-        _text("smsChannel", "DEFAULT or WHATSAPP."),
+        flag("isActive", "Whether users may use it."),
+        flag("isEditableByUser", "Whether users may add or remove it."),
+        flag("isHiddenToUser", "Whether users see it."),
+        text("smsChannel", "DEFAULT or WHATSAPP."),
         DELETED_AT,
     ),
 )
@@ -306,6 +230,7 @@ UNKNOWN_USER_IDS: Final = Table(
 
 _CALL_ID = Column(name="call_id", field=None, type="text", meaning="Made up by the pipeline, one for each call.")
 
+
 _CALL: Final = (
     _CALL_ID,
     own("called_at", "timestamp", "When the call was made."),
@@ -314,7 +239,7 @@ _CALL: Final = (
     own("status", "bigint", "HTTP status; null if no answer came, or the call could not be made."),
     own("milliseconds", "double", "From sending the request to having read its answer."),
     own("error_code", "text", "Authsignal's error code, or the browser's name of what the authenticator refused."),
-    own("error_description", "text", "The same in words."),
+    own("error_description", "text", "The same in words.", "words"),
 )
 _CHALLENGE_HASH = own("challenge_hash", "text", "Tells challenges apart: a hash of the challenge's id.")
 _ACTION = own("action", "text", "Action code of the sign-in.")
@@ -325,7 +250,7 @@ _OPTIONS: Final = (
 )
 _VERIFIED: Final = (
     own("is_verified", "bool", "Whether Authsignal accepted the passkey."),
-    own("user_id", "text", "Whose passkey it is.", "identifier"),
+    own("user_id", "text", "Whose passkey it is.", "user_id"),
     own("user_authenticator_id", "text", "The passkey's id at Authsignal."),
 )
 
@@ -356,7 +281,7 @@ PASSKEY_AUTHENTICATION_OPTIONS: Final = _ceremony(
     _CHALLENGE_HASH,
     _ACTION,
     *_OPTIONS,
-    own("allowed_credential_ids", "json", "Credentials that may answer; empty for any.", "identifier"),
+    own("allowed_credential_ids", "json", "Credentials that may answer; empty for any.", "credential"),
 )
 PASSKEY_VERIFY_AUTHENTICATION: Final = _ceremony(
     "passkey_verify_authentication",
@@ -376,8 +301,8 @@ PASSKEY_REGISTER_OPTIONS: Final = _ceremony(
     own("authenticator_attachment", "text", "platform or cross-platform; null for either."),
     own("attestation", "text", "none, indirect, direct or enterprise."),
     own("algorithms", "json", "Signature algorithms accepted, COSE numbers, the preferred one first."),
-    own("excluded_credential_ids", "json", "Credentials that must not be enrolled again.", "identifier"),
-    own("user_id", "text", "Whose passkey it is to be.", "identifier"),
+    own("excluded_credential_ids", "json", "Credentials that must not be enrolled again.", "credential"),
+    own("user_id", "text", "Whose passkey it is to be.", "user_id"),
 )
 PASSKEY_REGISTER: Final = _ceremony(
     "passkey_register",

@@ -1,5 +1,6 @@
 """Fields that are never loaded, wherever they turn up: secrets, and what is large and says nothing."""
 
+from functools import lru_cache
 from typing import Final
 
 SECRET_FIELDS: Final = frozenset(
@@ -41,3 +42,22 @@ SECRET_ENDINGS: Final = (
 
 BULKY_FIELDS: Final = frozenset({"svgiconlight", "svgicondark"})
 """Icons of `aaguidMapping`: large data URIs repeated on every passkey of one provider."""
+
+
+@lru_cache(maxsize=4096)
+def is_secret(field: str) -> bool:
+    """Whether a field, or the column it would be, holds a secret."""
+    plain = _plain(field)
+    return (
+        plain in SECRET_FIELDS or plain.endswith(SECRET_ENDINGS) or _plain(field.rpartition("__")[2]) in SECRET_FIELDS
+    )
+
+
+@lru_cache(maxsize=4096)
+def is_withheld(field: str) -> bool:
+    """Whether a field is never loaded."""
+    return is_secret(field) or _plain(field) in BULKY_FIELDS
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").replace("-", "").lower()

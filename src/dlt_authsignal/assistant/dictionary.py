@@ -3,7 +3,8 @@
 from pathlib import PurePosixPath
 from typing import Final
 
-from dlt_authsignal.api.tables import PROVENANCE, TABLES, Column, Table
+from dlt_authsignal.api.columns import Column, Table
+from dlt_authsignal.api.tables import PROVENANCE, TABLES
 from dlt_authsignal.assistant.masking import is_masked
 from dlt_authsignal.assistant.questions import questions
 from dlt_authsignal.errors import ConfigurationError
@@ -18,6 +19,7 @@ RULES: Final = (
     "One row of `user_actions` is one attempt of an action that reached Authsignal. It tells of the last 30 days only;"
     " what was synced earlier stays.",
     "`verified_at` is null while an enrolment is unfinished: leave those rows out when you count who has a method.",
+    "What Authsignal no longer shows stays, with `deleted_at`: `deleted_at is null` is what is there now.",
     "Method and state are open lists: never assume that you know all values; group by them.",
     "Columns that are JSON hold lists or objects: `column::json::varchar[]`, `json_array_length(column::json)`.",
     "A value of another type than its column stands in a column beside it, such as `risk__v_text`.",

@@ -18,7 +18,7 @@ _HARMLESS: Final = frozenset(column.name for column in PROVENANCE) - {"_row_hash
 
 def is_masked(table: str, column: str) -> bool:
     """Whether the column of that table is shown as a hash only."""
-    plain = {known.name for known in TABLES[table].columns if known.sensitivity == "none"}
+    plain = {known.name for known in TABLES[table].columns if known.sensitivity == "plain"}
     return column not in plain | _HARMLESS
 
 

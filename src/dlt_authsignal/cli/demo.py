@@ -1,5 +1,6 @@
 """`dlt-authsignal demo`."""
 
+import hashlib
 from typing import Final
 
 import click
@@ -41,6 +42,7 @@ def demo(users: int, days: int, seed: int) -> None:
             base_url=running.url,
             api_secret_key=running.sandbox.config.api_secret_key,
             tenant_id=running.sandbox.config.tenant_id,
+            privacy_key=hashlib.sha256(f"invented people, seed {seed}".encode()).hexdigest(),  # the same in every run
             rate="max",
             concurrency=16,
         )

@@ -20,6 +20,7 @@ def doctor(destination: str, pipeline_name: str) -> None:
     from dlt_authsignal.source.trial import try_out
 
     refused, reads_everybody = _keys()
+    _privacy()
     for done in try_out(destination, pipeline_name):
         _tick(f"{destination}: {done}")
     if refused:
@@ -39,6 +40,23 @@ def _due(destination: str, pipeline_name: str) -> None:
         _tick(f"sync: {estimate(forecast(destination, pipeline_name))}")
     except ListingRefused as refused:
         click.echo(f"- sync: {refused}")
+
+
+def _privacy() -> None:
+    """Says what is done to identifiers."""
+    from dlt_authsignal.source.failures import plain_errors
+    from dlt_authsignal.source.privacy_settings import LEFT_OUT, privacy_settings
+
+    with plain_errors("duckdb"):
+        found = privacy_settings()
+    if found.leaves_out:
+        click.echo(f"- privacy: {LEFT_OUT}")
+    elif found.mode == "keep":
+        click.echo("- privacy: identifiers are loaded as they are (keep)")
+    else:
+        _tick("privacy: identifiers are hashed with privacy_key (pseudonymize)")
+    if found.columns:
+        click.echo(f"  but for {', '.join(f'{name}: {chosen}' for name, chosen in found.columns.items())}")
 
 
 def _keys() -> tuple[str, bool]:

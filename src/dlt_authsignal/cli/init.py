@@ -1,5 +1,6 @@
 """`dlt-authsignal init`."""
 
+import secrets
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -37,7 +38,7 @@ def init(
     """Set up this folder: ask for region and keys, check them, and write
 
     \b
-        .dlt/secrets.toml        the keys; only you can read it, and git ignores it
+        .dlt/secrets.toml        the keys, and a new privacy_key; only you can read it, and git ignores it
         .dlt/config.toml         region, and what we set otherwise than dlt
         authsignal_pipeline.py   a script to run and to change
 
@@ -70,8 +71,11 @@ def init(
             " on a terminal, which asks."
         )
     where = _address(region, base_url, configured)
+    made = _privacy_key(present)
     found = [] if no_check else _checked(usable, where, asking=asking)
-    _write(keys, where)
+    _write({**keys, **made}, where)
+    if made:
+        click.echo("privacy_key is what people's data is hashed with. Keep a copy: a new key makes other hashes.")
     _report(found)
 
 
@@ -94,6 +98,16 @@ def _usable(present: Mapping[str, object]) -> dict[str, str]:
 
     known = {name: given(name, value) for name, value in present.items() if name in KEYS}
     return {name: value for name, value in known.items() if value}
+
+
+def _privacy_key(present: Mapping[str, object]) -> dict[str, str]:
+    """A new key, unless there is one already, here or wherever else dlt finds it, or none is needed."""
+    from dlt_authsignal.source.credentials import given
+    from dlt_authsignal.source.privacy_settings import privacy_settings
+
+    if given("privacy_key", present.get("privacy_key")) or not privacy_settings().leaves_out:
+        return {}
+    return {"privacy_key": secrets.token_hex(32)}
 
 
 def _check_clash(keys: Mapping[str, str], present: Mapping[str, object], *, force: bool) -> None:
@@ -142,11 +156,11 @@ def _home(api_secret_key: str, region: str, *, asking: bool) -> str:
 
 def _write(keys: Mapping[str, str], where: Mapping[str, str | None]) -> None:
     """Writes what is new, and says what that was. git ignores the keys before they are there."""
-    secrets, config, script = project.SECRETS, project.CONFIG, project.SCRIPT
+    private, config, script = project.SECRETS, project.CONFIG, project.SCRIPT
     if project.write(project.IGNORE, project.with_lines(project.IGNORE, project.IGNORED)):
         click.echo(f"Wrote {project.IGNORE}: git ignores the keys and the data.")
-    if keys and project.write(secrets, project.merged(secrets, {project.SECTION: keys}), private=True):
-        click.echo(f"Wrote {secrets}: {', '.join(keys)}. Only you can read it.")
+    if keys and project.write(private, project.merged(private, {project.SECTION: keys}), private=True):
+        click.echo(f"Wrote {private}: {', '.join(keys)}. Only you can read it.")
     if project.write(config, project.merged(config, {project.SECTION: where}, project.DEFAULTS)):
         click.echo(f"Wrote {config}: {', '.join(f'{name} {value}' for name, value in where.items() if value)}.")
     if not script.exists():
@@ -154,8 +168,8 @@ def _write(keys: Mapping[str, str], where: Mapping[str, str | None]) -> None:
         click.echo(f"Wrote {script}.")
     elif script.read_text("utf-8") != project.script():
         click.echo(f"Left {script} as it is: it is there already, and not ours.")
-    if project.is_tracked(secrets):
-        click.secho(f"git has {secrets} in the repository. Take it out: git rm --cached {secrets}", fg="red", err=True)
+    if project.is_tracked(private):
+        click.secho(f"git has {private} in the repository. Take it out: git rm --cached {private}", fg="red", err=True)
 
 
 def _warn_of_elsewhere() -> None:

@@ -18,7 +18,7 @@ CONFIG: Final = Path(".dlt/config.toml")
 SECRETS: Final = Path(".dlt/secrets.toml")
 SCRIPT: Final = Path("authsignal_pipeline.py")
 IGNORE: Final = Path(".gitignore")
-IGNORED: Final = (".dlt/secrets.toml", "*.duckdb", "*.duckdb.wal")
+IGNORED: Final = (".dlt/secrets.toml", "*.duckdb", "*.duckdb.wal", "*.duckdb.lock")
 
 Tables = Mapping[tuple[str, ...], Mapping[str, Any]]
 """Values by name, by table."""

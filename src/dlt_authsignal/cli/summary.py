@@ -23,10 +23,10 @@ def print_summary(report: "SyncReport") -> None:
     """The report as a table, what happened on the way, and the next command."""
     console = Console(highlight=False, soft_wrap=True)
     table = Table("table", title=None, box=None, pad_edge=False, header_style="bold")
-    for heading in ("rows", "new", "changed"):
+    for heading in ("rows", "new", "changed", "deleted"):
         table.add_column(heading, justify="right")
     for name, counts in report.tables.items():
-        table.add_row(name, f"{counts.total:,}", f"{counts.new:,}", f"{counts.changed:,}")
+        table.add_row(name, *(f"{count:,}" for count in (counts.total, counts.new, counts.changed, counts.deleted)))
     console.print(table)
     console.print()
     for line in (
@@ -65,11 +65,18 @@ def _notes(report: "SyncReport") -> list[str]:
             notes.append("The list alone took all of it: give more, or nobody will ever be read.")
     if report.finished_pending:
         notes.append("First completed the load that an earlier run had left unfinished.")
+    if report.dropped_pending:
+        notes.append(
+            "Dropped the load that an earlier run had left unfinished here:"
+            " another machine has loaded newer rows since."
+        )
     if report.elsewhere:
         notes.append(
             "This pipeline was begun in another folder and keeps its database there;"
             " --pipeline-name NAME gives this folder its own."
         )
+    if report.identifiers_left_out:
+        notes.append(_left_out())
     if report.unknown_users:
         places = ", ".join(map(str, report.unknown_positions))
         more = ", …" if len(report.unknown_positions) < report.unknown_users else ""
@@ -79,6 +86,12 @@ def _notes(report: "SyncReport") -> list[str]:
             f"{counted(report.unknown_users, 'id')} not known to Authsignal{where}, not loaded as users{listed}."
         )
     return notes
+
+
+def _left_out() -> str:
+    from dlt_authsignal.source.privacy_settings import LEFT_OUT
+
+    return LEFT_OUT
 
 
 def next_query(report: "SyncReport") -> str:

@@ -102,6 +102,8 @@ def after(sandbox: "Sandbox", request: Request, struck: Waiting, response: Respo
         case "cut":
             response.headers["content-length"] = str(len(response.body))
             response.body = bytes(response.body)[: len(response.body) // 2]
+        case "content_type":
+            response.headers["content-type"] = "text/html"
         case "slow":
             return Trickle(response, fault.seconds)
         case "clock_skew":

@@ -16,6 +16,7 @@ ANSWERS: Final = ("status", "html", "body", "reset")
 KINDS: Final = (
     *ANSWERS,
     "cut",
+    "content_type",
     "delay",
     "latency",
     "slow",
@@ -45,11 +46,11 @@ class Fault:
     Attributes:
         route: Method and path template, such as `GET /users/{userId}/actions`; `*` for every route.
         kind: `status` an error body with that status; `html` a page with status 200; `body` the given text with
-            status 200; `reset` the connection breaks without an answer; `cut` it ends in mid-body; `delay` and
-            `latency` the right answer, late; `slow` its body trickles; `repeat_cursor` the page's cursor is the one
-            asked with; `skip_cursor` it jumps over a page; `drop_user` the user of the path is deleted before the
-            answer; `clock_skew` another time in the Date header; `unknown_fields` more fields in every object;
-            `changed_types` other JSON types in some fields.
+            status 200; `reset` the connection breaks without an answer; `cut` it ends in mid-body; `content_type` the
+            right answer, called a web page; `delay` and `latency` the right answer, late; `slow` its body trickles;
+            `repeat_cursor` the page's cursor is the one asked with; `skip_cursor` it jumps over a page; `drop_user`
+            the user of the path is deleted before the answer; `clock_skew` another time in the Date header;
+            `unknown_fields` more fields in every object; `changed_types` other JSON types in some fields.
         times: How often it strikes; None for always.
         after: So many calls of the route pass first.
         probability: Chance that it strikes a call, above 0 and up to 1.

@@ -9,14 +9,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pandas.util import hash_array
 
-from dlt_authsignal.api.tables import DELETED_AT, PROVENANCE, Table
+from dlt_authsignal.api.columns import Table
+from dlt_authsignal.api.tables import DELETED_AT, PROVENANCE
+from dlt_authsignal.api.withheld import is_withheld
 from dlt_authsignal.source.columns import ARROW, TIME, Columns
 from dlt_authsignal.source.hashes import Hashes, as_text, cells, total
+from dlt_authsignal.source.privacy import Privacy
 from dlt_authsignal.source.rows import (
     PROVENANCE_NAMES,
     Answers,
     flat,
-    is_dropped,
     is_otp_link,
     kept,
     name_of,
@@ -39,6 +41,7 @@ class Shaper:
         table: The table.
         lane: Lane that the answers come from.
         tenant_id: Written into rows whose answer does not say.
+        privacy: What is done to identifiers.
         stored: Types of the columns that the destination has.
         naming: The destination's name for a column that is not declared.
         each_once: Leaves out rows whose key has come before: an upsert would insert them all.
@@ -50,6 +53,7 @@ class Shaper:
         *,
         lane: str,
         tenant_id: str | None,
+        privacy: Privacy,
         stored: Mapping[str, str] = _NOTHING,
         naming: Callable[[str], str] = str,
         each_once: bool = False,
@@ -59,7 +63,8 @@ class Shaper:
         self._tenant_id = tenant_id
         self._whole = whole_columns(table)
         self._declared = {column.name: column.type for column in (*table.columns, *PROVENANCE)}
-        self._columns = Columns({**stored, **self._declared})
+        self._guard = privacy.of(table)
+        self._columns = Columns({**stored, **self._declared}, self._guard.strayed)
         self._naming = naming
         self._seen: set[int] | None = set() if each_once else None
         self._names: dict[str, str] = {name: name for name in self._declared}
@@ -75,9 +80,10 @@ class Shaper:
         if not rows:
             return self.nothing()
         said = fields(answers.items, self._whole)
-        arrays = self._placed({name: values for name, values in said.items() if name not in answers.keys})
+        unparented = {name: values for name, values in said.items() if name not in answers.keys}
+        arrays = self._placed(self._guard.columns(unparented))
         requests = pa.array(answers.requests, pa.int32())
-        for name, array in self._placed(answers.keys).items():
+        for name, array in self._placed(self._guard.columns(answers.keys)).items():
             arrays[name] = array.take(requests)
         self._check_key(arrays)
         parts = {name: cells(name, array) for name, array in arrays.items() if name not in PROVENANCE_NAMES}
@@ -197,7 +203,7 @@ class _SameName(Exception):
 
 def _gather(objects: list[Mapping[str, Any]], prefix: str, whole: frozenset[str], found: Fields) -> None:
     for field in dict.fromkeys(chain.from_iterable(objects)):
-        if is_dropped(field):
+        if is_withheld(field):
             continue
         values = [each.get(field) for each in objects]
         name = prefix + name_of(field)

@@ -12,6 +12,7 @@ import aiohttp
 
 from dlt_authsignal.api import client_endpoints as endpoints
 from dlt_authsignal.api import tables
+from dlt_authsignal.api.columns import Table
 from dlt_authsignal.api.endpoints import Endpoint, basic_auth
 from dlt_authsignal.errors import CeremonyRefused
 from dlt_authsignal.source.calls import Call, Json, send
@@ -132,7 +133,7 @@ class Ceremonies:
         call = self._call(tables.PASSKEY_VERIFY_AUTHENTICATION, endpoints.PASSKEY_VERIFY)
         return await self._answered(call, options, "get", "authenticationCredential")
 
-    def _call(self, table: tables.Table, meant: Endpoint, *, by_token: bool = False) -> Call:
+    def _call(self, table: Table, meant: Endpoint, *, by_token: bool = False) -> Call:
         with_token = by_token or self._client.tenant_id is None
         return Call(
             name=table.name, endpoint=self._routes[meant], authenticated_with="token" if with_token else "tenant"

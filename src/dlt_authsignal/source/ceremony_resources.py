@@ -13,6 +13,7 @@ from anyio.streams.memory import MemoryObjectSendStream
 from dlt.extract import DltResource
 
 from dlt_authsignal.api import tables
+from dlt_authsignal.api.columns import Table
 from dlt_authsignal.source.calls import Call
 from dlt_authsignal.source.ceremonies import Asked, Ceremonies
 from dlt_authsignal.source.client import Client
@@ -43,7 +44,7 @@ def ceremony_resources(client: Client, asked: Asked) -> list[DltResource]:
     return [transformer(table, parent, _picker(table, client, asked)) for table in tables.CEREMONIES]
 
 
-def _picker(table: tables.Table, client: Client, asked: Asked) -> Any:
+def _picker(table: Table, client: Client, asked: Asked) -> Any:
     def pick(calls: list[Call]) -> list[Row]:
         return [row_of(call, client, asked) for call in calls if call.name == table.name]
 
@@ -83,8 +84,9 @@ def row_of(call: Call, client: Client, asked: Asked) -> Row:
     for name, key in (("is_verified", "isVerified"), ("user_authenticator_id", "userAuthenticatorId")):
         if key in answer:
             row[name] = answer[key]
-    known = {column.name for column in tables.TABLES[call.name].columns}
-    row = {name: value for name, value in row.items() if name in known}
+    table = tables.TABLES[call.name]
+    known = {column.name for column in table.columns}
+    row = client.privacy.of(table).row({name: value for name, value in row.items() if name in known})
     row["_row_hash"] = fingerprint(row)
     return {**row, "tenant_id": client.tenant, "_lane": "client", "_read_at": call.called_at}
 

@@ -20,6 +20,7 @@ from dlt_authsignal.source.complete_reads import COMPLETE_READS, complete
 from dlt_authsignal.source.erasure.tombstones import Tombstones, standing
 from dlt_authsignal.source.http import connect
 from dlt_authsignal.source.meter import Meter
+from dlt_authsignal.source.privacy import Privacy
 from dlt_authsignal.source.resources import Loading, fed
 from dlt_authsignal.source.rows import Answers
 from dlt_authsignal.source.stream import batches
@@ -36,6 +37,7 @@ class Client:
         tenant_id: Authenticates where no user is known; written into each row when the token does not say.
         throttle: The key's budget, over all resources.
         meter: Counters.
+        privacy: What is done to identifiers.
     """
 
     base: URL
@@ -43,6 +45,7 @@ class Client:
     tenant_id: str | None
     throttle: Throttle
     meter: Meter
+    privacy: Privacy = Privacy()  # noqa: RUF009
 
     @property
     def user_id(self) -> str | None:
@@ -87,10 +90,11 @@ def client_resources(client: Client) -> list[DltResource]:
     def when(loading: Loading, answers: list[Answers]) -> Iterator[Any]:
         name, user_id, (read_at,) = tables.USER_AUTHENTICATORS.name, client.user_id, answers[0].read_at
         if user_id:
-            row = complete(name, read_at, lane="client", tenant_id=client.tenant, user_id=user_id)
+            stored_id = client.privacy.stored_id(user_id)
+            row = complete(name, read_at, lane="client", tenant_id=client.tenant, user_id=stored_id)
             yield from loading.rows([row])
 
-    begin = partial(Loading, lane="client", tenant_id=client.tenant)
+    begin = partial(Loading, lane="client", tenant_id=client.tenant, privacy=client.privacy)
     reads: DltResource = dlt.resource(own_authenticators, name="own_authenticators", selected=False)
     return [
         fed(tables.USER_AUTHENTICATORS, reads, begin, lambda loading, answers: loading.answers(answers[0])),

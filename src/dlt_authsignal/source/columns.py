@@ -4,7 +4,7 @@ A value of another type goes into a column beside its own (`risk__v_double`), so
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from types import NoneType
 from typing import Any, Final
@@ -55,10 +55,12 @@ class Columns:
 
     Args:
         types: Of the columns known so far: declared, or in the destination.
+        strayed: What is made of a value that goes into a column beside its own, given that one's name.
     """
 
-    def __init__(self, types: Mapping[str, str]) -> None:
+    def __init__(self, types: Mapping[str, str], strayed: Callable[[str, Any], Any] = lambda _, value: value) -> None:
         self.types = dict(types)
+        self._strayed = strayed
 
     def place(self, name: str, values: list[Any]) -> Iterator[tuple[str, Any]]:
         """(column, Arrow array) for each column that the values of one field go into; none where all are null."""
@@ -76,7 +78,8 @@ class Columns:
         if fitting is not None:
             yield name, fitting
         for other, rest in others.items():
-            yield from self.place(f"{name}__v_{other}", rest)
+            strays = [None if value is None else self._strayed(name, value) for value in rest]
+            yield from self.place(f"{name}__v_{other}", strays)
 
 
 def _at_once(kind: str, classes: set[type], values: list[Any]) -> Any:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Final
 
-from dlt_authsignal.api.tables import Table, own
+from dlt_authsignal.api.columns import Table, own
 
 COMPLETE_READS: Final = Table(
     name="complete_reads",
@@ -14,7 +14,7 @@ COMPLETE_READS: Final = Table(
     source="nothing: the pipeline writes it itself",
     columns=(
         own("table_name", "text", "The table."),
-        own("user_id", "text", "Whose part of it; `*` for all of it.", "identifier"),
+        own("user_id", "text", "Whose part of it; `*` for all of it.", "user_id"),
         own("read_at", "timestamp", "When it was read."),
     ),
 )

@@ -67,16 +67,24 @@ def forget(*settings: str) -> None:
 @contextmanager
 def discreet(pipeline: Pipeline) -> Iterator[None]:
     """Keeps rows out of dlt's log and trace when a load fails, and out of its folder once one has succeeded."""
-    log, guard = logging.getLogger("dlt"), _WithoutValues()
-    log.addFilter(guard)
     try:
-        yield
+        with discreet_log():
+            yield
     except PipelineStepFailed as failed:
         _rewrite_trace(pipeline, failed)
         raise
     else:
         for folder in Path(pipeline.working_dir).glob("load/loaded/*/.exceptions"):
             shutil.rmtree(folder)
+
+
+@contextmanager
+def discreet_log() -> Iterator[None]:
+    """Keeps rows out of dlt's log."""
+    log, guard = logging.getLogger("dlt"), _WithoutValues()
+    log.addFilter(guard)
+    try:
+        yield
     finally:
         log.removeFilter(guard)
 

@@ -41,11 +41,17 @@ def known_ids(pipeline: Pipeline) -> Iterator[str]:
     return (row[0] for table in ("users", "user_reads") for row in columns_of(pipeline, table, "user_id"))
 
 
-def committed(pipeline: Pipeline, table: str, *columns: str) -> Iterator[tuple[Any, ...]]:
+def committed(pipeline: Pipeline, table: str, *columns: str, is_completed: bool = True) -> Iterator[tuple[Any, ...]]:
     """Those columns of the rows of completed loads, in batches, each column as a pyarrow array.
 
     dlt notes a load as completed after all its tables. Rows of one that was cut off may stand beside a table that
     lacks theirs, if what was left of the load is gone.
+
+    Args:
+        pipeline: Whose dataset to look at.
+        table: The table.
+        *columns: Of it.
+        is_completed: False for the rows of the other loads.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -55,15 +61,16 @@ def committed(pipeline: Pipeline, table: str, *columns: str) -> Iterator[tuple[A
     if table_format := _table_format(pipeline, table):
         done = pa.array(completed_loads(pipeline), pa.string())
         for batch in _open_batches(pipeline, table_format, table, "_dlt_load_id", *columns):
-            kept = batch.filter(pc.is_in(batch.column("_dlt_load_id"), done))
+            is_done = pc.is_in(batch.column("_dlt_load_id"), done)
+            kept = batch.filter(is_done if is_completed else pc.invert(is_done))
             yield tuple(kept.column(name) for name in columns)
         return
     with pipeline.sql_client() as client:
         name, place = client.escape_column_name, client.make_qualified_table_name
+        loads = place(pipeline.default_schema.loads_table_name)
         query = (
-            f"SELECT {', '.join(map(name, columns))} FROM {place(table)} WHERE {name('_dlt_load_id')} IN"
-            f" (SELECT {name('load_id')} FROM {place(pipeline.default_schema.loads_table_name)}"
-            f" WHERE {name('status')} = 0)"
+            f"SELECT {', '.join(map(name, columns))} FROM {place(table)} WHERE {name('_dlt_load_id')}"
+            f" {'IN' if is_completed else 'NOT IN'} (SELECT {name('load_id')} FROM {loads} WHERE {name('status')} = 0)"
         )
         try:
             with client.execute_query(query) as cursor:

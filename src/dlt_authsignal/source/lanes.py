@@ -1,5 +1,6 @@
 """`authsignal_source`: the credentials found decide which lanes are read."""
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -19,6 +20,7 @@ from dlt_authsignal.source.durations import duration
 from dlt_authsignal.source.http import base_url
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.pace import DEFAULT_RATE, Pace, ceiling
+from dlt_authsignal.source.privacy_settings import LEFT_OUT, privacy_of
 from dlt_authsignal.source.reading import Plan
 from dlt_authsignal.source.reads import KnownReads
 from dlt_authsignal.source.roster import Roster
@@ -32,6 +34,8 @@ from dlt_authsignal.source.waiting import Budget
 LANES: Final = ("client", "server")
 ATTACHMENTS: Final = ("platform", "cross-platform")
 PATHS: Final = ("authsignal", "dlthub")
+
+logger = logging.getLogger(__name__)
 
 
 @dlt.source(name="authsignal_source", section="authsignal_source", max_table_nesting=0)
@@ -66,6 +70,10 @@ def authsignal_source(
     read_now: list[str] | None = None,
     max_requests: int | None = None,
     max_duration: str | None = None,
+    privacy: str = "pseudonymize",
+    privacy_key: TSecretStrValue | None = None,
+    privacy_columns: dict[str, Any] | None = None,
+    privacy_allow: list[str] | None = None,
     max_deletes: str = DEFAULT_MAX_DELETES,
     accept_deletes: bool = False,
     reads: KnownReads | None = None,
@@ -121,6 +129,12 @@ def authsignal_source(
         max_requests: Most requests for users in one run; who is left comes first in the next. Retries and details of
             actions come on top.
         max_duration: Longest time for reading users in one run, from when the list has been read: `1h`, `30m`.
+        privacy: `pseudonymize` hashes what names a person, `keep` loads it as it is.
+        privacy_key: Secret that it is hashed with; without one it is left out.
+        privacy_columns: What is done to single columns instead, by `table.column` or `*.column`: `keep`, `hash`,
+            `truncate` or `drop`.
+        privacy_allow: Keys of free-form objects (`custom`, `output`), and columns that Authsignal added later, that are
+            loaded as they are.
         max_deletes: A run in which more rows of one table would be marked as deleted loads nothing: a share of those
             that are there (20 may vanish in any case), or a number of rows.
         accept_deletes: Mark them all the same.
@@ -147,15 +161,24 @@ def authsignal_source(
         backoff=backoff,
         timeout=timeout,
     )
+    protection = privacy_of(privacy, privacy_key, privacy_columns, privacy_allow)
+    if protection.leaves_out and meter is None:  # whoever gave one shows what it says
+        logger.warning(LEFT_OUT)
     base, meter = _base(region, base_url), meter or Meter()
-    meter.rate = pace.rate
+    meter.rate, meter.leaves_out = pace.rate, protection.leaves_out
     resources: list[DltResource] = []
     if api_secret_key and "server" in wanted:
         server = Server(
-            base=base, api_secret_key=api_secret_key, tenant_id=tenant_id, throttle=Throttle(pace=pace), meter=meter
+            base=base,
+            api_secret_key=api_secret_key,
+            tenant_id=tenant_id,
+            privacy=protection,
+            throttle=Throttle(pace=pace),
+            meter=meter,
         )
         plan = Plan(
             tables=frozenset(),
+            privacy=protection,
             roster=Roster(
                 sources=resolved(users_from, users_database),
                 column=users_column,
@@ -173,7 +196,14 @@ def authsignal_source(
         )
         resources += server_resources(server, plan)
     if (token or tenant_id) and "client" in wanted:
-        client = Client(base=base, token=token, tenant_id=tenant_id, throttle=Throttle(pace=pace), meter=meter)
+        client = Client(
+            base=base,
+            token=token,
+            tenant_id=tenant_id,
+            throttle=Throttle(pace=pace),
+            meter=meter,
+            privacy=protection,
+        )
         asked = Asked(
             username=username,
             display_name=display_name,

@@ -10,18 +10,20 @@ from filelock import FileLock, Timeout
 
 from dlt_authsignal.errors import PipelineBusy
 from dlt_authsignal.source.destinations import destination_of_type
+from dlt_authsignal.source.failures import database_file
 
 _TAKE: Final = "SELECT pg_try_advisory_xact_lock(hashtext(%s))"
 
 
 @contextmanager
 def only_run(pipeline: Pipeline) -> Iterator[None]:
-    """Holds the pipeline's folder and, where the destination can lock, the dataset; both end with the process.
+    """Holds the pipeline's folder and what it loads into: a DuckDB file, or the dataset where the destination can lock.
+    All of it ends with the process.
 
     Raises:
         PipelineBusy: Another run holds one of them.
     """
-    with _folder(pipeline), _dataset(pipeline):
+    with _folder(pipeline), _file(pipeline), _dataset(pipeline):
         yield
 
 
@@ -29,15 +31,35 @@ def only_run(pipeline: Pipeline) -> Iterator[None]:
 def _folder(pipeline: Pipeline) -> Iterator[None]:
     folder = Path(pipeline.working_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder.parent / f"{pipeline.pipeline_name}.lock")
+    with _held(
+        folder.parent / f"{pipeline.pipeline_name}.lock",
+        f'Another run of pipeline "{pipeline.pipeline_name}" is running on this machine.'
+        " Wait for it to end, or give this one another --pipeline-name.",
+    ):
+        yield
+
+
+@contextmanager
+def _file(pipeline: Pipeline) -> Iterator[None]:
+    """Other pipelines may load into the same file. DuckDB's own lock lasts for one of dlt's steps only."""
+    file = database_file(pipeline)
+    if file is None or not file.parent.is_dir():  # DuckDB says what is wrong with the path
+        yield
+        return
+    with _held(
+        file.with_name(f"{file.name}.lock"),
+        f"Another sync into {file.name} is running. Wait for it to end, or load into another file.",
+    ):
+        yield
+
+
+@contextmanager
+def _held(lock: Path, busy: str) -> Iterator[None]:
     try:
-        with lock.acquire(timeout=0):
+        with FileLock(lock).acquire(timeout=0):
             yield
     except Timeout:
-        raise PipelineBusy(
-            f'Another run of pipeline "{pipeline.pipeline_name}" is running on this machine.'
-            " Wait for it to end, or give this one another --pipeline-name."
-        ) from None
+        raise PipelineBusy(busy) from None
 
 
 @contextmanager

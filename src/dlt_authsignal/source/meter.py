@@ -21,6 +21,7 @@ class Meter:
         users_left: Users due whom the budget of this run leaves to the next.
         requests_due: Requests that reading those who are due takes at most, without retries and details.
         rate: Ceiling on the requests a second; None for none.
+        leaves_out: Whether identifiers are left out, for want of a key.
         when_listed: Called once it is known who is due, before the first of them is read, if the list is read first.
         roster_complete: True once the roster has named everybody.
         rows: Rows read, by table.
@@ -39,6 +40,7 @@ class Meter:
     users_left: int = 0
     requests_due: int = 0
     rate: float | None = None
+    leaves_out: bool = False
     when_listed: Callable[[], None] = field(default=lambda: None, repr=False)
     roster_complete: bool = False
     rows: Counter[str] = field(default_factory=Counter)

@@ -13,7 +13,7 @@ from anyio.from_thread import start_blocking_portal
 from dlt.extract import DltResource
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_authsignal.api.tables import Table, own
+from dlt_authsignal.api.columns import Table, own
 from dlt_authsignal.errors import ConfigurationError, CredentialsMissing
 from dlt_authsignal.source.ceremonies import Authenticator
 from dlt_authsignal.source.client import user_of
@@ -24,11 +24,13 @@ from dlt_authsignal.source.failures import check_ready, plain_errors
 from dlt_authsignal.source.held import newest
 from dlt_authsignal.source.http import is_loopback
 from dlt_authsignal.source.locks import only_run
+from dlt_authsignal.source.pending import finish_pending
+from dlt_authsignal.source.privacy_settings import privacy_settings
 from dlt_authsignal.source.probing import LOADED, Probing, Step
 from dlt_authsignal.source.resources import Loading, hints, no_rows
 from dlt_authsignal.source.rows import Row, fingerprint
 from dlt_authsignal.source.settings import Settings, settings
-from dlt_authsignal.source.sync import DATASET_NAME, finish_pending
+from dlt_authsignal.source.sync import DATASET_NAME
 
 PIPELINE_NAME: Final = "authsignal_probe"
 
@@ -158,7 +160,9 @@ def probe(
     started, began = time.monotonic(), datetime.now(UTC)
     with plain_errors(destination):
         found = settings(**connection)
-        probing = Probing(found, _canary(found, user_id, leave_passkey=leave_passkey), action, authenticator)
+        canary, privacy = _canary(found, user_id, leave_passkey=leave_passkey), privacy_settings()
+        privacy.stored_id(canary)  # says what is missing before anything is written to Authsignal
+        probing = Probing(found, privacy, canary, action, authenticator)
         if not yes_this_writes:
             _check_is_local(found)
         pipeline = dlt.pipeline(pipeline_name, destination=destination, dataset_name=dataset)

@@ -19,6 +19,7 @@ from dlt_authsignal.source.client import Client
 from dlt_authsignal.source.http import writing_session
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.pace import Pace
+from dlt_authsignal.source.privacy import Privacy
 from dlt_authsignal.source.rows import Row, shaper
 from dlt_authsignal.source.settings import Settings
 from dlt_authsignal.source.throttle import Throttle
@@ -53,6 +54,7 @@ class Probing:
 
     Attributes:
         settings: Where, and with which credentials.
+        privacy: What is done to identifiers in its rows.
         user_id: The canary.
         action: Action code of its attempts.
         authenticator: Makes and uses the passkey; None for a new one in software.
@@ -64,6 +66,7 @@ class Probing:
     """
 
     settings: Settings
+    privacy: Privacy
     user_id: str
     action: str
     authenticator: Authenticator | None = None
@@ -215,6 +218,7 @@ class Probing:
             base=self.settings.base,
             throttle=Throttle(pace=Pace()),
             meter=Meter(),
+            privacy=self.privacy,
             **{"token": None, "tenant_id": None, **known},
         )
 
@@ -222,7 +226,7 @@ class Probing:
         """The row or rows that a call becomes, if it is one of a table's."""
         client = self._client()
         if call.name == tables.USER_AUTHENTICATORS.name:
-            shape = shaper(tables.USER_AUTHENTICATORS, lane="client", tenant_id=client.tenant)
+            shape = shaper(tables.USER_AUTHENTICATORS, lane="client", tenant_id=client.tenant, privacy=self.privacy)
             keys = {"_read_at": call.called_at, "user_id": self.user_id}
             self.rows[call.name] += [shape(item, keys) for item in call.items]
         elif call.name in self.rows:

@@ -22,8 +22,10 @@ from dlt_authsignal.api.endpoints import (
     Endpoint,
 )
 from dlt_authsignal.errors import RequestRefused, UnexpectedAnswer
+from dlt_authsignal.source.hashed_ids import confirmed
 from dlt_authsignal.source.http import Api
 from dlt_authsignal.source.meter import Meter
+from dlt_authsignal.source.privacy import KEEP, Privacy
 from dlt_authsignal.source.reads import KnownReads, listed_hash
 from dlt_authsignal.source.roster import LISTING, Candidate, Roster, candidates
 from dlt_authsignal.source.sweep import (
@@ -105,17 +107,19 @@ class Plan:
 
     Attributes:
         tables: Tables wanted.
+        privacy: How ids are stored.
         roster: Whom to read, if they are due.
         policy: Who counts as due.
         reads: What is known of earlier reads; None for nothing.
         budget: What may be spent.
         limit: How much may vanish.
         list_first: Whether the whole list is read before the first user is, which is then the one who waits longest.
-        has_detail: Whether an action's detail has been loaded, by user id, action code and idempotency key.
+        has_detail: Whether an action's detail has been loaded, by stored user id, action code and idempotency key.
         now: Clock for `read_at`.
     """
 
     tables: frozenset[str]
+    privacy: Privacy = KEEP
     roster: Roster = field(default_factory=Roster)
     policy: Policy = field(default_factory=Policy)
     reads: KnownReads | None = None
@@ -131,9 +135,10 @@ class Plan:
 
     def errand(self, candidate: Candidate) -> Errand | None:
         """What to read of a user now; None for one who is not due."""
-        user_id = candidate.user_id
-        last = self.reads.get(user_id) if self.reads is not None else None
-        listed = listed_hash(candidate.listed)
+        user_id, privacy = candidate.user_id, self.privacy
+        stored_id = privacy.stored_id(user_id)
+        last = self.reads.get(stored_id) if self.reads is not None else None
+        listed = listed_hash(privacy.listed(candidate.listed), privacy.fingerprint_key)
         now = milliseconds(self.now())
         if candidate.roster == MISSING and last is not None:
             ask = ask_of_missing(last, self.parts, now, self.policy)
@@ -238,13 +243,14 @@ async def _everybody(api: Api, plan: Plan) -> AsyncIterator[list[Candidate]]:
     _note(plan, named)
     yield named
     if is_listed and plan.reads is not None:
-        yield await to_thread.run_sync(_missing, plan, plan.reads)
+        missing = await to_thread.run_sync(_missing, plan, plan.reads)
+        yield await confirmed(api, plan.roster, plan.privacy, missing)
 
 
 def _note(plan: Plan, page: list[Candidate]) -> None:
     if plan.reads is not None:
         for candidate in page:
-            plan.reads.name(candidate.user_id)
+            plan.reads.name(plan.privacy.stored_id(candidate.user_id))
 
 
 def _missing(plan: Plan, reads: KnownReads) -> list[Candidate]:
@@ -258,7 +264,12 @@ def _missing(plan: Plan, reads: KnownReads) -> list[Candidate]:
     ids = reads.not_named(
         lambda last: ask_of_missing(last, plan.parts, milliseconds(plan.now()), plan.policy) is not None
     )
-    return [Candidate(user_id=user_id, roster=MISSING) for user_id in ids if not plan.roster.passes_over(user_id)]
+    passed = plan.roster.without_users | plan.privacy.stored_ids(plan.roster.without_users)
+    return [
+        Candidate(user_id=user_id, roster=MISSING)
+        for user_id in ids
+        if user_id not in passed and user_id not in plan.roster.erased
+    ]
 
 
 async def _work(
@@ -315,6 +326,8 @@ async def read_user(api: Api, plan: Plan, errand: Errand) -> UserRead:
     read_at = plan.now()
     if candidate.roster == MISSING and last is not None:
         last = replace(last, listed=0)
+        if not plan.privacy.can_ask(candidate.user_id):
+            return _gone(plan, candidate, last, read_at)
     is_doubtful = not candidate.listed and not (last and last.was_read and last.is_known)
     wanted = ask.parts | ({"users"} if is_doubtful else set())
     gathered = await _gather(api, candidate.user_id, ask, wanted)
@@ -337,6 +350,21 @@ async def read_user(api: Api, plan: Plan, errand: Errand) -> UserRead:
         children=gathered if is_known else {},
         details=await _details(api, plan, errand, actions) if is_known else [],
         last=seen,
+    )
+
+
+def _gone(plan: Plan, candidate: Candidate, last: LastRead, read_at: datetime) -> UserRead:
+    """A user whom two lists have left out, and whose id nobody can ask about."""
+    parts = plan.tables & plan.parts
+    return UserRead(
+        candidate=candidate,
+        read_at=read_at,
+        parts=parts,
+        is_known=False,
+        user=None,
+        children={},
+        details=[],
+        last=after(last, parts, milliseconds(read_at), 0, [], is_known=False),
     )
 
 
@@ -393,6 +421,7 @@ async def _details(
     if "action_details" not in plan.tables:
         return []
     user_id = errand.candidate.user_id
+    stored_id = plan.privacy.stored_id(user_id)
     if not all(action.get("actionCode") and action.get("idempotencyKey") for action in actions):
         raise UnexpectedAnswer(
             f"{QUERY_USER_ACTIONS} answered with an action without actionCode or idempotencyKey: its detail cannot be"
@@ -403,7 +432,7 @@ async def _details(
     details = []
     for action in actions:
         names = str(action["actionCode"]), str(action["idempotencyKey"])
-        if errand.ask.reason != "full" and not wants_detail(errand.last, action, plan.has_detail(user_id, *names)):
+        if errand.ask.reason != "full" and not wants_detail(errand.last, action, plan.has_detail(stored_id, *names)):
             continue
         detail = await _detail(api, user_id, *names)
         if detail is not None:

@@ -6,13 +6,16 @@ import hashlib
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from functools import partial
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_authsignal.api.tables import ACTION_DETAILS, Table, own
+from dlt_authsignal.api.columns import Table, own
+from dlt_authsignal.api.tables import ACTION_DETAILS
 from dlt_authsignal.source.held import committed, is_there, row_counts
 from dlt_authsignal.source.sweep import KEPT, LastRead, milliseconds, moment
 
@@ -23,7 +26,7 @@ USER_READS: Final = Table(
     meaning="One row per user id: when what of them was last read, completely. Decides who is due in the next sync.",
     source="nothing: the pipeline writes it itself",
     columns=(
-        own("user_id", "text", "The company's own id of the user.", "identifier"),
+        own("user_id", "text", "The company's own id of the user.", "user_id"),
         own("first_seen_at", "timestamp", "When the roster first named the id."),
         own("users_read_at", "timestamp", "When the user's own page was last read; null if it never was."),
         own("user_authenticators_read_at", "timestamp", "The same for the authenticators."),
@@ -36,6 +39,9 @@ USER_READS: Final = Table(
         own("is_known", "bool", "Whether Authsignal knew the id."),
     ),
 )
+
+_MARKED: Final = ("users", "user_authenticators", "user_devices")
+"""Tables of users whose rows are marked when they are gone."""
 
 _TIMES: Final = ("first_seen_at", *(f"{part}_read_at" for part in KEPT), "newest_action_at", "actions_from")
 _FIELDS: Final = ("first_seen", *KEPT, "newest_action", "actions_from")
@@ -116,11 +122,13 @@ class KnownReads:
             names = (name for batch in found for name in zip(*(c.to_pylist() for c in batch), strict=True))
             self._details = array("Q", sorted(key_of(*name) for name in names))
         batches = list(committed(pipeline, USER_READS.name, "user_id", "listed_hash", "is_known", *_TIMES))
+        if left := _left_over(pipeline, batches):
+            batches.append(_never_completed(left))
         if not batches:
             return
         columns = list(zip(*batches, strict=True))
         ids, hashes, known = ([value for batch in column for value in batch.to_pylist()] for column in columns[:3])
-        self._ids = partial(_ids, pipeline)
+        self._ids = partial(_ids, pipeline, left)
         self._named = bytearray(len(ids))
         keys = np.fromiter(map(key_of, ids), np.uint64, len(ids))
         order = np.argsort(keys)
@@ -134,8 +142,37 @@ class KnownReads:
                 times[:] = array("q", bytes(8 * len(times)))
 
 
-def _ids(pipeline: Pipeline) -> Iterator[str]:
-    return (user_id for (batch,) in committed(pipeline, USER_READS.name, "user_id") for user_id in batch.to_pylist())
+def _ids(pipeline: Pipeline, left: list[str]) -> Iterator[str]:
+    read = (user_id for (batch,) in committed(pipeline, USER_READS.name, "user_id") for user_id in batch.to_pylist())
+    return chain(read, left)
+
+
+def _left_over(pipeline: Pipeline, read: Iterable[tuple[Any, ...]]) -> list[str]:
+    """Users of whom there are only rows of loads that were never completed: they may be gone, and nobody would ask."""
+    found = {
+        user_id
+        for table in (USER_READS.name, *_MARKED)
+        for (batch,) in committed(pipeline, table, "user_id", is_completed=False)
+        for user_id in batch.to_pylist()
+    }
+    for batch in read if found else ():
+        found.difference_update(batch[0].to_pylist())
+    return sorted(found)
+
+
+def _never_completed(user_ids: list[str]) -> tuple[Any, ...]:
+    """Their rows: read so long ago that they are due, and that the list may lack them."""
+    import pyarrow as pa
+
+    long_ago, now = datetime.fromtimestamp(1, UTC), datetime.now(UTC)
+    times = {"first_seen_at": now, "user_authenticators_read_at": long_ago}
+    rows = len(user_ids)
+    return (
+        pa.array(user_ids, pa.string()),
+        pa.nulls(rows, pa.string()),
+        pa.repeat(True, rows),
+        *(pa.array([times.get(name)] * rows, pa.timestamp("us", "UTC")) for name in _TIMES),
+    )
 
 
 def known_reads(pipeline: Pipeline, *, details: bool = False) -> KnownReads:
@@ -161,13 +198,14 @@ def _place(values: array[int], value: int) -> int | None:
     return index if index < len(values) and values[index] == value else None
 
 
-def listed_hash(listed: Mapping[str, Any]) -> int:
-    """Fingerprint of what the list says of a user, 0 for nothing. Neither order nor a null matters."""
+def listed_hash(listed: Mapping[str, Any], key: bytes = b"") -> int:
+    """Fingerprint of what the list says of a user, 0 for nothing. Neither order nor a null matters. Keyed, nobody can
+    find out by trying what was said."""
     said = {name: _unordered(value) for name, value in listed.items() if value is not None}
     if not said:
         return 0
     text = msgspec.json.encode(said, order="sorted")
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little") or 1
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8, key=key).digest(), "little") or 1
 
 
 def row_of(user_id: str, last: LastRead) -> dict[str, Any]:

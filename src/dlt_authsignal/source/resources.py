@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 import dlt
 from dlt.common.configuration.container import Container
@@ -10,7 +10,8 @@ from dlt.common.pipeline import PipelineContext
 from dlt.common.schema.typing import TTableSchemaColumns
 from dlt.extract import DltResource
 
-from dlt_authsignal.api.tables import PROVENANCE, Table
+from dlt_authsignal.api.columns import Table
+from dlt_authsignal.api.tables import PROVENANCE
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.source.destinations import (
     Destination,
@@ -21,7 +22,10 @@ from dlt_authsignal.source.destinations import (
 )
 from dlt_authsignal.source.duckdb_memory import limit_memory
 from dlt_authsignal.source.open_tables import merge_at_once, once, read_every_column
+from dlt_authsignal.source.privacy import Privacy
 from dlt_authsignal.source.rows import Answers, rows_of
+
+_STRICTEST: Final = Privacy()
 
 
 def hints(table: Table) -> dict[str, Any]:
@@ -104,17 +108,20 @@ class Loading:
         table: The table.
         lane: Lane that answers come from.
         tenant_id: Written into rows whose answer does not say.
+        privacy: What is done to identifiers in answers; rows are taken as they are.
 
     Raises:
         ConfigurationError: The pipeline was made after the source.
     """
 
-    def __init__(self, table: Table, *, lane: str = "", tenant_id: str | None = None) -> None:
+    def __init__(
+        self, table: Table, *, lane: str = "", tenant_id: str | None = None, privacy: Privacy = _STRICTEST
+    ) -> None:
         nothing = no_rows()
         stored = dlt.current.source().schema.tables.get(table.name, {}).get("columns", {})
         destination, _ = loading_into()
         each_once = destination.strategy == "upsert"
-        rows = rows_of(table, lane=lane, tenant_id=tenant_id)
+        rows = rows_of(table, lane=lane, tenant_id=tenant_id, privacy=privacy)
         self._rows = once(table.key, rows) if each_once else rows
         self._shaper: Any = None
         self._nothing = nothing
@@ -124,7 +131,13 @@ class Loading:
             naming = dlt.current.source().schema.naming.normalize_path
             types = {name: str(column["data_type"]) for name, column in stored.items() if "data_type" in column}
             self._shaper = Shaper(
-                table, lane=lane, tenant_id=tenant_id, stored=types, naming=naming, each_once=each_once
+                table,
+                lane=lane,
+                tenant_id=tenant_id,
+                privacy=privacy,
+                stored=types,
+                naming=naming,
+                each_once=each_once,
             )
             self._nothing = [] if each_once else self._shaper.nothing()
 

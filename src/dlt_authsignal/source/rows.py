@@ -13,9 +13,11 @@ from typing import Any, Final
 
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
-from dlt_authsignal.api.tables import DELETED_AT, PROVENANCE, Table
-from dlt_authsignal.api.withheld import BULKY_FIELDS, SECRET_ENDINGS, SECRET_FIELDS
+from dlt_authsignal.api.columns import Table
+from dlt_authsignal.api.tables import DELETED_AT, PROVENANCE
+from dlt_authsignal.api.withheld import is_withheld
 from dlt_authsignal.errors import UnexpectedAnswer
+from dlt_authsignal.source.privacy import Privacy, is_time
 
 Row = dict[str, Any]
 Shape = Callable[[Mapping[str, Any], Mapping[str, Any]], Row]
@@ -53,13 +55,6 @@ def name_of(field: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def is_dropped(field: str) -> bool:
-    """Whether a field is never loaded."""
-    plain = field.replace("_", "").replace("-", "").lower()
-    return plain in SECRET_FIELDS or plain in BULKY_FIELDS or plain.endswith(SECRET_ENDINGS)
-
-
-@lru_cache(maxsize=4096)
 def not_ours(name: str) -> str:
     """The name, or another where it is one that dlt or this package gives to columns."""
     if name.startswith("_dlt") or name in _OURS:
@@ -81,27 +76,33 @@ def without_key(table: Table, missing: list[str]) -> UnexpectedAnswer:
     )
 
 
-def shaper(table: Table, *, lane: str, tenant_id: str | None) -> Shape:
+def shaper(table: Table, *, lane: str, tenant_id: str | None, privacy: Privacy) -> Shape:
     """A function (answer, keys) → row for one table.
 
     The row is flat: nested objects become `a__b` columns, lists and the table's JSON columns stay whole. `keys` are
-    the parents' keys and the provenance, and win over fields of the same name.
+    the parents' keys and the provenance, and win over fields of the same name. Identifiers are protected.
 
     Raises:
         UnexpectedAnswer: The answer lacks part of the table's key.
     """
     whole = whole_columns(table)
-    times = tuple(column.name for column in table.columns if column.type == "timestamp")
+    types = {column.name: column.type for column in table.columns}
+    times = tuple(name for name, kind in types.items() if kind == "timestamp")
+    guard = privacy.of(table)
 
     def shape(answer: Mapping[str, Any], keys: Mapping[str, Any]) -> Row:
         row = flat(answer, whole)
         row.update({name: value for name, value in keys.items() if name not in PROVENANCE_NAMES})
+        row = guard.row(row)
         missing = [name for name in table.key if row.get(name) in (None, "")]
         if missing:
             raise without_key(table, missing)
         for name in times:
             if name in row:
                 _set_time(row, name)
+        row.update(
+            {name: guard.strayed(name, row[name]) for name, kind in types.items() if _strays(kind, row.get(name))}
+        )
         row["_row_hash"] = fingerprint(row)
         row.update(tenant_id=row.get("tenant_id") or tenant_id, _lane=lane, _read_at=keys["_read_at"])
         if DELETED_AT in table.columns:
@@ -111,9 +112,9 @@ def shaper(table: Table, *, lane: str, tenant_id: str | None) -> Shape:
     return shape
 
 
-def rows_of(table: Table, *, lane: str, tenant_id: str | None) -> Callable[[Answers], list[Row]]:
+def rows_of(table: Table, *, lane: str, tenant_id: str | None, privacy: Privacy) -> Callable[[Answers], list[Row]]:
     """A function from answers to rows; of rows with one key in one answer, it gives the one updated last."""
-    shape = shaper(table, lane=lane, tenant_id=tenant_id)
+    shape = shaper(table, lane=lane, tenant_id=tenant_id, privacy=privacy)
 
     def rows(answers: Answers) -> list[Row]:
         last: dict[tuple[Any, ...], Row] = {}
@@ -126,6 +127,13 @@ def rows_of(table: Table, *, lane: str, tenant_id: str | None) -> Callable[[Answ
         return list(last.values())
 
     return rows
+
+
+def _strays(type: str, value: Any) -> bool:
+    """Whether a value is of another type than its column's, so that it will go into one of its own."""
+    if isinstance(value, str):
+        return type in ("bool", "bigint", "double") or (type == "timestamp" and not is_time(value))
+    return isinstance(value, list | dict) and type != "json"
 
 
 def updated(value: Any) -> str:
@@ -146,7 +154,7 @@ def flat(answer: Mapping[str, Any], whole: frozenset[str]) -> Row:
 
 def _flatten(value: Mapping[str, Any], prefix: str, whole: frozenset[str]) -> Iterator[tuple[str, Any]]:
     for field, inner in value.items():
-        if is_dropped(field) or is_otp_link(inner):
+        if is_withheld(field) or is_otp_link(inner):
             continue
         name = prefix + name_of(field)
         if isinstance(inner, dict) and name not in whole:
@@ -161,7 +169,7 @@ def kept(value: Any, *, own: bool = False) -> Any:
         return {
             field: kept(inner, own=own or field == "custom")
             for field, inner in value.items()
-            if own or not (is_dropped(field) or is_otp_link(inner))
+            if own or not (is_withheld(field) or is_otp_link(inner))
         }
     if isinstance(value, list):
         return [kept(item, own=own) for item in value if own or not is_otp_link(item)]

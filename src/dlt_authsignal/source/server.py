@@ -13,13 +13,14 @@ from dlt.extract import DltResource
 from yarl import URL
 
 from dlt_authsignal.api import tables
+from dlt_authsignal.api.columns import Table
 from dlt_authsignal.api.endpoints import GET_TENANT_AUTHENTICATORS, basic_auth
-from dlt_authsignal.api.tables import Table
 from dlt_authsignal.source.complete_reads import COMPLETE_READS, complete
 from dlt_authsignal.source.erasure.tombstones import standing
 from dlt_authsignal.source.held import alive_columns_of, known_ids
 from dlt_authsignal.source.http import connect
 from dlt_authsignal.source.meter import Meter
+from dlt_authsignal.source.privacy import Privacy
 from dlt_authsignal.source.reading import MISSING, Plan, UserRead, due, read_users
 from dlt_authsignal.source.reads import USER_READS, row_of
 from dlt_authsignal.source.resources import Loading, fed, selected_tables
@@ -44,6 +45,7 @@ class Server:
         base: Base URL.
         api_secret_key: The tenant's server secret.
         tenant_id: Written into each row; the Server API does not name the tenant.
+        privacy: What is done to identifiers.
         throttle: The key's budget, over all resources.
         meter: Counters.
     """
@@ -51,6 +53,7 @@ class Server:
     base: URL
     api_secret_key: str
     tenant_id: str | None
+    privacy: Privacy
     throttle: Throttle
     meter: Meter
 
@@ -64,8 +67,8 @@ def server_resources(server: Server, plan: Plan) -> list[DltResource]:
 
     def sweep() -> Iterator[list[UserRead]]:
         yield []  # begins every table, even for a tenant without users
-        now = replace(plan, tables=selected_tables(), roster=_informed(plan.roster))
-        shown = Shown()
+        now = replace(plan, tables=selected_tables(), roster=_informed(plan))
+        shown = Shown(server.privacy.stored)
         for reads in batches(partial(_sweep, server, now), size=USERS_PER_BATCH):
             shown.see(reads)
             yield reads
@@ -81,11 +84,11 @@ def server_resources(server: Server, plan: Plan) -> list[DltResource]:
         tables.ACTION_DETAILS: _details,
         tables.UNKNOWN_USER_IDS: _unknown,
     }
-    begin = partial(Loading, lane="server", tenant_id=server.tenant_id)
+    begin = partial(Loading, lane="server", tenant_id=server.tenant_id, privacy=server.privacy)
     return [
         *_tenant_authenticators(server, plan.limit, begin),
         *(fed(table, reads, begin, partial(_answered, pick)) for table, pick in picks.items()),
-        fed(USER_READS, reads, begin, partial(_remembered, server.tenant_id)),
+        fed(USER_READS, reads, begin, partial(_remembered, server)),
         reads,
         dlt.resource(_due, name=DUE, selected=False)(server, plan),
     ]
@@ -93,7 +96,7 @@ def server_resources(server: Server, plan: Plan) -> list[DltResource]:
 
 def _due(server: Server, plan: Plan) -> Iterator[dict[str, int]]:
     """Who would be read, without reading them: only the list is."""
-    wanted = replace(plan, tables=frozenset(PARTS), roster=_informed(plan.roster))
+    wanted = replace(plan, tables=frozenset(PARTS), roster=_informed(plan))
 
     async def count(out: MemoryObjectSendStream[dict[str, int]]) -> None:
         async with connect(server.base, server.auth, server.throttle, server.meter) as api:
@@ -106,12 +109,13 @@ def _due(server: Server, plan: Plan) -> Iterator[dict[str, int]]:
         yield from found
 
 
-def _informed(roster: Roster) -> Roster:
+def _informed(plan: Plan) -> Roster:
     """A roster that knows who was erased, and can tell whom earlier runs of this pipeline read."""
-    erased = standing()
+    roster = replace(plan.roster, erased=standing())
     if KNOWN not in roster.sources:
-        return replace(roster, erased=erased)
-    return replace(roster, erased=erased, known=partial(known_ids, dlt.current.pipeline()))
+        return roster
+    pipeline = dlt.current.pipeline()
+    return replace(roster, known=lambda: map(plan.privacy.asked_id, known_ids(pipeline)))
 
 
 async def _sweep(server: Server, plan: Plan, out: MemoryObjectSendStream[UserRead]) -> None:
@@ -189,6 +193,7 @@ def _answered(pick: Callable[[list[UserRead]], Answers], loading: Loading, reads
     return loading.answers(pick(reads))
 
 
-def _remembered(tenant_id: str | None, loading: Loading, reads: list[UserRead]) -> Iterator[Any]:
-    own: list[Row] = [{"tenant_id": tenant_id, "_lane": "server", "_read_at": read.read_at} for read in reads]
-    return loading.rows(row_of(read.candidate.user_id, read.last) | ours for read, ours in zip(reads, own, strict=True))
+def _remembered(server: Server, loading: Loading, reads: list[UserRead]) -> Iterator[Any]:
+    own: list[Row] = [{"tenant_id": server.tenant_id, "_lane": "server", "_read_at": read.read_at} for read in reads]
+    ids = (server.privacy.stored_id(read.candidate.user_id) for read in reads)
+    return loading.rows(row_of(user_id, read.last) | ours for user_id, read, ours in zip(ids, reads, own, strict=True))

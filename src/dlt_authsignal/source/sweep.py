@@ -165,7 +165,7 @@ def ask_of(
 def ask_of_missing(last: LastRead, wanted: frozenset[str], now: int, policy: Policy) -> Ask | None:
     """What to ask of a user whom the list no longer names: whether there still is one. Who is there although no list
     says so is asked again when it has been too long."""
-    is_fresh = all(_is_fresh(last.at(part), now, policy) for part in wanted)
+    is_fresh = not policy.full and all(_is_fresh(last.at(part), now, policy) for part in wanted)
     if not (last.is_known and last.was_read) or (is_fresh and not last.listed):
         return None
     parts = wanted | {"users", "user_authenticators"}

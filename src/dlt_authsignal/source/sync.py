@@ -19,7 +19,7 @@ from dlt.extract import DltSource
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.api.tables import TABLES
-from dlt_authsignal.errors import NothingSynced, RunFailed
+from dlt_authsignal.errors import NothingSynced
 from dlt_authsignal.source.carried import carrier
 from dlt_authsignal.source.complete_reads import COMPLETE_READS
 from dlt_authsignal.source.discretion import discreet
@@ -31,6 +31,7 @@ from dlt_authsignal.source.held import created_at, known_hashes, row_counts
 from dlt_authsignal.source.lanes import authsignal_source
 from dlt_authsignal.source.locks import only_run
 from dlt_authsignal.source.meter import Meter
+from dlt_authsignal.source.pending import Pending, finish_pending
 from dlt_authsignal.source.reads import USER_READS, KnownReads
 from dlt_authsignal.source.runs import recorded
 from dlt_authsignal.source.settling import settle
@@ -39,7 +40,6 @@ from dlt_authsignal.source.tally import TableReport, Tally
 
 PIPELINE_NAME: Final = "authsignal_pipeline"
 DATASET_NAME: Final = "authsignal_data"
-MAX_PENDING_RUNS: Final = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +64,8 @@ class SyncReport:
         throttled: Answers with status 429.
         seconds: Duration.
         finished_pending: True when an earlier run's unfinished load was completed first.
+        dropped_pending: True when it was dropped, because another machine has loaded newer rows since.
+        identifiers_left_out: True when there is no privacy_key to hash them with.
         elsewhere: True when dlt keeps this pipeline's DuckDB file in the folder where the pipeline was begun.
     """
 
@@ -84,6 +86,8 @@ class SyncReport:
     throttled: int
     seconds: float
     finished_pending: bool
+    dropped_pending: bool
+    identifiers_left_out: bool
     elsewhere: bool
 
 
@@ -128,7 +132,7 @@ def sync(
             if resources:
                 reading = reading.with_resources(*resources, *_memory(resources) & reading.resources.keys())
             abort_packages_before(pipeline, tombstones(pipeline).latest)
-            finished_pending = finish_pending(pipeline)
+            pending = finish_pending(pipeline)
             pipeline.sync_destination()
             run.reached_destination = True
             settle(pipeline)  # what a run that was cut off left to do
@@ -143,7 +147,8 @@ def sync(
         location=location,
         table_format=table_format,
         seconds=round(time.monotonic() - started, 2),
-        finished_pending=finished_pending,
+        finished_pending=pending is Pending.FINISHED,
+        dropped_pending=pending is Pending.DROPPED,
     )
 
 
@@ -162,6 +167,7 @@ def _report(pipeline: Pipeline, meter: Meter, *, location: str, **known: Any) ->
         requests=meter.requests,
         retries=meter.retries,
         throttled=meter.throttled,
+        identifiers_left_out=meter.leaves_out,
         elsewhere=_is_elsewhere(pipeline, location),
         **known,
     )
@@ -236,18 +242,6 @@ def attach(*, destination: str = "duckdb", dataset: str = DATASET_NAME, pipeline
         if not pipeline.default_schema_name:
             pipeline.sync_destination()  # on a new disk, what dlt knows of the dataset is in the destination only
         return pipeline
-
-
-def finish_pending(pipeline: Pipeline) -> bool:
-    """Loads what an interrupted run left; `run` with new data would do only that, and not read anything."""
-    for runs in range(MAX_PENDING_RUNS):
-        if not pipeline.has_pending_data:
-            return runs > 0
-        pipeline.run()
-    raise RunFailed(
-        f'Pipeline "{pipeline.pipeline_name}" still has unfinished loads after {MAX_PENDING_RUNS} tries.'
-        f" Look at them with: dlt pipeline {pipeline.pipeline_name} info"
-    )
 
 
 class _StageCollector(NullCollector):

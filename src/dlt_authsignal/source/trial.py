@@ -10,7 +10,7 @@ from uuid import uuid4
 import dlt
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_authsignal.api.tables import Column, DataType, Table
+from dlt_authsignal.api.columns import Column, DataType, Table
 from dlt_authsignal.errors import RunFailed
 from dlt_authsignal.source.failures import check_ready, database_file, plain_errors
 from dlt_authsignal.source.held import row_counts

@@ -75,7 +75,7 @@ class Shown:
     def see(self, reads: list[UserRead]) -> None:
         """Takes in users that were read."""
         for table, field in _FIELDS.items():
-            complete = [read for read in reads if table in read.parts]
+            complete = [read for read in reads if table in read.parts or not read.is_known]
             self._users[table].append(self._hashes(table, "user_id", [read.candidate.user_id for read in complete]))
             rows = [
                 (read.candidate.user_id, str(row.get(field)))

@@ -15,5 +15,6 @@ order by calls desc;
 select r.called_at, r.user_id, a.verified_at, a.last_verified_at
 from passkey_register as r
 left join user_authenticators as a on a.user_id = r.user_id and a.verification_method = 'PASSKEY'
+    and a.deleted_at is null
 where r.is_verified
 order by r.called_at;

@@ -1,6 +1,7 @@
 -- Which methods have people enrolled, and how many of each were ever verified?
 select verification_method, count(*) as authenticators, count(verified_at) as verified
 from user_authenticators
+where deleted_at is null
 group by verification_method
 order by authenticators desc;
 
@@ -10,13 +11,13 @@ select
     webauthn_credential__credential_backed_up as synced,
     count(*) as passkeys
 from user_authenticators
-where verification_method = 'PASSKEY' and verified_at is not null
+where verification_method = 'PASSKEY' and verified_at is not null and deleted_at is null
 group by provider, synced
 order by passkeys desc;
 
 -- Whose only verified method is one that can be phished?
 select user_id, list(distinct verification_method order by verification_method) as methods
 from user_authenticators
-where verified_at is not null
+where verified_at is not null and deleted_at is null
 group by user_id
 having not bool_or(verification_method in ('PASSKEY', 'SECURITY_KEY'));

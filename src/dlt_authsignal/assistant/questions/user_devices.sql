@@ -1,6 +1,6 @@
 -- How many devices do people use?
 select devices, count(*) as people
-from (select user_id, count(*) as devices from user_devices group by user_id)
+from (select user_id, count(*) as devices from user_devices where deleted_at is null group by user_id)
 group by devices
 order by devices;
 
@@ -9,10 +9,12 @@ select
     count(*) filter (where remembered_until > _read_at and invalidated_at is null) as trusted,
     count(*) filter (where invalidated_at is not null) as shut_out,
     count(*) as devices
-from user_devices;
+from user_devices
+where deleted_at is null;
 
 -- With which method did people last sign in on their devices?
 select last_verification_method, count(*) as devices
 from user_devices
+where deleted_at is null
 group by last_verification_method
 order by devices desc;

@@ -1,6 +1,7 @@
 -- How many people are there, and how many of them have enrolled?
 select count(*) as people, count(*) filter (where is_enrolled) as enrolled
-from users;
+from users
+where deleted_at is null;
 
 -- How many new users came each month?
 select date_trunc('month', created_at) as month, count(*) as people
@@ -12,5 +13,5 @@ order by month;
 -- Who is enrolled, but not with a passkey?
 select user_id, enrolled_verification_methods
 from users
-where is_enrolled and not list_contains(enrolled_verification_methods::json::varchar[], 'PASSKEY')
+where deleted_at is null and is_enrolled and not list_contains(enrolled_verification_methods::json::varchar[], 'PASSKEY')
 order by created_at desc;

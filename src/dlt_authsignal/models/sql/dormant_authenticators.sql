@@ -9,5 +9,5 @@ select
     count(*) as denominator,
     'ratio' as unit
 from user_authenticators
-where verified_at is not null and created_at < _read_at - interval '90' day
+where deleted_at is null and verified_at is not null and created_at < _read_at - interval '90' day
 group by verification_method

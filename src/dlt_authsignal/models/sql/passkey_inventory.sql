@@ -3,7 +3,7 @@
 with passkeys as (
     select coalesce(webauthn_credential__aaguid_mapping__name, 'unknown') as provider
     from user_authenticators
-    where verification_method = 'PASSKEY' and verified_at is not null
+    where verification_method = 'PASSKEY' and verified_at is not null and deleted_at is null
 ),
 total as (
     select count(*) as passkeys

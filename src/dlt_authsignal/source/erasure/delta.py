@@ -46,16 +46,21 @@ class DeltaFiles:
         return count
 
     def scrub(self) -> int:
-        removed = self.table.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False, full=True)
+        self._forget_past()
+        present, needed = self.table.version(), {PurePosixPath(uri).name for uri in self.table.file_uris()}
+        log = self.folder.below("_delta_log")
+        old = [path for path in log if (version := _version(path)) is not None and version < present]
+        files = set(self.folder.below("")) - set(log)
+        return self.folder.remove([*old, *(path for path in files if PurePosixPath(path).name not in needed)])
+
+    def _forget_past(self) -> None:
+        """Makes the present version all that is needed, and one that says nothing: a deletion names its condition."""
+        from deltalake import write_deltalake
+
+        nothing = self.table.to_pyarrow_dataset().schema.empty_table()
+        write_deltalake(self.table, nothing, mode="append")
         self.table.update_incremental()
-        self.table.create_checkpoint()  # all that there is, so that the log before it is not needed
-        present = self.table.version()
-        old = [
-            path
-            for path in self.folder.below("_delta_log")
-            if (version := _version(path)) is not None and version < present
-        ]
-        return len(removed) + self.folder.remove(old)
+        self.table.create_checkpoint()
 
 
 def _literal(value: str) -> str:

@@ -19,8 +19,9 @@ from dlt_authsignal.source.erasure.people import erase_rows
 from dlt_authsignal.source.erasure.tombstones import ERASED_USERS, bury, tombstones
 from dlt_authsignal.source.failures import database_file, plain_errors
 from dlt_authsignal.source.locks import only_run
+from dlt_authsignal.source.pending import Pending, finish_pending
 from dlt_authsignal.source.runs import untraced
-from dlt_authsignal.source.sync import DATASET_NAME, PIPELINE_NAME, attach, finish_pending
+from dlt_authsignal.source.sync import DATASET_NAME, PIPELINE_NAME, attach
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +146,8 @@ def _settle_pending(pipeline: Pipeline) -> tuple[bool, bool]:
     It is loaded if it can be: dropping it would lose actions that Authsignal has forgotten since.
     """
     try:
-        return finish_pending(pipeline), False
+        found = finish_pending(pipeline)
+        return found is Pending.FINISHED, found is Pending.DROPPED
     except PipelineStepFailed:
         pipeline.abort_packages()
         return False, True

@@ -13,7 +13,7 @@ from dlt.common.destination.exceptions import DestinationUndefinedEntity, SqlCli
 from dlt.common.pipeline import PipelineContext
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_authsignal.api.tables import Table, own
+from dlt_authsignal.api.columns import Table, own
 from dlt_authsignal.errors import UserErased
 from dlt_authsignal.source.destinations import destination_of_type
 from dlt_authsignal.source.erasure.lakes import lake

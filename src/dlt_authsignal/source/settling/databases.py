@@ -9,8 +9,9 @@ from dlt.common.schema.typing import TColumnSchema
 from dlt.common.schema.utils import new_table
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_authsignal.api.columns import Column, Table
 from dlt_authsignal.api.histories import VALID_FROM, VALID_TO, history_of
-from dlt_authsignal.api.tables import DELETED_AT, TABLES, Column, Table
+from dlt_authsignal.api.tables import DELETED_AT, TABLES
 from dlt_authsignal.source.settling.rules import RULES
 from dlt_authsignal.source.settling.statements import Names, Step, as_merge, as_update, closing, marking, opening
 

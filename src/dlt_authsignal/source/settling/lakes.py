@@ -11,8 +11,9 @@ from typing import Any, Final
 import dlt
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_authsignal.api.columns import Table
 from dlt_authsignal.api.histories import VALID_FROM, VALID_TO, history_of
-from dlt_authsignal.api.tables import DELETED_AT, TABLES, Table
+from dlt_authsignal.api.tables import DELETED_AT, TABLES
 from dlt_authsignal.source.held import completed_loads, open_dataset
 from dlt_authsignal.source.resources import hints
 from dlt_authsignal.source.runs import untraced
@@ -81,6 +82,8 @@ def _opened(pipeline: Pipeline) -> Iterator[tuple[Any, Mapping[str, Any]]]:
     held = {name: found for name in _seen() if (found := open_dataset(pipeline, name)) is not None}
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
+        # Arrow cannot compare deltalake's string views with what DuckDB would hand down to it
+        connection.execute("set disabled_optimizers = 'filter_pushdown,join_filter_pushdown'")
         for name, found in held.items():
             connection.register(name, found)
         for table in (TABLES[name] for name in RULES if name in held and TABLES[name].history):

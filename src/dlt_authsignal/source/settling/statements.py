@@ -7,8 +7,9 @@ Each can be repeated: done twice, it changes nothing.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from dlt_authsignal.api.columns import Table
 from dlt_authsignal.api.histories import VALID_FROM, VALID_TO
-from dlt_authsignal.api.tables import DELETED_AT, Table
+from dlt_authsignal.api.tables import DELETED_AT
 from dlt_authsignal.source.settling.rules import Reading
 
 
@@ -64,7 +65,6 @@ def marking(table: Table, reading: Reading, names: Names) -> Setting:
                 *matches,
                 f"t.{n('_read_at')} < s.gone_at",
                 f"t.{n(DELETED_AT.name)} IS NULL",
-                f"t.{n('_dlt_load_id')} IN ({_completed(names)})",
             ]
         ),
     )
@@ -161,7 +161,7 @@ def as_merge(step: Step) -> str:
 def as_select(step: Step) -> str:
     """The rows to be written, for DuckDB over tables made of files."""
     if isinstance(step, Adding):
-        return step.query
+        return f'SELECT *, NULL::TIMESTAMPTZ AS "{VALID_TO.name}" FROM ({step.query})'
     replaced = f"t.* REPLACE ({step.value} AS {step.column})"
     return f"SELECT {replaced} FROM {step.target} AS t, ({step.source}) AS s WHERE {step.where}"
 

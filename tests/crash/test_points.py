@@ -1,0 +1,65 @@
+"""Killed at any named point, a sync is put right by the next plain one."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.crash.laboratory import Laboratory, kill_at
+from tests.crash.points import POINTS
+
+Record = Callable[[str, object], None]
+NAMES = tuple(POINTS)
+AT_A_TIME = 10
+WORST = "after the load, before it is noted"
+"""To lose the disk at: every row is there, and none is to be believed of when it was read."""
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("first", range(0, len(NAMES), AT_A_TIME), ids=lambda first: NAMES[first])
+def test_killed_again_and_again_at_named_points(laboratory: Laboratory, first: int, record_property: Record) -> None:
+    """One after the other, in the order of a sync: each kills what repairs the last one's damage, too."""
+    project = laboratory.project(synced=True)
+    laboratory.stage("changed")
+    for name in NAMES[first : first + AT_A_TIME]:
+        kill_at(project, laboratory.running, POINTS[name])
+        record_property("kill", f"{project.database.name}, named: {name}")
+    laboratory.check(project, "changed")
+
+
+@pytest.mark.crash
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("synced", [False, True], ids=["first sync", "second sync"])
+def test_killed_once_at_a_named_point(laboratory: Laboratory, name: str, synced: bool, record_property: Record) -> None:
+    project = laboratory.project(synced=synced)
+    stage = "changed" if synced else "begun"
+    laboratory.stage(stage)
+    kill_at(project, laboratory.running, POINTS[name])
+    record_property("kill", f"{project.database.name}, named: {name}")
+    laboratory.check(project, stage)
+
+
+@pytest.mark.parametrize(
+    "name", [name if name == WORST else pytest.param(name, marks=pytest.mark.crash) for name in NAMES]
+)
+def test_killed_at_a_named_point_and_the_disk_is_lost(
+    laboratory: Laboratory, name: str, record_property: Record
+) -> None:
+    project = laboratory.project(synced=True)
+    laboratory.stage("changed")
+    kill_at(project, laboratory.running, POINTS[name])
+    record_property("kill", f"{project.database.name}, named, disk lost: {name}")
+    project.lose_disk()
+    laboratory.check(project, "changed")
+
+
+@pytest.mark.crash
+@pytest.mark.parametrize("name", NAMES)
+def test_killed_at_a_named_point_and_everything_changes_before_the_next_sync(
+    laboratory: Laboratory, name: str, record_property: Record
+) -> None:
+    project = laboratory.project(synced=True)
+    laboratory.stage("changed")
+    kill_at(project, laboratory.running, POINTS[name])
+    record_property("kill", f"{project.database.name}, named, data changed: {name}")
+    laboratory.stage("more")
+    laboratory.check(project, "more", every_version=False)

@@ -1,0 +1,130 @@
+"""A history has one row per version: none without a change, none while the row was gone, no gap while it was there."""
+
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+import dlt
+import pytest
+
+from dlt_authsignal import authsignal_source, settle
+from dlt_authsignal.sandbox import RunningSandbox
+from dlt_authsignal.sandbox.entities import User
+from dlt_authsignal.source.sync import attach
+from tests.helpers import SECRET, rows, sync_from
+
+Span = tuple[datetime, datetime | None]
+
+
+def versions(table: str, key: str, *columns: str) -> list[tuple[Any, ...]]:
+    """Values of each version of a row, and when it was valid, in order."""
+    shown = ", ".join([*columns, "valid_from", "valid_to"])
+    column = {"users": "user_id", "user_authenticators": "user_authenticator_id"}[table]
+    return rows(f"select {shown} from {table}_history where {column} = '{key}' order by valid_from")
+
+
+def assert_in_line(spans: list[Span]) -> None:
+    """One after the other, the last one open."""
+    assert spans[-1][1] is None
+    for (begin, end), (following, _) in pairwise(spans):
+        assert end is not None
+        assert begin < end <= following
+
+
+def test_every_row_has_one_version_and_a_sync_without_changes_adds_none(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    for _ in range(2):
+        for table in ("users", "user_authenticators", "tenant_authenticators"):
+            present = f"(select count(*), 0::bigint, max(_read_at) from {table})"
+            kept = f"(select count(*), count(valid_to), max(valid_from) from {table}_history)"
+            assert rows(f"select * from {present}")[0][:2] == rows(f"select * from {kept}")[0][:2]
+        sync_from(seeded, full=True)
+
+
+def test_a_change_ends_one_version_and_begins_another_at_the_same_moment(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    user = next(iter(seeded.sandbox.store.users()))
+    for locale in ("de-DE", "mi-NZ"):
+        seeded.sandbox.store.put_user(User(user_id=user.user_id, created_at=user.created_at, locale=locale))
+        sync_from(seeded, full=True)
+    found = versions("users", user.user_id, "locale")
+    assert [version[0] for version in found][1:] == ["de-DE", "mi-NZ"]
+    assert_in_line([version[1:] for version in found])
+    assert [end for *_, end in found][:2] == [begin for _, begin, _ in found][1:]
+
+
+def test_the_past_can_be_asked_for_as_it_was(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    before = rows("select user_id, email from users order by 1")
+    (moment,) = rows("select max(_read_at) from users")[0]
+    for user in list(seeded.sandbox.store.users())[:5]:
+        seeded.sandbox.store.remove_user(user.user_id, actions=True)
+    sync_from(seeded)
+    assert len(rows("select user_id from users where deleted_at is null")) == 35
+    then = f"valid_from <= '{moment}' and (valid_to > '{moment}' or valid_to is null)"
+    assert rows(f"select user_id, email from users_history where {then} order by 1") == before
+
+
+def test_a_deletion_leaves_a_gap_and_a_rebirth_begins_anew(seeded: RunningSandbox) -> None:
+    store = seeded.sandbox.store
+    sync_from(seeded)
+    user = next(user for user in store.users() if store.authenticators(user.user_id))
+    authenticator = store.authenticators(user.user_id)[0]
+    key = authenticator.user_authenticator_id
+    for _ in range(2):
+        store.remove_authenticator(user.user_id, key)
+        sync_from(seeded, full=True)
+        assert versions("user_authenticators", key)[-1][1] is not None
+        store.put_authenticator(authenticator)
+        sync_from(seeded, full=True)
+    found = versions("user_authenticators", key)
+    assert len(found) == 3
+    assert_in_line(found)
+    assert all(end < begin for (_, end), (begin, _) in pairwise(found))
+
+
+def test_the_histories_get_the_columns_that_their_tables_get(seeded: RunningSandbox) -> None:
+    from dlt_authsignal.sandbox import Fault
+
+    sync_from(seeded)
+    user = next(iter(seeded.sandbox.store.users())).user_id
+    seeded.sandbox.faults.add(
+        Fault(route="GET /users/{userId}", kind="body", body='{"isEnrolled": true, "plan": "gold"}')
+    )
+    sync_from(seeded, read_now=[user])
+    assert [version[0] for version in versions("users", user, "plan")] == [None, "gold"]
+
+
+def test_a_pipeline_of_ones_own_settles_with_one_more_line(seeded: RunningSandbox) -> None:
+    pipeline = dlt.pipeline("authsignal_pipeline", destination="duckdb", dataset_name="authsignal_data")
+    reading: dict[str, Any] = {"base_url": seeded.url, "api_secret_key": SECRET, "rate": "max"}
+    pipeline.run(authsignal_source(**reading))
+    assert set(settle(pipeline).values()) == {0}
+    user = next(iter(seeded.sandbox.store.users()))
+    for authenticator in list(seeded.sandbox.store.authenticators(user.user_id)):
+        seeded.sandbox.store.remove_authenticator(user.user_id, authenticator.user_authenticator_id)
+    pipeline.run(authsignal_source(**reading))
+    marked = settle(pipeline)
+    assert marked["user_authenticators"] == rows("select count(deleted_at) from user_authenticators")[0][0]
+    assert settle(pipeline)["user_authenticators"] == 0
+
+
+def test_settling_what_is_settled_changes_nothing(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    user = next(iter(seeded.sandbox.store.users()))
+    seeded.sandbox.store.remove_user(user.user_id, actions=True)
+    sync_from(seeded)
+    tables = ("users", "users_history", "user_authenticators", "user_authenticators_history")
+    before = [rows(f"select * from {name} order by all") for name in tables]
+    for _ in range(2):
+        settle(attach())
+    assert [rows(f"select * from {name} order by all") for name in tables] == before
+
+
+@pytest.mark.parametrize("lost", ["users_history", "user_reads"])
+def test_a_table_that_somebody_dropped_stops_nobody(seeded: RunningSandbox, lost: str) -> None:
+    sync_from(seeded)
+    pipeline = attach()
+    with pipeline.sql_client() as client:
+        client.drop_tables(lost)
+    assert set(settle(pipeline).values()) == {0}

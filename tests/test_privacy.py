@@ -1,0 +1,344 @@
+"""Identifiers on their way through a sync: none of them in any byte left behind, and everything else as before."""
+
+import hashlib
+import hmac
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import dlt
+import duckdb
+import pytest
+
+from dlt_authsignal import authsignal_source
+from dlt_authsignal.errors import AuthsignalError, ConfigurationError
+from dlt_authsignal.models import install, read
+from dlt_authsignal.sandbox import Fault, RunningSandbox
+from dlt_authsignal.sandbox.entities import Action, Authenticator, Device, User
+from dlt_authsignal.source.privacy_settings import LEFT_OUT
+from dlt_authsignal.source.sync import SyncReport, attach
+from tests.canaries import search, search_database
+from tests.ceremonies import Visitor
+from tests.helpers import at, command, rows, sync_from, table
+
+KEY = "f0e1d2c3b4a5968778695a4b3c2d1e0f" * 2
+EMAIL = "canary.miller@example.com"
+ON = {"privacy": "pseudonymize", "privacy_key": KEY}
+PER_USER = ("users", "user_authenticators", "user_actions", "user_devices", "user_reads")
+CANARIES = {
+    "e-mail": EMAIL,
+    "number": "+41797776655",
+    "name": "Canary Miller",
+    "address": "198.51.100.77",
+    "agent": "Canary/1.0 (Macintosh)",
+    "custom": "canary-custom-value",
+    "device": "canary-device-7",
+    "key": KEY,
+}
+
+
+def digest(text: str) -> str:
+    return hmac.new(KEY.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def person(running: RunningSandbox, user_id: str = EMAIL) -> None:
+    """Somebody whose id is an e-mail address, with something in every table."""
+    store, now = running.sandbox.store, running.sandbox.clock.now()
+    store.put_user(
+        User(
+            user_id=user_id,
+            created_at=now,
+            email=EMAIL,
+            phone_number=CANARIES["number"],
+            username=EMAIL.title(),
+            display_name=CANARIES["name"],
+            custom={"plan": "plus", "note": CANARIES["custom"]},
+        )
+    )
+    store.put_authenticator(
+        Authenticator(
+            user_authenticator_id="a1",
+            user_id=user_id,
+            verification_method="SMS",
+            created_at=now,
+            verified_at=now,
+            phone_number=CANARIES["number"],
+        )
+    )
+    store.put_action(
+        Action(
+            user_id=user_id,
+            action_code="signIn",
+            idempotency_key="k1",
+            created_at=now,
+            state="ALLOW",
+            state_updated_at=now,
+            ip_address=CANARIES["address"],
+            user_agent=CANARIES["agent"],
+        )
+    )
+    store.put_device(Device(user_id=user_id, device_id=CANARIES["device"], created_at=now))
+
+
+def test_nothing_of_a_person_is_left_in_any_byte(empty: RunningSandbox, workdir: Path) -> None:
+    person(empty)
+    report = sync_from(empty, resources=[*PER_USER[:4], "action_details"], **ON)
+    assert {name: report.tables[name].new for name in PER_USER[:4]} == dict.fromkeys(PER_USER[:4], 1)
+    assert not search(workdir, CANARIES)
+    assert not search_database(workdir / "authsignal_pipeline.duckdb", CANARIES)
+    (user,) = table("users")
+    assert user["user_id"] == user["email"] == user["username"] == digest(EMAIL)
+    assert (user["email_domain"], user["phone_number_country"]) == ("example.com", "CH")
+    assert "custom" not in user
+    assert rows("select distinct ip_address from user_actions") == [("198.51.100.0",)]
+
+
+def test_nothing_is_left_of_a_run_that_fails_either(empty: RunningSandbox, workdir: Path) -> None:
+    person(empty)
+    empty.sandbox.faults.add(Fault(route="GET /users/{userId}/devices", kind="status", status=404))
+    with pytest.raises(AuthsignalError):
+        sync_from(empty, **ON)
+    assert not search(workdir, CANARIES)
+
+
+def test_the_same_person_is_the_same_in_every_table(empty: RunningSandbox) -> None:
+    person(empty)
+    sync_from(empty, **ON)
+    for name in PER_USER:
+        assert rows(f"select user_id from {name}") == [(digest(EMAIL),)]
+    assert rows("select u.phone_number = a.phone_number from users u join user_authenticators a using (user_id)") == [
+        (True,)
+    ]
+
+
+def test_a_second_sync_knows_whom_the_first_has_read(empty: RunningSandbox) -> None:
+    person(empty)
+    sync_from(empty, resources=["user_actions", "action_details"], **ON)
+    again = sync_from(empty, resources=["user_actions", "action_details"], **ON)
+    assert (again.users_found, again.users_due) == (1, 0)
+    empty.sandbox.log.clear()
+    named = sync_from(empty, resources=["user_actions", "action_details"], read_now=[EMAIL], **ON)
+    assert named.users_read == 1
+    assert not [route for route in empty.sandbox.log.by_route if "idempotencyKey" in route]  # its detail is known
+
+
+def test_a_user_whom_the_list_shows_changed_is_read_again(empty: RunningSandbox) -> None:
+    person(empty)
+    sync_from(empty, **ON)
+    empty.sandbox.store.put_user(
+        User(user_id=EMAIL, created_at=empty.sandbox.clock.now(), email="other@example.org", display_name="x")
+    )
+    assert sync_from(empty, **ON).users_due == 1
+    assert rows("select email, email_domain from users") == [(digest("other@example.org"), "example.org")]
+
+
+@pytest.mark.parametrize("key", [{"privacy_key": KEY}, {}])
+def test_the_memory_of_the_list_cannot_be_guessed(empty: RunningSandbox, key: dict[str, str]) -> None:
+    from dlt_authsignal.source.reads import listed_hash
+
+    now = empty.sandbox.clock.now()
+    empty.sandbox.store.put_user(User(user_id="u1", created_at=now, email=EMAIL))
+    sync_from(empty, privacy="keep")
+    ((guessable,),) = rows("select listed_hash from user_reads")
+    sync_from(empty, full=True, privacy="pseudonymize", **key)
+    ((stored,),) = rows("select listed_hash from user_reads")
+    listing = {"userId": "u1", "email": EMAIL}
+    assert stored not in (guessable, f"{listed_hash(listing):016x}")
+
+
+def test_when_a_user_was_created_is_carried_to_runs_that_do_not_list_them(empty: RunningSandbox, workdir: Path) -> None:
+    person(empty)
+    sync_from(empty, **ON)
+    before = rows("select created_at from users")
+    (workdir / "ids.txt").write_text(f"{EMAIL}\n")
+    report = sync_from(empty, users_from="ids.txt", full=True, **ON)
+    assert report.tables["users"].changed == 0
+    assert rows("select created_at from users") == before != [(None,)]
+
+
+def test_somebody_whose_id_is_a_hash_is_gone_once_two_lists_leave_them_out(empty: RunningSandbox) -> None:
+    person(empty)
+    person(empty, user_id="u2")
+    sync_from(empty, **ON)
+    cut = json.dumps({"users": [{"userId": "u2", "email": EMAIL}]})
+    empty.sandbox.faults.add(Fault(route="GET /users", kind="body", body=cut, times=1))
+    sync_from(empty, **ON)
+    assert rows("select count(*) from users where deleted_at is not null") == [(0,)]
+    empty.sandbox.store.remove_user(EMAIL, actions=True)
+    report = sync_from(empty, **ON)
+    assert rows("select user_id, deleted_at is not null from users order by 2") == [
+        ("u2", False),
+        (digest(EMAIL), True),
+    ]
+    assert report.tables["user_devices"].deleted == 1
+    assert sync_from(empty, **ON).users_due == 0
+    person(empty)
+    sync_from(empty, **ON)
+    assert rows("select count(*) from users where deleted_at is not null") == [(0,)]
+
+
+def test_hashed_ids_and_devices_are_recognised_and_not_taken_for_gone(empty: RunningSandbox) -> None:
+    store, now = empty.sandbox.store, empty.sandbox.clock.now()
+    for number in range(30):
+        user_id = f"person{number}@example.com"
+        store.put_user(User(user_id=user_id, created_at=now, email=user_id))
+        store.put_device(Device(user_id=user_id, device_id=f"device-{number}", created_at=now))
+    sync_from(empty, **ON)
+    again = sync_from(empty, full=True, max_deletes=0, **ON)
+    assert {name: (counts.new, counts.deleted) for name, counts in again.tables.items()} == dict.fromkeys(
+        again.tables, (0, 0)
+    )
+
+
+def test_ids_that_are_stored_as_hashes_cannot_be_asked_about_again(empty: RunningSandbox) -> None:
+    person(empty)
+    sync_from(empty, **ON)
+    with pytest.raises(ConfigurationError, match="stored as hashes"):
+        sync_from(empty, users_from="known", **ON)
+
+
+def test_opaque_ids_of_earlier_runs_are_asked_about_as_before(empty: RunningSandbox) -> None:
+    person(empty, user_id="u1")
+    sync_from(empty, **ON)
+    assert sync_from(empty, users_from="known", full=True, **ON).users_read == 1
+
+
+def test_an_unknown_id_that_is_an_address_is_noted_as_a_hash(empty: RunningSandbox, workdir: Path) -> None:
+    (workdir / "ids.txt").write_text("nobody@example.com\n")
+    sync_from(empty, users_from="ids.txt", **ON)
+    assert rows("select user_id from unknown_user_ids") == [(digest("nobody@example.com"),)]
+
+
+def test_every_figure_is_the_same_with_and_without_identifiers(seeded: RunningSandbox) -> None:
+    def figures(dataset: str, **privacy: str) -> set[tuple[Any, ...]]:
+        sync_from(seeded, dataset=dataset, pipeline_name=f"{dataset}_pipeline", **privacy)
+        pipeline = attach(dataset=dataset, pipeline_name=f"{dataset}_pipeline")
+        install(pipeline)
+        return {(kpi.model.name, kpi.slice, kpi.numerator, kpi.denominator, kpi.value) for kpi in read(pipeline)}
+
+    plain = figures("plain", privacy="keep")
+    assert len(plain) > 20
+    assert figures("hashed", **ON) == plain
+    assert figures("keyless", privacy="pseudonymize") == plain
+
+
+def test_without_a_key_one_line_says_what_is_left_out(seeded: RunningSandbox) -> None:
+    done = command("sync", env=at(seeded, PRIVACY="pseudonymize"))
+    assert done.returncode == 0, done.stderr
+    assert (done.stdout + done.stderr).count(LEFT_OUT) == 1
+    assert "dlt-authsignal init" in LEFT_OUT
+    assert rows("select count(email), count(phone_number), count(email_domain) > 30, count(*) from users") == [
+        (0, 0, True, 40)
+    ]
+
+
+def test_with_a_key_or_if_all_is_kept_nothing_is_left_out(seeded: RunningSandbox) -> None:
+    assert not sync_from(seeded, **ON).identifiers_left_out
+    assert not sync_from(seeded, privacy="keep").identifiers_left_out
+
+
+def test_a_pipeline_of_ones_own_is_warned_in_the_log(seeded: RunningSandbox, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        authsignal_source(base_url=seeded.url, api_secret_key="k")
+        authsignal_source(base_url=seeded.url, api_secret_key="k", privacy_key=KEY)
+        authsignal_source(base_url=seeded.url, api_secret_key="k", privacy="keep")
+    assert [record.getMessage() for record in caplog.records].count(LEFT_OUT) == 1
+
+
+def test_without_a_key_a_user_id_that_is_an_address_stops_before_anything_is_loaded(empty: RunningSandbox) -> None:
+    person(empty)
+    done = command("sync", env=at(empty, PRIVACY="pseudonymize"))
+    assert done.returncode == 2
+    assert "privacy_key" in done.stderr
+    assert "dlt-authsignal init" in done.stderr
+    assert EMAIL not in done.stderr + done.stdout
+    with duckdb.connect("authsignal_pipeline.duckdb", read_only=True) as connection:
+        loaded = connection.execute("select count(*) from information_schema.tables where table_name = 'users'")
+        assert loaded.fetchall() == [(0,)]
+
+
+def test_settings_come_from_a_file_and_from_the_environment(empty: RunningSandbox, workdir: Path) -> None:
+    person(empty)
+    (workdir / ".dlt").mkdir()
+    (workdir / ".dlt" / "config.toml").write_text(
+        '[sources.authsignal_source]\nprivacy_allow = ["plan"]\n'
+        '[sources.authsignal_source.privacy_columns]\n"users.email" = "keep"\n"*.display_name" = "drop"\n'
+    )
+    (workdir / ".dlt" / "secrets.toml").write_text(f'[sources.authsignal_source]\nprivacy_key = "{KEY}"\n')
+    settings = at(empty, PRIVACY="pseudonymize")
+    assert command("sync", env=settings).returncode == 0
+    assert rows("select email, display_name, custom, username from users") == [
+        (EMAIL, None, '{"plan":"plus"}', digest(EMAIL))
+    ]
+    settings |= at(empty, PRIVACY="pseudonymize", PRIVACY_COLUMNS='{"users.email": "drop"}')
+    assert command("sync", "--full", env=settings).returncode == 0
+    assert rows("select email, display_name from users") == [(None, digest("canary miller"))]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"PRIVACY": "off"}, "privacy is one of pseudonymize, keep"),
+        ({"PRIVACY_KEY": "1234"}, "privacy_key is too short"),
+        ({"PRIVACY_COLUMNS": '{"users.nosuch": "keep"}'}, "no table declares users.nosuch"),
+    ],
+)
+def test_a_setting_that_cannot_be_stops_with_the_next_step(
+    empty: RunningSandbox, settings: dict[str, str], said: str
+) -> None:
+    done = command("sync", env=at(empty, **settings))
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "1234" not in done.stderr
+
+
+def test_a_visitor_is_protected_in_the_client_lane_and_in_ceremonies(empty: RunningSandbox, workdir: Path) -> None:
+    visitor = Visitor(empty, user_id="visitor%40example.com").track()
+    assert visitor.register(username="visitor@example.com", displayName="Canary Miller")[0] == 200
+    visitor.track(scope="read:authenticators add:authenticators")
+    pipeline = dlt.pipeline("authsignal_pipeline", destination="duckdb", dataset_name="authsignal_data")
+    source = authsignal_source(
+        token=visitor.token,
+        tenant_id=empty.sandbox.config.tenant_id,
+        base_url=empty.url,
+        privacy_key=KEY,
+        authenticator=visitor.passkey,
+    )
+    wanted = ("user_authenticators", "passkey_register_options", "passkey_authentication_options")
+    pipeline.run(source.with_resources(*wanted))
+    assert rows("select user_id from user_authenticators") == [(digest("visitor@example.com"),)]
+    ((excluded, user_id),) = rows("select excluded_credential_ids, user_id from passkey_register_options")
+    ((credential,),) = rows("select webauthn_credential__credential_id from user_authenticators")
+    assert json.loads(excluded) == [credential]
+    assert user_id == digest("visitor@example.com")
+    canaries = {"id": "visitor@example.com", "name": "Canary Miller"}
+    assert not search_database(workdir / "authsignal_pipeline.duckdb", canaries)
+
+
+def test_a_probe_hashes_its_canary_and_needs_a_key_for_one_that_is_an_address(empty: RunningSandbox) -> None:
+    protected = {"PRIVACY": "pseudonymize"}
+    refused = command("probe", "--user", "canary@example.com", env=at(empty, **protected))
+    assert refused.returncode == 2
+    assert "privacy_key" in refused.stderr
+    assert not empty.sandbox.log.by_route
+    done = command("probe", "--user", "canary@example.com", env=at(empty, PRIVACY_KEY=KEY, **protected))
+    assert done.returncode == 0, done.stderr
+    assert rows("select distinct user_id from user_authenticators", "authsignal_probe.duckdb") == [
+        (digest("canary@example.com"),)
+    ]
+
+
+def test_rows_and_batches_load_the_same_into_postgres(
+    empty: RunningSandbox, postgres_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import psycopg2
+
+    person(empty)
+    monkeypatch.setitem(os.environ, "DESTINATION__POSTGRES__CREDENTIALS", postgres_database)
+    report: SyncReport = sync_from(empty, destination="postgres", **ON)
+    assert report.tables["users"].new == 1
+    with psycopg2.connect(postgres_database) as connection, connection.cursor() as cursor:
+        cursor.execute("select user_id, email, email_domain, phone_number_country from authsignal_data.users")
+        assert cursor.fetchall() == [(digest(EMAIL), digest(EMAIL), "example.com", "CH")]

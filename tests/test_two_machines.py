@@ -1,0 +1,146 @@
+"""Two machines, or two folders, that sync into one dataset: one at a time, and the newer rows stay."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dlt_authsignal.sandbox import Fault, RunningSandbox
+from dlt_authsignal.sandbox.entities import User
+from dlt_authsignal.source.lanes import authsignal_source
+from dlt_authsignal.source.sync import SyncReport, attach
+from tests.helpers import COMMAND, SECRET, at, command, sync_from
+from tests.warehouses import DuckDB, Postgres, Warehouse
+
+
+@pytest.fixture(params=["duckdb", "postgres"])
+def shared(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    """A database that both machines load into."""
+    found: Warehouse = DuckDB()
+    if request.param == "postgres":
+        found = Postgres(request.getfixturevalue("postgres_database"))
+    for name, value in found.env.items():
+        monkeypatch.setenv(name, value)
+    return found
+
+
+class Machines:
+    """Machines by name, each with a disk of its own; a sync runs on the one that was chosen last."""
+
+    def __init__(self, running: RunningSandbox, warehouse: Warehouse, disks: Path, patch: pytest.MonkeyPatch) -> None:
+        self._running, self._warehouse, self._disks, self._patch = running, warehouse, disks, patch
+
+    def at(self, name: str) -> None:
+        self._patch.setenv("DLT_DATA_DIR", str(self._disks / name))
+
+    def sync(self, **arguments: Any) -> SyncReport:
+        return sync_from(self._running, destination=self._warehouse.destination, **arguments)
+
+    def leave_pending(self, *, normalized: bool) -> None:
+        """What a run that is killed between reading and loading leaves."""
+        pipeline = attach(destination=self._warehouse.destination)
+        pipeline.extract(authsignal_source(base_url=self._running.url, api_secret_key=SECRET, rate="max"))
+        if normalized:
+            pipeline.normalize()
+
+    def put(self, email: str) -> None:
+        self._running.sandbox.store.put_user(
+            User(user_id="ada", created_at=self._running.sandbox.clock.now(), email=email)
+        )
+
+    def email(self) -> str:
+        ((email,),) = self._warehouse.rows("select email from users where user_id = 'ada'")
+        return str(email)
+
+
+@pytest.fixture
+def machines(empty: RunningSandbox, shared: Warehouse, workdir: Path, monkeypatch: pytest.MonkeyPatch) -> Machines:
+    return Machines(empty, shared, workdir / "disks", monkeypatch)
+
+
+@pytest.mark.parametrize("normalized", [False, True], ids=["extracted", "normalized"])
+def test_what_a_machine_left_behind_is_dropped_once_another_has_loaded_newer_rows(
+    machines: Machines, normalized: bool
+) -> None:
+    machines.put("first@example.com")
+    machines.at("a")
+    machines.sync()
+    machines.put("second@example.com")
+    machines.leave_pending(normalized=normalized)
+    machines.put("third@example.com")
+    machines.at("b")
+    machines.sync()
+    assert machines.email() == "third@example.com"
+    machines.at("a")
+    report = machines.sync()
+    assert (report.dropped_pending, report.finished_pending) == (True, False)
+    assert machines.email() == "third@example.com"
+    machines.put("fourth@example.com")
+    assert machines.sync().dropped_pending is False
+    assert machines.email() == "fourth@example.com"
+
+
+def test_what_a_machine_left_behind_is_loaded_when_nothing_newer_is_there(machines: Machines) -> None:
+    machines.put("first@example.com")
+    machines.at("b")
+    machines.sync()
+    machines.at("a")
+    machines.sync()
+    machines.put("second@example.com")
+    machines.leave_pending(normalized=True)
+    report = machines.sync(max_requests=1)  # the list alone: nobody is read
+    assert (report.finished_pending, report.dropped_pending, report.users_read) == (True, False, 0)
+    assert machines.email() == "second@example.com"
+
+
+def test_a_drop_that_was_interrupted_is_finished_before_anything_is_read(machines: Machines) -> None:
+    machines.put("first@example.com")
+    machines.at("a")
+    machines.sync()
+    machines.leave_pending(normalized=True)
+    pipeline = attach(destination=machines._warehouse.destination)
+    (load_id,) = pipeline.list_normalized_load_packages()
+    pipeline._get_load_storage().normalized_packages.set_abort_flag(load_id)
+    machines.put("second@example.com")
+    machines.sync()
+    assert machines.email() == "second@example.com"
+
+
+@pytest.mark.parametrize(
+    ("options", "disk", "said"),
+    [
+        ([], "a", "Another run of pipeline"),
+        ([], "b", "Another sync into"),
+        (["--pipeline-name", "other"], "a", "Another sync into"),
+    ],
+    ids=["the same pipeline", "another disk", "another pipeline"],
+)
+def test_the_second_of_two_syncs_at_once_says_so_and_the_first_is_not_disturbed(
+    empty: RunningSandbox, shared: Warehouse, workdir: Path, options: list[str], disk: str, said: str
+) -> None:
+    empty.sandbox.store.put_user(User(user_id="ada", created_at=empty.sandbox.clock.now(), email="ada@example.com"))
+    empty.sandbox.faults.add(Fault(route="GET /users/{userId}", kind="delay", seconds=1))
+    file = {"DESTINATION__DUCKDB__CREDENTIALS": str(workdir / "authsignal_pipeline.duckdb")}
+    wanted = ["sync", "--destination", shared.destination]
+    first = subprocess.Popen(
+        [COMMAND, *wanted],
+        env={**os.environ, **at(empty), **file, "DLT_DATA_DIR": str(workdir / "a")},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    deadline = time.monotonic() + 20
+    while empty.sandbox.faults.waiting and time.monotonic() < deadline:
+        time.sleep(0.02)
+    first.send_signal(signal.SIGSTOP)  # in the midst of reading
+    second = command(*wanted, *options, env={**at(empty), **file, "DLT_DATA_DIR": str(workdir / disk)})
+    first.send_signal(signal.SIGCONT)
+    _, complaints = first.communicate(timeout=40)
+    assert (second.returncode, first.returncode) == (1, 0), second.stderr + complaints
+    assert said in second.stderr
+    assert "Traceback" not in second.stderr
+    assert shared.rows("select user_id from users") == [("ada",)]
