@@ -27,6 +27,7 @@ import pytest
 from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.errors import AuthsignalError
 from dlt_authsignal.sandbox import Fault, run_in_thread
+from dlt_authsignal.source.names import MOST_UNDECLARED
 from dlt_authsignal.source.sync import sync
 from tests.canaries import Hit, found_in, search, search_database, told_by
 from tests.helpers import COMMAND
@@ -231,6 +232,37 @@ def test_a_load_that_the_destination_refuses_leaves_nothing_behind_but_its_packa
         connection.execute(alter.format("varchar", "null"))
     assert run(workdir, [COMMAND, "sync", "--tables", "users"], env) == 0
     assert left(planted, workdir) == []
+
+
+@pytest.mark.timeout(150)  # several commands, and every byte they leave
+def test_what_a_sync_says_of_odd_answers_and_status_after_it_quotes_no_value(planted: Planted, workdir: Path) -> None:
+    planted.running.faults.clear()
+    values = list(planted.personal.values())
+    wide = {f"field{place}": values[place % len(values)] for place in range(MOST_UNDECLARED + 50)}
+    odd = [{"deviceId": f"d{place}", "createdAt": value, "seen": [value]} for place, value in enumerate(values)]
+    body = json.dumps([*odd, {"deviceId": "wide", "seen": values[0], **wide}])
+    planted.running.faults.add(Fault(route="GET /users/{userId}/devices", kind="body", body=body))
+    env = planted.env("api_secret_key")
+    assert run(workdir, [COMMAND, "sync"], env) == 0
+    for form in ([], ["--json"]):
+        assert run(workdir, [COMMAND, "status", *form], env) == 0
+    assert "New columns: user_devices." in (workdir / "said-0.out").read_text("utf-8")
+    assert left(planted, workdir) == []
+    assert search_database(workdir / DATABASE, planted.personal, only="sync_runs") == []
+
+
+@pytest.mark.timeout(150)  # several commands, and every byte they leave
+def test_a_history_that_the_destination_refuses_leaves_nothing_behind(planted: Planted, workdir: Path) -> None:
+    planted.running.faults.clear()
+    env = planted.env("api_secret_key") | {"RUNTIME__LOG_LEVEL": "DEBUG"}
+    assert run(workdir, [COMMAND, "sync", "--tables", "users"], env) == 0
+    with duckdb.connect(DATABASE) as connection:
+        connection.execute("delete from authsignal_data.users_history")
+        connection.execute("alter table authsignal_data.users_history alter email type integer using 0")
+    assert run(workdir, [COMMAND, "sync", "--tables", "users", "--full"], env) == 1
+    assert "Traceback" not in (workdir / "said-3.err").read_text("utf-8")
+    assert left(planted, workdir) == []
+    assert search_database(workdir / DATABASE, planted.personal, only="sync_runs") == []
 
 
 @pytest.mark.parametrize("after", ["GET /users", "GET /users/{userId}/devices", "loading"])

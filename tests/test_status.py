@@ -12,15 +12,17 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import duckdb
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from dlt_authsignal.cli.metrics import exposition
-from dlt_authsignal.errors import Unauthorized
+from dlt_authsignal.errors import RunFailed, ServerFault, Unauthorized
 from dlt_authsignal.sandbox import Fault, RunningSandbox
 from dlt_authsignal.source.status import Status, status
 from dlt_authsignal.source.sync import attach
 from tests.helpers import COMMAND, at, command, rows, sync_from
+from tests.warehouses import Postgres
 
 
 def found() -> Status:
@@ -58,8 +60,37 @@ def test_every_run_is_recorded_also_the_failed_ones(seeded: RunningSandbox) -> N
     (message,) = rows("select error_message from sync_runs where outcome = 'failed'")[0]
     assert message.startswith("Authsignal answered 401")
     tables = json.loads(rows("select tables from sync_runs order by started_at desc limit 1")[0][0])
-    assert tables["users"] == {"read": 40, "new": 0, "changed": 0, "total": 40}
+    assert tables["users"] == {"read": 40, "new": 0, "changed": 0, "deleted": 0, "total": 40}
     assert found().failures == 0
+
+
+def test_a_run_says_what_it_met_and_what_it_changed(seeded: RunningSandbox) -> None:
+    faults = seeded.sandbox.faults
+    faults.add(Fault(route="GET /users/{userId}", kind="status", status=503, times=2))
+    faults.add(Fault(route="GET /users/{userId}/devices", kind="status", status=429, headers={"Retry-After": "0"}))
+    faults.add(Fault(route="GET /users/{userId}/actions", kind="cut"))
+    faults.add(Fault(route="GET /users/{userId}/authenticators", kind="html"))
+    report = sync_from(seeded)
+    met = {"503": 2, "429": 1, "reset or cut": 1, "unreadable answer": 1}
+    assert report.errors == met
+    (run,) = found().runs
+    assert (run["errors"], run["lanes"], run["rows_changed"], run["rows_deleted"]) == (met, "server", 0, 0)
+    assert run["rows_new"] == sum(table.total for table in report.tables.values())
+    ((oldest,),) = rows("select min(users_read_at) from user_reads")
+    assert run["oldest_read_at"] == oldest
+
+
+def test_a_run_whose_destination_was_down_is_recorded_once_it_is_up(
+    empty: RunningSandbox, postgres_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    credentials = "DESTINATION__POSTGRES__CREDENTIALS"
+    monkeypatch.setenv(credentials, "postgresql://loader:loader@127.0.0.1:1/warehouse")
+    with pytest.raises(RunFailed, match="Connection refused"):
+        sync_from(empty, destination="postgres")
+    monkeypatch.setenv(credentials, postgres_database)
+    sync_from(empty, destination="postgres")
+    known = Postgres(postgres_database).rows("select outcome, error from sync_runs order by started_at")
+    assert known == [("failed", "RunFailed"), ("done", None)]
 
 
 def test_the_trace_of_the_run_itself_stays_the_last(seeded: RunningSandbox) -> None:
@@ -103,17 +134,15 @@ def test_a_journal_that_cannot_be_written_does_not_fail_the_run(seeded: RunningS
 def test_the_status_tells_freshness_and_who_is_near_the_horizon(seeded: RunningSandbox) -> None:
     sync_from(seeded)
     fresh = found()
-    assert (fresh.tables["users"].rows, fresh.near_horizon, fresh.failures) == (40, 0, 0)
+    assert (fresh.tables["users"].rows, fresh.users.near_horizon, fresh.failures) == (40, 0, 0)
     assert fresh.age is not None
     assert fresh.age.total_seconds() < 60
-    import duckdb
-
     with duckdb.connect("authsignal_pipeline.duckdb") as connection:
         connection.execute(
             "update authsignal_data.user_reads set user_actions_read_at = now() - interval 26 day"
             " where user_id in (select user_id from authsignal_data.users limit 3)"
         )
-    assert (found().near_horizon, found().users_due) == (3, 3)
+    assert (found().users.near_horizon, found().users_due) == (3, 3)
 
 
 def test_the_status_works_where_the_pipeline_never_ran(
@@ -135,6 +164,45 @@ def test_the_command_shows_it_and_alarms_when_the_data_is_old(seeded: RunningSan
     assert late.returncode == 1
     assert "No sync has succeeded in the last 0.0001 hours; the last one ended" in late.stderr
     assert json.loads(late.stdout)["tables"]["users"]["rows"] == 40
+
+
+def age_reads(days: int, users: int, *, complete_from: str = "actions_complete_from") -> None:
+    """Makes some users look as if they had been read days ago, and some runs as if they had been then."""
+    with duckdb.connect("authsignal_pipeline.duckdb") as connection:
+        connection.execute(
+            f"update authsignal_data.user_reads set user_actions_read_at = now() - interval {days} day,"
+            f" actions_complete_from = {complete_from}"
+            f" where user_id in (select user_id from authsignal_data.users order by 1 limit {users})"
+        )
+        connection.execute(f"update authsignal_data.sync_runs set started_at = now() - interval {days} day")
+
+
+def test_the_command_says_what_is_about_to_be_lost_and_what_is(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    age_reads(27, 3)
+    near = command("status", "--fail-if-stale", "30d")
+    assert near.returncode == 0, near.stderr
+    assert "3 users last read more than 25 days ago: Authsignal forgets actions after 30 days. Sync now" in near.stdout
+    assert "0-1 days 37, 25-30 days 3;" in near.stdout
+    age_reads(40, 2, complete_from="now()")
+    past = command("status", "--fail-if-stale", "30d")
+    assert past.returncode == 1
+    assert "Somebody was last read" in past.stderr
+    assert "2 of them more than 30" in past.stdout
+    assert "are lost for good" in past.stdout
+    assert "2 users may lack actions for good: read too late once." in past.stdout
+    told = json.loads(command("status", "--json").stdout)
+    assert (told["users"]["past_horizon"], told["users"]["with_hole"], len(told["gaps"])) == (2, 2, 1)
+
+
+def test_the_command_says_why_the_last_syncs_failed(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    seeded.sandbox.faults.add(Fault(route="GET /users/{userId}", kind="status", status=502, times=None))
+    with pytest.raises(ServerFault):
+        sync_from(seeded, full=True)
+    shown = command("status").stdout
+    assert "failed: ServerFault: Authsignal answered 502" in shown
+    assert "It met 502 " in shown
 
 
 def test_prometheus_reads_the_metrics(seeded: RunningSandbox) -> None:
@@ -189,6 +257,13 @@ def test_a_status_does_not_decide_where_a_sync_writes(
     sync_from(seeded)
     assert (workdir / "syncing" / "authsignal_pipeline.duckdb").exists()
     assert list((workdir / "looking").iterdir()) == []
+
+
+def test_a_dataset_that_is_not_there_is_named(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    done = command("status", "--dataset", "another")
+    assert done.returncode == 2
+    assert 'Nothing has been synced into dataset "another"' in done.stderr
 
 
 def test_two_forms_at_once_are_refused() -> None:

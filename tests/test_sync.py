@@ -241,7 +241,9 @@ def test_an_interrupted_load_is_finished_first_and_then_the_run_goes_on(seeded: 
 
     sync_from(seeded)
     pipeline = attach()
-    pipeline.extract(authsignal_source(base_url=seeded.url, api_secret_key="sandbox-server-secret", rate="max"))
+    pipeline.extract(
+        authsignal_source(base_url=seeded.url, api_secret_key="sandbox-server-secret", rate="max", privacy="keep")
+    )
     seeded.sandbox.store.put_user(User(user_id="later", created_at=seeded.sandbox.clock.now()))
     report = sync_from(seeded)
     assert report.finished_pending

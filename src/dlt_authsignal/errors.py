@@ -101,6 +101,11 @@ class HttpError(AuthsignalError):
         self.retry_after = retry_after
         super().__init__(message)
 
+    @property
+    def kind(self) -> str:
+        """What it is, to be counted: the status, or that a success status came with something else than an answer."""
+        return str(self.status) if self.status and not 200 <= self.status < 300 else "unreadable answer"
+
 
 class Unauthorized(HttpError, ConfigurationError):
     """401 or 403: the key is wrong, or belongs to another region."""
@@ -182,9 +187,14 @@ class RunFailed(AuthsignalError):
 
 
 class Unreachable(HttpError, RunFailed):
-    """No answer came: refused, reset, timed out, or the name does not resolve."""
+    """No answer came: refused, reset, timed out, or the name does not resolve.
+
+    Attributes:
+        kind: Which of these.
+    """
 
     retryable = True
+    kind = "no answer"
 
 
 class RateLimited(HttpError, RunFailed):
@@ -232,7 +242,8 @@ class TooManyGone(RunFailed):
         super().__init__(
             f"{gone:,} of {held:,} rows of {table} would be marked as deleted: Authsignal no longer shows them. That is"
             f" more than the {allowed:,} that max_deletes allows, so nothing was loaded. Is this the key of the same"
-            " tenant, and is Authsignal well? If they are really gone, run again with --accept-deletes."
+            " tenant, are privacy and privacy_key what they were, and is Authsignal well? If they are really gone, run"
+            " again with --accept-deletes."
         )
 
 

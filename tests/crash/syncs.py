@@ -30,7 +30,9 @@ SETTINGS: Final = {
 }
 SMALL_FILES: Final = {"DATA_WRITER__FILE_MAX_ITEMS": "2", "DATA_WRITER__BUFFER_MAX_ITEMS": "2"}
 NOT_COMPARED: Final = frozenset({"_read_at", "_dlt_load_id", "_dlt_id"})
-WHEN_READ: Final = frozenset({"deleted_at", "valid_from", "valid_to", "first_seen_at", "read_at"})
+WHEN_READ: Final = frozenset(
+    {"deleted_at", "valid_from", "valid_to", "first_seen_at", "read_at", "actions_complete_from"}
+)
 """Columns of times of ours: whether there is one is compared, and not which."""
 
 Rows = dict[str, list[tuple[tuple[str, Any], ...]]]
@@ -75,6 +77,8 @@ class Database(Protocol):
 
     def tables(self, folder: Path) -> Rows: ...
 
+    def clear_staging(self, folder: Path) -> None: ...
+
     def faults(self, folder: Path) -> list[str]:
         """What is wrong with the histories and with the record of runs."""
 
@@ -98,6 +102,10 @@ class InDuckDB:
     def faults(self, folder: Path) -> list[str]:
         with duckdb.connect(str(folder / "authsignal_pipeline.duckdb"), read_only=True) as connection:
             return _faults(connection.cursor())
+
+    def clear_staging(self, folder: Path) -> None:
+        with duckdb.connect(str(folder / "authsignal_pipeline.duckdb")) as connection:
+            _clear_staging(connection.cursor())
 
 
 @dataclass(frozen=True)
@@ -134,6 +142,17 @@ class InPostgres:
     def faults(self, folder: Path) -> list[str]:
         with closing(psycopg2.connect(f"{self.server}/{self.database}")) as connection:
             return _faults(connection.cursor())
+
+    def clear_staging(self, folder: Path) -> None:
+        with closing(psycopg2.connect(f"{self.server}/{self.database}")) as connection, connection:
+            _clear_staging(connection.cursor())
+
+
+def _clear_staging(cursor: Any) -> None:
+    """What the load of another machine begins with."""
+    cursor.execute("select table_name from information_schema.tables where table_schema = 'authsignal_data_staging'")
+    for (name,) in cursor.fetchall():
+        cursor.execute(f"delete from authsignal_data_staging.{name}")
 
 
 def _tables(cursor: Any) -> Rows:

@@ -52,6 +52,18 @@ def test_killed_at_a_named_point_and_the_disk_is_lost(
     laboratory.check(project, "changed")
 
 
+@pytest.mark.parametrize("name", ["after the 5th file was committed", "before the 9th job is marked done"])
+def test_killed_in_mid_load_and_another_machine_empties_the_staging_tables_and_is_killed_too(
+    laboratory: Laboratory, name: str, record_property: Record
+) -> None:
+    project = laboratory.project(synced=True)
+    laboratory.stage("changed")
+    kill_at(project, laboratory.running, POINTS[name])
+    record_property("kill", f"{project.database.name}, named, staging emptied: {name}")
+    project.database.clear_staging(project.folder)
+    laboratory.check(project, "changed")
+
+
 @pytest.mark.crash
 @pytest.mark.parametrize("name", NAMES)
 def test_killed_at_a_named_point_and_everything_changes_before_the_next_sync(

@@ -8,8 +8,9 @@ from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from dlt_authsignal.api.tables import TABLES
 from dlt_authsignal.errors import UnexpectedAnswer
+from dlt_authsignal.source.placing import Placer
 from dlt_authsignal.source.privacy import KEEP
-from dlt_authsignal.source.rows import shaper
+from dlt_authsignal.source.rows import Answers, shaper
 
 READ_AT = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
@@ -89,15 +90,47 @@ def test_names_that_differ_in_spelling_only_and_reserved_names_lose_nothing() ->
     assert row["_lane"] == "server"
 
 
+def placed(table: str, answer: dict[str, Any], **stored: str) -> dict[str, Any]:
+    """The row that dlt takes."""
+    place = Placer(TABLES[table], lane="server", tenant_id="t1", privacy=KEEP, stored=stored)
+    (row,) = place(Answers(items=[answer], requests=[0], read_at=[READ_AT], keys={"user_id": ["u"]}))
+    return row
+
+
 def test_numbers_beyond_64_bits_are_kept_as_text() -> None:
-    row = shape("users", {"big": 2**63, "custom": {"n": [2**70]}, "small": -(2**63)}, user_id="u")
+    row = placed("users", {"big": 2**63, "custom": {"n": [2**70]}, "small": -(2**63)})
     assert (row["big"], row["custom"], row["small"]) == (str(2**63), {"n": [str(2**70)]}, -(2**63))
 
 
 def test_a_time_at_the_end_of_the_calendar_is_kept_as_text() -> None:
-    row = shape("user_devices", {"deviceId": "d", "createdAt": "0001-01-01T00:00:00+14:00"}, user_id="u")
+    row = placed("user_devices", {"deviceId": "d", "createdAt": "0001-01-01T00:00:00+14:00"})
     assert "created_at" not in row
     assert row["created_at__v_text"] == "0001-01-01T00:00:00+14:00"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "column"),
+    [
+        ("bool", 5, "risk__v_bigint"),
+        ("bool", "yes", "risk__v_text"),
+        ("bigint", "0x10", "risk__v_text"),
+        ("bigint", True, "risk__v_bool"),
+        ("double", 2**60 + 1, "risk__v_bigint"),
+        ("timestamp", 1767323045, "risk__v_bigint"),
+        ("timestamp", "2026-01-02T03:04:05.1234567Z", "risk__v_text"),
+        ("json", "5", "risk__v_text"),
+        ("text", [1], "risk__v_json"),
+    ],
+)
+def test_what_dlt_would_turn_into_something_else_stands_beside_its_column(kind: str, value: Any, column: str) -> None:
+    row = placed("user_devices", {"deviceId": "d", "risk": value}, risk=kind)
+    assert row[column] == value
+    assert "risk" not in row
+
+
+def test_a_row_whose_key_is_no_text_is_refused() -> None:
+    with pytest.raises(UnexpectedAnswer, match="device_id"):
+        placed("user_devices", {"deviceId": [1]})
 
 
 def test_the_fingerprint_follows_the_content_and_not_the_reading() -> None:

@@ -32,6 +32,7 @@ def print_summary(report: "SyncReport") -> None:
     for line in (
         _effort(report),
         *_notes(report),
+        *_drift(report),
         f"The data is in {place(report.destination, report.location)}, dataset {report.dataset}.",
     ):
         console.print(line)
@@ -92,6 +93,12 @@ def _left_out() -> str:
     from dlt_authsignal.source.privacy_settings import LEFT_OUT
 
     return LEFT_OUT
+
+
+def _drift(report: "SyncReport") -> list[str]:
+    from dlt_authsignal.source.drift import sentences
+
+    return sentences(report.drift)
 
 
 def next_query(report: "SyncReport") -> str:

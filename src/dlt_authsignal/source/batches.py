@@ -13,9 +13,12 @@ from dlt_authsignal.api.columns import Table
 from dlt_authsignal.api.tables import DELETED_AT, PROVENANCE
 from dlt_authsignal.api.withheld import is_withheld
 from dlt_authsignal.source.columns import ARROW, TIME, Columns
+from dlt_authsignal.source.drift import TableDrift
 from dlt_authsignal.source.hashes import Hashes, as_text, cells, total
+from dlt_authsignal.source.names import Names
 from dlt_authsignal.source.privacy import Privacy
 from dlt_authsignal.source.rows import (
+    MORE,
     PROVENANCE_NAMES,
     Answers,
     flat,
@@ -45,6 +48,7 @@ class Shaper:
         stored: Types of the columns that the destination has.
         naming: The destination's name for a column that is not declared.
         each_once: Leaves out rows whose key has come before: an upsert would insert them all.
+        drift: Where to note what the table was not made for.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class Shaper:
         stored: Mapping[str, str] = _NOTHING,
         naming: Callable[[str], str] = str,
         each_once: bool = False,
+        drift: TableDrift | None = None,
     ) -> None:
         self._table = table
         self._lane = lane
@@ -64,11 +69,10 @@ class Shaper:
         self._whole = whole_columns(table)
         self._declared = {column.name: column.type for column in (*table.columns, *PROVENANCE)}
         self._guard = privacy.of(table)
-        self._columns = Columns({**stored, **self._declared}, self._guard.strayed)
-        self._naming = naming
+        self._drift = TableDrift() if drift is None else drift
+        self._columns = Columns({**stored, **self._declared}, self._drift, self._guard.strayed)
+        self._names = Names(self._declared, stored, naming)
         self._seen: set[int] | None = set() if each_once else None
-        self._names: dict[str, str] = {name: name for name in self._declared}
-        self._told = {name for name, kind in self._declared.items() if kind == "json"}
 
     def __call__(self, answers: Answers) -> Any:
         """One Arrow table; of rows with one key in one answer, it holds the one updated last.
@@ -110,27 +114,33 @@ class Shaper:
         """A table of no rows and all declared columns."""
         return self._as_table({name: pa.array([], ARROW[kind]) for name, kind in self._declared.items()})
 
-    def new_json(self) -> list[str]:
-        """Columns of JSON that have come up and are not declared: Arrow has no type that says so. Each is told once."""
-        new = [name for name, kind in self._columns.types.items() if kind == "json" and name not in self._told]
-        self._told.update(new)
-        return new
+    def new_types(self) -> dict[str, str]:
+        """Types of the columns that have come up and that Arrow does not tell: JSON. Each is told once."""
+        return {name: kind for name, kind in self._columns.untold().items() if kind == "json"}
 
     def _placed(self, values: Mapping[str, list[Any]]) -> dict[str, Any]:
-        return {
-            column: array
-            for name, each in values.items()
-            for column, array in self._columns.place(self._name(name), each)
-        }
+        arrays: dict[str, Any] = {}
+        homeless: Fields = {}
+        for name, each in values.items():
+            if all(value is None for value in each):
+                continue
+            column = self._names.column(name)
+            if column is None:
+                homeless[name] = each
+            else:
+                arrays.update(self._columns.place(column, each))
+        if homeless:
+            arrays.update(self._columns.place(MORE, self._together(homeless)))
+        return arrays
 
-    def _name(self, name: str) -> str:
-        """The destination's name; no two fields share one."""
-        if name not in self._names:
-            free, taken = self._naming(name), set(self._names.values())
-            while free in taken:
-                free = self._naming(f"{free}__2")
-            self._names[name] = free
-        return self._names[name]
+    def _together(self, values: Fields) -> list[dict[str, Any] | None]:
+        """An object for each answer, of the fields that have no column."""
+        for name, each in values.items():
+            self._drift.into_json(name, sum(value is not None for value in each))
+        return [
+            {name: kept(value, own=True) for name, value in zip(values, row, strict=True) if value is not None} or None
+            for row in zip(*values.values(), strict=True)
+        ]
 
     def _check_key(self, arrays: Mapping[str, Any]) -> None:
         missing = [name for name in self._table.key if name not in arrays or _has_gaps(arrays[name])]

@@ -94,7 +94,7 @@ def client_resources(client: Client) -> list[DltResource]:
             row = complete(name, read_at, lane="client", tenant_id=client.tenant, user_id=stored_id)
             yield from loading.rows([row])
 
-    begin = partial(Loading, lane="client", tenant_id=client.tenant, privacy=client.privacy)
+    begin = partial(Loading, lane="client", tenant_id=client.tenant, privacy=client.privacy, drift=client.meter.drift)
     reads: DltResource = dlt.resource(own_authenticators, name="own_authenticators", selected=False)
     return [
         fed(tables.USER_AUTHENTICATORS, reads, begin, lambda loading, answers: loading.answers(answers[0])),

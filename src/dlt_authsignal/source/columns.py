@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dlt_authsignal.api.responses import storable
-from dlt_authsignal.source.rows import is_beyond
+from dlt_authsignal.source.drift import Otherwise, TableDrift
+from dlt_authsignal.source.rows import MORE, is_beyond, is_variant
 
 TIME: Final = pa.timestamp("us", tz="UTC")
 ARROW: Final[Mapping[str, Any]] = {
@@ -37,6 +38,14 @@ _OF_CLASS: Final[Mapping[type, str]] = {
     dict: "json",
 }
 _CLASS: Final[Mapping[str, type]] = {"text": str, "bool": bool, "bigint": int, "double": float}
+_WORDS: Final[Mapping[type, str]] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a fraction",
+    datetime: "a time",
+    list: "a list",
+    dict: "an object",
+}
 _FIRST: Final = datetime(1, 1, 1, tzinfo=UTC)
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
 _TOO_FINE: Final = re.compile(r"[.,]\d{7}")
@@ -50,36 +59,95 @@ def kind_of(value: Any) -> str:
     return "text" if is_beyond(value) else _OF_CLASS.get(type(value), "text")
 
 
+def _said(kind: str, value: Any) -> str:
+    """What a value is that its column does not hold."""
+    if isinstance(value, str):
+        return "text" if kind != "timestamp" else "text that is no time, or too fine a one"
+    if is_beyond(value):
+        return "a number beyond 64 bits" if isinstance(value, int) else "a number that is not finite"
+    return _WORDS.get(type(value), "text")
+
+
 class Columns:
     """The types of one table's columns. Once chosen, a type stays.
 
     Args:
         types: Of the columns known so far: declared, or in the destination.
+        drift: Where to note columns that are added, and values that do not fit theirs.
         strayed: What is made of a value that goes into a column beside its own, given that one's name.
     """
 
-    def __init__(self, types: Mapping[str, str], strayed: Callable[[str, Any], Any] = lambda _, value: value) -> None:
+    def __init__(
+        self,
+        types: Mapping[str, str],
+        drift: TableDrift | None = None,
+        strayed: Callable[[str, Any], Any] = lambda _, value: value,
+    ) -> None:
         self.types = dict(types)
         self._strayed = strayed
+        self._drift = TableDrift() if drift is None else drift
+        self._told = len(self.types)
 
     def place(self, name: str, values: list[Any]) -> Iterator[tuple[str, Any]]:
         """(column, Arrow array) for each column that the values of one field go into; none where all are null."""
         classes = set(map(type, values)) - {NoneType}
         if not classes:
             return
-        kind = self.types.get(name)
-        if kind is None:
-            kind = self.types[name] = kind_of(next(value for value in values if value is not None))
+        kind = self.types.get(name) or self._added(name, next(value for value in values if value is not None))
         array = _at_once(kind, classes, values)
         if array is not None:
             yield name, array
             return
-        fitting, others = _one_by_one(kind, values)
-        if fitting is not None:
-            yield name, fitting
-        for other, rest in others.items():
-            strays = [None if value is None else self._strayed(name, value) for value in rest]
-            yield from self.place(f"{name}__v_{other}", strays)
+        fitting: list[Any] = [None] * len(values)
+        others: dict[str, list[Any]] = {}
+        for row, value in enumerate(values):
+            if value is not None:
+                column, fitting[row] = self._assigned(name, kind, value)
+                if column != name:
+                    others.setdefault(column, [None] * len(values))[row] = self._strayed(name, value)
+        if any(value is not None for value in fitting):
+            yield name, pa.array(fitting, ARROW[kind])
+        for column, rest in others.items():
+            yield from self.place(column, rest)
+
+    def put(self, name: str, value: Any) -> tuple[str, Any]:
+        """(column, value) for one value that is not null, as dlt takes it for that column in a row: as JSON it takes
+        lists and objects only, and of a text it would read what stands in it."""
+        kind = self.types.get(name) or self._added(name, value)
+        if kind == "json" and isinstance(value, list | dict):
+            return name, value
+        column, fitting = self._assigned(name, kind, value) if kind != "json" else self._beside(name, kind, value)
+        return (name, fitting) if column == name else self.put(column, value)
+
+    def untold(self) -> dict[str, str]:
+        """Types of the columns that have been added since this was last asked."""
+        added = list(self.types.items())[self._told :]
+        self._told += len(added)
+        return dict(added)
+
+    def _added(self, name: str, value: Any) -> str:
+        kind = self.types[name] = kind_of(value)
+        if name != MORE and not is_variant(name):
+            self._drift.new_columns.append(name)
+        return kind
+
+    def _assigned(self, name: str, kind: str, value: Any) -> tuple[str, Any]:
+        """(column, value as it takes it); of a column beside its own, the value is still to be fitted there."""
+        fitting = _fitted(kind, value)
+        if fitting is None:
+            return self._beside(name, kind, value)
+        if kind == "text" and not isinstance(value, str):
+            self._note(name, kind, value, name)
+        return name, fitting
+
+    def _beside(self, name: str, kind: str, value: Any) -> tuple[str, Any]:
+        column = f"{name}__v_{kind_of(value)}"
+        self._note(name, kind, value, column)
+        return column, None
+
+    def _note(self, name: str, kind: str, value: Any, column: str) -> None:
+        if not is_variant(name):
+            self._drift.otherwise[Otherwise(name, _said(kind, value), column)] += 1
 
 
 def _at_once(kind: str, classes: set[type], values: list[Any]) -> Any:
@@ -112,21 +180,6 @@ def _times(classes: set[type], values: list[Any]) -> Any:
 
 _MICROSECONDS: Final = [pa.scalar(end, TIME).cast(pa.int64()).as_py() for end in (_FIRST, _LAST)]
 """Ends of the calendar that Python and databases share."""
-
-
-def _one_by_one(kind: str, values: list[Any]) -> tuple[Any, dict[str, list[Any]]]:
-    """An array of the values that fit, None if none does, and the other values by their own types."""
-    fitting: list[Any] = [None] * len(values)
-    others: dict[str, list[Any]] = {}
-    for place, value in enumerate(values):
-        if value is None:
-            continue
-        fitting[place] = _fitted(kind, value)
-        if fitting[place] is None:
-            others.setdefault(kind_of(value), [None] * len(values))[place] = value
-    if all(value is None for value in fitting):
-        return None, others
-    return pa.array(fitting, ARROW[kind]), others
 
 
 def _fitted(kind: str, value: Any) -> Any:

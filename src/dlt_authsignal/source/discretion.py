@@ -11,6 +11,7 @@ from typing import Final
 import tomlkit
 from dlt.common.configuration.providers.toml import TomlProviderReadException
 from dlt.common.configuration.utils import get_resolved_traces
+from dlt.destinations.exceptions import DatabaseException
 from dlt.pipeline.exceptions import PipelineStepFailed
 from dlt.pipeline.pipeline import Pipeline
 from dlt.pipeline.trace import save_trace
@@ -19,8 +20,10 @@ from tomlkit.exceptions import ParseError, TOMLKitError
 _ABOUT_ROWS: Final = ("extract", "normalize", "load")
 _LOADING: Final = re.compile(r"[/\\](load|destinations?)[/\\]")
 _QUOTED: Final = re.compile(r"[\"'].*[\"']|[\"'].*")
-QUOTING_ERRORS: Final = (PipelineStepFailed, TomlProviderReadException)
+QUOTING_ERRORS: Final = (PipelineStepFailed, TomlProviderReadException, DatabaseException)
 """Errors that are not shown under our own: they may quote a row, or a line of secrets.toml."""
+
+LEFT_OUT: Final = "(values in quotes are left out: they may be personal)"
 
 
 def without_values(text: str) -> str:
@@ -36,7 +39,7 @@ def why(failed: PipelineStepFailed) -> str:
         return str(cause)
     table = str(getattr(cause, "job_id", "")).split(".", maxsplit=1)[0]
     said = without_values(str(getattr(cause, "client_exception", None) or cause))
-    return f"{f'table {table}: ' if table else ''}{said} (values in quotes are left out: they may be personal)"
+    return f"{f'table {table}: ' if table else ''}{said} {LEFT_OUT}"
 
 
 def unreadable(error: TomlProviderReadException) -> str:

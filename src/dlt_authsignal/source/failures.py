@@ -9,13 +9,13 @@ from dlt.common.configuration.exceptions import ConfigFieldMissingException, Con
 from dlt.common.configuration.providers.toml import TomlProviderReadException
 from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import DltException, MissingDependencyException
-from dlt.destinations.exceptions import DestinationConnectionError
+from dlt.destinations.exceptions import DatabaseException, DestinationConnectionError
 from dlt.pipeline.exceptions import InvalidPipelineName, PipelineStepFailed
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.errors import AuthsignalError, ConfigurationError, RunFailed
 from dlt_authsignal.source.destinations import DESTINATIONS, Destination, check_installed, destination_of_type
-from dlt_authsignal.source.discretion import QUOTING_ERRORS, unreadable, why
+from dlt_authsignal.source.discretion import LEFT_OUT, QUOTING_ERRORS, unreadable, why, without_values
 from dlt_authsignal.source.resources import loading_into
 
 _REFUSALS = ("permission denied", "insufficient privileges", "access denied")
@@ -114,6 +114,8 @@ def _explained(error: Exception, name: str) -> Exception:
     if isinstance(error, PipelineStepFailed):
         rights = _RIGHTS if any(word in text.lower() for word in _REFUSALS) else ""
         return RunFailed(f"The {error.step} step failed: {why(error)}{rights}")
+    if isinstance(cause, DatabaseException):
+        return RunFailed(f"{destination.title} refused a statement: {without_values(text)} {LEFT_OUT}")
     return RunFailed(text) if isinstance(error, DltException | OSError) else error
 
 

@@ -137,6 +137,13 @@ class Api:
         return await attempts(attempt)
 
     async def _once(self, endpoint: Endpoint, url: URL, expect: type[Json]) -> Any:
+        try:
+            return await self._asked(endpoint, url, expect)
+        except HttpError as error:
+            self._meter.errors[error.kind] += 1
+            raise
+
+    async def _asked(self, endpoint: Endpoint, url: URL, expect: type[Json]) -> Any:
         async with self._gate:
             self._meter.requests += 1
             sent_at = time.monotonic()
@@ -185,11 +192,26 @@ class Api:
 
     def _unreachable(self, endpoint: Endpoint, error: BaseException) -> Unreachable:
         kind = "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
-        return Unreachable(
+        failure = Unreachable(
             f"Could not read {endpoint} from {self._base.host}:{self._base.port} ({kind})."
             " Check the network, a proxy, and base_url or region, then run again.",
             request=str(endpoint),
         )
+        failure.kind = _kind(error)
+        return failure
+
+
+def _kind(error: BaseException) -> str:
+    """Which kind of silence it was."""
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    if isinstance(error, aiohttp.ClientSSLError | aiohttp.ClientConnectorCertificateError):
+        return "TLS"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "name not found"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return "refused"
+    return "reset or cut"
 
 
 async def _body(endpoint: Endpoint, answer: aiohttp.ClientResponse) -> bytes:

@@ -168,6 +168,7 @@ def authsignal_source(
     meter.rate, meter.leaves_out = pace.rate, protection.leaves_out
     resources: list[DltResource] = []
     if api_secret_key and "server" in wanted:
+        meter.lanes.append("server")
         server = Server(
             base=base,
             api_secret_key=api_secret_key,
@@ -196,6 +197,7 @@ def authsignal_source(
         )
         resources += server_resources(server, plan)
     if (token or tenant_id) and "client" in wanted:
+        meter.lanes.append("client")
         client = Client(
             base=base,
             token=token,

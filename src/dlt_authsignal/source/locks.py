@@ -23,12 +23,17 @@ def only_run(pipeline: Pipeline) -> Iterator[None]:
     Raises:
         PipelineBusy: Another run holds one of them.
     """
-    with _folder(pipeline), _file(pipeline), _dataset(pipeline):
+    with only_here(pipeline), only_there(pipeline):
         yield
 
 
 @contextmanager
-def _folder(pipeline: Pipeline) -> Iterator[None]:
+def only_here(pipeline: Pipeline) -> Iterator[None]:
+    """Holds the pipeline's folder.
+
+    Raises:
+        PipelineBusy: Another run holds it.
+    """
     folder = Path(pipeline.working_dir)
     folder.mkdir(parents=True, exist_ok=True)
     with _held(
@@ -60,6 +65,17 @@ def _held(lock: Path, busy: str) -> Iterator[None]:
             yield
     except Timeout:
         raise PipelineBusy(busy) from None
+
+
+@contextmanager
+def only_there(pipeline: Pipeline) -> Iterator[None]:
+    """Holds what the pipeline loads into: a DuckDB file, or the dataset where the destination can lock.
+
+    Raises:
+        PipelineBusy: Another run holds it; in a database, on any machine.
+    """
+    with _file(pipeline), _dataset(pipeline):
+        yield
 
 
 @contextmanager

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from dlt_authsignal.source.drift import Drift
+
 
 @dataclass(kw_only=True)
 class Meter:
@@ -27,6 +29,9 @@ class Meter:
         rows: Rows read, by table.
         unknown_users: Ids that Authsignal does not know.
         unknown_positions: Lines or rows in which the first of those stand, in files and queries.
+        errors: Requests that failed, by kind, also where a later try did not.
+        lanes: Lanes that are read.
+        drift: What answers held that the tables were not made for.
     """
 
     stage: str = "starting"
@@ -46,3 +51,6 @@ class Meter:
     rows: Counter[str] = field(default_factory=Counter)
     unknown_users: int = 0
     unknown_positions: list[int] = field(default_factory=list)
+    errors: Counter[str] = field(default_factory=Counter)
+    lanes: list[str] = field(default_factory=list)
+    drift: Drift = field(default_factory=Drift, repr=False)

@@ -1,14 +1,18 @@
 """What an interrupted run left on this machine's disk: finished, or dropped if somebody has loaded newer rows since."""
 
 from enum import Enum
-from typing import Final
+from itertools import islice
+from typing import Any, Final
 
+from dlt.common.destination.exceptions import DestinationUndefinedEntity
+from dlt.common.storages import FileStorage
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.errors import RunFailed
 from dlt_authsignal.source.held import committed
 
 MAX_PENDING_RUNS: Final = 10
+_HOLD_ROWS: Final = frozenset({"parquet", "csv", "jsonl"})
 
 
 class Pending(Enum):
@@ -26,7 +30,7 @@ def finish_pending(pipeline: Pipeline) -> Pending:
     are read again, since reads of a load that was never completed are not believed.
     """
     _finish_abort(pipeline)
-    if _is_late(pipeline):
+    if _is_late(pipeline) or _is_cleared(pipeline):
         pipeline.abort_packages()
         return Pending.DROPPED
     for runs in range(MAX_PENDING_RUNS):
@@ -54,6 +58,43 @@ def _is_late(pipeline: Pipeline) -> bool:
     if not pending:
         return False
     return any(_newest_load(pipeline, table) > pending[0] for table in _tables(pipeline, pending))
+
+
+def _is_cleared(pipeline: Pipeline) -> bool:
+    """Whether another load has begun since, and has emptied the staging tables in which part of what is pending stood.
+
+    Going on would merge what is left of it, and note all of it as loaded.
+    """
+    loaded = {
+        job.job_file_info.table_name
+        for load_id in pipeline.list_normalized_load_packages()
+        for job in pipeline.get_load_package_info(load_id).jobs["completed_jobs"]
+        if job.job_file_info.file_format in _HOLD_ROWS and _has_rows(job.file_path)
+    }
+    with pipeline.sql_client() as client:
+        if not loaded or not hasattr(client, "with_staging_dataset"):
+            return False
+        with client.with_staging_dataset():
+            return any(_staged(client, table) != set(pipeline.list_normalized_load_packages()[:1]) for table in loaded)
+
+
+def _staged(client: Any, table: str) -> set[str]:
+    """Ids of the loads whose rows stand in a staging table."""
+    column = client.escape_column_name("_dlt_load_id")
+    try:
+        rows = client.execute_sql(f"SELECT DISTINCT {column} FROM {client.make_qualified_table_name(table)}")
+    except DestinationUndefinedEntity:
+        return set()
+    return {str(load_id) for (load_id,) in rows or ()}
+
+
+def _has_rows(path: str) -> bool:
+    if path.endswith(".parquet"):
+        import pyarrow.parquet as pq
+
+        return bool(pq.read_metadata(path).num_rows)
+    with FileStorage.open_zipsafe_ro(path, "rb") as file:
+        return sum(1 for _ in islice(file, 2)) == 2  # of a CSV, the first line is the header
 
 
 def _tables(pipeline: Pipeline, load_ids: list[str]) -> set[str]:

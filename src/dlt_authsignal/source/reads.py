@@ -16,7 +16,7 @@ from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.api.columns import Table, own
 from dlt_authsignal.api.tables import ACTION_DETAILS
-from dlt_authsignal.source.held import committed, is_there, row_counts
+from dlt_authsignal.source.held import arrow_columns_of, committed, is_there, row_counts
 from dlt_authsignal.source.sweep import KEPT, LastRead, milliseconds, moment
 
 USER_READS: Final = Table(
@@ -36,6 +36,11 @@ USER_READS: Final = Table(
         own("listed_hash", "text", "Fingerprint of what the list last said; null for a user never listed."),
         own("newest_action_at", "timestamp", "When the newest action known changed last, by Authsignal's clock."),
         own("actions_from", "timestamp", "From when on actions are asked for next."),
+        own(
+            "actions_complete_from",
+            "timestamp",
+            "From when on all actions are surely there; later than first_seen_at if some are lost for good.",
+        ),
         own("is_known", "bool", "Whether Authsignal knew the id."),
     ),
 )
@@ -43,12 +48,18 @@ USER_READS: Final = Table(
 _MARKED: Final = ("users", "user_authenticators", "user_devices")
 """Tables of users whose rows are marked when they are gone."""
 
-_TIMES: Final = ("first_seen_at", *(f"{part}_read_at" for part in KEPT), "newest_action_at", "actions_from")
-_FIELDS: Final = ("first_seen", *KEPT, "newest_action", "actions_from")
+_TIMES: Final = (
+    "first_seen_at",
+    *(f"{part}_read_at" for part in KEPT),
+    "newest_action_at",
+    "actions_from",
+    "actions_complete_from",
+)
+_FIELDS: Final = ("first_seen", *KEPT, "newest_action", "actions_from", "actions_complete_from")
 
 
 class KnownReads:
-    """The last read of each user, in 82 bytes each.
+    """The last read of each user, in 90 bytes each.
 
     A user is found by 64 bits of a hash of the id. Two ids that share them would be taken for one: among a million
     that happens with a probability of 3 in 100 million.
@@ -96,6 +107,11 @@ class KnownReads:
     def _at(self, index: int) -> LastRead:
         times = {field: self._times[place][index] for place, field in enumerate(_FIELDS)}
         return LastRead(**times, listed=self._listed[index], is_known=bool(self._known[index]))
+
+    def oldest(self) -> datetime | None:
+        """When the user who has waited longest was last read, of those who were; None if nobody was."""
+        times = zip(self._times[_FIELDS.index("users")], self._known, strict=True)
+        return moment(min((at for at, is_known in times if at and is_known), default=0))
 
     def has_detail(self, user_id: str, action_code: str, idempotency_key: str) -> bool:
         """Whether the detail of an action has been loaded."""
@@ -173,6 +189,20 @@ def _never_completed(user_ids: list[str]) -> tuple[Any, ...]:
         pa.repeat(True, rows),
         *(pa.array([times.get(name)] * rows, pa.timestamp("us", "UTC")) for name in _TIMES),
     )
+
+
+def oldest_read(pipeline: Pipeline) -> datetime | None:
+    """When the user was last read who has waited longest, of those whom Authsignal knows and who were read."""
+    import pyarrow.compute as pc
+
+    if USER_READS.name not in pipeline.default_schema.tables:
+        return None
+    found = [
+        pc.min(batch["users_read_at"].filter(batch["is_known"])).as_py()
+        for batch in arrow_columns_of(pipeline, USER_READS.name, "users_read_at", "is_known")
+    ]
+    oldest = min(filter(None, found), default=None)
+    return oldest if oldest is None or oldest.tzinfo else oldest.replace(tzinfo=UTC)
 
 
 def known_reads(pipeline: Pipeline, *, details: bool = False) -> KnownReads:

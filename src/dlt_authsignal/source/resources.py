@@ -20,10 +20,11 @@ from dlt_authsignal.source.destinations import (
     checked_table_format,
     destination_of_type,
 )
+from dlt_authsignal.source.drift import Drift
 from dlt_authsignal.source.duckdb_memory import limit_memory
-from dlt_authsignal.source.open_tables import merge_at_once, once, read_every_column
+from dlt_authsignal.source.open_tables import merge_at_once, read_every_column
 from dlt_authsignal.source.privacy import Privacy
-from dlt_authsignal.source.rows import Answers, rows_of
+from dlt_authsignal.source.rows import Answers
 
 _STRICTEST: Final = Privacy()
 
@@ -109,37 +110,37 @@ class Loading:
         lane: Lane that answers come from.
         tenant_id: Written into rows whose answer does not say.
         privacy: What is done to identifiers in answers; rows are taken as they are.
+        drift: Where to note what the tables were not made for.
 
     Raises:
         ConfigurationError: The pipeline was made after the source.
     """
 
     def __init__(
-        self, table: Table, *, lane: str = "", tenant_id: str | None = None, privacy: Privacy = _STRICTEST
+        self,
+        table: Table,
+        *,
+        lane: str = "",
+        tenant_id: str | None = None,
+        privacy: Privacy = _STRICTEST,
+        drift: Drift | None = None,
     ) -> None:
         nothing = no_rows()
-        stored = dlt.current.source().schema.tables.get(table.name, {}).get("columns", {})
+        schema = dlt.current.source().schema
+        stored = schema.tables.get(table.name, {}).get("columns", {})
         destination, _ = loading_into()
-        each_once = destination.strategy == "upsert"
-        rows = rows_of(table, lane=lane, tenant_id=tenant_id, privacy=privacy)
-        self._rows = once(table.key, rows) if each_once else rows
-        self._shaper: Any = None
-        self._nothing = nothing
-        if destination.arrow and "_dlt_id" not in stored:
-            from dlt_authsignal.source.batches import Shaper
-
-            naming = dlt.current.source().schema.naming.normalize_path
-            types = {name: str(column["data_type"]) for name, column in stored.items() if "data_type" in column}
-            self._shaper = Shaper(
-                table,
-                lane=lane,
-                tenant_id=tenant_id,
-                privacy=privacy,
-                stored=types,
-                naming=naming,
-                each_once=each_once,
-            )
-            self._nothing = [] if each_once else self._shaper.nothing()
+        as_rows = not destination.arrow or "_dlt_id" in stored
+        self._shaper = _shaper_class(as_rows)(
+            table,
+            lane=lane,
+            tenant_id=tenant_id,
+            privacy=privacy,
+            stored={name: str(column["data_type"]) for name, column in stored.items() if "data_type" in column},
+            naming=schema.naming.normalize_path,
+            each_once=destination.strategy == "upsert",
+            drift=drift and drift.of(table.name),
+        )
+        self._nothing = nothing if as_rows else [] if destination.strategy == "upsert" else self._shaper.nothing()
 
     def nothing(self) -> Any:
         """What makes the table, even if no row comes."""
@@ -148,20 +149,30 @@ class Loading:
     def answers(self, answers: Answers) -> Iterator[Any]:
         """What dlt takes for these answers."""
         if answers.items:
-            yield self._rows(answers) if self._shaper is None else self._hinted(self._shaper(answers))
+            yield self._hinted(self._shaper(answers))
 
     def rows(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Any]:
         """What dlt takes for rows as they are, by column name."""
         listed = [dict(row) for row in rows]
         if listed:
-            yield listed if self._shaper is None else self._hinted(self._shaper.plain(listed))
+            yield self._hinted(self._shaper.plain(listed))
 
     def _hinted(self, batch: Any) -> Any:
-        new = self._shaper.new_json()
+        new = self._shaper.new_types()
         if not new:
             return batch
-        columns: TTableSchemaColumns = {name: {"name": name, "data_type": "json"} for name in new}
+        columns: Any = {name: {"name": name, "data_type": kind} for name, kind in new.items()}
         return dlt.mark.with_hints(batch, dlt.mark.make_hints(columns=columns))
+
+
+def _shaper_class(as_rows: bool) -> Any:
+    if as_rows:
+        from dlt_authsignal.source.placing import Placer
+
+        return Placer
+    from dlt_authsignal.source.batches import Shaper
+
+    return Shaper
 
 
 def fed(

@@ -14,6 +14,7 @@ from typing import Any, Final
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from dlt_authsignal.api.columns import Table
+from dlt_authsignal.api.histories import VALID_FROM, VALID_TO
 from dlt_authsignal.api.tables import DELETED_AT, PROVENANCE
 from dlt_authsignal.api.withheld import is_withheld
 from dlt_authsignal.errors import UnexpectedAnswer
@@ -23,7 +24,10 @@ Row = dict[str, Any]
 Shape = Callable[[Mapping[str, Any], Mapping[str, Any]], Row]
 
 PROVENANCE_NAMES: Final = frozenset(column.name for column in PROVENANCE)
-_OURS: Final = PROVENANCE_NAMES - {"tenant_id"} | {DELETED_AT.name}
+MORE: Final = "_more"
+"""Column of the fields for which there is none of their own."""
+
+_OURS: Final = PROVENANCE_NAMES - {"tenant_id"} | {DELETED_AT.name, VALID_FROM.name, VALID_TO.name, MORE}
 _VARIANT: Final = re.compile(r"__v_(text|timestamp|bool|bigint|double|json)$")
 _naming = NamingConvention()
 
@@ -59,7 +63,12 @@ def not_ours(name: str) -> str:
     """The name, or another where it is one that dlt or this package gives to columns."""
     if name.startswith("_dlt") or name in _OURS:
         return f"api_{name.lstrip('_')}"
-    return f"{name}__2" if _VARIANT.search(name) else name
+    return f"{name}__2" if is_variant(name) else name
+
+
+def is_variant(name: str) -> bool:
+    """Whether a column stands beside another, for values of another type."""
+    return _VARIANT.search(name) is not None
 
 
 def whole_columns(table: Table) -> frozenset[str]:
@@ -121,7 +130,7 @@ def rows_of(table: Table, *, lane: str, tenant_id: str | None, privacy: Privacy)
         for item, request in zip(answers.items, answers.requests, strict=True):
             keys = {name: values[request] for name, values in answers.keys.items()}
             row = shape(item, {**keys, "_read_at": answers.read_at[request]})
-            key = (request, *(row[name] for name in table.key))
+            key = (request, *(str(row[name]) for name in table.key))
             if key not in last or updated(row.get("updated_at")) >= updated(last[key].get("updated_at")):
                 last[key] = row
         return list(last.values())
@@ -160,11 +169,11 @@ def _flatten(value: Mapping[str, Any], prefix: str, whole: frozenset[str]) -> It
         if isinstance(inner, dict) and name not in whole:
             yield from _flatten(inner, f"{name}__", whole)
         else:
-            yield name, kept(inner, own=name == "custom")
+            yield name, kept(inner, own=name == "custom") if isinstance(inner, list | dict) else inner
 
 
 def kept(value: Any, *, own: bool = False) -> Any:
-    """Without secrets; numbers beyond 64 bits as text. `custom` is the customer's own, names and all."""
+    """Without secrets; numbers in it beyond 64 bits as text. `custom` is the customer's own, names and all."""
     if isinstance(value, dict):
         return {
             field: kept(inner, own=own or field == "custom")
@@ -200,18 +209,12 @@ def _plain(value: Any) -> str:
 
 
 def _set_time(row: Row, name: str) -> None:
-    """A datetime where the text is ISO 8601 with a zone. Anything else goes to dlt as it is, and is kept by it.
-
-    A time that has no equivalent in UTC, at the ends of the calendar, goes where dlt puts values of another type.
-    """
+    """A datetime where the text is ISO 8601 with a zone, and the time has an equivalent in UTC. Anything else stays."""
     value = row[name]
     if not isinstance(value, str):
         return
     try:
         moment = datetime.fromisoformat(value)
-        if moment.tzinfo:
-            row[name] = moment.astimezone(UTC)
-    except OverflowError:
-        row[f"{name}__v_text"] = row.pop(name)
-    except ValueError:
+        row[name] = moment.astimezone(UTC) if moment.tzinfo else value
+    except (OverflowError, ValueError):
         return

@@ -4,7 +4,7 @@ import json
 import logging
 import os
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -42,6 +42,7 @@ SYNC_RUNS: Final = Table(
         own("outcome", "text", "done, failed, stopped (Ctrl-C, SIGTERM) or killed."),
         own("error", "text", "Kind of error."),
         own("error_message", "text", "What sync said."),
+        own("lanes", "text", "Lanes that were read: server, client."),
         own("users_found", "bigint", "Users that the roster named."),
         own("users_due", "bigint", "Of those, the ones who were due."),
         own("users_read", "bigint", "Users read completely."),
@@ -51,7 +52,13 @@ SYNC_RUNS: Final = Table(
         own("retries", "bigint", "Of those, repeated ones."),
         own("throttled", "bigint", "Answers with status 429."),
         own("seconds", "double", "Duration."),
-        own("tables", "json", "By table: rows read, new, changed, and in all."),
+        own("errors", "json", "Requests that failed, by kind (503, 429, timeout, …), also where a later try did not."),
+        own("rows_new", "bigint", "Rows that the tables did not have before, or had as deleted."),
+        own("rows_changed", "bigint", "Rows that Authsignal described otherwise than before."),
+        own("rows_deleted", "bigint", "Rows that Authsignal no longer showed."),
+        own("oldest_read_at", "timestamp", "When the user was last read who, after the run, had waited longest."),
+        own("tables", "json", "By table: rows read, new, changed, deleted, and in all."),
+        own("drift", "json", "By table: columns added, values kept otherwise than as they came; null if nothing was."),
         own("version", "text", "Version of dlt-authsignal."),
     ),
 )
@@ -67,7 +74,8 @@ _COUNTED: Final = (
     "retries",
     "throttled",
 )
-_NAMES: Final = frozenset(column.name for column in SYNC_RUNS.columns)
+_NEEDED: Final = frozenset({"run_id", "started_at", "ended_at", "outcome"})
+_TIMES: Final = ("started_at", "ended_at", "oldest_read_at")
 
 
 @dataclass(kw_only=True)
@@ -75,7 +83,11 @@ class Run:
     """One run, as its row will say.
 
     Attributes:
-        tables: By table: rows read, new, changed, total.
+        lanes: Lanes that were read.
+        errors: Requests that failed, by kind.
+        oldest_read_at: When the user was last read who has waited longest.
+        tables: By table: rows read, new, changed, deleted, total.
+        drift: By table: what answers held that the tables were not made for.
         reached_destination: Whether the record can go there too.
     """
 
@@ -85,6 +97,7 @@ class Run:
     outcome: str = "killed"
     error: str | None = None
     error_message: str | None = None
+    lanes: str | None = None
     users_found: int = 0
     users_due: int = 0
     users_read: int = 0
@@ -94,7 +107,13 @@ class Run:
     retries: int = 0
     throttled: int = 0
     seconds: float | None = None
+    errors: dict[str, int] | None = None
+    rows_new: int = 0
+    rows_changed: int = 0
+    rows_deleted: int = 0
+    oldest_read_at: datetime | None = None
     tables: dict[str, Any] = field(default_factory=dict)
+    drift: dict[str, Any] | None = None
     version: str = field(default_factory=lambda: version("dlt-authsignal"))
     reached_destination: bool = field(default=False, repr=False)
 
@@ -105,6 +124,11 @@ class Run:
         self.seconds = round((self.ended_at - self.started_at).total_seconds(), 2)
         for name in _COUNTED:
             setattr(self, name, getattr(meter, name))
+        for name in ("new", "changed", "deleted"):
+            setattr(self, f"rows_{name}", sum(table.get(name, 0) for table in self.tables.values()))
+        self.lanes = ", ".join(meter.lanes) or None
+        self.errors = dict(meter.errors) or None
+        self.drift = meter.drift.report() or None
         if error is not None:
             self.error = type(error).__name__
             # other errors may quote anything
@@ -117,11 +141,23 @@ class Run:
 
 
 @contextmanager
-def recorded(pipeline: Pipeline, meter: Meter) -> Iterator[Run]:
-    """A run that is recorded however it ends. Recording never fails the run."""
+def recorded(pipeline: Pipeline, meter: Meter, alone: AbstractContextManager[None]) -> Iterator[Run]:
+    """A run that is recorded however it ends. Recording never fails the run.
+
+    Args:
+        pipeline: Whose run it is.
+        meter: What it has done.
+        alone: Holds the destination, until the record is there too.
+    """
+    with ExitStack() as held:
+        yield from _recorded(pipeline, meter, held, alone)
+
+
+def _recorded(pipeline: Pipeline, meter: Meter, held: ExitStack, alone: AbstractContextManager[None]) -> Iterator[Run]:
     run, journal = Run(), journal_of(pipeline)
     _keep(pipeline, journal, run)
     try:
+        held.enter_context(alone)
         yield run
     except Exception as error:
         run.end("failed", meter, error)
@@ -169,7 +205,7 @@ class Journal:
             found = [json.loads(line) for line in self._path.read_text("utf-8").splitlines()]
         except (OSError, ValueError):
             return []
-        return found if all(isinstance(row, dict) and row.keys() >= _NAMES for row in found) else []
+        return found if all(isinstance(row, dict) and row.keys() >= _NEEDED for row in found) else []
 
     def clear(self) -> None:
         """Forgets all of it."""
@@ -207,7 +243,6 @@ def untraced(pipeline: Pipeline) -> Iterator[None]:
 def _records(rows: list[dict[str, Any]]) -> Any:
     now = datetime.now(UTC)
     for row in rows:
-        for name in ("started_at", "ended_at"):
-            row[name] = datetime.fromisoformat(row[name]) if row[name] else None
+        row |= {name: datetime.fromisoformat(row[name]) for name in _TIMES if row.get(name)}
         row |= {"_row_hash": fingerprint(row), "_read_at": now}
     return dlt.resource(rows, **hints(SYNC_RUNS))

@@ -84,7 +84,9 @@ def server_resources(server: Server, plan: Plan) -> list[DltResource]:
         tables.ACTION_DETAILS: _details,
         tables.UNKNOWN_USER_IDS: _unknown,
     }
-    begin = partial(Loading, lane="server", tenant_id=server.tenant_id, privacy=server.privacy)
+    begin = partial(
+        Loading, lane="server", tenant_id=server.tenant_id, privacy=server.privacy, drift=server.meter.drift
+    )
     return [
         *_tenant_authenticators(server, plan.limit, begin),
         *(fed(table, reads, begin, partial(_answered, pick)) for table, pick in picks.items()),

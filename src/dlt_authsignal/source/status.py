@@ -9,18 +9,16 @@ from typing import Any, Final
 import dlt
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_authsignal.api.endpoints import ACTION_WINDOW_DAYS
 from dlt_authsignal.api.tables import TABLES
 from dlt_authsignal.source.durations import duration
 from dlt_authsignal.source.held import columns_of, freshness
 from dlt_authsignal.source.reads import known_reads
 from dlt_authsignal.source.runs import SYNC_RUNS
+from dlt_authsignal.source.staleness import Gap, Staleness, gaps, staleness
 from dlt_authsignal.source.sweep import DEFAULT_STALENESS, PARTS, LastRead, milliseconds
 
-NEAR_HORIZON: Final = timedelta(days=ACTION_WINDOW_DAYS - 5)
-"""Whoever was read longer ago is about to lose actions: the API forgets them."""
-
 RUNS_SHOWN: Final = 5
+FAILURES_SHOWN: Final = 3
 _SECTION: Final = "sources.authsignal_source"
 
 
@@ -51,7 +49,9 @@ class Status:
         tables: By table.
         users_waiting: Users who were due, and whom the budget of each sync so far left to the next.
         users_due: Users whose longest wait is over: read longer ago than `max_staleness`, or never.
-        near_horizon: Users whose actions the API is about to forget: read more than 25 days ago.
+        users: How old what is known of them is.
+        gaps: Times in which no sync succeeded that were long enough to lose actions, the last one first.
+        failed: The last syncs that did not end well, newest first, as `sync_runs` holds them.
     """
 
     now: datetime
@@ -61,7 +61,9 @@ class Status:
     tables: Mapping[str, TableStatus]
     users_waiting: int
     users_due: int
-    near_horizon: int
+    users: Staleness
+    gaps: Sequence[Gap]
+    failed: Sequence[Mapping[str, Any]]
 
     @property
     def age(self) -> timedelta | None:
@@ -77,7 +79,7 @@ def status(pipeline: Pipeline) -> Status:
     done = next((index for index, run in enumerate(runs) if run["outcome"] == "done"), None)
     found = {name: freshness(pipeline, name) for name in TABLES}
     reads = list(known_reads(pipeline))
-    staleness = duration("max_staleness", dlt.config.get(f"{_SECTION}.max_staleness", str) or DEFAULT_STALENESS)
+    longest = duration("max_staleness", dlt.config.get(f"{_SECTION}.max_staleness", str) or DEFAULT_STALENESS)
     return Status(
         now=now,
         runs=runs[:RUNS_SHOWN],
@@ -89,8 +91,10 @@ def status(pipeline: Pipeline) -> Status:
             if rows
         },
         users_waiting=sum(not read.was_read for read in reads),
-        users_due=sum(_oldest(read) < milliseconds(now - staleness) for read in reads),
-        near_horizon=sum(0 < read.user_actions < milliseconds(now - NEAR_HORIZON) for read in reads if read.is_known),
+        users_due=sum(_oldest(read) < milliseconds(now - longest) for read in reads),
+        users=staleness(reads, now),
+        gaps=gaps(runs, now),
+        failed=[run for run in runs if run["outcome"] != "done"][:FAILURES_SHOWN],
     )
 
 
@@ -99,11 +103,18 @@ def _oldest(read: LastRead) -> int:
 
 
 def _runs(pipeline: Pipeline) -> list[dict[str, Any]]:
+    if not pipeline.default_schema_name:
+        return []
+    held = pipeline.default_schema.tables.get(SYNC_RUNS.name, {}).get("columns", {})
     names = [column.name for column in SYNC_RUNS.columns]
-    runs = [dict(zip(names, row, strict=True)) for row in columns_of(pipeline, SYNC_RUNS.name, *names)]
+    there = [name for name in names if name in held]  # an older version knew fewer
+    rows = columns_of(pipeline, SYNC_RUNS.name, *there)
+    runs: list[dict[str, Any]] = [dict.fromkeys(names) | dict(zip(there, row, strict=True)) for row in rows]
     for run in runs:
-        run["tables"] = json.loads(run["tables"]) if isinstance(run["tables"], str) else run["tables"] or {}
-        run |= {name: _utc(run[name]) for name in ("started_at", "ended_at")}
+        for name in ("tables", "errors", "drift"):
+            value: Any = run[name]
+            run[name] = json.loads(value) if isinstance(value, str) else value or {}
+        run |= {name: _utc(run[name]) for name in ("started_at", "ended_at", "oldest_read_at")}
     return runs
 
 

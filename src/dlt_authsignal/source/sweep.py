@@ -51,6 +51,7 @@ class LastRead:
         listed: Fingerprint of what the list last said of them; 0 if they were never listed.
         newest_action: When the newest action known changed last, by Authsignal's clock.
         actions_from: From when on actions are to be asked for next; 0 for all there are.
+        actions_complete_from: From when on all actions are surely there.
         is_known: Whether Authsignal knew the id.
     """
 
@@ -63,11 +64,17 @@ class LastRead:
     listed: int = 0
     newest_action: int = 0
     actions_from: int = 0
+    actions_complete_from: int = 0
     is_known: bool = True
 
     def at(self, part: str) -> int:
         when: int = getattr(self, part)
         return when
+
+    @property
+    def has_hole(self) -> bool:
+        """Whether actions may be lacking that happened while the user was known here."""
+        return self.actions_complete_from > self.first_seen
 
     @property
     def was_read(self) -> bool:
@@ -232,22 +239,30 @@ def after(
         # what was not read now may have changed too, and the list will not say so again
         times |= dict.fromkeys(TOLD_BY_THE_LIST - parts, 0)
     if "user_actions" in parts:
-        times |= _horizon(before, list(actions))
+        times |= _horizon(before, list(actions), read_at)
+        times["actions_complete_from"] = _complete_from(before, read_at)
     return replace(before, listed=(listed or before.listed) if is_known else 0, is_known=is_known, **times)
 
 
-def _horizon(before: LastRead, actions: list[Mapping[str, Any]]) -> dict[str, int]:
+def _horizon(before: LastRead, actions: list[Mapping[str, Any]], read_at: int) -> dict[str, int]:
     """Where the next look at the actions begins: before the newest by an overlap, and before any that is still open.
 
-    Authsignal's own times, never this machine's: their clocks may differ.
+    Authsignal's own times, never this machine's: their clocks may differ. But not a time that is still to come: from
+    then on there would be no actions to be found.
     """
-    newest = max(_newest(actions), before.newest_action)
+    newest = max((at for at in (_newest(actions), before.newest_action) if at <= read_at + DAY), default=0)
     open_since = [_moment(action.get("createdAt")) for action in actions if _is_open(action)]
     return {"newest_action": newest, "actions_from": max(0, min([newest - ACTION_OVERLAP, *open_since]))}
 
 
+def _complete_from(before: LastRead, read_at: int) -> int:
+    """Authsignal forgets actions: what happened since the read before, and is older than it remembers, is lost."""
+    horizon = read_at - ACTION_WINDOW_DAYS * DAY
+    return before.actions_complete_from if before.user_actions >= horizon else horizon
+
+
 def _is_open(action: Mapping[str, Any]) -> bool:
-    return action.get("state") not in SETTLED and action.get("state") != ABANDONED
+    return str(action.get("state")) not in {*SETTLED, ABANDONED}
 
 
 def _newest(actions: list[Mapping[str, Any]]) -> int:

@@ -6,7 +6,8 @@ import atexit
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -29,10 +30,10 @@ from dlt_authsignal.source.failures import check_ready, database_file, plain_err
 from dlt_authsignal.source.garbage import seldom_collected
 from dlt_authsignal.source.held import created_at, known_hashes, row_counts
 from dlt_authsignal.source.lanes import authsignal_source
-from dlt_authsignal.source.locks import only_run
+from dlt_authsignal.source.locks import only_here, only_there
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.pending import Pending, finish_pending
-from dlt_authsignal.source.reads import USER_READS, KnownReads
+from dlt_authsignal.source.reads import USER_READS, KnownReads, oldest_read
 from dlt_authsignal.source.runs import recorded
 from dlt_authsignal.source.settling import settle
 from dlt_authsignal.source.sweep import parts_of
@@ -66,6 +67,8 @@ class SyncReport:
         finished_pending: True when an earlier run's unfinished load was completed first.
         dropped_pending: True when it was dropped, because another machine has loaded newer rows since.
         identifiers_left_out: True when there is no privacy_key to hash them with.
+        errors: Requests that failed, by kind, also where a later try did not.
+        drift: What answers held that the tables were not made for, by table: `source/drift.py`.
         elsewhere: True when dlt keeps this pipeline's DuckDB file in the folder where the pipeline was begun.
     """
 
@@ -88,6 +91,8 @@ class SyncReport:
     finished_pending: bool
     dropped_pending: bool
     identifiers_left_out: bool
+    errors: Mapping[str, int]
+    drift: Mapping[str, Any]
     elsewhere: bool
 
 
@@ -126,7 +131,13 @@ def sync(
             progress=_StageCollector(meter),
         )
         table_format = check_ready(pipeline)
-        with only_run(pipeline), recorded(pipeline, meter) as run, plain_errors(destination), discreet(pipeline):
+        alone = _alone(pipeline, destination)
+        with (
+            only_here(pipeline),
+            recorded(pipeline, meter, alone) as run,
+            plain_errors(destination),
+            discreet(pipeline),
+        ):
             reads = KnownReads()
             reading = authsignal_source(meter=meter, reads=reads, **source)
             if resources:
@@ -137,7 +148,9 @@ def sync(
             run.reached_destination = True
             settle(pipeline)  # what a run that was cut off left to do
             reads.recall(pipeline, details="action_details" in reading.selected_resources)
+            run.oldest_read_at = reads.oldest()
             tables, location = _load(pipeline, reading)
+            run.oldest_read_at = oldest_read(pipeline)
             run.tables = {name: asdict(report) for name, report in tables.items()}
     meter.stage = "done"
     return _report(
@@ -150,6 +163,13 @@ def sync(
         finished_pending=pending is Pending.FINISHED,
         dropped_pending=pending is Pending.DROPPED,
     )
+
+
+@contextmanager
+def _alone(pipeline: Pipeline, destination: str) -> Iterator[None]:
+    """Holds the dataset; that the destination is down is said in our words."""
+    with plain_errors(destination), only_there(pipeline):
+        yield
 
 
 def _report(pipeline: Pipeline, meter: Meter, *, location: str, **known: Any) -> SyncReport:
@@ -168,6 +188,8 @@ def _report(pipeline: Pipeline, meter: Meter, *, location: str, **known: Any) ->
         retries=meter.retries,
         throttled=meter.throttled,
         identifiers_left_out=meter.leaves_out,
+        errors=dict(meter.errors),
+        drift=meter.drift.report(),
         elsewhere=_is_elsewhere(pipeline, location),
         **known,
     )
