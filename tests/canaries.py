@@ -72,9 +72,17 @@ def search(folder: Path, canaries: Mapping[str, str], *, leave_out: tuple[str, .
     return [
         hit
         for path in files
-        for where, content in readings(str(path.relative_to(folder)), path.read_bytes())
+        for where, content in readings(str(path.relative_to(folder)), _bytes(path))
         for hit in found_in(content, canaries, where)
     ]
+
+
+def _bytes(path: Path) -> bytes:
+    """None of a file that a database server has just removed."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 def readings(name: str, content: bytes, depth: int = 0) -> Iterator[tuple[str, bytes]]:
