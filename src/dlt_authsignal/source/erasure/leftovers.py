@@ -15,8 +15,7 @@ _UNFINISHED: Final = ("extract/new", "normalize/extracted", "load/new", "load/no
 """Folders in which dlt makes packages. Once nothing is pending, what is in them was left by runs that were killed."""
 
 _LOADED: Final = "load/loaded"
-_KEPT_FILES: Final = ".json"
-"""Ending of what dlt tells of a package, its schema and state; all else in its folder are rows, or quotes them."""
+"""What lies directly in the folder of a package is its schema and state; what lies deeper are rows, or quotes them."""
 
 
 @dataclass(frozen=True, kw_only=True)
