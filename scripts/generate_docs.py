@@ -16,6 +16,7 @@ from dlt_authsignal.cli.main import cli
 from dlt_authsignal.models import Model, all_models
 from dlt_authsignal.source.complete_reads import COMPLETE_READS
 from dlt_authsignal.source.destinations import DESTINATIONS
+from dlt_authsignal.source.erasure.tombstones import ERASED_USERS
 from dlt_authsignal.source.probe import PROBE_RUNS
 from dlt_authsignal.source.reads import USER_READS
 from dlt_authsignal.source.runs import SYNC_RUNS
@@ -36,6 +37,7 @@ def tables_page() -> str:
         *map(_history, HISTORIES.values()),
         _own_table(USER_READS),
         _own_table(COMPLETE_READS),
+        _own_table(ERASED_USERS),
         _own_table(SYNC_RUNS),
         _own_table(PROBE_RUNS),
         "## Columns that every table has",

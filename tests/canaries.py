@@ -72,9 +72,17 @@ def search(folder: Path, canaries: Mapping[str, str], *, leave_out: tuple[str, .
     return [
         hit
         for path in files
-        for where, content in readings(str(path.relative_to(folder)), path.read_bytes())
+        for where, content in readings(str(path.relative_to(folder)), _bytes(path))
         for hit in found_in(content, canaries, where)
     ]
+
+
+def _bytes(path: Path) -> bytes:
+    """None of a file that a database server has just removed."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 def readings(name: str, content: bytes, depth: int = 0) -> Iterator[tuple[str, bytes]]:
@@ -95,11 +103,24 @@ def _unpacked(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
     elif content[:4] == b"PK\x03\x04":
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             yield from ((member, archive.read(member)) for member in archive.namelist())
+    elif content[:4] == b"Obj\x01":
+        yield "blocks", b"\n".join(_avro_blocks(content))
     elif name.endswith(".pickle"):
         yield "objects", repr(pickle.loads(content)).encode()  # noqa: S301 - the run's own
     elif content[:2] in (b"eJ", b"eN"):  # base64 of zlib, as dlt keeps its state in a table; or a word
         with suppress(ValueError, zlib.error):
             yield "state", zlib.decompress(base64.b64decode(content))
+
+
+def _avro_blocks(content: bytes) -> Iterator[bytes]:
+    """Each is two numbers, then packed; the marker that ends the file stands between them."""
+    for block in content.split(content[-16:])[1:-1]:
+        start = 0
+        for _ in range(2):
+            while block[start] & 0x80:
+                start += 1
+            start += 1
+        yield zlib.decompress(block[start:], wbits=-zlib.MAX_WBITS)
 
 
 def database_rows(path: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:

@@ -9,6 +9,7 @@ AuthsignalError
 │   ├── RosterUnreadable      a file or a query for user ids that cannot be used
 │   ├── NothingSynced         a database to be looked at is not there
 │   ├── NotACanary            the user that a probe was to use may be a person
+│   ├── UserErased            a user who was erased was to be loaded again
 │   └── ExtraMissing          an optional part is not installed
 ├── RunFailed                 the run did not complete; the command exits with 1
 │   ├── Unreachable           no connection, after all retries
@@ -36,6 +37,7 @@ Messages name the request by its route (`GET /users/{userId}`), never by the use
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, distribution
 from typing import ClassVar
 from urllib.parse import unquote, urlsplit
@@ -144,6 +146,21 @@ class NotACanary(ConfigurationError):
         super().__init__(
             f"This user has {signs} that no probe made, so it may be a person. Nothing was changed."
             " Give the probe a user id that nobody else uses, such as --user canary."
+        )
+
+
+class UserErased(ConfigurationError):
+    """A user who was erased was named, by a token or as a canary.
+
+    Attributes:
+        erased_at: Date of the tombstone.
+    """
+
+    def __init__(self, erased_at: datetime) -> None:
+        self.erased_at = erased_at
+        super().__init__(
+            f"This user was erased from the dataset on {erased_at:%Y-%m-%d} and is not loaded again. If they came back:"
+            " dlt-authsignal erase --lift USER_ID"
         )
 
 

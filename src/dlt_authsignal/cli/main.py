@@ -7,6 +7,7 @@ import click
 from dlt_authsignal.cli.ai import ai
 from dlt_authsignal.cli.demo import demo
 from dlt_authsignal.cli.doctor import doctor
+from dlt_authsignal.cli.erase import erase
 from dlt_authsignal.cli.init import init
 from dlt_authsignal.cli.models import models
 from dlt_authsignal.cli.probe import probe
@@ -29,7 +30,7 @@ def cli() -> None:
     """
 
 
-for command in (demo, init, doctor, sync, status, show, models, probe, sandbox, ai):
+for command in (demo, init, doctor, sync, status, show, models, probe, erase, sandbox, ai):
     cli.add_command(command)
 
 

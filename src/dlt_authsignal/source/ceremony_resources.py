@@ -17,6 +17,7 @@ from dlt_authsignal.api.columns import Table
 from dlt_authsignal.source.calls import Call
 from dlt_authsignal.source.ceremonies import Asked, Ceremonies
 from dlt_authsignal.source.client import Client
+from dlt_authsignal.source.erasure.tombstones import standing
 from dlt_authsignal.source.http import writing_session
 from dlt_authsignal.source.resources import selected_tables, transformer
 from dlt_authsignal.source.rows import Row, fingerprint
@@ -27,13 +28,15 @@ def ceremony_resources(client: Client, asked: Asked) -> list[DltResource]:
     """The five resources; what one needs of another is asked for once."""
 
     def performed() -> Iterator[list[Call]]:
-        wanted = selected_tables()
+        wanted, erased = selected_tables(), standing()
+        erased.refuse(client.user_id)
 
         async def perform(out: MemoryObjectSendStream[Call]) -> None:
             allowed = [endpoint.route() for endpoint in asked.routes.values()]
             async with writing_session(client.throttle.pace, client.base, allowed) as session:
                 async for call in Ceremonies(client, asked, session).run(wanted):
-                    await out.send(call)
+                    if call.answer.get("userId") not in erased:  # whom a sign-in turned out to be
+                        await out.send(call)
 
         yield from batches(perform, size=10)
 

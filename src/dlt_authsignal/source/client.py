@@ -17,6 +17,7 @@ from dlt_authsignal.api.client_endpoints import CLIENT_AUTHENTICATORS
 from dlt_authsignal.api.endpoints import Endpoint, bearer_auth
 from dlt_authsignal.errors import CredentialsMissing
 from dlt_authsignal.source.complete_reads import COMPLETE_READS, complete
+from dlt_authsignal.source.erasure.tombstones import Tombstones, standing
 from dlt_authsignal.source.http import connect
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.privacy import Privacy
@@ -70,18 +71,21 @@ class Client:
 def client_resources(client: Client) -> list[DltResource]:
     """What the lane reads. Without a token it says so when it is read: naming a sign-in's ceremonies is still fine."""
 
-    async def read(out: MemoryObjectSendStream[Answers]) -> None:
+    async def read(erased: Tombstones, out: MemoryObjectSendStream[Answers]) -> None:
         user_id, read_at = client.user_id, datetime.now(UTC)
         auth = {"bearer": client.bearer(CLIENT_AUTHENTICATORS)}
         async with connect(client.base, auth, client.throttle, client.meter) as api:
-            items = await api.get(CLIENT_AUTHENTICATORS, list)
+            found = await api.get(CLIENT_AUTHENTICATORS, list)
+        items = [item for item in found if _text(item, "userId") not in erased]  # not every token says whose it is
         keys = {"user_id": [user_id]} if user_id else {}
         await out.send(Answers(items=items, requests=[0] * len(items), read_at=[read_at], keys=keys))
 
     def own_authenticators() -> Iterator[list[Answers]]:
         client.bearer(CLIENT_AUTHENTICATORS)
+        erased = standing()
+        erased.refuse(client.user_id)
         yield []
-        yield from batches(read, size=1)
+        yield from batches(partial(read, erased), size=1)
 
     def when(loading: Loading, answers: list[Answers]) -> Iterator[Any]:
         name, user_id, (read_at,) = tables.USER_AUTHENTICATORS.name, client.user_id, answers[0].read_at

@@ -18,6 +18,8 @@ from dlt_authsignal.errors import ConfigurationError, CredentialsMissing
 from dlt_authsignal.source.ceremonies import Authenticator
 from dlt_authsignal.source.client import user_of
 from dlt_authsignal.source.discretion import discreet
+from dlt_authsignal.source.erasure.leftovers import abort_packages_before
+from dlt_authsignal.source.erasure.tombstones import tombstones
 from dlt_authsignal.source.failures import check_ready, plain_errors
 from dlt_authsignal.source.held import newest
 from dlt_authsignal.source.http import is_loopback
@@ -166,6 +168,9 @@ def probe(
         pipeline = dlt.pipeline(pipeline_name, destination=destination, dataset_name=dataset)
         check_ready(pipeline)
         with only_run(pipeline), discreet(pipeline):
+            erased = tombstones(pipeline)
+            erased.refuse(probing.user_id)
+            abort_packages_before(pipeline, erased.latest)
             with start_blocking_portal("asyncio") as portal:
                 portal.call(probing.run)
             finish_pending(pipeline)

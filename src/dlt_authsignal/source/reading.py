@@ -232,7 +232,7 @@ async def due(api: Api, plan: Plan, meter: Meter) -> AsyncIterator[Errand]:
 
 
 async def _everybody(api: Api, plan: Plan) -> AsyncIterator[list[Candidate]]:
-    lacking = plan.policy.named - plan.roster.without_users
+    lacking = {user_id for user_id in plan.policy.named if not plan.roster.passes_over(user_id)}
     is_listed = plan.roster.sources == (LISTING,)
     async for page in candidates(api, plan.roster):
         lacking -= {candidate.user_id for candidate in page} if lacking else set()
@@ -265,7 +265,11 @@ def _missing(plan: Plan, reads: KnownReads) -> list[Candidate]:
         lambda last: ask_of_missing(last, plan.parts, milliseconds(plan.now()), plan.policy) is not None
     )
     passed = plan.roster.without_users | plan.privacy.stored_ids(plan.roster.without_users)
-    return [Candidate(user_id=user_id, roster=MISSING) for user_id in ids if user_id not in passed]
+    return [
+        Candidate(user_id=user_id, roster=MISSING)
+        for user_id in ids
+        if user_id not in passed and user_id not in plan.roster.erased
+    ]
 
 
 async def _work(

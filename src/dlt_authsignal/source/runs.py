@@ -3,7 +3,7 @@
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -154,7 +154,7 @@ def recorded(pipeline: Pipeline, meter: Meter, alone: AbstractContextManager[Non
 
 
 def _recorded(pipeline: Pipeline, meter: Meter, held: ExitStack, alone: AbstractContextManager[None]) -> Iterator[Run]:
-    run, journal = Run(), Journal(Path(pipeline.pipelines_dir) / f"{pipeline.pipeline_name}.runs.jsonl")
+    run, journal = Run(), journal_of(pipeline)
     _keep(pipeline, journal, run)
     try:
         held.enter_context(alone)
@@ -181,7 +181,20 @@ class Journal:
     def put(self, run: Run) -> None:
         """Adds a run, or replaces what was said of it."""
         others = [row for row in self.rows() if row["run_id"] != run.run_id][-MAX_KEPT:]
-        lines = [json.dumps(row, default=str) for row in (*others, run.row())]
+        self._write([*others, run.row()])
+
+    def redact(self, texts: Collection[str]) -> int:
+        """Forgets the messages that hold one of the texts; says how many."""
+        rows = self.rows()
+        found = [row for row in rows if any(text in (row["error_message"] or "") for text in texts)]
+        for row in found:
+            row["error_message"] = None
+        if found:
+            self._write(rows)
+        return len(found)
+
+    def _write(self, rows: list[dict[str, Any]]) -> None:
+        lines = [json.dumps(row, default=str) for row in rows]
         unfinished = self._path.with_suffix(".part")
         unfinished.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         os.replace(unfinished, self._path)
@@ -197,6 +210,11 @@ class Journal:
     def clear(self) -> None:
         """Forgets all of it."""
         self._path.unlink(missing_ok=True)
+
+
+def journal_of(pipeline: Pipeline) -> Journal:
+    """The journal of a pipeline on this machine."""
+    return Journal(Path(pipeline.pipelines_dir) / f"{pipeline.pipeline_name}.runs.jsonl")
 
 
 def _keep(pipeline: Pipeline, journal: Journal, run: Run) -> None:

@@ -16,6 +16,7 @@ from dlt_authsignal.api import tables
 from dlt_authsignal.api.columns import Table
 from dlt_authsignal.api.endpoints import GET_TENANT_AUTHENTICATORS, basic_auth
 from dlt_authsignal.source.complete_reads import COMPLETE_READS, complete
+from dlt_authsignal.source.erasure.tombstones import standing
 from dlt_authsignal.source.held import alive_columns_of, known_ids
 from dlt_authsignal.source.http import connect
 from dlt_authsignal.source.meter import Meter
@@ -111,11 +112,12 @@ def _due(server: Server, plan: Plan) -> Iterator[dict[str, int]]:
 
 
 def _informed(plan: Plan) -> Roster:
-    """A roster that can tell whom earlier runs of this pipeline read."""
-    if KNOWN not in plan.roster.sources:
-        return plan.roster
+    """A roster that knows who was erased, and can tell whom earlier runs of this pipeline read."""
+    roster = replace(plan.roster, erased=standing())
+    if KNOWN not in roster.sources:
+        return roster
     pipeline = dlt.current.pipeline()
-    return replace(plan.roster, known=lambda: map(plan.privacy.asked_id, known_ids(pipeline)))
+    return replace(roster, known=lambda: map(plan.privacy.asked_id, known_ids(pipeline)))
 
 
 async def _sweep(server: Server, plan: Plan, out: MemoryObjectSendStream[UserRead]) -> None:

@@ -24,6 +24,8 @@ from dlt_authsignal.errors import NothingSynced
 from dlt_authsignal.source.carried import carrier
 from dlt_authsignal.source.complete_reads import COMPLETE_READS
 from dlt_authsignal.source.discretion import discreet
+from dlt_authsignal.source.erasure.leftovers import abort_packages_before
+from dlt_authsignal.source.erasure.tombstones import tombstones
 from dlt_authsignal.source.failures import check_ready, database_file, plain_errors
 from dlt_authsignal.source.garbage import seldom_collected
 from dlt_authsignal.source.held import created_at, known_hashes, row_counts
@@ -140,6 +142,7 @@ def sync(
             reading = authsignal_source(meter=meter, reads=reads, **source)
             if resources:
                 reading = reading.with_resources(*resources, *_memory(resources) & reading.resources.keys())
+            abort_packages_before(pipeline, tombstones(pipeline).latest)
             pending = finish_pending(pipeline)
             pipeline.sync_destination()
             run.reached_destination = True

@@ -1,7 +1,7 @@
 """One or several sources of user ids, read one after the other: the listing first, then as they were named."""
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Container, Iterable, Iterator, Sequence
 from contextlib import ExitStack, aclosing, closing
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -43,6 +43,7 @@ class Roster:
         column: Column that holds the ids, in files and queries.
         page_size: Users per page of the listing.
         without_users: Ids to pass over, such as a probe's canary.
+        erased: Ids to pass over since they were erased: nothing is known of them but hashes.
         known: Gives the ids of earlier runs.
     """
 
@@ -50,7 +51,12 @@ class Roster:
     column: str | None = None
     page_size: int = 100
     without_users: frozenset[str] = frozenset()
+    erased: Container[str] = frozenset()
     known: Callable[[], Iterable[str]] = _nobody
+
+    def passes_over(self, user_id: str) -> bool:
+        """Whether a user is not to be read, whoever names them."""
+        return user_id in self.without_users or user_id in self.erased
 
 
 async def candidates(api: Api, wanted: Roster) -> AsyncGenerator[list[Candidate]]:
@@ -63,7 +69,7 @@ async def candidates(api: Api, wanted: Roster) -> AsyncGenerator[list[Candidate]
     seen = Seen()
     async with aclosing(_pages(api, wanted)) as pages:
         async for page in pages:
-            new = [one for one in page if one.user_id not in wanted.without_users and seen.add(one.user_id)]
+            new = [one for one in page if not wanted.passes_over(one.user_id) and seen.add(one.user_id)]
             if new:
                 yield new
 

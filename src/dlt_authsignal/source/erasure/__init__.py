@@ -1,0 +1,1 @@
+"""One person taken out of everything that a pipeline keeps, and kept out."""

@@ -1,0 +1,520 @@
+"""One person is taken out of every byte that a pipeline keeps, and stays out; everybody else stays."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dlt_authsignal.errors import ConfigurationError, NothingSynced, RunFailed, UserErased
+from dlt_authsignal.models import install, read
+from dlt_authsignal.sandbox import RunningSandbox, run_in_thread
+from dlt_authsignal.sandbox.entities import User
+from dlt_authsignal.source.erasure.erase import ErasureReport, erase, lift
+from dlt_authsignal.source.erasure.tombstones import Tombstones, hash_of
+from dlt_authsignal.source.probe import probe
+from dlt_authsignal.source.sync import attach
+from tests.canaries import search
+from tests.helpers import command, sync_from
+from tests.planted import CEREMONIES, Planted, config, plant
+from tests.warehouses import DuckDB, Lake, Postgres, Warehouse
+
+slow = pytest.mark.slow
+TABLES = ["users", "user_authenticators", "user_actions", "user_devices", "action_details", "unknown_user_ids"]
+S3 = [pytest.param("delta on S3", marks=slow), pytest.param("iceberg on S3", marks=slow)]
+
+
+@pytest.fixture(params=["duckdb", "postgres", "delta", "iceberg", *S3])
+def warehouse(request: pytest.FixtureRequest, workdir: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    """Each of the destinations of which no byte may be left."""
+    found: Warehouse
+    if request.param == "duckdb":
+        found = DuckDB()
+    elif request.param == "postgres":
+        found = Postgres(request.getfixturevalue("postgres_database"))
+    elif request.param.endswith("on S3"):
+        endpoint, bucket = request.getfixturevalue("s3_bucket")
+        found = Lake(request.param.split()[0], f"s3://{bucket}/lake", endpoint)
+    else:
+        found = Lake(request.param, str(workdir / "lake"))
+    for name, value in found.env.items():
+        monkeypatch.setenv(name, value)
+    return found
+
+
+@pytest.fixture
+def people() -> Iterator[Planted]:
+    """A tenant of a few people, one of whom is made of canaries."""
+    with run_in_thread(config()) as running:
+        running.sandbox.seed(users=12, days=20, seed=3)
+        planted = plant(running)
+        running.faults.clear()
+        yield planted
+
+
+def load(planted: Planted, into: Warehouse, **arguments: Any) -> Any:
+    wanted: dict[str, Any] = {"destination": into.destination, "resources": TABLES, "full": True}
+    key = planted.running.sandbox.config.api_secret_key
+    return sync_from(planted.running, **{**wanted, "api_secret_key": key, **arguments})
+
+
+def erase_from(into: Warehouse, user_id: str) -> ErasureReport:
+    return erase(user_id, destination=into.destination)
+
+
+def bytes_left(warehouse: Warehouse, folder: Path, values: Mapping[str, str]) -> dict[str, list[str]]:
+    """Where any of the values stands: in what the destination keeps, dlt's folders and the working folder."""
+    hits = search(folder, values)
+    if isinstance(warehouse, Postgres):
+        import psycopg2
+
+        with closing(psycopg2.connect(warehouse.url)) as connection:
+            connection.autocommit = True
+            cursor = connection.cursor()
+            cursor.execute("checkpoint")  # what is in memory, and files that were dropped
+            cursor.execute("show data_directory")
+            hits += [hit for hit in search(Path(cursor.fetchone()[0]), values) if not hit.where.startswith("pg_wal/")]
+    if isinstance(warehouse, Lake) and warehouse.s3_endpoint:
+        hits += search(fetched(warehouse, folder.parent / f"{folder.name}-bucket"), values)
+    found: dict[str, list[str]] = {}
+    for hit in hits:
+        found.setdefault(hit.name, []).append(hit.where)
+    return found
+
+
+def fetched(lake: Lake, folder: Path) -> Path:
+    """A copy of the bucket."""
+    import s3fs
+
+    keys = {"key": "testing", "secret": "testing", "endpoint_url": lake.s3_endpoint}
+    files = s3fs.S3FileSystem(**keys, skip_instance_cache=True, use_listings_cache=False)
+    root = lake.url.removeprefix("s3://")
+    shutil.rmtree(folder, ignore_errors=True)  # an earlier copy
+    for path in files.find(root):
+        to = folder / path.removeprefix(root).lstrip("/")
+        to.parent.mkdir(parents=True, exist_ok=True)
+        to.write_bytes(files.cat_file(path))
+    return folder
+
+
+def others(warehouse: Warehouse, user_id: str) -> dict[str, list[tuple[Any, ...]]]:
+    """The keys and contents of everybody else's rows."""
+    quoted = user_id.replace("'", "''")
+    return {
+        name: warehouse.rows(f"select user_id, _row_hash from {name} where user_id <> '{quoted}' order by 1, 2")
+        for name in ("users", "user_authenticators", "user_actions", "user_devices", "action_details")
+    }
+
+
+def test_no_byte_of_the_person_is_left_and_everybody_else_is_untouched(
+    people: Planted, warehouse: Warehouse, workdir: Path
+) -> None:
+    for _ in range(2):  # so that there are earlier states
+        load(people, warehouse)
+    known = people.personal
+    before = others(warehouse, people.user_id)
+    assert len(before["users"]) == 12
+    there = bytes_left(warehouse, workdir, known)
+    assert there.keys() >= known.keys() - {"device id"}  # which the sandbox makes up
+
+    report = erase_from(warehouse, people.user_id)
+    assert bytes_left(warehouse, workdir, known) == {}
+    assert others(warehouse, people.user_id) == before
+    assert {name for name, count in report.rows.items() if count} >= {"users", "user_authenticators", "user_reads"}
+    assert report.is_rewritten
+
+    again = erase_from(warehouse, people.user_id)
+    assert again.is_empty
+    assert again.was_erased
+    assert again.erased_at == report.erased_at
+    assert others(warehouse, people.user_id) == before
+    assert bytes_left(warehouse, workdir, known) == {}
+
+
+def test_no_sync_brings_the_person_back_until_the_tombstone_is_lifted(
+    people: Planted, warehouse: Warehouse, workdir: Path
+) -> None:
+    load(people, warehouse)
+    erase_from(warehouse, people.user_id)
+    (workdir / "ids.txt").write_text(f"{people.user_id}\n", encoding="utf-8")
+    for roster in ({"users_from": ["listing", "ids.txt", "known"]}, {"read_now": [people.user_id]}):
+        report = load(people, warehouse, **roster)
+        assert report.users_found == 12
+    (workdir / "ids.txt").unlink()
+    assert bytes_left(warehouse, workdir, {"user id": people.user_id}) == {}
+
+    assert lift(people.user_id, destination=warehouse.destination)
+    assert not lift(people.user_id, destination=warehouse.destination)
+    assert load(people, warehouse, full=False).users_read == 1
+    assert len(warehouse.rows("select user_id from users")) == 13
+
+
+@pytest.fixture
+def loaded_people(people: Planted) -> Planted:
+    """The same tenant, synced into DuckDB."""
+    load(people, DuckDB())
+    return people
+
+
+def test_the_gate_reads_nobody_else_anew(loaded_people: Planted) -> None:
+    erase(loaded_people.user_id)
+    assert load(loaded_people, DuckDB(), full=False).users_read == 0
+
+
+def test_a_pipeline_of_ones_own_passes_the_person_over_too(loaded_people: Planted) -> None:
+    import dlt
+
+    from dlt_authsignal import authsignal_source
+
+    erase(loaded_people.user_id)
+    pipeline = dlt.pipeline("authsignal_pipeline", destination="duckdb", dataset_name="authsignal_data")
+    key = loaded_people.running.sandbox.config.api_secret_key
+    pipeline.run(authsignal_source(base_url=loaded_people.running.url, api_secret_key=key, rate="max"))
+    assert len(DuckDB().rows("select user_id from users")) == 12
+
+
+def test_the_kpis_and_the_tables_of_others_are_there_afterwards(loaded_people: Planted) -> None:
+    install(attach())
+    erase("nobody")  # so that the file is written anew with the views in it
+    assert read(attach())
+    before = {kpi.model.name for kpi in read(attach())}
+    erase(loaded_people.user_id)
+    assert {kpi.model.name for kpi in read(attach())} == before
+
+
+def test_copies_that_somebody_made_in_the_dataset_are_erased_from_and_views_are_left_alone(
+    loaded_people: Planted, workdir: Path
+) -> None:
+    import duckdb
+
+    with duckdb.connect("authsignal_pipeline.duckdb") as connection:
+        connection.execute('create table authsignal_data."My copy" as select * from authsignal_data.users')
+        connection.execute("create view authsignal_data.seen as select * from authsignal_data.users")
+    report = erase(loaded_people.user_id)
+    assert report.rows["my copy"] == 1
+    assert "seen" not in report.rows
+    assert len(DuckDB().rows("select * from seen")) == 12
+    assert search(workdir, loaded_people.personal) == []
+
+
+def test_somebody_unknown_leaves_a_tombstone_too(loaded_people: Planted, workdir: Path) -> None:
+    assert erase("yet-to-come").is_empty
+    (workdir / "ids.txt").write_text("yet-to-come\nnobody\n", encoding="utf-8")
+    assert load(loaded_people, DuckDB(), users_from=["ids.txt"]).users_found == 1
+
+
+CLIENT = ["user_authenticators"]
+
+
+def test_a_token_of_the_person_is_refused_by_the_client_lane(loaded_people: Planted) -> None:
+    erase(loaded_people.user_id)
+    token = loaded_people.token
+    for tables in (CLIENT, ["passkey_register_options"]):
+        with pytest.raises(UserErased, match=r"erased from the dataset on \d{4}-.*erase --lift"):
+            sync_from(
+                loaded_people.running,
+                api_secret_key=None,
+                token=token,
+                privacy="keep",
+                lanes=["client"],
+                resources=tables,
+            )
+    assert people_of("user_authenticators") & {loaded_people.user_id} == set()
+
+
+def people_of(table: str) -> set[str]:
+    return {row[0] for row in DuckDB().rows(f"select user_id from {table}")}
+
+
+def test_the_ceremonies_of_the_person_go_also_those_that_name_their_passkey_only(
+    loaded_people: Planted, workdir: Path
+) -> None:
+    values = {
+        "token": loaded_people.token,
+        "username": loaded_people.personal["username"],
+        "origin": "http://localhost:3000",
+    }
+    asked = {
+        "action": "signIn",
+        "tenant_id": loaded_people.running.sandbox.config.tenant_id,
+        "lanes": ["client"],
+        **values,
+    }
+    sync_from(loaded_people.running, api_secret_key=None, resources=list(CEREMONIES), **asked)
+    load(loaded_people, DuckDB())
+    assert people_of("passkey_register") == {loaded_people.user_id}
+    report = erase(loaded_people.user_id)
+    named = [name for name in report.rows if name.startswith("passkey_") and report.rows[name]]
+    assert {"passkey_register", "passkey_register_options"} <= set(named)
+    assert search(workdir, loaded_people.personal) == []
+
+
+def test_a_canary_who_was_erased_is_not_probed(empty: RunningSandbox) -> None:
+    settings: dict[str, Any] = {"user_id": "canary", "base_url": empty.url, "api_secret_key": "sandbox-server-secret"}
+    assert probe(**settings).works
+    erase("canary", pipeline_name="authsignal_probe")
+    with pytest.raises(UserErased):
+        probe(**settings)
+    lift("canary", pipeline_name="authsignal_probe")
+    assert probe(**settings).works
+
+
+KILLED = """
+import importlib, os, sys
+
+from dlt_authsignal.source.erasure.erase import erase
+
+user_id, module, function = sys.argv[1:]
+setattr(importlib.import_module(f"dlt_authsignal.source.erasure.{module}"), function, lambda *_: os._exit(9))
+erase(user_id)
+"""
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["erase:_erase_data", "erase:rewrite", "database_file:_flush", "database_file:_replace", "erase:erase_leftovers"],
+)
+def test_killed_at_any_moment_it_can_be_run_again_and_nobody_came_back_meanwhile(
+    loaded_people: Planted, workdir: Path, moment: str
+) -> None:
+    before = others(DuckDB(), loaded_people.user_id)
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, loaded_people.user_id, *moment.split(":")],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert done.returncode == 9, done.stderr
+    assert others(DuckDB(), loaded_people.user_id) == before
+    assert load(loaded_people, DuckDB()).users_found == 12
+    report = erase(loaded_people.user_id)
+    assert report.was_erased
+    assert search(workdir, loaded_people.personal) == []
+    beside = {path.name for path in workdir.glob("*.duckdb*") if path.suffix != ".lock"}
+    assert beside == {"authsignal_pipeline.duckdb"}
+
+
+PENDING = """
+import os, sys
+from dlt.pipeline.pipeline import Pipeline
+from dlt_authsignal.source.sync import sync
+
+setattr(Pipeline, sys.argv[1], lambda *_, **__: os._exit(9))
+sync(destination="duckdb", full=True)
+"""
+
+
+def interrupted(people: Planted, step: str) -> None:
+    """Leaves a package that holds everybody: extracted, or normalized."""
+    done = subprocess.run(
+        [sys.executable, "-c", PENDING, step],
+        env={**os.environ, **people.env("api_secret_key", privacy="keep")},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert done.returncode == 9, done.stderr
+    assert attach().has_pending_data
+
+
+@pytest.mark.parametrize("step", ["normalize", "load"])
+def test_a_pending_package_is_loaded_first_and_then_erased_from(people: Planted, workdir: Path, step: str) -> None:
+    load(people, DuckDB(), resources=["tenant_authenticators"])
+    interrupted(people, step)
+    report = erase(people.user_id)
+    assert report.finished_pending
+    assert report.rows["users"] == 1
+    assert search(workdir, people.personal) == []
+    assert len(people_of("users")) == 12
+
+
+def test_a_pending_package_that_the_destination_refuses_is_dropped(
+    loaded_people: Planted, workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import duckdb
+
+    monkeypatch.setenv("LOAD__RAISE_ON_MAX_RETRIES", "1")
+    interrupted(loaded_people, "load")
+    with duckdb.connect("authsignal_pipeline.duckdb") as connection:
+        connection.execute("delete from authsignal_data.users")
+        connection.execute("alter table authsignal_data.users alter email type integer using 0")
+    report = erase(loaded_people.user_id)
+    assert report.dropped_pending
+    assert not attach().has_pending_data
+    assert search(workdir, loaded_people.personal) == []
+
+
+def test_a_package_that_waits_on_another_machine_does_not_bring_the_person_back(
+    people: Planted, workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(people, DuckDB(), resources=["tenant_authenticators"])
+    interrupted(people, "load")
+    monkeypatch.setenv("DLT_DATA_DIR", str(workdir / "another-disk"))
+    erase(people.user_id)
+    monkeypatch.setenv("DLT_DATA_DIR", str(workdir / "dlt"))
+    report = load(people, DuckDB(), full=False)
+    assert not report.finished_pending
+    assert report.users_read == 12
+    assert people.user_id not in people_of("users")
+
+
+def test_the_calls_that_name_a_passkey_of_the_person_go_with_it(loaded_people: Planted) -> None:
+    import duckdb
+
+    asked = {
+        "token": loaded_people.token,
+        "lanes": ["client"],
+        "resources": ["passkey_authentication_options"],
+    }
+    sync_from(loaded_people.running, api_secret_key=None, **asked)
+    with duckdb.connect("authsignal_pipeline.duckdb") as connection:
+        connection.execute(
+            "update authsignal_data.user_authenticators set webauthn_credential__credential_id = 'cred-1'"
+            " where user_id = ?",
+            [loaded_people.user_id],
+        )
+        connection.execute(
+            "update authsignal_data.passkey_authentication_options set allowed_credential_ids = '[\"cred-1\"]'"
+        )
+    assert erase(loaded_people.user_id).rows["passkey_authentication_options"] == 1
+    assert erase(loaded_people.user_id).rows["passkey_authentication_options"] == 0
+
+
+def test_a_transaction_that_still_sees_the_rows_is_named(
+    people: Planted, postgres_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import psycopg2
+
+    warehouse = Postgres(postgres_database)
+    monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", postgres_database)
+    load(people, warehouse)
+    with closing(psycopg2.connect(postgres_database)) as reader:
+        reader.set_session(isolation_level="REPEATABLE READ")
+        reader.cursor().execute("select 1")
+        with pytest.raises(RunFailed, match=r"can still see \d+ old versions.*pg_stat_activity"):
+            erase_from(warehouse, people.user_id)
+    assert erase_from(warehouse, people.user_id).is_empty
+
+
+def test_a_file_that_is_open_elsewhere_is_named(loaded_people: Planted) -> None:
+    code = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, "authsignal_pipeline.duckdb"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        assert other.stdout
+        other.stdout.readline()
+        with pytest.raises(RunFailed, match="open in another program"):
+            erase(loaded_people.user_id)
+    finally:
+        other.communicate(timeout=10)
+    assert erase(loaded_people.user_id).rows["users"] == 1
+
+
+def test_the_command_says_what_it_removed_and_never_whom(loaded_people: Planted, workdir: Path) -> None:
+    unsure = command("erase", loaded_people.user_id)
+    assert unsure.returncode == 2
+    assert "--yes" in unsure.stderr
+
+    done = command("erase", loaded_people.user_id, "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "users" in done.stdout
+    assert "Tombstone of " in done.stdout
+    assert loaded_people.user_id not in done.stdout + done.stderr
+
+
+def test_a_second_run_of_the_command_finds_nothing_and_leaves_the_tombstone_as_it_is(loaded_people: Planted) -> None:
+    erased_at = erase(loaded_people.user_id).erased_at
+    again = json.loads(command("erase", loaded_people.user_id, "--yes", "--json").stdout)
+    assert set(again["rows"].values()) == set(again["places"].values()) == {0}
+    assert again["was_erased"]
+    assert datetime.fromisoformat(again["erased_at"]) == erased_at
+
+
+def test_the_command_lifts_a_tombstone_once(loaded_people: Planted) -> None:
+    erase(loaded_people.user_id)
+    lifted = command("erase", "--lift", loaded_people.user_id)
+    assert "The next sync reads this person again." in lifted.stdout
+    assert "no tombstone" in command("erase", "--lift", loaded_people.user_id).stdout
+
+
+def test_on_a_terminal_it_asks_first(loaded_people: Planted) -> None:
+    import pexpect
+
+    from tests.helpers import COMMAND
+
+    for answer, left in (("n", 13), ("y", 12)):
+        child = pexpect.spawn(COMMAND, ["erase", loaded_people.user_id], timeout=40)
+        child.expect("for good")
+        child.sendline(answer)
+        child.expect(pexpect.EOF)
+        child.close()
+        assert child.exitstatus == (0 if answer == "y" else 1)
+        assert len(people_of("users")) == left
+
+
+def test_the_id_can_come_from_where_no_list_of_processes_shows_it(loaded_people: Planted) -> None:
+    from tests.helpers import COMMAND
+
+    done = subprocess.run(
+        [COMMAND, "erase", "-", "--yes", "--json"],
+        input=f"{loaded_people.user_id}\n",
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert json.loads(done.stdout)["rows"]["users"] == 1
+
+
+def test_an_empty_id_and_a_dataset_that_is_not_there_are_mistakes(workdir: Path) -> None:
+    with pytest.raises(ConfigurationError, match="user id is empty"):
+        erase(" ")
+    with pytest.raises(NothingSynced):
+        erase("ann")
+    assert list(workdir.glob("*.duckdb*")) == []
+
+
+@given(st.lists(st.text(), min_size=1, max_size=20, unique=True), st.text())
+def test_a_tombstone_keeps_out_whom_it_was_made_for_and_nobody_else(erased: list[str], other: str) -> None:
+    salts, now = ("00" * 16, "ff" * 16), datetime.now(UTC)
+    found = Tombstones(
+        (hash_of(user_id, salts[place % 2]), salts[place % 2], now) for place, user_id in enumerate(erased)
+    )
+    assert all(user_id in found for user_id in erased)
+    assert (other in found) == (other in erased)
+    assert len(found) == len(erased)
+
+
+def test_a_tombstone_is_an_hmac_as_anybody_can_compute_it() -> None:
+    import hashlib
+    import hmac
+
+    assert hash_of("ann", "0a" * 16) == hmac.new(bytes.fromhex("0a" * 16), b"ann", hashlib.sha256).hexdigest()
+
+
+def test_somebody_who_is_stored_as_a_hash_is_found_under_keys_of_the_past_too(
+    empty: RunningSandbox, workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, first, second = "zoe@example.com", "0123456789abcdef" * 4, "fedcba9876543210" * 4
+    empty.sandbox.store.put_user(User(user_id=address, created_at=empty.sandbox.clock.now(), email=address))
+    sync_from(empty, privacy="pseudonymize", privacy_key=first)
+    assert len(people_of("users")) == 1
+    monkeypatch.setenv("SOURCES__AUTHSIGNAL_SOURCE__PRIVACY_KEY", second)
+    assert erase(address).is_empty
+    monkeypatch.setenv("SOURCES__AUTHSIGNAL_SOURCE__FORMER_PRIVACY_KEYS", f"{'0' * 64} {first}")
+    report = erase(address)
+    assert report.was_erased
+    assert report.rows["users"] == report.rows["users_history"] == 1
+    assert sync_from(empty, privacy="pseudonymize", privacy_key=second).users_found == 0
