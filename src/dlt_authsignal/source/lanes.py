@@ -20,8 +20,8 @@ from dlt_authsignal.source.durations import duration
 from dlt_authsignal.source.http import base_url
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.pace import DEFAULT_RATE, Pace, ceiling
+from dlt_authsignal.source.planning import Plan
 from dlt_authsignal.source.privacy_settings import LEFT_OUT, privacy_of
-from dlt_authsignal.source.reading import Plan
 from dlt_authsignal.source.reads import KnownReads
 from dlt_authsignal.source.roster import Roster
 from dlt_authsignal.source.roster.sources import resolved

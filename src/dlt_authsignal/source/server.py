@@ -20,8 +20,9 @@ from dlt_authsignal.source.erasure.tombstones import standing
 from dlt_authsignal.source.held import alive_columns_of, known_ids
 from dlt_authsignal.source.http import connect
 from dlt_authsignal.source.meter import Meter
+from dlt_authsignal.source.planning import MISSING, Plan, UserRead, due
 from dlt_authsignal.source.privacy import Privacy
-from dlt_authsignal.source.reading import MISSING, Plan, UserRead, due, read_users
+from dlt_authsignal.source.reading import read_users
 from dlt_authsignal.source.reads import USER_READS, row_of
 from dlt_authsignal.source.resources import Loading, fed, selected_tables
 from dlt_authsignal.source.roster import KNOWN, Roster

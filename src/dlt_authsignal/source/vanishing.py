@@ -12,7 +12,7 @@ from dlt_authsignal.errors import ConfigurationError, TooManyGone
 
 if TYPE_CHECKING:
     from dlt_authsignal.source.hashes import Hashes
-    from dlt_authsignal.source.reading import UserRead
+    from dlt_authsignal.source.planning import UserRead
 
 LEAST: Final = 20
 DEFAULT_MAX_DELETES: Final = "5%"

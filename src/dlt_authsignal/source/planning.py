@@ -1,0 +1,171 @@
+"""Who is to be read in a run: the roster's people who are due, and those whom a complete list no longer names."""
+
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, Final, NamedTuple
+
+from anyio import to_thread
+
+from dlt_authsignal.source.hashed_ids import confirmed
+from dlt_authsignal.source.http import Api
+from dlt_authsignal.source.meter import Meter
+from dlt_authsignal.source.privacy import KEEP, Privacy
+from dlt_authsignal.source.reads import KnownReads, listed_hash
+from dlt_authsignal.source.roster import LISTING, Candidate, Roster, candidates
+from dlt_authsignal.source.sweep import (
+    Ask,
+    LastRead,
+    Policy,
+    ask_of,
+    ask_of_missing,
+    milliseconds,
+    parts_of,
+)
+from dlt_authsignal.source.vanishing import Limit
+from dlt_authsignal.source.waiting import Budget
+
+MISSING: Final = "missing"
+
+
+class Errand(NamedTuple):
+    """A user to be read.
+
+    Attributes:
+        candidate: The roster's entry.
+        listed: Fingerprint of what the list says; 0 if it does not say anything.
+        last: What is known of the last read; None for a user never seen.
+        ask: What to ask.
+    """
+
+    candidate: Candidate
+    listed: int
+    last: LastRead | None
+    ask: Ask
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserRead:
+    """One user, as read.
+
+    Attributes:
+        candidate: The roster's entry.
+        read_at: When reading began.
+        parts: What was read of them; nothing of a user who is left for the next run.
+        is_known: Whether Authsignal knows the id.
+        user: The user's own page over what the listing said, if it was read.
+        children: Rows by table: `user_authenticators`, `user_actions`, `user_devices`.
+        details: (action row, detail) pairs.
+        last: What is known of the user now.
+    """
+
+    candidate: Candidate
+    read_at: datetime
+    parts: frozenset[str]
+    is_known: bool
+    user: Mapping[str, Any] | None
+    children: Mapping[str, list[Any]]
+    details: list[tuple[Mapping[str, Any], Mapping[str, Any]]]
+    last: LastRead
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What to read.
+
+    Attributes:
+        tables: Tables wanted.
+        privacy: How ids are stored.
+        roster: Whom to read, if they are due.
+        policy: Who counts as due.
+        reads: What is known of earlier reads; None for nothing.
+        budget: What may be spent.
+        limit: How much may vanish.
+        list_first: Whether the whole list is read before the first user is, which is then the one who waits longest.
+        has_detail: Whether an action's detail has been loaded, by stored user id, action code and idempotency key.
+        now: Clock for `read_at`.
+    """
+
+    tables: frozenset[str]
+    privacy: Privacy = KEEP
+    roster: Roster = field(default_factory=Roster)
+    policy: Policy = field(default_factory=Policy)
+    reads: KnownReads | None = None
+    budget: Budget = field(default_factory=lambda: Budget(clock=time.monotonic))
+    limit: Limit = field(default_factory=Limit)
+    list_first: bool = False
+    has_detail: Callable[[str, str, str], bool] = lambda _user, _action, _key: False
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    @cached_property
+    def parts(self) -> frozenset[str]:
+        return parts_of(self.tables)
+
+    def errand(self, candidate: Candidate) -> Errand | None:
+        """What to read of a user now; None for one who is not due."""
+        user_id, privacy = candidate.user_id, self.privacy
+        stored_id = privacy.stored_id(user_id)
+        last = self.reads.get(stored_id) if self.reads is not None else None
+        listed = listed_hash(privacy.listed(candidate.listed), privacy.fingerprint_key)
+        now = milliseconds(self.now())
+        if candidate.roster == MISSING and last is not None:
+            ask = ask_of_missing(last, self.parts, now, self.policy)
+        else:
+            ask = ask_of(user_id, last, listed, self.parts, now, self.policy)
+        return None if ask is None else Errand(candidate, listed, last, ask)
+
+
+async def due(api: Api, plan: Plan, meter: Meter) -> AsyncIterator[Errand]:
+    """Users who are due, with what to ask of them, in the order of the roster; then those named whom it lacks."""
+    async for page in _everybody(api, plan):
+        for candidate in page:
+            meter.users_found += 1
+            errand = plan.errand(candidate)
+            if errand is not None:
+                meter.users_due += 1
+                meter.requests_due += errand.ask.most_requests
+                yield errand
+    meter.roster_complete = True
+
+
+async def _everybody(api: Api, plan: Plan) -> AsyncIterator[list[Candidate]]:
+    lacking = {user_id for user_id in plan.policy.named if not plan.roster.passes_over(user_id)}
+    is_listed = plan.roster.sources == (LISTING,)
+    async for page in candidates(api, plan.roster):
+        lacking -= {candidate.user_id for candidate in page} if lacking else set()
+        is_listed = is_listed or page[0].roster == LISTING
+        _note(plan, page)
+        yield page
+    named = [Candidate(user_id=user_id, roster="named") for user_id in sorted(lacking)]
+    _note(plan, named)
+    yield named
+    if is_listed and plan.reads is not None:
+        missing = await to_thread.run_sync(_missing, plan, plan.reads)
+        yield await confirmed(api, plan.roster, plan.privacy, missing)
+
+
+def _note(plan: Plan, page: list[Candidate]) -> None:
+    if plan.reads is not None:
+        for candidate in page:
+            plan.reads.name(plan.privacy.stored_id(candidate.user_id))
+
+
+def _missing(plan: Plan, reads: KnownReads) -> list[Candidate]:
+    """Users of earlier runs whom a complete list no longer names: each is asked for, since a list may be cut.
+
+    Raises:
+        TooManyGone: They are so many that the list cannot be right.
+    """
+    gone = sum(not is_named and last.is_known and last.listed > 0 for is_named, last in reads.with_names())
+    plan.limit.check("users", gone, sum(last.is_known and last.was_read for last in reads))
+    ids = reads.not_named(
+        lambda last: ask_of_missing(last, plan.parts, milliseconds(plan.now()), plan.policy) is not None
+    )
+    passed = plan.roster.without_users | plan.privacy.stored_ids(plan.roster.without_users)
+    return [
+        Candidate(user_id=user_id, roster=MISSING)
+        for user_id in ids
+        if user_id not in passed and user_id not in plan.roster.erased
+    ]
