@@ -26,6 +26,7 @@ def project(empty: RunningSandbox, workdir: Path) -> Path:
     shutil.copytree(ROOT / ".dlt", workdir / ".dlt", ignore=shutil.ignore_patterns("secrets.toml"))
     (workdir / ".dlt" / "secrets.toml").write_text(
         f'[sources.authsignal_source]\ntoken = "{token}"\ntenant_id = "tenant-of-mine"\nbase_url = "{empty.url}"\n'
+        'privacy = "keep"\n'
     )
     return workdir
 
