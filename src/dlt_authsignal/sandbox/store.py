@@ -176,6 +176,11 @@ class Store:
         known = self._of(device.user_id)
         self._keep(device.user_id, replace(known, devices={**known.devices, device.device_id: device}))
 
+    def remove_device(self, user_id: str, device_id: str) -> None:
+        known = self._of(user_id)
+        left = {key: value for key, value in known.devices.items() if key != device_id}
+        self._keep(user_id, replace(known, devices=left))
+
     def devices(self, user_id: str) -> list[Device]:
         return list(self._of(user_id).devices.values())
 
