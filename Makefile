@@ -45,8 +45,8 @@ test-schedulers: $(DEV) system-packages .venv-airflow/.ready .venv-dagster/.read
 test-destinations: $(DEV) system-packages ## S3 and the stand-ins of warehouses, in environments of their own
 	@PYTHON=$(PYTHON) sh scripts/test_destinations.sh
 
-test-crash: $(DEV) system-packages ## syncs killed at every named point and at 220 random moments, and repaired; many fault storms
-	$(BIN)/python -m pytest -n 2 -m 'crash or not crash' tests/crash tests/test_fault_storms.py
+test-crash: $(DEV) system-packages ## syncs killed at every named point and at 220 random moments, and repaired; many fault storms and interleavings
+	$(BIN)/python -m pytest -n 2 -m 'crash or not crash' tests/crash tests/test_fault_storms.py tests/test_stateful.py
 
 lint: $(DEV) ## style, types, layers
 	$(BIN)/ruff format --check .
