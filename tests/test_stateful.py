@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count, pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 import pytest
@@ -382,7 +382,7 @@ def run(zygote: Zygote, folder: Path, start: int, *, examples: int, is_hashed: b
     numbers = count()
     machine = seed(start)(lambda: Syncs(zygote, folder / f"run-{next(numbers)}", is_hashed=is_hashed))
     run_state_machine_as_test(
-        machine,
+        cast(type[RuleBasedStateMachine], machine),
         settings=settings(
             max_examples=examples,
             stateful_step_count=STEPS,

@@ -16,6 +16,7 @@ from dlt.pipeline.pipeline import Pipeline
 from dlt_authsignal.errors import AuthsignalError, ConfigurationError, RunFailed
 from dlt_authsignal.source.destinations import DESTINATIONS, Destination, check_installed, destination_of_type
 from dlt_authsignal.source.discretion import LEFT_OUT, QUOTING_ERRORS, unreadable, why, without_values
+from dlt_authsignal.source.held import schema_of
 from dlt_authsignal.source.resources import loading_into
 
 _REFUSALS = ("permission denied", "insufficient privileges", "access denied")
@@ -36,7 +37,7 @@ def check_ready(pipeline: Pipeline) -> str | None:
         _check_names(pipeline)
     if not (table_format and pipeline.default_schema_name):
         return table_format
-    for held in {str(table.get("table_format")) for table in pipeline.default_schema.data_tables()} - {table_format}:
+    for held in {str(table.get("table_format")) for table in schema_of(pipeline).data_tables()} - {table_format}:
         raise ConfigurationError(
             f'Dataset "{pipeline.dataset_name}" holds tables of format {held}, and {table_format} is asked for.'
             " Choose another --dataset and --pipeline-name for it."

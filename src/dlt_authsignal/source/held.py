@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
+from dlt.common.schema import Schema
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.api.tables import DELETED_AT
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 
 ROWS_AT_ONCE: Final = 10_000
 BATCH_AT_ONCE: Final = 100_000
+
+
+def schema_of(pipeline: Pipeline) -> Schema:
+    """The default schema as this process knows it: `pipeline.default_schema` reads it from disk each time."""
+    live: dict[str, Schema] = getattr(pipeline.schemas, "live_schemas", {})
+    return live.get(str(pipeline.default_schema_name)) or pipeline.default_schema
 
 
 def known_hashes(pipeline: Pipeline, table: str) -> Hashes:
@@ -56,18 +63,18 @@ def committed(pipeline: Pipeline, table: str, *columns: str, is_completed: bool 
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if not _is_known(pipeline, table) or not pipeline.default_schema.tables[table]["columns"].keys() >= set(columns):
+    if not _is_known(pipeline, table) or not schema_of(pipeline).tables[table]["columns"].keys() >= set(columns):
         return
     if table_format := _table_format(pipeline, table):
         done = pa.array(completed_loads(pipeline), pa.string())
-        for batch in _open_batches(pipeline, table_format, table, "_dlt_load_id", *columns):
+        for batch in _open_batches(pipeline, table_format, table, *dict.fromkeys(("_dlt_load_id", *columns))):
             is_done = pc.is_in(batch.column("_dlt_load_id"), done)
             kept = batch.filter(is_done if is_completed else pc.invert(is_done))
             yield tuple(kept.column(name) for name in columns)
         return
     with pipeline.sql_client() as client:
         name, place = client.escape_column_name, client.make_qualified_table_name
-        loads = place(pipeline.default_schema.loads_table_name)
+        loads = place(schema_of(pipeline).loads_table_name)
         query = (
             f"SELECT {', '.join(map(name, columns))} FROM {place(table)} WHERE {name('_dlt_load_id')}"
             f" {'IN' if is_completed else 'NOT IN'} (SELECT {name('load_id')} FROM {loads} WHERE {name('status')} = 0)"
@@ -98,7 +105,7 @@ def completed_loads(pipeline: Pipeline) -> list[str]:
     with pipeline.destination_client() as client:
         files: Any = client
         try:
-            names = files.list_table_files(pipeline.default_schema.loads_table_name)
+            names = files.list_table_files(schema_of(pipeline).loads_table_name)
         except DestinationUndefinedEntity:
             return []
     return [Path(name).stem.rpartition("__")[2] for name in names]
@@ -210,15 +217,15 @@ def alive_columns_of(pipeline: Pipeline, table: str, *columns: str) -> Iterator[
 
 
 def _table_format(pipeline: Pipeline, table: str) -> Any:
-    return pipeline.default_schema.tables[table].get("table_format") if _is_known(pipeline, table) else None
+    return schema_of(pipeline).tables[table].get("table_format") if _is_known(pipeline, table) else None
 
 
 def _columns(pipeline: Pipeline, table: str) -> Mapping[str, Any]:
-    return pipeline.default_schema.tables[table]["columns"] if _is_known(pipeline, table) else {}
+    return schema_of(pipeline).tables[table]["columns"] if _is_known(pipeline, table) else {}
 
 
 def _is_known(pipeline: Pipeline, table: str) -> bool:
-    return bool(pipeline.default_schema_name) and table in pipeline.default_schema.tables
+    return bool(pipeline.default_schema_name) and table in schema_of(pipeline).tables
 
 
 def _sql_rows(pipeline: Pipeline, table: str, *columns: str) -> Iterator[tuple[Any, ...]]:

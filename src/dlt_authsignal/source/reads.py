@@ -16,7 +16,7 @@ from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.api.columns import Table, own
 from dlt_authsignal.api.tables import ACTION_DETAILS
-from dlt_authsignal.source.held import arrow_columns_of, committed, is_there, row_counts
+from dlt_authsignal.source.held import arrow_columns_of, committed, is_there, row_counts, schema_of
 from dlt_authsignal.source.sweep import KEPT, LastRead, milliseconds, moment
 
 USER_READS: Final = Table(
@@ -195,7 +195,7 @@ def oldest_read(pipeline: Pipeline) -> datetime | None:
     """When the user was last read who has waited longest, of those whom Authsignal knows and who were read."""
     import pyarrow.compute as pc
 
-    if USER_READS.name not in pipeline.default_schema.tables:
+    if USER_READS.name not in schema_of(pipeline).tables:
         return None
     found = [
         pc.min(batch["users_read_at"].filter(batch["is_known"])).as_py()

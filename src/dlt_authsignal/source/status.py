@@ -11,7 +11,7 @@ from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.api.tables import TABLES
 from dlt_authsignal.source.durations import duration
-from dlt_authsignal.source.held import columns_of, freshness
+from dlt_authsignal.source.held import columns_of, freshness, schema_of
 from dlt_authsignal.source.reads import known_reads
 from dlt_authsignal.source.runs import SYNC_RUNS
 from dlt_authsignal.source.staleness import Gap, Staleness, gaps, staleness
@@ -105,7 +105,7 @@ def _oldest(read: LastRead) -> int:
 def _runs(pipeline: Pipeline) -> list[dict[str, Any]]:
     if not pipeline.default_schema_name:
         return []
-    held = pipeline.default_schema.tables.get(SYNC_RUNS.name, {}).get("columns", {})
+    held = schema_of(pipeline).tables.get(SYNC_RUNS.name, {}).get("columns", {})
     names = [column.name for column in SYNC_RUNS.columns]
     there = [name for name in names if name in held]  # an older version knew fewer
     rows = columns_of(pipeline, SYNC_RUNS.name, *there)

@@ -12,6 +12,7 @@ from dlt.pipeline.pipeline import Pipeline
 from dlt_authsignal.api.columns import Column, Table
 from dlt_authsignal.api.histories import VALID_FROM, VALID_TO, history_of
 from dlt_authsignal.api.tables import DELETED_AT, TABLES
+from dlt_authsignal.source.held import schema_of
 from dlt_authsignal.source.settling.rules import RULES
 from dlt_authsignal.source.settling.statements import Names, Step, as_merge, as_update, closing, marking, opening
 
@@ -26,21 +27,19 @@ def settle(pipeline: Pipeline) -> dict[str, int]:
     Returns:
         Rows marked, by table.
     """
-    held = pipeline.default_schema.tables
+    held = schema_of(pipeline).tables
     tables = [TABLES[name] for name in RULES if DELETED_AT.name in held.get(name, {}).get("columns", {})]
     if not tables:
         return {}
     _declare([table for table in tables if table.history], pipeline)
     with pipeline.sql_client() as client:
-        names = Names(
-            client.escape_column_name, client.make_qualified_table_name, pipeline.default_schema.loads_table_name
-        )
+        names = Names(client.escape_column_name, client.make_qualified_table_name, schema_of(pipeline).loads_table_name)
         write = as_merge if client.capabilities.sqlglot_dialect in _MERGING else as_update
         return {table.name: _settle(table, pipeline, client, names, write) for table in tables}
 
 
 def _settle(table: Table, pipeline: Pipeline, client: Any, names: Names, write: Callable[[Step], str]) -> int:
-    held = pipeline.default_schema.tables
+    held = schema_of(pipeline).tables
     marks = [marking(table, reading, names) for reading in RULES[table.name] if reading.table in held]
     try:
         with _transaction(client):
@@ -74,7 +73,7 @@ def _transaction(client: Any) -> Iterator[None]:
 
 def _declare(tables: list[Table], pipeline: Pipeline) -> None:
     """Makes dlt create the histories, and add to them the columns that have been added to their tables."""
-    schema = pipeline.default_schema
+    schema = schema_of(pipeline)
     lacking = False
     for table in tables:
         history = history_of(table)
@@ -92,7 +91,7 @@ def _declare(tables: list[Table], pipeline: Pipeline) -> None:
 
 def _columns(table: Table, pipeline: Pipeline) -> list[TColumnSchema]:
     """The table's columns for its history: their types, and no other hint."""
-    stored: dict[str, Any] = dict(pipeline.default_schema.tables[table.name]["columns"])
+    stored: dict[str, Any] = dict(schema_of(pipeline).tables[table.name]["columns"])
     return [
         cast(TColumnSchema, {hint: column[hint] for hint in _KEPT_HINTS if hint in column} | {"nullable": True})
         for name, column in stored.items()

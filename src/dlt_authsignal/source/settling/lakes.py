@@ -14,7 +14,7 @@ from dlt.pipeline.pipeline import Pipeline
 from dlt_authsignal.api.columns import Table
 from dlt_authsignal.api.histories import VALID_FROM, VALID_TO, history_of
 from dlt_authsignal.api.tables import DELETED_AT, TABLES
-from dlt_authsignal.source.held import completed_loads, open_dataset
+from dlt_authsignal.source.held import completed_loads, open_dataset, schema_of
 from dlt_authsignal.source.resources import hints
 from dlt_authsignal.source.runs import untraced
 from dlt_authsignal.source.settling.rules import RULES
@@ -130,5 +130,5 @@ def _plain(row: Mapping[str, Any], types: Mapping[str, str]) -> dict[str, Any]:
 def _types(pipeline: Pipeline) -> dict[str, dict[str, str]]:
     return {
         table: {name: str(column.get("data_type", "")) for name, column in described["columns"].items()}
-        for table, described in pipeline.default_schema.tables.items()
+        for table, described in schema_of(pipeline).tables.items()
     }
