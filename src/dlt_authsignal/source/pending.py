@@ -71,11 +71,11 @@ def _is_cleared(pipeline: Pipeline) -> bool:
         for job in pipeline.get_load_package_info(load_id).jobs["completed_jobs"]
         if job.job_file_info.file_format in _HOLD_ROWS and _has_rows(job.file_path)
     }
-    with pipeline.sql_client() as client:
-        if not loaded or not hasattr(client, "with_staging_dataset"):
-            return False
-        with client.with_staging_dataset():
-            return any(_staged(client, table) != set(pipeline.list_normalized_load_packages()[:1]) for table in loaded)
+    is_made_of_files = pipeline.destination.destination_type.endswith(".filesystem")
+    if not loaded or is_made_of_files:  # which has no staging tables
+        return False
+    with pipeline.sql_client() as client, client.with_staging_dataset():
+        return any(_staged(client, table) != set(pipeline.list_normalized_load_packages()[:1]) for table in loaded)
 
 
 def _staged(client: Any, table: str) -> set[str]:
