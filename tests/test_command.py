@@ -50,7 +50,7 @@ def test_the_next_step_that_sync_prints_works(seeded: RunningSandbox) -> None:
 def test_json_is_one_object_and_nothing_else(seeded: RunningSandbox) -> None:
     done = command("sync", "--json", env=at(seeded))
     report = json.loads(done.stdout)
-    assert report["tables"]["users"] == {"read": 40, "new": 40, "changed": 0, "total": 40}
+    assert report["tables"]["users"] == {"read": 40, "new": 40, "changed": 0, "deleted": 0, "total": 40}
     assert report["requests"] == sum(seeded.sandbox.log.by_route.values())
     assert done.stderr == ""
 

@@ -43,7 +43,9 @@ class Machines:
     def leave_pending(self, *, normalized: bool) -> None:
         """What a run that is killed between reading and loading leaves."""
         pipeline = attach(destination=self._warehouse.destination)
-        pipeline.extract(authsignal_source(base_url=self._running.url, api_secret_key=SECRET, rate="max"))
+        pipeline.extract(
+            authsignal_source(base_url=self._running.url, api_secret_key=SECRET, rate="max", privacy="keep")
+        )
         if normalized:
             pipeline.normalize()
 
