@@ -1,7 +1,7 @@
 """One run at a time: dlt has no lock of its own, and two runs at once lose or double rows."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -84,7 +84,7 @@ def _dataset(pipeline: Pipeline) -> Iterator[None]:
         yield
         return
     with pipeline.sql_client() as client:
-        # a lock of the transaction, not of the session, so that it holds behind a pooler too; closing ends both
+        # a lock of the transaction, not of the session, so that it holds behind a pooler too
         client.native_connection.autocommit = False
         taken = client.execute_sql(_TAKE, f"dlt_authsignal.{client.dataset_name}")
         if not (taken and taken[0][0]):
@@ -92,4 +92,8 @@ def _dataset(pipeline: Pipeline) -> Iterator[None]:
                 f'Another sync into dataset "{client.dataset_name}" is running, on this machine or another.'
                 " Wait for it to end, or give this one another --dataset."
             )
-        yield
+        try:
+            yield
+        finally:
+            with suppress(Exception):  # a connection cut meanwhile has let go of it
+                client.native_connection.rollback()  # the server sees a closed connection only some time later

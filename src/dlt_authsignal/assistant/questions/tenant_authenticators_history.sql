@@ -10,7 +10,8 @@ where valid_from <= (select max(_read_at) from tenant_authenticators) - interval
     and (valid_to > (select max(_read_at) from tenant_authenticators) - interval 30 days or valid_to is null);
 
 -- Which methods are no longer set up?
-select verification_method, deleted_at
-from tenant_authenticators
-where deleted_at is not null
-order by deleted_at desc;
+select verification_method, max(valid_to) as gone_at
+from tenant_authenticators_history
+group by verification_method
+having count(*) = count(valid_to)
+order by gone_at desc;

@@ -18,7 +18,7 @@ having count(*) = count(valid_to)
 order by gone_at desc;
 
 -- Which went away and came back?
-select user_authenticator_id, count(*) as versions
+select user_authenticator_id, count(*) as times
 from (
     select user_authenticator_id, valid_from, lag(valid_to) over (
         partition by user_authenticator_id order by valid_from

@@ -1,0 +1,96 @@
+"""What the questions of the histories answer, on a past written down by hand."""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any
+
+import duckdb
+import pytest
+
+from dlt_authsignal.api.histories import HISTORIES
+from dlt_authsignal.assistant.questions import questions
+
+PAST = """
+create table users (user_id varchar, _read_at timestamp);
+insert into users values ('here', '2026-05-31 12:00'), ('changed', '2026-05-31 12:00');
+create table users_history (user_id varchar, valid_from timestamp, valid_to timestamp);
+insert into users_history values
+    ('here', '2026-03-01', null),
+    ('changed', '2026-03-01', '2026-04-01'), ('changed', '2026-04-01', '2026-04-20'), ('changed', '2026-04-20', null),
+    ('gone long ago', '2026-03-01', '2026-04-02'),
+    ('gone lately', '2026-03-01', '2026-05-29'),
+    ('came and went', '2026-05-28', '2026-05-30');
+
+create table user_authenticators_history (
+    user_id varchar, user_authenticator_id varchar, verification_method varchar, verified_at timestamp,
+    valid_from timestamp, valid_to timestamp
+);
+insert into user_authenticators_history values
+    ('here', 'kept', 'PASSKEY', '2026-02-01', '2026-03-01 08:00', null),
+    ('here', 'back again', 'PASSKEY', '2026-02-01', '2026-03-01 08:00', '2026-03-02 08:00'),
+    ('here', 'back again', 'PASSKEY', '2026-02-01', '2026-03-03 08:00', null),
+    ('here', 'lost', 'SMS', '2026-02-01', '2026-03-01 08:00', '2026-03-02 08:00'),
+    ('here', 'never used', 'PASSKEY', null, '2026-03-01 08:00', null);
+
+create table tenant_authenticators (verification_method varchar, _read_at timestamp);
+insert into tenant_authenticators values ('PASSKEY', '2026-05-31 12:00');
+create table tenant_authenticators_history (
+    verification_method varchar, is_active boolean, is_editable_by_user boolean,
+    valid_from timestamp, valid_to timestamp
+);
+insert into tenant_authenticators_history values
+    ('PASSKEY', false, true, '2026-03-01', '2026-05-20'), ('PASSKEY', true, true, '2026-05-20', null),
+    ('SMS', true, true, '2026-03-01', '2026-05-21'),
+    ('EMAIL_OTP', true, true, '2026-03-01', '2026-03-02');
+"""
+
+ANSWERS = {
+    "Who was there a week before the last sync, and is not there now?": [("gone lately", "2026-05-29 00:00")],
+    "Whose attributes changed most often?": [("changed", 3)],
+    "How many people have gone, month by month?": [
+        ("2026-04-01 00:00", 1),
+        ("2026-05-01 00:00", 2),
+    ],
+    "How many passkeys were there at the end of each day?": [
+        ("2026-03-01", 2),
+        ("2026-03-02", 1),
+        ("2026-03-03", 2),
+    ],
+    "Which authenticators are gone, and how long were they in use?": [
+        ("here", "SMS", "2026-02-01 00:00", "2026-03-02 08:00")
+    ],
+    "Which went away and came back?": [("back again", 1)],
+    "When was which method switched on or off?": [
+        ("PASSKEY", True, "2026-05-20 00:00"),
+        ("EMAIL_OTP", True, "2026-03-01 00:00"),
+        ("PASSKEY", False, "2026-03-01 00:00"),
+        ("SMS", True, "2026-03-01 00:00"),
+    ],
+    "What was set up a month before the last sync?": [("PASSKEY", False, True), ("SMS", True, True)],
+    "Which methods are no longer set up?": [("SMS", "2026-05-21 00:00"), ("EMAIL_OTP", "2026-03-02 00:00")],
+}
+
+
+@pytest.fixture
+def past() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        connection.execute(PAST)
+        yield connection
+
+
+def written(value: object) -> object:
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    return f"{value:%Y-%m-%d}" if isinstance(value, date) else value
+
+
+def answers(past: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[Any, ...]]]:
+    return {
+        question.text: [tuple(map(written, row)) for row in past.execute(question.sql).fetchall()]
+        for table in HISTORIES
+        for question in questions(table)
+    }
+
+
+def test_the_past_answers_every_question_about_it(past: duckdb.DuckDBPyConnection) -> None:
+    assert answers(past) == ANSWERS
