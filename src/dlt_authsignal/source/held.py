@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -111,23 +111,32 @@ def completed_loads(pipeline: Pipeline) -> list[str]:
     return [Path(name).stem.rpartition("__")[2] for name in names]
 
 
-def is_there(pipeline: Pipeline, table: str) -> bool:
-    """Whether a database has the table. One made of files is made with its first row, and counts as there."""
-    if _table_format(pipeline, table):
-        return True
-    if not _is_known(pipeline, table):
-        return False
+def are_there(pipeline: Pipeline, tables: Iterable[str]) -> set[str]:
+    """Which tables a database has. One made of files is made with its first row, and counts as there."""
+    known = [name for name in tables if _is_known(pipeline, name)]
+    found = {name for name in known if _table_format(pipeline, name)}
+    if len(found) == len(known):
+        return found
     with pipeline.sql_client() as client:
-        try:
-            client.execute_sql(f"SELECT 1 FROM {client.make_qualified_table_name(table)} WHERE 1 = 0")
-        except DestinationUndefinedEntity:
-            return False
-    return True
+        return found | {
+            name for name in known if name not in found and _numbers(client, name, "1", "1 = 0") is not None
+        }
 
 
-def row_counts(pipeline: Pipeline, tables: list[str]) -> dict[str, int]:
+def row_counts(pipeline: Pipeline, tables: Iterable[str]) -> dict[str, int]:
     """Rows per table, without those marked as deleted; 0 for tables that do not exist yet."""
-    return {name: _count(pipeline, name) for name in tables}
+    counts = dict.fromkeys(tables, 0)
+    known = [name for name in counts if _is_known(pipeline, name)]
+    if any(_table_format(pipeline, name) for name in known):
+        return counts | {name: _open_count(pipeline, name) for name in known}
+    if not known:
+        return counts
+    with pipeline.sql_client() as client:
+        for name in known:
+            marks = f", count({DELETED_AT.name})" if DELETED_AT.name in _columns(pipeline, name) else ""
+            rows, *marked = _numbers(client, name, f"count(*){marks}") or (0,)
+            counts[name] = rows - sum(marked)
+    return counts
 
 
 def freshness(pipeline: Pipeline, table: str) -> tuple[int, datetime | None, datetime | None]:
@@ -172,15 +181,20 @@ def newest(
             return None
 
 
-def _count(pipeline: Pipeline, table: str) -> int:
+def _open_count(pipeline: Pipeline, table: str) -> int:
     marks = DELETED_AT.name in _columns(pipeline, table)
-    if table_format := _table_format(pipeline, table):
-        column = DELETED_AT.name if marks else "_row_hash"
-        return sum(1 for row in _open_rows(pipeline, table_format, table, column) if not (marks and row[0]))
-    if marks:
-        counts = "count(*)", f"count({DELETED_AT.name})"
-        return next((int(row[0]) - int(row[1]) for row in _sql_rows(pipeline, table, *counts)), 0)
-    return next((int(row[0]) for row in _sql_rows(pipeline, table, "count(*)")), 0)
+    column = DELETED_AT.name if marks else "_row_hash"
+    rows = _open_rows(pipeline, _table_format(pipeline, table), table, column)
+    return sum(1 for row in rows if not (marks and row[0]))
+
+
+def _numbers(client: Any, table: str, numbers: str, where: str = "1 = 1") -> tuple[int, ...] | None:
+    """The first row of an answer in whole numbers, empty if it has none; None if the database has no such table."""
+    query = f"SELECT {numbers} FROM {client.make_qualified_table_name(table)} WHERE {where}"
+    try:
+        return tuple(map(int, next(iter(client.execute_sql(query) or ()), ())))
+    except DestinationUndefinedEntity:
+        return None
 
 
 def columns_of(pipeline: Pipeline, table: str, *columns: str) -> Iterator[tuple[Any, ...]]:

@@ -16,7 +16,7 @@ from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.api.columns import Table, own
 from dlt_authsignal.api.tables import ACTION_DETAILS
-from dlt_authsignal.source.held import arrow_columns_of, committed, is_there, row_counts, schema_of
+from dlt_authsignal.source.held import are_there, arrow_columns_of, committed, row_counts, schema_of
 from dlt_authsignal.source.sweep import KEPT, LastRead, milliseconds, moment
 
 USER_READS: Final = Table(
@@ -153,8 +153,9 @@ class KnownReads:
         self._listed = _packed("Q", listed[order])
         self._known = bytearray(np.fromiter(map(bool, known), np.uint8, len(known))[order].tobytes())
         self._times = [_packed("q", np.concatenate([_since_1970(c) for c in column])[order]) for column in columns[3:]]
+        there = are_there(pipeline, KEPT)
         for part, times in zip(KEPT, self._times[1:], strict=False):
-            if not is_there(pipeline, part) or (part == "users" and self._outnumber(pipeline)):
+            if part not in there or (part == "users" and self._outnumber(pipeline)):
                 times[:] = array("q", bytes(8 * len(times)))
 
 

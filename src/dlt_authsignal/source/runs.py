@@ -18,6 +18,7 @@ from dlt.pipeline.pipeline import Pipeline
 from dlt_authsignal.api.columns import Table, own
 from dlt_authsignal.errors import AuthsignalError
 from dlt_authsignal.source.discretion import discreet_log
+from dlt_authsignal.source.kept_open import kept_open
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.resources import hints
 from dlt_authsignal.source.rows import fingerprint
@@ -221,7 +222,7 @@ def _keep(pipeline: Pipeline, journal: Journal, run: Run) -> None:
     try:
         journal.put(run)
         if run.reached_destination and not pipeline.has_pending_data:
-            with untraced(pipeline), discreet_log():
+            with untraced(pipeline), discreet_log(), kept_open(pipeline):
                 pipeline.run(_records(journal.rows()))
             journal.clear()
     except Exception as error:  # the run's own outcome matters more

@@ -29,6 +29,7 @@ from dlt_authsignal.source.erasure.tombstones import tombstones
 from dlt_authsignal.source.failures import check_ready, database_file, plain_errors
 from dlt_authsignal.source.garbage import seldom_collected
 from dlt_authsignal.source.held import created_at, known_hashes, row_counts
+from dlt_authsignal.source.kept_open import kept_open
 from dlt_authsignal.source.lanes import authsignal_source
 from dlt_authsignal.source.locks import only_here, only_there
 from dlt_authsignal.source.meter import Meter
@@ -142,22 +143,29 @@ def sync(
             reading = authsignal_source(meter=meter, reads=reads, **source)
             if resources:
                 reading = reading.with_resources(*resources, *_memory(resources) & reading.resources.keys())
-            abort_packages_before(pipeline, tombstones(pipeline).latest)
-            pending = finish_pending(pipeline)
-            pipeline.sync_destination()
-            run.reached_destination = True
-            settle(pipeline)  # what a run that was cut off left to do
-            reads.recall(pipeline, details="action_details" in reading.selected_resources)
-            run.oldest_read_at = reads.oldest()
-            tables, location = _load(pipeline, reading)
-            run.oldest_read_at = oldest_read(pipeline)
+            with kept_open(pipeline):
+                abort_packages_before(pipeline, tombstones(pipeline).latest)
+                pending = finish_pending(pipeline)
+                pipeline.sync_destination()
+                run.reached_destination = True
+                settle(pipeline)  # what a run that was cut off left to do
+                reads.recall(pipeline, details="action_details" in reading.selected_resources)
+                run.oldest_read_at = reads.oldest()
+                tally = _counted(pipeline, reading)
+                before = row_counts(pipeline, tally.tables)
+            with seldom_collected():
+                load = pipeline.run(reading)
+            with kept_open(pipeline):
+                deleted = settle(pipeline)
+                run.oldest_read_at = oldest_read(pipeline)
+                tables = tally.reports(before, row_counts(pipeline, tally.tables), deleted)
             run.tables = {name: asdict(report) for name, report in tables.items()}
     meter.stage = "done"
     return _report(
         pipeline,
         meter,
         tables=tables,
-        location=location,
+        location=load.destination_displayable_credentials or "",
         table_format=table_format,
         seconds=round(time.monotonic() - started, 2),
         finished_pending=pending is Pending.FINISHED,
@@ -202,20 +210,14 @@ def _memory(tables: Iterable[str]) -> set[str]:
     return reads | ({COMPLETE_READS.name} if {"tenant_authenticators", "user_authenticators"} & set(tables) else set())
 
 
-def _load(pipeline: Pipeline, reading: DltSource) -> tuple[dict[str, TableReport], str]:
-    """Reads and loads, counted against what the destination holds; gives the counts, and where the rows are."""
+def _counted(pipeline: Pipeline, reading: DltSource) -> Tally:
+    """Counts what will be read against what the destination holds."""
     tally = Tally([name for name in TABLES if name in reading.selected_resources], partial(known_hashes, pipeline))
     if "users" in tally.tables:
         reading.resources["users"].add_map(carrier(partial(created_at, pipeline)))
     for name in tally.tables:
         reading.resources[name].add_map(tally.counter(name))
-    before = row_counts(pipeline, tally.tables)
-    with seldom_collected():
-        load = pipeline.run(reading)
-    deleted = settle(pipeline)
-    after = row_counts(pipeline, tally.tables)
-    tables = {name: tally.report(name, before[name], after[name], deleted.get(name, 0)) for name in tally.tables}
-    return tables, load.destination_displayable_credentials or ""
+    return tally
 
 
 def is_begun(pipeline_name: str) -> bool:

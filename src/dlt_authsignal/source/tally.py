@@ -1,7 +1,7 @@
 """What a run changed, counted against the fingerprints that the destination held before."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +57,13 @@ class Tally:
 
         return count
 
-    def report(self, table: str, before: int, after: int, deleted: int) -> TableReport:
+    def reports(
+        self, before: Mapping[str, int], after: Mapping[str, int], deleted: Mapping[str, int]
+    ) -> dict[str, TableReport]:
+        """What was done to each table, given the rows it had before and has after, and those marked as deleted."""
+        return {name: self._report(name, before[name], after[name], deleted.get(name, 0)) for name in self.tables}
+
+    def _report(self, table: str, before: int, after: int, deleted: int) -> TableReport:
         new = after - before + deleted
         changed = max(0, self.read[table] - self.unchanged[table] - new)
         return TableReport(read=self.read[table], new=new, changed=changed, deleted=deleted, total=after)
