@@ -77,6 +77,7 @@ def person(running: RunningSandbox, user_id: str = EMAIL) -> None:
             state_updated_at=now,
             ip_address=CANARIES["address"],
             user_agent=CANARIES["agent"],
+            output={"note": CANARIES["custom"]},
         )
     )
     store.put_device(Device(user_id=user_id, device_id=CANARIES["device"], created_at=now))
@@ -179,6 +180,54 @@ def test_somebody_whose_id_is_a_hash_is_gone_once_two_lists_leave_them_out(empty
     assert rows("select count(*) from users where deleted_at is not null") == [(0,)]
 
 
+def test_everybody_is_stored_anew_once_settings_change(empty: RunningSandbox) -> None:
+    for user_id in ("u1", "u2"):
+        person(empty, user_id)
+    sync_from(empty, **ON)
+    assert rows("select custom, email from users order by 1") == [(None, digest(EMAIL))] * 2
+    allowing = {**ON, "privacy_allow": ["plan"]}
+    report = sync_from(empty, **allowing)
+    assert (report.users_due, report.users_stored_otherwise) == (2, 2)
+    assert rows("select custom from users") == [('{"plan":"plus"}',)] * 2
+    report = sync_from(empty, **allowing)
+    assert (report.users_due, report.users_stored_otherwise) == (0, 0)
+
+
+def test_actions_and_their_details_are_stored_anew_too(empty: RunningSandbox) -> None:
+    person(empty, "u1")
+    reading = ["users", "user_actions", "action_details"]
+    sync_from(empty, resources=reading, **ON)
+    sync_from(empty, resources=reading, privacy="keep")
+    assert rows("select ip_address from user_actions") == [(CANARIES["address"],)]
+    assert rows("select output->>'note' from action_details") == [(CANARIES["custom"],)]
+
+
+def test_what_is_not_read_under_the_new_settings_is_due_in_the_run_that_reads_it(empty: RunningSandbox) -> None:
+    person(empty, "u1")
+    sync_from(empty, **ON)
+    kept = {"privacy": "keep"}
+    sync_from(empty, resources=["users"], **kept)
+    assert rows("select email from users") == [(EMAIL,)]
+    assert rows("select phone_number from user_authenticators") == [(digest(CANARIES["number"]),)]
+    sync_from(empty, accept_deletes=True, **kept)
+    assert rows("select phone_number from user_authenticators") == [(CANARIES["number"],)]
+    assert rows("select ip_address from user_actions") == [(CANARIES["address"],)]
+    assert sync_from(empty, **kept).users_due == 0
+
+
+def test_a_budget_is_heeded_while_everybody_is_stored_anew(empty: RunningSandbox) -> None:
+    for number in range(6):
+        person(empty, f"u{number}")
+    sync_from(empty, **ON)
+    reports = [sync_from(empty, privacy="keep", max_requests=15, max_deletes=100) for _ in range(4)]
+    assert [report.users_stored_otherwise for report in reports] == sorted(
+        (report.users_stored_otherwise for report in reports), reverse=True
+    )
+    assert reports[0].users_left > 0 == reports[-1].users_left
+    assert rows("select count(*) from users where email = '" + EMAIL + "'") == [(6,)]
+    assert not any(report.tables["users"].deleted for report in reports)
+
+
 def test_hashed_ids_and_devices_are_recognised_and_not_taken_for_gone(empty: RunningSandbox) -> None:
     store, now = empty.sandbox.store, empty.sandbox.clock.now()
     for number in range(30):
@@ -236,7 +285,7 @@ def test_without_a_key_one_line_says_what_is_left_out(seeded: RunningSandbox) ->
 
 def test_with_a_key_or_if_all_is_kept_nothing_is_left_out(seeded: RunningSandbox) -> None:
     assert not sync_from(seeded, **ON).identifiers_left_out
-    assert not sync_from(seeded, privacy="keep").identifiers_left_out
+    assert not sync_from(seeded, privacy="keep", accept_deletes=True).identifiers_left_out
 
 
 def test_a_pipeline_of_ones_own_is_warned_in_the_log(seeded: RunningSandbox, caplog: pytest.LogCaptureFixture) -> None:

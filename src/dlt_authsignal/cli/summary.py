@@ -76,6 +76,9 @@ def _notes(report: "SyncReport") -> list[str]:
             "This pipeline was begun in another folder and keeps its database there;"
             " --pipeline-name NAME gives this folder its own."
         )
+    if report.users_stored_otherwise:
+        them = counted(report.users_stored_otherwise, "user")
+        notes.append(f"Privacy settings are others than before: {them} due for that, to be stored anew.")
     if report.identifiers_left_out:
         notes.append(_left_out())
     if report.unknown_users:

@@ -21,6 +21,7 @@ class Meter:
         users_due: Of those, the ones who are to be read.
         users_read: Users read completely so far.
         users_left: Users due whom the budget of this run leaves to the next.
+        users_stored_otherwise: Of those due, the ones whose rows were stored under other privacy settings.
         requests_due: Requests that reading those who are due takes at most, without retries and details.
         rate: Ceiling on the requests a second; None for none.
         leaves_out: Whether identifiers are left out, for want of a key.
@@ -43,6 +44,7 @@ class Meter:
     users_due: int = 0
     users_read: int = 0
     users_left: int = 0
+    users_stored_otherwise: int = 0
     requests_due: int = 0
     rate: float | None = None
     leaves_out: bool = False

@@ -19,6 +19,7 @@ from dlt_authsignal.source.sweep import (
     Ask,
     LastRead,
     Policy,
+    ask_again,
     ask_of,
     ask_of_missing,
     milliseconds,
@@ -112,6 +113,8 @@ class Plan:
         now = milliseconds(self.now())
         if candidate.roster == MISSING and last is not None:
             ask = ask_of_missing(last, self.parts, now, self.policy)
+        elif last is not None and last.privacy not in (0, privacy.fingerprint):
+            ask = ask_again(user_id, last, listed, self.parts, now, self.policy)
         else:
             ask = ask_of(user_id, last, listed, self.parts, now, self.policy)
         return None if ask is None else Errand(candidate, listed, last, ask)
@@ -125,6 +128,7 @@ async def due(api: Api, plan: Plan, meter: Meter) -> AsyncIterator[Errand]:
             errand = plan.errand(candidate)
             if errand is not None:
                 meter.users_due += 1
+                meter.users_stored_otherwise += errand.ask.reason == "privacy"
                 meter.requests_due += errand.ask.most_requests
                 yield errand
     meter.roster_complete = True

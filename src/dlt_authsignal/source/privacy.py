@@ -27,6 +27,9 @@ Value = Callable[[Any], Any]
 EVERY: Final = "*"
 """In the name of an override: the column in every table that has it."""
 
+_MAKING: Final = 1
+"""One more whenever a later version stores the same value otherwise."""
+
 LEFT_OUT: Final = "…"
 """Where an identifier stood in a text."""
 
@@ -149,6 +152,13 @@ class Privacy:
         if self.mode == "keep" or self.key is None:
             return b""
         return hashlib.sha256(b"fingerprint" + self.key.encode()).digest()
+
+    @cached_property
+    def fingerprint(self) -> int:
+        """64 bits that are others when rows are stored otherwise; never 0."""
+        said = repr((_MAKING, self.mode, sorted(self.columns.items()), sorted(self.allow)))
+        key = hashlib.sha256(b"settings" + (self.key or "").encode()).digest()
+        return int.from_bytes(hashlib.blake2b(said.encode(), digest_size=8, key=key).digest(), "little") or 1
 
     @cached_property
     def _keyed(self) -> Any:

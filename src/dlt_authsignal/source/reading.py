@@ -189,7 +189,7 @@ async def read_user(api: Api, plan: Plan, errand: Errand) -> UserRead:
         if is_known and rows is None:
             raise _not_found(_CHILDREN[table])
     parts = plan.tables & ((ask.parts | gathered.keys()) if is_known else plan.parts)
-    seen = after(last, parts, milliseconds(read_at), listed, actions, is_known)
+    seen = after(last, parts, milliseconds(read_at), listed, actions, is_known, plan.privacy.fingerprint)
     return UserRead(
         candidate=candidate,
         read_at=read_at,
@@ -213,7 +213,7 @@ def _gone(plan: Plan, candidate: Candidate, last: LastRead, read_at: datetime) -
         user=None,
         children={},
         details=[],
-        last=after(last, parts, milliseconds(read_at), 0, [], is_known=False),
+        last=after(last, parts, milliseconds(read_at), 0, [], is_known=False, privacy=plan.privacy.fingerprint),
     )
 
 
@@ -281,7 +281,9 @@ async def _details(
     details = []
     for action in actions:
         names = str(action["actionCode"]), str(action["idempotencyKey"])
-        if errand.ask.reason != "full" and not wants_detail(errand.last, action, plan.has_detail(stored_id, *names)):
+        if errand.ask.reason not in ("full", "privacy") and not wants_detail(
+            errand.last, action, plan.has_detail(stored_id, *names)
+        ):
             continue
         detail = await _detail(api, user_id, *names)
         if detail is not None:

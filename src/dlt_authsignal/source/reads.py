@@ -34,6 +34,7 @@ USER_READS: Final = Table(
         own("user_devices_read_at", "timestamp", "The same for the devices."),
         own("action_details_read_at", "timestamp", "The same for the details of the actions."),
         own("listed_hash", "text", "Fingerprint of what the list last said; null for a user never listed."),
+        own("privacy_hash", "text", "Fingerprint of the privacy settings under which the user's rows were stored."),
         own("newest_action_at", "timestamp", "When the newest action known changed last, by Authsignal's clock."),
         own("actions_from", "timestamp", "From when on actions are asked for next."),
         own(
@@ -48,6 +49,7 @@ USER_READS: Final = Table(
 _MARKED: Final = ("users", "user_authenticators", "user_devices")
 """Tables of users whose rows are marked when they are gone."""
 
+_HASHES: Final = ("listed_hash", "privacy_hash")
 _TIMES: Final = (
     "first_seen_at",
     *(f"{part}_read_at" for part in KEPT),
@@ -59,7 +61,7 @@ _FIELDS: Final = ("first_seen", *KEPT, "newest_action", "actions_from", "actions
 
 
 class KnownReads:
-    """The last read of each user, in 90 bytes each.
+    """The last read of each user, in 98 bytes each.
 
     A user is found by 64 bits of a hash of the id. Two ids that share them would be taken for one: among a million
     that happens with a probability of 3 in 100 million.
@@ -68,6 +70,7 @@ class KnownReads:
     def __init__(self) -> None:
         self._keys = array("Q")
         self._listed = array("Q")
+        self._privacy = array("Q")
         self._known = bytearray()
         self._times = [array("q") for _ in _FIELDS]
         self._details = array("Q")
@@ -106,7 +109,9 @@ class KnownReads:
 
     def _at(self, index: int) -> LastRead:
         times = {field: self._times[place][index] for place, field in enumerate(_FIELDS)}
-        return LastRead(**times, listed=self._listed[index], is_known=bool(self._known[index]))
+        return LastRead(
+            **times, listed=self._listed[index], privacy=self._privacy[index], is_known=bool(self._known[index])
+        )
 
     def oldest(self) -> datetime | None:
         """When the user who has waited longest was last read, of those who were; None if nobody was."""
@@ -137,22 +142,23 @@ class KnownReads:
             found = committed(pipeline, ACTION_DETAILS.name, *ACTION_DETAILS.key)
             names = (name for batch in found for name in zip(*(c.to_pylist() for c in batch), strict=True))
             self._details = array("Q", sorted(key_of(*name) for name in names))
-        batches = list(committed(pipeline, USER_READS.name, "user_id", "listed_hash", "is_known", *_TIMES))
+        batches = list(committed(pipeline, USER_READS.name, "user_id", "is_known", *_HASHES, *_TIMES))
         if left := _left_over(pipeline, batches):
             batches.append(_never_completed(left))
         if not batches:
             return
         columns = list(zip(*batches, strict=True))
-        ids, hashes, known = ([value for batch in column for value in batch.to_pylist()] for column in columns[:3])
+        ids, known, listed, privacy = (
+            [value for batch in column for value in batch.to_pylist()] for column in columns[:4]
+        )
         self._ids = partial(_ids, pipeline, left)
         self._named = bytearray(len(ids))
         keys = np.fromiter(map(key_of, ids), np.uint64, len(ids))
         order = np.argsort(keys)
         self._keys = _packed("Q", keys[order])
-        listed = np.fromiter((int(value, 16) if value else 0 for value in hashes), np.uint64, len(hashes))
-        self._listed = _packed("Q", listed[order])
+        self._listed, self._privacy = (_packed("Q", _numbers(hashes)[order]) for hashes in (listed, privacy))
         self._known = bytearray(np.fromiter(map(bool, known), np.uint8, len(known))[order].tobytes())
-        self._times = [_packed("q", np.concatenate([_since_1970(c) for c in column])[order]) for column in columns[3:]]
+        self._times = [_packed("q", np.concatenate([_since_1970(c) for c in column])[order]) for column in columns[4:]]
         there = are_there(pipeline, KEPT)
         for part, times in zip(KEPT, self._times[1:], strict=False):
             if part not in there or (part == "users" and self._outnumber(pipeline)):
@@ -186,8 +192,8 @@ def _never_completed(user_ids: list[str]) -> tuple[Any, ...]:
     rows = len(user_ids)
     return (
         pa.array(user_ids, pa.string()),
-        pa.nulls(rows, pa.string()),
         pa.repeat(True, rows),
+        *(pa.nulls(rows, pa.string()) for _ in _HASHES),
         *(pa.array([times.get(name)] * rows, pa.timestamp("us", "UTC")) for name in _TIMES),
     )
 
@@ -242,8 +248,13 @@ def listed_hash(listed: Mapping[str, Any], key: bytes = b"") -> int:
 def row_of(user_id: str, last: LastRead) -> dict[str, Any]:
     """The row of `user_reads`, without provenance."""
     times = {name: moment(getattr(last, field)) for name, field in zip(_TIMES, _FIELDS, strict=True)}
-    listed = f"{last.listed:016x}" if last.listed else None
-    return {"user_id": user_id, **times, "listed_hash": listed, "is_known": last.is_known}
+    hashes = zip(_HASHES, (last.listed, last.privacy), strict=True)
+    return {
+        "user_id": user_id,
+        **times,
+        **{name: f"{value:016x}" if value else None for name, value in hashes},
+        "is_known": last.is_known,
+    }
 
 
 def _unordered(value: Any) -> Any:
@@ -254,6 +265,13 @@ def _packed(kind: str, values: Any) -> array[int]:
     packed = array(kind)
     packed.frombytes(values.tobytes())
     return packed
+
+
+def _numbers(hashes: list[str | None]) -> Any:
+    """64 bits of each in hexadecimal, 0 for null."""
+    import numpy as np
+
+    return np.fromiter((int(value, 16) if value else 0 for value in hashes), np.uint64, len(hashes))
 
 
 def _since_1970(column: Any) -> Any:

@@ -38,7 +38,7 @@ ABANDONED: Final = "CHALLENGE_REQUIRED"
 _CHANGED: Final = ("createdAt", "updatedAt", "stateUpdatedAt")
 _ALIKE: Final = len("2026-11-02T09:00:00.000Z")
 
-Reason = Literal["new", "changed", "named", "missing", "stale", "full"]
+Reason = Literal["new", "changed", "named", "missing", "stale", "full", "privacy"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ class LastRead:
         first_seen: When the roster first named the user.
         users: When the user's own page was last read; the others likewise.
         listed: Fingerprint of what the list last said of them; 0 if they were never listed.
+        privacy: Fingerprint of the settings under which their rows were stored; 0 if that is not known.
         newest_action: When the newest action known changed last, by Authsignal's clock.
         actions_from: From when on actions are to be asked for next; 0 for all there are.
         actions_complete_from: From when on all actions are surely there.
@@ -62,6 +63,7 @@ class LastRead:
     user_devices: int = 0
     action_details: int = 0
     listed: int = 0
+    privacy: int = 0
     newest_action: int = 0
     actions_from: int = 0
     actions_complete_from: int = 0
@@ -112,7 +114,7 @@ class Ask:
 
     Attributes:
         reason: Why they are due; of several, the first of new, full, named, changed, stale. `missing`: the list
-            no longer names them.
+            no longer names them. `privacy`: their rows are stored otherwise than they are to be now.
         parts: What to read of them.
         if_active: What to read of them if there are new actions.
         actions_from: From when on actions are asked for; 0 for all there are.
@@ -179,6 +181,15 @@ def ask_of_missing(last: LastRead, wanted: frozenset[str], now: int, policy: Pol
     return Ask("missing", parts, frozenset(), _since(last, wanted, now), rank_of(last, wanted, now, policy))
 
 
+def ask_again(
+    user_id: str, last: LastRead, listed: int, wanted: frozenset[str], now: int, policy: Policy
+) -> Ask | None:
+    """What to ask of a user whose rows were stored under other settings: all there is, as if nothing had been read."""
+    never: dict[str, Any] = dict.fromkeys(KEPT, 0)
+    ask = ask_of(user_id, replace(last, actions_from=0, **never), listed, wanted, now, policy)
+    return ask and replace(ask, reason="privacy")
+
+
 def _since(last: LastRead, wanted: frozenset[str], now: int) -> int:
     is_recent = now - last.actions_from < (ACTION_WINDOW_DAYS - 1) * DAY
     are_loaded = all(last.at(part) for part in wanted & {"user_actions", "action_details"})
@@ -221,6 +232,7 @@ def after(
     listed: int,
     actions: Iterable[Mapping[str, Any]],
     is_known: bool,
+    privacy: int = 0,
 ) -> LastRead:
     """What is known of a user after a read.
 
@@ -231,6 +243,7 @@ def after(
         listed: Fingerprint of what the list says; 0 if it does not say anything.
         actions: Actions that the read brought.
         is_known: Whether Authsignal knows the id.
+        privacy: Fingerprint of the settings under which rows are stored now.
     """
     parts = frozenset(read)
     before = last or LastRead(first_seen=read_at)
@@ -238,10 +251,14 @@ def after(
     if listed and listed != before.listed:
         # what was not read now may have changed too, and the list will not say so again
         times |= dict.fromkeys(TOLD_BY_THE_LIST - parts, 0)
+    if before.privacy not in (0, privacy):
+        times |= dict.fromkeys(frozenset(KEPT) - parts, 0)
     if "user_actions" in parts:
         times |= _horizon(before, list(actions), read_at)
         times["actions_complete_from"] = _complete_from(before, read_at)
-    return replace(before, listed=(listed or before.listed) if is_known else 0, is_known=is_known, **times)
+    return replace(
+        before, listed=(listed or before.listed) if is_known else 0, privacy=privacy, is_known=is_known, **times
+    )
 
 
 def _horizon(before: LastRead, actions: list[Mapping[str, Any]], read_at: int) -> dict[str, int]:

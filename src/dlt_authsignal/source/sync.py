@@ -67,6 +67,7 @@ class SyncReport:
         seconds: Duration.
         finished_pending: True when an earlier run's unfinished load was completed first.
         dropped_pending: True when it was dropped, because another machine has loaded newer rows since.
+        users_stored_otherwise: Of the users due, the ones whose rows were stored under other privacy settings.
         identifiers_left_out: True when there is no privacy_key to hash them with.
         errors: Requests that failed, by kind, also where a later try did not.
         drift: What answers held that the tables were not made for, by table: `source/drift.py`.
@@ -91,6 +92,7 @@ class SyncReport:
     seconds: float
     finished_pending: bool
     dropped_pending: bool
+    users_stored_otherwise: int
     identifiers_left_out: bool
     errors: Mapping[str, int]
     drift: Mapping[str, Any]
@@ -195,6 +197,7 @@ def _report(pipeline: Pipeline, meter: Meter, *, location: str, **known: Any) ->
         requests=meter.requests,
         retries=meter.retries,
         throttled=meter.throttled,
+        users_stored_otherwise=meter.users_stored_otherwise,
         identifiers_left_out=meter.leaves_out,
         errors=dict(meter.errors),
         drift=meter.drift.report(),
