@@ -12,6 +12,7 @@ from dlt_authsignal.api.columns import Table
 from dlt_authsignal.api.tables import USER_ACTIONS, USER_AUTHENTICATORS, USER_DEVICES, USERS
 from dlt_authsignal.sandbox import Fault, RunningSandbox
 from dlt_authsignal.sandbox.entities import User
+from dlt_authsignal.source.drift import sentences
 from dlt_authsignal.source.names import MOST_UNDECLARED
 from dlt_authsignal.source.resources import hints
 from dlt_authsignal.source.sync import DATASET_NAME, PIPELINE_NAME, SyncReport
@@ -344,6 +345,7 @@ def test_values_of_lists_that_nobody_knows_pass(one: RunningSandbox, warehouse: 
             "kept_otherwise": [],
             "in_more": {},
             "other_values_in_more": 0,
+            "escaped_answers": 0,
         }
     }
 
@@ -368,3 +370,12 @@ def test_the_command_says_what_was_kept_otherwise_and_never_a_value(one: Running
     assert "CANARY" not in done.stdout + done.stderr
     ((told,),) = DuckDB().rows("select drift from sync_runs")
     assert json.loads(told)["user_devices"]["new_columns"] == ["tier"]
+
+
+def test_text_that_no_database_takes_is_kept_as_its_escapes_and_told(one: RunningSandbox, warehouse: Warehouse) -> None:
+    says(one, "user_devices", raw=r'[{"deviceId": "d1", "note": "a\u0000b", "pair": "\ud83d\ude00", "half": "\ud800"}]')
+    report = load(one, warehouse, resources=["user_devices"])
+    (row,) = (row for row in records(warehouse, "user_devices") if row["device_id"] == "d1")
+    assert (row["note"], row["pair"], row["half"]) == (r"a\u0000b", "\U0001f600", r"\ud800")
+    assert report.drift["user_devices"]["escaped_answers"] == 1
+    assert any("kept as escapes" in line for line in sentences(report.drift))

@@ -28,6 +28,9 @@ _MEDIA_TYPE: Final = re.compile(r"[a-z]+/[a-z0-9.+-]+")
 LONGEST_WORD: Final = 40
 """What an answer says of itself is quoted only where it looks like what it should be: a proxy may echo a secret."""
 
+_REFUSED_ESCAPES: Final = (b"\\ud", b"\\uD", b"\\u0000")
+"""What NUL and half surrogate pairs are written with."""
+
 Json = dict[str, Any] | list[Any]
 
 
@@ -43,6 +46,7 @@ def decode(
     body: bytes,
     expect: type[Json],
     loads: Callable[[bytes], Any] = json.loads,
+    escaped: Callable[[Endpoint], None] = lambda _: None,
 ) -> Any:
     """JSON value of a successful answer.
 
@@ -53,12 +57,18 @@ def decode(
         body: Raw body.
         expect: `dict` or `list`, the documented top-level shape.
         loads: Reads JSON; raises ValueError for what is none.
+        escaped: Called where text in it had to be made storable.
 
     Raises:
         HttpError: The subclass that says what to do.
     """
     if 200 <= status < 300:
-        return _decode_success(endpoint, status, headers, body, expect, loads)
+        value = _decode_success(endpoint, status, headers, body, expect, loads)
+        if any(escape in body for escape in _REFUSED_ESCAPES) or not _is_utf8(body):
+            said, value = value, storable(value)
+            if said != value:
+                escaped(endpoint)
+        return value
     raise refusal(endpoint, status, headers, body)
 
 
@@ -76,8 +86,6 @@ def _decode_success(
         raise _unexpected(endpoint, status, "JSON nested too deeply to read") from None
     except ValueError:
         raise _unexpected(endpoint, status, _what_is(headers, body)) from None
-    if b"\\ud" in body.lower() or b"\\u0000" in body or not _is_utf8(body):
-        value = storable(value)
     if isinstance(value, dict) and "errorCode" in value and "error" in value:
         code = _known_form(value["errorCode"], _CODE) or "of no known code"
         raise _unexpected(endpoint, status, f"an error body ({code}) with a success status")

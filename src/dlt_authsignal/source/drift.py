@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from dlt_authsignal.api.endpoints import Endpoint
+from dlt_authsignal.api.tables import TABLES
+
 MAX_NAMES: Final = 20
 """Names of fields that are told of those that have no column of their own."""
 
@@ -32,12 +35,14 @@ class TableDrift:
         otherwise: How many values were kept otherwise than their column holds them.
         without_column: How many rows had a field that has no column of its own, by field; of the first fields only.
         others: Values of such fields beyond the first.
+        escaped: Answers with text that no database takes, by route.
     """
 
     new_columns: list[str] = field(default_factory=list)
     otherwise: Counter[Otherwise] = field(default_factory=Counter)
     without_column: Counter[str] = field(default_factory=Counter)
     others: Counter[str] = field(default_factory=Counter)
+    escaped: Counter[str] = field(default_factory=Counter)
 
     def into_json(self, name: str, rows: int) -> None:
         """Notes a field that has no column of its own, and in how many rows it came."""
@@ -45,7 +50,7 @@ class TableDrift:
         (self.without_column if is_told else self.others)[name if is_told else ""] += rows
 
     def __bool__(self) -> bool:
-        return bool(self.new_columns or self.otherwise or self.without_column)
+        return bool(self.new_columns or self.otherwise or self.without_column or self.escaped)
 
 
 class Drift:
@@ -58,6 +63,12 @@ class Drift:
         """Where to note what one table's answers hold."""
         return self._tables[table]
 
+    def escape(self, endpoint: Endpoint) -> None:
+        """Notes an answer with text that no database takes."""
+        route = str(endpoint)
+        for name in [name for name, table in TABLES.items() if route in table.source][:1]:
+            self._tables[name].escaped[route] += 1
+
     def report(self) -> dict[str, Any]:
         """By table, as JSON; nothing of a table that is as it was."""
         return {name: _plain(found) for name, found in self._tables.items() if found}
@@ -69,6 +80,7 @@ def _plain(found: TableDrift) -> dict[str, Any]:
         "kept_otherwise": [{**each._asdict(), "times": times} for each, times in found.otherwise.items()],
         "in_more": dict(found.without_column),
         "other_values_in_more": found.others.total(),
+        "escaped_answers": found.escaped.total(),
     }
 
 
@@ -83,7 +95,14 @@ def sentences(report: Mapping[str, Mapping[str, Any]]) -> list[str]:
                 f"{table} has more fields than columns are made for: {_listed(list(found['in_more']))} and any further"
                 " are kept in the column _more, as JSON."
             )
+        if found["escaped_answers"]:
+            lines.append(_escaped(table, found["escaped_answers"]))
     return lines
+
+
+def _escaped(table: str, times: int) -> str:
+    answers = f"{times:,} answers" if times > 1 else "one answer"
+    return rf"{table}: NUL or half a surrogate pair in {answers}, which databases refuse: kept as escapes (\u0000)."
 
 
 def _listed(names: list[str]) -> str:

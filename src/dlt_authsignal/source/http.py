@@ -151,7 +151,7 @@ class Api:
             self._note(status, headers, sent_at)
         if status == 401 and self._accepted and error_code(body) != "expired_token":
             raise withdrawn(endpoint)
-        value = decode(endpoint, status, headers, body, expect, loads)
+        value = decode(endpoint, status, headers, body, expect, loads, self._meter.drift.escape)
         self._accepted = True
         return value
 
