@@ -5,13 +5,23 @@ set -eu
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
 
+# what the package needs, but for what the stand-ins pin otherwise
+needs() {
+    "$python" -c '
+import re, tomllib
+needed = tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]
+print("\n".join(it for it in needed if re.split(r"[^a-z0-9-]", it)[0] not in ("dlt", "duckdb", "sqlglot")))'
+}
+
 stand_in() { # name, pytest arguments…
     name=$1
     shift
-    if [ ! -e ".venv-$name/.ready" ] || [ "tests/stand_ins/$name.txt" -nt ".venv-$name/.ready" ]; then
+    asked="tests/stand_ins/$name.txt tests/stand_ins/common.txt pyproject.toml"
+    if [ ! -e ".venv-$name/.ready" ] || [ -n "$(find $asked -newer ".venv-$name/.ready")" ]; then
         "$python" -m venv ".venv-$name"
         install=".venv-$name/bin/python -m pip install --quiet --disable-pip-version-check"
-        $install -r "tests/stand_ins/$name.txt" -r tests/stand_ins/common.txt
+        needs >".venv-$name/needs.txt"
+        $install -r "tests/stand_ins/$name.txt" -r ".venv-$name/needs.txt" -r tests/stand_ins/common.txt
         $install --no-deps --editable .
         touch ".venv-$name/.ready"
     fi

@@ -63,7 +63,7 @@ class Postgres:
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         import psycopg2
 
-        with closing(psycopg2.connect(self.url, options="-csearch_path=authsignal_data")) as connection:
+        with closing(psycopg2.connect(self.url, options="-csearch_path=authsignal_data")) as connection, connection:
             cursor = connection.cursor()
             cursor.execute(query)
             return cursor.fetchall() if cursor.description else []

@@ -71,6 +71,10 @@ def _notes(report: "SyncReport") -> list[str]:
             "Dropped the load that an earlier run had left unfinished here:"
             " another machine has loaded newer rows since."
         )
+    if report.made_again:
+        notes.append(
+            f"Made again what was no longer in the database, in whole or in part: {', '.join(report.made_again)}."
+        )
     if report.elsewhere:
         notes.append(
             "This pipeline was begun in another folder and keeps its database there;"

@@ -7,6 +7,7 @@ from typing import Any, Final
 import dlt
 from dlt.common.configuration.container import Container
 from dlt.common.pipeline import PipelineContext
+from dlt.common.schema import Schema
 from dlt.common.schema.typing import TTableSchemaColumns
 from dlt.extract import DltResource
 
@@ -140,10 +141,14 @@ class Loading:
             each_once=destination.strategy == "upsert",
             drift=drift and drift.of(table.name),
         )
-        self._nothing = nothing if as_rows else [] if destination.strategy == "upsert" else self._shaper.nothing()
+        is_made = stored.keys() >= {column.name for column in table.columns} and _is_loaded(schema, table.name)
+        if is_made or destination.strategy == "upsert":
+            self._nothing: Any = []
+        else:
+            self._nothing = nothing if as_rows else self._shaper.nothing()
 
     def nothing(self) -> Any:
-        """What makes the table, even if no row comes."""
+        """What makes the table, even if no row comes. To merge nothing into one that is there would take its time."""
         return self._nothing
 
     def answers(self, answers: Answers) -> Iterator[Any]:
@@ -163,6 +168,10 @@ class Loading:
             return batch
         columns: Any = {name: {"name": name, "data_type": kind} for name, kind in new.items()}
         return dlt.mark.with_hints(batch, dlt.mark.make_hints(columns=columns))
+
+
+def _is_loaded(schema: Schema, table: str) -> bool:
+    return table in schema.data_table_names(seen_data_only=True)
 
 
 def _shaper_class(as_rows: bool) -> Any:

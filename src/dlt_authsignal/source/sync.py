@@ -32,6 +32,7 @@ from dlt_authsignal.source.held import created_at, known_hashes, row_counts
 from dlt_authsignal.source.kept_open import kept_open
 from dlt_authsignal.source.lanes import authsignal_source
 from dlt_authsignal.source.locks import only_here, only_there
+from dlt_authsignal.source.lost_tables import make_again
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.pending import Pending, finish_pending
 from dlt_authsignal.source.reads import USER_READS, KnownReads, oldest_read
@@ -68,6 +69,7 @@ class SyncReport:
         finished_pending: True when an earlier run's unfinished load was completed first.
         dropped_pending: True when it was dropped, because another machine has loaded newer rows since.
         users_stored_otherwise: Of the users due, the ones whose rows were stored under other privacy settings.
+        made_again: Tables that somebody had taken out of the database, or columns of.
         identifiers_left_out: True when there is no privacy_key to hash them with.
         errors: Requests that failed, by kind, also where a later try did not.
         drift: What answers held that the tables were not made for, by table: `source/drift.py`.
@@ -93,6 +95,7 @@ class SyncReport:
     finished_pending: bool
     dropped_pending: bool
     users_stored_otherwise: int
+    made_again: list[str]
     identifiers_left_out: bool
     errors: Mapping[str, int]
     drift: Mapping[str, Any]
@@ -150,6 +153,7 @@ def sync(
                 pending = finish_pending(pipeline)
                 pipeline.sync_destination()
                 run.reached_destination = True
+                made_again = make_again(pipeline)
                 settle(pipeline)  # what a run that was cut off left to do
                 reads.recall(pipeline, details="action_details" in reading.selected_resources)
                 run.oldest_read_at = reads.oldest()
@@ -172,6 +176,7 @@ def sync(
         seconds=round(time.monotonic() - started, 2),
         finished_pending=pending is Pending.FINISHED,
         dropped_pending=pending is Pending.DROPPED,
+        made_again=made_again,
     )
 
 

@@ -59,7 +59,7 @@ def _rows(client: Any, statement: str) -> int:
         if cursor.description and cursor.description[0][0].lower() in ("count", "number of rows updated"):
             row = cursor.fetchone()
             return int(row[0]) if row else 0
-        return max(0, int(getattr(cursor.native_cursor, "rowcount", 0) or 0))
+        return max(0, int(getattr(cursor, "rowcount", 0) or 0))
 
 
 @contextmanager

@@ -1,0 +1,51 @@
+"""Tables and columns that somebody has taken out of the database: made again, and what stood in them read again.
+
+dlt makes them once, when its schema changes, and fails for ever if they are gone after that.
+"""
+
+from collections.abc import Collection
+from typing import Any
+
+from dlt.pipeline.pipeline import Pipeline
+
+from dlt_authsignal.source.held import schema_of
+from dlt_authsignal.source.reads import USER_READS
+from dlt_authsignal.source.sweep import KEPT
+
+
+def make_again(pipeline: Pipeline) -> list[str]:
+    """Makes tables and columns again that were loaded once and are gone; returns the names of the tables.
+
+    Tables made of files are made with their first row, and are left as they are.
+    """
+    if not pipeline.default_schema_name or pipeline.destination.destination_type.endswith(".filesystem"):
+        return []
+    with pipeline.destination_client() as client:
+        lost = _lost(pipeline, client)
+        if lost:
+            if not client.is_storage_initialized():
+                client.initialize_storage()
+            _forget_reads(pipeline, client, lost)  # first: a run that is cut off here finds the tables gone still
+            client.update_stored_schema(only_tables=lost, force=True)
+    return lost
+
+
+def _lost(pipeline: Pipeline, client: Any) -> list[str]:
+    schema = schema_of(pipeline)
+    is_exact = client.capabilities.generates_case_sensitive_identifiers()
+    stored = dict(client.get_storage_tables(schema.data_table_names(seen_data_only=True)))
+    return [
+        name
+        for name in schema.data_table_names(seen_data_only=True)
+        if schema.get_new_table_columns(name, stored.get(name, {}), case_sensitive=is_exact)
+    ]
+
+
+def _forget_reads(pipeline: Pipeline, client: Any, lost: Collection[str]) -> None:
+    """Nobody has been read for a table that is lost."""
+    parts = [part for part in KEPT if part in lost]
+    if not parts or USER_READS.name in lost or USER_READS.name not in schema_of(pipeline).tables:
+        return
+    sql = client.sql_client
+    nothing = ", ".join(f"{sql.escape_column_name(f'{part}_read_at')} = NULL" for part in parts)
+    sql.execute_sql(f"UPDATE {sql.make_qualified_table_name(USER_READS.name)} SET {nothing} WHERE 1 = 1")

@@ -1,0 +1,98 @@
+"""Tables, columns and datasets that somebody took away: the next sync makes them again, and fills them."""
+
+from typing import Any
+
+import duckdb
+import pytest
+
+from dlt_authsignal.api.histories import HISTORIES
+from dlt_authsignal.sandbox import RunningSandbox
+from dlt_authsignal.sandbox.entities import User
+from tests.helpers import at, command, rows, sync_from
+from tests.warehouses import Postgres
+
+TABLES = ("users", "user_authenticators", "user_actions", "user_devices", "tenant_authenticators", "user_reads")
+
+
+def do(statement: str) -> None:
+    with duckdb.connect("authsignal_pipeline.duckdb") as connection:
+        connection.execute("set search_path = 'authsignal_data'")
+        connection.execute(statement)
+
+
+def held(*tables: str) -> dict[str, list[tuple[Any, ...]]]:
+    """What Authsignal said, without when."""
+    return {name: rows(f"select _row_hash from {name} order by 1") for name in tables}
+
+
+@pytest.mark.parametrize("lost", TABLES)
+def test_a_table_that_was_dropped_is_made_and_filled_again(seeded: RunningSandbox, lost: str) -> None:
+    sync_from(seeded)
+    before = held(*TABLES[:5])
+    do(f"drop table {lost}")
+    report = sync_from(seeded)
+    assert report.made_again == [lost]
+    assert held(*TABLES[:5]) == before
+    assert rows("select count(*) from users_history where valid_to is null") == [(40,)]
+    report = sync_from(seeded)
+    assert (report.made_again, report.users_read) == ([], 0)
+
+
+def test_empty_tables_are_made_again_too(empty: RunningSandbox) -> None:
+    sync_from(empty)
+    for name in ("unknown_user_ids", "user_devices", "sync_runs"):
+        do(f"drop table {name}")
+    sync_from(empty)
+    assert rows("select (select count(*) from unknown_user_ids), (select count(*) from user_devices)") == [(0, 0)]
+    assert rows("select count(*) from sync_runs") == [(1,)]
+
+
+def test_a_column_that_was_dropped_comes_back_with_its_values(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    before = rows("select user_id, email from users order by 1")
+    do("alter table users drop column email")
+    assert sync_from(seeded).made_again == ["users"]
+    assert rows("select user_id, email from users order by 1") == before
+
+
+@pytest.mark.parametrize("history", HISTORIES)
+def test_a_history_that_was_dropped_begins_anew(seeded: RunningSandbox, history: str) -> None:
+    sync_from(seeded)
+    do(f"drop table {history}")
+    sync_from(seeded)
+    present = rows(f"select count(*) from {history.removesuffix('_history')}")
+    assert rows(f"select count(*) from {history} where valid_to is null") == present != [(0,)]
+
+
+def test_a_dataset_that_was_dropped_is_loaded_anew(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    before = held(*TABLES[:5])
+    do("drop schema authsignal_data cascade")
+    assert sync_from(seeded).users_read == 40
+    assert held(*TABLES[:5]) == before
+
+
+def test_a_run_that_fails_after_making_it_again_leaves_its_rows_to_the_next(empty: RunningSandbox) -> None:
+    empty.sandbox.store.put_user(User(user_id="u1", created_at=empty.sandbox.clock.now(), email="a@x"))
+    sync_from(empty)
+    do("drop table users")
+    failed = command("sync", env={**at(empty), "SOURCES__AUTHSIGNAL_SOURCE__API_SECRET_KEY": "wrong"})
+    assert failed.returncode == 2
+    assert rows("select count(*) from users") == [(0,)]
+    done = command("sync", env=at(empty))
+    assert rows("select email from users") == [("a@x",)], done.stdout + done.stderr
+
+
+def test_postgresql_gets_them_back_too(
+    seeded: RunningSandbox, postgres_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    postgres = Postgres(postgres_database)
+    for name, value in postgres.env.items():
+        monkeypatch.setenv(name, value)
+    sync_from(seeded, destination="postgres")
+    before = postgres.rows("select _row_hash from authsignal_data.user_authenticators order by 1")
+    postgres.rows("drop table authsignal_data.user_authenticators cascade")
+    postgres.rows("alter table authsignal_data.users drop column email cascade")
+    assert sync_from(seeded, destination="postgres").made_again == ["user_authenticators", "users"]
+    assert postgres.rows("select _row_hash from authsignal_data.user_authenticators order by 1") == before
+    assert postgres.rows("select count(email) > 0 from authsignal_data.users") == [(True,)]
