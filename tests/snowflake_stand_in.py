@@ -1,4 +1,4 @@
-"""fakesnow as a Snowflake to load into, with what dlt needs of it beyond: COPY INTO, and descriptions of DDL."""
+"""fakesnow as a Snowflake to load into, with what dlt needs of it beyond: COPY INTO, descriptions of DDL, and batches."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -61,10 +61,15 @@ def snowflake_stand_in() -> Iterator[Snowflake]:
         except Exception:  # DuckDB describes no DDL
             return None
 
+    def batches(cursor: Any) -> Iterator[Any]:
+        if cursor._arrow_table.num_rows:
+            yield cursor._arrow_table
+
     with (
         fakesnow.patch(create_schema_on_connect=False),
         patch.object(Cursor, "execute", run),
         patch.object(Cursor, "description", property(description)),
+        patch.object(Cursor, "fetch_arrow_batches", batches, create=True),
     ):
         yield Snowflake()
 

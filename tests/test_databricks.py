@@ -29,6 +29,9 @@ class Nothing:
     def fetchmany(self, _size: int) -> list[Any]:
         return []
 
+    def iter_arrow(self, chunk_size: int) -> Iterator[Any]:
+        return iter(())
+
 
 @pytest.fixture
 def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -250,7 +250,8 @@ def _sql_rows(pipeline: Pipeline, table: str, *columns: str) -> Iterator[tuple[A
 
 def _sql_batches(pipeline: Pipeline, table: str, *columns: str, where: str) -> Iterator[Any]:
     for cursor in _cursors(pipeline, table, *columns, where=where):
-        yield from cursor.iter_arrow(chunk_size=BATCH_AT_ONCE)
+        for batch in cursor.iter_arrow(chunk_size=BATCH_AT_ONCE):
+            yield batch.rename_columns(list(columns))  # Snowflake has them in capitals
 
 
 def _cursors(pipeline: Pipeline, table: str, *columns: str, where: str = "") -> Iterator[Any]:

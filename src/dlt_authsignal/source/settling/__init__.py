@@ -1,13 +1,16 @@
 """What follows from a load: rows that are gone are marked, and versions kept. It can be done at any time, and again."""
 
+from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.pipeline.pipeline import Pipeline
+
+from dlt_authsignal.source.lost_tables import make_again
 
 
 def settle(pipeline: Pipeline) -> dict[str, int]:
     """Marks rows that a complete read no longer showed, and brings the `<table>_history` tables up to date.
 
     `dlt-authsignal sync` does it before and after each load. Call it after `pipeline.run(authsignal_source(…))` of
-    your own.
+    your own. Tables that somebody has dropped are made again.
 
     Returns:
         Rows marked as deleted, by table.
@@ -20,4 +23,8 @@ def settle(pipeline: Pipeline) -> dict[str, int]:
         return lakes.settle(pipeline)
     from dlt_authsignal.source.settling import databases
 
-    return databases.settle(pipeline)
+    try:
+        return databases.settle(pipeline)
+    except DestinationUndefinedEntity:
+        make_again(pipeline)
+        return databases.settle(pipeline)

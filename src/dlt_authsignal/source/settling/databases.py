@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, cast
 
-from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.common.schema.typing import TColumnSchema
 from dlt.common.schema.utils import new_table
 from dlt.pipeline.pipeline import Pipeline
@@ -41,15 +40,12 @@ def settle(pipeline: Pipeline) -> dict[str, int]:
 def _settle(table: Table, pipeline: Pipeline, client: Any, names: Names, write: Callable[[Step], str]) -> int:
     held = schema_of(pipeline).tables
     marks = [marking(table, reading, names) for reading in RULES[table.name] if reading.table in held]
-    try:
-        with _transaction(client):
-            marked = sum(_rows(client, write(step)) for step in marks)
-            if table.history:
-                history = history_of(table)
-                for step in (closing(table, history, names), opening(table, history, _shared(table, pipeline), names)):
-                    client.execute_sql(write(step))
-    except DestinationUndefinedEntity:  # somebody has taken the table away
-        return 0
+    with _transaction(client):
+        marked = sum(_rows(client, write(step)) for step in marks)
+        if table.history:
+            history = history_of(table)
+            for step in (closing(table, history, names), opening(table, history, _shared(table, pipeline), names)):
+                client.execute_sql(write(step))
     return marked
 
 

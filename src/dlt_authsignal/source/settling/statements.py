@@ -95,17 +95,22 @@ def _same(column: str, *, is_nullable: bool = False) -> str:
 def closing(table: Table, history: Table, names: Names) -> Setting:
     """Ends the version that was valid, where the row is gone or says something else."""
     n = names.column
-    ended = f"COALESCE(s.{n(DELETED_AT.name)}, s.{n('_read_at')})"
+    said = [*map(n, table.key), n("_row_hash"), n(DELETED_AT.name)]
+    began = f"t.{n(VALID_FROM.name)}"
     return Setting(
         target=names.table(history.name),
         column=n(VALID_TO.name),
-        value=f"CASE WHEN {ended} > t.{n(VALID_FROM.name)} THEN {ended} ELSE t.{n(VALID_FROM.name)} END",
-        source=f"SELECT * FROM {names.table(table.name)}",
+        value=f"CASE WHEN s.ended > {began} THEN s.ended ELSE {began} END",
+        source=(
+            f"SELECT {', '.join(said)}, COALESCE({n(DELETED_AT.name)}, {n('_read_at')}) AS ended"
+            f" FROM {names.table(table.name)}"
+        ),
         where=" AND ".join(
             [
                 *(_same(n(name)) for name in table.key),
                 f"t.{n(VALID_TO.name)} IS NULL",
                 f"(s.{n(DELETED_AT.name)} IS NOT NULL OR s.{n('_row_hash')} <> t.{n('_row_hash')})",
+                "s.ended IS NOT NULL",
             ]
         ),
     )
