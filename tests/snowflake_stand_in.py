@@ -1,4 +1,4 @@
-"""fakesnow as a Snowflake to load into, with what dlt needs of it beyond: COPY INTO, descriptions of DDL, and batches."""
+"""fakesnow as a Snowflake to load into, with what dlt needs beyond: COPY INTO, descriptions of DDL, batches."""
 
 import re
 from collections.abc import Iterator, Mapping
