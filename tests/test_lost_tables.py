@@ -2,13 +2,15 @@
 
 from typing import Any
 
+import dlt
 import duckdb
 import pytest
 
+from dlt_authsignal import authsignal_source
 from dlt_authsignal.api.histories import HISTORIES
 from dlt_authsignal.sandbox import RunningSandbox
 from dlt_authsignal.sandbox.entities import User
-from tests.helpers import at, command, rows, sync_from
+from tests.helpers import SECRET, at, command, rows, sync_from
 from tests.warehouses import Postgres
 
 TABLES = ("users", "user_authenticators", "user_actions", "user_devices", "tenant_authenticators", "user_reads")
@@ -81,6 +83,27 @@ def test_a_run_that_fails_after_making_it_again_leaves_its_rows_to_the_next(empt
     assert rows("select count(*) from users") == [(0,)]
     done = command("sync", env=at(empty))
     assert rows("select email from users") == [("a@x",)], done.stdout + done.stderr
+
+
+def test_a_load_that_was_left_unfinished_finds_its_tables_again(empty: RunningSandbox) -> None:
+    empty.sandbox.store.put_user(User(user_id="u1", created_at=empty.sandbox.clock.now(), email="a@x"))
+    sync_from(empty)
+    empty.sandbox.store.put_user(User(user_id="u2", created_at=empty.sandbox.clock.now(), email="b@x"))
+    pipeline = dlt.pipeline("authsignal_pipeline", destination="duckdb", dataset_name="authsignal_data")
+    pipeline.extract(authsignal_source(base_url=empty.url, api_secret_key=SECRET, privacy="keep"))
+    pipeline.normalize()
+    do("drop table users")
+    report = sync_from(empty)
+    assert (report.finished_pending, report.made_again) == (True, ["users"])
+    assert rows("select email from users order by 1") == [("a@x",), ("b@x",)]
+
+
+def test_a_first_load_that_was_left_unfinished_has_lost_nothing(empty: RunningSandbox) -> None:
+    pipeline = dlt.pipeline("authsignal_pipeline", destination="duckdb", dataset_name="authsignal_data")
+    pipeline.extract(authsignal_source(base_url=empty.url, api_secret_key=SECRET, privacy="keep"))
+    pipeline.normalize()
+    report = sync_from(empty)
+    assert (report.finished_pending, report.made_again) == (True, [])
 
 
 def test_postgresql_gets_them_back_too(

@@ -21,13 +21,18 @@ def make_again(pipeline: Pipeline) -> list[str]:
     if not pipeline.default_schema_name or pipeline.destination.destination_type.endswith(".filesystem"):
         return []
     with pipeline.destination_client() as client:
-        lost = _lost(pipeline, client)
+        lost = [] if _will_be_made(pipeline, client) else _lost(pipeline, client)
         if lost:
             if not client.is_storage_initialized():
                 client.initialize_storage()
             _forget_reads(pipeline, client, lost)  # first: a run that is cut off here finds the tables gone still
             client.update_stored_schema(only_tables=lost, force=True)
     return lost
+
+
+def _will_be_made(pipeline: Pipeline, client: Any) -> bool:
+    """Whether a load is pending that dlt makes tables for before it goes on."""
+    return pipeline.has_pending_data and not client.get_stored_schema_by_hash(schema_of(pipeline).stored_version_hash)
 
 
 def _lost(pipeline: Pipeline, client: Any) -> list[str]:

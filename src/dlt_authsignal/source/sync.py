@@ -150,10 +150,11 @@ def sync(
                 reading = reading.with_resources(*resources, *_memory(resources) & reading.resources.keys())
             with kept_open(pipeline):
                 abort_packages_before(pipeline, tombstones(pipeline).latest)
+                made_again = make_again(pipeline) if pipeline.has_pending_data else []
                 pending = finish_pending(pipeline)
                 pipeline.sync_destination()
                 run.reached_destination = True
-                made_again = make_again(pipeline)
+                made_again += make_again(pipeline)
                 settle(pipeline)  # what a run that was cut off left to do
                 reads.recall(pipeline, details="action_details" in reading.selected_resources)
                 run.oldest_read_at = reads.oldest()
