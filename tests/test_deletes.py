@@ -105,6 +105,20 @@ def test_a_user_who_comes_back_lives_again_with_what_they_have_then(seeded: Runn
     assert alive == {had[0].user_authenticator_id}
 
 
+def test_who_comes_back_in_a_run_of_some_tables_lives_again_in_the_others_with_the_next(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    ((user_id,),) = rows("select min(user_id) from user_devices")
+    ((devices,),) = rows(f"select count(*) from user_devices where user_id = '{user_id}'")
+    seeded.snapshot("before")
+    seeded.sandbox.store.remove_user(user_id, actions=True)
+    sync_from(seeded)
+    seeded.restore("before")
+    sync_from(seeded, resources=["users"])
+    sync_from(seeded)
+    alive = f"select count(*) from user_devices where user_id = '{user_id}' and deleted_at is null"
+    assert rows(alive) == [(devices,)]
+
+
 def test_a_user_whom_the_list_leaves_out_although_there_is_one_is_not_marked(seeded: RunningSandbox) -> None:
     sync_from(seeded)
     said = list(seeded.sandbox.store.users())[:30]

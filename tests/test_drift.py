@@ -350,6 +350,17 @@ def test_values_of_lists_that_nobody_knows_pass(one: RunningSandbox, warehouse: 
     }
 
 
+def test_a_list_that_nobody_knows_stays_in_its_column_run_after_run(one: RunningSandbox, warehouse: Warehouse) -> None:
+    for _ in range(4):
+        says(one, "users", {"userId": "u1", "fresh": [1, "x"]})
+        report = load(one, warehouse, resources=["users"])
+    (row,) = [row for row in records(warehouse, "users") if row["user_id"] == "u1"]
+    found = row["fresh"]
+    assert (json.loads(found) if isinstance(found, str) else found) == [1, "x"]
+    assert [name for name in row if name.startswith("fresh")] == ["fresh"]
+    assert (report.tables["users"].changed, report.drift) == (0, {})
+
+
 def test_fields_that_vanish_leave_their_columns(one: RunningSandbox, warehouse: Warehouse) -> None:
     says(one, "user_devices", {"deviceId": "d1", "fresh": 1}, {"deviceId": "d2", "fresh": 2})
     load(one, warehouse, resources=["user_devices"])

@@ -72,6 +72,7 @@ class Shaper:
         self._drift = TableDrift() if drift is None else drift
         self._columns = Columns({**stored, **self._declared}, self._drift, self._guard.strayed)
         self._names = Names(self._declared, stored, naming)
+        self._json = {name: kind for name, kind in stored.items() if kind == "json" and name not in self._declared}
         self._seen: set[int] | None = set() if each_once else None
 
     def __call__(self, answers: Answers) -> Any:
@@ -115,8 +116,10 @@ class Shaper:
         return self._as_table({name: pa.array([], ARROW[kind]) for name, kind in self._declared.items()})
 
     def new_types(self) -> dict[str, str]:
-        """Types of the columns that have come up and that Arrow does not tell: JSON. Each is told once."""
-        return {name: kind for name, kind in self._columns.untold().items() if kind == "json"}
+        """Types of undeclared columns that Arrow does not tell: JSON. Each is told once in a run, or dlt takes it for
+        text."""
+        told, self._json = self._json, {}
+        return told | {name: kind for name, kind in self._columns.untold().items() if kind == "json"}
 
     def _placed(self, values: Mapping[str, list[Any]]) -> dict[str, Any]:
         arrays: dict[str, Any] = {}

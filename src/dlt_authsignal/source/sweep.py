@@ -251,7 +251,8 @@ def after(
     if listed and listed != before.listed:
         # what was not read now may have changed too, and the list will not say so again
         times |= dict.fromkeys(TOLD_BY_THE_LIST - parts, 0)
-    if before.privacy not in (0, privacy):
+    if before.privacy not in (0, privacy) or (is_known and not before.is_known):
+        # stored otherwise, or marked as gone with all they had
         times |= dict.fromkeys(frozenset(KEPT) - parts, 0)
     if "user_actions" in parts:
         times |= _horizon(before, list(actions), read_at)
