@@ -2,9 +2,12 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from dlt_authsignal.errors import AuthsignalError, ConfigurationError, TooManyGone
@@ -228,3 +231,55 @@ def test_the_command_stops_says_why_and_goes_on_when_told_to(seeded: RunningSand
     done = command("sync", "--accept-deletes", env=settings)
     assert done.returncode == 0, done.stderr
     assert rows("select count(deleted_at) from users") == [(30,)]
+
+
+def test_a_user_who_is_gone_is_marked_although_a_clock_was_ahead_when_they_were_read(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    ahead = "_read_at = _read_at + interval 1 minute"
+    with duckdb.connect("authsignal_pipeline.duckdb") as connection:
+        for name in ("users", "user_authenticators", "user_devices"):
+            connection.execute(f"update authsignal_data.{name} set {ahead}")
+    user = holder(seeded, 2)
+    seeded.sandbox.store.remove_user(user.user_id, actions=True)
+    sync_from(seeded)
+    assert ids_of("select user_id from users where deleted_at is not null") == {user.user_id}
+    assert rows("select count(*) from user_authenticators where deleted_at is not null") == [(2,)]
+    assert rows(f"select count(*) from users_history where valid_to is null and user_id = '{user.user_id}'") == [(0,)]
+
+
+def test_two_tenants_are_kept_out_of_one_dataset(seeded: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", "authsignal_pipeline.duckdb")
+    sync_from(seeded, tenant_id="one")
+    with run_in_thread(SandboxConfig(users=4, seed=3)) as other, pytest.raises(ConfigurationError, match="--dataset"):
+        sync_from(other, tenant_id="two", pipeline_name="another")
+    assert rows("select count(*) from users where deleted_at is null") == [(40,)]
+
+
+def test_whom_the_list_names_is_not_gone_because_nothing_is_said_of_them(empty: RunningSandbox, workdir: Path) -> None:
+    empty.sandbox.store.put_user(User(user_id="silent", created_at=empty.sandbox.clock.now()))
+    Path("ids.txt").write_text("silent\n", encoding="utf-8")
+    sync_from(empty)
+    for roster in ({"users_from": "ids.txt"}, {}):
+        report = sync_from(empty, full=True, **roster)
+        assert (deleted(report), report.unknown_users) == ({}, 0)
+    empty.sandbox.store.remove_user("silent", actions=True)
+    assert deleted(sync_from(empty))["users"] == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": "internal_error"},
+        {"errorCode": "internal_error"},
+        {"message": "Internal server error"},
+        {"userId": "somebody-else", "email": "else@example.com"},
+    ],
+    ids=", ".join,
+)
+def test_a_page_that_is_none_of_the_user_is_asked_for_again(empty: RunningSandbox, body: dict[str, str]) -> None:
+    empty.sandbox.store.put_user(User(user_id="ann", created_at=empty.sandbox.clock.now(), email="ann@example.com"))
+    empty.sandbox.faults.add(Fault(route="GET /users/{userId}", kind="body", body=json.dumps(body)))
+    with suppress(AuthsignalError):
+        sync_from(empty)
+    sync_from(empty)
+    assert rows("select user_id, email from users") == [("ann", "ann@example.com")]

@@ -24,7 +24,7 @@ from dlt_authsignal.source.erasure.tombstones import Tombstones, hash_of
 from dlt_authsignal.source.probe import probe
 from dlt_authsignal.source.sync import attach
 from tests.canaries import search
-from tests.helpers import command, sync_from
+from tests.helpers import COMMAND, command, sync_from
 from tests.planted import CEREMONIES, Planted, config, plant
 from tests.warehouses import DuckDB, Lake, Postgres, Warehouse
 
@@ -518,3 +518,15 @@ def test_somebody_who_is_stored_as_a_hash_is_found_under_keys_of_the_past_too(
     assert report.was_erased
     assert report.rows["users"] == report.rows["users_history"] == 1
     assert sync_from(empty, privacy="pseudonymize", privacy_key=second).users_found == 0
+
+
+@pytest.mark.parametrize(
+    ("argument", "given"), [(b"\xff\xfe", b""), (b"-", b"\xff\xfe\n"), (b"-", b"bob\ncy\n"), (b"-", b"")]
+)
+def test_an_id_that_cannot_be_one_is_refused(workdir: Path, argument: bytes, given: bytes) -> None:
+    refused = subprocess.run(
+        [COMMAND, "erase", "--yes", "--", argument], input=given, capture_output=True, timeout=50, check=False
+    )
+    assert refused.returncode == 2
+    assert b"Traceback" not in refused.stderr
+    assert b"user id" in refused.stderr

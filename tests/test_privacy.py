@@ -228,6 +228,36 @@ def test_a_budget_is_heeded_while_everybody_is_stored_anew(empty: RunningSandbox
     assert not any(report.tables["users"].deleted for report in reports)
 
 
+def test_a_dataset_with_addresses_for_ids_is_not_gone_on_with_in_hashes(empty: RunningSandbox) -> None:
+    person(empty)
+    sync_from(empty, privacy="keep")
+    with pytest.raises(AuthsignalError, match="new dataset"):
+        sync_from(empty, **ON)
+    assert rows("select user_id from users") == [(EMAIL,)]
+    assert sync_from(empty, **ON, dataset="pseudonyms", pipeline_name="another").users_read == 1
+
+
+def test_people_who_are_keys_of_an_object_become_no_columns(empty: RunningSandbox, workdir: Path) -> None:
+    body = {"userId": "u1", "contacts": {EMAIL: {"role": "boss"}}, "by": {"phone": {CANARIES["number"]: 1}}}
+    empty.sandbox.store.put_user(User(user_id="u1", created_at=empty.sandbox.clock.now()))
+    empty.sandbox.faults.add(Fault(route="GET /users/{userId}", kind="body", body=json.dumps(body)))
+    sync_from(empty, **ON)
+    (user,) = table("users")
+    assert list(json.loads(user["contacts"]).values()) == [{"role": "boss"}]
+    assert not search(workdir, {name: CANARIES[name] for name in ("e-mail", "number")})
+    assert not any("miller" in name or "41797776655" in name for name in user)
+
+
+def test_custom_data_is_the_customers_own_in_every_table(empty: RunningSandbox) -> None:
+    person(empty, "u1")
+    body = [{"userAuthenticatorId": "a1", "custom": {"note": CANARIES["custom"], "plan": "plus"}, "output": {"x": "y"}}]
+    empty.sandbox.faults.add(Fault(route="GET /users/{userId}/authenticators", kind="body", body=json.dumps(body)))
+    sync_from(empty, **ON, privacy_allow=["plan"])
+    (authenticator,) = table("user_authenticators")
+    assert json.loads(authenticator["custom"]) == {"plan": "plus"}
+    assert not {name for name in authenticator if name.startswith(("custom__", "output"))}
+
+
 def test_hashed_ids_and_devices_are_recognised_and_not_taken_for_gone(empty: RunningSandbox) -> None:
     store, now = empty.sandbox.store, empty.sandbox.clock.now()
     for number in range(30):

@@ -38,6 +38,9 @@ SENSITIVITY: Final[dict[Kind, Sensitivity]] = {
 }
 """A direct identifier names a person, a quasi-identifier may together with others, and free-form is anything."""
 
+FREE_FORM: Final = frozenset({"custom", "output"})
+"""Fields that are the customer's own, wherever they turn up."""
+
 _BY_ENDING: Final[tuple[tuple[str, Kind], ...]] = (
     ("useragent", "user_agent"),
     ("deviceid", "device"),

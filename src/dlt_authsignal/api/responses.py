@@ -31,6 +31,9 @@ LONGEST_WORD: Final = 40
 _REFUSED_ESCAPES: Final = (b"\\ud", b"\\uD", b"\\u0000")
 """What NUL and half surrogate pairs are written with."""
 
+_ERROR_ONLY: Final = frozenset({"error", "errorCode", "errorDescription", "message", "statusCode"})
+"""What is said of an error by Authsignal, and by what stands before it. An answer of these alone is no other."""
+
 Json = dict[str, Any] | list[Any]
 
 
@@ -86,8 +89,8 @@ def _decode_success(
         raise _unexpected(endpoint, status, "JSON nested too deeply to read") from None
     except ValueError:
         raise _unexpected(endpoint, status, _what_is(headers, body)) from None
-    if isinstance(value, dict) and "errorCode" in value and "error" in value:
-        code = _known_form(value["errorCode"], _CODE) or "of no known code"
+    if isinstance(value, dict) and (value.keys() >= {"error", "errorCode"} or _ERROR_ONLY.issuperset(value or {"": 0})):
+        code = _known_form(value.get("errorCode") or value.get("error"), _CODE) or "of no known code"
         raise _unexpected(endpoint, status, f"an error body ({code}) with a success status")
     if not isinstance(value, expect):
         found = "an object" if isinstance(value, dict) else "an array" if isinstance(value, list) else "a bare value"

@@ -22,6 +22,10 @@ SECRET_FIELDS: Final = frozenset(
         "verificationcode",
         "apisecretkey",
         "password",
+        "passcode",
+        "pin",
+        "seed",
+        "secretvalue",
     }
 )
 """Fields that are never loaded wherever they turn up, lower-case without separators."""

@@ -37,7 +37,7 @@ def erase(
     """
     os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")
     wanted = {"destination": destination, "dataset": dataset, "pipeline_name": pipeline_name}
-    person = sys.stdin.readline().rstrip("\r\n") if user_id == "-" else user_id
+    person = _from_stdin() if user_id == "-" else user_id
     if not (lift or yes):
         _confirm(destination, dataset)
     with stoppable(STOPPED):
@@ -48,6 +48,13 @@ def erase(
             return
         report = engine.erase(person, **wanted)
     (_print_json if as_json else _print)(report)
+
+
+def _from_stdin() -> str:
+    first, *others = sys.stdin.read().split("\n") or [""]
+    if any(line.strip() for line in others):
+        raise click.UsageError("One user id at a time: the standard input has several lines. Nobody was erased.")
+    return first.rstrip("\r")
 
 
 def _confirm(destination: str, dataset: str) -> None:

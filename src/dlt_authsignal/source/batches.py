@@ -22,6 +22,7 @@ from dlt_authsignal.source.rows import (
     PROVENANCE_NAMES,
     Answers,
     flat,
+    is_by_person,
     is_otp_link,
     kept,
     name_of,
@@ -200,7 +201,7 @@ def fields(answers: list[Mapping[str, Any]], whole: frozenset[str]) -> Fields:
         found: Fields = {}
         _gather(answers, "", whole, found)
         return found
-    except _SameName:
+    except _OneByOne:
         return by_row(answers, whole)
 
 
@@ -210,8 +211,9 @@ def by_row(answers: list[Mapping[str, Any]], whole: frozenset[str]) -> Fields:
     return {name: [row.get(name) for row in rows] for name in dict.fromkeys(chain.from_iterable(rows))}
 
 
-class _SameName(Exception):
-    """Two fields are called alike: which is which, each answer decides by its own order."""
+class _OneByOne(Exception):
+    """Each answer has to be looked at by itself: of two fields that are called alike, its own order decides which is
+    which; and an object in it may have people for keys."""
 
 
 def _gather(objects: list[Mapping[str, Any]], prefix: str, whole: frozenset[str], found: Fields) -> None:
@@ -222,11 +224,13 @@ def _gather(objects: list[Mapping[str, Any]], prefix: str, whole: frozenset[str]
         name = prefix + name_of(field)
         classes = set(map(type, values))
         if dict in classes and name not in whole:
+            if any(type(each) is dict and is_by_person(each) for each in values):
+                raise _OneByOne
             _gather([each if type(each) is dict else _NOTHING for each in values], f"{name}__", whole, found)
             values = [None if type(each) is dict else each for each in values]
         free = not_ours(name)
         if free in found:
-            raise _SameName
+            raise _OneByOne
         found[free] = _cleaned(values, classes, own=name == "custom")
 
 
@@ -240,4 +244,4 @@ def _cleaned(values: list[Any], classes: set[type], *, own: bool) -> list[Any]:
 
 def _may_hold_otp_link(values: list[Any], classes: set[type]) -> bool:
     texts = values if classes == {str} else [each for each in values if isinstance(each, str)]
-    return "otpauth:" in "\n".join(texts).lower()
+    return "otpauth" in "\n".join(texts).lower()

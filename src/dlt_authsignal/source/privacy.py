@@ -14,7 +14,7 @@ from types import NoneType
 from typing import Any, Final, Literal
 
 from dlt_authsignal.api.columns import Column, Table
-from dlt_authsignal.api.marks import Kind, kind_by_name
+from dlt_authsignal.api.marks import FREE_FORM, Kind, kind_by_name
 from dlt_authsignal.api.tables import TABLES, USERS
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.source.identifiers import country_of, domain_of, names_somebody, normal, replaced, truncated
@@ -257,6 +257,8 @@ class Guard:
         return _nothing if treatment == "drop" else partial(_leaves, self._privacy.text(column.kind, treatment))
 
     def _by_kind(self, name: str, column: Column | None) -> Value | None:
+        if column is None and name in FREE_FORM:
+            return self._allowed
         if column is None:
             return None if name in self._privacy.allow else partial(self._unknown, name)
         if column.kind == "plain":

@@ -169,7 +169,8 @@ async def read_user(api: Api, plan: Plan, errand: Errand) -> UserRead:
     """Everything the errand asks of one user.
 
     Authsignal answers 200 for ids it has never seen, so an id counts as unknown when nothing at all is said of it:
-    no attribute, no authenticator, no action, no device, and not in the listing (or no longer as listed).
+    no attribute, no authenticator, no action, no device, and not in the listing (or no longer as listed). Whom the list
+    has named is known until it no longer does: who never enrolled, and has not signed in for a month, is as silent.
     """
     candidate, listed, last, ask = errand
     read_at = plan.now()
@@ -184,7 +185,9 @@ async def read_user(api: Api, plan: Plan, errand: Errand) -> UserRead:
     if ask.if_active and is_active(last, actions):
         gathered |= {part: await _read(api, _CHILDREN[part], candidate.user_id) for part in ask.if_active}
     page = gathered.pop("users", candidate.listed)
-    is_known = "users" not in wanted or not await _is_unknown(api, candidate, page, gathered, ask)
+    _check_whose(candidate.user_id, page)
+    is_listed = last is not None and last.is_known and last.listed > 0 and candidate.roster != MISSING
+    is_known = "users" not in wanted or is_listed or not await _is_unknown(api, candidate, page, gathered, ask)
     for table, rows in gathered.items():
         if is_known and rows is None:
             raise _not_found(_CHILDREN[table])
@@ -215,6 +218,17 @@ def _gone(plan: Plan, candidate: Candidate, last: LastRead, read_at: datetime) -
         details=[],
         last=after(last, parts, milliseconds(read_at), 0, [], is_known=False, privacy=plan.privacy.fingerprint),
     )
+
+
+def _check_whose(user_id: str, page: Mapping[str, Any] | None) -> None:
+    said = (page or {}).get("userId")
+    if isinstance(said, str) and said.strip().casefold() != user_id.strip().casefold():
+        raise UnexpectedAnswer(
+            f"{GET_USER} answered with another user than the one asked for: a cache between here and Authsignal may mix"
+            " answers up. Nothing was loaded; run again.",
+            request=str(GET_USER),
+            status=200,
+        )
 
 
 async def _gather(api: Api, user_id: str, ask: Ask, wanted: frozenset[str]) -> dict[str, Any]:

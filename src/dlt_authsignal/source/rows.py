@@ -15,9 +15,11 @@ from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from dlt_authsignal.api.columns import Table
 from dlt_authsignal.api.histories import VALID_FROM, VALID_TO
+from dlt_authsignal.api.marks import FREE_FORM
 from dlt_authsignal.api.tables import DELETED_AT, PROVENANCE
 from dlt_authsignal.api.withheld import is_withheld
 from dlt_authsignal.errors import UnexpectedAnswer
+from dlt_authsignal.source.identifiers import replaced
 from dlt_authsignal.source.privacy import Privacy, is_time
 
 Row = dict[str, Any]
@@ -72,8 +74,8 @@ def is_variant(name: str) -> bool:
 
 
 def whole_columns(table: Table) -> frozenset[str]:
-    """Columns whose objects are not taken apart."""
-    return frozenset(column.name for column in table.columns if column.type == "json")
+    """Columns whose objects are not taken apart; the customer's own are not in any table."""
+    return FREE_FORM | {column.name for column in table.columns if column.type == "json"}
 
 
 def without_key(table: Table, missing: list[str]) -> UnexpectedAnswer:
@@ -166,10 +168,20 @@ def _flatten(value: Mapping[str, Any], prefix: str, whole: frozenset[str]) -> It
         if is_withheld(field) or is_otp_link(inner):
             continue
         name = prefix + name_of(field)
-        if isinstance(inner, dict) and name not in whole:
+        if isinstance(inner, dict) and name not in whole and not is_by_person(inner):
             yield from _flatten(inner, f"{name}__", whole)
         else:
             yield name, kept(inner, own=name == "custom") if isinstance(inner, list | dict) else inner
+
+
+def is_by_person(value: Mapping[str, Any]) -> bool:
+    """Whether an object's keys are people, not fields: they are to become no names of columns."""
+    return any(map(_is_identifier, value))
+
+
+@lru_cache(maxsize=4096)
+def _is_identifier(key: str) -> bool:
+    return replaced(key, lambda _kind, _value: "") != key
 
 
 def kept(value: Any, *, own: bool = False) -> Any:
@@ -194,7 +206,7 @@ def is_beyond(value: Any) -> bool:
 
 def is_otp_link(value: Any) -> bool:
     """Whether it is a link that holds the seed of one-time passwords."""
-    return isinstance(value, str) and value.lstrip()[:8].lower() == "otpauth:"
+    return isinstance(value, str) and value.lstrip()[:18].lower().startswith(("otpauth:", "otpauth-migration:"))
 
 
 def fingerprint(row: Mapping[str, Any]) -> str:

@@ -27,6 +27,7 @@ from dlt_authsignal.source.reads import USER_READS, row_of
 from dlt_authsignal.source.resources import Loading, fed, selected_tables
 from dlt_authsignal.source.roster import KNOWN, Roster
 from dlt_authsignal.source.rows import Answers, Row
+from dlt_authsignal.source.same_dataset import check_dataset
 from dlt_authsignal.source.stream import batches
 from dlt_authsignal.source.sweep import PARTS
 from dlt_authsignal.source.throttle import Throttle
@@ -67,6 +68,7 @@ def server_resources(server: Server, plan: Plan) -> list[DltResource]:
     """Resources of the lane. All per-user tables are fed by one sweep, which reads only what is selected."""
 
     def sweep() -> Iterator[list[UserRead]]:
+        check_dataset(dlt.current.pipeline(), server.tenant_id, server.privacy)
         yield []  # begins every table, even for a tenant without users
         now = replace(plan, tables=selected_tables(), roster=_informed(plan))
         shown = Shown(server.privacy.stored)

@@ -138,6 +138,10 @@ def lift(
 def _check(user_id: str) -> None:
     if not user_id.strip():
         raise ConfigurationError("The user id is empty. Give the id that the user has at Authsignal.")
+    try:
+        user_id.encode()
+    except UnicodeEncodeError:
+        raise ConfigurationError("The user id is not UTF-8. Give the id that the user has at Authsignal.") from None
 
 
 def _settle_pending(pipeline: Pipeline) -> tuple[bool, bool]:

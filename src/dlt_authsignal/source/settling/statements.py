@@ -63,22 +63,35 @@ def marking(table: Table, reading: Reading, names: Names) -> Setting:
         where=" AND ".join(
             [
                 *matches,
-                f"t.{n('_read_at')} < s.gone_at",
+                _is_earlier(reading, names),
                 f"t.{n(DELETED_AT.name)} IS NULL",
             ]
         ),
     )
 
 
+def _is_earlier(reading: Reading, names: Names) -> str:
+    """Whether a row was read before. Of a user who is unknown no row can be later, whatever clocks said: each read of
+    one is noted in the same load. Other lanes note nothing there."""
+    n = names.column
+    earlier = f"t.{n('_read_at')} < s.gone_at"
+    if not reading.whole:
+        return earlier
+    loaded = f"t.{n('_lane')} = 'server' AND t.{n('_dlt_load_id')} IN ({_completed(names)})"
+    return f"({earlier} OR (s.is_unknown = 1 AND {loaded}))"
+
+
 def _reads(reading: Reading, names: Names) -> str:
     n = names.column
     when = n(reading.part) if reading.part else "NULL"
+    unknown = ""
     if reading.whole:
+        unknown = f", CASE WHEN {n('is_known')} THEN 0 ELSE 1 END AS is_unknown"
         when = f"CASE WHEN {n('is_known')} THEN {when} ELSE {n(reading.whole)} END"
     only = f" AND {n('table_name')} = '{reading.of}'" if reading.of else ""
     of_all = f" AND {n('user_id')} = '*'" if reading.of and "user_id" not in reading.on else ""
     return (
-        f"SELECT {', '.join([*map(n, reading.on), f'{when} AS gone_at'])} FROM {names.table(reading.table)}"
+        f"SELECT {', '.join([*map(n, reading.on), f'{when} AS gone_at'])}{unknown} FROM {names.table(reading.table)}"
         f" WHERE {n('_dlt_load_id')} IN ({_completed(names)}){only}{of_all}"
     )
 
