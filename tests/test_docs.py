@@ -140,3 +140,9 @@ def test_the_receiver_of_the_webhooks_page_takes_what_is_signed_and_nothing_else
 def test_every_switch_of_the_sandbox_is_documented() -> None:
     page = (ROOT / "docs" / "sandbox.md").read_text("utf-8")
     assert [name for name in SWITCHES if f"`{name}`" not in page] == []
+
+
+def test_the_readme_shows_the_script_that_init_writes() -> None:
+    readme, script = ((ROOT / name).read_text("utf-8") for name in ("README.md", "authsignal_pipeline.py"))
+    for line in re.findall(r"^ *(from dlt_authsignal .*|settle\(.*)$", script, re.MULTILINE):
+        assert line in readme, line

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -234,6 +235,38 @@ def test_a_notice_that_is_refused_changes_nothing_and_names_no_address(
     assert done.returncode == 2
     assert "was not delivered (HTTPError)" in done.stderr
     assert "hush" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["status"], ["status", "--json"], ["models", "install"]])
+def test_a_file_that_is_open_elsewhere_is_said_without_a_traceback(
+    seeded: RunningSandbox, arguments: list[str]
+) -> None:
+    sync_from(seeded)
+    holding = (
+        "import duckdb, sys; held = duckdb.connect('authsignal_pipeline.duckdb'); print(flush=True); sys.stdin.read()"
+    )
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", holding], stdin=pipe, stdout=pipe) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        done = command(*arguments)
+        other.communicate()
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines() == [
+        "Error: The DuckDB file is open in another program. Close it there and run again."
+    ]
+
+
+@pytest.mark.parametrize("arguments", [["status"], ["models", "install"]])
+def test_credentials_that_a_known_pipeline_lacks_are_named_without_a_traceback(
+    seeded: RunningSandbox, postgres_database: str, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    with monkeypatch.context() as there:
+        there.setenv("DESTINATION__POSTGRES__CREDENTIALS", postgres_database)
+        sync_from(seeded, destination="postgres")
+    done = command(*arguments, "--destination", "postgres")
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: PostgreSQL needs credentials.")
 
 
 def test_looking_at_what_is_not_there_makes_neither_a_file_nor_a_folder(workdir: Path) -> None:

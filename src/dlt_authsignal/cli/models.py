@@ -39,6 +39,8 @@ def show(name: str) -> None:
 def install(destination: str, dataset: str, pipeline_name: str) -> None:
     """Create or replace the views in the destination."""
     from dlt_authsignal.cli.kpis import print_kpis
+    from dlt_authsignal.source.failures import plain_errors
     from dlt_authsignal.source.sync import attach
 
-    print_kpis(attach(destination=destination, dataset=dataset, pipeline_name=pipeline_name))
+    with plain_errors(destination):
+        print_kpis(attach(destination=destination, dataset=dataset, pipeline_name=pipeline_name))

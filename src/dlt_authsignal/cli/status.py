@@ -53,10 +53,12 @@ def status(
         raise click.UsageError("--json or --prometheus, not both.")
     from dlt_authsignal.source import status as engine
     from dlt_authsignal.source.durations import duration
+    from dlt_authsignal.source.failures import plain_errors
     from dlt_authsignal.source.sync import attach
 
     longest = duration("--fail-if-stale", fail_if_stale) if fail_if_stale else None
-    found = engine.status(attach(destination=destination, dataset=dataset, pipeline_name=pipeline_name))
+    with plain_errors(destination):
+        found = engine.status(attach(destination=destination, dataset=dataset, pipeline_name=pipeline_name))
     if not (found.runs or found.tables):
         raise ConfigurationError(
             f'Nothing has been synced into dataset "{dataset}" by pipeline "{pipeline_name}" yet, as far as can be seen'
@@ -68,7 +70,7 @@ def status(
     if longest is not None and found.users.oldest_read and found.now - found.users.oldest_read > longest:
         raise DataTooOld(
             f"Somebody was last read {_time(found.users.oldest_read)}, longer than {fail_if_stale} ago."
-            " dlt-authsignal status says how many; a sync that is not bounded reads all who are due."
+            " A sync reads those whose last read is older than its --max-staleness, as far as its budget goes."
         )
 
 
