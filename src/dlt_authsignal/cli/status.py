@@ -91,7 +91,9 @@ def _print(found: "Status") -> None:
 
     console = Console(highlight=False, soft_wrap=True)
     console.print(
-        _runs(found) if found.runs else "No sync is recorded here: its rows came by another way, as a probe's do."
+        _runs(found)
+        if found.runs
+        else "No sync is recorded here: its rows came by another way, as a script's or a probe's do."
     )
     for run in found.failed:
         console.print(f"\n{_time(run['started_at'])}, {run['outcome']}: {_reason(run)}", markup=False)
@@ -132,10 +134,12 @@ def _tables(found: "Status") -> "Table":
     from rich.table import Table
 
     tables = Table("table", box=None, pad_edge=False, header_style="bold")
-    for heading in ("rows", "newest read", "oldest read"):
+    for heading in ("rows", "deleted", "newest read", "oldest read"):
         tables.add_column(heading, justify="right")
     for name, table in found.tables.items():
-        tables.add_row(name, f"{table.rows:,}", _time(table.newest_read), _time(table.oldest_read))
+        tables.add_row(
+            name, f"{table.rows:,}", f"{table.deleted:,}", _time(table.newest_read), _time(table.oldest_read)
+        )
     return tables
 
 

@@ -139,22 +139,26 @@ def row_counts(pipeline: Pipeline, tables: Iterable[str]) -> dict[str, int]:
     return counts
 
 
-def freshness(pipeline: Pipeline, table: str) -> tuple[int, datetime | None, datetime | None]:
-    """Rows of a table, and when the newest and the oldest of them were read."""
+def freshness(pipeline: Pipeline, table: str) -> tuple[int, int, datetime | None, datetime | None]:
+    """Rows of a table, how many more are marked as deleted, and when the newest and the oldest of them were read."""
+    marks = DELETED_AT.name in _columns(pipeline, table)
     if table_format := _table_format(pipeline, table):
-        times = [row[0] for row in _open_rows(pipeline, table_format, table, "_read_at")]
-        return len(times), max(times, default=None), min(times, default=None)
+        found = list(_open_rows(pipeline, table_format, table, "_read_at", *[DELETED_AT.name] * marks))
+        times = [row[0] for row in found if not (marks and row[1])]
+        return len(times), len(found) - len(times), max(times, default=None), min(times, default=None)
     if not _is_known(pipeline, table):
-        return 0, None, None
+        return 0, 0, None, None
     with pipeline.sql_client() as client:
-        read_at = client.escape_column_name("_read_at")
-        query = f"SELECT count(*), max({read_at}), min({read_at}) FROM {client.make_qualified_table_name(table)}"
+        read_at, mark = map(client.escape_column_name, ("_read_at", DELETED_AT.name))
+        deleted, is_there = (f"count({mark})", f"{mark} IS NULL") if marks else ("0", "1 = 1")
+        alive = f"CASE WHEN {is_there} THEN {read_at} END"
+        query = f"SELECT count(*), {deleted}, max({alive}), min({alive}) FROM {client.make_qualified_table_name(table)}"
         try:
-            (found,) = client.execute_sql(query) or ()
+            (figures,) = client.execute_sql(query) or ()
         except DestinationUndefinedEntity:
-            return 0, None, None
-    rows, latest, oldest = found
-    return int(rows), latest, oldest
+            return 0, 0, None, None
+    rows, gone, latest, oldest = figures
+    return int(rows) - int(gone), int(gone), latest, oldest
 
 
 def newest(

@@ -1,5 +1,7 @@
-"""What must not meet in one dataset: two tenants, whose people would count as gone in turn, and ids in two forms."""
+"""What must not meet in one dataset: two projects or tenants, whose people would count as gone in turn, and ids in two
+forms."""
 
+from pathlib import Path
 from typing import Any, Final
 
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
@@ -15,7 +17,7 @@ _TENANT: Final = "tenant_id"
 
 
 def check_dataset(pipeline: Pipeline, tenant_id: str | None, privacy: Privacy) -> None:
-    """Looks at whom the dataset knows already.
+    """Looks at whose the dataset is, and whom it knows already.
 
     Args:
         pipeline: Whose dataset.
@@ -23,8 +25,9 @@ def check_dataset(pipeline: Pipeline, tenant_id: str | None, privacy: Privacy) -
         privacy: How ids are to be stored.
 
     Raises:
-        ConfigurationError: They are another tenant's, or their ids stand there as they are to be hashed now.
+        ConfigurationError: It is another project's or tenant's, or ids stand there that are to be hashed now.
     """
+    _check_folder(pipeline)
     others = _tenants(pipeline) - {None, tenant_id} if tenant_id is not None else ()
     for other in others:
         raise ConfigurationError(
@@ -34,10 +37,21 @@ def check_dataset(pipeline: Pipeline, tenant_id: str | None, privacy: Privacy) -
     for known in arrow_columns_of(pipeline, USER_READS.name, "user_id", "privacy_hash"):
         if any(privacy.stored_id(user_id) != user_id for user_id in _stored_otherwise(known, privacy)):
             raise ConfigurationError(
-                f'Dataset "{pipeline.dataset_name}" holds user ids that are e-mail addresses or phone numbers as they'
-                " are, and now they are to be hashed: everybody would be there twice, and stay readable. Load into a"
-                ' new dataset (--dataset, --pipeline-name), or say privacy = "keep". docs/privacy.md says more.'
+                f'Dataset "{pipeline.dataset_name}" holds user ids as they are that are to be hashed now: those users'
+                " would be there twice, and stay readable. Load into a new dataset (--dataset, --pipeline-name), or"
+                " leave the privacy settings as they were. docs/privacy.md says more."
             )
+
+
+def _check_folder(pipeline: Pipeline) -> None:
+    """dlt keeps the DuckDB file in the folder where a pipeline of this name was begun, whoever's project that is."""
+    begun_in = Path(pipeline.get_local_state_val("initial_cwd"))
+    is_default = database_file(pipeline) == begun_in / f"{pipeline.pipeline_name}.duckdb"
+    if is_default and begun_in != Path.cwd() and Path(".dlt").is_dir() and (begun_in / ".dlt").is_dir():
+        raise ConfigurationError(
+            f'Pipeline "{pipeline.pipeline_name}" is that of another project, {begun_in}, where its database is. Give'
+            " this project's another name (--pipeline-name, or dlt.pipeline() in a script), or run it there."
+        )
 
 
 def _tenants(pipeline: Pipeline) -> set[str | None]:

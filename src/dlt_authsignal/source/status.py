@@ -27,12 +27,14 @@ class TableStatus:
     """One table.
 
     Attributes:
-        rows: Rows in it.
+        rows: Rows in it, without those marked as deleted.
+        deleted: Rows marked as deleted.
         newest_read: When its newest row was read; None in an empty table.
         oldest_read: When its oldest row was read.
     """
 
     rows: int
+    deleted: int
     newest_read: datetime | None
     oldest_read: datetime | None
 
@@ -51,7 +53,7 @@ class Status:
         users_due: Users whose longest wait is over: read longer ago than `max_staleness`, or never.
         users: How old what is known of them is.
         gaps: Times in which no sync succeeded that were long enough to lose actions, the last one first.
-        failed: The last syncs that did not end well, newest first, as `sync_runs` holds them.
+        failed: Syncs that have not ended well since the last that did, newest first, as `sync_runs` holds them.
     """
 
     now: datetime
@@ -86,15 +88,15 @@ def status(pipeline: Pipeline) -> Status:
         last_done=None if done is None else runs[done]["ended_at"],
         failures=len(runs) if done is None else done,
         tables={
-            name: TableStatus(rows=rows, newest_read=_utc(newest), oldest_read=_utc(oldest))
-            for name, (rows, newest, oldest) in found.items()
-            if rows
+            name: TableStatus(rows=rows, deleted=deleted, newest_read=_utc(newest), oldest_read=_utc(oldest))
+            for name, (rows, deleted, newest, oldest) in found.items()
+            if rows or deleted
         },
         users_waiting=sum(not read.was_read for read in reads),
         users_due=sum(_oldest(read) < milliseconds(now - longest) for read in reads),
         users=staleness(reads, now),
         gaps=gaps(runs, now),
-        failed=[run for run in runs if run["outcome"] != "done"][:FAILURES_SHOWN],
+        failed=runs[:done][:FAILURES_SHOWN],
     )
 
 
