@@ -283,3 +283,28 @@ def test_a_page_that_is_none_of_the_user_is_asked_for_again(empty: RunningSandbo
         sync_from(empty)
     sync_from(empty)
     assert rows("select user_id, email from users") == [("ann", "ann@example.com")]
+
+
+def test_a_user_who_is_named_and_whom_the_list_no_longer_names_is_gone_with_their_last_values(
+    seeded: RunningSandbox,
+) -> None:
+    sync_from(seeded)
+    user = holder(seeded, 2)
+    before = [row for row in table("users") if row["user_id"] == user.user_id]
+    seeded.sandbox.store.remove_user(user.user_id, actions=False)
+    sync_from(seeded, read_now=[user.user_id])
+    after = [row for row in table("users") if row["user_id"] == user.user_id]
+    assert [row.pop("deleted_at") is not None for row in after] == [True]
+    assert after == before
+
+
+def test_a_file_that_names_a_user_who_is_gone_overwrites_nothing(seeded: RunningSandbox, workdir: Path) -> None:
+    sync_from(seeded)
+    user = holder(seeded, 2)
+    before = [row for row in table("users") if row["user_id"] == user.user_id]
+    seeded.sandbox.store.remove_user(user.user_id, actions=True)
+    Path("ids.txt").write_text(f"{user.user_id}\n", encoding="utf-8")
+    sync_from(seeded, users_from="ids.txt", full=True)
+    assert [row for row in table("users") if row["user_id"] == user.user_id] == before
+    sync_from(seeded)
+    assert ids_of("select user_id from users where deleted_at is not null") == {user.user_id}

@@ -56,7 +56,7 @@ POINTS: Final[dict[str, Point]] = {
     "after the load is noted": Point(f"{_CLIENT}.complete_load", "after"),
     "after the package is put away": Point(f"{_LOADING}.complete_load_package", "after"),
     "between load and settle": Point("dlt_authsignal.source.sync:settle", "before", 2),
-    "before the histories are made": Point(f"{_SETTLING}:_declare", "before", 2),
+    "before the histories are made": Point(f"{_SETTLING}:_declare", "before"),
     "in settle, after its 1st statement": Point(f"{_SETTLING}:as_update", "before", 2),
     "in settle, after its 2nd statement": Point(f"{_SETTLING}:as_update", "before", 3),
     "in settle, after a table": Point(f"{_SETTLING}:_settle", "after", 2),

@@ -142,12 +142,19 @@ async def _everybody(api: Api, plan: Plan) -> AsyncIterator[list[Candidate]]:
         is_listed = is_listed or page[0].roster == LISTING
         _note(plan, page)
         yield page
+    if is_listed:  # whom the list named before, and does not now, is asked for as such, below
+        lacking = {user_id for user_id in lacking if not _was_listed(plan, user_id)}
     named = [Candidate(user_id=user_id, roster="named") for user_id in sorted(lacking)]
     _note(plan, named)
     yield named
     if is_listed and plan.reads is not None:
         missing = await to_thread.run_sync(_missing, plan, plan.reads)
         yield await confirmed(api, plan.roster, plan.privacy, missing)
+
+
+def _was_listed(plan: Plan, user_id: str) -> bool:
+    last = None if plan.reads is None else plan.reads.get(plan.privacy.stored_id(user_id))
+    return last is not None and last.is_known and last.listed > 0
 
 
 def _note(plan: Plan, page: list[Candidate]) -> None:

@@ -186,8 +186,8 @@ async def read_user(api: Api, plan: Plan, errand: Errand) -> UserRead:
         gathered |= {part: await _read(api, _CHILDREN[part], candidate.user_id) for part in ask.if_active}
     page = gathered.pop("users", candidate.listed)
     _check_whose(candidate.user_id, page)
-    is_listed = last is not None and last.is_known and last.listed > 0 and candidate.roster != MISSING
-    is_known = "users" not in wanted or is_listed or not await _is_unknown(api, candidate, page, gathered, ask)
+    is_silent = "users" in wanted and await _is_unknown(api, candidate, page, gathered, ask)
+    is_known = not is_silent or (page is not None and _is_expected(candidate, last))
     for table, rows in gathered.items():
         if is_known and rows is None:
             raise _not_found(_CHILDREN[table])
@@ -198,11 +198,17 @@ async def read_user(api: Api, plan: Plan, errand: Errand) -> UserRead:
         read_at=read_at,
         parts=parts,
         is_known=is_known,
-        user={**candidate.listed, **(page or {})} if is_known and "users" in ask.parts else None,
+        user={**candidate.listed, **(page or {})} if not is_silent and "users" in ask.parts else None,
         children=gathered if is_known else {},
         details=await _details(api, plan, errand, actions) if is_known else [],
         last=seen,
     )
+
+
+def _is_expected(candidate: Candidate, last: LastRead | None) -> bool:
+    """Whether the list has named a user whom another source names now."""
+    is_by_list = bool(candidate.listed) or candidate.roster == MISSING
+    return not is_by_list and last is not None and last.is_known and last.listed > 0
 
 
 def _gone(plan: Plan, candidate: Candidate, last: LastRead, read_at: datetime) -> UserRead:
