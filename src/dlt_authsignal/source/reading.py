@@ -19,6 +19,7 @@ from dlt_authsignal.api.endpoints import (
     QUERY_USER_ACTIONS,
     Endpoint,
 )
+from dlt_authsignal.api.tables import USERS
 from dlt_authsignal.errors import RequestRefused, UnexpectedAnswer
 from dlt_authsignal.source.http import Api
 from dlt_authsignal.source.meter import Meter
@@ -48,6 +49,7 @@ _CHILDREN: Final = {
 _ROUTES: Final = {"users": GET_USER, **_CHILDREN}
 _SAY_NOTHING: Final = frozenset({"userId", "createdAt", "allowedVerificationMethods"})
 """Fields that an answer about anybody may carry."""
+_DECLARED: Final = frozenset(column.field for column in USERS.columns)
 
 
 async def read_users(api: Api, plan: Plan, workers: int, meter: Meter, out: MemoryObjectSendStream[UserRead]) -> None:
@@ -186,7 +188,7 @@ async def read_user(api: Api, plan: Plan, errand: Errand) -> UserRead:
         gathered |= {part: await _read(api, _CHILDREN[part], candidate.user_id) for part in ask.if_active}
     page = gathered.pop("users", candidate.listed)
     _check_whose(candidate.user_id, page)
-    is_silent = "users" in wanted and await _is_unknown(api, candidate, page, gathered, ask)
+    is_silent = "users" in wanted and await _is_unknown(api, errand, page, gathered)
     is_known = not is_silent or (page is not None and _is_expected(candidate, last))
     for table, rows in gathered.items():
         if is_known and rows is None:
@@ -258,18 +260,32 @@ async def _read(api: Api, endpoint: Endpoint, user_id: str, query: Mapping[str, 
     return answer
 
 
-async def _is_unknown(
-    api: Api, candidate: Candidate, page: Mapping[str, Any] | None, gathered: dict[str, Any], ask: Ask
-) -> bool:
-    if page is not None and (not _is_bare(page) or (candidate.listed and _is_bare(candidate.listed))):
+async def _is_unknown(api: Api, errand: Errand, page: Mapping[str, Any] | None, gathered: dict[str, Any]) -> bool:
+    candidate, _, last, ask = errand
+    if page is not None and _says_something(candidate, page):
         return False
     if candidate.roster == MISSING:  # actions may outlive their user
         return not gathered.get("user_authenticators")
     for table, endpoint in _CHILDREN.items():
         is_all = table in gathered and not (table == "user_actions" and ask.actions_from)
-        if gathered.get(table) or (not is_all and await _read(api, endpoint, candidate.user_id)):
+        rows = gathered.get(table) or (None if is_all else await _read(api, endpoint, candidate.user_id))
+        if rows and not _is_left_over(table, rows, last):
             return False
     return True
+
+
+def _is_left_over(table: str, rows: list[Any], last: LastRead | None) -> bool:
+    """Whether rows are what may be left of a user who was gone already: nothing of it is new."""
+    if last is None or not last.was_read or last.is_known:
+        return False
+    return table == "user_devices" or (table == "user_actions" and not is_active(last, rows))
+
+
+def _says_something(candidate: Candidate, page: Mapping[str, Any]) -> bool:
+    """Whether a user's page tells them from anybody. What Authsignal adds to pages one day may be on everybody's."""
+    if candidate.listed:
+        return not _is_bare(page) or _is_bare(candidate.listed)
+    return not _is_bare({name: value for name, value in page.items() if name in _DECLARED})
 
 
 def _is_bare(page: Mapping[str, Any]) -> bool:
