@@ -14,6 +14,7 @@ import pytest
 from dlt_authsignal.models import install, read
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig, run_in_thread
 from dlt_authsignal.sandbox.entities import User
+from dlt_authsignal.source.destinations import destination_of_type
 from dlt_authsignal.source.sync import SyncReport, attach
 from tests.bigquery_stand_in import bigquery_stand_in
 from tests.helpers import at, command, sync_from
@@ -293,3 +294,10 @@ def test_the_next_step_that_sync_prints_works(few: RunningSandbox, warehouse: Wa
     )
     assert shown.returncode == 0, shown.stderr
     assert "user_id" in shown.stdout
+
+
+def test_a_merge_is_one_transaction_where_the_database_has_them(few: RunningSandbox, warehouse: Warehouse) -> None:
+    load(few, warehouse)
+    destination = destination_of_type(attach(destination=warehouse.destination).destination.destination_type)
+    with attach(destination=warehouse.destination).destination_client() as client:
+        assert bool(client.capabilities.supports_transactions) is destination.transactions

@@ -79,7 +79,11 @@ def _last(found: "Status") -> str:
 
 
 def _time(moment: datetime | None) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if moment else "-"
+    return f"{_minute(moment)} UTC" if moment else "-"
+
+
+def _minute(moment: datetime | None) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}" if moment else "-"
 
 
 def _print_json(found: "Status") -> None:
@@ -134,12 +138,11 @@ def _tables(found: "Status") -> "Table":
     from rich.table import Table
 
     tables = Table("table", box=None, pad_edge=False, header_style="bold")
-    for heading in ("rows", "deleted", "newest read", "oldest read"):
+    for heading in ("rows", "deleted", "newest read, UTC", "oldest read, UTC"):
         tables.add_column(heading, justify="right")
     for name, table in found.tables.items():
-        tables.add_row(
-            name, f"{table.rows:,}", f"{table.deleted:,}", _time(table.newest_read), _time(table.oldest_read)
-        )
+        read = (_minute(moment) for moment in (table.newest_read, table.oldest_read))
+        tables.add_row(name, f"{table.rows:,}", f"{table.deleted:,}", *read)
     return tables
 
 

@@ -34,6 +34,7 @@ class Destination:
         credentials: Lines of `.dlt/secrets.toml`.
         table_format: Format of tables made of files; None where the destination is a database.
         lock: True where a sync holds a lock in the database.
+        transactions: True where a merge is one transaction.
         arrow: True where rows are loaded as Arrow tables, which is many times faster than one by one.
     """
 
@@ -50,6 +51,7 @@ class Destination:
     credentials: str
     table_format: TableFormat | None = None
     lock: bool = False
+    transactions: bool = False
     arrow: bool = False
 
 
@@ -64,6 +66,7 @@ _ALL: Final = (
         file_format="parquet",
         format_reason="a quarter of the time that INSERT takes",
         merge_means=_ONE_TRANSACTION,
+        transactions=True,
         evidence="run here",
         tested_on="DuckDB",
         credentials='[destination.duckdb]\ncredentials = "authsignal.duckdb"   # optional',
@@ -77,6 +80,7 @@ _ALL: Final = (
         file_format="csv",
         format_reason="COPY, and JSON arrives as jsonb; empty text arrives as null",
         merge_means=_ONE_TRANSACTION,
+        transactions=True,
         evidence="run here",
         tested_on="PostgreSQL 15",
         credentials=(
@@ -113,6 +117,7 @@ _ALL: Final = (
         file_format="jsonl",
         format_reason="JSON arrives as VARIANT objects; from Parquet it would be text",
         merge_means=_ONE_TRANSACTION,
+        transactions=True,
         evidence="on a stand-in",
         tested_on="fakesnow; its COPY INTO is ours",
         credentials=(
@@ -129,6 +134,7 @@ _ALL: Final = (
         file_format="jsonl",
         format_reason="BigQuery takes JSON columns from it, and not from Parquet",
         merge_means=_ONE_TRANSACTION,
+        transactions=True,
         evidence="on a stand-in",
         tested_on="bqemulator",
         credentials=(
@@ -145,6 +151,7 @@ _ALL: Final = (
         file_format=None,
         format_reason="INSERT; JSON lines by way of a bucket with `--staging filesystem`, which nobody ran here",
         merge_means=_ONE_TRANSACTION,
+        transactions=True,
         evidence="on a stand-in",
         tested_on="PostgreSQL with Redshift's types; KPI views compiled only",
         credentials=(
@@ -175,6 +182,7 @@ _ALL: Final = (
         file_format="parquet",
         format_reason="as for DuckDB",
         merge_means=_ONE_TRANSACTION,
+        transactions=True,
         evidence="not run",
         tested_on="",
         credentials='[destination.motherduck.credentials]\ndatabase = "authsignal"\npassword = "…"   # the token',

@@ -68,6 +68,9 @@ def loading_into() -> tuple[Destination, TableFormat | None]:
     if active is None:
         return destination_of_type("none yet"), None
     destination = destination_of_type(active.destination_type)
+    if destination.transactions:
+        # dlt 1.31 does not say of any database that it has them, and then deletes and inserts without one
+        active.caps_params.setdefault("supports_transactions", True)
     if destination.name == "duckdb":
         limit_memory()
     if destination.table_format is None:
