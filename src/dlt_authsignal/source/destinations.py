@@ -56,6 +56,7 @@ class Destination:
 
 
 _ONE_TRANSACTION: Final = "rows are deleted by key and inserted anew, each table in one transaction"
+_TWO_STATEMENTS: Final = "rows are deleted by key and inserted anew, in two statements: a reader may see the gap"
 
 _ALL: Final = (
     Destination(
@@ -133,8 +134,7 @@ _ALL: Final = (
         module="google.cloud.bigquery",
         file_format="jsonl",
         format_reason="BigQuery takes JSON columns from it, and not from Parquet",
-        merge_means=_ONE_TRANSACTION,
-        transactions=True,
+        merge_means=_TWO_STATEMENTS,
         evidence="on a stand-in",
         tested_on="bqemulator",
         credentials=(
@@ -166,7 +166,7 @@ _ALL: Final = (
         module="databricks.sql",
         file_format="parquet",
         format_reason="COPY INTO from a volume; JSON is text there in any case",
-        merge_means="rows are deleted by key and inserted anew, in two statements: a reader may see the gap",
+        merge_means=_TWO_STATEMENTS,
         evidence="compiled only",
         tested_on="every statement parsed, none sent",
         credentials=(
