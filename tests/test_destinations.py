@@ -300,4 +300,4 @@ def test_a_merge_is_one_transaction_where_the_database_has_them(few: RunningSand
     load(few, warehouse)
     destination = destination_of_type(attach(destination=warehouse.destination).destination.destination_type)
     with attach(destination=warehouse.destination).destination_client() as client:
-        assert bool(client.capabilities.supports_transactions) is destination.transactions
+        assert client.capabilities.supports_transactions or not destination.transactions

@@ -46,7 +46,7 @@ def test_the_sql_of_the_page_gives_it_in_duckdb() -> None:
 
 
 def test_the_sql_of_the_page_gives_it_in_postgresql(postgres_database: str) -> None:
-    query = block("sql", "'sha256'), 'hex'").replace(":privacy_key", "%s")
+    query = block("sql", "'sha256'), 'hex'").replace(":'privacy_key'", "%s")
     with psycopg2.connect(postgres_database) as connection, connection.cursor() as cursor:
         cursor.execute("create extension pgcrypto")
         cursor.execute("create table people as select ' Ann@Example.com ' as email")

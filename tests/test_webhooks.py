@@ -439,6 +439,7 @@ def test_a_message_that_its_webhook_does_not_take_fails_the_call(
     assert (raised.value.status, raised.value.code) == (400, "invalid_configuration")
     assert said in raised.value.description
     receiver.usually = 200
+    sandbox.webhooks.configure(timeout_seconds=5)
     later(listened, 10 * MINUTE)
     record = receiver.taken[-1].records[0]["record"]
     assert record.pop("createdAt")
