@@ -3,14 +3,18 @@
 dlt makes them once, when its schema changes, and fails for ever if they are gone after that.
 """
 
+import re
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Final
 
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.source.held import schema_of
 from dlt_authsignal.source.reads import USER_READS
 from dlt_authsignal.source.sweep import KEPT
+
+_PLAIN: Final = re.compile(r"[a-z0-9_]{1,63}")
+"""Names that every database gives back as they are: another could seem to be lost for ever."""
 
 
 def make_again(pipeline: Pipeline) -> list[str]:
@@ -42,7 +46,10 @@ def _lost(pipeline: Pipeline, client: Any) -> list[str]:
     return [
         name
         for name in schema.data_table_names(seen_data_only=True)
-        if schema.get_new_table_columns(name, stored.get(name, {}), case_sensitive=is_exact)
+        if any(
+            _PLAIN.fullmatch(column["name"])
+            for column in schema.get_new_table_columns(name, stored.get(name, {}), case_sensitive=is_exact)
+        )
     ]
 
 
