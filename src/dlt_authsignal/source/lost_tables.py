@@ -47,7 +47,7 @@ def _lost(pipeline: Pipeline, client: Any) -> list[str]:
         name
         for name in schema.data_table_names(seen_data_only=True)
         if any(
-            _PLAIN.fullmatch(column["name"])
+            _PLAIN.fullmatch(column["name"] or "")
             for column in schema.get_new_table_columns(name, stored.get(name, {}), case_sensitive=is_exact)
         )
     ]
