@@ -255,6 +255,21 @@ def test_two_tenants_are_kept_out_of_one_dataset(seeded: RunningSandbox, monkeyp
     assert rows("select count(*) from users where deleted_at is null") == [(40,)]
 
 
+def test_a_project_does_not_load_into_the_file_of_another(
+    seeded: RunningSandbox, empty: RunningSandbox, workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "another"):
+        (workdir / name / ".dlt").mkdir(parents=True)
+    monkeypatch.chdir(workdir / "one")
+    sync_from(seeded)
+    monkeypatch.chdir(workdir / "another")
+    with pytest.raises(ConfigurationError, match=r"another project, .*/one,.*--pipeline-name"):
+        sync_from(empty, accept_deletes=True)
+    sync_from(empty, pipeline_name="of_its_own")
+    monkeypatch.chdir(workdir / "one")
+    assert rows("select count(*) from users where deleted_at is null") == [(40,)]
+
+
 def test_whom_the_list_names_is_not_gone_because_nothing_is_said_of_them(empty: RunningSandbox, workdir: Path) -> None:
     empty.sandbox.store.put_user(User(user_id="silent", created_at=empty.sandbox.clock.now()))
     Path("ids.txt").write_text("silent\n", encoding="utf-8")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -530,3 +531,14 @@ def test_an_id_that_cannot_be_one_is_refused(workdir: Path, argument: bytes, giv
     assert refused.returncode == 2
     assert b"Traceback" not in refused.stderr
     assert b"user id" in refused.stderr
+
+
+def test_an_id_that_is_typed_ends_with_its_line_and_the_question_comes_next(workdir: Path) -> None:
+    here, there = pty.openpty()
+    asked = subprocess.Popen([COMMAND, "erase", "-"], stdin=there, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    os.write(here, b"bob\nn\n")
+    said, _ = asked.communicate(timeout=50)
+    os.close(here)
+    os.close(there)
+    assert b"Remove this person" in said
+    assert (asked.returncode, b"Stopped." in said) == (1, True)

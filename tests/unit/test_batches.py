@@ -175,7 +175,14 @@ def test_a_column_of_the_destination_keeps_its_type() -> None:
 
 
 @pytest.mark.parametrize(
-    "secret", ["otpauth://totp/CANARY", " OTPAUTH://CANARY", ["otpauth://CANARY"], {"token": "CANARY"}]
+    "secret",
+    [
+        "otpauth://totp/CANARY",
+        "otpauth-migration://offline?data=CANARY",
+        " OTPAUTH://CANARY",
+        ["otpauth://CANARY"],
+        {"token": "CANARY"},
+    ],
 )
 def test_secrets_never_become_columns(secret: Any) -> None:
     batch = shaper()(answers(with_ids([{"x": secret}, {"x": "plain"}, {"x": [1]}])))

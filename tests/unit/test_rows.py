@@ -56,6 +56,11 @@ def test_free_form_objects_and_lists_stay_whole() -> None:
         {"twilioCredentials": {"accountSid": "CANARY"}},
         {"webauthnCredential": {"clientSecret": "CANARY"}},
         {"sessionToken": "CANARY"},
+        {"secretValue": "CANARY"},
+        {"pin": "CANARY"},
+        {"passcode": "CANARY"},
+        {"seed": "CANARY"},
+        {"link": "otpauth-migration://offline?data=CANARY"},
     ],
 )
 def test_secrets_never_become_columns(secret: dict[str, Any]) -> None:

@@ -89,7 +89,7 @@ def _decode_success(
         raise _unexpected(endpoint, status, "JSON nested too deeply to read") from None
     except ValueError:
         raise _unexpected(endpoint, status, _what_is(headers, body)) from None
-    if isinstance(value, dict) and (value.keys() >= {"error", "errorCode"} or _ERROR_ONLY.issuperset(value or {"": 0})):
+    if isinstance(value, dict) and _is_error(value):
         code = _known_form(value.get("errorCode") or value.get("error"), _CODE) or "of no known code"
         raise _unexpected(endpoint, status, f"an error body ({code}) with a success status")
     if not isinstance(value, expect):
@@ -98,6 +98,10 @@ def _decode_success(
     if isinstance(value, list) and not all(isinstance(item, dict) for item in value):
         raise _unexpected(endpoint, status, "something other than objects in its array")
     return value
+
+
+def _is_error(value: dict[str, Any]) -> bool:
+    return value.keys() >= {"error", "errorCode"} or (bool(value) and value.keys() <= _ERROR_ONLY)
 
 
 def _is_utf8(body: bytes) -> bool:

@@ -51,7 +51,9 @@ def erase(
 
 
 def _from_stdin() -> str:
-    first, *others = sys.stdin.read().split("\n") or [""]
+    typed = sys.stdin.isatty()  # then the question is answered there too
+    said = sys.stdin.buffer.readline() if typed else sys.stdin.buffer.read()
+    first, *others = said.decode("utf-8", "surrogateescape").split("\n")
     if any(line.strip() for line in others):
         raise click.UsageError("One user id at a time: the standard input has several lines. Nobody was erased.")
     return first.rstrip("\r")

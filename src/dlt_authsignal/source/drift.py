@@ -66,7 +66,8 @@ class Drift:
     def escape(self, endpoint: Endpoint) -> None:
         """Notes an answer with text that no database takes."""
         route = str(endpoint)
-        for name in [name for name, table in TABLES.items() if route in table.source][:1]:
+        name = next((name for name, table in TABLES.items() if route in table.source), None)
+        if name is not None:
             self._tables[name].escaped[route] += 1
 
     def report(self) -> dict[str, Any]:

@@ -42,10 +42,11 @@ def _will_be_made(pipeline: Pipeline, client: Any) -> bool:
 def _lost(pipeline: Pipeline, client: Any) -> list[str]:
     schema = schema_of(pipeline)
     is_exact = client.capabilities.generates_case_sensitive_identifiers()
-    stored = dict(client.get_storage_tables(schema.data_table_names(seen_data_only=True)))
+    made = schema.data_table_names(seen_data_only=True)
+    stored = dict(client.get_storage_tables(made))
     return [
         name
-        for name in schema.data_table_names(seen_data_only=True)
+        for name in made
         if any(
             _PLAIN.fullmatch(column["name"] or "")
             for column in schema.get_new_table_columns(name, stored.get(name, {}), case_sensitive=is_exact)

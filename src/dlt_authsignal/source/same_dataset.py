@@ -1,6 +1,7 @@
 """What must not meet in one dataset: two projects or tenants, whose people would count as gone in turn, and ids in two
 forms."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,8 +35,8 @@ def check_dataset(pipeline: Pipeline, tenant_id: str | None, privacy: Privacy) -
             f'Dataset "{pipeline.dataset_name}" holds tenant {other}, and this is {tenant_id}: each would mark the'
             " other's users as deleted. Give every tenant a --dataset and a --pipeline-name of its own."
         )
-    for known in arrow_columns_of(pipeline, USER_READS.name, "user_id", "privacy_hash"):
-        if any(privacy.stored_id(user_id) != user_id for user_id in _stored_otherwise(known, privacy)):
+    for known in _stored_otherwise(pipeline, privacy):
+        if any(privacy.stored_id(user_id) != user_id for user_id in known):
             raise ConfigurationError(
                 f'Dataset "{pipeline.dataset_name}" holds user ids as they are that are to be hashed now: those users'
                 " would be there twice, and stay readable. Load into a new dataset (--dataset, --pipeline-name), or"
@@ -43,11 +44,16 @@ def check_dataset(pipeline: Pipeline, tenant_id: str | None, privacy: Privacy) -
             )
 
 
-def _check_folder(pipeline: Pipeline) -> None:
-    """dlt keeps the DuckDB file in the folder where a pipeline of this name was begun, whoever's project that is."""
+def file_elsewhere(pipeline: Pipeline) -> Path | None:
+    """The folder of the pipeline's DuckDB file, if dlt put it where a pipeline of that name was begun, and not here."""
     begun_in = Path(pipeline.get_local_state_val("initial_cwd"))
     is_default = database_file(pipeline) == begun_in / f"{pipeline.pipeline_name}.duckdb"
-    if is_default and begun_in != Path.cwd() and Path(".dlt").is_dir() and (begun_in / ".dlt").is_dir():
+    return begun_in if is_default and begun_in != Path.cwd() else None
+
+
+def _check_folder(pipeline: Pipeline) -> None:
+    begun_in = file_elsewhere(pipeline)
+    if begun_in and Path(".dlt").is_dir() and (begun_in / ".dlt").is_dir():
         raise ConfigurationError(
             f'Pipeline "{pipeline.pipeline_name}" is that of another project, {begun_in}, where its database is. Give'
             " this project's another name (--pipeline-name, or dlt.pipeline() in a script), or run it there."
@@ -74,9 +80,12 @@ def _texts(batch: Any) -> list[str | None]:
     return found
 
 
-def _stored_otherwise(known: Any, privacy: Privacy) -> list[str]:
+def _stored_otherwise(pipeline: Pipeline, privacy: Privacy) -> Iterator[list[str]]:
+    """Ids of users whose rows were stored under other settings."""
     import pyarrow.compute as pc
 
-    others = pc.fill_null(pc.not_equal(known["privacy_hash"], f"{privacy.fingerprint:016x}"), False)
-    found: list[str] = known["user_id"].filter(others).to_pylist()
-    return found
+    now = f"{privacy.fingerprint:016x}"
+    columns = "user_id", "privacy_hash"
+    for known in arrow_columns_of(pipeline, USER_READS.name, *columns, where=f"privacy_hash <> '{now}'"):
+        others = pc.fill_null(pc.not_equal(known.column("privacy_hash"), now), False)
+        yield known.column("user_id").filter(others).to_pylist()

@@ -36,7 +36,8 @@ from dlt_authsignal.source.lost_tables import make_again
 from dlt_authsignal.source.meter import Meter
 from dlt_authsignal.source.pending import Pending, finish_pending
 from dlt_authsignal.source.reads import USER_READS, KnownReads, oldest_read
-from dlt_authsignal.source.runs import recorded
+from dlt_authsignal.source.runs import Run, recorded
+from dlt_authsignal.source.same_dataset import file_elsewhere
 from dlt_authsignal.source.settling import settle
 from dlt_authsignal.source.sweep import parts_of
 from dlt_authsignal.source.tally import TableReport, Tally
@@ -149,13 +150,7 @@ def sync(
             if resources:
                 reading = reading.with_resources(*resources, *_memory(resources) & reading.resources.keys())
             with kept_open(pipeline):
-                abort_packages_before(pipeline, tombstones(pipeline).latest)
-                made_again = make_again(pipeline) if pipeline.has_pending_data else []
-                pending = finish_pending(pipeline)
-                pipeline.sync_destination()
-                run.reached_destination = True
-                made_again += make_again(pipeline)
-                settle(pipeline)  # what a run that was cut off left to do
+                pending, made_again = _catch_up(pipeline, run)
                 reads.recall(pipeline, details="action_details" in reading.selected_resources)
                 run.oldest_read_at = reads.oldest()
                 tally = _counted(pipeline, reading)
@@ -188,11 +183,22 @@ def _alone(pipeline: Pipeline, destination: str) -> Iterator[None]:
         yield
 
 
-def _report(pipeline: Pipeline, meter: Meter, *, location: str, **known: Any) -> SyncReport:
+def _catch_up(pipeline: Pipeline, run: Run) -> tuple[Pending, list[str]]:
+    """Does what earlier runs left to do, and makes again what somebody has taken away; says what there was of each."""
+    abort_packages_before(pipeline, tombstones(pipeline).latest)
+    made_again = make_again(pipeline) if pipeline.has_pending_data else []
+    pending = finish_pending(pipeline)
+    pipeline.sync_destination()
+    run.reached_destination = True
+    made_again += make_again(pipeline)
+    settle(pipeline)
+    return pending, made_again
+
+
+def _report(pipeline: Pipeline, meter: Meter, **known: Any) -> SyncReport:
     return SyncReport(
         pipeline=pipeline.pipeline_name,
         destination=pipeline.destination.destination_name,
-        location=location,
         dataset=pipeline.dataset_name,
         users_found=meter.users_found,
         users_due=meter.users_due,
@@ -207,7 +213,7 @@ def _report(pipeline: Pipeline, meter: Meter, *, location: str, **known: Any) ->
         identifiers_left_out=meter.leaves_out,
         errors=dict(meter.errors),
         drift=meter.drift.report(),
-        elsewhere=_is_elsewhere(pipeline, location),
+        elsewhere=file_elsewhere(pipeline) is not None,
         **known,
     )
 
@@ -246,13 +252,6 @@ def _passing_folder() -> str:
     folder = tempfile.mkdtemp(prefix="authsignal-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
-
-
-def _is_elsewhere(pipeline: Pipeline, location: str) -> bool:
-    """dlt remembers the folder a pipeline was begun in, and puts the default DuckDB file there."""
-    begun_in = Path(pipeline.get_local_state_val("initial_cwd"))
-    default = begun_in / f"{pipeline.pipeline_name}.duckdb"
-    return location == f"duckdb:///{default}" and begun_in != Path.cwd()
 
 
 def attach(*, destination: str = "duckdb", dataset: str = DATASET_NAME, pipeline_name: str = PIPELINE_NAME) -> Pipeline:
