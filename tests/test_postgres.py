@@ -131,3 +131,13 @@ def test_a_wrong_password_is_a_mistake_in_the_configuration(
     finally:
         Path(rules).write_text(trusting, "utf-8")
         as_owner(postgres, "select pg_reload_conf()")
+
+
+def test_no_table_forbids_that_a_file_is_copied_into_it_again(seeded: RunningSandbox, postgres: Postgres) -> None:
+    """As a run does whose predecessor was killed before it had noted that the file is there."""
+    sync_from(seeded, destination="postgres", resources=["users", "user_actions", "action_details"])
+    ours = "connamespace::regnamespace::text like 'authsignal_data%'"
+    assert (
+        postgres.rows(f"select conrelid::regclass::text from pg_constraint where {ours} and contype in ('u', 'p')")
+        == []
+    )

@@ -31,6 +31,8 @@ _LOADING: Final = "dlt.common.storages.load_storage:LoadStorage"
 _CLIENT: Final = "dlt.destinations.job_client_impl:SqlJobClientBase"
 _MERGE: Final = "dlt.destinations.job_client_impl:SqlLoadJob.run"
 _SETTLING: Final = "dlt_authsignal.source.settling.databases"
+COMMITTED: Final = f"{_PACKAGES}.save_pending_transition"
+"""Comes after a file was committed in the database, and before that is noted on the disk."""
 
 POINTS: Final[dict[str, Point]] = {
     "in the listing, after its second page": Point("dlt_authsignal.source.roster.listing:_page", "after", 2),
@@ -44,9 +46,9 @@ POINTS: Final[dict[str, Point]] = {
     "between normalize and load": Point("dlt.pipeline.pipeline:Pipeline.load", "before"),
     "after the tables were changed": Point(f"{_CLIENT}.update_stored_schema", "after"),
     "before it is noted that the tables were changed": Point(f"{_LOADING}.commit_schema_update", "before"),
-    "after the 1st file was committed": Point(f"{_PACKAGES}.save_pending_transition", "before", 1),
-    "after the 2nd file was committed": Point(f"{_PACKAGES}.save_pending_transition", "before", 2),
-    "after the 5th file was committed": Point(f"{_PACKAGES}.save_pending_transition", "before", 5),
+    "after the 1st file was committed": Point(COMMITTED, "before", 1),
+    "after the 2nd file was committed": Point(COMMITTED, "before", 2),
+    "after the 5th file was committed": Point(COMMITTED, "before", 5),
     "before the 3rd job is marked done": Point(f"{_PACKAGES}.complete_job", "before", 3),
     "before the 1st merge": Point(_MERGE, "before", 1),
     "after the 1st merge": Point(_MERGE, "after", 1),

@@ -5,11 +5,12 @@ from collections.abc import Callable
 import pytest
 
 from tests.crash.laboratory import Laboratory, kill_at
-from tests.crash.points import POINTS
+from tests.crash.points import COMMITTED, POINTS, Point
 
 Record = Callable[[str, object], None]
 NAMES = tuple(POINTS)
 AT_A_TIME = 10
+MOST_FILES = 60
 WORST = "after the load, before it is noted"
 """To lose the disk at: every row is there, and none is to be believed of when it was read."""
 
@@ -36,6 +37,24 @@ def test_killed_once_at_a_named_point(laboratory: Laboratory, name: str, synced:
     kill_at(project, laboratory.running, POINTS[name])
     record_property("kill", f"{project.database.name}, named: {name}")
     laboratory.check(project, stage)
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("synced", [False, True], ids=["first sync", "second sync"])
+def test_killed_after_each_file_was_committed(laboratory: Laboratory, synced: bool, record_property: Record) -> None:
+    """Also those of dlt's state and of the record of runs: each is put into the database once more."""
+    stage = "changed" if synced else "begun"
+    for nth in range(1, MOST_FILES):
+        project = laboratory.project(synced=synced)
+        laboratory.stage(stage)
+        code = project.sync(laboratory.running, point=Point(COMMITTED, "before", nth))
+        if code == 0:
+            break
+        assert code == -9, project.said()
+        record_property("kill", f"{project.database.name}, after file {nth}")
+        laboratory.check(project, stage)
+    assert 8 < nth < MOST_FILES - 1
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,9 @@ def loading_into() -> tuple[Destination, TableFormat | None]:
         active.caps_params.setdefault("supports_transactions", True)
     if destination.name == "duckdb":
         limit_memory()
+    if destination.name == "postgres":
+        # a file that was copied before its run was killed is copied again, and unique ids would refuse that for ever
+        active.config_params["create_indexes"] = False
     if destination.table_format is None:
         return destination, None
     read_every_column()
