@@ -1,5 +1,6 @@
 """PostgreSQL alone: one sync at a time for all machines, the least grants, what CSV does to empty text."""
 
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -43,6 +44,14 @@ def test_a_second_sync_into_the_same_dataset_is_refused_on_any_machine(
     assert sync_from(empty, destination="postgres").tables["users"].total == 0
 
 
+def is_released(postgres: Postgres) -> bool:
+    """Looks, and lets the server have a moment: it notices a little later that a connection was closed."""
+    held = postgres.rows("select count(*) from pg_locks where locktype = 'advisory'") != [(0,)]
+    if held:
+        time.sleep(0.1)
+    return not held
+
+
 def test_a_running_sync_holds_that_lock(empty: RunningSandbox, postgres: Postgres) -> None:
     empty.sandbox.store.put_user(User(user_id="u1", created_at=empty.sandbox.clock.now(), email="a@x"))
     seen: list[int] = []
@@ -61,7 +70,7 @@ def test_a_running_sync_holds_that_lock(empty: RunningSandbox, postgres: Postgre
     sync_from(empty, destination="postgres", meter=meter)
     assert seen
     assert set(seen) == {1}
-    assert postgres.rows("select count(*) from pg_locks where locktype = 'advisory'") == [(0,)]
+    assert any(is_released(postgres) for _ in range(50))
 
 
 def test_the_right_to_create_schemas_is_all_that_the_loader_needs(
