@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
 
@@ -20,6 +21,9 @@ from tests.warehouses import postgres_cluster, s3_server
 
 # a shell's background jobs ignore Ctrl-C, and so would the commands that tests stop by it
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+settings.register_profile("on any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("on any machine")
 
 SECRET = "sandbox-server-secret"
 NODE = Path(__file__).parent / "node"

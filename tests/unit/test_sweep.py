@@ -1,9 +1,9 @@
 """Decisions of the sweep: who is due, in which order, and what is asked of them."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -85,7 +85,7 @@ def test_a_change_in_the_list_is_followed_up_once_by_every_table_it_may_touch(
     last: LastRead, wanted: frozenset[str]
 ) -> None:
     other, policy = last.listed + 1, Policy(max_staleness=timedelta(days=25))
-    fresh = replace(last, users=NOW, user_authenticators=NOW, user_actions=NOW, user_devices=NOW)
+    fresh = msgspec.structs.replace(last, users=NOW, user_authenticators=NOW, user_actions=NOW, user_devices=NOW)
     first = ask_of("u", fresh, other, wanted, NOW, policy)
     touched = wanted - {"user_devices"}
     assert (first.parts if first else frozenset()) == touched
@@ -113,7 +113,7 @@ def test_a_named_user_is_due_whatever_is_known_and_so_is_everybody_in_a_full_run
 
 def test_a_user_whom_the_list_has_stopped_naming_is_asked_for_once_and_again_by_a_full_run() -> None:
     listed = after(None, ALL, NOW - DAY, 5, [], True)
-    since = replace(listed, listed=0)
+    since = msgspec.structs.replace(listed, listed=0)
     assert ask_of_missing(listed, ALL, NOW, WEEK) is not None
     assert ask_of_missing(since, ALL, NOW, WEEK) is None
     assert ask_of_missing(since, ALL, NOW, Policy(full=True)) is not None

@@ -16,6 +16,7 @@ from dlt_authsignal.source.privacy import KEEP, Privacy
 from dlt_authsignal.source.reads import KnownReads, listed_hash
 from dlt_authsignal.source.roster import LISTING, Candidate, Roster, candidates
 from dlt_authsignal.source.sweep import (
+    KEPT,
     Ask,
     LastRead,
     Policy,
@@ -108,7 +109,7 @@ class Plan:
         """What to read of a user now; None for one who is not due."""
         user_id, privacy = candidate.user_id, self.privacy
         stored_id = privacy.stored_id(user_id)
-        last = self.reads.get(stored_id) if self.reads is not None else None
+        last = self.reads.named(stored_id) if self.reads is not None else None
         listed = listed_hash(privacy.listed(candidate.listed), privacy.fingerprint_key)
         now = milliseconds(self.now())
         if candidate.roster == MISSING and last is not None:
@@ -140,12 +141,10 @@ async def _everybody(api: Api, plan: Plan) -> AsyncIterator[list[Candidate]]:
     async for page in candidates(api, plan.roster):
         lacking -= {candidate.user_id for candidate in page} if lacking else set()
         is_listed = is_listed or page[0].roster == LISTING
-        _note(plan, page)
         yield page
     if is_listed:  # whom the list named before, and does not now, is asked for as such, below
         lacking = {user_id for user_id in lacking if not _was_listed(plan, user_id)}
     named = [Candidate(user_id=user_id, roster="named") for user_id in sorted(lacking)]
-    _note(plan, named)
     yield named
     if is_listed and plan.reads is not None:
         missing = await to_thread.run_sync(_missing, plan, plan.reads)
@@ -157,20 +156,14 @@ def _was_listed(plan: Plan, user_id: str) -> bool:
     return last is not None and last.is_known and last.listed > 0
 
 
-def _note(plan: Plan, page: list[Candidate]) -> None:
-    if plan.reads is not None:
-        for candidate in page:
-            plan.reads.name(plan.privacy.stored_id(candidate.user_id))
-
-
 def _missing(plan: Plan, reads: KnownReads) -> list[Candidate]:
     """Users of earlier runs whom a complete list no longer names: each is asked for, since a list may be cut.
 
     Raises:
         TooManyGone: They are so many that the list cannot be right.
     """
-    gone = sum(not is_named and last.is_known and last.listed > 0 for is_named, last in reads.with_names())
-    plan.limit.check("users", gone, sum(last.is_known and last.was_read for last in reads))
+    gone = reads.count_not_named(lambda last: last.is_known and last.listed > 0)
+    plan.limit.check("users", gone, reads.count_read(*KEPT))
     ids = reads.not_named(
         lambda last: ask_of_missing(last, plan.parts, milliseconds(plan.now()), plan.policy) is not None
     )

@@ -4,10 +4,10 @@ One user is one unit: either all that was asked for was read, or the run fails.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
+import msgspec
 from anyio import EndOfStream, WouldBlock, create_memory_object_stream, create_task_group
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
@@ -177,7 +177,7 @@ async def read_user(api: Api, plan: Plan, errand: Errand) -> UserRead:
     candidate, listed, last, ask = errand
     read_at = plan.now()
     if candidate.roster == MISSING and last is not None:
-        last = replace(last, listed=0)
+        last = msgspec.structs.replace(last, listed=0)
         if not plan.privacy.can_ask(candidate.user_id):
             return _gone(plan, candidate, last, read_at)
     is_doubtful = not candidate.listed and not (last and last.was_read and last.is_known)

@@ -85,33 +85,41 @@ class KnownReads:
         index = _place(self._keys, key_of(user_id))
         return None if index is None else self._at(index)
 
-    def name(self, user_id: str) -> None:
-        """Notes that the roster named a user."""
+    def named(self, user_id: str) -> LastRead | None:
+        """The same of a user whom the roster names; notes that it does."""
         index = _place(self._keys, key_of(user_id))
-        if index is not None:
-            self._named[index] = True
-
-    def with_names(self) -> Iterator[tuple[bool, LastRead]]:
-        """Whether the roster has named each user, and what is known of them."""
-        return zip(map(bool, self._named), self, strict=True)
+        if index is None:
+            return None
+        self._named[index] = True
+        return self._at(index)
 
     def not_named(self, is_wanted: Callable[[LastRead], bool]) -> Iterator[str]:
         """Ids of users whom the roster has not named."""
-        missing = [not named and is_wanted(last) for named, last in self.with_names()]
-        if any(missing):
+        missing = {index for index in self._not_named() if is_wanted(self._at(index))}
+        if missing:
             for user_id in self._ids():
-                index = _place(self._keys, key_of(user_id))
-                if index is not None and missing[index]:
+                if _place(self._keys, key_of(user_id)) in missing:
                     yield user_id
+
+    def count_not_named(self, is_counted: Callable[[LastRead], bool]) -> int:
+        """How many users the roster has not named, of those who count."""
+        return sum(is_counted(self._at(index)) for index in self._not_named())
+
+    def _not_named(self) -> Iterator[int]:
+        return (index for index, is_named in enumerate(self._named) if not is_named)
+
+    def count_read(self, *parts: str) -> int:
+        """How many users Authsignal knew, of whom one of the parts was read."""
+        found = [self._times[_FIELDS.index(part)] for part in parts]
+        return sum(bool(is_known and any(times)) for is_known, *times in zip(self._known, *found, strict=True))
 
     def __iter__(self) -> Iterator[LastRead]:
         return map(self._at, range(len(self._keys)))
 
     def _at(self, index: int) -> LastRead:
-        times = {field: self._times[place][index] for place, field in enumerate(_FIELDS)}
-        return LastRead(
-            **times, listed=self._listed[index], privacy=self._privacy[index], is_known=bool(self._known[index])
-        )
+        numbers = (each[index] for each in (*self._times, self._listed, self._privacy))
+        values: list[Any] = [*numbers, bool(self._known[index])]
+        return LastRead(*values)  # in the order of its fields: there are as many as users
 
     def oldest(self) -> datetime | None:
         """When the user who has waited longest was last read, of those who were; None if nobody was."""
@@ -124,8 +132,7 @@ class KnownReads:
 
     def _outnumber(self, pipeline: Pipeline) -> bool:
         """Whether more users were read than there are: somebody has taken rows out."""
-        read = sum(1 for last in self if last.users and last.is_known)
-        return read > row_counts(pipeline, ["users"])["users"]
+        return self.count_read("users") > row_counts(pipeline, ["users"])["users"]
 
     def recall(self, pipeline: Pipeline, *, details: bool = False) -> None:
         """Takes in what the destination holds: rows of loads that were completed, others may have lost their data.

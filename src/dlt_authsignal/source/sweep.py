@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
+import msgspec
+
 from dlt_authsignal.api.endpoints import ACTION_WINDOW_DAYS
 from dlt_authsignal.errors import ConfigurationError
 
@@ -41,18 +43,17 @@ _ALIKE: Final = len("2026-11-02T09:00:00.000Z")
 Reason = Literal["new", "changed", "named", "missing", "stale", "full", "privacy"]
 
 
-@dataclass(frozen=True, slots=True)
-class LastRead:
+class LastRead(msgspec.Struct, frozen=True, gc=False):
     """What is known of the last read of a user.
 
     Attributes:
         first_seen: When the roster first named the user.
         users: When the user's own page was last read; the others likewise.
-        listed: Fingerprint of what the list last said of them; 0 if they were never listed.
-        privacy: Fingerprint of the settings under which their rows were stored; 0 if that is not known.
         newest_action: When the newest action known changed last, by Authsignal's clock.
         actions_from: From when on actions are to be asked for next; 0 for all there are.
         actions_complete_from: From when on all actions are surely there.
+        listed: Fingerprint of what the list last said of them; 0 if they were never listed.
+        privacy: Fingerprint of the settings under which their rows were stored; 0 if that is not known.
         is_known: Whether Authsignal knew the id.
     """
 
@@ -62,11 +63,11 @@ class LastRead:
     user_actions: int = 0
     user_devices: int = 0
     action_details: int = 0
-    listed: int = 0
-    privacy: int = 0
     newest_action: int = 0
     actions_from: int = 0
     actions_complete_from: int = 0
+    listed: int = 0
+    privacy: int = 0
     is_known: bool = True
 
     def at(self, part: str) -> int:
@@ -80,7 +81,9 @@ class LastRead:
 
     @property
     def was_read(self) -> bool:
-        return any(self.at(part) for part in KEPT)
+        return bool(
+            self.users or self.user_authenticators or self.user_actions or self.user_devices or self.action_details
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,7 +189,7 @@ def ask_again(
 ) -> Ask | None:
     """What to ask of a user whose rows were stored under other settings: all there is, as if nothing had been read."""
     never: dict[str, Any] = dict.fromkeys(KEPT, 0)
-    ask = ask_of(user_id, replace(last, actions_from=0, **never), listed, wanted, now, policy)
+    ask = ask_of(user_id, msgspec.structs.replace(last, actions_from=0, **never), listed, wanted, now, policy)
     return ask and replace(ask, reason="privacy")
 
 
@@ -257,7 +260,7 @@ def after(
     if "user_actions" in parts:
         times |= _horizon(before, list(actions), read_at)
         times["actions_complete_from"] = _complete_from(before, read_at)
-    return replace(
+    return msgspec.structs.replace(
         before, listed=(listed or before.listed) if is_known else 0, privacy=privacy, is_known=is_known, **times
     )
 
