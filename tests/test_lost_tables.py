@@ -8,6 +8,7 @@ import pytest
 
 from dlt_authsignal import authsignal_source
 from dlt_authsignal.api.histories import HISTORIES
+from dlt_authsignal.errors import RunFailed
 from dlt_authsignal.sandbox import RunningSandbox
 from dlt_authsignal.sandbox.entities import User
 from tests.helpers import SECRET, at, command, rows, sync_from
@@ -119,3 +120,19 @@ def test_postgresql_gets_them_back_too(
     assert sync_from(seeded, destination="postgres").made_again == ["user_authenticators", "users"]
     assert postgres.rows("select _row_hash from authsignal_data.user_authenticators order by 1") == before
     assert postgres.rows("select count(email) > 0 from authsignal_data.users") == [(True,)]
+
+
+def test_a_load_that_is_refused_each_time_can_be_dropped_and_its_users_are_read_again(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    before = held(*TABLES[:5])
+    do("delete from users")
+    do("alter table users alter email type integer using 0")
+    with pytest.raises(RunFailed) as first:
+        sync_from(seeded, full=True)
+    assert "abort-packages" not in str(first.value)
+    with pytest.raises(RunFailed, match="drop it: dlt pipeline authsignal_pipeline abort-packages"):
+        sync_from(seeded)
+    dlt.attach("authsignal_pipeline").abort_packages()  # which is what that command does
+    do("alter table users alter email type varchar using null")
+    assert sync_from(seeded).users_read == 40
+    assert held(*TABLES[:5]) == before

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
+from weakref import WeakKeyDictionary
 
 import dlt
 from dlt.common.configuration.exceptions import ConfigFieldMissingException, ConfigurationException
@@ -21,6 +23,7 @@ from dlt_authsignal.source.resources import loading_into
 
 _REFUSALS = ("permission denied", "insufficient privileges", "access denied")
 _RIGHTS = "\n\nThe rights that loading needs are in docs/destinations.md."
+_FILES: Final[WeakKeyDictionary[Pipeline, Path | None]] = WeakKeyDictionary()
 
 
 def check_ready(pipeline: Pipeline) -> str | None:
@@ -57,6 +60,12 @@ def _check_names(pipeline: Pipeline) -> None:
 
 def database_file(pipeline: Pipeline) -> Path | None:
     """The DuckDB file that a pipeline loads into, whether or not it is there; None for any other destination."""
+    if pipeline not in _FILES:  # to ask dlt means that all settings are looked up again
+        _FILES[pipeline] = _database_file(pipeline)
+    return _FILES[pipeline]
+
+
+def _database_file(pipeline: Pipeline) -> Path | None:
     if destination_of_type(pipeline.destination.destination_type).name != "duckdb":
         return None
     name = str(pipeline.sql_client().credentials.database)  # not opened: that would make the file
@@ -114,7 +123,8 @@ def _explained(error: Exception, name: str) -> Exception:
         return ConfigurationError(text)
     if isinstance(error, PipelineStepFailed):
         rights = _RIGHTS if any(word in text.lower() for word in _REFUSALS) else ""
-        return RunFailed(f"The {error.step} step failed: {why(error)}{rights}")
+        notes = "".join(f"\n\n{note}" for note in getattr(error, "__notes__", ()))
+        return RunFailed(f"The {error.step} step failed: {why(error)}{rights}{notes}")
     if isinstance(cause, DatabaseException):
         return RunFailed(f"{destination.title} refused a statement: {without_values(text)} {LEFT_OUT}")
     return RunFailed(text) if isinstance(error, DltException | OSError) else error

@@ -1,11 +1,14 @@
 """What an interrupted run left on this machine's disk: finished, or dropped if somebody has loaded newer rows since."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import Enum
 from itertools import islice
 from typing import Any, Final
 
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.common.storages import FileStorage
+from dlt.pipeline.exceptions import PipelineStepFailed
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.errors import RunFailed
@@ -36,11 +39,25 @@ def finish_pending(pipeline: Pipeline) -> Pending:
     for runs in range(MAX_PENDING_RUNS):
         if not pipeline.has_pending_data:
             return Pending.FINISHED if runs else Pending.NONE
-        pipeline.run()
+        with _way_on(pipeline):
+            pipeline.run()
     raise RunFailed(
         f'Pipeline "{pipeline.pipeline_name}" still has unfinished loads after {MAX_PENDING_RUNS} tries.'
         f" Look at them with: dlt pipeline {pipeline.pipeline_name} info"
     )
+
+
+@contextmanager
+def _way_on(pipeline: Pipeline) -> Iterator[None]:
+    """A load that the destination refuses each time would keep every later sync from reading."""
+    try:
+        yield
+    except PipelineStepFailed as error:
+        error.add_note(
+            "An earlier sync left this load unfinished, and each sync tries it first. If it cannot be mended, drop it:"
+            f" dlt pipeline {pipeline.pipeline_name} abort-packages. The next sync reads its users again."
+        )
+        raise
 
 
 def _finish_abort(pipeline: Pipeline) -> None:
