@@ -10,9 +10,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from dlt_authsignal.errors import AuthsignalError, ConfigurationError, TooManyGone
+from dlt_authsignal.errors import AuthsignalError, ConfigurationError, TooManyGone, UnexpectedAnswer
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig, run_in_thread
-from dlt_authsignal.sandbox.entities import User
+from dlt_authsignal.sandbox.entities import Authenticator, User
 from dlt_authsignal.source.sync import SyncReport
 from tests.helpers import at, command, rows, sync_from, table
 
@@ -245,6 +245,76 @@ def test_a_user_who_is_gone_is_marked_although_a_clock_was_ahead_when_they_were_
     assert ids_of("select user_id from users where deleted_at is not null") == {user.user_id}
     assert rows("select count(*) from user_authenticators where deleted_at is not null") == [(2,)]
     assert rows(f"select count(*) from users_history where valid_to is null and user_id = '{user.user_id}'") == [(0,)]
+
+
+def test_an_authenticator_that_is_gone_is_marked_although_the_clock_was_set_back_since(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    with duckdb.connect("authsignal_pipeline.duckdb") as connection:
+        for table_name, column in (
+            ("user_authenticators", "_read_at"),
+            ("user_reads", "user_authenticators_read_at"),
+        ):
+            connection.execute(f"update authsignal_data.{table_name} set {column} = {column} + interval 1 minute")
+    user = holder(seeded, 2)
+    first, second = seeded.sandbox.store.authenticators(user.user_id)
+    seeded.sandbox.store.remove_authenticator(user.user_id, first.user_authenticator_id)
+    sync_from(seeded, read_now=[user.user_id])
+    found = (
+        f"select user_authenticator_id, deleted_at is null from user_authenticators where user_id = '{user.user_id}'"
+    )
+    assert set(rows(found)) == {(first.user_authenticator_id, False), (second.user_authenticator_id, True)}
+
+
+def test_authenticators_that_are_other_users_now_do_not_count_as_gone(empty: RunningSandbox) -> None:
+    store, now = empty.sandbox.store, empty.sandbox.clock.now()
+
+    def give(user: int, authenticator: int) -> None:
+        store.put_authenticator(
+            Authenticator(
+                user_authenticator_id=f"a{authenticator}",
+                user_id=f"u{user}",
+                verification_method="SMS",
+                created_at=now,
+            )
+        )
+
+    for number in range(60):
+        store.put_user(User(user_id=f"u{number}", created_at=now, email="a@example.com"))
+    for number in range(30):
+        give(number, number)
+    sync_from(empty)
+    for number in range(30):
+        store.remove_authenticator(f"u{number}", f"a{number}")
+        give(number + 30, number)
+    assert sync_from(empty, full=True, max_deletes=0).tables["user_authenticators"].deleted == 0
+    assert rows("select count(*), count(deleted_at), count(distinct user_id) from user_authenticators") == [(30, 0, 30)]
+
+
+@pytest.mark.parametrize("named", [None, "acme"])
+def test_a_method_that_is_gone_is_marked_whatever_its_row_and_the_settings_say_of_the_tenant(
+    empty: RunningSandbox, named: str | None
+) -> None:
+    def set_up(*ids: str) -> None:
+        said = [{"authenticatorId": id_, "verificationMethod": "SMS", "tenantId": "t-1"} for id_ in ids]
+        empty.sandbox.faults.add(Fault(route="GET /authenticators", kind="body", body=json.dumps(said)))
+
+    empty.sandbox.store.put_user(User(user_id="u", created_at=empty.sandbox.clock.now(), email="a@example.com"))
+    set_up("one", "two")
+    sync_from(empty)
+    set_up("one")
+    assert sync_from(empty, tenant_id=named).tables["tenant_authenticators"].deleted == 1
+    assert rows("select authenticator_id from tenant_authenticators where deleted_at is null") == [("one",)]
+    assert rows("select authenticator_id from tenant_authenticators_history where valid_to is null") == [("one",)]
+
+
+def test_rows_that_say_they_are_another_users_stop_the_run(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    before = table("user_devices")
+    mixed_up = json.dumps([{"deviceId": "d", "userId": "somebody else"}])
+    seeded.sandbox.faults.add(Fault(route="GET /users/{userId}/devices", kind="body", body=mixed_up))
+    with pytest.raises(UnexpectedAnswer, match="another user than the one asked for"):
+        sync_from(seeded, full=True)
+    assert table("user_devices") == before
 
 
 def test_two_tenants_are_kept_out_of_one_dataset(seeded: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from dlt_authsignal.api.marks import kind_by_name
 from dlt_authsignal.api.tables import CEREMONIES, TABLES, USER_ACTIONS, USER_AUTHENTICATORS, USERS
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.source.batches import Shaper
-from dlt_authsignal.source.identifiers import country_of, domain_of, normal, truncated
+from dlt_authsignal.source.identifiers import country_of, domain_of, normal, replaced, truncated
 from dlt_authsignal.source.privacy import KEEP, Privacy
 from dlt_authsignal.source.privacy_settings import privacy_of
 from dlt_authsignal.source.rows import Answers, rows_of
@@ -161,8 +161,9 @@ def test_a_user_joins_with_the_customers_own_data() -> None:
 def test_a_user_id_is_hashed_as_it_is_written_if_it_is_an_address_or_a_number() -> None:
     assert HASHED.stored_id("ann@example.com") == digest("ann@example.com")
     assert HASHED.stored_id("Ann@example.com") == digest("Ann@example.com")  # another user than ann
-    assert HASHED.stored_id("+41791234567") == digest("+41791234567")
-    for opaque in ("auth0|1a2b", "1234567890", "crm:7", "@ann", "+"):
+    for number in ("+41791234567", "tel:+41791234567", " +41 79 123 45 67", "sms|(+41)791234567", "ann%40example.com"):
+        assert HASHED.stored_id(number) == digest(number)
+    for opaque in ("auth0|1a2b", "1234567890", "crm:7", "@ann", "+", "c++", "a+1", "QUJD+123456789=="):
         assert HASHED.stored_id(opaque) == opaque
     assert one(HASHED, {}, user_id="ann@example.com")["user_id"] == digest("ann@example.com")
     assert one(KEEP, {}, user_id="ann@example.com")["user_id"] == "ann@example.com"
@@ -208,6 +209,67 @@ def test_rules_are_configuration_and_stay() -> None:
     )
     assert json.loads(row["rules"]) == rules
     assert "output" not in row
+
+
+def test_what_comes_inside_of_them_or_in_place_of_a_method_is_not_configuration() -> None:
+    rules = [{"ruleId": "r", "createdBy": {"email": ADDRESS, "name": "Ann Miller"}}]
+    row = one(HASHED, {"actionCode": "a", "idempotencyKey": "k", "rules": rules}, TABLES["action_details"])
+    assert json.loads(row["rules"]) == [
+        {"ruleId": "r", "createdBy": {"email": digest(ADDRESS), "name": digest("ann miller")}}
+    ]
+    methods = ["SMS", {"method": "EMAIL_OTP", "email": ADDRESS, "phoneNumber": NUMBER}]
+    row = one(HASHED, {"enrolledVerificationMethods": methods})
+    protected = {"method": "EMAIL_OTP", "email": digest(ADDRESS), "phoneNumber": digest("+41797654321")}
+    assert json.loads(row["enrolled_verification_methods"]) == ["SMS", protected]
+
+
+def test_an_identifier_that_comes_as_an_object_is_one_in_all_its_parts() -> None:
+    row = one(
+        HASHED,
+        {"actionCode": "a", "idempotencyKey": "k", "userAgent": {"ua": "Mozilla", "raw": {"of": "Safari"}}},
+        USER_ACTIONS,
+    )
+    assert row["user_agent__ua"] == digest("Mozilla")
+    assert row["user_agent__raw__of"] == digest("Safari")
+    credential = {"credentialId": {"id": "Ab"}, "deviceId": {"id": "D1"}, "transports": {"first": "usb"}}
+    row = one(HASHED, {"userAuthenticatorId": "a", "webauthnCredential": credential}, USER_AUTHENTICATORS)
+    assert row["webauthn_credential__credential_id__id"] == digest("Ab")
+    assert row["webauthn_credential__device_id__id"] == digest("D1")
+    kept = one(
+        Privacy(key=KEY, columns={"user_actions.user_agent": "keep"}),
+        {"actionCode": "a", "idempotencyKey": "k", "userAgent": {"ua": "Mozilla"}},
+        USER_ACTIONS,
+    )
+    assert kept["user_agent__ua"] == "Mozilla"
+
+
+@pytest.mark.parametrize(
+    ("text", "protected"),
+    [
+        ("phone:+64211239876", "phone:<phone>"),
+        ("tel:0211239876.", "tel:<phone>."),
+        ("call +64211239876: no answer", "call <phone>: no answer"),
+        ("+64–21–123–9876", "<phone>"),
+        ("Signed in from 203.0.113.77.", "Signed in from <ip>."),
+        ("ip:203.0.113.77, port 203.0.113.78:443", "ip:<ip>, port <ip>:443"),
+        ("ip:2001:db8:1:2::7.", "ip:<ip>."),
+        ("::ffff:203.0.113.77", "<ip>"),
+        ("o'neil@example.org wrote", "<email> wrote"),
+        ("of 'ann@example.org'.", "of '<email>'."),
+        ("by ann@example.org.", "by <email>."),
+        ("?to=ann%40example.org", "<email>"),
+        ("at 12:30:45, 2026-11-02T09:00:00+01:00", "at 12:30:45, 2026-11-02T09:00:00+01:00"),
+        ("order-0123456789 of a:b:c, v1.2.3, @ann", "order-0123456789 of a:b:c, v1.2.3, @ann"),
+    ],
+)
+def test_what_looks_like_somebody_is_found_beside_any_punctuation(text: str, protected: str) -> None:
+    assert replaced(text, lambda kind, _: f"<{kind}>") == protected
+
+
+@pytest.mark.parametrize("part", ["a", "1", "1:", "a.", "a@", "+", "'a", "1.", "::", "(0 "])
+def test_a_long_text_is_read_once(part: str) -> None:
+    """To look again from each character would take hours."""
+    replaced(part * (1_000_000 // len(part)), lambda kind, _: kind)
 
 
 def test_what_nobody_declared_is_judged_by_its_name_and_by_its_look() -> None:

@@ -9,14 +9,22 @@ from typing import Final, Literal
 
 from dlt_authsignal.api.marks import Kind
 
+_DASHES: Final = r"\u00a0\u2010-\u2015\u2212-"
 _DOMAIN: Final = re.compile(r"(?:[\w-]+\.)+(?:xn--[a-z0-9-]+|[^\W\d_]{2,})")
 _E164: Final = re.compile(r"\+\d+", re.ASCII)
+_PLUS: Final = re.compile(rf"(?<!\w)[+\uff0b][\d ()./{_DASHES}]*\d(?!\w)")
 _IPV4: Final = re.compile(r"(\d{1,3}\.\d{1,3}\.\d{1,3}\.)\d{1,3}", re.ASCII)
-_FOUND: Final = re.compile(
-    r"(?P<email>[^\s@<>\"',;:()\[\]{}]+@[^\s@<>\"',;:()\[\]{}]+)"
-    r"|(?P<phone>(?<![\w.:+-])(?:\+|\(?0)\d?[\d ()./-]{6,22}\d(?![\w:]))"
-    r"|(?P<ip>(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}(?![\w.])|(?=[\w:.]*:[\w:.]*:)[0-9A-Fa-f:]+(?:\.\d{1,3}){0,3}(?![\w.:])))"
+_CHARACTER: Final = r"[^\s@<>\"',;:()\[\]{}]"
+_EMAIL: Final = rf"(?<!{_CHARACTER})(?<!\w')(?:{_CHARACTER}|(?<=\w)'(?=\w))+(?:@|%40){_CHARACTER}*\w"
+_PHONE: Final = rf"(?:(?<![\w.+-])[+\uff0b]|(?<![\w.+-])(?<!\d:)\(?0)\d?[\d ()./{_DASHES}]{{6,22}}\d(?!\w|:\w)"
+_IP: Final = (
+    r"(?<![\w.])(?:\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\w)"
+    r"|(?=[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:)[0-9A-Fa-f:]{0,44}(?:[0-9A-Fa-f]|::)(?:\.\d{1,3}){0,3}(?!\w|[.:]\w))"
 )
+_FOUND: Final = re.compile(rf"(?P<email>{_EMAIL})|(?P<ip>{_IP})|(?P<phone>{_PHONE})")
+"""Each begins where a word does, and is bounded or ends with the word: a text is read once, however long it is."""
+
+_MAY_HOLD_ONE: Final = re.compile(r"[@%:\d]")
 _DIGITS_OF_A_PHONE: Final = range(7, 16)
 
 
@@ -106,9 +114,9 @@ def replaced(text: str, by: Callable[[Kind, str], str]) -> str:
             return value
         return value if kind == "ip" and truncated(value) is None else by(kind, value)  # type: ignore[arg-type]
 
-    return _FOUND.sub(of, text)
+    return _FOUND.sub(of, text) if _MAY_HOLD_ONE.search(text) else text
 
 
 def names_somebody(user_id: str) -> bool:
-    """Whether a user id is, or holds, an e-mail address, or is a phone number with a country code."""
-    return "@" in user_id.strip("@") or (user_id[:1] == "+" and _number(user_id) is not None)
+    """Whether a user id is, or holds, an e-mail address, or a phone number that begins with a plus."""
+    return "@" in user_id.strip("@") or "%40" in user_id or _PLUS.search(user_id) is not None

@@ -27,7 +27,7 @@ Value = Callable[[Any], Any]
 EVERY: Final = "*"
 """In the name of an override: the column in every table that has it."""
 
-_MAKING: Final = 1
+_MAKING: Final = 2
 """One more whenever a later version stores the same value otherwise."""
 
 LEFT_OUT: Final = "…"
@@ -238,7 +238,8 @@ class Guard:
     def _function(self, name: str) -> Value | None:
         """What is done to each value of a column; None for nothing."""
         if name not in self._of:
-            column, treatment = self._declared.get(name), self._override(name)
+            column = self._identifier(name)
+            treatment = self._override(name if column is None else column.name)
             if treatment is not None and column is not None:
                 self._of[name] = self._overridden(column, treatment)
             elif self._privacy.mode == "keep":
@@ -246,6 +247,14 @@ class Guard:
             else:
                 self._of[name] = self._by_kind(name, column)
         return self._of[name]
+
+    def _identifier(self, name: str) -> Column | None:
+        """The column of that name; or the identifier of which it is a part, come as an object."""
+        if name in self._declared:
+            return self._declared[name]
+        parts = name.split("__")
+        whole = (self._declared.get("__".join(parts[:end])) for end in range(len(parts) - 1, 0, -1))
+        return next((column for column in whole if column is not None and column.kind in _DEFAULT), None)
 
     def _override(self, name: str) -> Treatment | None:
         chosen = self._privacy.columns
@@ -262,7 +271,7 @@ class Guard:
         if column is None:
             return None if name in self._privacy.allow else partial(self._unknown, name)
         if column.kind == "plain":
-            return None
+            return self._told if column.type == "json" else None
         if column.kind == "free-form":
             return self._allowed
         if column.kind == "words":
@@ -274,6 +283,18 @@ class Guard:
         if isinstance(value, dict):
             return {key: inner for key, inner in value.items() if key in self._privacy.allow} or None
         return None
+
+    def _told(self, value: Any) -> Any:
+        """A declared list or object: its own fields are configuration, and names of rules stay; deeper ones are not."""
+        if isinstance(value, list):
+            return [self._told(item) for item in value]
+        if isinstance(value, dict):
+            return {key: self._told_field(key, inner) for key, inner in value.items()}
+        return value
+
+    def _told_field(self, key: str, value: Any) -> Any:
+        is_configuration = not isinstance(value, list | dict) and kind_by_name(key) in ("plain", "name")
+        return value if is_configuration else self._unknown(key, value)
 
     def _unknown(self, name: str, value: Any) -> Any:
         """A value that no table declares, by its name and its look."""

@@ -3,7 +3,7 @@
 One user is one unit: either all that was asked for was read, or the run fails.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
@@ -31,6 +31,7 @@ from dlt_authsignal.source.sweep import (
     LastRead,
     after,
     is_active,
+    later,
     milliseconds,
     moment,
     wants_detail,
@@ -175,7 +176,7 @@ async def read_user(api: Api, plan: Plan, errand: Errand) -> UserRead:
     has named is known until it no longer does: who never enrolled, and has not signed in for a month, is as silent.
     """
     candidate, listed, last, ask = errand
-    read_at = plan.now()
+    read_at = later(plan.now(), last)
     if candidate.roster == MISSING and last is not None:
         last = msgspec.structs.replace(last, listed=0)
         if not plan.privacy.can_ask(candidate.user_id):
@@ -187,7 +188,9 @@ async def read_user(api: Api, plan: Plan, errand: Errand) -> UserRead:
     if ask.if_active and is_active(last, actions):
         gathered |= {part: await _read(api, _CHILDREN[part], candidate.user_id) for part in ask.if_active}
     page = gathered.pop("users", candidate.listed)
-    _check_whose(candidate.user_id, page)
+    _check_whose(candidate.user_id, GET_USER, [page or {}])
+    for table, rows in gathered.items():
+        _check_whose(candidate.user_id, _CHILDREN[table], rows or ())
     is_silent = "users" in wanted and await _is_unknown(api, errand, page, gathered)
     is_known = not is_silent or (page is not None and _is_expected(candidate, last))
     for table, rows in gathered.items():
@@ -228,15 +231,16 @@ def _gone(plan: Plan, candidate: Candidate, last: LastRead, read_at: datetime) -
     )
 
 
-def _check_whose(user_id: str, page: Mapping[str, Any] | None) -> None:
-    said = (page or {}).get("userId")
-    if isinstance(said, str) and said.strip().casefold() != user_id.strip().casefold():
-        raise UnexpectedAnswer(
-            f"{GET_USER} answered with another user than the one asked for: a cache between here and Authsignal may mix"
-            " answers up. Nothing was loaded; run again.",
-            request=str(GET_USER),
-            status=200,
-        )
+def _check_whose(user_id: str, endpoint: Endpoint, rows: Iterable[Any]) -> None:
+    for row in rows:
+        said = row.get("userId") if isinstance(row, dict) else None
+        if isinstance(said, str) and said.strip().casefold() != user_id.strip().casefold():
+            raise UnexpectedAnswer(
+                f"{endpoint} answered with another user than the one asked for: a cache between here and Authsignal may"
+                " mix answers up. Nothing was loaded; run again.",
+                request=str(endpoint),
+                status=200,
+            )
 
 
 async def _gather(api: Api, user_id: str, ask: Ask, wanted: frozenset[str]) -> dict[str, Any]:

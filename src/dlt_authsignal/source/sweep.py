@@ -216,6 +216,13 @@ def rank_of(last: LastRead | None, wanted: Iterable[str], now: int, policy: Poli
     return min(seen, now) - policy.max_staleness // timedelta(milliseconds=1)
 
 
+def later(now: datetime, last: LastRead | None) -> datetime:
+    """When reading a user begins: after the read before, also where the clock has been set back a little since. Rows
+    that are gone are told by their times."""
+    latest = max((last.at(part) for part in KEPT), default=0) if last else 0
+    return now if not 0 <= latest - milliseconds(now) < CLOCK_SKEW else moment(latest + 1) or now
+
+
 def is_active(last: LastRead | None, actions: Iterable[Mapping[str, Any]]) -> bool:
     """Whether an action is new, or has changed, since the last read."""
     known = last.newest_action if last else 0

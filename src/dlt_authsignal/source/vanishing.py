@@ -83,9 +83,9 @@ class Shown:
                 for row in read.children.get(table, ())
             ]
             users, keys = zip(*rows, strict=True) if rows else ((), ())
-            self._rows[table].append(
-                self._hashes(table, "user_id", list(users)) + self._hashes(table, TABLES[table].key[-1], list(keys))
-            )
+            values = {"user_id": list(users), TABLES[table].key[-1]: list(keys)}
+            parts = {name: self._hashes(table, name, values[name]) for name in TABLES[table].key}
+            self._rows[table].append(_keys(table, parts))
         unknown = [read.candidate.user_id for read in reads if not read.is_known]
         self._users["users"].append(self._hashes("users", "user_id", unknown))
 
@@ -122,8 +122,13 @@ def _alive(table: str, held: Held) -> Iterator[tuple[Hashes, Hashes]]:
     columns = dict.fromkeys(["user_id", TABLES[table].key[-1]])
     for batch in held(table, *columns):
         parts = {name: cells(name, _whole(batch.column(name)).cast(pa.string())) for name in columns}
-        whose = parts["user_id"]
-        yield whose, sum((parts[name] for name in columns if name != "user_id"), whose)
+        yield parts["user_id"], _keys(table, parts)
+
+
+def _keys(table: str, parts: Mapping[str, Hashes]) -> Hashes:
+    """One number for each row's key: an authenticator that now is another user's is not gone."""
+    first, *others = (parts[name] for name in TABLES[table].key)
+    return sum(others, first)
 
 
 def _whole(column: Any) -> Any:

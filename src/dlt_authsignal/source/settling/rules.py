@@ -16,7 +16,7 @@ class Reading:
 
     Attributes:
         table: Table that says so.
-        on: Columns that it shares with the rows it speaks of; a null equals a null.
+        on: Columns that it shares with the rows it speaks of; none where it speaks of the whole table.
         part: Column that says when.
         whole: Column that says when instead, where Authsignal did not know the user: of them everything is gone.
         of: Restricts it to rows whose `table_name` is this.
@@ -44,7 +44,7 @@ RULES: Final[dict[str, tuple[Reading, ...]]] = {
         _of_all("user_authenticators", "user_id"),
     ),
     "user_devices": (_of_users("user_devices_read_at"),),
-    "tenant_authenticators": (_of_all("tenant_authenticators", "tenant_id"),),
+    "tenant_authenticators": (_of_all("tenant_authenticators"),),
 }
 """By table that remembers what is gone: each reading that can tell. Actions are not among them: Authsignal forgets them
 after 30 days, and the table does not."""

@@ -54,7 +54,7 @@ Step = Setting | Adding
 def marking(table: Table, reading: Reading, names: Names) -> Setting:
     """Sets `deleted_at` where a later complete read did not show the row."""
     n = names.column
-    matches = [_same(n(name), is_nullable=name == "tenant_id") for name in reading.on]
+    matches = [_same(n(name)) for name in reading.on]
     return Setting(
         target=names.table(table.name),
         column=n(DELETED_AT.name),
@@ -90,6 +90,8 @@ def _reads(reading: Reading, names: Names) -> str:
         when = f"CASE WHEN {n('is_known')} THEN {when} ELSE {n(reading.whole)} END"
     only = f" AND {n('table_name')} = '{reading.of}'" if reading.of else ""
     of_all = f" AND {n('user_id')} = '*'" if reading.of and "user_id" not in reading.on else ""
+    if not reading.on:  # one row for each tenant that was named: a dataset holds one, whatever its rows say of it
+        when = f"MAX({when})"
     return (
         f"SELECT {', '.join([*map(n, reading.on), f'{when} AS gone_at'])}{unknown} FROM {names.table(reading.table)}"
         f" WHERE {n('_dlt_load_id')} IN ({_completed(names)}){only}{of_all}"
@@ -100,9 +102,8 @@ def _completed(names: Names) -> str:
     return f"SELECT {names.column('load_id')} FROM {names.table(names.loads)} WHERE {names.column('status')} = 0"
 
 
-def _same(column: str, *, is_nullable: bool = False) -> str:
-    same = f"t.{column} = s.{column}"
-    return f"({same} OR (t.{column} IS NULL AND s.{column} IS NULL))" if is_nullable else same
+def _same(column: str) -> str:
+    return f"t.{column} = s.{column}"
 
 
 def closing(table: Table, history: Table, names: Names) -> Setting:
