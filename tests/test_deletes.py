@@ -12,7 +12,7 @@ import pytest
 
 from dlt_authsignal.errors import AuthsignalError, ConfigurationError, TooManyGone, UnexpectedAnswer
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig, run_in_thread
-from dlt_authsignal.sandbox.entities import Authenticator, User
+from dlt_authsignal.sandbox.entities import Action, Authenticator, User
 from dlt_authsignal.source.sync import SyncReport
 from tests.helpers import at, command, rows, sync_from, table
 
@@ -381,6 +381,27 @@ def test_a_user_who_is_named_and_whom_the_list_no_longer_names_is_gone_with_thei
     after = [row for row in table("users") if row["user_id"] == user.user_id]
     assert [row.pop("deleted_at") is not None for row in after] == [True]
     assert after == before
+
+
+def test_nobody_is_made_of_actions_that_are_left_of_a_user_whom_the_list_does_not_name(seeded: RunningSandbox) -> None:
+    store, now = seeded.sandbox.store, seeded.sandbox.clock.now()
+    store.put_user(User(user_id="gone", created_at=now, email="a@example.com"))
+    store.put_action(
+        Action(
+            user_id="gone",
+            action_code="signIn",
+            idempotency_key="k",
+            created_at=now,
+            updated_at=now,
+            state="ALLOW",
+            state_updated_at=now,
+        )
+    )
+    store.remove_user("gone", actions=False)
+    assert sync_from(seeded, read_now=["gone"]).unknown_users == 1
+    assert rows("select user_id, roster from unknown_user_ids") == [("gone", "named")]
+    assert rows("select count(*) from users where user_id = 'gone'") == [(0,)]
+    assert sync_from(seeded, read_now=["gone"], resources=["users"]).unknown_users == 1
 
 
 def test_a_file_that_names_a_user_who_is_gone_overwrites_nothing(seeded: RunningSandbox, workdir: Path) -> None:

@@ -144,7 +144,7 @@ async def _everybody(api: Api, plan: Plan) -> AsyncIterator[list[Candidate]]:
         yield page
     if is_listed:  # whom the list named before, and does not now, is asked for as such, below
         lacking = {user_id for user_id in lacking if not _was_listed(plan, user_id)}
-    named = [Candidate(user_id=user_id, roster="named") for user_id in sorted(lacking)]
+    named = [Candidate(user_id=user_id, roster="named", is_unlisted=is_listed) for user_id in sorted(lacking)]
     yield named
     if is_listed and plan.reads is not None:
         missing = await to_thread.run_sync(_missing, plan, plan.reads)
@@ -169,7 +169,7 @@ def _missing(plan: Plan, reads: KnownReads) -> list[Candidate]:
     )
     passed = plan.roster.without_users | plan.privacy.stored_ids(plan.roster.without_users)
     return [
-        Candidate(user_id=user_id, roster=MISSING)
+        Candidate(user_id=user_id, roster=MISSING, is_unlisted=True)
         for user_id in ids
         if user_id not in passed and user_id not in plan.roster.erased
     ]

@@ -268,8 +268,9 @@ async def _is_unknown(api: Api, errand: Errand, page: Mapping[str, Any] | None, 
     candidate, _, last, ask = errand
     if page is not None and _says_something(candidate, page):
         return False
-    if candidate.roster == MISSING:  # actions may outlive their user
-        return not gathered.get("user_authenticators")
+    if candidate.is_unlisted:  # actions may outlive their user
+        own = "user_authenticators"
+        return not (gathered[own] if own in gathered else await _read(api, _CHILDREN[own], candidate.user_id))
     for table, endpoint in _CHILDREN.items():
         is_all = table in gathered and not (table == "user_actions" and ask.actions_from)
         rows = gathered.get(table) or (None if is_all else await _read(api, endpoint, candidate.user_id))
