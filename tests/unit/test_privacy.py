@@ -268,7 +268,7 @@ def test_what_looks_like_somebody_is_found_beside_any_punctuation(text: str, pro
 
 @pytest.mark.parametrize("part", ["a", "1", "1:", "a.", "a@", "+", "'a", "1.", "::", "(0 "])
 def test_a_long_text_is_read_once(part: str) -> None:
-    """To look again from each character would take hours."""
+    """To look again from each character would take an hour."""
     replaced(part * (1_000_000 // len(part)), lambda kind, _: kind)
 
 
