@@ -16,7 +16,7 @@ from dlt_authsignal.source import batches, columns, quick_json
 from dlt_authsignal.source.batches import Shaper, by_row
 from dlt_authsignal.source.hashes import as_text, from_text
 from dlt_authsignal.source.privacy import KEEP
-from dlt_authsignal.source.rows import Answers, flat, whole_columns
+from dlt_authsignal.source.rows import Answers, flat, is_beyond, whole_columns
 
 READ_AT = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
@@ -136,7 +136,7 @@ def _says(found: Any, value: Any) -> bool:
 
 def _is_json_of(text: str, value: Any) -> bool:
     try:
-        return bool(json.loads(text) == value)
+        return bool(json.loads(text) == (str(value) if is_beyond(value) else value))
     except ValueError:
         return False
 

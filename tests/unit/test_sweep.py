@@ -20,6 +20,7 @@ from dlt_authsignal.source.sweep import (
     ask_of,
     ask_of_missing,
     is_active,
+    later,
     milliseconds,
     moment,
     parts_of,
@@ -249,3 +250,15 @@ def test_nobody_starves_while_fewer_come_than_can_be_read(known: list[int], newc
 
 def candidate(number: int) -> Candidate:
     return Candidate(user_id=str(number), roster="file", position=number, listed={"email": f"{number}@example.com"})
+
+
+@pytest.mark.parametrize(
+    ("set_back", "begins"),
+    [(-1, 0), (0, 1), (60_000, 60_001), (5 * 60_000 - 1, 5 * 60_000), (5 * 60_000, 0), (DAY, 0)],
+)
+def test_a_read_begins_after_the_one_before_unless_the_clock_was_set_back_by_far(set_back: int, begins: int) -> None:
+    """Milliseconds after now."""
+    now = datetime(2026, 11, 24, 9, tzinfo=UTC)
+    last = LastRead(first_seen=NOW - DAY, users=NOW - DAY, user_authenticators=NOW + set_back)
+    assert later(now, last) == now + timedelta(milliseconds=begins)
+    assert later(now, None) == now

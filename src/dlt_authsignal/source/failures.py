@@ -129,7 +129,8 @@ def _explained(error: Exception, name: str) -> Exception:
         return RunFailed(f"{destination.title} refused a statement: {without_values(text)} {LEFT_OUT}")
     if isinstance(error, AttributeError) and isinstance(error.__context__, Exception):
         # dlt 1.31 rolls back on the connection that it has just given up
-        return _explained(error.__context__, name)
+        explained = _explained(error.__context__, name)
+        return error if explained is error.__context__ else explained
     return RunFailed(text) if isinstance(error, DltException | OSError) else error
 
 

@@ -219,8 +219,9 @@ def rank_of(last: LastRead | None, wanted: Iterable[str], now: int, policy: Poli
 def later(now: datetime, last: LastRead | None) -> datetime:
     """When reading a user begins: after the read before, also where the clock has been set back a little since. Rows
     that are gone are told by their times."""
-    latest = max((last.at(part) for part in KEPT), default=0) if last else 0
-    return now if not 0 <= latest - milliseconds(now) < CLOCK_SKEW else moment(latest + 1) or now
+    latest = max(last.at(part) for part in KEPT) if last else 0
+    is_ahead = 0 <= latest - milliseconds(now) < CLOCK_SKEW
+    return _EPOCH + timedelta(milliseconds=latest + 1) if is_ahead else now
 
 
 def is_active(last: LastRead | None, actions: Iterable[Mapping[str, Any]]) -> bool:
