@@ -57,7 +57,7 @@ def answers(users: int, at_once: int, spent: dict[str, float]) -> Iterator[Any]:
     """Batches of decoded answers. The bodies come again: a row is another one by its user."""
     import msgspec
 
-    from dlt_authsignal.source.rows import Answers
+    from dlt_authsignal.source.rows.flatten import Answers
 
     random_ = random.Random(7)
     bodies = [body(random_) for _ in range(min(users, BODIES))]
@@ -78,8 +78,8 @@ def load(way: str, users: int, at_once: int) -> None:
     """Loads into a new DuckDB file, and prints what it took."""
     import dlt
 
-    from dlt_authsignal.api.tables import USER_ACTIONS
-    from dlt_authsignal.source import resources
+    from dlt_authsignal.schema.tables import USER_ACTIONS
+    from dlt_authsignal.source.resources import table_resource as resources
 
     spent: dict[str, float] = {}
 

@@ -14,10 +14,10 @@ from typing import Any
 import aiohttp
 
 from dlt_authsignal.api.endpoints import GET_USER_AUTHENTICATORS, basic_auth
-from dlt_authsignal.source.http import base_url, connect
-from dlt_authsignal.source.meter import Meter
-from dlt_authsignal.source.pace import Pace
-from dlt_authsignal.source.throttle import Throttle
+from dlt_authsignal.source.config.request_limits import Pace
+from dlt_authsignal.source.http.client import base_url, connect
+from dlt_authsignal.source.http.rate_limiter import Throttle
+from dlt_authsignal.source.metrics.run_metrics import Meter
 
 REQUESTS = 2_000
 ROUNDS = 5

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dlt_authsignal.api.endpoints import GET_USER_AUTHENTICATORS, basic_auth
-from dlt_authsignal.source.http import Api, base_url, connect
-from dlt_authsignal.source.meter import Meter
-from dlt_authsignal.source.pace import Pace
-from dlt_authsignal.source.throttle import Throttle
+from dlt_authsignal.source.config.request_limits import Pace
+from dlt_authsignal.source.http.client import Api, base_url, connect
+from dlt_authsignal.source.http.rate_limiter import Throttle
+from dlt_authsignal.source.metrics.run_metrics import Meter
 
 LIMITS = (10, 50, 200)
 SETTLED_AFTER = 30.0

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import duckdb
 
 from dlt_authsignal.api.endpoints import basic_auth
+from dlt_authsignal.pipeline.sync.run import SyncReport, sync
 from dlt_authsignal.sandbox import RunningSandbox
-from dlt_authsignal.source.sync import SyncReport, sync
 
 SECRET = "sandbox-server-secret"
 MANAGEMENT_SECRET = "sandbox-management-secret"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dlt_authsignal.api.tables import TABLES
+from dlt_authsignal.pipeline.probe.run import probe
 from dlt_authsignal.sandbox import SandboxConfig, run_in_thread
-from dlt_authsignal.source.probe import probe
+from dlt_authsignal.schema.tables import TABLES
 from tests.helpers import SECRET, sync_from
 
 

@@ -11,6 +11,7 @@ from aiohttp import ClientSession
 from yarl import URL
 
 from dlt_authsignal.api.client_endpoints import INITIATE_CHALLENGE
+from dlt_authsignal.destination.errors import plain_errors
 from dlt_authsignal.errors import (
     AuthsignalError,
     ConfigurationError,
@@ -29,9 +30,8 @@ from dlt_authsignal.errors import (
 )
 from dlt_authsignal.sandbox import Fault, RunningSandbox
 from dlt_authsignal.sandbox.tokens import mint
-from dlt_authsignal.source.failures import plain_errors
-from dlt_authsignal.source.http import read_only_session, writing_session
-from dlt_authsignal.source.pace import Pace
+from dlt_authsignal.source.config.request_limits import Pace
+from dlt_authsignal.source.http.client import read_only_session, writing_session
 from tests.helpers import at, command, rows, sync_from, table
 
 

@@ -8,14 +8,14 @@ from typing import Any
 import dlt
 import pytest
 
-from dlt_authsignal.api.columns import Table
-from dlt_authsignal.api.tables import USER_ACTIONS, USER_AUTHENTICATORS, USER_DEVICES, USERS
+from dlt_authsignal.pipeline.sync.run import DATASET_NAME, PIPELINE_NAME, SyncReport
 from dlt_authsignal.sandbox import Fault, RunningSandbox
 from dlt_authsignal.sandbox.entities import User
-from dlt_authsignal.source.drift import sentences
-from dlt_authsignal.source.names import MOST_UNDECLARED
-from dlt_authsignal.source.resources import hints
-from dlt_authsignal.source.sync import DATASET_NAME, PIPELINE_NAME, SyncReport
+from dlt_authsignal.schema.columns import Table
+from dlt_authsignal.schema.tables import USER_ACTIONS, USER_AUTHENTICATORS, USER_DEVICES, USERS
+from dlt_authsignal.source.metrics.schema_drift import sentences
+from dlt_authsignal.source.resources.table_resource import hints
+from dlt_authsignal.source.rows.column_names import MOST_UNDECLARED
 from tests.helpers import ask, at, command, sync_from
 from tests.warehouses import DuckDB, Lake, Postgres, Warehouse
 

@@ -16,14 +16,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dlt_authsignal.destination.tombstones import Tombstones, hash_of
 from dlt_authsignal.errors import ConfigurationError, NothingSynced, RunFailed, UserErased
 from dlt_authsignal.models import install, read
+from dlt_authsignal.pipeline.erase.run import ErasureReport, erase, lift
+from dlt_authsignal.pipeline.probe.run import probe
+from dlt_authsignal.pipeline.sync.run import attach
 from dlt_authsignal.sandbox import RunningSandbox, run_in_thread
 from dlt_authsignal.sandbox.entities import User
-from dlt_authsignal.source.erasure.erase import ErasureReport, erase, lift
-from dlt_authsignal.source.erasure.tombstones import Tombstones, hash_of
-from dlt_authsignal.source.probe import probe
-from dlt_authsignal.source.sync import attach
 from tests.canaries import search
 from tests.helpers import COMMAND, command, sync_from
 from tests.planted import CEREMONIES, Planted, config, plant
@@ -272,10 +272,10 @@ def test_a_canary_who_was_erased_is_not_probed(empty: RunningSandbox) -> None:
 KILLED = """
 import importlib, os, sys
 
-from dlt_authsignal.source.erasure.erase import erase
+from dlt_authsignal.pipeline.erase.run import erase
 
 user_id, module, function = sys.argv[1:]
-setattr(importlib.import_module(f"dlt_authsignal.source.erasure.{module}"), function, lambda *_: os._exit(9))
+setattr(importlib.import_module(f"dlt_authsignal.pipeline.erase.{module}"), function, lambda *_: os._exit(9))
 erase(user_id)
 """
 
@@ -308,7 +308,7 @@ def test_killed_at_any_moment_it_can_be_run_again_and_nobody_came_back_meanwhile
 PENDING = """
 import os, sys
 from dlt.pipeline.pipeline import Pipeline
-from dlt_authsignal.source.sync import sync
+from dlt_authsignal.pipeline.sync.run import sync
 
 setattr(Pipeline, sys.argv[1], lambda *_, **__: os._exit(9))
 sync(destination="duckdb", full=True)

@@ -8,9 +8,9 @@ import dlt
 import pytest
 
 from dlt_authsignal import authsignal_source, settle
+from dlt_authsignal.pipeline.sync.run import attach
 from dlt_authsignal.sandbox import RunningSandbox
 from dlt_authsignal.sandbox.entities import User
-from dlt_authsignal.source.sync import attach
 from tests.helpers import SECRET, rows, sync_from
 
 Span = tuple[datetime, datetime | None]

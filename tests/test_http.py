@@ -11,11 +11,11 @@ from yarl import URL
 
 from dlt_authsignal.api.endpoints import GET_USER_AUTHENTICATORS, basic_auth
 from dlt_authsignal.errors import UnexpectedAnswer
-from dlt_authsignal.source import http
-from dlt_authsignal.source.http import Api, connect
-from dlt_authsignal.source.meter import Meter
-from dlt_authsignal.source.pace import Pace
-from dlt_authsignal.source.throttle import Throttle
+from dlt_authsignal.source.config.request_limits import Pace
+from dlt_authsignal.source.http import client as http
+from dlt_authsignal.source.http.client import Api, connect
+from dlt_authsignal.source.http.rate_limiter import Throttle
+from dlt_authsignal.source.metrics.run_metrics import Meter
 
 Answer = Callable[[web.Request], Awaitable[web.Response]]
 

@@ -7,10 +7,10 @@ import duckdb
 import pytest
 
 from dlt_authsignal import authsignal_source
-from dlt_authsignal.api.histories import HISTORIES
 from dlt_authsignal.errors import RunFailed
 from dlt_authsignal.sandbox import RunningSandbox
 from dlt_authsignal.sandbox.entities import User
+from dlt_authsignal.schema.history_tables import HISTORIES
 from tests.helpers import SECRET, at, command, rows, sync_from
 from tests.warehouses import Postgres
 

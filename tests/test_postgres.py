@@ -64,7 +64,7 @@ def test_a_running_sync_holds_that_lock(empty: RunningSandbox, postgres: Postgre
                 seen.append(postgres.rows("select count(*) from pg_locks where locktype = 'advisory'")[0][0])
             super().__setattr__(name, value)
 
-    from dlt_authsignal.source.meter import Meter
+    from dlt_authsignal.source.metrics.run_metrics import Meter
 
     meter = type("WatchingMeter", (Watching, Meter), {})()
     sync_from(empty, destination="postgres", meter=meter)

@@ -15,10 +15,10 @@ import pytest
 from dlt_authsignal import authsignal_source
 from dlt_authsignal.errors import AuthsignalError, ConfigurationError
 from dlt_authsignal.models import install, read
+from dlt_authsignal.pipeline.sync.run import SyncReport, attach
 from dlt_authsignal.sandbox import Fault, RunningSandbox
 from dlt_authsignal.sandbox.entities import Action, Authenticator, Device, User
-from dlt_authsignal.source.privacy_settings import LEFT_OUT
-from dlt_authsignal.source.sync import SyncReport, attach
+from dlt_authsignal.source.privacy.settings import LEFT_OUT
 from tests.canaries import search, search_database
 from tests.ceremonies import Visitor
 from tests.helpers import at, command, rows, sync_from, table
@@ -137,7 +137,7 @@ def test_a_user_whom_the_list_shows_changed_is_read_again(empty: RunningSandbox)
 
 @pytest.mark.parametrize("key", [{"privacy_key": KEY}, {}])
 def test_the_memory_of_the_list_cannot_be_guessed(empty: RunningSandbox, key: dict[str, str]) -> None:
-    from dlt_authsignal.source.reads import listed_hash
+    from dlt_authsignal.source.incremental.state_table import listed_hash
 
     now = empty.sandbox.clock.now()
     empty.sandbox.store.put_user(User(user_id="u1", created_at=now, email=EMAIL))

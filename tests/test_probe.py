@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 
 from dlt_authsignal.api.endpoints import VALIDATE
-from dlt_authsignal.cli.probe import alarms
+from dlt_authsignal.cli.commands.probe import alarms
 from dlt_authsignal.errors import ConfigurationError, MutationRefused, NotACanary, PipelineBusy, Unauthorized
 from dlt_authsignal.passkey import SoftwarePasskey
+from dlt_authsignal.pipeline.probe.canary import routes
+from dlt_authsignal.pipeline.probe.run import ProbeReport, changes, probe
+from dlt_authsignal.pipeline.probe.steps import problem_of
 from dlt_authsignal.sandbox import Fault, RunningSandbox
-from dlt_authsignal.source.calls import Call
-from dlt_authsignal.source.canary import routes
-from dlt_authsignal.source.http import base_url, writing_session
-from dlt_authsignal.source.pace import Pace
-from dlt_authsignal.source.probe import ProbeReport, changes, probe
-from dlt_authsignal.source.probing import problem_of
+from dlt_authsignal.source.config.request_limits import Pace
+from dlt_authsignal.source.http.client import base_url, writing_session
+from dlt_authsignal.source.http.single_call import Call
 from tests.ceremonies import ORIGIN, Visitor
 from tests.helpers import COMMAND, SECRET, ask, at, command, rows, sync_from
 

@@ -13,8 +13,8 @@ import pytest
 
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.sandbox import RunningSandbox
-from dlt_authsignal.source.pace import Pace
-from dlt_authsignal.source.shared_budget import shared_budget
+from dlt_authsignal.source.config.request_limits import Pace
+from dlt_authsignal.source.http.shared_rate_limit import shared_budget
 from tests.helpers import SECRET, sync_from
 
 RATE = 30
@@ -25,10 +25,10 @@ BURST = 1.0
 ASK = """
 import asyncio, sys
 from dlt_authsignal.api.endpoints import GET_USER_AUTHENTICATORS, basic_auth
-from dlt_authsignal.source.http import base_url, connect
-from dlt_authsignal.source.meter import Meter
-from dlt_authsignal.source.pace import Pace
-from dlt_authsignal.source.throttle import Throttle
+from dlt_authsignal.source.http.client import base_url, connect
+from dlt_authsignal.source.metrics.run_metrics import Meter
+from dlt_authsignal.source.config.request_limits import Pace
+from dlt_authsignal.source.http.rate_limiter import Throttle
 
 async def main(url, key, place, rate, each):
     throttle = Throttle(pace=Pace(rate=float(rate), shared_budget=place))

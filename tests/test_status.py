@@ -17,11 +17,11 @@ import duckdb
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from dlt_authsignal.cli.metrics import exposition
+from dlt_authsignal.cli.report.metrics import exposition
 from dlt_authsignal.errors import RunFailed, ServerFault, Unauthorized
+from dlt_authsignal.pipeline.monitor.status import Status, status
+from dlt_authsignal.pipeline.sync.run import attach
 from dlt_authsignal.sandbox import Fault, RunningSandbox
-from dlt_authsignal.source.status import Status, status
-from dlt_authsignal.source.sync import attach
 from tests.helpers import COMMAND, at, command, rows, sync_from
 from tests.warehouses import Postgres
 

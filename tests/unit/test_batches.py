@@ -10,13 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlt_authsignal.api.tables import TABLES, USER_AUTHENTICATORS, USER_DEVICES
 from dlt_authsignal.errors import UnexpectedAnswer
-from dlt_authsignal.source import batches, columns, quick_json
-from dlt_authsignal.source.batches import Shaper, by_row
-from dlt_authsignal.source.hashes import as_text, from_text
-from dlt_authsignal.source.privacy import KEEP
-from dlt_authsignal.source.rows import Answers, flat, is_beyond, whole_columns
+from dlt_authsignal.schema.tables import TABLES, USER_AUTHENTICATORS, USER_DEVICES
+from dlt_authsignal.source import quick_json
+from dlt_authsignal.source.privacy.policy import KEEP
+from dlt_authsignal.source.rows import arrow_builder as batches
+from dlt_authsignal.source.rows import column_types as columns
+from dlt_authsignal.source.rows.arrow_builder import Shaper, by_row
+from dlt_authsignal.source.rows.arrow_hash import as_text, from_text
+from dlt_authsignal.source.rows.flatten import Answers, flat, is_beyond, whole_columns
 
 READ_AT = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 

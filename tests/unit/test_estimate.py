@@ -2,8 +2,8 @@
 
 import pytest
 
-from dlt_authsignal.cli.estimate import estimate, span
-from dlt_authsignal.source.meter import Meter
+from dlt_authsignal.cli.report.estimate import estimate, span
+from dlt_authsignal.source.metrics.run_metrics import Meter
 
 
 @pytest.mark.parametrize(

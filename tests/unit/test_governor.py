@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlt_authsignal.source.governor import LONGEST_REST, SLOWEST, Governor
+from dlt_authsignal.source.http.adaptive_rate import LONGEST_REST, SLOWEST, Governor
 
 LATENCY = 0.005
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from dlt_authsignal.cli.progress import SPEED_OVER_SECONDS, Speed, describe
-from dlt_authsignal.source.meter import Meter
+from dlt_authsignal.cli.report.progress import SPEED_OVER_SECONDS, Speed, describe
+from dlt_authsignal.source.metrics.run_metrics import Meter
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlt_authsignal.source.roster import Candidate
-from dlt_authsignal.source.roster.candidate import NotAnId, as_id
-from dlt_authsignal.source.roster.databases import place
-from dlt_authsignal.source.roster.files import from_file
-from dlt_authsignal.source.roster.keeping import kept
-from dlt_authsignal.source.roster.queries import is_query, parse
-from dlt_authsignal.source.roster.seen import Seen
-from dlt_authsignal.source.roster.sources import named
+from dlt_authsignal.source.user_ids import Candidate
+from dlt_authsignal.source.user_ids.candidate import NotAnId, as_id
+from dlt_authsignal.source.user_ids.files import from_file
+from dlt_authsignal.source.user_ids.id_set import Seen
+from dlt_authsignal.source.user_ids.keeping import kept
+from dlt_authsignal.source.user_ids.sql_connection import place
+from dlt_authsignal.source.user_ids.sql_query import is_query, parse
+from dlt_authsignal.source.user_ids.users_from import named
 
 IDS = ["u1", "a,b", "zürich"]
 

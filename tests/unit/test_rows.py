@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
-from dlt_authsignal.api.tables import TABLES
 from dlt_authsignal.errors import UnexpectedAnswer
-from dlt_authsignal.source.placing import Placer
-from dlt_authsignal.source.privacy import KEEP
-from dlt_authsignal.source.rows import Answers, shaper
+from dlt_authsignal.schema.tables import TABLES
+from dlt_authsignal.source.privacy.policy import KEEP
+from dlt_authsignal.source.rows.flatten import Answers, shaper
+from dlt_authsignal.source.rows.row_builder import Placer
 
 READ_AT = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 

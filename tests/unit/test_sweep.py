@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlt_authsignal.errors import ConfigurationError
-from dlt_authsignal.source.roster import Candidate
-from dlt_authsignal.source.sweep import (
+from dlt_authsignal.source.incremental.due import (
     ACTION_OVERLAP,
     DAY,
     PARTS,
@@ -27,7 +26,8 @@ from dlt_authsignal.source.sweep import (
     rank_of,
     wants_detail,
 )
-from dlt_authsignal.source.waiting import Budget, Room
+from dlt_authsignal.source.incremental.queue import Budget, Room
+from dlt_authsignal.source.user_ids import Candidate
 
 NOW = milliseconds(datetime(2026, 11, 24, 9, tzinfo=UTC))
 ALL = frozenset(PARTS)

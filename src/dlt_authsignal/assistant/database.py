@@ -100,7 +100,7 @@ def locate(pipeline_name: str, dataset: str | None) -> tuple[Path, str]:
     import dlt
     from dlt.common.pipeline import get_dlt_pipelines_dir
 
-    from dlt_authsignal.source.failures import plain_errors
+    from dlt_authsignal.destination.errors import plain_errors
 
     if not (Path(get_dlt_pipelines_dir()) / pipeline_name).is_dir():  # dlt would begin one
         raise ConfigurationError(

@@ -3,13 +3,13 @@
 from pathlib import PurePosixPath
 from typing import Final
 
-from dlt_authsignal.api.columns import Column, Table
-from dlt_authsignal.api.histories import TABLES_AND_HISTORIES as _ALL
-from dlt_authsignal.api.tables import PROVENANCE
 from dlt_authsignal.assistant.masking import is_masked
 from dlt_authsignal.assistant.questions import questions
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.models import all_models, find_model
+from dlt_authsignal.schema.columns import Column, Table
+from dlt_authsignal.schema.history_tables import TABLES_AND_HISTORIES as _ALL
+from dlt_authsignal.schema.tables import PROVENANCE
 
 ABOUT: Final = (
     "Everything Authsignal (passkeys, MFA) knows about a company's users, in tables. `dlt-authsignal sync` fills them;"

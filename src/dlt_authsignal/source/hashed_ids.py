@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from dlt_authsignal.source.http import Api
-from dlt_authsignal.source.privacy import Privacy
-from dlt_authsignal.source.roster import LISTING, Candidate, Roster, candidates
+from dlt_authsignal.source.http.client import Api
+from dlt_authsignal.source.privacy.policy import Privacy
+from dlt_authsignal.source.user_ids import LISTING, Candidate, Roster, candidates
 
 
 async def confirmed(api: Api, roster: Roster, privacy: Privacy, missing: list[Candidate]) -> list[Candidate]:

@@ -1,0 +1,67 @@
+"""The rows of one person, wherever tables are kept: which they are, and in which order they go."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+from dlt_authsignal.pipeline.erase.stored_ids import naming
+from dlt_authsignal.schema import tables
+
+USER_ID: Final = "user_id"
+_FIRST: Final = "user_reads"
+"""Without it the person counts as never read. A user whom it calls read, and who has no row, would have everybody read
+again."""
+
+_CREDENTIAL_ID: Final = "webauthn_credential__credential_id"
+_NAMED_IDS: Final = "allowed_credential_ids"
+_CALLS: Final = tables.PASSKEY_AUTHENTICATION_OPTIONS.name
+"""Calls that know a person by the ids of their passkeys alone."""
+
+
+class Store(Protocol):
+    """Tables of one dataset, by the names that dlt gives them."""
+
+    def columns(self) -> Mapping[str, Collection[str]]:
+        """Columns of each table that is there; of views none."""
+
+    def rows(
+        self, table: str, wanted: Sequence[str], column: str | None = None, values: Collection[str] = ()
+    ) -> Iterator[tuple[Any, ...]]:
+        """Those columns of a table's rows, or of the rows with one of the values in a column."""
+
+    def delete(self, table: str, column: str, values: Collection[str]) -> int:
+        """Deletes the rows with one of the values; says how many there were."""
+
+
+def holds_people(table: str, columns: Collection[str]) -> bool:
+    """Whether rows of a table may be one person's."""
+    return USER_ID in columns or table == _CALLS
+
+
+def erase_rows(store: Store, forms: Collection[str]) -> dict[str, int]:
+    """Deletes a person's rows.
+
+    Args:
+        store: Where.
+        forms: Values of `user_id` that mean the person.
+
+    Returns:
+        Rows deleted by table; tables that could have held some, and did not, are there with 0.
+    """
+    held = store.columns()
+    removed = _erase_calls(store, held, forms)
+    names = sorted(
+        (name for name, columns in held.items() if USER_ID in columns), key=lambda name: (name != _FIRST, name)
+    )
+    return removed | {name: store.delete(name, USER_ID, forms) for name in names}
+
+
+def _erase_calls(store: Store, held: Mapping[str, Collection[str]], forms: Collection[str]) -> dict[str, int]:
+    """Before the authenticators, which say whose passkeys these are."""
+    known = tables.USER_AUTHENTICATORS.name
+    if _NAMED_IDS not in held.get(_CALLS, ()):
+        return {}
+    if _CREDENTIAL_ID not in held.get(known, ()):
+        return {_CALLS: 0}
+    credential_ids = {row[0] for row in store.rows(known, [_CREDENTIAL_ID], USER_ID, forms) if row[0]}
+    calls = list(naming(credential_ids, store.rows(_CALLS, ["call_id", _NAMED_IDS]))) if credential_ids else []
+    return {_CALLS: store.delete(_CALLS, "call_id", calls) if calls else 0}

@@ -1,0 +1,311 @@
+"""Synthetic monitoring of passkeys: a canary's ceremonies performed, loaded, and compared with last time."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import uuid4
+
+import dlt
+from anyio.from_thread import start_blocking_portal
+from dlt.extract import DltResource
+from dlt.pipeline.pipeline import Pipeline
+
+from dlt_authsignal.destination.errors import check_ready, plain_errors
+from dlt_authsignal.destination.locks import only_run
+from dlt_authsignal.destination.redaction import discreet
+from dlt_authsignal.destination.stores.queries import newest
+from dlt_authsignal.destination.tombstones import tombstones
+from dlt_authsignal.errors import ConfigurationError, CredentialsMissing
+from dlt_authsignal.pipeline.erase.local_files import abort_packages_before
+from dlt_authsignal.pipeline.load_packages import finish_pending
+from dlt_authsignal.pipeline.probe.steps import LOADED, Probing, Step
+from dlt_authsignal.pipeline.sync.run import DATASET_NAME
+from dlt_authsignal.schema.columns import Table, own
+from dlt_authsignal.source.config.connection import Settings, settings
+from dlt_authsignal.source.http.client import is_loopback
+from dlt_authsignal.source.privacy.settings import privacy_settings
+from dlt_authsignal.source.resources.ceremonies import Authenticator
+from dlt_authsignal.source.resources.client import user_of
+from dlt_authsignal.source.resources.table_resource import Loading, hints, no_rows
+from dlt_authsignal.source.rows.flatten import Row, fingerprint
+
+PIPELINE_NAME: Final = "authsignal_probe"
+
+_SIGNING: Final = ("rp_id", "user_verification", "timeout_ms")
+POLICY: Final = {
+    "passkey_register_options": (
+        *_SIGNING,
+        "algorithms",
+        "attestation",
+        "resident_key",
+        "authenticator_attachment",
+    ),
+    "passkey_authentication_options": _SIGNING,
+}
+"""What a tenant's WebAuthn policy is made of, by the table that holds it."""
+
+PROBE_RUNS: Final = Table(
+    name="probe_runs",
+    lanes=(),
+    key=("probe_id",),
+    meaning="One row per probe, the failed ones too.",
+    source="nothing: the probe writes it itself",
+    columns=(
+        own("probe_id", "text", "Made up by the pipeline."),
+        own("probed_at", "timestamp", "When it began."),
+        own("host", "text", "Where."),
+        own("works", "bool", "Whether every step did what it should."),
+        own("failed_step", "text", "The first step that did not, such as mfa: validate."),
+        own("problem", "text", "Why."),
+        own("policy_changes", "bigint", "Settings of the WebAuthn policy that differ from the last probe's."),
+        own("calls", "bigint", "Calls made."),
+        own("milliseconds", "double", "All of them together."),
+        own("left_behind", "bigint", "Passkeys of probes that the canary still has."),
+    ),
+)
+
+Ceremony = tuple[str, str]
+"""Table of the options, and what the call authenticated with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One setting of the policy that is not what it was.
+
+    Attributes:
+        ceremony: Table that holds it.
+        authenticated_with: `token` (MFA) or `tenant` (sign-in).
+        setting: Column of that table.
+        before: Last time.
+        now: This time.
+    """
+
+    ceremony: str
+    authenticated_with: str
+    setting: str
+    before: Any
+    now: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeReport:
+    """One finished probe.
+
+    Attributes:
+        works: Whether every step did what it should.
+        user_id: The canary.
+        host: Where it was probed.
+        steps: Every call, in order.
+        policy: What a new passkey of the tenant has to be; empty if it was not learnt.
+        changes: What of the policy differs from the last probe.
+        compared_with: When the last probe was; None for the first.
+        left_behind: Passkeys of probes that the canary still has.
+        removed_before: Passkeys of interrupted probes that were removed first.
+        pipeline: dlt pipeline name.
+        destination: Destination type.
+        location: Where the rows are, without credentials.
+        dataset: Dataset (schema) name.
+        seconds: Duration, loading included.
+    """
+
+    works: bool
+    user_id: str
+    host: str
+    steps: list[Step]
+    policy: Mapping[str, Any]
+    changes: list[Change]
+    compared_with: datetime | None
+    left_behind: int
+    removed_before: int
+    pipeline: str
+    destination: str
+    location: str
+    dataset: str
+    seconds: float
+
+
+def probe(
+    *,
+    user_id: str | None = None,
+    action: str = "probe",
+    authenticator: Authenticator | None = None,
+    yes_this_writes: bool = False,
+    leave_passkey: bool = False,
+    destination: str = "duckdb",
+    dataset: str = DATASET_NAME,
+    pipeline_name: str = PIPELINE_NAME,
+    **connection: Any,
+) -> ProbeReport:
+    """Registers a passkey for a canary user, signs in with it (MFA and sign-in), removes it, and loads the six tables.
+
+    Args:
+        user_id: The canary: a user that nobody else uses. With a token alone, the token's user.
+        action: Action code of its attempts.
+        authenticator: Makes and uses the passkey; default a new one in software.
+        yes_this_writes: Needed for any host but this machine.
+        leave_passkey: Needed with a token alone: no call of the Client API removes a passkey.
+        destination: dlt destination name.
+        dataset: Dataset (schema) to load into.
+        pipeline_name: Names dlt's working folder and state, and the lock that keeps two probes apart.
+        **connection: Arguments of `settings`; default what dlt finds.
+
+    Raises:
+        NotACanary: The user may be a person.
+        AuthsignalError: The probe could not be made, for want of a valid key, say. A ceremony that fails is in the
+            report instead.
+    """
+    started, began = time.monotonic(), datetime.now(UTC)
+    with plain_errors(destination):
+        found = settings(**connection)
+        canary, privacy = _canary(found, user_id, leave_passkey=leave_passkey), privacy_settings()
+        privacy.stored_id(canary)  # says what is missing before anything is written to Authsignal
+        probing = Probing(found, privacy, canary, action, authenticator)
+        if not yes_this_writes:
+            _check_is_local(found)
+        pipeline = dlt.pipeline(pipeline_name, destination=destination, dataset_name=dataset)
+        check_ready(pipeline)
+        with only_run(pipeline), discreet(pipeline):
+            erased = tombstones(pipeline)
+            erased.refuse(probing.user_id)
+            abort_packages_before(pipeline, erased.latest)
+            with start_blocking_portal("asyncio") as portal:
+                portal.call(probing.run)
+            finish_pending(pipeline)
+            pipeline.sync_destination()
+            policies = learnt(probing.rows)
+            drift, compared_with = _compared(pipeline, policies, probing.tenant_id)
+            host = f"{found.base.host}:{found.base.port}"
+            load = pipeline.run(_loaded(probing.rows, _record(probing, began, host, len(drift))))
+    return ProbeReport(
+        works=not any(step.problem for step in probing.steps),
+        user_id=probing.user_id,
+        host=host,
+        steps=probing.steps,
+        policy=policies.get(("passkey_register_options", "token"), {}),
+        changes=drift,
+        compared_with=compared_with,
+        left_behind=probing.left_behind,
+        removed_before=probing.removed_before,
+        pipeline=pipeline_name,
+        destination=pipeline.destination.destination_name,
+        location=load.destination_displayable_credentials or "",
+        dataset=pipeline.dataset_name,
+        seconds=round(time.monotonic() - started, 2),
+    )
+
+
+def _check_is_local(found: Settings) -> None:
+    if not is_loopback(found.base.host or ""):
+        raise ConfigurationError(
+            f"A probe writes to {found.base.host}: it tracks attempts of the canary user, enrols a passkey for it and"
+            " removes it again. If that is meant, say --yes-this-writes."
+        )
+
+
+def _canary(found: Settings, user_id: str | None, *, leave_passkey: bool) -> str:
+    """Whom to probe with what there is."""
+    if found.api_secret_key:
+        if user_id in (None, "", ".", ".."):
+            raise ConfigurationError("Say which user the probe may use: --user canary, an id that nobody else uses.")
+        return str(user_id)
+    if not found.token:
+        raise CredentialsMissing("a probe")
+    if not leave_passkey:
+        raise ConfigurationError(
+            "A token alone cannot remove the passkey that a probe enrols: the Client API has no call for it."
+            " Give api_secret_key as well, or say --leave-passkey."
+        )
+    known = user_of(found.token)
+    if user_id and known and user_id != known:
+        raise ConfigurationError("The token is another user's than --user says.")
+    if not (user_id or known):
+        raise ConfigurationError("The token does not say whose it is. Say --user, whom it was tracked for.")
+    return str(user_id or known)
+
+
+@dlt.source(name="authsignal_source", max_table_nesting=0)
+def _loaded(rows: Mapping[str, list[Row]], record: Row) -> Any:
+    for table in LOADED:
+        yield _resource(table, rows[table.name])
+    yield _resource(PROBE_RUNS, [record])
+
+
+def _record(probing: Probing, began: datetime, host: str, policy_changes: int) -> Row:
+    failed = next((step for step in probing.steps if step.problem), None)
+    row: Row = {
+        "probe_id": str(uuid4()),
+        "probed_at": began,
+        "host": host,
+        "works": failed is None,
+        "failed_step": failed and f"{failed.flow}: {failed.name}",
+        "problem": failed and failed.problem,
+        "policy_changes": policy_changes,
+        "calls": len(probing.steps),
+        "milliseconds": round(sum(step.milliseconds for step in probing.steps), 3),
+        "left_behind": probing.left_behind,
+    }
+    return {**row, "_row_hash": fingerprint(row), "tenant_id": probing.tenant_id, "_read_at": began}
+
+
+def _resource(table: Table, rows: list[Row]) -> DltResource:
+    def read() -> Iterator[Any]:
+        if "server" not in table.lanes:
+            yield rows or no_rows()
+            return
+        loading = Loading(table)  # a sync fills it too, and dlt takes rows and Arrow tables for one table not both
+        yield loading.nothing()
+        yield from loading.rows(rows)
+
+    resource: DltResource = dlt.resource(read, **hints(table))
+    return resource
+
+
+def learnt(rows: Mapping[str, list[Row]]) -> dict[Ceremony, dict[str, Any]]:
+    """The policy that each ceremony's options show."""
+    return {
+        (name, row["authenticated_with"]): {setting: row.get(setting) for setting in POLICY[name]}
+        for name in POLICY
+        for row in rows[name]
+        if row.get("rp_id")
+    }
+
+
+def changes(ceremony: Ceremony, before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:
+    """Settings that differ; none where nothing is known of before."""
+    for setting, value in now.items():
+        if before and before[setting] != value:
+            yield Change(
+                ceremony=ceremony[0],
+                authenticated_with=ceremony[1],
+                setting=setting,
+                before=before[setting],
+                now=value,
+            )
+
+
+def _compared(
+    pipeline: Pipeline, policies: Mapping[Ceremony, Mapping[str, Any]], tenant_id: str | None
+) -> tuple[list[Change], datetime | None]:
+    """What differs from the last probe, and when that was."""
+    before = {ceremony: _last(pipeline, ceremony, tenant_id) for ceremony in policies}
+    drift = [change for ceremony, now in policies.items() for change in changes(ceremony, before[ceremony][1], now)]
+    return drift, max((moment for moment, _ in before.values() if moment), default=None)
+
+
+def _last(pipeline: Pipeline, ceremony: Ceremony, tenant_id: str | None) -> tuple[datetime | None, dict[str, Any]]:
+    """When the policy was last seen, and what it was."""
+    name, authenticated_with = ceremony
+    columns = ("called_at", *POLICY[name])
+    equal = {"authenticated_with": authenticated_with, "tenant_id": tenant_id, "status": 200}
+    found = newest(pipeline, name, "called_at", columns, equal)
+    if found is None:
+        return None, {}
+    return found[0], dict(zip(columns[1:], map(_value, found[1:]), strict=True))
+
+
+def _value(value: Any) -> Any:
+    """A list that the destination keeps as JSON text."""
+    return json.loads(value) if isinstance(value, str) and value.startswith("[") else value

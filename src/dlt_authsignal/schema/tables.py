@@ -1,0 +1,335 @@
+"""TABLES: every table's name, lane, key, columns, meaning and marks, stated once.
+
+The source takes its hints from here, the documentation its tables, the sandbox its field names.
+"""
+
+from typing import Final
+
+from dlt_authsignal.schema.columns import Column, Table, flag, json, own, text, time
+
+PROVENANCE: Final = (
+    Column(
+        name="tenant_id",
+        field=None,
+        type="text",
+        meaning="Tenant as configured or named by the token; null if unknown.",
+    ),
+    Column(name="_lane", field=None, type="text", meaning="API the row was read through: server or client."),
+    Column(name="_read_at", field=None, type="timestamp", meaning="When the row was read."),
+    Column(
+        name="_row_hash",
+        field=None,
+        type="text",
+        meaning="Fingerprint of what Authsignal said; equal while nothing changed.",
+    ),
+)
+
+DELETED_AT: Final = own(
+    "deleted_at",
+    "timestamp",
+    "When a complete read no longer showed it; null while it is there. The other columns keep what was last known.",
+)
+
+_USER_ID = text("userId", "The company's own id of the user.", "user_id")
+_EMAIL_DOMAIN = own("email_domain", "text", "Domain of the address.")
+_PHONE_COUNTRY = own(
+    "phone_number_country", "text", "Country of the number, ISO 3166-1 alpha-2; null without a country code."
+)
+_METHOD = text("verificationMethod", "Method, an open list: SMS, EMAIL_OTP, AUTHENTICATOR_APP, PASSKEY, …")
+
+USERS: Final = Table(
+    name="users",
+    lanes=("server",),
+    key=("user_id",),
+    history=True,
+    meaning="One row per user known to Authsignal: what the listing and the user's own page say.",
+    source="GET /users and GET /users/{userId}",
+    columns=(
+        _USER_ID,
+        text("email", "E-mail address.", "email"),
+        _EMAIL_DOMAIN,
+        flag("emailVerified", "Whether the address is verified."),
+        text("phoneNumber", "Phone number, usually E.164 (not enforced by Authsignal).", "phone"),
+        _PHONE_COUNTRY,
+        flag("phoneNumberVerified", "Whether the number is verified."),
+        text("username", "User name.", "name"),
+        text("displayName", "Name shown to the user.", "name"),
+        flag("isEnrolled", "Whether the user has at least one authenticator."),
+        json("enrolledVerificationMethods", "Methods the user has enrolled, a list."),
+        json("allowedVerificationMethods", "Methods the user may use, a list."),
+        text("defaultVerificationMethod", "Method offered first."),
+        json("custom", "Custom data points: those that `privacy_allow` names.", "free-form"),
+        text("locale", "BCP 47 locale."),
+        time("createdAt", "When the user was created; the listing says it, the user's own page does not."),
+        DELETED_AT,
+    ),
+)
+
+_CREDENTIAL = "webauthnCredential"
+_AGENT = f"{_CREDENTIAL}.parsedUserAgent"
+
+USER_AUTHENTICATORS: Final = Table(
+    name="user_authenticators",
+    lanes=("server", "client"),
+    key=("user_authenticator_id",),
+    history=True,
+    meaning="One row per authenticator of a user: a passkey, a phone number, an authenticator app, …",
+    source="GET /users/{userId}/authenticators, or GET /client/user-authenticators for the token's own user",
+    columns=(
+        _USER_ID,
+        text("userAuthenticatorId", "Authsignal's id of the authenticator."),
+        _METHOD,
+        time("createdAt", "When it was created."),
+        time("verifiedAt", "When it was first verified; null while enrolment is unfinished."),
+        time("lastVerifiedAt", "When it last verified a challenge."),
+        flag("isDefault", "Whether it is offered first (client lane)."),
+        text("email", "Address codes are sent to.", "email"),
+        _EMAIL_DOMAIN,
+        text("phoneNumber", "Number codes are sent to.", "phone"),
+        _PHONE_COUNTRY,
+        text("username", "User name given at registration.", "name"),
+        text("displayName", "Display name given at registration.", "name"),
+        text("previousSmsChannel", "Channel of the last code: DEFAULT, WHATSAPP."),
+        text("devicePlatform", "IOS, ANDROID, WEB (client lane)."),
+        text("authenticatorAttachment", "platform or cross-platform (client lane)."),
+        time("erroredAt", "When push delivery last failed (client lane)."),
+        text("errorCode", "Why push delivery last failed (client lane)."),
+        text(f"{_CREDENTIAL}.credentialId", "WebAuthn credential id.", "credential"),
+        text(f"{_CREDENTIAL}.deviceId", "Device the passkey was made on.", "device"),
+        text(f"{_CREDENTIAL}.name", "Name of the credential, the provider's unless its owner chose another.", "name"),
+        text(f"{_CREDENTIAL}.aaguid", "Model of the authenticator; all zero when withheld."),
+        text(f"{_CREDENTIAL}.aaguidMapping.name", "Provider the AAGUID stands for."),
+        flag(f"{_CREDENTIAL}.credentialBackedUp", "True for a synced passkey."),
+        text(f"{_CREDENTIAL}.credentialDeviceType", "singleDevice or multiDevice."),
+        text(f"{_CREDENTIAL}.authenticatorAttachment", "platform or cross-platform."),
+        time(f"{_CREDENTIAL}.verifiedAt", "When the credential was verified (client lane)."),
+        text(f"{_AGENT}.ua", "User agent at registration.", "user_agent"),
+        text(f"{_AGENT}.browser.name", "Browser at registration."),
+        text(f"{_AGENT}.browser.version", "Its version."),
+        text(f"{_AGENT}.browser.major", "Its major version."),
+        text(f"{_AGENT}.device.model", "Device model at registration."),
+        text(f"{_AGENT}.device.type", "mobile, tablet, …; null on desktops."),
+        text(f"{_AGENT}.device.vendor", "Device vendor."),
+        text(f"{_AGENT}.engine.name", "Browser engine."),
+        text(f"{_AGENT}.engine.version", "Its version."),
+        text(f"{_AGENT}.os.name", "Operating system at registration."),
+        text(f"{_AGENT}.os.version", "Its version."),
+        text(f"{_AGENT}.cpu.architecture", "Processor architecture."),
+        DELETED_AT,
+    ),
+)
+
+_ACTION_KEY = (
+    _USER_ID,
+    text("actionCode", "What the user was doing, such as signIn."),
+    text("idempotencyKey", "Names one attempt of that action."),
+)
+_STATE = text("state", "ALLOW, BLOCK, CHALLENGE_REQUIRED, CHALLENGE_SUCCEEDED, …, an open list.")
+
+USER_ACTIONS: Final = Table(
+    name="user_actions",
+    lanes=("server",),
+    key=("user_id", "action_code", "idempotency_key"),
+    meaning="One row per attempt of an action. Authsignal answers for the last 30 days; older rows stay in the table.",
+    source="GET /users/{userId}/actions",
+    columns=(
+        *_ACTION_KEY,
+        time("createdAt", "When the action was tracked."),
+        time("updatedAt", "When the row last changed."),
+        _STATE,
+        time("stateUpdatedAt", "When the state last changed."),
+        text("verificationMethod", "Method that verified the attempt."),
+        text("verifiedByAuthenticatorId", "Authenticator that verified the attempt."),
+        text("userAgent", "User agent.", "user_agent"),
+        text("ipAddress", "IP address.", "ip"),
+        text("countryCode", "Country of the address, ISO 3166-1 alpha-2."),
+    ),
+)
+
+ACTION_DETAILS: Final = Table(
+    name="action_details",
+    lanes=("server",),
+    key=("user_id", "action_code", "idempotency_key"),
+    meaning="One row per attempt, with the rules that fired. One request per action: read only when named.",
+    source="GET /users/{userId}/actions/{action}/{idempotencyKey}",
+    opt_in=True,
+    columns=(
+        *_ACTION_KEY,
+        _STATE,
+        time("createdAt", "When the action was tracked."),
+        time("stateUpdatedAt", "When the state last changed."),
+        text("verificationMethod", "Method that verified the attempt."),
+        json("output", "Output of the rule engine: what `privacy_allow` names.", "free-form"),
+        json("ruleIds", "Rules that fired, a list of ids."),
+        text("priorityRuleId", "Rule that decided."),
+        json("rules", "Rules that fired, as they were then, by priority."),
+    ),
+)
+
+USER_DEVICES: Final = Table(
+    name="user_devices",
+    lanes=("server",),
+    key=("user_id", "device_id"),
+    meaning="One row per device a user was seen on.",
+    source="GET /users/{userId}/devices",
+    columns=(
+        _USER_ID,
+        text("deviceId", "Authsignal's id of the device.", "device"),
+        time("createdAt", "When the device was first seen."),
+        time("authenticatedAt", "When it last authenticated."),
+        time("invalidatedAt", "When it was invalidated."),
+        time("rememberedUntil", "Until when it is trusted."),
+        text("lastVerificationMethod", "Method last used on it."),
+        DELETED_AT,
+    ),
+)
+
+TENANT_AUTHENTICATORS: Final = Table(
+    name="tenant_authenticators",
+    lanes=("server",),
+    key=("authenticator_id",),
+    history=True,
+    meaning="One row per verification method the tenant has set up.",
+    source="GET /authenticators",
+    columns=(
+        text("authenticatorId", "Authsignal's id of the configuration."),
+        _METHOD,
+        flag("isActive", "Whether users may use it."),
+        flag("isEditableByUser", "Whether users may add or remove it."),
+        flag("isHiddenToUser", "Whether users see it."),
+        text("smsChannel", "DEFAULT or WHATSAPP."),
+        DELETED_AT,
+    ),
+)
+
+UNKNOWN_USER_IDS: Final = Table(
+    name="unknown_user_ids",
+    lanes=("server",),
+    key=("user_id",),
+    meaning=(
+        "One row per id that the roster named and Authsignal did not know at _read_at. An id that it knows by now has a"
+        " row in users that was read later."
+    ),
+    source="GET /users/{userId}, which answers 200 with isEnrolled false for anybody",
+    columns=(
+        _USER_ID,
+        Column(
+            name="roster",
+            field=None,
+            type="text",
+            meaning="Where the id came from: listing, file, query, known, or named (--read-now).",
+        ),
+        Column(
+            name="position",
+            field=None,
+            type="bigint",
+            meaning="Line of the file, or row of the file or query; null for the others.",
+        ),
+    ),
+)
+
+_CALL_ID = Column(name="call_id", field=None, type="text", meaning="Made up by the pipeline, one for each call.")
+
+
+_CALL: Final = (
+    _CALL_ID,
+    own("called_at", "timestamp", "When the call was made."),
+    own("endpoint", "text", "Method and path that was called."),
+    own("authenticated_with", "text", "token: the user was known (MFA); tenant: nobody was known yet (sign-in)."),
+    own("status", "bigint", "HTTP status; null if no answer came, or the call could not be made."),
+    own("milliseconds", "double", "From sending the request to having read its answer."),
+    own("error_code", "text", "Authsignal's error code, or the browser's name of what the authenticator refused."),
+    own("error_description", "text", "The same in words.", "words"),
+)
+_CHALLENGE_HASH = own("challenge_hash", "text", "Tells challenges apart: a hash of the challenge's id.")
+_ACTION = own("action", "text", "Action code of the sign-in.")
+_OPTIONS: Final = (
+    own("rp_id", "text", "Relying party that passkeys belong to."),
+    own("timeout_ms", "bigint", "How long the browser may take."),
+    own("user_verification", "text", "required, preferred or discouraged."),
+)
+_VERIFIED: Final = (
+    own("is_verified", "bool", "Whether Authsignal accepted the passkey."),
+    own("user_id", "text", "Whose passkey it is.", "user_id"),
+    own("user_authenticator_id", "text", "The passkey's id at Authsignal."),
+)
+
+
+def _ceremony(name: str, meaning: str, source: str, *columns: Column) -> Table:
+    return Table(
+        name=name,
+        lanes=("client",),
+        key=("call_id",),
+        source=source,
+        columns=(*_CALL, *columns),
+        meaning=meaning,
+        opt_in=True,
+    )
+
+
+PASSKEY_INITIATE_CHALLENGE: Final = _ceremony(
+    "passkey_initiate_challenge",
+    "One row per challenge begun for a passkey sign-in. Changes Authsignal: it makes a challenge.",
+    "POST /client/challenge",
+    _CHALLENGE_HASH,
+    _ACTION,
+)
+PASSKEY_AUTHENTICATION_OPTIONS: Final = _ceremony(
+    "passkey_authentication_options",
+    "One row per request for what a passkey has to sign. Changes Authsignal: it makes a challenge.",
+    "POST /client/user-authenticators/passkey/authentication-options",
+    _CHALLENGE_HASH,
+    _ACTION,
+    *_OPTIONS,
+    own("allowed_credential_ids", "json", "Credentials that may answer; empty for any.", "credential"),
+)
+PASSKEY_VERIFY_AUTHENTICATION: Final = _ceremony(
+    "passkey_verify_authentication",
+    "One row per answer of a passkey. Changes Authsignal: it uses the challenge up, and signs a user in.",
+    "POST /client/verify/passkey",
+    _ACTION,
+    *_VERIFIED,
+)
+PASSKEY_REGISTER_OPTIONS: Final = _ceremony(
+    "passkey_register_options",
+    "One row per request for what a new passkey has to be. Changes Authsignal: it makes a challenge.",
+    "POST /client/user-authenticators/passkey/registration-options",
+    _CHALLENGE_HASH,
+    *_OPTIONS,
+    own("rp_name", "text", "The relying party's name, as shown."),
+    own("resident_key", "text", "required, preferred or discouraged."),
+    own("authenticator_attachment", "text", "platform or cross-platform; null for either."),
+    own("attestation", "text", "none, indirect, direct or enterprise."),
+    own("algorithms", "json", "Signature algorithms accepted, COSE numbers, the preferred one first."),
+    own("excluded_credential_ids", "json", "Credentials that must not be enrolled again.", "credential"),
+    own("user_id", "text", "Whose passkey it is to be.", "user_id"),
+)
+PASSKEY_REGISTER: Final = _ceremony(
+    "passkey_register",
+    "One row per passkey made. Changes Authsignal: it enrols the passkey.",
+    "POST /client/user-authenticators/passkey",
+    *_VERIFIED,
+)
+
+CEREMONIES: Final = (
+    PASSKEY_INITIATE_CHALLENGE,
+    PASSKEY_AUTHENTICATION_OPTIONS,
+    PASSKEY_VERIFY_AUTHENTICATION,
+    PASSKEY_REGISTER_OPTIONS,
+    PASSKEY_REGISTER,
+)
+"""The five ceremony calls of the Client API, as the dltHub page names them."""
+
+TABLES: Final[dict[str, Table]] = {
+    table.name: table
+    for table in (
+        USERS,
+        USER_AUTHENTICATORS,
+        USER_ACTIONS,
+        USER_DEVICES,
+        TENANT_AUTHENTICATORS,
+        ACTION_DETAILS,
+        UNKNOWN_USER_IDS,
+        *CEREMONIES,
+    )
+}
