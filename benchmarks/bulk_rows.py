@@ -78,6 +78,7 @@ def load(way: str, users: int, at_once: int) -> None:
     """Loads into a new DuckDB file, and prints what it took."""
     import dlt
 
+    from dlt_authsignal.destination.load_hints import hints, loading_into
     from dlt_authsignal.schema.tables import USER_ACTIONS
     from dlt_authsignal.source.resources import table_resource as resources
 
@@ -94,11 +95,11 @@ def load(way: str, users: int, at_once: int) -> None:
 
     @dlt.source(name="authsignal_source", max_table_nesting=0)
     def source() -> Any:
-        return dlt.resource(user_actions, **resources.hints(USER_ACTIONS))
+        return dlt.resource(user_actions, **hints(USER_ACTIONS))
 
     pipeline = dlt.pipeline("bulk", destination="duckdb", dataset_name="data")
     if way == "rows":
-        resources.loading_into = _without_arrow(resources.loading_into)
+        resources.loading_into = _without_arrow(loading_into)  # type: ignore[attr-defined]
     reading = source()
     for name, step in (
         ("extract", lambda: pipeline.extract(reading)),

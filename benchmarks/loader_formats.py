@@ -13,13 +13,13 @@ os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")  # dlt warns of columns tha
 import dlt
 import msgspec
 
+from dlt_authsignal.destination.load_hints import columns
 from dlt_authsignal.sandbox import SandboxConfig
 from dlt_authsignal.sandbox.answers import action_row
 from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.schema.tables import TABLES
 from dlt_authsignal.source.privacy.policy import KEEP
-from dlt_authsignal.source.resources.table_resource import columns
-from dlt_authsignal.source.rows.flatten import shaper
+from dlt_authsignal.source.rows.row_builder import shaper
 
 FORMATS = ("parquet", "insert_values")
 TABLE = TABLES["user_actions"]

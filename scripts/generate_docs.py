@@ -11,15 +11,11 @@ import click
 from dlt_authsignal.assistant.dictionary import PAGES_FOLDER, index, table_page
 from dlt_authsignal.cli.main import cli
 from dlt_authsignal.destination.registry import DESTINATIONS
-from dlt_authsignal.destination.tombstones import ERASED_USERS
 from dlt_authsignal.models import Model, all_models
-from dlt_authsignal.pipeline.probe.run import PROBE_RUNS
-from dlt_authsignal.pipeline.run_log import SYNC_RUNS
-from dlt_authsignal.schema.bookkeeping_tables import COMPLETE_READS
+from dlt_authsignal.schema.bookkeeping_tables import COMPLETE_READS, ERASED_USERS, PROBE_RUNS, SYNC_RUNS, USER_READS
 from dlt_authsignal.schema.columns import Column, Table
 from dlt_authsignal.schema.history_tables import HISTORIES, TABLES_AND_HISTORIES, VALID_FROM, VALID_TO
 from dlt_authsignal.schema.tables import PROVENANCE, TABLES
-from dlt_authsignal.source.incremental.state_table import USER_READS
 
 ROOT = Path(__file__).parents[1]
 

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import duckdb
 
 from dlt_authsignal.api.endpoints import basic_auth
-from dlt_authsignal.pipeline.sync.run import SyncReport, sync
+from dlt_authsignal.pipeline.sync.report import SyncReport
+from dlt_authsignal.pipeline.sync.run import sync
 from dlt_authsignal.sandbox import RunningSandbox
 
 SECRET = "sandbox-server-secret"

@@ -125,7 +125,8 @@ def test_a_token_shows_its_own_user_and_nobody_else(running: RunningSandbox) -> 
 
 
 def test_no_route_was_forgotten() -> None:
-    from dlt_authsignal.api import client_endpoints, endpoints, management_endpoints
+    from dlt_authsignal.api import client_endpoints, management_endpoints
+    from dlt_authsignal.api import server_endpoints as endpoints
 
     declared = {
         str(value)

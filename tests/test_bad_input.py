@@ -31,7 +31,7 @@ from dlt_authsignal.errors import (
 from dlt_authsignal.sandbox import Fault, RunningSandbox
 from dlt_authsignal.sandbox.tokens import mint
 from dlt_authsignal.source.config.request_limits import Pace
-from dlt_authsignal.source.http.client import read_only_session, writing_session
+from dlt_authsignal.source.http.session import read_only_session, writing_session
 from tests.helpers import at, command, rows, sync_from, table
 
 

@@ -7,12 +7,12 @@ from typing import Any
 import dlt
 import pytest
 
-from dlt_authsignal.pipeline.sync.run import DATASET_NAME, PIPELINE_NAME, attach
+from dlt_authsignal.destination.dlt_patches import LIMIT
+from dlt_authsignal.destination.load_hints import hints
+from dlt_authsignal.pipeline.attach import DATASET_NAME, PIPELINE_NAME, attach
 from dlt_authsignal.sandbox import Fault, RunningSandbox
 from dlt_authsignal.sandbox.entities import User
 from dlt_authsignal.schema.tables import USER_DEVICES
-from dlt_authsignal.source.duckdb_memory import LIMIT
-from dlt_authsignal.source.resources.table_resource import hints
 from tests.helpers import rows, sync_from
 
 PER_USER = ("users", "user_authenticators", "user_actions", "user_devices", "user_reads")

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from dlt_authsignal.errors import AuthsignalError, ConfigurationError, TooManyGone, UnexpectedAnswer
-from dlt_authsignal.pipeline.sync.run import SyncReport
+from dlt_authsignal.pipeline.sync.report import SyncReport
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig, run_in_thread
 from dlt_authsignal.sandbox.entities import Action, Authenticator, User
 from tests.helpers import at, command, rows, sync_from, table

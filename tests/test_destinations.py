@@ -13,7 +13,8 @@ import pytest
 
 from dlt_authsignal.destination.registry import destination_of_type
 from dlt_authsignal.models import install, read
-from dlt_authsignal.pipeline.sync.run import SyncReport, attach
+from dlt_authsignal.pipeline.attach import attach
+from dlt_authsignal.pipeline.sync.report import SyncReport
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig, run_in_thread
 from dlt_authsignal.sandbox.entities import User
 from tests.bigquery_stand_in import bigquery_stand_in

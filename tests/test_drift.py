@@ -8,13 +8,14 @@ from typing import Any
 import dlt
 import pytest
 
-from dlt_authsignal.pipeline.sync.run import DATASET_NAME, PIPELINE_NAME, SyncReport
+from dlt_authsignal.destination.load_hints import hints
+from dlt_authsignal.pipeline.attach import DATASET_NAME, PIPELINE_NAME
+from dlt_authsignal.pipeline.sync.report import SyncReport
 from dlt_authsignal.sandbox import Fault, RunningSandbox
 from dlt_authsignal.sandbox.entities import User
 from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.schema.tables import USER_ACTIONS, USER_AUTHENTICATORS, USER_DEVICES, USERS
 from dlt_authsignal.source.metrics.schema_drift import sentences
-from dlt_authsignal.source.resources.table_resource import hints
 from dlt_authsignal.source.rows.column_names import MOST_UNDECLARED
 from tests.helpers import ask, at, command, sync_from
 from tests.warehouses import DuckDB, Lake, Postgres, Warehouse

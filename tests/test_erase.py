@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from dlt_authsignal.destination.tombstones import Tombstones, hash_of
 from dlt_authsignal.errors import ConfigurationError, NothingSynced, RunFailed, UserErased
 from dlt_authsignal.models import install, read
+from dlt_authsignal.pipeline.attach import attach
 from dlt_authsignal.pipeline.erase.run import ErasureReport, erase, lift
 from dlt_authsignal.pipeline.probe.run import probe
-from dlt_authsignal.pipeline.sync.run import attach
 from dlt_authsignal.sandbox import RunningSandbox, run_in_thread
 from dlt_authsignal.sandbox.entities import User
 from tests.canaries import search

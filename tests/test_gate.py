@@ -13,9 +13,9 @@ import duckdb
 import pytest
 
 from dlt_authsignal import authsignal_source, known_reads
-from dlt_authsignal.api.endpoints import ENROLL_AUTHENTICATOR, TRACK, UPDATE_USER
+from dlt_authsignal.api.server_endpoints import ENROLL_AUTHENTICATOR, TRACK, UPDATE_USER
 from dlt_authsignal.errors import ConfigurationError
-from dlt_authsignal.pipeline.sync.run import attach
+from dlt_authsignal.pipeline.attach import attach
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig, run_in_thread
 from dlt_authsignal.sandbox.entities import Device, User
 from tests.helpers import COMMAND, SECRET, ask, at, command, rows, sync_from, table

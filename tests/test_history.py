@@ -8,7 +8,7 @@ import dlt
 import pytest
 
 from dlt_authsignal import authsignal_source, settle
-from dlt_authsignal.pipeline.sync.run import attach
+from dlt_authsignal.pipeline.attach import attach
 from dlt_authsignal.sandbox import RunningSandbox
 from dlt_authsignal.sandbox.entities import User
 from tests.helpers import SECRET, rows, sync_from

@@ -9,7 +9,8 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
-from dlt_authsignal.api.endpoints import GET_USER_AUTHENTICATORS, basic_auth
+from dlt_authsignal.api.endpoints import basic_auth
+from dlt_authsignal.api.server_endpoints import GET_USER_AUTHENTICATORS
 from dlt_authsignal.errors import UnexpectedAnswer
 from dlt_authsignal.source.config.request_limits import Pace
 from dlt_authsignal.source.http import client as http

@@ -15,7 +15,8 @@ import pytest
 from dlt_authsignal import authsignal_source
 from dlt_authsignal.errors import AuthsignalError, ConfigurationError
 from dlt_authsignal.models import install, read
-from dlt_authsignal.pipeline.sync.run import SyncReport, attach
+from dlt_authsignal.pipeline.attach import attach
+from dlt_authsignal.pipeline.sync.report import SyncReport
 from dlt_authsignal.sandbox import Fault, RunningSandbox
 from dlt_authsignal.sandbox.entities import Action, Authenticator, Device, User
 from dlt_authsignal.source.privacy.settings import LEFT_OUT

@@ -11,16 +11,18 @@ from typing import Any
 
 import pytest
 
-from dlt_authsignal.api.endpoints import VALIDATE
+from dlt_authsignal.api.server_endpoints import VALIDATE
 from dlt_authsignal.cli.commands.probe import alarms
 from dlt_authsignal.errors import ConfigurationError, MutationRefused, NotACanary, PipelineBusy, Unauthorized
 from dlt_authsignal.passkey import SoftwarePasskey
 from dlt_authsignal.pipeline.probe.canary import routes
-from dlt_authsignal.pipeline.probe.run import ProbeReport, changes, probe
+from dlt_authsignal.pipeline.probe.policy_drift import changes
+from dlt_authsignal.pipeline.probe.run import ProbeReport, probe
 from dlt_authsignal.pipeline.probe.steps import problem_of
 from dlt_authsignal.sandbox import Fault, RunningSandbox
+from dlt_authsignal.source.config.connection import api_url
 from dlt_authsignal.source.config.request_limits import Pace
-from dlt_authsignal.source.http.client import base_url, writing_session
+from dlt_authsignal.source.http.session import writing_session
 from dlt_authsignal.source.http.single_call import Call
 from tests.ceremonies import ORIGIN, Visitor
 from tests.helpers import COMMAND, SECRET, ask, at, command, rows, sync_from
@@ -316,7 +318,7 @@ def test_two_probes_of_one_canary_do_not_disturb_each_other(empty: RunningSandbo
 )
 def test_a_probe_cannot_send_what_is_not_the_canarys(method: str, path: str) -> None:
     async def leave() -> None:
-        base = base_url("us", "http://127.0.0.1:9/v1")
+        base = api_url("us", "http://127.0.0.1:9/v1")
         async with writing_session(Pace(), base, routes("canary", "probe")) as session:
             await session.request(method, f"{base}{path}")
 

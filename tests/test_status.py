@@ -19,8 +19,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from dlt_authsignal.cli.report.metrics import exposition
 from dlt_authsignal.errors import RunFailed, ServerFault, Unauthorized
+from dlt_authsignal.pipeline.attach import attach
 from dlt_authsignal.pipeline.monitor.status import Status, status
-from dlt_authsignal.pipeline.sync.run import attach
 from dlt_authsignal.sandbox import Fault, RunningSandbox
 from tests.helpers import COMMAND, at, command, rows, sync_from
 from tests.warehouses import Postgres

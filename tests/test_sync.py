@@ -236,7 +236,7 @@ def test_two_syncs_at_once_do_not_share_a_folder(seeded: RunningSandbox) -> None
 
 
 def test_an_interrupted_load_is_finished_first_and_then_the_run_goes_on(seeded: RunningSandbox) -> None:
-    from dlt_authsignal.pipeline.sync.run import attach
+    from dlt_authsignal.pipeline.attach import attach
     from dlt_authsignal.source.source import authsignal_source
 
     sync_from(seeded)

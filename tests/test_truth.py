@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 
 from dlt_authsignal.models import all_models, install, read
-from dlt_authsignal.pipeline.sync.run import attach
+from dlt_authsignal.pipeline.attach import attach
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
 from dlt_authsignal.sandbox.config import SEEDED_NOW
 from dlt_authsignal.sandbox.entities import Action, Authenticator, User

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from dlt_authsignal.pipeline.sync.run import SyncReport, attach
+from dlt_authsignal.pipeline.attach import attach
+from dlt_authsignal.pipeline.sync.report import SyncReport
 from dlt_authsignal.sandbox import Fault, RunningSandbox
 from dlt_authsignal.sandbox.entities import User
 from dlt_authsignal.source.source import authsignal_source

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dlt_authsignal.pipeline.history.update import settle
-    from dlt_authsignal.pipeline.sync.run import SyncReport, sync
+    from dlt_authsignal.pipeline.sync.report import SyncReport
+    from dlt_authsignal.pipeline.sync.run import sync
     from dlt_authsignal.source.incremental.state_table import known_reads
     from dlt_authsignal.source.source import authsignal_source
 

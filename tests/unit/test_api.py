@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlt_authsignal.api.client_endpoints import CLIENT_AUTHENTICATORS
-from dlt_authsignal.api.endpoints import DELETE_AUTHENTICATOR, GET_USER, QUERY_USERS, basic_auth
+from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.api.responses import decode, error_body, retry_after
+from dlt_authsignal.api.server_endpoints import DELETE_AUTHENTICATOR, GET_USER, QUERY_USERS
 from dlt_authsignal.errors import (
     AuthsignalError,
     RateLimited,

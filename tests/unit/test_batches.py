@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dlt_authsignal.errors import UnexpectedAnswer
 from dlt_authsignal.schema.tables import TABLES, USER_AUTHENTICATORS, USER_DEVICES
-from dlt_authsignal.source import quick_json
+from dlt_authsignal.source.http import client
 from dlt_authsignal.source.privacy.policy import KEEP
 from dlt_authsignal.source.rows import arrow_builder as batches
 from dlt_authsignal.source.rows import column_types as columns
@@ -228,7 +228,7 @@ def test_json_reads_the_same_as_python_reads_it(body: bytes) -> None:
         except ValueError:
             return "no JSON"
 
-    assert read(quick_json.loads) == read(json.loads)
+    assert read(client.loads) == read(json.loads)
 
 
 @pytest.mark.parametrize("name", TABLES)

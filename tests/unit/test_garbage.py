@@ -4,7 +4,7 @@ import gc
 
 import pytest
 
-from dlt_authsignal.source.garbage import SELDOM, seldom_collected
+from dlt_authsignal.pipeline.sync.run import SELDOM, seldom_collected
 
 
 def test_the_collector_is_as_it_was_also_after_a_failure() -> None:

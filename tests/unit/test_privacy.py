@@ -11,13 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.schema.ceremony_tables import CEREMONIES
 from dlt_authsignal.schema.sensitivity import kind_by_name
-from dlt_authsignal.schema.tables import CEREMONIES, TABLES, USER_ACTIONS, USER_AUTHENTICATORS, USERS
+from dlt_authsignal.schema.tables import TABLES, USER_ACTIONS, USER_AUTHENTICATORS, USERS
 from dlt_authsignal.source.privacy.identifiers import country_of, domain_of, normal, replaced, truncated
 from dlt_authsignal.source.privacy.policy import KEEP, Privacy
 from dlt_authsignal.source.privacy.settings import privacy_of
 from dlt_authsignal.source.rows.arrow_builder import Shaper
-from dlt_authsignal.source.rows.flatten import Answers, rows_of
+from dlt_authsignal.source.rows.flatten import Answers
+from dlt_authsignal.source.rows.row_builder import rows_of
 
 KEY = "0123456789abcdef" * 4
 HASHED = Privacy(key=KEY)

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from dlt_authsignal.source.user_ids import Candidate
 from dlt_authsignal.source.user_ids.candidate import NotAnId, as_id
+from dlt_authsignal.source.user_ids.combined import kept
 from dlt_authsignal.source.user_ids.files import from_file
 from dlt_authsignal.source.user_ids.id_set import Seen
-from dlt_authsignal.source.user_ids.keeping import kept
 from dlt_authsignal.source.user_ids.sql_connection import place
 from dlt_authsignal.source.user_ids.sql_query import is_query, parse
 from dlt_authsignal.source.user_ids.users_from import named

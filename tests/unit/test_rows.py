@@ -9,8 +9,8 @@ from dlt.common.normalizers.naming.snake_case import NamingConvention
 from dlt_authsignal.errors import UnexpectedAnswer
 from dlt_authsignal.schema.tables import TABLES
 from dlt_authsignal.source.privacy.policy import KEEP
-from dlt_authsignal.source.rows.flatten import Answers, shaper
-from dlt_authsignal.source.rows.row_builder import Placer
+from dlt_authsignal.source.rows.flatten import Answers
+from dlt_authsignal.source.rows.row_builder import Placer, shaper
 
 READ_AT = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 

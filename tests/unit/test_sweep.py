@@ -9,24 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlt_authsignal.errors import ConfigurationError
-from dlt_authsignal.source.incremental.due import (
+from dlt_authsignal.source.incremental.due import Policy, ask_of, ask_of_missing, parts_of, rank_of
+from dlt_authsignal.source.incremental.queue import Budget, Room
+from dlt_authsignal.source.incremental.read_state import (
     ACTION_OVERLAP,
     DAY,
     PARTS,
     LastRead,
-    Policy,
     after,
-    ask_of,
-    ask_of_missing,
     is_active,
     later,
     milliseconds,
     moment,
-    parts_of,
-    rank_of,
     wants_detail,
 )
-from dlt_authsignal.source.incremental.queue import Budget, Room
 from dlt_authsignal.source.user_ids import Candidate
 
 NOW = milliseconds(datetime(2026, 11, 24, 9, tzinfo=UTC))

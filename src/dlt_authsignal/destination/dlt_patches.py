@@ -3,8 +3,10 @@
 Every file's columns, each key once, and for Iceberg a merge that ends in our lifetime.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+import logging
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, Final
 
 
 def read_every_column() -> None:
@@ -61,17 +63,26 @@ def _reader(file_paths: Sequence[str]) -> Any:
     return dataset_of(file_paths).scanner(batch_size=65_536, batch_readahead=2, fragment_readahead=1).to_reader()
 
 
-def once(key: Sequence[str], rows: Callable[[Any], list[Any]]) -> Callable[[Any], list[Any]]:
-    """`rows`, of which those whose key has come before are left out: an upsert inserts them all."""
-    seen: set[int] = set()
+class _Meant(logging.Filter):
+    """dlt warns for each batch that a column of JSON comes as text; Arrow knows it no other way."""
 
-    def unseen(batch: Any) -> list[Any]:
-        return [row for row in rows(batch) if _is_new(hash(tuple(row[name] for name in key)), seen)]
-
-    return unseen
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "when merging arrow schema with dlt schema" not in record.getMessage()
 
 
-def _is_new(value: int, seen: set[int]) -> bool:
-    before = len(seen)
-    seen.add(value)
-    return len(seen) > before
+LIMIT: Final = "256MB"
+"""Beyond it DuckDB uses files beside the database, for as long as the merge lasts."""
+
+
+@cache
+def limit_memory() -> None:
+    """Gives every DuckDB that dlt opens in this process the limit, unless `global_config` has one."""
+    from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
+
+    resolved = DuckDbCredentials.on_resolved
+
+    def on_resolved(credentials: Any) -> None:
+        credentials.global_config = {"memory_limit": LIMIT, **(credentials.global_config or {})}
+        resolved(credentials)
+
+    DuckDbCredentials.on_resolved = on_resolved  # type: ignore[method-assign,assignment]

@@ -2,9 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Final
-from weakref import WeakKeyDictionary
 
 import dlt
 from dlt.common.configuration.exceptions import ConfigFieldMissingException, ConfigurationException
@@ -13,63 +10,13 @@ from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import DltException, MissingDependencyException
 from dlt.destinations.exceptions import DatabaseException, DestinationConnectionError
 from dlt.pipeline.exceptions import InvalidPipelineName, PipelineStepFailed
-from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.redaction import LEFT_OUT, QUOTING_ERRORS, unreadable, why, without_values
-from dlt_authsignal.destination.registry import DESTINATIONS, Destination, check_installed, destination_of_type
-from dlt_authsignal.destination.stores.queries import schema_of
+from dlt_authsignal.destination.registry import DESTINATIONS, Destination, destination_of_type
 from dlt_authsignal.errors import AuthsignalError, ConfigurationError, RunFailed
-from dlt_authsignal.source.resources.table_resource import loading_into
 
 _REFUSALS = ("permission denied", "insufficient privileges", "access denied")
 _RIGHTS = "\n\nThe rights that loading needs are in docs/destinations.md."
-_FILES: Final[WeakKeyDictionary[Pipeline, Path | None]] = WeakKeyDictionary()
-
-
-def check_ready(pipeline: Pipeline) -> str | None:
-    """Looks at what can be told before anything is read or loaded; returns the table format, None in a database.
-
-    Raises:
-        ExtraMissing: What the destination needs is not installed.
-        ConfigurationError: The dataset holds tables of another format than the one chosen.
-    """
-    destination, table_format = loading_into()
-    bucket = dlt.config.get(f"destination.{pipeline.destination.destination_name}.bucket_url", str) or ""
-    check_installed(destination, table_format=table_format, bucket_url=bucket)
-    if destination.name == "duckdb":
-        _check_names(pipeline)
-    if not (table_format and pipeline.default_schema_name):
-        return table_format
-    for held in {str(table.get("table_format")) for table in schema_of(pipeline).data_tables()} - {table_format}:
-        raise ConfigurationError(
-            f'Dataset "{pipeline.dataset_name}" holds tables of format {held}, and {table_format} is asked for.'
-            " Choose another --dataset and --pipeline-name for it."
-        )
-    return table_format
-
-
-def _check_names(pipeline: Pipeline) -> None:
-    """DuckDB cannot tell a dataset from a file of the same name."""
-    file = database_file(pipeline)
-    if file and file.stem.casefold() == str(pipeline.dataset_name).casefold():
-        raise ConfigurationError(
-            f'DuckDB cannot tell the dataset "{pipeline.dataset_name}" from the file {file.name}. Choose another'
-            " --dataset, or another --pipeline-name, which names the file."
-        )
-
-
-def database_file(pipeline: Pipeline) -> Path | None:
-    """The DuckDB file that a pipeline loads into, whether or not it is there; None for any other destination."""
-    if pipeline not in _FILES:  # to ask dlt means that all settings are looked up again
-        _FILES[pipeline] = _database_file(pipeline)
-    return _FILES[pipeline]
-
-
-def _database_file(pipeline: Pipeline) -> Path | None:
-    if destination_of_type(pipeline.destination.destination_type).name != "duckdb":
-        return None
-    name = str(pipeline.sql_client().credentials.database)  # not opened: that would make the file
-    return None if name.startswith(":") else Path(name)
 
 
 @contextmanager

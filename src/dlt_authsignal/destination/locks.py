@@ -8,7 +8,7 @@ from typing import Final
 from dlt.pipeline.pipeline import Pipeline
 from filelock import FileLock, Timeout
 
-from dlt_authsignal.destination.errors import database_file
+from dlt_authsignal.destination.duckdb_file import database_file
 from dlt_authsignal.destination.registry import destination_of_type
 from dlt_authsignal.errors import PipelineBusy
 

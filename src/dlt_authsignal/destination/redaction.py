@@ -112,3 +112,14 @@ class _WithoutValues(logging.Filter):
             record.msg = without_values(record.getMessage()) + (f" ({kind.__name__})" if kind else "")
             record.args, record.exc_info, record.exc_text = (), None, None
         return True
+
+
+@contextmanager
+def untraced(pipeline: Pipeline) -> Iterator[None]:
+    """Runs that are not traced leave the trace of the run itself as the last one: it is what people look up."""
+    traced = pipeline.config.enable_runtime_trace
+    pipeline.config.enable_runtime_trace = False
+    try:
+        yield
+    finally:
+        pipeline.config.enable_runtime_trace = traced

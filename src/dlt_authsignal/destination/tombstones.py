@@ -13,29 +13,16 @@ from dlt.common.destination.exceptions import DestinationUndefinedEntity, SqlCli
 from dlt.common.pipeline import PipelineContext
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_authsignal.destination.errors import database_file
+from dlt_authsignal.destination.duckdb_file import database_file
+from dlt_authsignal.destination.load_hints import hints
 from dlt_authsignal.destination.registry import destination_of_type
 from dlt_authsignal.destination.stores.file_store import lake
 from dlt_authsignal.errors import UserErased
-from dlt_authsignal.schema.columns import Table, own
-from dlt_authsignal.source.resources.table_resource import hints
-from dlt_authsignal.source.rows.flatten import fingerprint
+from dlt_authsignal.schema.bookkeeping_tables import ERASED_USERS
+from dlt_authsignal.schema.row_hash import fingerprint
 
 SALT_BYTES: Final = 16
 
-ERASED_USERS: Final = Table(
-    name="erased_users",
-    lanes=(),
-    key=("user_hash",),
-    meaning="One row per user who was erased (`dlt-authsignal erase`). Names nobody: whoever knows an id can tell"
-    " whether it is among them.",
-    source="nothing: the pipeline writes it itself",
-    columns=(
-        own("user_hash", "text", "HMAC-SHA-256 of the user's id, keyed with the salt; hexadecimal."),
-        own("salt", "text", "Random; the same in every row of a dataset."),
-        own("erased_at", "timestamp", "When the user was first erased."),
-    ),
-)
 _COLUMNS: Final = tuple(column.name for column in ERASED_USERS.columns)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from enum import Enum
 from itertools import islice
 from typing import Any, Final
@@ -126,3 +127,17 @@ def _newest_load(pipeline: Pipeline, table: str) -> str:
 
     found = (pc.max(load_ids).as_py() for (load_ids,) in committed(pipeline, table, "_dlt_load_id"))
     return max((load_id for load_id in found if load_id), default="")
+
+
+def abort_packages_before(pipeline: Pipeline, moment: datetime | None) -> bool:
+    """Drops the pending packages if one was begun before a moment; says whether it did.
+
+    Another machine erased somebody then, whom these may hold.
+    """
+    if moment is None or not pipeline.has_pending_data:
+        return False
+    pending = [*pipeline.list_extracted_load_packages(), *pipeline.list_normalized_load_packages()]
+    is_older = any(float(load_id) < moment.timestamp() for load_id in pending)
+    if is_older:
+        pipeline.abort_packages()
+    return is_older

@@ -10,8 +10,8 @@ from typing import Any, Final
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.stores.queries import schema_of
-from dlt_authsignal.source.incremental.due import KEPT
-from dlt_authsignal.source.incremental.state_table import USER_READS
+from dlt_authsignal.schema.bookkeeping_tables import USER_READS
+from dlt_authsignal.source.incremental.read_state import KEPT
 
 _PLAIN: Final = re.compile(r"[a-z0-9_]{1,63}")
 """Names that every database gives back as they are: another could seem to be lost for ever."""

@@ -16,53 +16,18 @@ import dlt
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.duckdb_file import kept_open
-from dlt_authsignal.destination.redaction import discreet_log
+from dlt_authsignal.destination.load_hints import hints
+from dlt_authsignal.destination.redaction import discreet_log, untraced
 from dlt_authsignal.errors import AuthsignalError
-from dlt_authsignal.schema.columns import Table, own
+from dlt_authsignal.schema.bookkeeping_tables import SYNC_RUNS
+from dlt_authsignal.schema.row_hash import fingerprint
 from dlt_authsignal.source.metrics.run_metrics import Meter
-from dlt_authsignal.source.resources.table_resource import hints
-from dlt_authsignal.source.rows.flatten import fingerprint
 
 MAX_TEXT: Final = 500
 MAX_KEPT: Final = 1000
 """Runs whose record is kept here while the destination cannot be reached."""
 
 logger = logging.getLogger(__name__)
-
-SYNC_RUNS: Final = Table(
-    name="sync_runs",
-    lanes=(),
-    key=("run_id",),
-    meaning="One row per sync, the failed ones too. A run that was killed, or that could not reach the destination, is"
-    " added by the next one.",
-    source="nothing: the pipeline writes it itself",
-    columns=(
-        own("run_id", "text", "Made up by the pipeline."),
-        own("started_at", "timestamp", "When it began."),
-        own("ended_at", "timestamp", "When it ended; null if it was killed."),
-        own("outcome", "text", "done, failed, stopped (Ctrl-C, SIGTERM) or killed."),
-        own("error", "text", "Kind of error."),
-        own("error_message", "text", "What sync said."),
-        own("lanes", "text", "Lanes that were read: server, client."),
-        own("users_found", "bigint", "Users that the roster named."),
-        own("users_due", "bigint", "Of those, the ones who were due."),
-        own("users_read", "bigint", "Users read completely."),
-        own("users_left", "bigint", "Users due whom the run's budget left to the next."),
-        own("unknown_users", "bigint", "Ids that Authsignal does not know."),
-        own("requests", "bigint", "HTTP requests, retries included."),
-        own("retries", "bigint", "Of those, repeated ones."),
-        own("throttled", "bigint", "Answers with status 429."),
-        own("seconds", "double", "Duration."),
-        own("errors", "json", "Requests that failed, by kind (503, 429, timeout, …), also where a later try did not."),
-        own("rows_new", "bigint", "Rows that the tables did not have before, or had as deleted."),
-        own("rows_changed", "bigint", "Rows that Authsignal described otherwise than before."),
-        own("rows_deleted", "bigint", "Rows that Authsignal no longer showed."),
-        own("oldest_read_at", "timestamp", "When the user was last read who, after the run, had waited longest."),
-        own("tables", "json", "By table: rows read, new, changed, deleted, and in all."),
-        own("drift", "json", "By table: columns added, values kept otherwise than as they came; null if nothing was."),
-        own("version", "text", "Version of dlt-authsignal."),
-    ),
-)
 
 
 _COUNTED: Final = (
@@ -227,17 +192,6 @@ def _keep(pipeline: Pipeline, journal: Journal, run: Run) -> None:
             journal.clear()
     except Exception as error:  # the run's own outcome matters more
         logger.warning("The record of this run could not be kept or loaded (%s).", type(error).__name__)
-
-
-@contextmanager
-def untraced(pipeline: Pipeline) -> Iterator[None]:
-    """Runs that are not traced leave the trace of the run itself as the last one: it is what people look up."""
-    traced = pipeline.config.enable_runtime_trace
-    pipeline.config.enable_runtime_trace = False
-    try:
-        yield
-    finally:
-        pipeline.config.enable_runtime_trace = traced
 
 
 @dlt.source(name="authsignal_source", max_table_nesting=0)

@@ -12,10 +12,10 @@ from dlt.extract import DltResource
 
 from dlt_authsignal.destination.redaction import forget
 from dlt_authsignal.errors import ConfigurationError, CredentialsMissing
+from dlt_authsignal.source.config.connection import api_url
 from dlt_authsignal.source.config.credentials import given
 from dlt_authsignal.source.config.durations import duration
 from dlt_authsignal.source.config.request_limits import DEFAULT_RATE, Pace, ceiling
-from dlt_authsignal.source.http.client import base_url
 from dlt_authsignal.source.http.rate_limiter import Throttle
 from dlt_authsignal.source.incremental.delete_guard import DEFAULT_MAX_DELETES, limit
 from dlt_authsignal.source.incremental.due import DEFAULT_STALENESS, Policy
@@ -164,7 +164,7 @@ def authsignal_source(
     protection = privacy_of(privacy, privacy_key, privacy_columns, privacy_allow)
     if protection.leaves_out and meter is None:  # whoever gave one shows what it says
         logger.warning(LEFT_OUT)
-    base, meter = _base(region, base_url), meter or Meter()
+    base, meter = api_url(region, base_url), meter or Meter()
     meter.rate, meter.leaves_out = pace.rate, protection.leaves_out
     resources: list[DltResource] = []
     if api_secret_key and "server" in wanted:
@@ -222,9 +222,6 @@ def authsignal_source(
     if not resources:
         raise CredentialsMissing(blank=blank)
     return resources
-
-
-_base = base_url
 
 
 def _budget(max_requests: int | None, max_duration: str | None, reads: KnownReads | None) -> Budget:

@@ -46,7 +46,7 @@ def demo(users: int, days: int, seed: int) -> None:
             rate="max",
             concurrency=16,
         )
-    from dlt_authsignal.pipeline.sync.run import attach
+    from dlt_authsignal.pipeline.attach import attach
 
     click.echo()
     click.secho("3. What the data says", bold=True)

@@ -41,7 +41,7 @@ def erase(
     if not (lift or yes):
         _confirm(destination, dataset)
     with stoppable(STOPPED):
-        from dlt_authsignal.pipeline.erase import erase as engine
+        from dlt_authsignal.pipeline.erase import run as engine
 
         if lift:
             _print_lifted(engine.lift(person, **wanted), as_json=as_json)

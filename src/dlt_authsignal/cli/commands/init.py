@@ -173,7 +173,7 @@ def _write(keys: Mapping[str, str], where: Mapping[str, str | None]) -> None:
 
 
 def _warn_of_elsewhere() -> None:
-    from dlt_authsignal.pipeline.sync.run import PIPELINE_NAME, begun_elsewhere
+    from dlt_authsignal.pipeline.attach import PIPELINE_NAME, begun_elsewhere
 
     folder = begun_elsewhere()
     if folder:

@@ -12,7 +12,8 @@ from dlt_authsignal.cli.shell import counted, place, stoppable
 from dlt_authsignal.errors import ProbeFailed
 
 if TYPE_CHECKING:
-    from dlt_authsignal.pipeline.probe.run import Change, ProbeReport
+    from dlt_authsignal.pipeline.probe.policy_drift import Change
+    from dlt_authsignal.pipeline.probe.run import ProbeReport
 
 STOPPED: Final = "A passkey that the probe had enrolled was removed; if that failed, the next probe removes it."
 _FLOWS: Final = {"enrol": "enrol", "mfa": "MFA", "sign_in": "sign-in", "clean_up": "clean up"}

@@ -11,7 +11,7 @@ from rich.table import Table
 from dlt_authsignal.cli.shell import counted, place, runnable
 
 if TYPE_CHECKING:
-    from dlt_authsignal.pipeline.sync.run import SyncReport
+    from dlt_authsignal.pipeline.sync.report import SyncReport
 
 
 def print_json(report: "SyncReport") -> None:

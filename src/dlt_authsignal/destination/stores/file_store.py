@@ -2,54 +2,15 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.registry import TableFormat
+from dlt_authsignal.destination.stores.store import Folder, OpenTable
 
 _MARKS: Final[dict[TableFormat, str]] = {"delta": "_delta_log", "iceberg": "metadata"}
 """What a table's folder has in it."""
-
-
-class OpenTable(Protocol):
-    """A Delta or Iceberg table."""
-
-    def columns(self) -> set[str]: ...
-
-    def rows(self, wanted: Sequence[str], column: str | None, values: Collection[str]) -> Iterator[tuple[Any, ...]]:
-        """Those columns of all rows, or of those with one of the values."""
-
-    def delete(self, column: str, values: Collection[str]) -> int:
-        """Deletes the rows with one of the values; says how many there were."""
-
-    def scrub(self) -> int:
-        """Removes every file that the present state of the table does not need; says how many there were."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Folder:
-    """A table's folder.
-
-    Attributes:
-        files: File system that it is in, of fsspec.
-        path: The folder, as that file system calls it.
-    """
-
-    files: Any
-    path: str
-
-    def below(self, name: str) -> list[str]:
-        """Paths of all files in a folder inside of it."""
-        place = f"{self.path.rstrip('/')}/{name}"
-        return list(self.files.find(place)) if self.files.exists(place) else []
-
-    def remove(self, paths: Collection[str]) -> int:
-        """Removes files; says how many."""
-        for path in paths:
-            self.files.rm_file(path)
-        return len(paths)
 
 
 class LakeStore:

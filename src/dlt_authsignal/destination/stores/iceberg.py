@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Self
 
-from dlt_authsignal.destination.stores.file_store import Folder
+from dlt_authsignal.destination.stores.store import Folder
 
 
 @dataclass(frozen=True)

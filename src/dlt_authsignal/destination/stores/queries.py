@@ -14,7 +14,7 @@ from dlt.pipeline.pipeline import Pipeline
 from dlt_authsignal.schema.tables import DELETED_AT
 
 if TYPE_CHECKING:
-    from dlt_authsignal.source.rows.arrow_hash import Hashes
+    pass
 
 ROWS_AT_ONCE: Final = 10_000
 BATCH_AT_ONCE: Final = 100_000
@@ -24,28 +24,6 @@ def schema_of(pipeline: Pipeline) -> Schema:
     """The default schema as this process knows it: `pipeline.default_schema` reads it from disk each time."""
     live: dict[str, Schema] = getattr(pipeline.schemas, "live_schemas", {})
     return live.get(str(pipeline.default_schema_name)) or pipeline.default_schema
-
-
-def known_hashes(pipeline: Pipeline, table: str) -> Hashes:
-    """Sorted fingerprints of the rows that a table holds, but for those marked as deleted: 8 bytes a row."""
-    import numpy as np
-
-    from dlt_authsignal.source.rows.arrow_hash import from_text
-
-    parts = [from_text(batch["_row_hash"]) for batch in alive_columns_of(pipeline, table, "_row_hash")]
-    found = np.concatenate(parts) if parts else np.array([], np.uint64)
-    found.sort()
-    return found
-
-
-def created_at(pipeline: Pipeline) -> dict[str, datetime]:
-    """When each known user was created: only the listing says it, and users read from a file are not listed."""
-    return {row[0]: row[1] for row in columns_of(pipeline, "users", "user_id", "created_at") if row[1] is not None}
-
-
-def known_ids(pipeline: Pipeline) -> Iterator[str]:
-    """Ids that earlier runs read, or were to read; some come twice."""
-    return (row[0] for table in ("users", "user_reads") for row in columns_of(pipeline, table, "user_id"))
 
 
 def committed(pipeline: Pipeline, table: str, *columns: str, is_completed: bool = True) -> Iterator[tuple[Any, ...]]:

@@ -2,13 +2,9 @@
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
-from dlt.pipeline.pipeline import Pipeline
-
-from dlt_authsignal.pipeline.erase.user_rows import erase_rows
 
 ROWS_AT_ONCE: Final = 10_000
 STAGING: Final = "staging: "
@@ -81,26 +77,3 @@ def datasets(client: Any) -> Iterator[tuple[str, DatabaseStore]]:
     if hasattr(client, "with_staging_dataset"):
         with client.with_staging_dataset():
             yield STAGING, DatabaseStore(client)
-
-
-def erase_everywhere(pipeline: Pipeline, forms: Collection[str]) -> dict[str, int]:
-    """Deletes a person's rows in both datasets, in one transaction where there are any; says how many by table."""
-    with pipeline.destination_client() as job_client:
-        client: Any = job_client
-        with _transaction(client.sql_client):
-            return {
-                f"{prefix}{name}": count
-                for prefix, store in datasets(client)
-                for name, count in erase_rows(store, forms).items()
-            }
-
-
-def delete_where(pipeline: Pipeline, table: str, column: str, values: Collection[str]) -> int:
-    """Deletes the rows of one table with one of the values; says how many there were."""
-    with pipeline.destination_client() as client:
-        store = DatabaseStore(client)
-        return store.delete(table, column, values) if table in store.columns() else 0
-
-
-def _transaction(client: Any) -> AbstractContextManager[Any]:
-    return client.begin_transaction() if client.capabilities.supports_transactions else nullcontext()

@@ -5,8 +5,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Final
 
+from dlt_authsignal.destination.dlt_patches import LIMIT
 from dlt_authsignal.errors import RunFailed
-from dlt_authsignal.source.duckdb_memory import LIMIT
 
 UNFINISHED: Final = ".erasing"
 """Ending of the new file until it takes the old one's place."""

@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -35,20 +34,6 @@ class Place:
 def erase_leftovers(pipeline: Pipeline, forms: Collection[str]) -> dict[str, int]:
     """Removes a person from every place on this machine; says how many files or entries, by place."""
     return {place.name: place.erase(pipeline, forms) for place in PLACES}
-
-
-def abort_packages_before(pipeline: Pipeline, moment: datetime | None) -> bool:
-    """Drops the pending packages if one was begun before a moment; says whether it did.
-
-    Another machine erased somebody then, whom these may hold.
-    """
-    if moment is None or not pipeline.has_pending_data:
-        return False
-    pending = [*pipeline.list_extracted_load_packages(), *pipeline.list_normalized_load_packages()]
-    is_older = any(float(load_id) < moment.timestamp() for load_id in pending)
-    if is_older:
-        pipeline.abort_packages()
-    return is_older
 
 
 def _erase_packages(pipeline: Pipeline, _: Collection[str]) -> int:

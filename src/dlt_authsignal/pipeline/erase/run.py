@@ -8,21 +8,22 @@ from pathlib import Path
 from dlt.pipeline.exceptions import PipelineStepFailed
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_authsignal.destination.errors import database_file, plain_errors
+from dlt_authsignal.destination.duckdb_file import database_file
+from dlt_authsignal.destination.errors import plain_errors
 from dlt_authsignal.destination.locks import only_run
-from dlt_authsignal.destination.redaction import discreet
+from dlt_authsignal.destination.redaction import discreet, untraced
 from dlt_authsignal.destination.registry import destination_of_type
-from dlt_authsignal.destination.tombstones import ERASED_USERS, bury, tombstones
-from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.destination.stores import file_store
+from dlt_authsignal.destination.tombstones import bury, tombstones
+from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.pipeline.attach import DATASET_NAME, PIPELINE_NAME, attach
 from dlt_authsignal.pipeline.erase import postgres_rewrite, user_rows
 from dlt_authsignal.pipeline.erase.duckdb_rewrite import rewrite
 from dlt_authsignal.pipeline.erase.local_files import erase_leftovers
 from dlt_authsignal.pipeline.erase.stored_ids import stored_forms
 from dlt_authsignal.pipeline.erase.user_rows import erase_rows
 from dlt_authsignal.pipeline.load_packages import Pending, finish_pending
-from dlt_authsignal.pipeline.run_log import untraced
-from dlt_authsignal.pipeline.sync.run import DATASET_NAME, PIPELINE_NAME, attach
+from dlt_authsignal.schema.bookkeeping_tables import ERASED_USERS
 
 
 @dataclass(frozen=True, kw_only=True)

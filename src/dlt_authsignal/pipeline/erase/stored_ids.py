@@ -1,13 +1,10 @@
 """What a person may be known by in the tables: every place that has to find them asks here."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from dlt.common.configuration import with_config
-from dlt.common.typing import TSecretStrValue
-
 from dlt_authsignal.source.privacy.policy import Privacy
-from dlt_authsignal.source.privacy.settings import privacy_settings
+from dlt_authsignal.source.privacy.settings import _former_keys, privacy_settings
 
 
 def stored_forms(user_id: str) -> frozenset[str]:
@@ -22,16 +19,6 @@ def stored_forms(user_id: str) -> frozenset[str]:
 def forms_of(user_id: str, keys: Iterable[str | None]) -> frozenset[str]:
     """The id, and its hash under each of the keys there are."""
     return frozenset({user_id, *(Privacy(key=key).hashed(user_id) for key in keys if key)})
-
-
-def _former_keys() -> Sequence[str]:
-    found: str | None = _settings()
-    return (found or "").split()
-
-
-@with_config(sections=("sources", "authsignal_source"))
-def _settings(former_privacy_keys: TSecretStrValue | None = None) -> Any:
-    return former_privacy_keys
 
 
 def naming(credential_ids: Collection[str], calls: Iterable[tuple[Any, Any]]) -> Iterator[str]:

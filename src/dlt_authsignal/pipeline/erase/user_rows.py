@@ -1,10 +1,15 @@
 """The rows of one person, wherever tables are kept: which they are, and in which order they go."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Final
 
+from dlt.pipeline.pipeline import Pipeline
+
+from dlt_authsignal.destination.stores.sql_store import DatabaseStore, datasets
+from dlt_authsignal.destination.stores.store import Store
 from dlt_authsignal.pipeline.erase.stored_ids import naming
-from dlt_authsignal.schema import tables
+from dlt_authsignal.schema import ceremony_tables, tables
 
 USER_ID: Final = "user_id"
 _FIRST: Final = "user_reads"
@@ -13,23 +18,8 @@ again."""
 
 _CREDENTIAL_ID: Final = "webauthn_credential__credential_id"
 _NAMED_IDS: Final = "allowed_credential_ids"
-_CALLS: Final = tables.PASSKEY_AUTHENTICATION_OPTIONS.name
+_CALLS: Final = ceremony_tables.PASSKEY_AUTHENTICATION_OPTIONS.name
 """Calls that know a person by the ids of their passkeys alone."""
-
-
-class Store(Protocol):
-    """Tables of one dataset, by the names that dlt gives them."""
-
-    def columns(self) -> Mapping[str, Collection[str]]:
-        """Columns of each table that is there; of views none."""
-
-    def rows(
-        self, table: str, wanted: Sequence[str], column: str | None = None, values: Collection[str] = ()
-    ) -> Iterator[tuple[Any, ...]]:
-        """Those columns of a table's rows, or of the rows with one of the values in a column."""
-
-    def delete(self, table: str, column: str, values: Collection[str]) -> int:
-        """Deletes the rows with one of the values; says how many there were."""
 
 
 def holds_people(table: str, columns: Collection[str]) -> bool:
@@ -65,3 +55,26 @@ def _erase_calls(store: Store, held: Mapping[str, Collection[str]], forms: Colle
     credential_ids = {row[0] for row in store.rows(known, [_CREDENTIAL_ID], USER_ID, forms) if row[0]}
     calls = list(naming(credential_ids, store.rows(_CALLS, ["call_id", _NAMED_IDS]))) if credential_ids else []
     return {_CALLS: store.delete(_CALLS, "call_id", calls) if calls else 0}
+
+
+def erase_everywhere(pipeline: Pipeline, forms: Collection[str]) -> dict[str, int]:
+    """Deletes a person's rows in both datasets, in one transaction where there are any; says how many by table."""
+    with pipeline.destination_client() as job_client:
+        client: Any = job_client
+        with _transaction(client.sql_client):
+            return {
+                f"{prefix}{name}": count
+                for prefix, store in datasets(client)
+                for name, count in erase_rows(store, forms).items()
+            }
+
+
+def delete_where(pipeline: Pipeline, table: str, column: str, values: Collection[str]) -> int:
+    """Deletes the rows of one table with one of the values; says how many there were."""
+    with pipeline.destination_client() as client:
+        store = DatabaseStore(client)
+        return store.delete(table, column, values) if table in store.columns() else 0
+
+
+def _transaction(client: Any) -> AbstractContextManager[Any]:
+    return client.begin_transaction() if client.capabilities.supports_transactions else nullcontext()

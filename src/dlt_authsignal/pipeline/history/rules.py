@@ -6,8 +6,7 @@ Everything follows from what the tables say, so that it can be worked out again 
 from dataclasses import dataclass
 from typing import Final
 
-from dlt_authsignal.schema.bookkeeping_tables import COMPLETE_READS
-from dlt_authsignal.source.incremental.state_table import USER_READS
+from dlt_authsignal.schema.bookkeeping_tables import COMPLETE_READS, USER_READS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,11 +10,12 @@ from uuid import uuid4
 import dlt
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_authsignal.destination.errors import check_ready, database_file, plain_errors
+from dlt_authsignal.destination.duckdb_file import database_file
+from dlt_authsignal.destination.errors import plain_errors
+from dlt_authsignal.destination.load_hints import check_ready, hints
 from dlt_authsignal.destination.stores.queries import row_counts
 from dlt_authsignal.errors import RunFailed
 from dlt_authsignal.schema.columns import Column, DataType, Table
-from dlt_authsignal.source.resources.table_resource import hints
 
 _TYPES: Final[tuple[DataType, ...]] = ("text", "timestamp", "bool", "bigint", "double", "json")
 

@@ -2,7 +2,7 @@
 
 from dlt_authsignal.destination.errors import plain_errors
 from dlt_authsignal.errors import NothingSynced
-from dlt_authsignal.pipeline.sync.run import attach
+from dlt_authsignal.pipeline.attach import attach
 from dlt_authsignal.source.incremental.state_table import KnownReads, known_reads
 from dlt_authsignal.source.metrics.run_metrics import Meter
 from dlt_authsignal.source.resources.server import DUE

@@ -8,9 +8,11 @@ from typing import Any, Final
 from yarl import URL
 
 from dlt_authsignal.api.client_endpoints import CLIENT_AUTHENTICATORS, PASSKEY_KNOWN
-from dlt_authsignal.api.endpoints import GET_TENANT_AUTHENTICATORS, REGIONS, basic_auth, bearer_auth
+from dlt_authsignal.api.endpoints import REGIONS, basic_auth, bearer_auth
+from dlt_authsignal.api.server_endpoints import GET_TENANT_AUTHENTICATORS
 from dlt_authsignal.errors import HttpError, ListingRefused, RequestRefused, TokenExpired, Unauthorized
-from dlt_authsignal.schema.tables import CEREMONIES, TABLES
+from dlt_authsignal.schema.ceremony_tables import CEREMONIES
+from dlt_authsignal.schema.tables import TABLES
 from dlt_authsignal.source.config.connection import Settings
 from dlt_authsignal.source.config.request_limits import Pace
 from dlt_authsignal.source.http.client import Api, connect

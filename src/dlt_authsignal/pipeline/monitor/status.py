@@ -11,10 +11,11 @@ from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.stores.queries import columns_of, freshness, schema_of
 from dlt_authsignal.pipeline.monitor.staleness import Gap, Staleness, gaps, staleness
-from dlt_authsignal.pipeline.run_log import SYNC_RUNS
+from dlt_authsignal.schema.bookkeeping_tables import SYNC_RUNS
 from dlt_authsignal.schema.tables import TABLES
 from dlt_authsignal.source.config.durations import duration
-from dlt_authsignal.source.incremental.due import DEFAULT_STALENESS, PARTS, LastRead, milliseconds
+from dlt_authsignal.source.incremental.due import DEFAULT_STALENESS
+from dlt_authsignal.source.incremental.read_state import PARTS, LastRead, milliseconds
 from dlt_authsignal.source.incremental.state_table import known_reads
 
 RUNS_SHOWN: Final = 5

@@ -6,7 +6,8 @@ from typing import Any, Final
 import aiohttp
 from yarl import URL
 
-from dlt_authsignal.api import client_endpoints, endpoints
+from dlt_authsignal.api import client_endpoints
+from dlt_authsignal.api import server_endpoints as endpoints
 from dlt_authsignal.api.endpoints import Endpoint, Route, basic_auth
 from dlt_authsignal.errors import NotACanary
 from dlt_authsignal.passkey import SOFTWARE_AAGUID

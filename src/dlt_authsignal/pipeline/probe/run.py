@@ -1,6 +1,5 @@
 """Synthetic monitoring of passkeys: a canary's ceremonies performed, loaded, and compared with last time."""
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,83 +10,28 @@ from uuid import uuid4
 import dlt
 from anyio.from_thread import start_blocking_portal
 from dlt.extract import DltResource
-from dlt.pipeline.pipeline import Pipeline
 
-from dlt_authsignal.destination.errors import check_ready, plain_errors
+from dlt_authsignal.destination.errors import plain_errors
+from dlt_authsignal.destination.load_hints import check_ready, hints, no_rows
 from dlt_authsignal.destination.locks import only_run
 from dlt_authsignal.destination.redaction import discreet
-from dlt_authsignal.destination.stores.queries import newest
 from dlt_authsignal.destination.tombstones import tombstones
 from dlt_authsignal.errors import ConfigurationError, CredentialsMissing
-from dlt_authsignal.pipeline.erase.local_files import abort_packages_before
-from dlt_authsignal.pipeline.load_packages import finish_pending
+from dlt_authsignal.pipeline.attach import DATASET_NAME
+from dlt_authsignal.pipeline.load_packages import abort_packages_before, finish_pending
+from dlt_authsignal.pipeline.probe.policy_drift import Change, _compared, learnt
 from dlt_authsignal.pipeline.probe.steps import LOADED, Probing, Step
-from dlt_authsignal.pipeline.sync.run import DATASET_NAME
-from dlt_authsignal.schema.columns import Table, own
-from dlt_authsignal.source.config.connection import Settings, settings
-from dlt_authsignal.source.http.client import is_loopback
+from dlt_authsignal.schema.bookkeeping_tables import PROBE_RUNS
+from dlt_authsignal.schema.columns import Table
+from dlt_authsignal.schema.row_hash import fingerprint
+from dlt_authsignal.source.config.connection import Settings, is_loopback, settings
 from dlt_authsignal.source.privacy.settings import privacy_settings
 from dlt_authsignal.source.resources.ceremonies import Authenticator
 from dlt_authsignal.source.resources.client import user_of
-from dlt_authsignal.source.resources.table_resource import Loading, hints, no_rows
-from dlt_authsignal.source.rows.flatten import Row, fingerprint
+from dlt_authsignal.source.resources.table_resource import Loading
+from dlt_authsignal.source.rows.flatten import Row
 
 PIPELINE_NAME: Final = "authsignal_probe"
-
-_SIGNING: Final = ("rp_id", "user_verification", "timeout_ms")
-POLICY: Final = {
-    "passkey_register_options": (
-        *_SIGNING,
-        "algorithms",
-        "attestation",
-        "resident_key",
-        "authenticator_attachment",
-    ),
-    "passkey_authentication_options": _SIGNING,
-}
-"""What a tenant's WebAuthn policy is made of, by the table that holds it."""
-
-PROBE_RUNS: Final = Table(
-    name="probe_runs",
-    lanes=(),
-    key=("probe_id",),
-    meaning="One row per probe, the failed ones too.",
-    source="nothing: the probe writes it itself",
-    columns=(
-        own("probe_id", "text", "Made up by the pipeline."),
-        own("probed_at", "timestamp", "When it began."),
-        own("host", "text", "Where."),
-        own("works", "bool", "Whether every step did what it should."),
-        own("failed_step", "text", "The first step that did not, such as mfa: validate."),
-        own("problem", "text", "Why."),
-        own("policy_changes", "bigint", "Settings of the WebAuthn policy that differ from the last probe's."),
-        own("calls", "bigint", "Calls made."),
-        own("milliseconds", "double", "All of them together."),
-        own("left_behind", "bigint", "Passkeys of probes that the canary still has."),
-    ),
-)
-
-Ceremony = tuple[str, str]
-"""Table of the options, and what the call authenticated with."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Change:
-    """One setting of the policy that is not what it was.
-
-    Attributes:
-        ceremony: Table that holds it.
-        authenticated_with: `token` (MFA) or `tenant` (sign-in).
-        setting: Column of that table.
-        before: Last time.
-        now: This time.
-    """
-
-    ceremony: str
-    authenticated_with: str
-    setting: str
-    before: Any
-    now: Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,51 +205,3 @@ def _resource(table: Table, rows: list[Row]) -> DltResource:
 
     resource: DltResource = dlt.resource(read, **hints(table))
     return resource
-
-
-def learnt(rows: Mapping[str, list[Row]]) -> dict[Ceremony, dict[str, Any]]:
-    """The policy that each ceremony's options show."""
-    return {
-        (name, row["authenticated_with"]): {setting: row.get(setting) for setting in POLICY[name]}
-        for name in POLICY
-        for row in rows[name]
-        if row.get("rp_id")
-    }
-
-
-def changes(ceremony: Ceremony, before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:
-    """Settings that differ; none where nothing is known of before."""
-    for setting, value in now.items():
-        if before and before[setting] != value:
-            yield Change(
-                ceremony=ceremony[0],
-                authenticated_with=ceremony[1],
-                setting=setting,
-                before=before[setting],
-                now=value,
-            )
-
-
-def _compared(
-    pipeline: Pipeline, policies: Mapping[Ceremony, Mapping[str, Any]], tenant_id: str | None
-) -> tuple[list[Change], datetime | None]:
-    """What differs from the last probe, and when that was."""
-    before = {ceremony: _last(pipeline, ceremony, tenant_id) for ceremony in policies}
-    drift = [change for ceremony, now in policies.items() for change in changes(ceremony, before[ceremony][1], now)]
-    return drift, max((moment for moment, _ in before.values() if moment), default=None)
-
-
-def _last(pipeline: Pipeline, ceremony: Ceremony, tenant_id: str | None) -> tuple[datetime | None, dict[str, Any]]:
-    """When the policy was last seen, and what it was."""
-    name, authenticated_with = ceremony
-    columns = ("called_at", *POLICY[name])
-    equal = {"authenticated_with": authenticated_with, "tenant_id": tenant_id, "status": 200}
-    found = newest(pipeline, name, "called_at", columns, equal)
-    if found is None:
-        return None, {}
-    return found[0], dict(zip(columns[1:], map(_value, found[1:]), strict=True))
-
-
-def _value(value: Any) -> Any:
-    """A list that the destination keeps as JSON text."""
-    return json.loads(value) if isinstance(value, str) and value.startswith("[") else value

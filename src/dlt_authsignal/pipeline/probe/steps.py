@@ -12,21 +12,23 @@ from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.pipeline.probe import canary
 from dlt_authsignal.pipeline.probe.canary import Backend
 from dlt_authsignal.schema import tables
+from dlt_authsignal.schema.ceremony_tables import CEREMONIES
 from dlt_authsignal.source.config.connection import Settings
 from dlt_authsignal.source.config.request_limits import Pace
-from dlt_authsignal.source.http.client import writing_session
 from dlt_authsignal.source.http.rate_limiter import Throttle
+from dlt_authsignal.source.http.session import writing_session
 from dlt_authsignal.source.http.single_call import Call, send
 from dlt_authsignal.source.metrics.run_metrics import Meter
 from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.resources.ceremonies import Asked, Authenticator, Ceremonies
 from dlt_authsignal.source.resources.ceremony_resources import row_of
 from dlt_authsignal.source.resources.client import Client
-from dlt_authsignal.source.rows.flatten import Row, shaper
+from dlt_authsignal.source.rows.flatten import Row
+from dlt_authsignal.source.rows.row_builder import shaper
 
 Calls = AsyncGenerator[Call, None]
 
-LOADED: Final = (tables.USER_AUTHENTICATORS, *tables.CEREMONIES)
+LOADED: Final = (tables.USER_AUTHENTICATORS, *CEREMONIES)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,15 @@
 """What a run changed, counted against the fingerprints that the destination held before."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from dlt.pipeline.pipeline import Pipeline
+
+from dlt_authsignal.destination.stores.queries import alive_columns_of
 
 if TYPE_CHECKING:
     from dlt_authsignal.source.rows.arrow_hash import Hashes
@@ -38,10 +44,10 @@ class Tally:
     """
 
     tables: list[str]
-    known_hashes: "Callable[[str], Hashes]"
+    known_hashes: Callable[[str], Hashes]
     read: Counter[str] = field(default_factory=Counter)
     unchanged: Counter[str] = field(default_factory=Counter)
-    _known: "dict[str, Hashes]" = field(default_factory=dict)
+    _known: dict[str, Hashes] = field(default_factory=dict)
 
     def counter(self, table: str) -> Callable[[Any], Any]:
         """A dlt map step that counts and passes on the rows of one table, which come singly or as Arrow tables."""
@@ -69,7 +75,7 @@ class Tally:
         return TableReport(read=self.read[table], new=new, changed=changed, deleted=deleted, total=after)
 
 
-def _hashes(rows: Any) -> "Hashes":
+def _hashes(rows: Any) -> Hashes:
     import numpy as np
 
     from dlt_authsignal.source.rows.arrow_hash import from_text
@@ -79,7 +85,7 @@ def _hashes(rows: Any) -> "Hashes":
     return from_text(rows["_row_hash"]) if hasattr(rows, "column_names") else np.array([], np.uint64)
 
 
-def _held(known: "Hashes", hashes: "Hashes") -> int:
+def _held(known: Hashes, hashes: Hashes) -> int:
     """How many of the hashes are among the known ones."""
     import numpy as np
 
@@ -87,3 +93,15 @@ def _held(known: "Hashes", hashes: "Hashes") -> int:
         return 0
     places = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
     return int(np.count_nonzero(known[places] == hashes))
+
+
+def known_hashes(pipeline: Pipeline, table: str) -> Hashes:
+    """Sorted fingerprints of the rows that a table holds, but for those marked as deleted: 8 bytes a row."""
+    import numpy as np
+
+    from dlt_authsignal.source.rows.arrow_hash import from_text
+
+    parts = [from_text(batch["_row_hash"]) for batch in alive_columns_of(pipeline, table, "_row_hash")]
+    found = np.concatenate(parts) if parts else np.array([], np.uint64)
+    found.sort()
+    return found

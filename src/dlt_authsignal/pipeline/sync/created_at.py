@@ -1,10 +1,15 @@
 """What the listing once said of users, carried over to runs that do not list them."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from dlt_authsignal.source.rows.flatten import fingerprint
+from dlt.pipeline.pipeline import Pipeline
+
+from dlt_authsignal.destination.stores.queries import columns_of
+from dlt_authsignal.schema.row_hash import fingerprint
 
 Created = Callable[[], Mapping[str, datetime]]
 
@@ -57,3 +62,8 @@ def _batch(batch: Any, created: Callable[[str], datetime | None]) -> Any:
         place = batch.schema.get_field_index(name)
         batch = batch.append_column(name, array) if place < 0 else batch.set_column(place, name, array)
     return batch
+
+
+def created_at(pipeline: Pipeline) -> dict[str, datetime]:
+    """When each known user was created: only the listing says it, and users read from a file are not listed."""
+    return {row[0]: row[1] for row in columns_of(pipeline, "users", "user_id", "created_at") if row[1] is not None}

@@ -2,105 +2,40 @@
 
 from __future__ import annotations
 
-import atexit
-import shutil
-import tempfile
+import gc
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import dlt
-from dlt.common.pipeline import get_dlt_pipelines_dir
 from dlt.common.runtime.collector import NullCollector
 from dlt.extract import DltSource
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.duckdb_file import kept_open
-from dlt_authsignal.destination.errors import check_ready, database_file, plain_errors
+from dlt_authsignal.destination.errors import plain_errors
+from dlt_authsignal.destination.load_hints import check_ready
 from dlt_authsignal.destination.locks import only_here, only_there
 from dlt_authsignal.destination.redaction import discreet
-from dlt_authsignal.destination.stores.queries import created_at, known_hashes, row_counts
+from dlt_authsignal.destination.stores.queries import row_counts
 from dlt_authsignal.destination.tombstones import tombstones
-from dlt_authsignal.errors import NothingSynced
-from dlt_authsignal.pipeline.erase.local_files import abort_packages_before
+from dlt_authsignal.pipeline.attach import DATASET_NAME, PIPELINE_NAME
 from dlt_authsignal.pipeline.history.update import settle
-from dlt_authsignal.pipeline.load_packages import Pending, finish_pending
+from dlt_authsignal.pipeline.load_packages import Pending, abort_packages_before, finish_pending
 from dlt_authsignal.pipeline.repair import make_again
 from dlt_authsignal.pipeline.run_log import Run, recorded
-from dlt_authsignal.pipeline.sync.changes import TableReport, Tally
-from dlt_authsignal.pipeline.sync.created_at import carrier
-from dlt_authsignal.schema.bookkeeping_tables import COMPLETE_READS
+from dlt_authsignal.pipeline.sync.changes import Tally, known_hashes
+from dlt_authsignal.pipeline.sync.created_at import carrier, created_at
+from dlt_authsignal.pipeline.sync.report import SyncReport, _report
+from dlt_authsignal.schema.bookkeeping_tables import COMPLETE_READS, USER_READS
 from dlt_authsignal.schema.tables import TABLES
-from dlt_authsignal.source.garbage import seldom_collected
-from dlt_authsignal.source.incremental.dataset_check import file_elsewhere
 from dlt_authsignal.source.incremental.due import parts_of
-from dlt_authsignal.source.incremental.state_table import USER_READS, KnownReads, oldest_read
+from dlt_authsignal.source.incremental.state_table import KnownReads, oldest_read
 from dlt_authsignal.source.metrics.run_metrics import Meter
 from dlt_authsignal.source.source import authsignal_source
-
-PIPELINE_NAME: Final = "authsignal_pipeline"
-DATASET_NAME: Final = "authsignal_data"
-
-
-@dataclass(frozen=True, kw_only=True)
-class SyncReport:
-    """One finished run.
-
-    Attributes:
-        pipeline: dlt pipeline name.
-        destination: Destination type.
-        location: Where the data is, without credentials.
-        dataset: Dataset (schema) name.
-        table_format: Format of tables made of files; None in a database.
-        tables: Report per table, in the registry's order.
-        users_found: Users that the roster named.
-        users_due: Of those, the ones who were due.
-        users_read: Users read completely.
-        users_left: Users due whom the budget left to the next run.
-        unknown_users: Ids of the roster that Authsignal does not know.
-        unknown_positions: Lines or rows in which the first of those stand, in files and queries.
-        requests: HTTP requests, retries included.
-        retries: Of those, repeated ones.
-        throttled: Answers with status 429.
-        seconds: Duration.
-        finished_pending: True when an earlier run's unfinished load was completed first.
-        dropped_pending: True when it was dropped, because another machine has loaded newer rows since.
-        users_stored_otherwise: Of the users due, the ones whose rows were stored under other privacy settings.
-        made_again: Tables that somebody had taken out of the database, or columns of.
-        identifiers_left_out: True when there is no privacy_key to hash them with.
-        errors: Requests that failed, by kind, also where a later try did not.
-        drift: What answers held that the tables were not made for, by table: `source/metrics/schema_drift.py`.
-        elsewhere: True when dlt keeps this pipeline's DuckDB file in the folder where the pipeline was begun.
-    """
-
-    pipeline: str
-    destination: str
-    location: str
-    dataset: str
-    table_format: str | None
-    tables: Mapping[str, TableReport]
-    users_found: int
-    users_due: int
-    users_read: int
-    users_left: int
-    unknown_users: int
-    unknown_positions: list[int]
-    requests: int
-    retries: int
-    throttled: int
-    seconds: float
-    finished_pending: bool
-    dropped_pending: bool
-    users_stored_otherwise: int
-    made_again: list[str]
-    identifiers_left_out: bool
-    errors: Mapping[str, int]
-    drift: Mapping[str, Any]
-    elsewhere: bool
 
 
 def sync(
@@ -195,29 +130,6 @@ def _catch_up(pipeline: Pipeline, run: Run) -> tuple[Pending, list[str]]:
     return pending, made_again
 
 
-def _report(pipeline: Pipeline, meter: Meter, **known: Any) -> SyncReport:
-    return SyncReport(
-        pipeline=pipeline.pipeline_name,
-        destination=pipeline.destination.destination_name,
-        dataset=pipeline.dataset_name,
-        users_found=meter.users_found,
-        users_due=meter.users_due,
-        users_read=meter.users_read,
-        users_left=meter.users_left,
-        unknown_users=meter.unknown_users,
-        unknown_positions=sorted(meter.unknown_positions),
-        requests=meter.requests,
-        retries=meter.retries,
-        throttled=meter.throttled,
-        users_stored_otherwise=meter.users_stored_otherwise,
-        identifiers_left_out=meter.leaves_out,
-        errors=dict(meter.errors),
-        drift=meter.drift.report(),
-        elsewhere=file_elsewhere(pipeline) is not None,
-        **known,
-    )
-
-
 def _memory(tables: Iterable[str]) -> set[str]:
     """What has to be loaded along for a later run to know what this one read."""
     wanted = parts_of(tables)
@@ -235,47 +147,6 @@ def _counted(pipeline: Pipeline, reading: DltSource) -> Tally:
     return tally
 
 
-def is_begun(pipeline_name: str) -> bool:
-    """Whether dlt keeps a folder for the pipeline on this machine."""
-    return Path(get_dlt_pipelines_dir(), pipeline_name).is_dir()
-
-
-def begun_elsewhere(pipeline_name: str = PIPELINE_NAME) -> Path | None:
-    """The other folder in which a pipeline was begun, and where it keeps its DuckDB file; None if it is this one."""
-    if not is_begun(pipeline_name):
-        return None
-    begun_in = Path(dlt.attach(pipeline_name).get_local_state_val("initial_cwd"))
-    return None if begun_in == Path.cwd() else begun_in
-
-
-def _passing_folder() -> str:
-    folder = tempfile.mkdtemp(prefix="authsignal-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
-
-
-def attach(*, destination: str = "duckdb", dataset: str = DATASET_NAME, pipeline_name: str = PIPELINE_NAME) -> Pipeline:
-    """The pipeline that loaded a dataset, for reading it. Nothing is made: no file, and no folder of dlt's.
-
-    Raises:
-        NothingSynced: There is no such DuckDB file.
-    """
-    with plain_errors(destination):
-        pipeline = dlt.pipeline(
-            pipeline_name,
-            pipelines_dir=get_dlt_pipelines_dir() if is_begun(pipeline_name) else _passing_folder(),
-            destination=destination,
-            dataset_name=dataset,
-        )
-        check_ready(pipeline)
-        file = database_file(pipeline)
-        if file and not file.exists():
-            raise NothingSynced(pipeline_name, str(file))
-        if not pipeline.default_schema_name:
-            pipeline.sync_destination()  # on a new disk, what dlt knows of the dataset is in the destination only
-        return pipeline
-
-
 class _StageCollector(NullCollector):
     """Tells the meter which of dlt's steps is running."""
 
@@ -286,3 +157,21 @@ class _StageCollector(NullCollector):
 
     def _start(self, step: str) -> None:
         self._meter.stage = self._STAGES.get(step.split(maxsplit=1)[0].lower(), self._meter.stage)
+
+
+SELDOM: Final = (100_000, 50, 100)
+
+
+@contextmanager
+def seldom_collected() -> Iterator[None]:
+    """Looks for cycles less often: answers are many small objects without any, and each look walks all of dlt's."""
+    before, is_ours = gc.get_threshold(), not gc.get_freeze_count()  # a host that froze its own keeps it frozen
+    if is_ours:
+        gc.freeze()
+    gc.set_threshold(*SELDOM)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        if is_ours:
+            gc.unfreeze()

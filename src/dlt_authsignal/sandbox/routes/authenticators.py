@@ -7,7 +7,8 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
-from dlt_authsignal.api import client_endpoints, endpoints
+from dlt_authsignal.api import client_endpoints
+from dlt_authsignal.api import server_endpoints as endpoints
 from dlt_authsignal.sandbox import answers
 from dlt_authsignal.sandbox.catalogue import provider_name
 from dlt_authsignal.sandbox.entities import Authenticator, Credential

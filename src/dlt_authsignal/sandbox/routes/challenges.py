@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any, Final, Literal
 
-from dlt_authsignal.api import endpoints
+from dlt_authsignal.api import server_endpoints as endpoints
 from dlt_authsignal.sandbox import answers, codes
 from dlt_authsignal.sandbox.challenges import Challenge
 from dlt_authsignal.sandbox.entities import Authenticator

@@ -5,7 +5,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from dlt_authsignal.api import client_endpoints, endpoints
+from dlt_authsignal.api import client_endpoints
+from dlt_authsignal.api import server_endpoints as endpoints
 from dlt_authsignal.sandbox import answers
 from dlt_authsignal.sandbox.http import Body, Call, Served
 from dlt_authsignal.sandbox.refusals import invalid, not_found

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from dlt_authsignal.api import endpoints
+from dlt_authsignal.api import server_endpoints as endpoints
 from dlt_authsignal.sandbox import answers
 from dlt_authsignal.sandbox.entities import Device, User
 from dlt_authsignal.sandbox.http import Body, Call, Served

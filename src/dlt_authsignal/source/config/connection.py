@@ -1,13 +1,16 @@
 """How to reach a tenant, as dlt finds it: secrets.toml, config.toml, environment, vaults."""
 
+import ipaddress
+import logging
 from dataclasses import dataclass
 
 from dlt.common.configuration import with_config
 from dlt.common.typing import TSecretStrValue
 from yarl import URL
 
+from dlt_authsignal.api.endpoints import REGIONS
+from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.source.config.credentials import given
-from dlt_authsignal.source.http.client import base_url as resolved_base
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,10 +50,43 @@ def settings(
         ConfigurationError: Unknown region, or a base URL that is none.
     """
     return Settings(
-        base=resolved_base(region, base_url),
+        base=api_url(region, base_url),
         token=given("token", token),
         tenant_id=given("tenant_id", tenant_id),
         api_secret_key=given("api_secret_key", api_secret_key),
         origin=origin,
         timeout=timeout,
     )
+
+
+logger = logging.getLogger(__name__)
+
+
+def api_url(region: str, override: str | None) -> URL:
+    """The URL that paths are appended to: `override` if given, else the region's.
+
+    Raises:
+        ConfigurationError: Unknown region, or an override that is not a plain http(s) URL.
+    """
+    if not override:
+        if region not in REGIONS:
+            raise ConfigurationError(f'Unknown region "{region}". Known: {", ".join(REGIONS)}.')
+        return URL(REGIONS[region])
+    try:
+        url = URL(override.rstrip("/"))
+    except ValueError:
+        raise ConfigurationError(
+            "base_url is not a URL. Expected something like https://api.authsignal.com/v1."
+        ) from None
+    if url.scheme not in ("http", "https") or not url.host or url.query_string or url.user:
+        raise ConfigurationError("base_url must be http(s)://host/v1, without a query or credentials in it.")
+    if url.scheme == "http" and not is_loopback(url.host):
+        logger.warning("base_url is plain http to another machine (%s): keys travel unencrypted.", url.host)
+    return url
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

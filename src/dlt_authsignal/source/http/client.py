@@ -1,73 +1,35 @@
 """One read-only HTTP client: a shared budget of requests, retries, and a guard against anything but GET."""
 
-import ipaddress
-import logging
-import re
+import json
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
-from importlib.metadata import version
 from itertools import chain, repeat
 from typing import Any, Final
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+import msgspec
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 from yarl import URL
 
-from dlt_authsignal.api.endpoints import REGIONS, Endpoint, Route
+from dlt_authsignal.api.endpoints import Endpoint
 from dlt_authsignal.api.responses import Json, decode, error_code, retry_after, withdrawn
 from dlt_authsignal.errors import (
-    ConfigurationError,
     HttpError,
-    MutationRefused,
     RateLimited,
     UnexpectedAnswer,
     Unreachable,
 )
-from dlt_authsignal.source.config.request_limits import Pace
 from dlt_authsignal.source.http.rate_limiter import Gate, Throttle
+from dlt_authsignal.source.http.session import read_only_session
 from dlt_authsignal.source.http.shared_rate_limit import Turn, shared_budget
 from dlt_authsignal.source.metrics.run_metrics import Meter
-from dlt_authsignal.source.quick_json import loads
 
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 LONGEST_BACKOFF: Final = 30.0
 LONGEST_SHARED_PAUSE: Final = 1.0
-
-logger = logging.getLogger(__name__)
-
-
-def base_url(region: str, override: str | None) -> URL:
-    """The URL that paths are appended to: `override` if given, else the region's.
-
-    Raises:
-        ConfigurationError: Unknown region, or an override that is not a plain http(s) URL.
-    """
-    if not override:
-        if region not in REGIONS:
-            raise ConfigurationError(f'Unknown region "{region}". Known: {", ".join(REGIONS)}.')
-        return URL(REGIONS[region])
-    try:
-        url = URL(override.rstrip("/"))
-    except ValueError:
-        raise ConfigurationError(
-            "base_url is not a URL. Expected something like https://api.authsignal.com/v1."
-        ) from None
-    if url.scheme not in ("http", "https") or not url.host or url.query_string or url.user:
-        raise ConfigurationError("base_url must be http(s)://host/v1, without a query or credentials in it.")
-    if url.scheme == "http" and not is_loopback(url.host):
-        logger.warning("base_url is plain http to another machine (%s): keys travel unencrypted.", url.host)
-    return url
-
-
-def is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class Api:
@@ -231,47 +193,6 @@ async def _body(endpoint: Endpoint, answer: aiohttp.ClientResponse) -> bytes:
     return body
 
 
-def _guarded_session(pace: Pace, base: URL, allowed: Callable[[str, str], bool], refused: str) -> aiohttp.ClientSession:
-    """A session from which only what `allowed` says of (method, path) can leave, whoever holds it."""
-
-    class Guarded(aiohttp.ClientRequest):
-        def __init__(self, method: str, url: URL, *arguments: Any, **more: Any) -> None:
-            if not allowed(method, url.raw_path):
-                raise MutationRefused(f"Refused to send a {method}: {refused}.")
-            super().__init__(method, url, *arguments, **more)
-
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=pace.concurrency),
-        timeout=aiohttp.ClientTimeout(total=pace.timeout),
-        request_class=Guarded,
-        trust_env=_has_proxy(base),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"User-Agent": f"dlt-authsignal/{version('dlt-authsignal')}", "Accept": "application/json"},
-    )
-
-
-def _has_proxy(base: URL) -> bool:
-    """Whether the environment names a proxy for that address. aiohttp asks a thread for it with each request."""
-    host = base.host or ""
-    return not is_loopback(host) and base.scheme in getproxies() and not proxy_bypass(host)
-
-
-def read_only_session(pace: Pace, base: URL) -> aiohttp.ClientSession:
-    """A session from which nothing but GET can leave."""
-    return _guarded_session(pace, base, lambda method, _path: method == "GET", "this lane only reads")
-
-
-def writing_session(pace: Pace, base: URL, allowed: Iterable[Route]) -> aiohttp.ClientSession:
-    """A session from which nothing but calls of those routes can leave."""
-    prefix = re.escape(base.raw_path.rstrip("/"))
-    routes = [(method, re.compile(prefix + path)) for method, path in allowed]
-
-    def is_allowed(method: str, path: str) -> bool:
-        return any(method == known and pattern.fullmatch(path) for known, pattern in routes)
-
-    return _guarded_session(pace, base, is_allowed, "it is none of the calls meant here")
-
-
 @asynccontextmanager
 async def connect(base: URL, auth: Mapping[str, str], throttle: Throttle, meter: Meter) -> AsyncIterator[Api]:
     """An `Api` for as long as the block lasts.
@@ -288,3 +209,15 @@ async def connect(base: URL, auth: Mapping[str, str], throttle: Throttle, meter:
         read_only_session(pace, base) as session,
     ):
         yield Api(session, base, auth, throttle, meter, shared)
+
+
+def loads(body: bytes) -> Any:
+    """What `json.loads` gives for the same bytes.
+
+    Raises:
+        ValueError: They are not JSON.
+    """
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return json.loads(body)

@@ -8,10 +8,10 @@ from typing import Any, Final
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_authsignal.destination.errors import database_file
+from dlt_authsignal.destination.duckdb_file import database_file, file_elsewhere
 from dlt_authsignal.destination.stores.queries import arrow_columns_of
 from dlt_authsignal.errors import ConfigurationError
-from dlt_authsignal.source.incremental.state_table import USER_READS
+from dlt_authsignal.schema.bookkeeping_tables import USER_READS
 from dlt_authsignal.source.privacy.policy import Privacy
 
 _TENANT: Final = "tenant_id"
@@ -42,13 +42,6 @@ def check_dataset(pipeline: Pipeline, tenant_id: str | None, privacy: Privacy) -
                 " would be there twice, and stay readable. Load into a new dataset (--dataset, --pipeline-name), or"
                 " leave the privacy settings as they were. docs/privacy.md says more."
             )
-
-
-def file_elsewhere(pipeline: Pipeline) -> Path | None:
-    """The folder of the pipeline's DuckDB file, if dlt put it where a pipeline of that name was begun, and not here."""
-    begun_in = Path(pipeline.get_local_state_val("initial_cwd"))
-    is_default = database_file(pipeline) == begun_in / f"{pipeline.pipeline_name}.duckdb"
-    return begun_in if is_default and begun_in != Path.cwd() else None
 
 
 def _check_folder(pipeline: Pipeline) -> None:

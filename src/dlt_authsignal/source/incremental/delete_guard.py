@@ -11,7 +11,7 @@ from dlt_authsignal.errors import ConfigurationError, TooManyGone
 from dlt_authsignal.schema.tables import TABLES
 
 if TYPE_CHECKING:
-    from dlt_authsignal.source.incremental.plan import UserRead
+    from dlt_authsignal.source.incremental.user_read import UserRead
     from dlt_authsignal.source.rows.arrow_hash import Hashes
 
 LEAST: Final = 20

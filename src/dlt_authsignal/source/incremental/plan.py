@@ -1,76 +1,23 @@
 """Who is to be read in a run: the roster's people who are due, and those whom a complete list no longer names."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, Final, NamedTuple
 
 from anyio import to_thread
 
-from dlt_authsignal.source.hashed_ids import confirmed
 from dlt_authsignal.source.http.client import Api
 from dlt_authsignal.source.incremental.delete_guard import Limit
-from dlt_authsignal.source.incremental.due import (
-    KEPT,
-    Ask,
-    LastRead,
-    Policy,
-    ask_again,
-    ask_of,
-    ask_of_missing,
-    milliseconds,
-    parts_of,
-)
+from dlt_authsignal.source.incremental.due import Policy, ask_again, ask_of, ask_of_missing, parts_of
 from dlt_authsignal.source.incremental.queue import Budget
+from dlt_authsignal.source.incremental.read_state import KEPT, milliseconds
 from dlt_authsignal.source.incremental.state_table import KnownReads, listed_hash
+from dlt_authsignal.source.incremental.user_read import MISSING, Errand
 from dlt_authsignal.source.metrics.run_metrics import Meter
 from dlt_authsignal.source.privacy.policy import KEEP, Privacy
 from dlt_authsignal.source.user_ids import LISTING, Candidate, Roster, candidates
-
-MISSING: Final = "missing"
-
-
-class Errand(NamedTuple):
-    """A user to be read.
-
-    Attributes:
-        candidate: The roster's entry.
-        listed: Fingerprint of what the list says; 0 if it does not say anything.
-        last: What is known of the last read; None for a user never seen.
-        ask: What to ask.
-    """
-
-    candidate: Candidate
-    listed: int
-    last: LastRead | None
-    ask: Ask
-
-
-@dataclass(frozen=True, kw_only=True)
-class UserRead:
-    """One user, as read.
-
-    Attributes:
-        candidate: The roster's entry.
-        read_at: When reading began.
-        parts: What was read of them; nothing of a user who is left for the next run.
-        is_known: Whether Authsignal knows the id.
-        user: The user's own page over what the listing said, if it was read.
-        children: Rows by table: `user_authenticators`, `user_actions`, `user_devices`.
-        details: (action row, detail) pairs.
-        last: What is known of the user now.
-    """
-
-    candidate: Candidate
-    read_at: datetime
-    parts: frozenset[str]
-    is_known: bool
-    user: Mapping[str, Any] | None
-    children: Mapping[str, list[Any]]
-    details: list[tuple[Mapping[str, Any], Mapping[str, Any]]]
-    last: LastRead
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,3 +120,14 @@ def _missing(plan: Plan, reads: KnownReads) -> list[Candidate]:
         for user_id in ids
         if user_id not in passed and user_id not in plan.roster.erased
     ]
+
+
+async def confirmed(api: Api, roster: Roster, privacy: Privacy, missing: list[Candidate]) -> list[Candidate]:
+    """Of users whom the list no longer names, those who are to be asked about; and of those who cannot be, the ones
+    whom a second list leaves out too: the first may have been cut."""
+    hashed = {one.user_id for one in missing if not privacy.can_ask(one.user_id)}
+    if not hashed:
+        return missing
+    async for page in candidates(api, replace(roster, sources=(LISTING,))):
+        hashed -= {privacy.stored_id(one.user_id) for one in page}
+    return [one for one in missing if one.user_id in hashed or privacy.can_ask(one.user_id)]

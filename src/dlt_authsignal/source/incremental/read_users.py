@@ -11,20 +11,22 @@ import msgspec
 from anyio import EndOfStream, WouldBlock, create_memory_object_stream, create_task_group
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-from dlt_authsignal.api.endpoints import (
+from dlt_authsignal.api.endpoints import Endpoint
+from dlt_authsignal.api.server_endpoints import (
     GET_ACTION,
     GET_DEVICES,
     GET_USER,
     GET_USER_AUTHENTICATORS,
     QUERY_USER_ACTIONS,
-    Endpoint,
 )
 from dlt_authsignal.errors import RequestRefused, UnexpectedAnswer
 from dlt_authsignal.schema.tables import USERS
 from dlt_authsignal.source.http.client import Api
-from dlt_authsignal.source.incremental.due import (
+from dlt_authsignal.source.incremental.due import Ask
+from dlt_authsignal.source.incremental.plan import Plan, due
+from dlt_authsignal.source.incremental.queue import Room
+from dlt_authsignal.source.incremental.read_state import (
     PARTS,
-    Ask,
     LastRead,
     after,
     is_active,
@@ -33,8 +35,7 @@ from dlt_authsignal.source.incremental.due import (
     moment,
     wants_detail,
 )
-from dlt_authsignal.source.incremental.plan import MISSING, Errand, Plan, UserRead, due
-from dlt_authsignal.source.incremental.queue import Room
+from dlt_authsignal.source.incremental.user_read import MISSING, Errand, UserRead
 from dlt_authsignal.source.metrics.run_metrics import Meter
 from dlt_authsignal.source.user_ids import Candidate
 

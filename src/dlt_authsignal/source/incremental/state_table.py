@@ -14,37 +14,17 @@ from typing import Any, Final
 import msgspec
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_authsignal.destination.stores.queries import are_there, arrow_columns_of, committed, row_counts, schema_of
-from dlt_authsignal.schema.columns import Table, own
-from dlt_authsignal.schema.tables import ACTION_DETAILS
-from dlt_authsignal.source.incremental.due import KEPT, LastRead, milliseconds, moment
-
-USER_READS: Final = Table(
-    name="user_reads",
-    lanes=("server",),
-    key=("user_id",),
-    meaning="One row per user id: when what of them was last read, completely. Decides who is due in the next sync.",
-    source="nothing: the pipeline writes it itself",
-    columns=(
-        own("user_id", "text", "The company's own id of the user.", "user_id"),
-        own("first_seen_at", "timestamp", "When the roster first named the id."),
-        own("users_read_at", "timestamp", "When the user's own page was last read; null if it never was."),
-        own("user_authenticators_read_at", "timestamp", "The same for the authenticators."),
-        own("user_actions_read_at", "timestamp", "The same for the actions."),
-        own("user_devices_read_at", "timestamp", "The same for the devices."),
-        own("action_details_read_at", "timestamp", "The same for the details of the actions."),
-        own("listed_hash", "text", "Fingerprint of what the list last said; null for a user never listed."),
-        own("privacy_hash", "text", "Fingerprint of the privacy settings under which the user's rows were stored."),
-        own("newest_action_at", "timestamp", "When the newest action known changed last, by Authsignal's clock."),
-        own("actions_from", "timestamp", "From when on actions are asked for next."),
-        own(
-            "actions_complete_from",
-            "timestamp",
-            "From when on all actions are surely there; later than first_seen_at if some are lost for good.",
-        ),
-        own("is_known", "bool", "Whether Authsignal knew the id."),
-    ),
+from dlt_authsignal.destination.stores.queries import (
+    are_there,
+    arrow_columns_of,
+    columns_of,
+    committed,
+    row_counts,
+    schema_of,
 )
+from dlt_authsignal.schema.bookkeeping_tables import USER_READS
+from dlt_authsignal.schema.tables import ACTION_DETAILS
+from dlt_authsignal.source.incremental.read_state import KEPT, LastRead, milliseconds, moment
 
 _MARKED: Final = ("users", "user_authenticators", "user_devices")
 """Tables of users whose rows are marked when they are gone."""
@@ -290,3 +270,8 @@ def _since_1970(column: Any) -> Any:
     import numpy as np
 
     return np.array([milliseconds(value) if value else 0 for value in column.to_pylist()], np.int64)
+
+
+def known_ids(pipeline: Pipeline) -> Iterator[str]:
+    """Ids that earlier runs read, or were to read; some come twice."""
+    return (row[0] for table in ("users", "user_reads") for row in columns_of(pipeline, table, "user_id"))

@@ -111,3 +111,13 @@ def _possible(table: Table, column: Column) -> set[Treatment]:
     if column.kind == "ip":
         found.add("truncate")
     return found
+
+
+def _former_keys() -> Sequence[str]:
+    found: str | None = _settings()
+    return (found or "").split()
+
+
+@with_config(sections=("sources", "authsignal_source"))
+def _settings(former_privacy_keys: TSecretStrValue | None = None) -> Any:
+    return former_privacy_keys

@@ -14,14 +14,16 @@ from dlt.extract import DltResource
 
 from dlt_authsignal.destination.tombstones import standing
 from dlt_authsignal.schema import tables
+from dlt_authsignal.schema.ceremony_tables import CEREMONIES
 from dlt_authsignal.schema.columns import Table
-from dlt_authsignal.source.http.client import writing_session
+from dlt_authsignal.schema.row_hash import fingerprint
+from dlt_authsignal.source.http.session import writing_session
 from dlt_authsignal.source.http.single_call import Call
 from dlt_authsignal.source.resources.async_batches import batches
 from dlt_authsignal.source.resources.ceremonies import Asked, Ceremonies
 from dlt_authsignal.source.resources.client import Client
 from dlt_authsignal.source.resources.table_resource import selected_tables, transformer
-from dlt_authsignal.source.rows.flatten import Row, fingerprint
+from dlt_authsignal.source.rows.flatten import Row
 
 
 def ceremony_resources(client: Client, asked: Asked) -> list[DltResource]:
@@ -41,7 +43,7 @@ def ceremony_resources(client: Client, asked: Asked) -> list[DltResource]:
         yield from batches(perform, size=10)
 
     parent: DltResource = dlt.resource(performed, name="_ceremonies", selected=False)
-    return [transformer(table, parent, _picker(table, client, asked)) for table in tables.CEREMONIES]
+    return [transformer(table, parent, _picker(table, client, asked)) for table in CEREMONIES]
 
 
 def _picker(table: Table, client: Client, asked: Asked) -> Any:

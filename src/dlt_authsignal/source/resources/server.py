@@ -12,20 +12,22 @@ from anyio.streams.memory import MemoryObjectSendStream
 from dlt.extract import DltResource
 from yarl import URL
 
-from dlt_authsignal.api.endpoints import GET_TENANT_AUTHENTICATORS, basic_auth
-from dlt_authsignal.destination.stores.queries import alive_columns_of, known_ids
+from dlt_authsignal.api.endpoints import basic_auth
+from dlt_authsignal.api.server_endpoints import GET_TENANT_AUTHENTICATORS
+from dlt_authsignal.destination.stores.queries import alive_columns_of
 from dlt_authsignal.destination.tombstones import standing
 from dlt_authsignal.schema import tables
-from dlt_authsignal.schema.bookkeeping_tables import COMPLETE_READS, complete
+from dlt_authsignal.schema.bookkeeping_tables import COMPLETE_READS, USER_READS, complete
 from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.source.http.client import connect
 from dlt_authsignal.source.http.rate_limiter import Throttle
 from dlt_authsignal.source.incremental.dataset_check import check_dataset
 from dlt_authsignal.source.incremental.delete_guard import Limit, Shown, check_all
-from dlt_authsignal.source.incremental.due import PARTS
-from dlt_authsignal.source.incremental.plan import MISSING, Plan, UserRead, due
+from dlt_authsignal.source.incremental.plan import Plan, due
+from dlt_authsignal.source.incremental.read_state import PARTS
 from dlt_authsignal.source.incremental.read_users import read_users
-from dlt_authsignal.source.incremental.state_table import USER_READS, row_of
+from dlt_authsignal.source.incremental.state_table import known_ids, row_of
+from dlt_authsignal.source.incremental.user_read import MISSING, UserRead
 from dlt_authsignal.source.metrics.run_metrics import Meter
 from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.resources.async_batches import batches

@@ -5,102 +5,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import dlt
-from dlt.common.configuration.container import Container
-from dlt.common.pipeline import PipelineContext
 from dlt.common.schema import Schema
-from dlt.common.schema.typing import TTableSchemaColumns
 from dlt.extract import DltResource
 
-from dlt_authsignal.destination.dlt_patches import merge_at_once, read_every_column
-from dlt_authsignal.destination.registry import (
-    Destination,
-    TableFormat,
-    check_installed,
-    checked_table_format,
-    destination_of_type,
-)
-from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.destination.dlt_patches import _Meant
+from dlt_authsignal.destination.load_hints import hints, loading_into, no_rows
 from dlt_authsignal.schema.columns import Table
-from dlt_authsignal.schema.tables import PROVENANCE
-from dlt_authsignal.source.duckdb_memory import limit_memory
 from dlt_authsignal.source.metrics.schema_drift import Drift
 from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.rows.flatten import Answers
 
 _STRICTEST: Final = Privacy()
-
-
-def hints(table: Table) -> dict[str, Any]:
-    """Arguments of `dlt.resource` for one table: merge on its key, every known column declared.
-
-    Declared columns exist from the first run, whether or not any row fills them. Of two rows with one key in one load
-    the one read last wins.
-    """
-    destination, table_format = loading_into()
-    return {
-        "name": table.name,
-        "primary_key": list(table.key),
-        "write_disposition": {"disposition": "merge", "strategy": destination.strategy},
-        "columns": columns(table),
-        "file_format": destination.file_format,
-        "table_format": table_format,
-    }
-
-
-def columns(table: Table) -> TTableSchemaColumns:
-    """dlt's column hints for one table."""
-    declared: TTableSchemaColumns = {
-        column.name: {"name": column.name, "data_type": column.type, "nullable": column.name not in table.key}
-        for column in (*table.columns, *PROVENANCE)
-    }
-    declared["_read_at"]["dedup_sort"] = "desc"
-    return declared
-
-
-def loading_into() -> tuple[Destination, TableFormat | None]:
-    """What is known of the active pipeline's destination, and the table format chosen for it.
-
-    Raises:
-        ConfigurationError: A table format that cannot be used.
-    """
-    context = Container()[PipelineContext]
-    active = context.pipeline().destination if context.is_active() else None
-    if active is None:
-        return destination_of_type("none yet"), None
-    destination = destination_of_type(active.destination_type)
-    if destination.transactions:
-        # dlt 1.31 does not say of any database that it has them, and then deletes and inserts without one
-        active.caps_params.setdefault("supports_transactions", True)
-    if destination.name == "duckdb":
-        limit_memory()
-    if destination.name == "postgres":
-        # a file that was copied before its run was killed is copied again, and unique ids would refuse that for ever
-        active.config_params["create_indexes"] = False
-    if destination.table_format is None:
-        return destination, None
-    read_every_column()
-    wanted = dlt.config.get(f"destination.{active.destination_name}.table_format", str)
-    table_format = checked_table_format(wanted or destination.table_format)
-    if table_format == "iceberg":
-        check_installed(destination, table_format=table_format)
-        merge_at_once()
-    return destination, table_format
-
-
-def no_rows() -> Any:
-    """What makes an empty table, where there can be one: dlt 1.31 cannot make one whose merge is an upsert.
-
-    Raises:
-        ConfigurationError: The pipeline was made after the source, so that the source took another one's hints.
-    """
-    destination, table_format = loading_into()
-    hinted = dlt.current.source().resources[dlt.current.resource_name()].compute_table_schema()
-    if hinted.get("table_format") != table_format:
-        raise ConfigurationError(
-            f"authsignal_source() was called before dlt.pipeline(destination={destination.name!r}), so it does not know"
-            " where its rows go. Make the pipeline first."
-        )
-    return [] if destination.strategy == "upsert" else dlt.mark.materialize_table_schema()
 
 
 def selected_tables() -> frozenset[str]:
@@ -220,13 +135,6 @@ def transformer(table: Table, parent: DltResource, rows: Callable[[Any], list[An
 
     resource: DltResource = dlt.transformer(pick, data_from=parent, selected=not table.opt_in, **hints(table))
     return resource
-
-
-class _Meant(logging.Filter):
-    """dlt warns for each batch that a column of JSON comes as text; Arrow knows it no other way."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return "when merging arrow schema with dlt schema" not in record.getMessage()
 
 
 logging.getLogger("dlt").addFilter(_Meant())

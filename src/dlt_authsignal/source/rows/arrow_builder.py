@@ -11,7 +11,7 @@ from pandas.util import hash_array
 
 from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.schema.secret_fields import is_withheld
-from dlt_authsignal.schema.tables import DELETED_AT, PROVENANCE
+from dlt_authsignal.schema.tables import DELETED_AT, PROVENANCE, PROVENANCE_NAMES
 from dlt_authsignal.source.metrics.schema_drift import TableDrift
 from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.rows.arrow_hash import Hashes, as_text, cells, total
@@ -19,7 +19,6 @@ from dlt_authsignal.source.rows.column_names import Names
 from dlt_authsignal.source.rows.column_types import ARROW, TIME, Columns
 from dlt_authsignal.source.rows.flatten import (
     MORE,
-    PROVENANCE_NAMES,
     Answers,
     flat,
     is_by_person,

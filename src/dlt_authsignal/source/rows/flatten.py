@@ -1,13 +1,11 @@
 """Answers of the API to flat rows: parents' keys and provenance in, secrets and icons out."""
 
 import dataclasses
-import hashlib
-import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
@@ -18,14 +16,11 @@ from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.schema.history_tables import VALID_FROM, VALID_TO
 from dlt_authsignal.schema.secret_fields import is_withheld
 from dlt_authsignal.schema.sensitivity import FREE_FORM
-from dlt_authsignal.schema.tables import DELETED_AT, PROVENANCE
+from dlt_authsignal.schema.tables import DELETED_AT, PROVENANCE_NAMES
 from dlt_authsignal.source.privacy.identifiers import replaced
-from dlt_authsignal.source.privacy.policy import Privacy, is_time
 
 Row = dict[str, Any]
-Shape = Callable[[Mapping[str, Any], Mapping[str, Any]], Row]
 
-PROVENANCE_NAMES: Final = frozenset(column.name for column in PROVENANCE)
 MORE: Final = "_more"
 """Column of the fields for which there is none of their own."""
 
@@ -85,66 +80,6 @@ def without_key(table: Table, missing: list[str]) -> UnexpectedAnswer:
         request=table.source,
         status=200,
     )
-
-
-def shaper(table: Table, *, lane: str, tenant_id: str | None, privacy: Privacy) -> Shape:
-    """A function (answer, keys) → row for one table.
-
-    The row is flat: nested objects become `a__b` columns, lists and the table's JSON columns stay whole. `keys` are
-    the parents' keys and the provenance, and win over fields of the same name. Identifiers are protected.
-
-    Raises:
-        UnexpectedAnswer: The answer lacks part of the table's key.
-    """
-    whole = whole_columns(table)
-    types = {column.name: column.type for column in table.columns}
-    times = tuple(name for name, kind in types.items() if kind == "timestamp")
-    guard = privacy.of(table)
-
-    def shape(answer: Mapping[str, Any], keys: Mapping[str, Any]) -> Row:
-        row = flat(answer, whole)
-        row.update({name: value for name, value in keys.items() if name not in PROVENANCE_NAMES})
-        row = guard.row(row)
-        missing = [name for name in table.key if row.get(name) in (None, "")]
-        if missing:
-            raise without_key(table, missing)
-        for name in times:
-            if name in row:
-                _set_time(row, name)
-        row.update(
-            {name: guard.strayed(name, row[name]) for name, kind in types.items() if _strays(kind, row.get(name))}
-        )
-        row["_row_hash"] = fingerprint(row)
-        row.update(tenant_id=row.get("tenant_id") or tenant_id, _lane=lane, _read_at=keys["_read_at"])
-        if DELETED_AT in table.columns:
-            row[DELETED_AT.name] = None  # an upsert leaves what is not named
-        return row
-
-    return shape
-
-
-def rows_of(table: Table, *, lane: str, tenant_id: str | None, privacy: Privacy) -> Callable[[Answers], list[Row]]:
-    """A function from answers to rows; of rows with one key in one answer, it gives the one updated last."""
-    shape = shaper(table, lane=lane, tenant_id=tenant_id, privacy=privacy)
-
-    def rows(answers: Answers) -> list[Row]:
-        last: dict[tuple[Any, ...], Row] = {}
-        for item, request in zip(answers.items, answers.requests, strict=True):
-            keys = {name: values[request] for name, values in answers.keys.items()}
-            row = shape(item, {**keys, "_read_at": answers.read_at[request]})
-            key = (request, *(str(row[name]) for name in table.key))
-            if key not in last or updated(row.get("updated_at")) >= updated(last[key].get("updated_at")):
-                last[key] = row
-        return list(last.values())
-
-    return rows
-
-
-def _strays(type: str, value: Any) -> bool:
-    """Whether a value is of another type than its column's, so that it will go into one of its own."""
-    if isinstance(value, str):
-        return type in ("bool", "bigint", "double") or (type == "timestamp" and not is_time(value))
-    return isinstance(value, list | dict) and type != "json"
 
 
 def updated(value: Any) -> str:
@@ -207,26 +142,3 @@ def is_beyond(value: Any) -> bool:
 def is_otp_link(value: Any) -> bool:
     """Whether it is a link that holds the seed of one-time passwords."""
     return isinstance(value, str) and value.lstrip()[:18].lower().startswith(("otpauth:", "otpauth-migration:"))
-
-
-def fingerprint(row: Mapping[str, Any]) -> str:
-    """16 hex digits that change when what Authsignal said changes. Neither the order of fields nor a null matters."""
-    said = {name: value for name, value in row.items() if value is not None and name not in PROVENANCE_NAMES}
-    text = json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_plain)
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-
-
-def _plain(value: Any) -> str:
-    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else str(value)
-
-
-def _set_time(row: Row, name: str) -> None:
-    """A datetime where the text is ISO 8601 with a zone, and the time has an equivalent in UTC. Anything else stays."""
-    value = row[name]
-    if not isinstance(value, str):
-        return
-    try:
-        moment = datetime.fromisoformat(value)
-        row[name] = moment.astimezone(UTC) if moment.tzinfo else value
-    except (OverflowError, ValueError):
-        return

@@ -1,12 +1,14 @@
 """One or several sources of user ids, read one after the other: the listing first, then as they were named."""
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Container, Iterable, Iterator, Sequence
-from contextlib import ExitStack, aclosing, closing
+from collections.abc import AsyncGenerator, Callable, Container, Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, aclosing, closing, contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
+from tempfile import SpooledTemporaryFile
 from typing import Final
 
+import msgspec
 from anyio import to_thread
 
 from dlt_authsignal.errors import ListingRefused, RosterUnreadable
@@ -14,7 +16,6 @@ from dlt_authsignal.source.http.client import Api
 from dlt_authsignal.source.user_ids.candidate import Candidate
 from dlt_authsignal.source.user_ids.files import from_file
 from dlt_authsignal.source.user_ids.id_set import Seen
-from dlt_authsignal.source.user_ids.keeping import kept
 from dlt_authsignal.source.user_ids.listing import listing
 from dlt_authsignal.source.user_ids.sql_connection import Query
 from dlt_authsignal.source.user_ids.sql_query import from_query
@@ -116,3 +117,23 @@ def _ready(opened: ExitStack, source: Source, wanted: Roster) -> Iterator[Candid
 
 def _next(ids: Iterator[Candidate]) -> list[Candidate]:
     return list(islice(ids, IDS_AT_ONCE))
+
+
+MOST_IN_MEMORY: Final = 8 * 1024 * 1024
+"""Bytes; more go into a file that has no name, and is gone with the process."""
+
+
+@contextmanager
+def kept(ids: Generator[Candidate]) -> Iterator[Iterator[Candidate]]:
+    """Reads all ids at once, and gives them back one by one for as long as the block lasts.
+
+    Reading the users takes hours where taking their ids out of a database takes seconds, and no database likes a query
+    that stays open for so long.
+    """
+    decoder = msgspec.json.Decoder(Candidate)
+    with SpooledTemporaryFile(MOST_IN_MEMORY) as file:
+        with closing(ids):
+            for one in ids:  # writelines would keep all of them in memory first
+                file.write(msgspec.json.encode(one) + b"\n")
+        file.seek(0)
+        yield map(decoder.decode, file)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dlt_authsignal.api.endpoints import QUERY_USERS
+from dlt_authsignal.api.server_endpoints import QUERY_USERS
 from dlt_authsignal.errors import ListingRefused, PagingLoop, RequestRefused, UnexpectedAnswer
 from dlt_authsignal.source.http.client import Api
 from dlt_authsignal.source.user_ids.candidate import Candidate

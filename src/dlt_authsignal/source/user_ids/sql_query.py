@@ -32,7 +32,7 @@ def parse(source: str) -> Query:
             "A database needs a query behind it, as in"
             ' "postgresql://reader@host/crm?query=select id from users", in quotes on a command line.'
         )
-    return Query(found["database"], (sql if re.search(r"\s", sql) else unquote_plus(sql)).rstrip(";"))
+    return Query(found["database"], (sql if re.search(r"\s", sql) else unquote_plus(sql)).strip().rstrip(";"))
 
 
 def from_query(query: Query, column: str | None = None) -> Generator[Candidate]:
