@@ -78,14 +78,14 @@ def load(way: str, users: int, at_once: int) -> None:
     """Loads into a new DuckDB file, and prints what it took."""
     import dlt
 
-    from dlt_authsignal.destination.load_hints import hints, loading_into
+    from dlt_authsignal.destination.load_hints import active_destination, hints
     from dlt_authsignal.schema.tables import USER_ACTIONS
     from dlt_authsignal.source.resources import table_resource as resources
 
     spent: dict[str, float] = {}
 
     def user_actions() -> Iterator[Any]:
-        loading = resources.Loading(USER_ACTIONS, lane="server", tenant_id="tenant")
+        loading = resources.Loading(USER_ACTIONS, api="server", tenant_id="tenant")
         yield loading.nothing()
         for batch in answers(users, at_once, spent):
             started = time.perf_counter()
@@ -99,7 +99,7 @@ def load(way: str, users: int, at_once: int) -> None:
 
     pipeline = dlt.pipeline("bulk", destination="duckdb", dataset_name="data")
     if way == "rows":
-        resources.loading_into = _without_arrow(loading_into)  # type: ignore[attr-defined]
+        resources.active_destination = _without_arrow(active_destination)  # type: ignore[attr-defined]
     reading = source()
     for name, step in (
         ("extract", lambda: pipeline.extract(reading)),
@@ -117,11 +117,11 @@ def load(way: str, users: int, at_once: int) -> None:
     )
 
 
-def _without_arrow(loading_into: Any) -> Any:
+def _without_arrow(active_destination: Any) -> Any:
     from dataclasses import replace
 
     def found() -> Any:
-        destination, table_format = loading_into()
+        destination, table_format = active_destination()
         return replace(destination, arrow=False), table_format
 
     return found

@@ -28,7 +28,7 @@ TABLE = TABLES["user_actions"]
 def action_rows() -> list[dict[str, Any]]:
     """Actions of a seeded tenant, as the source makes them."""
     store = Sandbox(SandboxConfig(users=2_000, seed=7)).store
-    shape, now = shaper(TABLE, lane="server", tenant_id=None, privacy=KEEP), datetime.now(UTC)
+    shape, now = shaper(TABLE, api="server", tenant_id=None, privacy=KEEP), datetime.now(UTC)
     return [
         shape(msgspec.to_builtins(action_row(action)), {"user_id": user.user_id, "_read_at": now})
         for user in store.users()

@@ -55,7 +55,7 @@ def test_lists_and_objects_are_json_also_where_nobody_knew_of_them(one: RunningS
 def test_a_table_that_was_begun_with_rows_goes_on_with_rows(one: RunningSandbox) -> None:
     @dlt.source(name="authsignal_source", max_table_nesting=0)
     def begun() -> Any:
-        own = {"_row_hash": 16 * "0", "_lane": "server", "_read_at": datetime.now(UTC)}
+        own = {"_row_hash": 16 * "0", "_api": "server", "_read_at": datetime.now(UTC)}
         return dlt.resource([{"user_id": "u0", "device_id": "d0", **own}], **hints(USER_DEVICES))
 
     pipeline = dlt.pipeline(PIPELINE_NAME, destination="duckdb", dataset_name=DATASET_NAME)

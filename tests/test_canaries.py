@@ -172,7 +172,7 @@ def test_a_good_sync_leaves_nothing_behind(planted: Planted, workdir: Path, leve
     assert left(planted, workdir) == []
 
 
-def test_the_client_lane_leaves_nothing_behind(planted: Planted, workdir: Path) -> None:
+def test_the_client_api_leaves_nothing_behind(planted: Planted, workdir: Path) -> None:
     env = planted.env("token", "tenant_id") | {"RUNTIME__LOG_LEVEL": "DEBUG"}
     for _ in range(2):
         assert run(workdir, [COMMAND, "sync"], env) == 0

@@ -13,7 +13,7 @@ import pytest
 
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.sandbox import RunningSandbox
-from dlt_authsignal.source.config.request_limits import Pace
+from dlt_authsignal.source.config.request_limits import RequestLimits
 from dlt_authsignal.source.http.shared_rate_limit import shared_budget
 from tests.helpers import SECRET, sync_from
 
@@ -112,4 +112,4 @@ def test_a_place_that_cannot_be_used_is_refused_without_its_password(place: str)
 def test_a_shared_budget_needs_a_rate(empty: RunningSandbox) -> None:
     with pytest.raises(ConfigurationError, match="needs a rate"):
         sync_from(empty, shared_budget="budget.sqlite", rate="max")
-    assert Pace(shared_budget="budget.sqlite").rate == 20
+    assert RequestLimits(shared_budget="budget.sqlite").rate == 20

@@ -75,7 +75,7 @@ def test_a_run_says_what_it_met_and_what_it_changed(seeded: RunningSandbox) -> N
     met = {"503": 2, "429": 1, "reset or cut": 1, "unreadable answer": 1}
     assert report.errors == met
     (run,) = found().runs
-    assert (run["errors"], run["lanes"], run["rows_changed"], run["rows_deleted"]) == (met, "server", 0, 0)
+    assert (run["errors"], run["apis"], run["rows_changed"], run["rows_deleted"]) == (met, "server", 0, 0)
     assert run["rows_new"] == sum(table.total for table in report.tables.values())
     ((oldest,),) = rows("select min(users_read_at) from user_reads")
     assert run["oldest_read_at"] == oldest

@@ -193,7 +193,7 @@ def test_of_two_rows_with_one_key_the_one_updated_last_stays(empty: RunningSandb
 
 def test_rows_say_where_they_come_from(seeded: RunningSandbox) -> None:
     sync_from(seeded, tenant_id="tenant-1")
-    assert rows("select distinct tenant_id, _lane from user_actions") == [("tenant-1", "server")]
+    assert rows("select distinct tenant_id, _api from user_actions") == [("tenant-1", "server")]
     assert rows("select count(*) from users where _read_at is null") == [(0,)]
 
 

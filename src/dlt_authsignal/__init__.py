@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dlt_authsignal.pipeline.history.update import settle
+    from dlt_authsignal.pipeline.history.update import update_history
     from dlt_authsignal.pipeline.sync.report import SyncReport
     from dlt_authsignal.pipeline.sync.run import sync
     from dlt_authsignal.source.incremental.state_table import known_reads
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 _WHERE = {
     "authsignal_source": "dlt_authsignal.source.source",
     "known_reads": "dlt_authsignal.source.incremental.state_table",
-    "settle": "dlt_authsignal.pipeline.history.update",
+    "update_history": "dlt_authsignal.pipeline.history.update",
     "sync": "dlt_authsignal.pipeline.sync.run",
     "SyncReport": "dlt_authsignal.pipeline.sync.run",
 }
 
-__all__ = ["SyncReport", "authsignal_source", "known_reads", "settle", "sync"]
+__all__ = ["SyncReport", "authsignal_source", "known_reads", "update_history", "sync"]
 
 
 def __getattr__(name: str) -> Any:

@@ -56,12 +56,12 @@ def answers(items: list[dict[str, Any]], user_id: str = "u") -> Answers:
 def batch(
     privacy: Privacy, items: list[dict[str, Any]], table: Any = USERS, user_id: str = "u"
 ) -> list[dict[str, Any]]:
-    shape = Shaper(table, lane="server", tenant_id=None, privacy=privacy)
+    shape = Shaper(table, api="server", tenant_id=None, privacy=privacy)
     return [_told(row) for row in shape(answers(items, user_id)).to_pylist()]
 
 
 def by_row(privacy: Privacy, items: list[dict[str, Any]], table: Any = USERS) -> list[dict[str, Any]]:
-    return [_told(row) for row in rows_of(table, lane="server", tenant_id=None, privacy=privacy)(answers(items))]
+    return [_told(row) for row in rows_of(table, api="server", tenant_id=None, privacy=privacy)(answers(items))]
 
 
 def one(privacy: Privacy, item: dict[str, Any], table: Any = USERS, user_id: str = "u") -> dict[str, Any]:

@@ -45,7 +45,7 @@ def table_page(name: str) -> str:
 def _facts(table: Table) -> str:
     key = ", ".join(f"`{name}`" for name in table.key)
     opt_in = " Only there if it was named: `dlt-authsignal sync --tables …`." if table.opt_in else ""
-    return f"Key: {key}. Lane: {', '.join(table.lanes)}. From {table.source}.{opt_in}"
+    return f"Key: {key}. API: {', '.join(table.apis)}. From {table.source}.{opt_in}"
 
 
 def _column(table: str, column: Column) -> str:

@@ -12,7 +12,7 @@ from dlt_authsignal.destination.registry import destination_of_type
 
 
 @contextmanager
-def kept_open(pipeline: Pipeline) -> Iterator[None]:
+def keep_open(pipeline: Pipeline) -> Iterator[None]:
     """Keeps the file open: dlt opens and closes it for every question, which takes longer than most answers.
 
     No other program can read it meanwhile: not for as long as Authsignal is being read.

@@ -20,7 +20,7 @@ _RIGHTS = "\n\nThe rights that loading needs are in docs/destinations.md."
 
 
 @contextmanager
-def plain_errors(destination: str) -> Iterator[None]:
+def translate_errors(destination: str) -> Iterator[None]:
     """Our own error instead of the pipeline steps it was wrapped in on the way up."""
     try:
         yield

@@ -29,7 +29,7 @@ def hints(table: Table) -> dict[str, Any]:
     Declared columns exist from the first run, whether or not any row fills them. Of two rows with one key in one load
     the one read last wins.
     """
-    destination, table_format = loading_into()
+    destination, table_format = active_destination()
     return {
         "name": table.name,
         "primary_key": list(table.key),
@@ -50,7 +50,7 @@ def columns(table: Table) -> TTableSchemaColumns:
     return declared
 
 
-def loading_into() -> tuple[Destination, TableFormat | None]:
+def active_destination() -> tuple[Destination, TableFormat | None]:
     """What is known of the active pipeline's destination, and the table format chosen for it.
 
     Raises:
@@ -86,7 +86,7 @@ def no_rows() -> Any:
     Raises:
         ConfigurationError: The pipeline was made after the source, so that the source took another one's hints.
     """
-    destination, table_format = loading_into()
+    destination, table_format = active_destination()
     hinted = dlt.current.source().resources[dlt.current.resource_name()].compute_table_schema()
     if hinted.get("table_format") != table_format:
         raise ConfigurationError(
@@ -103,7 +103,7 @@ def check_ready(pipeline: Pipeline) -> str | None:
         ExtraMissing: What the destination needs is not installed.
         ConfigurationError: The dataset holds tables of another format than the one chosen.
     """
-    destination, table_format = loading_into()
+    destination, table_format = active_destination()
     bucket = dlt.config.get(f"destination.{pipeline.destination.destination_name}.bucket_url", str) or ""
     check_installed(destination, table_format=table_format, bucket_url=bucket)
     if destination.name == "duckdb":

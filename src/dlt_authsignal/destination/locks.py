@@ -16,19 +16,19 @@ _TAKE: Final = "SELECT pg_try_advisory_xact_lock(hashtext(%s))"
 
 
 @contextmanager
-def only_run(pipeline: Pipeline) -> Iterator[None]:
+def single_run(pipeline: Pipeline) -> Iterator[None]:
     """Holds the pipeline's folder and what it loads into: a DuckDB file, or the dataset where the destination can lock.
     All of it ends with the process.
 
     Raises:
         PipelineBusy: Another run holds one of them.
     """
-    with only_here(pipeline), only_there(pipeline):
+    with pipeline_lock(pipeline), dataset_lock(pipeline):
         yield
 
 
 @contextmanager
-def only_here(pipeline: Pipeline) -> Iterator[None]:
+def pipeline_lock(pipeline: Pipeline) -> Iterator[None]:
     """Holds the pipeline's folder.
 
     Raises:
@@ -68,7 +68,7 @@ def _held(lock: Path, busy: str) -> Iterator[None]:
 
 
 @contextmanager
-def only_there(pipeline: Pipeline) -> Iterator[None]:
+def dataset_lock(pipeline: Pipeline) -> Iterator[None]:
     """Holds what the pipeline loads into: a DuckDB file, or the dataset where the destination can lock.
 
     Raises:

@@ -60,7 +60,7 @@ def unreadable(error: TomlProviderReadException) -> str:
     return f"{error.file_name} cannot be read."
 
 
-def forget(*settings: str) -> None:
+def hide_from_trace(*settings: str) -> None:
     """Keeps settings out of dlt's trace, into which it writes all that it does not know for secrets."""
     traces = get_resolved_traces()
     for log in (traces.resolved_traces, traces.all_traces):
@@ -68,10 +68,10 @@ def forget(*settings: str) -> None:
 
 
 @contextmanager
-def discreet(pipeline: Pipeline) -> Iterator[None]:
+def redacted(pipeline: Pipeline) -> Iterator[None]:
     """Keeps rows out of dlt's log and trace when a load fails, and out of its folder once one has succeeded."""
     try:
-        with discreet_log():
+        with redacted_log():
             yield
     except PipelineStepFailed as failed:
         _rewrite_trace(pipeline, failed)
@@ -82,7 +82,7 @@ def discreet(pipeline: Pipeline) -> Iterator[None]:
 
 
 @contextmanager
-def discreet_log() -> Iterator[None]:
+def redacted_log() -> Iterator[None]:
     """Keeps rows out of dlt's log."""
     log, guard = logging.getLogger("dlt"), _WithoutValues()
     log.addFilter(guard)

@@ -75,7 +75,7 @@ def hash_of(user_id: str, salt: str) -> str:
     return hmac.digest(bytes.fromhex(salt), user_id.encode("utf-8", "surrogatepass"), "sha256").hex()
 
 
-def standing() -> Tombstones:
+def active_tombstones() -> Tombstones:
     """The tombstones of the dataset that the active pipeline loads into; none outside of a pipeline."""
     context = Container()[PipelineContext]
     active = context.pipeline() if context.is_active() else None

@@ -13,9 +13,9 @@ from dlt.common.pipeline import get_dlt_pipelines_dir
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.duckdb_file import database_file
-from dlt_authsignal.destination.errors import plain_errors
+from dlt_authsignal.destination.errors import translate_errors
 from dlt_authsignal.destination.load_hints import check_ready
-from dlt_authsignal.errors import NothingSynced
+from dlt_authsignal.errors import NoData
 
 PIPELINE_NAME: Final = "authsignal_pipeline"
 
@@ -46,9 +46,9 @@ def attach(*, destination: str = "duckdb", dataset: str = DATASET_NAME, pipeline
     """The pipeline that loaded a dataset, for reading it. Nothing is made: no file, and no folder of dlt's.
 
     Raises:
-        NothingSynced: There is no such DuckDB file.
+        NoData: There is no such DuckDB file.
     """
-    with plain_errors(destination):
+    with translate_errors(destination):
         pipeline = dlt.pipeline(
             pipeline_name,
             pipelines_dir=get_dlt_pipelines_dir() if is_begun(pipeline_name) else _passing_folder(),
@@ -58,7 +58,7 @@ def attach(*, destination: str = "duckdb", dataset: str = DATASET_NAME, pipeline
         check_ready(pipeline)
         file = database_file(pipeline)
         if file and not file.exists():
-            raise NothingSynced(pipeline_name, str(file))
+            raise NoData(pipeline_name, str(file))
         if not pipeline.default_schema_name:
             pipeline.sync_destination()  # on a new disk, what dlt knows of the dataset is in the destination only
         return pipeline

@@ -17,7 +17,7 @@ _PLAIN: Final = re.compile(r"[a-z0-9_]{1,63}")
 """Names that every database gives back as they are: another could seem to be lost for ever."""
 
 
-def make_again(pipeline: Pipeline) -> list[str]:
+def recreate(pipeline: Pipeline) -> list[str]:
     """Makes tables and columns again that were loaded once and are gone; returns the names of the tables.
 
     Tables made of files are made with their first row, and are left as they are.

@@ -15,13 +15,13 @@ from uuid import uuid4
 import dlt
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_authsignal.destination.duckdb_file import kept_open
+from dlt_authsignal.destination.duckdb_file import keep_open
 from dlt_authsignal.destination.load_hints import hints
-from dlt_authsignal.destination.redaction import discreet_log, untraced
+from dlt_authsignal.destination.redaction import redacted_log, untraced
 from dlt_authsignal.errors import AuthsignalError
 from dlt_authsignal.schema.bookkeeping_tables import SYNC_RUNS
 from dlt_authsignal.schema.row_hash import fingerprint
-from dlt_authsignal.source.metrics.run_metrics import Meter
+from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 
 MAX_TEXT: Final = 500
 MAX_KEPT: Final = 1000
@@ -34,7 +34,7 @@ _COUNTED: Final = (
     "users_found",
     "users_due",
     "users_read",
-    "users_left",
+    "users_remaining",
     "unknown_users",
     "requests",
     "retries",
@@ -49,7 +49,7 @@ class Run:
     """One run, as its row will say.
 
     Attributes:
-        lanes: Lanes that were read.
+        apis: APIs that were read.
         errors: Requests that failed, by kind.
         oldest_read_at: When the user was last read who has waited longest.
         tables: By table: rows read, new, changed, deleted, total.
@@ -63,11 +63,11 @@ class Run:
     outcome: str = "killed"
     error: str | None = None
     error_message: str | None = None
-    lanes: str | None = None
+    apis: str | None = None
     users_found: int = 0
     users_due: int = 0
     users_read: int = 0
-    users_left: int = 0
+    users_remaining: int = 0
     unknown_users: int = 0
     requests: int = 0
     retries: int = 0
@@ -83,7 +83,7 @@ class Run:
     version: str = field(default_factory=lambda: version("dlt-authsignal"))
     reached_destination: bool = field(default=False, repr=False)
 
-    def end(self, outcome: str, meter: Meter, error: BaseException | None = None) -> None:
+    def end(self, outcome: str, meter: RunMetrics, error: BaseException | None = None) -> None:
         """Fills in what is known at the end."""
         self.ended_at = datetime.now(UTC)
         self.outcome = outcome
@@ -92,7 +92,7 @@ class Run:
             setattr(self, name, getattr(meter, name))
         for name in ("new", "changed", "deleted"):
             setattr(self, f"rows_{name}", sum(table.get(name, 0) for table in self.tables.values()))
-        self.lanes = ", ".join(meter.lanes) or None
+        self.apis = ", ".join(meter.apis) or None
         self.errors = dict(meter.errors) or None
         self.drift = meter.drift.report() or None
         if error is not None:
@@ -107,7 +107,7 @@ class Run:
 
 
 @contextmanager
-def recorded(pipeline: Pipeline, meter: Meter, alone: AbstractContextManager[None]) -> Iterator[Run]:
+def recorded(pipeline: Pipeline, meter: RunMetrics, alone: AbstractContextManager[None]) -> Iterator[Run]:
     """A run that is recorded however it ends. Recording never fails the run.
 
     Args:
@@ -119,7 +119,9 @@ def recorded(pipeline: Pipeline, meter: Meter, alone: AbstractContextManager[Non
         yield from _recorded(pipeline, meter, held, alone)
 
 
-def _recorded(pipeline: Pipeline, meter: Meter, held: ExitStack, alone: AbstractContextManager[None]) -> Iterator[Run]:
+def _recorded(
+    pipeline: Pipeline, meter: RunMetrics, held: ExitStack, alone: AbstractContextManager[None]
+) -> Iterator[Run]:
     run, journal = Run(), journal_of(pipeline)
     _keep(pipeline, journal, run)
     try:
@@ -187,7 +189,7 @@ def _keep(pipeline: Pipeline, journal: Journal, run: Run) -> None:
     try:
         journal.put(run)
         if run.reached_destination and not pipeline.has_pending_data:
-            with untraced(pipeline), discreet_log(), kept_open(pipeline):
+            with untraced(pipeline), redacted_log(), keep_open(pipeline):
                 pipeline.run(_records(journal.rows()))
             journal.clear()
     except Exception as error:  # the run's own outcome matters more

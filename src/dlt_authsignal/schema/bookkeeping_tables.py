@@ -7,7 +7,7 @@ from dlt_authsignal.schema.columns import Table, own
 
 COMPLETE_READS: Final = Table(
     name="complete_reads",
-    lanes=("server", "client"),
+    apis=("server", "client"),
     key=("table_name", "user_id"),
     meaning="One row per table that is read at once, and per user whose authenticators were read with their own token:"
     " when that was. What a later read did not show is marked as deleted.",
@@ -23,16 +23,16 @@ EVERYBODY: Final = "*"
 
 
 def complete(
-    table: str, read_at: datetime, *, lane: str, tenant_id: str | None, user_id: str = EVERYBODY
+    table: str, read_at: datetime, *, api: str, tenant_id: str | None, user_id: str = EVERYBODY
 ) -> dict[str, Any]:
     """The row that says so."""
-    provenance = {"tenant_id": tenant_id, "_lane": lane, "_read_at": read_at}
+    provenance = {"tenant_id": tenant_id, "_api": api, "_read_at": read_at}
     return {"table_name": table, "user_id": user_id, "read_at": read_at, **provenance}
 
 
 USER_READS: Final = Table(
     name="user_reads",
-    lanes=("server",),
+    apis=("server",),
     key=("user_id",),
     meaning="One row per user id: when what of them was last read, completely. Decides who is due in the next sync.",
     source="nothing: the pipeline writes it itself",
@@ -60,7 +60,7 @@ USER_READS: Final = Table(
 
 SYNC_RUNS: Final = Table(
     name="sync_runs",
-    lanes=(),
+    apis=(),
     key=("run_id",),
     meaning="One row per sync, the failed ones too. A run that was killed, or that could not reach the destination, is"
     " added by the next one.",
@@ -72,11 +72,11 @@ SYNC_RUNS: Final = Table(
         own("outcome", "text", "done, failed, stopped (Ctrl-C, SIGTERM) or killed."),
         own("error", "text", "Kind of error."),
         own("error_message", "text", "What sync said."),
-        own("lanes", "text", "Lanes that were read: server, client."),
+        own("apis", "text", "APIs that were read: server, client."),
         own("users_found", "bigint", "Users that the roster named."),
         own("users_due", "bigint", "Of those, the ones who were due."),
         own("users_read", "bigint", "Users read completely."),
-        own("users_left", "bigint", "Users due whom the run's budget left to the next."),
+        own("users_remaining", "bigint", "Users due whom the run's budget left to the next."),
         own("unknown_users", "bigint", "Ids that Authsignal does not know."),
         own("requests", "bigint", "HTTP requests, retries included."),
         own("retries", "bigint", "Of those, repeated ones."),
@@ -96,7 +96,7 @@ SYNC_RUNS: Final = Table(
 
 PROBE_RUNS: Final = Table(
     name="probe_runs",
-    lanes=(),
+    apis=(),
     key=("probe_id",),
     meaning="One row per probe, the failed ones too.",
     source="nothing: the probe writes it itself",
@@ -117,7 +117,7 @@ PROBE_RUNS: Final = Table(
 
 ERASED_USERS: Final = Table(
     name="erased_users",
-    lanes=(),
+    apis=(),
     key=("user_hash",),
     meaning="One row per user who was erased (`dlt-authsignal erase`). Names nobody: whoever knows an id can tell"
     " whether it is among them.",

@@ -42,7 +42,7 @@ _VERIFIED: Final = (
 def _ceremony(name: str, meaning: str, source: str, *columns: Column) -> Table:
     return Table(
         name=name,
-        lanes=("client",),
+        apis=("client",),
         key=("call_id",),
         source=source,
         columns=(*_CALL, *columns),

@@ -5,7 +5,7 @@ from typing import Literal
 
 from dlt_authsignal.schema.sensitivity import SENSITIVITY, Kind, Sensitivity
 
-Lane = Literal["client", "server"]
+ApiName = Literal["client", "server"]
 DataType = Literal["text", "timestamp", "bool", "bigint", "double", "json"]
 
 
@@ -39,7 +39,7 @@ class Table:
 
     Attributes:
         name: Table and resource name.
-        lanes: Lanes that fill it.
+        apis: APIs that fill it.
         key: Merge key, in the destination's names.
         columns: API columns; `PROVENANCE` is added to each table.
         meaning: Grain and content.
@@ -49,7 +49,7 @@ class Table:
     """
 
     name: str
-    lanes: tuple[Lane, ...]
+    apis: tuple[ApiName, ...]
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     meaning: str

@@ -1,4 +1,4 @@
-"""TABLES: every table's name, lane, key, columns, meaning and marks, stated once.
+"""TABLES: every table's name, API, key, columns, meaning and marks, stated once.
 
 The source takes its hints from here, the documentation its tables, the sandbox its field names.
 """
@@ -15,7 +15,7 @@ PROVENANCE: Final = (
         type="text",
         meaning="Tenant as configured or named by the token; null if unknown.",
     ),
-    Column(name="_lane", field=None, type="text", meaning="API the row was read through: server or client."),
+    Column(name="_api", field=None, type="text", meaning="API the row was read through: server or client."),
     Column(name="_read_at", field=None, type="timestamp", meaning="When the row was read."),
     Column(
         name="_row_hash",
@@ -40,7 +40,7 @@ _METHOD = text("verificationMethod", "Method, an open list: SMS, EMAIL_OTP, AUTH
 
 USERS: Final = Table(
     name="users",
-    lanes=("server",),
+    apis=("server",),
     key=("user_id",),
     history=True,
     meaning="One row per user known to Authsignal: what the listing and the user's own page say.",
@@ -71,7 +71,7 @@ _AGENT = f"{_CREDENTIAL}.parsedUserAgent"
 
 USER_AUTHENTICATORS: Final = Table(
     name="user_authenticators",
-    lanes=("server", "client"),
+    apis=("server", "client"),
     key=("user_authenticator_id",),
     history=True,
     meaning="One row per authenticator of a user: a passkey, a phone number, an authenticator app, â€¦",
@@ -83,7 +83,7 @@ USER_AUTHENTICATORS: Final = Table(
         time("createdAt", "When it was created."),
         time("verifiedAt", "When it was first verified; null while enrolment is unfinished."),
         time("lastVerifiedAt", "When it last verified a challenge."),
-        flag("isDefault", "Whether it is offered first (client lane)."),
+        flag("isDefault", "Whether it is offered first (Client API)."),
         text("email", "Address codes are sent to.", "email"),
         _EMAIL_DOMAIN,
         text("phoneNumber", "Number codes are sent to.", "phone"),
@@ -91,10 +91,10 @@ USER_AUTHENTICATORS: Final = Table(
         text("username", "User name given at registration.", "name"),
         text("displayName", "Display name given at registration.", "name"),
         text("previousSmsChannel", "Channel of the last code: DEFAULT, WHATSAPP."),
-        text("devicePlatform", "IOS, ANDROID, WEB (client lane)."),
-        text("authenticatorAttachment", "platform or cross-platform (client lane)."),
-        time("erroredAt", "When push delivery last failed (client lane)."),
-        text("errorCode", "Why push delivery last failed (client lane)."),
+        text("devicePlatform", "IOS, ANDROID, WEB (Client API)."),
+        text("authenticatorAttachment", "platform or cross-platform (Client API)."),
+        time("erroredAt", "When push delivery last failed (Client API)."),
+        text("errorCode", "Why push delivery last failed (Client API)."),
         text(f"{_CREDENTIAL}.credentialId", "WebAuthn credential id.", "credential"),
         text(f"{_CREDENTIAL}.deviceId", "Device the passkey was made on.", "device"),
         text(f"{_CREDENTIAL}.name", "Name of the credential, the provider's unless its owner chose another.", "name"),
@@ -103,7 +103,7 @@ USER_AUTHENTICATORS: Final = Table(
         flag(f"{_CREDENTIAL}.credentialBackedUp", "True for a synced passkey."),
         text(f"{_CREDENTIAL}.credentialDeviceType", "singleDevice or multiDevice."),
         text(f"{_CREDENTIAL}.authenticatorAttachment", "platform or cross-platform."),
-        time(f"{_CREDENTIAL}.verifiedAt", "When the credential was verified (client lane)."),
+        time(f"{_CREDENTIAL}.verifiedAt", "When the credential was verified (Client API)."),
         text(f"{_AGENT}.ua", "User agent at registration.", "user_agent"),
         text(f"{_AGENT}.browser.name", "Browser at registration."),
         text(f"{_AGENT}.browser.version", "Its version."),
@@ -129,7 +129,7 @@ _STATE = text("state", "ALLOW, BLOCK, CHALLENGE_REQUIRED, CHALLENGE_SUCCEEDED, â
 
 USER_ACTIONS: Final = Table(
     name="user_actions",
-    lanes=("server",),
+    apis=("server",),
     key=("user_id", "action_code", "idempotency_key"),
     meaning="One row per attempt of an action. Authsignal answers for the last 30 days; older rows stay in the table.",
     source="GET /users/{userId}/actions",
@@ -149,7 +149,7 @@ USER_ACTIONS: Final = Table(
 
 ACTION_DETAILS: Final = Table(
     name="action_details",
-    lanes=("server",),
+    apis=("server",),
     key=("user_id", "action_code", "idempotency_key"),
     meaning="One row per attempt, with the rules that fired. One request per action: read only when named.",
     source="GET /users/{userId}/actions/{action}/{idempotencyKey}",
@@ -169,7 +169,7 @@ ACTION_DETAILS: Final = Table(
 
 USER_DEVICES: Final = Table(
     name="user_devices",
-    lanes=("server",),
+    apis=("server",),
     key=("user_id", "device_id"),
     meaning="One row per device a user was seen on.",
     source="GET /users/{userId}/devices",
@@ -187,7 +187,7 @@ USER_DEVICES: Final = Table(
 
 TENANT_AUTHENTICATORS: Final = Table(
     name="tenant_authenticators",
-    lanes=("server",),
+    apis=("server",),
     key=("authenticator_id",),
     history=True,
     meaning="One row per verification method the tenant has set up.",
@@ -205,7 +205,7 @@ TENANT_AUTHENTICATORS: Final = Table(
 
 UNKNOWN_USER_IDS: Final = Table(
     name="unknown_user_ids",
-    lanes=("server",),
+    apis=("server",),
     key=("user_id",),
     meaning=(
         "One row per id that the roster named and Authsignal did not know at _read_at. An id that it knows by now has a"
@@ -215,10 +215,10 @@ UNKNOWN_USER_IDS: Final = Table(
     columns=(
         _USER_ID,
         Column(
-            name="roster",
+            name="id_source",
             field=None,
             type="text",
-            meaning="Where the id came from: listing, file, query, known, or named (--read-now).",
+            meaning="Where the id came from: listing, file, query, known, or named (--refresh-user).",
         ),
         Column(
             name="position",

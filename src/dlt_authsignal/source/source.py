@@ -1,4 +1,4 @@
-"""`authsignal_source`: the credentials found decide which lanes are read."""
+"""`authsignal_source`: the credentials found decide which APIs are read."""
 
 import logging
 import time
@@ -10,28 +10,28 @@ from dlt.common.configuration.specs import ConnectionStringCredentials
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
-from dlt_authsignal.destination.redaction import forget
+from dlt_authsignal.destination.redaction import hide_from_trace
 from dlt_authsignal.errors import ConfigurationError, CredentialsMissing
 from dlt_authsignal.source.config.connection import api_url
-from dlt_authsignal.source.config.credentials import given
+from dlt_authsignal.source.config.credentials import clean_credential
 from dlt_authsignal.source.config.durations import duration
-from dlt_authsignal.source.config.request_limits import DEFAULT_RATE, Pace, ceiling
-from dlt_authsignal.source.http.rate_limiter import Throttle
+from dlt_authsignal.source.config.request_limits import DEFAULT_RATE, RequestLimits, ceiling
+from dlt_authsignal.source.http.rate_limiter import RateLimiter
 from dlt_authsignal.source.incremental.delete_guard import DEFAULT_MAX_DELETES, limit
 from dlt_authsignal.source.incremental.due import DEFAULT_STALENESS, Policy
 from dlt_authsignal.source.incremental.plan import Plan
 from dlt_authsignal.source.incremental.queue import Budget
 from dlt_authsignal.source.incremental.state_table import KnownReads
-from dlt_authsignal.source.metrics.run_metrics import Meter
+from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.privacy.settings import LEFT_OUT, privacy_of
 from dlt_authsignal.source.resources.ceremonies import Asked
 from dlt_authsignal.source.resources.ceremony_resources import ceremony_resources
 from dlt_authsignal.source.resources.client import Client, client_resources
 from dlt_authsignal.source.resources.server import Server, server_resources
-from dlt_authsignal.source.user_ids import Roster
+from dlt_authsignal.source.user_ids import UserIdSources
 from dlt_authsignal.source.user_ids.users_from import resolved
 
-LANES: Final = ("client", "server")
+APIS: Final = ("client", "server")
 ATTACHMENTS: Final = ("platform", "cross-platform")
 PATHS: Final = ("authsignal", "dlthub")
 
@@ -45,11 +45,11 @@ def authsignal_source(
     api_secret_key: TSecretStrValue | None = None,
     region: str = "us",
     base_url: str | None = None,
-    lanes: list[str] | None = None,
+    apis: list[str] | None = None,
     users_from: str | list[str] | None = None,
     users_database: ConnectionStringCredentials | None = None,
     users_column: str | None = None,
-    without_users: list[str] | None = None,
+    exclude_users: list[str] | None = None,
     page_size: int = 100,
     concurrency: int = 8,
     rate: Any = DEFAULT_RATE,  # dlt knows no type "a number or a word"
@@ -67,7 +67,7 @@ def authsignal_source(
     paths: str = "authsignal",
     max_staleness: str = DEFAULT_STALENESS,
     full: bool = False,
-    read_now: list[str] | None = None,
+    refresh_users: list[str] | None = None,
     max_requests: int | None = None,
     max_duration: str | None = None,
     privacy: str = "pseudonymize",
@@ -77,7 +77,7 @@ def authsignal_source(
     max_deletes: str = DEFAULT_MAX_DELETES,
     accept_deletes: bool = False,
     reads: KnownReads | None = None,
-    meter: Meter | None = None,
+    meter: RunMetrics | None = None,
 ) -> Any:
     """Everything Authsignal says through the APIs that the given credentials unlock.
 
@@ -90,14 +90,15 @@ def authsignal_source(
     nor personal, in `.dlt/config.toml` too.
 
     Args:
-        token: Short-lived bearer token of one user; unlocks the client lane (`user_authenticators` of that user, and
+        token: Short-lived bearer token of one user; unlocks the Client API (`user_authenticators` of that user, and
             the ceremonies).
         tenant_id: The tenant's id, written into each row; alone it unlocks the ceremonies of a sign-in.
-        api_secret_key: Server API secret; unlocks the server lane (`users`, `user_authenticators`, `user_actions`,
+        api_secret_key: Server API secret; unlocks the Server API (`users`, `user_authenticators`, `user_actions`,
             `user_devices`, `tenant_authenticators`, `unknown_user_ids`, and `action_details` when named).
         region: `us`, `au`, `eu` or `ca`; where the tenant lives.
         base_url: Full base URL instead of the region's, for a proxy or the sandbox.
-        lanes: Lanes to read; default all that are unlocked. Where both lanes fill a table, the server lane does.
+        apis: APIs to read; default all that the credentials give access to. Where both fill a table, the
+            Server API does.
         users_from: Where the ids of the users come from, one or several: `listing` (the default), files (txt, csv, tsv,
             jsonl, parquet), queries (`DATABASE?query=SQL`), `known` (those of earlier runs). DATABASE is a URL,
             `users_database`, or `destination.NAME`.
@@ -105,7 +106,7 @@ def authsignal_source(
             its parts.
         users_column: Column that holds the ids, in files and queries; default the only one of a query, else `user_id`,
             `userId` or `id`.
-        without_users: Ids to pass over, such as the canary of `dlt-authsignal probe`, which would count in every KPI.
+        exclude_users: Ids to pass over, such as the canary of `dlt-authsignal probe`, which would count in every KPI.
         page_size: Users per page of the listing.
         concurrency: Requests in flight at once, over all tables.
         rate: Most requests a second, over all tables: a number, or `max` for as many as Authsignal takes.
@@ -125,7 +126,7 @@ def authsignal_source(
         paths: Ceremonies: `authsignal` for the paths of Authsignal's SDKs, `dlthub` for those of the dltHub page.
         max_staleness: A user who was read longer ago is read again: `7d`, `12h`, `90m`; at most 25 days.
         full: Read everybody, and all of their actions that the API has.
-        read_now: Users to read in any case: somebody has heard that they changed.
+        refresh_users: Users to read in any case: somebody has heard that they changed.
         max_requests: Most requests for users in one run; who is left comes first in the next. Retries and details of
             actions come on top.
         max_duration: Longest time for reading users in one run, from when the list has been read: `1h`, `30m`.
@@ -143,17 +144,19 @@ def authsignal_source(
         meter: Counters to fill, for a progress display.
 
     Raises:
-        CredentialsMissing: No lane is unlocked, or a lane asked for is not.
+        CredentialsMissing: No credential gives access to an API, or to one asked for.
         ConfigurationError: A value that cannot be used.
     """
-    forget("users_from", "read_now", "without_users")  # a URL may hold a password, and an id be an e-mail address
+    hide_from_trace(
+        "users_from", "refresh_users", "exclude_users"
+    )  # a URL may hold a password, and an id be an e-mail address
     found = {"token": token, "tenant_id": tenant_id, "api_secret_key": api_secret_key}
-    token, tenant_id, api_secret_key = (given(name, value) for name, value in found.items())
-    blank = [name for name, value in found.items() if value is not None and given(name, value) is None]
-    wanted = _wanted(lanes, {"client": token or tenant_id, "server": api_secret_key}, blank)
+    token, tenant_id, api_secret_key = (clean_credential(name, value) for name, value in found.items())
+    blank = [name for name, value in found.items() if value is not None and clean_credential(name, value) is None]
+    wanted = _wanted(apis, {"client": token or tenant_id, "server": api_secret_key}, blank)
     if page_size < 1:
         raise ConfigurationError(f"page_size must be above 0, got {page_size}.")
-    pace = Pace(
+    pace = RequestLimits(
         concurrency=concurrency,
         rate=ceiling(rate),
         shared_budget=shared_budget,
@@ -164,30 +167,30 @@ def authsignal_source(
     protection = privacy_of(privacy, privacy_key, privacy_columns, privacy_allow)
     if protection.leaves_out and meter is None:  # whoever gave one shows what it says
         logger.warning(LEFT_OUT)
-    base, meter = api_url(region, base_url), meter or Meter()
+    base, meter = api_url(region, base_url), meter or RunMetrics()
     meter.rate, meter.leaves_out = pace.rate, protection.leaves_out
     resources: list[DltResource] = []
     if api_secret_key and "server" in wanted:
-        meter.lanes.append("server")
+        meter.apis.append("server")
         server = Server(
             base=base,
             api_secret_key=api_secret_key,
             tenant_id=tenant_id,
             privacy=protection,
-            throttle=Throttle(pace=pace),
+            throttle=RateLimiter(pace=pace),
             meter=meter,
         )
         plan = Plan(
             tables=frozenset(),
             privacy=protection,
-            roster=Roster(
+            user_ids=UserIdSources(
                 sources=resolved(users_from, users_database),
                 column=users_column,
                 page_size=page_size,
-                without_users=frozenset(without_users or ()),
+                exclude_users=frozenset(exclude_users or ()),
             ),
             policy=Policy(
-                max_staleness=duration("max_staleness", max_staleness), full=full, named=frozenset(read_now or ())
+                max_staleness=duration("max_staleness", max_staleness), full=full, named=frozenset(refresh_users or ())
             ),
             budget=_budget(max_requests, max_duration, reads),
             limit=limit(max_deletes, accepted=accept_deletes),
@@ -197,12 +200,12 @@ def authsignal_source(
         )
         resources += server_resources(server, plan)
     if (token or tenant_id) and "client" in wanted:
-        meter.lanes.append("client")
+        meter.apis.append("client")
         client = Client(
             base=base,
             token=token,
             tenant_id=tenant_id,
-            throttle=Throttle(pace=pace),
+            throttle=RateLimiter(pace=pace),
             meter=meter,
             privacy=protection,
         )
@@ -242,10 +245,10 @@ def _one_of(name: str, value: str | None, allowed: Sequence[str]) -> str | None:
     return value
 
 
-def _wanted(lanes: Sequence[str] | None, credentials: Mapping[str, str | None], blank: Sequence[str]) -> Sequence[str]:
-    for lane in lanes or ():
-        if lane not in LANES:
-            raise ConfigurationError(f'Unknown lane "{lane}". Known: {", ".join(LANES)}.')
-        if not credentials[lane]:
-            raise CredentialsMissing(f"the {lane} lane", blank)
-    return lanes or LANES
+def _wanted(apis: Sequence[str] | None, credentials: Mapping[str, str | None], blank: Sequence[str]) -> Sequence[str]:
+    for api in apis or ():
+        if api not in APIS:
+            raise ConfigurationError(f'Unknown API "{api}". Known: {", ".join(APIS)}.')
+        if not credentials[api]:
+            raise CredentialsMissing(f"the {api.title()} API", blank)
+    return apis or APIS

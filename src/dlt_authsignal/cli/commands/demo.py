@@ -38,7 +38,7 @@ def demo(users: int, days: int, seed: int) -> None:
             as_json=False,
             pipeline_name=PIPELINE_NAME,
             dataset=dataset,
-            lanes=["server"],
+            apis=["server"],
             base_url=running.url,
             api_secret_key=running.sandbox.config.api_secret_key,
             tenant_id=running.sandbox.config.tenant_id,

@@ -44,10 +44,10 @@ def _due(destination: str, pipeline_name: str) -> None:
 
 def _privacy() -> None:
     """Says what is done to identifiers."""
-    from dlt_authsignal.destination.errors import plain_errors
+    from dlt_authsignal.destination.errors import translate_errors
     from dlt_authsignal.source.privacy.settings import LEFT_OUT, privacy_settings
 
-    with plain_errors("duckdb"):
+    with translate_errors("duckdb"):
         found = privacy_settings()
     if found.leaves_out:
         click.echo(f"- privacy: {LEFT_OUT}")
@@ -62,11 +62,11 @@ def _privacy() -> None:
 def _keys() -> tuple[str, bool]:
     """Says what each key unlocks; returns what is wrong with those that do not work, and whether everybody can be
     read."""
-    from dlt_authsignal.destination.errors import plain_errors
+    from dlt_authsignal.destination.errors import translate_errors
     from dlt_authsignal.pipeline.monitor.key_check import check
     from dlt_authsignal.source.config.connection import settings
 
-    with plain_errors("duckdb"):
+    with translate_errors("duckdb"):
         found = settings()
     if not (found.api_secret_key or found.tenant_id or found.token):
         click.echo("- no keys found: dlt-authsignal init sets them up")

@@ -61,8 +61,8 @@ def init(
     if asking:
         api_secret_key = _asked("Server API secret (portal: Settings, API keys)", present.get("api_secret_key"))
         tenant_id = _asked("Tenant id", present.get("tenant_id"), hidden=False)
-    given = {"api_secret_key": api_secret_key, "tenant_id": tenant_id, "token": token}
-    keys = {name: value.strip() for name, value in given.items() if value and value.strip()}
+    clean_credential = {"api_secret_key": api_secret_key, "tenant_id": tenant_id, "token": token}
+    keys = {name: value.strip() for name, value in clean_credential.items() if value and value.strip()}
     _check_clash(keys, present, force=force or asking)
     usable = {**_usable(present), **keys}
     if not usable:
@@ -94,18 +94,18 @@ def _asked(question: str, present: object, *, hidden: bool = True) -> str:
 
 
 def _usable(present: Mapping[str, object]) -> dict[str, str]:
-    from dlt_authsignal.source.config.credentials import given
+    from dlt_authsignal.source.config.credentials import clean_credential
 
-    known = {name: given(name, value) for name, value in present.items() if name in KEYS}
+    known = {name: clean_credential(name, value) for name, value in present.items() if name in KEYS}
     return {name: value for name, value in known.items() if value}
 
 
 def _privacy_key(present: Mapping[str, object]) -> dict[str, str]:
     """A new key, unless there is one already, here or wherever else dlt finds it, or none is needed."""
-    from dlt_authsignal.source.config.credentials import given
+    from dlt_authsignal.source.config.credentials import clean_credential
     from dlt_authsignal.source.privacy.settings import privacy_settings
 
-    if given("privacy_key", present.get("privacy_key")) or not privacy_settings().leaves_out:
+    if clean_credential("privacy_key", present.get("privacy_key")) or not privacy_settings().leaves_out:
         return {}
     return {"privacy_key": secrets.token_hex(32)}
 
@@ -137,8 +137,8 @@ def _look(keys: Mapping[str, str], where: Mapping[str, str | None]) -> "list[Fin
     from dlt_authsignal.source.config.connection import settings
 
     nothing = dict.fromkeys(KEYS)  # None, or dlt would look for them
-    given: dict[str, Any] = {**nothing, **keys, **{name: value for name, value in where.items() if value}}
-    return check(settings(**given))
+    clean_credential: dict[str, Any] = {**nothing, **keys, **{name: value for name, value in where.items() if value}}
+    return check(settings(**clean_credential))
 
 
 def _home(api_secret_key: str, region: str, *, asking: bool) -> str:

@@ -39,8 +39,8 @@ def show(name: str) -> None:
 def install(destination: str, dataset: str, pipeline_name: str) -> None:
     """Create or replace the views in the destination."""
     from dlt_authsignal.cli.report.kpis import print_kpis
-    from dlt_authsignal.destination.errors import plain_errors
+    from dlt_authsignal.destination.errors import translate_errors
     from dlt_authsignal.pipeline.attach import attach
 
-    with plain_errors(destination):
+    with translate_errors(destination):
         print_kpis(attach(destination=destination, dataset=dataset, pipeline_name=pipeline_name))

@@ -28,7 +28,7 @@ _FLOWS: Final = {"enrol": "enrol", "mfa": "MFA", "sign_in": "sign-in", "clean_up
 @click.option("--region", type=click.Choice(["us", "au", "eu", "ca"]), help="Where the tenant lives.")
 @click.option("--origin", metavar="URL", help="Origin of your web app. Default: https:// and the relying party.")
 @click.option("--timeout", type=click.FloatRange(0, 300, min_open=True), help="Seconds for one answer. Default: 60.")
-@click.option("--yes-this-writes", is_flag=True, help="Probe a host that is not this machine.")
+@click.option("--allow-writes", is_flag=True, help="Probe a host that is not this machine.")
 @click.option("--leave-passkey", is_flag=True, help="With a token alone, which cannot remove the passkey again.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
 def probe(as_json: bool, **arguments: Any) -> None:
@@ -39,7 +39,7 @@ def probe(as_json: bool, **arguments: Any) -> None:
     Exits with 1 when a step fails, the policy is not what it was, or the passkey could not be removed. From cron:
 
     \b
-        * * * * * cd /srv/authsignal && .venv/bin/dlt-authsignal probe --user canary --yes-this-writes --json
+        * * * * * cd /srv/authsignal && .venv/bin/dlt-authsignal probe --user canary --allow-writes --json
 
     It touches no user but the canary, and refuses one that may be a person: with an address, a name, an authenticator
     that no probe made, or attempts of another action. Each probe tracks two actions, which Authsignal may count.

@@ -51,13 +51,13 @@ def status(
     """
     if as_json and prometheus:
         raise click.UsageError("--json or --prometheus, not both.")
-    from dlt_authsignal.destination.errors import plain_errors
+    from dlt_authsignal.destination.errors import translate_errors
     from dlt_authsignal.pipeline.attach import attach
     from dlt_authsignal.pipeline.monitor import status as engine
     from dlt_authsignal.source.config.durations import duration
 
     longest = duration("--fail-if-stale", fail_if_stale) if fail_if_stale else None
-    with plain_errors(destination):
+    with translate_errors(destination):
         found = engine.status(attach(destination=destination, dataset=dataset, pipeline_name=pipeline_name))
     if not (found.runs or found.tables):
         raise ConfigurationError(

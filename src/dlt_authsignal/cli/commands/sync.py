@@ -21,7 +21,7 @@ STOPPED: Final = "What was being read is dropped; a load that had begun is finis
 @click.option("--staging", help="Load by way of a bucket: filesystem. For Redshift.")
 @click.option("--dataset", default="authsignal_data", show_default=True, help="Dataset (schema) in it.")
 @click.option("--pipeline-name", default="authsignal_pipeline", show_default=True, help="Names dlt's state.")
-@click.option("--lanes", help="Only these lanes, comma-separated: server, client. Default: all with credentials.")
+@click.option("--apis", help="Only these APIs, comma-separated: server, client. Default: all with credentials.")
 @click.option("--tables", help="Only these tables, comma-separated. action_details is read only when named here.")
 @click.option(
     "--users-from",
@@ -36,7 +36,7 @@ STOPPED: Final = "What was being read is dropped; a load that had begun is finis
     help="Column of files and queries that holds the ids. Default: user_id, userId, id.",
 )
 @click.option(
-    "--without-user", "without_users", metavar="ID", multiple=True, help="Pass over this user: a canary, say."
+    "--exclude-user", "exclude_users", metavar="ID", multiple=True, help="Pass over this user: a canary, say."
 )
 @click.option("--region", type=click.Choice(["us", "au", "eu", "ca"]), help="Where the tenant lives.")
 @click.option("--concurrency", type=click.IntRange(1, 256), help="Requests in flight at once. Default: 8.")
@@ -50,7 +50,7 @@ STOPPED: Final = "What was being read is dropped; a load that had begun is finis
     help="Read users again who were read longer ago: 7d, 12h. Default: 7d; at most 25d.",
 )
 @click.option(
-    "--read-now", metavar="ID", multiple=True, help="Read this user in any case: somebody has heard of a change."
+    "--refresh-user", metavar="ID", multiple=True, help="Read this user in any case: somebody has heard of a change."
 )
 @click.option(
     "--max-requests",
@@ -70,7 +70,7 @@ def sync(
     staging: str | None,
     dataset: str,
     pipeline_name: str,
-    lanes: str | None,
+    apis: str | None,
     tables: str | None,
     as_json: bool,
     **source: Any,
@@ -91,9 +91,9 @@ def sync(
         region = "us"           # us, au, eu, ca
     """
     given = {name: value for name, value in source.items() if value not in (None, ())}
-    given |= {name: list(given[name]) for name in ("users_from", "without_users", "read_now") if name in given}
-    if lanes:
-        given["lanes"] = _names(lanes)
+    given |= {name: list(given[name]) for name in ("users_from", "exclude_users", "refresh_users") if name in given}
+    if apis:
+        given["apis"] = _names(apis)
     run(
         as_json=as_json,
         destination=destination,
@@ -110,10 +110,10 @@ def run(*, as_json: bool, **arguments: Any) -> None:
     from dlt_authsignal.cli.report.notice import noticed
     from dlt_authsignal.cli.report.progress import showing
     from dlt_authsignal.cli.report.summary import print_json, print_summary
-    from dlt_authsignal.source.metrics.run_metrics import Meter
+    from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 
     os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")  # dlt warns of every column that stayed empty
-    meter = Meter()
+    meter = RunMetrics()
     with stoppable(STOPPED), noticed("sync"), showing(meter, silent=as_json):
         from dlt_authsignal.pipeline.sync import run as engine
 

@@ -1,17 +1,17 @@
 """What a sync will take, in words."""
 
 from dlt_authsignal.cli.shell import counted
-from dlt_authsignal.source.metrics.run_metrics import Meter
+from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 
 _SPANS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
 
-def estimate(meter: Meter) -> str:
+def estimate(meter: RunMetrics) -> str:
     """Who is due, the most requests that can take, and how long at the ceiling of the rate."""
     if not meter.users_due:
         return f"Nobody is due, of {counted(meter.users_found, 'user')}."
     is_are = "is" if meter.users_due == 1 else "are"
-    least = "" if meter.roster_complete else "At least "
+    least = "" if meter.user_ids_complete else "At least "
     said = f"{least}{meter.users_due:,} of {counted(meter.users_found, 'user')} {is_are} due"
     said += f": up to {counted(meter.requests_due, 'request')}"
     if meter.rate is None:

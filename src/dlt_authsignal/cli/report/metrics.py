@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 _OF_RUN: Final = {
     "seconds": ("authsignal_sync_duration_seconds", "Duration of the last sync."),
     "users_read": ("authsignal_sync_users", "Users that the last sync read."),
-    "users_left": ("authsignal_sync_users_left", "Users due whom the last sync's budget left to the next."),
+    "users_remaining": ("authsignal_sync_users_left", "Users due whom the last sync's budget left to the next."),
     "requests": ("authsignal_sync_requests", "HTTP requests of the last sync, retries included."),
     "retries": ("authsignal_sync_retries", "Of those, repeated ones."),
     "rows_new": ("authsignal_sync_rows_new", "Rows that the last sync added."),

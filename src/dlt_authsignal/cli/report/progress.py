@@ -14,7 +14,7 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from dlt_authsignal.cli.report.estimate import estimate, span
-from dlt_authsignal.source.metrics.run_metrics import Meter
+from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 
 LINE_EVERY_SECONDS: Final = 10.0
 SPEED_OVER_SECONDS: Final = 5.0
@@ -43,11 +43,11 @@ class Speed:
         return (requests - before) / (now - since) if now > since else 0.0
 
 
-def describe(meter: Meter, seconds: float, per_second: float = 0.0) -> str:
+def describe(meter: RunMetrics, seconds: float, per_second: float = 0.0) -> str:
     """One line: stage, users, requests and their speed, 429s, retries, time left, time gone."""
     parts = ["Waiting as Authsignal asked (429)" if meter.waiting else _STAGES.get(meter.stage, meter.stage)]
     if meter.users_found:
-        more = "" if meter.roster_complete else "+"
+        more = "" if meter.user_ids_complete else "+"
         parts.append(f"users {meter.users_read:,} of {meter.users_due:,}{more} due")
     if meter.requests:
         parts.append(f"requests {meter.requests:,}")
@@ -62,16 +62,16 @@ def describe(meter: Meter, seconds: float, per_second: float = 0.0) -> str:
     return "  ".join([*parts, f"{seconds:,.0f} s"])
 
 
-def _seconds_left(meter: Meter, per_second: float) -> float:
+def _seconds_left(meter: RunMetrics, per_second: float) -> float:
     """By the requests that a user took so far; 0 where that cannot be told."""
-    if meter.stage != "reading" or not meter.users_read or not meter.roster_complete or per_second <= 0:
+    if meter.stage != "reading" or not meter.users_read or not meter.user_ids_complete or per_second <= 0:
         return 0.0
-    users = meter.users_due - meter.users_read - meter.users_left
+    users = meter.users_due - meter.users_read - meter.users_remaining
     return users * meter.requests / meter.users_read / per_second
 
 
 @contextmanager
-def showing(meter: Meter, *, silent: bool) -> Iterator[None]:
+def showing(meter: RunMetrics, *, silent: bool) -> Iterator[None]:
     """Shows the meter while the block runs."""
     console = Console(stderr=True)
     started, speed = time.monotonic(), Speed()

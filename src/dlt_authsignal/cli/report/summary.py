@@ -51,16 +51,16 @@ def _effort(report: "SyncReport") -> str:
 def _users(report: "SyncReport") -> str:
     if report.users_read == report.users_found:
         return f"{counted(report.users_read, 'user')} read"
-    due = "" if report.users_left else "were due and "
+    due = "" if report.users_remaining else "were due and "
     return f"{report.users_read:,} of {counted(report.users_found, 'user')} {due}read"
 
 
 def _notes(report: "SyncReport") -> list[str]:
     notes = []
-    if report.users_left:
+    if report.users_remaining:
         notes.append(
-            f"{counted(report.users_left, 'user')} due {'is' if report.users_left == 1 else 'are'} left for the next"
-            " sync, which begins with those who have waited longest: the budget of this one is spent."
+            f"{counted(report.users_remaining, 'user')} due {'is' if report.users_remaining == 1 else 'are'} left for"
+            " the next sync, which begins with those who have waited longest: the budget of this one is spent."
         )
         if not report.users_read:
             notes.append("The list alone took all of it: give more, or nobody will ever be read.")
@@ -71,17 +71,17 @@ def _notes(report: "SyncReport") -> list[str]:
             "Dropped the load that an earlier run had left unfinished here:"
             " another machine has loaded newer rows since."
         )
-    if report.made_again:
+    if report.recreated:
         notes.append(
-            f"Made again what was no longer in the database, in whole or in part: {', '.join(report.made_again)}."
+            f"Made again what was no longer in the database, in whole or in part: {', '.join(report.recreated)}."
         )
     if report.elsewhere:
         notes.append(
             "This pipeline was begun in another folder and keeps its database there;"
             " --pipeline-name NAME gives this folder its own."
         )
-    if report.users_stored_otherwise:
-        them = counted(report.users_stored_otherwise, "user")
+    if report.users_with_old_privacy:
+        them = counted(report.users_with_old_privacy, "user")
         notes.append(f"Privacy settings are others than before: {them} due for that, to be stored anew.")
     if report.identifiers_left_out:
         notes.append(_left_out())

@@ -13,7 +13,7 @@ _MARKS: Final[dict[TableFormat, str]] = {"delta": "_delta_log", "iceberg": "meta
 """What a table's folder has in it."""
 
 
-class LakeStore:
+class FileStore:
     """The tables in a dataset's folder.
 
     Args:
@@ -70,7 +70,7 @@ class LakeStore:
 
 
 @contextmanager
-def lake(pipeline: Pipeline) -> Iterator[LakeStore]:
+def lake(pipeline: Pipeline) -> Iterator[FileStore]:
     """The tables of a pipeline that loads into files."""
     with pipeline.destination_client() as client:
-        yield LakeStore(client)
+        yield FileStore(client)

@@ -13,7 +13,7 @@ STAGING: Final = "staging: "
 _CATALOGUE: Final = re.compile(r"FROM\s+(\S*)COLUMNS\b")
 
 
-class DatabaseStore:
+class SqlStore:
     """The dataset that a client of dlt's works in at present.
 
     Args:
@@ -71,9 +71,9 @@ class DatabaseStore:
         return f"{self._sql.escape_column_name(column)} IN ({', '.join(['%s'] * len(values))})"
 
 
-def datasets(client: Any) -> Iterator[tuple[str, DatabaseStore]]:
+def datasets(client: Any) -> Iterator[tuple[str, SqlStore]]:
     """The dataset of dlt's job client, then its staging dataset, each with what its tables' names are to begin with."""
-    yield "", DatabaseStore(client)
+    yield "", SqlStore(client)
     if hasattr(client, "with_staging_dataset"):
         with client.with_staging_dataset():
-            yield STAGING, DatabaseStore(client)
+            yield STAGING, SqlStore(client)

@@ -9,9 +9,9 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.duckdb_file import database_file
-from dlt_authsignal.destination.errors import plain_errors
-from dlt_authsignal.destination.locks import only_run
-from dlt_authsignal.destination.redaction import discreet, untraced
+from dlt_authsignal.destination.errors import translate_errors
+from dlt_authsignal.destination.locks import single_run
+from dlt_authsignal.destination.redaction import redacted, untraced
 from dlt_authsignal.destination.registry import destination_of_type
 from dlt_authsignal.destination.stores import file_store
 from dlt_authsignal.destination.tombstones import bury, tombstones
@@ -84,9 +84,9 @@ def erase(
     """
     _check(user_id)
     forms = stored_forms(user_id)
-    with plain_errors(destination):
+    with translate_errors(destination):
         pipeline = attach(destination=destination, dataset=dataset, pipeline_name=pipeline_name)
-        with only_run(pipeline), plain_errors(destination), discreet(pipeline), untraced(pipeline):
+        with single_run(pipeline), translate_errors(destination), redacted(pipeline), untraced(pipeline):
             finished, dropped = _settle_pending(pipeline)
             pipeline.sync_destination()
             known = tombstones(pipeline)
@@ -124,9 +124,9 @@ def lift(
         pipeline_name: The pipeline that loads it.
     """
     _check(user_id)
-    with plain_errors(destination):
+    with translate_errors(destination):
         pipeline = attach(destination=destination, dataset=dataset, pipeline_name=pipeline_name)
-        with only_run(pipeline), plain_errors(destination):
+        with single_run(pipeline), translate_errors(destination):
             known = tombstones(pipeline)
             if user_id not in known:
                 return False

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_authsignal.destination.stores.sql_store import DatabaseStore, datasets
+from dlt_authsignal.destination.stores.sql_store import SqlStore, datasets
 from dlt_authsignal.destination.stores.store import Store
 from dlt_authsignal.pipeline.erase.stored_ids import naming
 from dlt_authsignal.schema import ceremony_tables, tables
@@ -72,7 +72,7 @@ def erase_everywhere(pipeline: Pipeline, forms: Collection[str]) -> dict[str, in
 def delete_where(pipeline: Pipeline, table: str, column: str, values: Collection[str]) -> int:
     """Deletes the rows of one table with one of the values; says how many there were."""
     with pipeline.destination_client() as client:
-        store = DatabaseStore(client)
+        store = SqlStore(client)
         return store.delete(table, column, values) if table in store.columns() else 0
 
 

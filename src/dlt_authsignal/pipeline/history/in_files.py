@@ -27,7 +27,7 @@ _NAMES: Final = Names(column='"{}"'.format, table='"{}"'.format, loads=_LOADS)
 Round = Callable[[Table, Mapping[str, Any]], Iterator[tuple[Table, Step]]]
 
 
-def settle(pipeline: Pipeline) -> dict[str, int]:
+def update_history(pipeline: Pipeline) -> dict[str, int]:
     """Marks what has gone, and brings the histories up to date.
 
     Returns:

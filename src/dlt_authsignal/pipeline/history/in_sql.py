@@ -20,7 +20,7 @@ _KEPT_HINTS: Final = ("name", "data_type", "precision", "scale", "timezone")
 _NOT_KEPT: Final = frozenset({"_dlt_id", DELETED_AT.name})
 
 
-def settle(pipeline: Pipeline) -> dict[str, int]:
+def update_history(pipeline: Pipeline) -> dict[str, int]:
     """Marks what has gone, and brings the histories up to date.
 
     Returns:

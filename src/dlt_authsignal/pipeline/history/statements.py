@@ -72,12 +72,12 @@ def marking(table: Table, reading: Reading, names: Names) -> Setting:
 
 def _is_earlier(reading: Reading, names: Names) -> str:
     """Whether a row was read before. Of a user who is unknown no row can be later, whatever clocks said: each read of
-    one is noted in the same load. Other lanes note nothing there."""
+    one is noted in the same load. The Client API notes nothing there."""
     n = names.column
     earlier = f"t.{n('_read_at')} < s.gone_at"
     if not reading.whole:
         return earlier
-    loaded = f"t.{n('_lane')} = 'server' AND t.{n('_dlt_load_id')} IN ({_completed(names)})"
+    loaded = f"t.{n('_api')} = 'server' AND t.{n('_dlt_load_id')} IN ({_completed(names)})"
     return f"({earlier} OR (s.is_unknown = 1 AND {loaded}))"
 
 

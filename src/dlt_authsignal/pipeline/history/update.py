@@ -3,10 +3,10 @@
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_authsignal.pipeline.repair import make_again
+from dlt_authsignal.pipeline.repair import recreate
 
 
-def settle(pipeline: Pipeline) -> dict[str, int]:
+def update_history(pipeline: Pipeline) -> dict[str, int]:
     """Marks rows that a complete read no longer showed, and brings the `<table>_history` tables up to date.
 
     `dlt-authsignal sync` does it before and after each load. Call it after `pipeline.run(authsignal_source(…))` of
@@ -20,11 +20,11 @@ def settle(pipeline: Pipeline) -> dict[str, int]:
     if pipeline.destination.destination_type.endswith(".filesystem"):
         from dlt_authsignal.pipeline.history import in_files
 
-        return in_files.settle(pipeline)
+        return in_files.update_history(pipeline)
     from dlt_authsignal.pipeline.history import in_sql
 
     try:
-        return in_sql.settle(pipeline)
+        return in_sql.update_history(pipeline)
     except DestinationUndefinedEntity:
-        make_again(pipeline)
-        return in_sql.settle(pipeline)
+        recreate(pipeline)
+        return in_sql.update_history(pipeline)

@@ -11,7 +11,7 @@ import dlt
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.duckdb_file import database_file
-from dlt_authsignal.destination.errors import plain_errors
+from dlt_authsignal.destination.errors import translate_errors
 from dlt_authsignal.destination.load_hints import check_ready, hints
 from dlt_authsignal.destination.stores.queries import row_counts
 from dlt_authsignal.errors import RunFailed
@@ -21,7 +21,7 @@ _TYPES: Final[tuple[DataType, ...]] = ("text", "timestamp", "bool", "bigint", "d
 
 TABLE: Final = Table(
     name="trial",
-    lanes=("server",),
+    apis=("server",),
     key=("id",),
     columns=(
         Column(name="id", field=None, type="text", meaning=""),
@@ -43,7 +43,7 @@ def try_out(destination: str, pipeline_name: str) -> Iterator[str]:
         AuthsignalError: The first thing that did not work, and what to do.
     """
     dataset = f"authsignal_trial_{uuid4().hex[:8]}"
-    with plain_errors(destination), tempfile.TemporaryDirectory() as folder:
+    with translate_errors(destination), tempfile.TemporaryDirectory() as folder:
         pipeline = dlt.pipeline(pipeline_name, folder, destination=destination, dataset_name=dataset)
         check_ready(pipeline)
         file = database_file(pipeline)
@@ -72,7 +72,7 @@ def try_out(destination: str, pipeline_name: str) -> Iterator[str]:
 def _load(pipeline: Pipeline, ids: list[str]) -> None:
     now = datetime.now(UTC)
     values = {"a_text": "é", "a_timestamp": now, "a_bool": True, "a_bigint": 2**40, "a_double": 0.5, "a_json": [{}]}
-    own = {"tenant_id": None, "_lane": "server", "_read_at": now, "_row_hash": "0"}
+    own = {"tenant_id": None, "_api": "server", "_read_at": now, "_row_hash": "0"}
     rows: list[dict[str, Any]] = [{"id": value, **values, **own} for value in ids]
     pipeline.run(dlt.resource([rows], **hints(TABLE)))
 

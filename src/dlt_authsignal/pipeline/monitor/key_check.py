@@ -14,14 +14,14 @@ from dlt_authsignal.errors import HttpError, ListingRefused, RequestRefused, Tok
 from dlt_authsignal.schema.ceremony_tables import CEREMONIES
 from dlt_authsignal.schema.tables import TABLES
 from dlt_authsignal.source.config.connection import Settings
-from dlt_authsignal.source.config.request_limits import Pace
+from dlt_authsignal.source.config.request_limits import RequestLimits
 from dlt_authsignal.source.http.client import Api, connect
-from dlt_authsignal.source.http.rate_limiter import Throttle
-from dlt_authsignal.source.metrics.run_metrics import Meter
+from dlt_authsignal.source.http.rate_limiter import RateLimiter
+from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.resources.client import Client
 from dlt_authsignal.source.user_ids.listing import listing
 
-PATIENCE: Final = Pace(concurrency=4, rate=None, attempts=2, backoff=0.2, timeout=15.0)
+PATIENCE: Final = RequestLimits(concurrency=4, rate=None, attempts=2, backoff=0.2, timeout=15.0)
 
 _BY_TENANT: Final = ("passkey_initiate_challenge", "passkey_authentication_options", "passkey_verify_authentication")
 
@@ -81,7 +81,7 @@ async def _check(found: Settings) -> list[Finding]:
 
 
 def _api(base: URL, **auth: str) -> Any:
-    return connect(base, auth, Throttle(pace=PATIENCE), Meter())
+    return connect(base, auth, RateLimiter(pace=PATIENCE), RunMetrics())
 
 
 async def _server(base: URL, api_secret_key: str) -> Finding:
@@ -116,7 +116,9 @@ async def _tenant(base: URL, tenant_id: str) -> Finding:
 
 
 async def _token(base: URL, token: str, tenant_id: str | None) -> Finding:
-    said = Client(base=base, token=token, tenant_id=None, throttle=Throttle(pace=PATIENCE), meter=Meter()).tenant
+    said = Client(
+        base=base, token=token, tenant_id=None, throttle=RateLimiter(pace=PATIENCE), meter=RunMetrics()
+    ).tenant
     if tenant_id and said and said != tenant_id:
         return Finding(setting="token", works=False, notes=["It is of another tenant than tenant_id."])
     try:
@@ -130,6 +132,6 @@ async def _token(base: URL, token: str, tenant_id: str | None) -> Finding:
     return Finding(setting="token", works=True, tables=tables, notes=["One user's, for about ten minutes."])
 
 
-def _tables(lane: str) -> list[str]:
-    opt_in = {table.name for table in CEREMONIES} if lane == "client" else set()
-    return [name for name, table in TABLES.items() if lane in table.lanes and (not table.opt_in or name in opt_in)]
+def _tables(api: str) -> list[str]:
+    opt_in = {table.name for table in CEREMONIES} if api == "client" else set()
+    return [name for name, table in TABLES.items() if api in table.apis and (not table.opt_in or name in opt_in)]

@@ -11,10 +11,10 @@ import dlt
 from anyio.from_thread import start_blocking_portal
 from dlt.extract import DltResource
 
-from dlt_authsignal.destination.errors import plain_errors
+from dlt_authsignal.destination.errors import translate_errors
 from dlt_authsignal.destination.load_hints import check_ready, hints, no_rows
-from dlt_authsignal.destination.locks import only_run
-from dlt_authsignal.destination.redaction import discreet
+from dlt_authsignal.destination.locks import single_run
+from dlt_authsignal.destination.redaction import redacted
 from dlt_authsignal.destination.tombstones import tombstones
 from dlt_authsignal.errors import ConfigurationError, CredentialsMissing
 from dlt_authsignal.pipeline.attach import DATASET_NAME
@@ -76,7 +76,7 @@ def probe(
     user_id: str | None = None,
     action: str = "probe",
     authenticator: Authenticator | None = None,
-    yes_this_writes: bool = False,
+    allow_writes: bool = False,
     leave_passkey: bool = False,
     destination: str = "duckdb",
     dataset: str = DATASET_NAME,
@@ -89,7 +89,7 @@ def probe(
         user_id: The canary: a user that nobody else uses. With a token alone, the token's user.
         action: Action code of its attempts.
         authenticator: Makes and uses the passkey; default a new one in software.
-        yes_this_writes: Needed for any host but this machine.
+        allow_writes: Needed for any host but this machine.
         leave_passkey: Needed with a token alone: no call of the Client API removes a passkey.
         destination: dlt destination name.
         dataset: Dataset (schema) to load into.
@@ -102,16 +102,16 @@ def probe(
             report instead.
     """
     started, began = time.monotonic(), datetime.now(UTC)
-    with plain_errors(destination):
+    with translate_errors(destination):
         found = settings(**connection)
         canary, privacy = _canary(found, user_id, leave_passkey=leave_passkey), privacy_settings()
         privacy.stored_id(canary)  # says what is missing before anything is written to Authsignal
         probing = Probing(found, privacy, canary, action, authenticator)
-        if not yes_this_writes:
+        if not allow_writes:
             _check_is_local(found)
         pipeline = dlt.pipeline(pipeline_name, destination=destination, dataset_name=dataset)
         check_ready(pipeline)
-        with only_run(pipeline), discreet(pipeline):
+        with single_run(pipeline), redacted(pipeline):
             erased = tombstones(pipeline)
             erased.refuse(probing.user_id)
             abort_packages_before(pipeline, erased.latest)
@@ -145,7 +145,7 @@ def _check_is_local(found: Settings) -> None:
     if not is_loopback(found.base.host or ""):
         raise ConfigurationError(
             f"A probe writes to {found.base.host}: it tracks attempts of the canary user, enrols a passkey for it and"
-            " removes it again. If that is meant, say --yes-this-writes."
+            " removes it again. If that is meant, say --allow-writes."
         )
 
 
@@ -196,7 +196,7 @@ def _record(probing: Probing, began: datetime, host: str, policy_changes: int) -
 
 def _resource(table: Table, rows: list[Row]) -> DltResource:
     def read() -> Iterator[Any]:
-        if "server" not in table.lanes:
+        if "server" not in table.apis:
             yield rows or no_rows()
             return
         loading = Loading(table)  # a sync fills it too, and dlt takes rows and Arrow tables for one table not both

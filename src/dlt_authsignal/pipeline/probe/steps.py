@@ -14,11 +14,11 @@ from dlt_authsignal.pipeline.probe.canary import Backend
 from dlt_authsignal.schema import tables
 from dlt_authsignal.schema.ceremony_tables import CEREMONIES
 from dlt_authsignal.source.config.connection import Settings
-from dlt_authsignal.source.config.request_limits import Pace
-from dlt_authsignal.source.http.rate_limiter import Throttle
+from dlt_authsignal.source.config.request_limits import RequestLimits
+from dlt_authsignal.source.http.rate_limiter import RateLimiter
 from dlt_authsignal.source.http.session import writing_session
 from dlt_authsignal.source.http.single_call import Call, send
-from dlt_authsignal.source.metrics.run_metrics import Meter
+from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.resources.ceremonies import Asked, Authenticator, Ceremonies
 from dlt_authsignal.source.resources.ceremony_resources import row_of
@@ -89,7 +89,7 @@ class Probing:
             TokenExpired: The token has expired.
         """
         base, key = self.settings.base, self.settings.api_secret_key
-        pace = Pace(concurrency=1, timeout=self.settings.timeout)
+        pace = RequestLimits(concurrency=1, timeout=self.settings.timeout)
         self.tenant_id = self.settings.tenant_id
         async with writing_session(pace, base, canary.routes(self.user_id, self.action)) as self._session:
             if key:
@@ -218,8 +218,8 @@ class Probing:
         known = known or {"token": self._token, "tenant_id": self.tenant_id}
         return Client(
             base=self.settings.base,
-            throttle=Throttle(pace=Pace()),
-            meter=Meter(),
+            throttle=RateLimiter(pace=RequestLimits()),
+            meter=RunMetrics(),
             privacy=self.privacy,
             **{"token": None, "tenant_id": None, **known},
         )
@@ -228,7 +228,7 @@ class Probing:
         """The row or rows that a call becomes, if it is one of a table's."""
         client = self._client()
         if call.name == tables.USER_AUTHENTICATORS.name:
-            shape = shaper(tables.USER_AUTHENTICATORS, lane="client", tenant_id=client.tenant, privacy=self.privacy)
+            shape = shaper(tables.USER_AUTHENTICATORS, api="client", tenant_id=client.tenant, privacy=self.privacy)
             keys = {"_read_at": call.called_at, "user_id": self.user_id}
             self.rows[call.name] += [shape(item, keys) for item in call.items]
         elif call.name in self.rows:

@@ -15,17 +15,17 @@ from dlt.common.runtime.collector import NullCollector
 from dlt.extract import DltSource
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_authsignal.destination.duckdb_file import kept_open
-from dlt_authsignal.destination.errors import plain_errors
+from dlt_authsignal.destination.duckdb_file import keep_open
+from dlt_authsignal.destination.errors import translate_errors
 from dlt_authsignal.destination.load_hints import check_ready
-from dlt_authsignal.destination.locks import only_here, only_there
-from dlt_authsignal.destination.redaction import discreet
+from dlt_authsignal.destination.locks import dataset_lock, pipeline_lock
+from dlt_authsignal.destination.redaction import redacted
 from dlt_authsignal.destination.stores.queries import row_counts
 from dlt_authsignal.destination.tombstones import tombstones
 from dlt_authsignal.pipeline.attach import DATASET_NAME, PIPELINE_NAME
-from dlt_authsignal.pipeline.history.update import settle
+from dlt_authsignal.pipeline.history.update import update_history
 from dlt_authsignal.pipeline.load_packages import Pending, abort_packages_before, finish_pending
-from dlt_authsignal.pipeline.repair import make_again
+from dlt_authsignal.pipeline.repair import recreate
 from dlt_authsignal.pipeline.run_log import Run, recorded
 from dlt_authsignal.pipeline.sync.changes import Tally, known_hashes
 from dlt_authsignal.pipeline.sync.created_at import carrier, created_at
@@ -34,7 +34,7 @@ from dlt_authsignal.schema.bookkeeping_tables import COMPLETE_READS, USER_READS
 from dlt_authsignal.schema.tables import TABLES
 from dlt_authsignal.source.incremental.due import parts_of
 from dlt_authsignal.source.incremental.state_table import KnownReads, oldest_read
-from dlt_authsignal.source.metrics.run_metrics import Meter
+from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.source import authsignal_source
 
 
@@ -45,7 +45,7 @@ def sync(
     dataset: str = DATASET_NAME,
     pipeline_name: str = PIPELINE_NAME,
     resources: list[str] | None = None,
-    meter: Meter | None = None,
+    meter: RunMetrics | None = None,
     **source: Any,
 ) -> SyncReport:
     """Brings the destination up to date with Authsignal.
@@ -55,16 +55,16 @@ def sync(
         staging: dlt destination to load by way of, a bucket; for Redshift.
         dataset: Dataset (schema) to load into.
         pipeline_name: Names dlt's working folder and state.
-        resources: Tables to load; default all of the unlocked lanes but the opt-in ones.
+        resources: Tables to load; default all of the accessible APIs but the opt-in ones.
         meter: Counters to fill, for a progress display.
         **source: Arguments of `authsignal_source`.
 
     Raises:
         AuthsignalError: The subclass that says what to do. Nothing of a failed run's reading is loaded.
     """
-    meter = meter or Meter()
+    meter = meter or RunMetrics()
     started = time.monotonic()
-    with plain_errors(destination):
+    with translate_errors(destination):
         pipeline = dlt.pipeline(
             pipeline_name,
             destination=destination,
@@ -75,25 +75,25 @@ def sync(
         table_format = check_ready(pipeline)
         alone = _alone(pipeline, destination)
         with (
-            only_here(pipeline),
+            pipeline_lock(pipeline),
             recorded(pipeline, meter, alone) as run,
-            plain_errors(destination),
-            discreet(pipeline),
+            translate_errors(destination),
+            redacted(pipeline),
         ):
             reads = KnownReads()
             reading = authsignal_source(meter=meter, reads=reads, **source)
             if resources:
                 reading = reading.with_resources(*resources, *_memory(resources) & reading.resources.keys())
-            with kept_open(pipeline):
-                pending, made_again = _catch_up(pipeline, run)
+            with keep_open(pipeline):
+                pending, recreated = _catch_up(pipeline, run)
                 reads.recall(pipeline, details="action_details" in reading.selected_resources)
                 run.oldest_read_at = reads.oldest()
                 tally = _counted(pipeline, reading)
                 before = row_counts(pipeline, tally.tables)
-            with seldom_collected():
+            with rare_garbage_collection():
                 load = pipeline.run(reading)
-            with kept_open(pipeline):
-                deleted = settle(pipeline)
+            with keep_open(pipeline):
+                deleted = update_history(pipeline)
                 run.oldest_read_at = oldest_read(pipeline)
                 tables = tally.reports(before, row_counts(pipeline, tally.tables), deleted)
             run.tables = {name: asdict(report) for name, report in tables.items()}
@@ -107,27 +107,27 @@ def sync(
         seconds=round(time.monotonic() - started, 2),
         finished_pending=pending is Pending.FINISHED,
         dropped_pending=pending is Pending.DROPPED,
-        made_again=made_again,
+        recreated=recreated,
     )
 
 
 @contextmanager
 def _alone(pipeline: Pipeline, destination: str) -> Iterator[None]:
     """Holds the dataset; that the destination is down is said in our words."""
-    with plain_errors(destination), only_there(pipeline):
+    with translate_errors(destination), dataset_lock(pipeline):
         yield
 
 
 def _catch_up(pipeline: Pipeline, run: Run) -> tuple[Pending, list[str]]:
     """Does what earlier runs left to do, and makes again what somebody has taken away; says what there was of each."""
     abort_packages_before(pipeline, tombstones(pipeline).latest)
-    made_again = make_again(pipeline) if pipeline.has_pending_data else []
+    recreated = recreate(pipeline) if pipeline.has_pending_data else []
     pending = finish_pending(pipeline)
     pipeline.sync_destination()
     run.reached_destination = True
-    made_again += make_again(pipeline)
-    settle(pipeline)
-    return pending, made_again
+    recreated += recreate(pipeline)
+    update_history(pipeline)
+    return pending, recreated
 
 
 def _memory(tables: Iterable[str]) -> set[str]:
@@ -152,7 +152,7 @@ class _StageCollector(NullCollector):
 
     _STAGES: Final = {"extract": "reading", "normalize": "preparing", "load": "loading"}
 
-    def __init__(self, meter: Meter) -> None:
+    def __init__(self, meter: RunMetrics) -> None:
         self._meter = meter
 
     def _start(self, step: str) -> None:
@@ -163,7 +163,7 @@ SELDOM: Final = (100_000, 50, 100)
 
 
 @contextmanager
-def seldom_collected() -> Iterator[None]:
+def rare_garbage_collection() -> Iterator[None]:
     """Looks for cycles less often: answers are many small objects without any, and each look walks all of dlt's."""
     before, is_ours = gc.get_threshold(), not gc.get_freeze_count()  # a host that froze its own keeps it frozen
     if is_ours:

@@ -10,7 +10,7 @@ from yarl import URL
 
 from dlt_authsignal.api.endpoints import REGIONS
 from dlt_authsignal.errors import ConfigurationError
-from dlt_authsignal.source.config.credentials import given
+from dlt_authsignal.source.config.credentials import clean_credential
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +51,9 @@ def settings(
     """
     return Settings(
         base=api_url(region, base_url),
-        token=given("token", token),
-        tenant_id=given("tenant_id", tenant_id),
-        api_secret_key=given("api_secret_key", api_secret_key),
+        token=clean_credential("token", token),
+        tenant_id=clean_credential("tenant_id", tenant_id),
+        api_secret_key=clean_credential("api_secret_key", api_secret_key),
         origin=origin,
         timeout=timeout,
     )

@@ -19,7 +19,7 @@ _FAULTS: Final = (
 )
 
 
-def given(name: str, value: Any) -> str | None:
+def clean_credential(name: str, value: Any) -> str | None:
     """The value without white space around it; None for none, and for what an example file or dlt put there.
 
     Args:

@@ -11,7 +11,7 @@ DEFAULT_RATE: Final = "20"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pace:
+class RequestLimits:
     """How hard the API may be pressed, and how patiently.
 
     Attributes:

@@ -39,7 +39,7 @@ EASING: Final = 0.7
 
 
 @dataclass(kw_only=True)
-class Governor:
+class AdaptiveRate:
     """Finds the highest rate that is served without refusals, and stays a little below it.
 
     No limit until the first sign of one. Each refusal bounds the server's limit: a bucket that was empty then and is

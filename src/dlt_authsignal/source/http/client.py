@@ -22,10 +22,10 @@ from dlt_authsignal.errors import (
     UnexpectedAnswer,
     Unreachable,
 )
-from dlt_authsignal.source.http.rate_limiter import Gate, Throttle
+from dlt_authsignal.source.http.rate_limiter import Gate, RateLimiter
 from dlt_authsignal.source.http.session import read_only_session
 from dlt_authsignal.source.http.shared_rate_limit import Turn, shared_budget
-from dlt_authsignal.source.metrics.run_metrics import Meter
+from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 LONGEST_BACKOFF: Final = 30.0
@@ -40,8 +40,8 @@ class Api:
         session: aiohttp.ClientSession,
         base: URL,
         auth: Mapping[str, str],
-        throttle: Throttle,
-        meter: Meter,
+        throttle: RateLimiter,
+        meter: RunMetrics,
         shared: Turn | None = None,
     ):
         self._session = session
@@ -194,7 +194,7 @@ async def _body(endpoint: Endpoint, answer: aiohttp.ClientResponse) -> bytes:
 
 
 @asynccontextmanager
-async def connect(base: URL, auth: Mapping[str, str], throttle: Throttle, meter: Meter) -> AsyncIterator[Api]:
+async def connect(base: URL, auth: Mapping[str, str], throttle: RateLimiter, meter: RunMetrics) -> AsyncIterator[Api]:
     """An `Api` for as long as the block lasts.
 
     Args:

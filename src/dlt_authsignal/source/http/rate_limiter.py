@@ -9,10 +9,10 @@ from typing import Final
 
 from pyrate_limiter import GCRA, InMemoryStateStore, Rate
 
-from dlt_authsignal.source.config.request_limits import Pace
-from dlt_authsignal.source.http.adaptive_rate import Governor
+from dlt_authsignal.source.config.request_limits import RequestLimits
+from dlt_authsignal.source.http.adaptive_rate import AdaptiveRate
 from dlt_authsignal.source.http.shared_rate_limit import Turn
-from dlt_authsignal.source.metrics.run_metrics import Meter
+from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 
 PRECISION: Final = 1_000_000
 """Milliseconds over which rates are given, so that whole numbers of requests say them exactly."""
@@ -22,21 +22,21 @@ REQUESTS_A_SECOND_PER_SPARE: Final = 100
 
 
 @dataclass(kw_only=True)
-class Throttle:
+class RateLimiter:
     """What one key may ask, now. One for each key and run, whichever threads and event loops ask.
 
     Attributes:
         pace: Budget.
     """
 
-    pace: Pace
-    _governor: Governor = field(init=False)
+    pace: RequestLimits
+    _governor: AdaptiveRate = field(init=False)
     _bucket: InMemoryStateStore = field(default_factory=InMemoryStateStore)
     _rates: tuple[float, list[Rate]] = (0.0, [])
     _held_until: float = 0.0
 
     def __post_init__(self) -> None:
-        self._governor = Governor(ceiling=self.pace.rate, began=time.monotonic())
+        self._governor = AdaptiveRate(ceiling=self.pace.rate, began=time.monotonic())
 
     @property
     def rate(self) -> float | None:
@@ -76,7 +76,7 @@ _ALGORITHM: Final = GCRA()
 class Gate:
     """Lets the requests of one event loop out: so many in flight, each in its turn."""
 
-    def __init__(self, throttle: Throttle, meter: Meter, shared: Turn | None = None) -> None:
+    def __init__(self, throttle: RateLimiter, meter: RunMetrics, shared: Turn | None = None) -> None:
         self._throttle, self._meter, self._shared = throttle, meter, shared
         self._slots = asyncio.Semaphore(1)
         self._closed_slots = throttle.pace.concurrency - 1

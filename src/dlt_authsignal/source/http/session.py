@@ -12,10 +12,12 @@ from yarl import URL
 from dlt_authsignal.api.endpoints import Route
 from dlt_authsignal.errors import MutationRefused
 from dlt_authsignal.source.config.connection import is_loopback
-from dlt_authsignal.source.config.request_limits import Pace
+from dlt_authsignal.source.config.request_limits import RequestLimits
 
 
-def _guarded_session(pace: Pace, base: URL, allowed: Callable[[str, str], bool], refused: str) -> aiohttp.ClientSession:
+def _guarded_session(
+    pace: RequestLimits, base: URL, allowed: Callable[[str, str], bool], refused: str
+) -> aiohttp.ClientSession:
     """A session from which only what `allowed` says of (method, path) can leave, whoever holds it."""
 
     class Guarded(aiohttp.ClientRequest):
@@ -40,12 +42,12 @@ def _has_proxy(base: URL) -> bool:
     return not is_loopback(host) and base.scheme in getproxies() and not proxy_bypass(host)
 
 
-def read_only_session(pace: Pace, base: URL) -> aiohttp.ClientSession:
+def read_only_session(pace: RequestLimits, base: URL) -> aiohttp.ClientSession:
     """A session from which nothing but GET can leave."""
-    return _guarded_session(pace, base, lambda method, _path: method == "GET", "this lane only reads")
+    return _guarded_session(pace, base, lambda method, _path: method == "GET", "this API is only read")
 
 
-def writing_session(pace: Pace, base: URL, allowed: Iterable[Route]) -> aiohttp.ClientSession:
+def writing_session(pace: RequestLimits, base: URL, allowed: Iterable[Route]) -> aiohttp.ClientSession:
     """A session from which nothing but calls of those routes can leave."""
     prefix = re.escape(base.raw_path.rstrip("/"))
     routes = [(method, re.compile(prefix + path)) for method, path in allowed]

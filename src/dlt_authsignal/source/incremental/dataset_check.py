@@ -35,7 +35,7 @@ def check_dataset(pipeline: Pipeline, tenant_id: str | None, privacy: Privacy) -
             f'Dataset "{pipeline.dataset_name}" holds tenant {other}, and this is {tenant_id}: each would mark the'
             " other's users as deleted. Give every tenant a --dataset and a --pipeline-name of its own."
         )
-    for known in _stored_otherwise(pipeline, privacy):
+    for known in _with_old_privacy(pipeline, privacy):
         if any(privacy.stored_id(user_id) != user_id for user_id in known):
             raise ConfigurationError(
                 f'Dataset "{pipeline.dataset_name}" holds user ids as they are that are to be hashed now: those users'
@@ -73,7 +73,7 @@ def _texts(batch: Any) -> list[str | None]:
     return found
 
 
-def _stored_otherwise(pipeline: Pipeline, privacy: Privacy) -> Iterator[list[str]]:
+def _with_old_privacy(pipeline: Pipeline, privacy: Privacy) -> Iterator[list[str]]:
     """Ids of users whose rows were stored under other settings."""
     import pyarrow.compute as pc
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from dlt_authsignal.errors import ConfigurationError, TooManyGone
+from dlt_authsignal.errors import ConfigurationError, TooManyDeletes
 from dlt_authsignal.schema.tables import TABLES
 
 if TYPE_CHECKING:
@@ -40,10 +40,10 @@ class Limit:
     is_lifted: bool = False
 
     def check(self, table: str, gone: int, held: int) -> None:
-        """Raises TooManyGone where so many of so many rows may not vanish."""
+        """Raises TooManyDeletes where so many of so many rows may not vanish."""
         allowed = max(LEAST, int(self.share * held)) if self.rows is None else self.rows
         if gone > allowed and not self.is_lifted:
-            raise TooManyGone(table=table, gone=gone, held=held, allowed=allowed)
+            raise TooManyDeletes(table=table, gone=gone, held=held, allowed=allowed)
 
 
 def limit(max_deletes: Any, *, accepted: bool) -> Limit:
@@ -90,7 +90,7 @@ class Shown:
         self._users["users"].append(self._hashes("users", "user_id", unknown))
 
     def check(self, allowed: Limit, held: Held) -> None:
-        """Raises TooManyGone if more rows have vanished than may."""
+        """Raises TooManyDeletes if more rows have vanished than may."""
         import numpy as np
 
         for table, batches in self._users.items():

@@ -47,7 +47,7 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class ReadRequest:
     """What to ask of a user who is due.
 
     Attributes:
@@ -79,7 +79,7 @@ def parts_of(tables: Iterable[str]) -> frozenset[str]:
 
 def ask_of(
     user_id: str, last: LastRead | None, listed: int, wanted: frozenset[str], now: int, policy: Policy
-) -> Ask | None:
+) -> ReadRequest | None:
     """What to ask of a user, or None for one who is not due.
 
     Args:
@@ -92,12 +92,12 @@ def ask_of(
     """
     rank = 0 if user_id in policy.named else rank_of(last, wanted, now, policy)
     if last is None or not last.was_read or (listed and not last.is_known):
-        return Ask("new", wanted, frozenset(), 0, rank)
+        return ReadRequest("new", wanted, frozenset(), 0, rank)
     if policy.full or not wanted:
-        return Ask("full", wanted, frozenset(), 0, rank)
+        return ReadRequest("full", wanted, frozenset(), 0, rank)
     since = _since(last, wanted, now)
     if user_id in policy.named:
-        return Ask("named", wanted, frozenset(), since, rank)
+        return ReadRequest("named", wanted, frozenset(), since, rank)
     stale = frozenset(part for part in wanted if not _is_fresh(last.at(part), now, policy))
     changed = wanted & TOLD_BY_THE_LIST if listed and listed != last.listed else frozenset()
     if not (stale or changed):
@@ -106,22 +106,22 @@ def ask_of(
     if "action_details" in asked:
         asked |= {"user_actions"}
     maybe = wanted - asked if "user_actions" in asked else frozenset()
-    return Ask("changed" if changed else "stale", asked, maybe & {"user_devices"}, since, rank)
+    return ReadRequest("changed" if changed else "stale", asked, maybe & {"user_devices"}, since, rank)
 
 
-def ask_of_missing(last: LastRead, wanted: frozenset[str], now: int, policy: Policy) -> Ask | None:
+def ask_of_missing(last: LastRead, wanted: frozenset[str], now: int, policy: Policy) -> ReadRequest | None:
     """What to ask of a user whom the list no longer names: whether there still is one. Who is there although no list
     says so is asked again when it has been too long."""
     is_fresh = not policy.full and all(_is_fresh(last.at(part), now, policy) for part in wanted)
     if not (last.is_known and last.was_read) or (is_fresh and not last.listed):
         return None
     parts = wanted | {"users", "user_authenticators"}
-    return Ask("missing", parts, frozenset(), _since(last, wanted, now), rank_of(last, wanted, now, policy))
+    return ReadRequest("missing", parts, frozenset(), _since(last, wanted, now), rank_of(last, wanted, now, policy))
 
 
 def ask_again(
     user_id: str, last: LastRead, listed: int, wanted: frozenset[str], now: int, policy: Policy
-) -> Ask | None:
+) -> ReadRequest | None:
     """What to ask of a user whose rows were stored under other settings: all there is, as if nothing had been read."""
     never: dict[str, Any] = dict.fromkeys(KEPT, 0)
     ask = ask_of(user_id, msgspec.structs.replace(last, actions_from=0, **never), listed, wanted, now, policy)

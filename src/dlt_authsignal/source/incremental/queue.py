@@ -7,14 +7,14 @@ from typing import Final
 
 import msgspec
 
-from dlt_authsignal.source.incremental.due import Ask
+from dlt_authsignal.source.incremental.due import ReadRequest
 from dlt_authsignal.source.user_ids import Candidate
 
 MOST_WAITING: Final = 200_000
 
 
 @dataclass(kw_only=True)
-class Room:
+class BoundedQueue:
     """Keeps those who have waited longest, in some 600 bytes each.
 
     Attributes:
@@ -69,7 +69,7 @@ class Budget:
     def is_limited(self) -> bool:
         return self.max_requests is not None or self.max_seconds is not None
 
-    def begin(self, ask: Ask, requests_made: int) -> bool:
+    def begin(self, ask: ReadRequest, requests_made: int) -> bool:
         """Whether one more user can be begun; if so, what they can take is set aside."""
         now = self.clock()
         if self._began is None:
@@ -81,6 +81,6 @@ class Budget:
         self.promised += ask.most_requests
         return True
 
-    def end(self, ask: Ask) -> None:
+    def end(self, ask: ReadRequest) -> None:
         """A user has been read: what they took is among the requests made."""
         self.promised -= ask.most_requests

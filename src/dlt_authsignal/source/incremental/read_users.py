@@ -22,9 +22,9 @@ from dlt_authsignal.api.server_endpoints import (
 from dlt_authsignal.errors import RequestRefused, UnexpectedAnswer
 from dlt_authsignal.schema.tables import USERS
 from dlt_authsignal.source.http.client import Api
-from dlt_authsignal.source.incremental.due import Ask
+from dlt_authsignal.source.incremental.due import ReadRequest
 from dlt_authsignal.source.incremental.plan import Plan, due
-from dlt_authsignal.source.incremental.queue import Room
+from dlt_authsignal.source.incremental.queue import BoundedQueue
 from dlt_authsignal.source.incremental.read_state import (
     PARTS,
     LastRead,
@@ -35,8 +35,8 @@ from dlt_authsignal.source.incremental.read_state import (
     moment,
     wants_detail,
 )
-from dlt_authsignal.source.incremental.user_read import MISSING, Errand, UserRead
-from dlt_authsignal.source.metrics.run_metrics import Meter
+from dlt_authsignal.source.incremental.user_read import MISSING, ReadTask, UserRead
+from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.user_ids import Candidate
 
 T = TypeVar("T")
@@ -54,7 +54,9 @@ _SAY_NOTHING: Final = frozenset({"userId", "createdAt", "allowedVerificationMeth
 _DECLARED: Final = frozenset(column.field for column in USERS.columns)
 
 
-async def read_users(api: Api, plan: Plan, workers: int, meter: Meter, out: MemoryObjectSendStream[UserRead]) -> None:
+async def read_users(
+    api: Api, plan: Plan, workers: int, meter: RunMetrics, out: MemoryObjectSendStream[UserRead]
+) -> None:
     """Reads the users who are due and sends them out as they are complete, in no particular order.
 
     Args:
@@ -64,7 +66,7 @@ async def read_users(api: Api, plan: Plan, workers: int, meter: Meter, out: Memo
         meter: Counts users found, due and read.
         out: Where complete users go; waits while it is full.
     """
-    send, receive = create_memory_object_stream[Errand](2 * workers)
+    send, receive = create_memory_object_stream[ReadTask](2 * workers)
     async with create_task_group() as tasks:
         for _ in range(workers):
             tasks.start_soon(_work, api, plan, meter, receive.clone(), out)
@@ -80,25 +82,25 @@ async def read_users(api: Api, plan: Plan, workers: int, meter: Meter, out: Memo
 async def _oldest_first(
     api: Api,
     plan: Plan,
-    meter: Meter,
-    send: MemoryObjectSendStream[Errand],
+    meter: RunMetrics,
+    send: MemoryObjectSendStream[ReadTask],
     out: MemoryObjectSendStream[UserRead],
 ) -> None:
-    room = Room()
+    room = BoundedQueue()
     async for errand in due(api, plan, meter):
         if len(room) == room.size and not plan.budget.is_limited:
             await _hand_out(room, plan, meter, send, out)
         room.enter(errand.ask.rank, errand.candidate)
-    meter.users_left = room.turned_away
+    meter.users_remaining = room.turned_away
     meter.when_listed()
     await _hand_out(room, plan, meter, send, out)
 
 
 async def _hand_out(
-    room: Room,
+    room: BoundedQueue,
     plan: Plan,
-    meter: Meter,
-    send: MemoryObjectSendStream[Errand],
+    meter: RunMetrics,
+    send: MemoryObjectSendStream[ReadTask],
     out: MemoryObjectSendStream[UserRead],
 ) -> None:
     is_spent = False  # once one had to wait, nobody who has waited less goes before them
@@ -107,12 +109,12 @@ async def _hand_out(
         if not is_spent:
             await _put(send, errand)
             continue
-        meter.users_left += 1
+        meter.users_remaining += 1
         if errand.last is None:  # so that the next run knows since when they have been waiting
             await _put(out, _left(errand, plan.now()))
 
 
-def _left(errand: Errand, now: datetime) -> UserRead:
+def _left(errand: ReadTask, now: datetime) -> UserRead:
     return UserRead(
         candidate=errand.candidate,
         read_at=now,
@@ -128,8 +130,8 @@ def _left(errand: Errand, now: datetime) -> UserRead:
 async def _work(
     api: Api,
     plan: Plan,
-    meter: Meter,
-    errands: MemoryObjectReceiveStream[Errand],
+    meter: RunMetrics,
+    errands: MemoryObjectReceiveStream[ReadTask],
     out: MemoryObjectSendStream[UserRead],
 ) -> None:
     async with errands:
@@ -137,7 +139,7 @@ async def _work(
             read = await read_user(api, plan, errand)
             plan.budget.end(errand.ask)
             meter.users_read += 1
-            if not read.is_known and errand.candidate.roster != MISSING:
+            if not read.is_known and errand.candidate.id_source != MISSING:
                 _count_unknown(meter, errand.candidate)
             await _put(out, read)
 
@@ -163,13 +165,13 @@ async def _next(items: MemoryObjectReceiveStream[T]) -> T | None:
         return None
 
 
-def _count_unknown(meter: Meter, candidate: Candidate) -> None:
+def _count_unknown(meter: RunMetrics, candidate: Candidate) -> None:
     meter.unknown_users += 1
     if candidate.position is not None and len(meter.unknown_positions) < MAX_POSITIONS_KEPT:
         meter.unknown_positions.append(candidate.position)
 
 
-async def read_user(api: Api, plan: Plan, errand: Errand) -> UserRead:
+async def read_user(api: Api, plan: Plan, errand: ReadTask) -> UserRead:
     """Everything the errand asks of one user.
 
     Authsignal answers 200 for ids it has never seen, so an id counts as unknown when nothing at all is said of it:
@@ -178,7 +180,7 @@ async def read_user(api: Api, plan: Plan, errand: Errand) -> UserRead:
     """
     candidate, listed, last, ask = errand
     read_at = later(plan.now(), last)
-    if candidate.roster == MISSING and last is not None:
+    if candidate.id_source == MISSING and last is not None:
         last = msgspec.structs.replace(last, listed=0)
         if not plan.privacy.can_ask(candidate.user_id):
             return _gone(plan, candidate, last, read_at)
@@ -213,7 +215,7 @@ async def read_user(api: Api, plan: Plan, errand: Errand) -> UserRead:
 
 def _is_expected(candidate: Candidate, last: LastRead | None) -> bool:
     """Whether the list has named a user whom another source names now."""
-    is_by_list = bool(candidate.listed) or candidate.roster == MISSING
+    is_by_list = bool(candidate.listed) or candidate.id_source == MISSING
     return not is_by_list and last is not None and last.is_known and last.listed > 0
 
 
@@ -244,12 +246,12 @@ def _check_whose(user_id: str, endpoint: Endpoint, rows: Iterable[Any]) -> None:
             )
 
 
-async def _gather(api: Api, user_id: str, ask: Ask, wanted: frozenset[str]) -> dict[str, Any]:
+async def _gather(api: Api, user_id: str, ask: ReadRequest, wanted: frozenset[str]) -> dict[str, Any]:
     """One request after the other: as many users are read at once as requests may be in flight."""
     return {part: await _read(api, _ROUTES[part], user_id, _query(part, ask)) for part in PARTS if part in wanted}
 
 
-def _query(part: str, ask: Ask) -> dict[str, str] | None:
+def _query(part: str, ask: ReadRequest) -> dict[str, str] | None:
     since = moment(ask.actions_from) if part == "user_actions" else None
     return {"fromDate": since.isoformat(timespec="milliseconds").replace("+00:00", "Z")} if since else None
 
@@ -265,7 +267,7 @@ async def _read(api: Api, endpoint: Endpoint, user_id: str, query: Mapping[str, 
     return answer
 
 
-async def _is_unknown(api: Api, errand: Errand, page: Mapping[str, Any] | None, gathered: dict[str, Any]) -> bool:
+async def _is_unknown(api: Api, errand: ReadTask, page: Mapping[str, Any] | None, gathered: dict[str, Any]) -> bool:
     candidate, _, last, ask = errand
     if page is not None and _says_something(candidate, page):
         return False
@@ -307,7 +309,7 @@ def _not_found(endpoint: Endpoint) -> RequestRefused:
 
 
 async def _details(
-    api: Api, plan: Plan, errand: Errand, actions: list[Mapping[str, Any]]
+    api: Api, plan: Plan, errand: ReadTask, actions: list[Mapping[str, Any]]
 ) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
     if "action_details" not in plan.tables:
         return []

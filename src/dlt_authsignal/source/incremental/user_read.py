@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from dlt_authsignal.source.incremental.due import Ask
+from dlt_authsignal.source.incremental.due import ReadRequest
 from dlt_authsignal.source.incremental.read_state import LastRead
 from dlt_authsignal.source.user_ids import Candidate
 
 MISSING: Final = "missing"
 
 
-class Errand(NamedTuple):
+class ReadTask(NamedTuple):
     """A user to be read.
 
     Attributes:
@@ -25,7 +25,7 @@ class Errand(NamedTuple):
     candidate: Candidate
     listed: int
     last: LastRead | None
-    ask: Ask
+    ask: ReadRequest
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from dlt_authsignal.source.metrics.schema_drift import Drift
 
 
 @dataclass(kw_only=True)
-class Meter:
+class RunMetrics:
     """Counters of one run. One writer at a time changes each field; readers only look.
 
     Attributes:
@@ -20,18 +20,18 @@ class Meter:
         users_found: User ids the roster has named so far.
         users_due: Of those, the ones who are to be read.
         users_read: Users read completely so far.
-        users_left: Users due whom the budget of this run leaves to the next.
-        users_stored_otherwise: Of those due, the ones whose rows were stored under other privacy settings.
+        users_remaining: Users due whom the budget of this run leaves to the next.
+        users_with_old_privacy: Of those due, the ones whose rows were stored under other privacy settings.
         requests_due: Requests that reading those who are due takes at most, without retries and details.
         rate: Ceiling on the requests a second; None for none.
         leaves_out: Whether identifiers are left out, for want of a key.
         when_listed: Called once it is known who is due, before the first of them is read, if the list is read first.
-        roster_complete: True once the roster has named everybody.
+        user_ids_complete: True once the roster has named everybody.
         rows: Rows read, by table.
         unknown_users: Ids that Authsignal does not know.
         unknown_positions: Lines or rows in which the first of those stand, in files and queries.
         errors: Requests that failed, by kind, also where a later try did not.
-        lanes: Lanes that are read.
+        apis: APIs that are read.
         drift: What answers held that the tables were not made for.
     """
 
@@ -43,16 +43,16 @@ class Meter:
     users_found: int = 0
     users_due: int = 0
     users_read: int = 0
-    users_left: int = 0
-    users_stored_otherwise: int = 0
+    users_remaining: int = 0
+    users_with_old_privacy: int = 0
     requests_due: int = 0
     rate: float | None = None
     leaves_out: bool = False
     when_listed: Callable[[], None] = field(default=lambda: None, repr=False)
-    roster_complete: bool = False
+    user_ids_complete: bool = False
     rows: Counter[str] = field(default_factory=Counter)
     unknown_users: int = 0
     unknown_positions: list[int] = field(default_factory=list)
     errors: Counter[str] = field(default_factory=Counter)
-    lanes: list[str] = field(default_factory=list)
+    apis: list[str] = field(default_factory=list)
     drift: Drift = field(default_factory=Drift, repr=False)

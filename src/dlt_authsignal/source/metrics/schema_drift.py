@@ -78,8 +78,8 @@ class Drift:
 def _plain(found: TableDrift) -> dict[str, Any]:
     return {
         "new_columns": list(found.new_columns),
-        "kept_otherwise": [{**each._asdict(), "times": times} for each, times in found.otherwise.items()],
-        "in_more": dict(found.without_column),
+        "converted": [{**each._asdict(), "times": times} for each, times in found.otherwise.items()],
+        "overflow": dict(found.without_column),
         "other_values_in_more": found.others.total(),
         "escaped_answers": found.escaped.total(),
     }
@@ -90,10 +90,10 @@ def sentences(report: Mapping[str, Mapping[str, Any]]) -> list[str]:
     new = [f"{table}.{name}" for table, found in report.items() for name in found["new_columns"]]
     lines = [f"New columns: {_listed(new)}."] if new else []
     for table, found in report.items():
-        lines += [_said(table, **each) for each in found["kept_otherwise"]]
-        if found["in_more"]:
+        lines += [_said(table, **each) for each in found["converted"]]
+        if found["overflow"]:
             lines.append(
-                f"{table} has more fields than columns are made for: {_listed(list(found['in_more']))} and any further"
+                f"{table} has more fields than columns are made for: {_listed(list(found['overflow']))} and any further"
                 " are kept in the column _more, as JSON."
             )
         if found["escaped_answers"]:

@@ -210,7 +210,7 @@ class Guard:
         """The same for one row."""
         return {name: values[0] for name, values in self.columns({name: [row[name]] for name in row}).items()}
 
-    def strayed(self, name: str, value: Any) -> Any:
+    def protect_mismatch(self, name: str, value: Any) -> Any:
         """A value that its column's type does not fit: as little is known of it as of one of an undeclared column."""
         column = self._declared.get(name)
         if self._privacy.mode == "keep" or column is None or column.kind != "plain" or self._override(name) == "keep":

@@ -10,7 +10,7 @@ from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.schema.columns import Column, Table
 from dlt_authsignal.schema.secret_fields import is_secret
 from dlt_authsignal.schema.tables import TABLES
-from dlt_authsignal.source.config.credentials import given
+from dlt_authsignal.source.config.credentials import clean_credential
 from dlt_authsignal.source.privacy.policy import EVERY, Mode, Privacy, Treatment
 
 LEAST_KEY: Final = 32
@@ -57,7 +57,7 @@ def privacy_of(
     """
     if mode not in get_args(Mode):
         raise ConfigurationError(f'privacy is one of {", ".join(get_args(Mode))}, not "{mode}".')
-    usable = _checked_key(given("privacy_key", key))
+    usable = _checked_key(clean_credential("privacy_key", key))
     overrides = {name: _checked(name, treatment) for name, treatment in (columns or {}).items()}
     if usable is None and (hashed := [name for name, chosen in overrides.items() if chosen == "hash"]):
         raise ConfigurationError(f"privacy_columns: {hashed[0]} cannot be hashed without privacy_key. {_MAKE_ONE}")

@@ -12,7 +12,7 @@ import dlt
 from anyio.streams.memory import MemoryObjectSendStream
 from dlt.extract import DltResource
 
-from dlt_authsignal.destination.tombstones import standing
+from dlt_authsignal.destination.tombstones import active_tombstones
 from dlt_authsignal.schema import tables
 from dlt_authsignal.schema.ceremony_tables import CEREMONIES
 from dlt_authsignal.schema.columns import Table
@@ -30,7 +30,7 @@ def ceremony_resources(client: Client, asked: Asked) -> list[DltResource]:
     """The five resources; what one needs of another is asked for once."""
 
     def performed() -> Iterator[list[Call]]:
-        wanted, erased = selected_tables(), standing()
+        wanted, erased = selected_tables(), active_tombstones()
         erased.refuse(client.user_id)
 
         async def perform(out: MemoryObjectSendStream[Call]) -> None:
@@ -90,7 +90,7 @@ def row_of(call: Call, client: Client, asked: Asked) -> Row:
     known = {column.name for column in table.columns}
     row = client.privacy.of(table).row({name: value for name, value in row.items() if name in known})
     row["_row_hash"] = fingerprint(row)
-    return {**row, "tenant_id": client.tenant, "_lane": "client", "_read_at": call.called_at}
+    return {**row, "tenant_id": client.tenant, "_api": "client", "_read_at": call.called_at}
 
 
 def _hash(challenge_id: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""The client lane: what the bearer of a short-lived token may read of themselves."""
+"""The Client API: what the bearer of a short-lived token may read of themselves."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ from yarl import URL
 
 from dlt_authsignal.api.client_endpoints import CLIENT_AUTHENTICATORS
 from dlt_authsignal.api.endpoints import Endpoint, bearer_auth
-from dlt_authsignal.destination.tombstones import Tombstones, standing
+from dlt_authsignal.destination.tombstones import Tombstones, active_tombstones
 from dlt_authsignal.errors import CredentialsMissing
 from dlt_authsignal.schema import tables
 from dlt_authsignal.schema.bookkeeping_tables import COMPLETE_READS, complete
 from dlt_authsignal.source.http.client import connect
-from dlt_authsignal.source.http.rate_limiter import Throttle
-from dlt_authsignal.source.metrics.run_metrics import Meter
+from dlt_authsignal.source.http.rate_limiter import RateLimiter
+from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.resources.async_batches import batches
-from dlt_authsignal.source.resources.table_resource import Loading, fed
+from dlt_authsignal.source.resources.table_resource import Loading, table_resource
 from dlt_authsignal.source.rows.flatten import Answers
 
 
@@ -43,8 +43,8 @@ class Client:
     base: URL
     token: str | None
     tenant_id: str | None
-    throttle: Throttle
-    meter: Meter
+    throttle: RateLimiter
+    meter: RunMetrics
     privacy: Privacy = Privacy()  # noqa: RUF009
 
     @property
@@ -69,7 +69,7 @@ class Client:
 
 
 def client_resources(client: Client) -> list[DltResource]:
-    """What the lane reads. Without a token it says so when it is read: naming a sign-in's ceremonies is still fine."""
+    """What is read. Without a token it says so when it is read: naming a sign-in's ceremonies is still fine."""
 
     async def read(erased: Tombstones, out: MemoryObjectSendStream[Answers]) -> None:
         user_id, read_at = client.user_id, datetime.now(UTC)
@@ -82,7 +82,7 @@ def client_resources(client: Client) -> list[DltResource]:
 
     def own_authenticators() -> Iterator[list[Answers]]:
         client.bearer(CLIENT_AUTHENTICATORS)
-        erased = standing()
+        erased = active_tombstones()
         erased.refuse(client.user_id)
         yield []
         yield from batches(partial(read, erased), size=1)
@@ -91,14 +91,14 @@ def client_resources(client: Client) -> list[DltResource]:
         name, user_id, (read_at,) = tables.USER_AUTHENTICATORS.name, client.user_id, answers[0].read_at
         if user_id:
             stored_id = client.privacy.stored_id(user_id)
-            row = complete(name, read_at, lane="client", tenant_id=client.tenant, user_id=stored_id)
+            row = complete(name, read_at, api="client", tenant_id=client.tenant, user_id=stored_id)
             yield from loading.rows([row])
 
-    begin = partial(Loading, lane="client", tenant_id=client.tenant, privacy=client.privacy, drift=client.meter.drift)
+    begin = partial(Loading, api="client", tenant_id=client.tenant, privacy=client.privacy, drift=client.meter.drift)
     reads: DltResource = dlt.resource(own_authenticators, name="own_authenticators", selected=False)
     return [
-        fed(tables.USER_AUTHENTICATORS, reads, begin, lambda loading, answers: loading.answers(answers[0])),
-        fed(COMPLETE_READS, reads, begin, when),
+        table_resource(tables.USER_AUTHENTICATORS, reads, begin, lambda loading, answers: loading.answers(answers[0])),
+        table_resource(COMPLETE_READS, reads, begin, when),
         reads,
     ]
 

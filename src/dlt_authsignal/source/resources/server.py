@@ -1,4 +1,4 @@
-"""The server lane: everybody's users, authenticators, actions and devices, through the Server API."""
+"""The Server API: everybody's users, authenticators, actions and devices, through the Server API."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,12 +15,12 @@ from yarl import URL
 from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.api.server_endpoints import GET_TENANT_AUTHENTICATORS
 from dlt_authsignal.destination.stores.queries import alive_columns_of
-from dlt_authsignal.destination.tombstones import standing
+from dlt_authsignal.destination.tombstones import active_tombstones
 from dlt_authsignal.schema import tables
 from dlt_authsignal.schema.bookkeeping_tables import COMPLETE_READS, USER_READS, complete
 from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.source.http.client import connect
-from dlt_authsignal.source.http.rate_limiter import Throttle
+from dlt_authsignal.source.http.rate_limiter import RateLimiter
 from dlt_authsignal.source.incremental.dataset_check import check_dataset
 from dlt_authsignal.source.incremental.delete_guard import Limit, Shown, check_all
 from dlt_authsignal.source.incremental.plan import Plan, due
@@ -28,12 +28,12 @@ from dlt_authsignal.source.incremental.read_state import PARTS
 from dlt_authsignal.source.incremental.read_users import read_users
 from dlt_authsignal.source.incremental.state_table import known_ids, row_of
 from dlt_authsignal.source.incremental.user_read import MISSING, UserRead
-from dlt_authsignal.source.metrics.run_metrics import Meter
+from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.resources.async_batches import batches
-from dlt_authsignal.source.resources.table_resource import Loading, fed, selected_tables
+from dlt_authsignal.source.resources.table_resource import Loading, selected_tables, table_resource
 from dlt_authsignal.source.rows.flatten import Answers, Row
-from dlt_authsignal.source.user_ids import KNOWN, Roster
+from dlt_authsignal.source.user_ids import KNOWN, UserIdSources
 
 USERS_PER_BATCH: Final = 500
 DUE: Final = "due"
@@ -58,8 +58,8 @@ class Server:
     api_secret_key: str
     tenant_id: str | None
     privacy: Privacy
-    throttle: Throttle
-    meter: Meter
+    throttle: RateLimiter
+    meter: RunMetrics
 
     @property
     def auth(self) -> dict[str, str]:
@@ -67,12 +67,12 @@ class Server:
 
 
 def server_resources(server: Server, plan: Plan) -> list[DltResource]:
-    """Resources of the lane. All per-user tables are fed by one sweep, which reads only what is selected."""
+    """Resources of the Server API. All per-user tables are fed by one sweep, which reads only what is selected."""
 
     def sweep() -> Iterator[list[UserRead]]:
         check_dataset(dlt.current.pipeline(), server.tenant_id, server.privacy)
         yield []  # begins every table, even for a tenant without users
-        now = replace(plan, tables=selected_tables(), roster=_informed(plan))
+        now = replace(plan, tables=selected_tables(), user_ids=_informed(plan))
         shown = Shown(server.privacy.stored)
         for reads in batches(partial(_sweep, server, now), size=USERS_PER_BATCH):
             shown.see(reads)
@@ -89,13 +89,11 @@ def server_resources(server: Server, plan: Plan) -> list[DltResource]:
         tables.ACTION_DETAILS: _details,
         tables.UNKNOWN_USER_IDS: _unknown,
     }
-    begin = partial(
-        Loading, lane="server", tenant_id=server.tenant_id, privacy=server.privacy, drift=server.meter.drift
-    )
+    begin = partial(Loading, api="server", tenant_id=server.tenant_id, privacy=server.privacy, drift=server.meter.drift)
     return [
         *_tenant_authenticators(server, plan.limit, begin),
-        *(fed(table, reads, begin, partial(_answered, pick)) for table, pick in picks.items()),
-        fed(USER_READS, reads, begin, partial(_remembered, server)),
+        *(table_resource(table, reads, begin, partial(_answered, pick)) for table, pick in picks.items()),
+        table_resource(USER_READS, reads, begin, partial(_remembered, server)),
         reads,
         dlt.resource(_due, name=DUE, selected=False)(server, plan),
     ]
@@ -103,7 +101,7 @@ def server_resources(server: Server, plan: Plan) -> list[DltResource]:
 
 def _due(server: Server, plan: Plan) -> Iterator[dict[str, int]]:
     """Who would be read, without reading them: only the list is."""
-    wanted = replace(plan, tables=frozenset(PARTS), roster=_informed(plan))
+    wanted = replace(plan, tables=frozenset(PARTS), user_ids=_informed(plan))
 
     async def count(out: MemoryObjectSendStream[dict[str, int]]) -> None:
         async with connect(server.base, server.auth, server.throttle, server.meter) as api:
@@ -116,13 +114,13 @@ def _due(server: Server, plan: Plan) -> Iterator[dict[str, int]]:
         yield from found
 
 
-def _informed(plan: Plan) -> Roster:
+def _informed(plan: Plan) -> UserIdSources:
     """A roster that knows who was erased, and can tell whom earlier runs of this pipeline read."""
-    roster = replace(plan.roster, erased=standing())
-    if KNOWN not in roster.sources:
-        return roster
+    user_ids = replace(plan.user_ids, erased=active_tombstones())
+    if KNOWN not in user_ids.sources:
+        return user_ids
     pipeline = dlt.current.pipeline()
-    return replace(roster, known=lambda: map(plan.privacy.asked_id, known_ids(pipeline)))
+    return replace(user_ids, known=lambda: map(plan.privacy.asked_id, known_ids(pipeline)))
 
 
 async def _sweep(server: Server, plan: Plan, out: MemoryObjectSendStream[UserRead]) -> None:
@@ -147,12 +145,14 @@ def _tenant_authenticators(server: Server, allowed: Limit, begin: Callable[[Tabl
     def when(loading: Loading, answers: list[Answers]) -> Iterator[Any]:
         (read_at,) = answers[0].read_at
         name = tables.TENANT_AUTHENTICATORS.name
-        return loading.rows([complete(name, read_at, lane="server", tenant_id=server.tenant_id)])
+        return loading.rows([complete(name, read_at, api="server", tenant_id=server.tenant_id)])
 
     reads: DltResource = dlt.resource(configured, name="configured_authenticators", selected=False)
     return [
-        fed(tables.TENANT_AUTHENTICATORS, reads, begin, lambda loading, answers: loading.answers(answers[0])),
-        fed(COMPLETE_READS, reads, begin, when),
+        table_resource(
+            tables.TENANT_AUTHENTICATORS, reads, begin, lambda loading, answers: loading.answers(answers[0])
+        ),
+        table_resource(COMPLETE_READS, reads, begin, when),
         reads,
     ]
 
@@ -187,11 +187,11 @@ def _details(reads: list[UserRead]) -> Answers:
 
 
 def _unknown(reads: list[UserRead]) -> Answers:
-    unknown = [read for read in reads if not read.is_known and read.candidate.roster != MISSING]
+    unknown = [read for read in reads if not read.is_known and read.candidate.id_source != MISSING]
     return _answers(
         unknown,
         [[{}] for _ in unknown],
-        roster=[read.candidate.roster for read in unknown],
+        id_source=[read.candidate.id_source for read in unknown],
         position=[read.candidate.position for read in unknown],
     )
 
@@ -201,6 +201,6 @@ def _answered(pick: Callable[[list[UserRead]], Answers], loading: Loading, reads
 
 
 def _remembered(server: Server, loading: Loading, reads: list[UserRead]) -> Iterator[Any]:
-    own: list[Row] = [{"tenant_id": server.tenant_id, "_lane": "server", "_read_at": read.read_at} for read in reads]
+    own: list[Row] = [{"tenant_id": server.tenant_id, "_api": "server", "_read_at": read.read_at} for read in reads]
     ids = (server.privacy.stored_id(read.candidate.user_id) for read in reads)
     return loading.rows(row_of(user_id, read.last) | ours for user_id, read, ours in zip(ids, reads, own, strict=True))

@@ -9,7 +9,7 @@ from dlt.common.schema import Schema
 from dlt.extract import DltResource
 
 from dlt_authsignal.destination.dlt_patches import _Meant
-from dlt_authsignal.destination.load_hints import hints, loading_into, no_rows
+from dlt_authsignal.destination.load_hints import active_destination, hints, no_rows
 from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.source.metrics.schema_drift import Drift
 from dlt_authsignal.source.privacy.policy import Privacy
@@ -29,7 +29,7 @@ class Loading:
 
     Args:
         table: The table.
-        lane: Lane that answers come from.
+        api: API that answers come from.
         tenant_id: Written into rows whose answer does not say.
         privacy: What is done to identifiers in answers; rows are taken as they are.
         drift: Where to note what the tables were not made for.
@@ -42,7 +42,7 @@ class Loading:
         self,
         table: Table,
         *,
-        lane: str = "",
+        api: str = "",
         tenant_id: str | None = None,
         privacy: Privacy = _STRICTEST,
         drift: Drift | None = None,
@@ -50,11 +50,11 @@ class Loading:
         nothing = no_rows()
         schema = dlt.current.source().schema
         stored = schema.tables.get(table.name, {}).get("columns", {})
-        destination, _ = loading_into()
+        destination, _ = active_destination()
         as_rows = not destination.arrow or "_dlt_id" in stored
         self._shaper = _shaper_class(as_rows)(
             table,
-            lane=lane,
+            api=api,
             tenant_id=tenant_id,
             privacy=privacy,
             stored={name: str(column["data_type"]) for name, column in stored.items() if "data_type" in column},
@@ -105,7 +105,7 @@ def _shaper_class(as_rows: bool) -> Any:
     return Shaper
 
 
-def fed(
+def table_resource(
     table: Table,
     parent: DltResource,
     begin: Callable[[Table], Loading],

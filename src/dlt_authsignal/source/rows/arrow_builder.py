@@ -42,7 +42,7 @@ class Shaper:
 
     Args:
         table: The table.
-        lane: Lane that the answers come from.
+        api: API that the answers come from.
         tenant_id: Written into rows whose answer does not say.
         privacy: What is done to identifiers.
         stored: Types of the columns that the destination has.
@@ -55,7 +55,7 @@ class Shaper:
         self,
         table: Table,
         *,
-        lane: str,
+        api: str,
         tenant_id: str | None,
         privacy: Privacy,
         stored: Mapping[str, str] = _NOTHING,
@@ -64,13 +64,13 @@ class Shaper:
         drift: TableDrift | None = None,
     ) -> None:
         self._table = table
-        self._lane = lane
+        self._api = api
         self._tenant_id = tenant_id
         self._whole = whole_columns(table)
         self._declared = {column.name: column.type for column in (*table.columns, *PROVENANCE)}
         self._guard = privacy.of(table)
         self._drift = TableDrift() if drift is None else drift
-        self._columns = Columns({**stored, **self._declared}, self._drift, self._guard.strayed)
+        self._columns = Columns({**stored, **self._declared}, self._drift, self._guard.protect_mismatch)
         self._names = Names(self._declared, stored, naming)
         self._json = {name: kind for name, kind in stored.items() if kind == "json" and name not in self._declared}
         self._seen: set[int] | None = set() if each_once else None
@@ -94,7 +94,7 @@ class Shaper:
         parts = {name: cells(name, array) for name, array in arrays.items() if name not in PROVENANCE_NAMES}
         arrays["_row_hash"] = as_text(total(parts.values(), rows))
         arrays["_read_at"] = pa.array(answers.read_at, TIME).take(requests)
-        arrays["_lane"] = pa.repeat(self._lane, rows)
+        arrays["_api"] = pa.repeat(self._api, rows)
         arrays["tenant_id"] = _or_ours(arrays.get("tenant_id"), self._tenant_id, rows)
         if DELETED_AT.name in self._declared:
             arrays[DELETED_AT.name] = pa.nulls(rows, TIME)  # an upsert leaves what is not named

@@ -81,10 +81,10 @@ class Columns:
         self,
         types: Mapping[str, str],
         drift: TableDrift | None = None,
-        strayed: Callable[[str, Any], Any] = lambda _, value: value,
+        protect_mismatch: Callable[[str, Any], Any] = lambda _, value: value,
     ) -> None:
         self.types = dict(types)
-        self._strayed = strayed
+        self._strayed = protect_mismatch
         self._drift = TableDrift() if drift is None else drift
         self._told = len(self.types)
 

@@ -24,7 +24,7 @@ class Placer:
 
     Args:
         table: The table.
-        lane: Lane that the answers come from.
+        api: API that the answers come from.
         tenant_id: Written into rows whose answer does not say.
         privacy: What is done to identifiers.
         stored: Types of the columns that the destination has.
@@ -37,7 +37,7 @@ class Placer:
         self,
         table: Table,
         *,
-        lane: str,
+        api: str,
         tenant_id: str | None,
         privacy: Privacy,
         stored: Mapping[str, str] = _NOTHING,
@@ -47,7 +47,7 @@ class Placer:
     ) -> None:
         self._table = table
         self._key = frozenset(table.key)
-        rows = rows_of(table, lane=lane, tenant_id=tenant_id, privacy=privacy)
+        rows = rows_of(table, api=api, tenant_id=tenant_id, privacy=privacy)
         self._rows = once(table.key, rows) if each_once else rows
         declared = self._declared = {column.name: column.type for column in (*table.columns, *PROVENANCE)}
         self._drift = TableDrift() if drift is None else drift
@@ -95,7 +95,7 @@ class Placer:
 Shape = Callable[[Mapping[str, Any], Mapping[str, Any]], Row]
 
 
-def shaper(table: Table, *, lane: str, tenant_id: str | None, privacy: Privacy) -> Shape:
+def shaper(table: Table, *, api: str, tenant_id: str | None, privacy: Privacy) -> Shape:
     """A function (answer, keys) → row for one table.
 
     The row is flat: nested objects become `a__b` columns, lists and the table's JSON columns stay whole. `keys` are
@@ -120,10 +120,14 @@ def shaper(table: Table, *, lane: str, tenant_id: str | None, privacy: Privacy) 
             if name in row:
                 _set_time(row, name)
         row.update(
-            {name: guard.strayed(name, row[name]) for name, kind in types.items() if _strays(kind, row.get(name))}
+            {
+                name: guard.protect_mismatch(name, row[name])
+                for name, kind in types.items()
+                if _strays(kind, row.get(name))
+            }
         )
         row["_row_hash"] = fingerprint(row)
-        row.update(tenant_id=row.get("tenant_id") or tenant_id, _lane=lane, _read_at=keys["_read_at"])
+        row.update(tenant_id=row.get("tenant_id") or tenant_id, _api=api, _read_at=keys["_read_at"])
         if DELETED_AT in table.columns:
             row[DELETED_AT.name] = None  # an upsert leaves what is not named
         return row
@@ -131,9 +135,9 @@ def shaper(table: Table, *, lane: str, tenant_id: str | None, privacy: Privacy) 
     return shape
 
 
-def rows_of(table: Table, *, lane: str, tenant_id: str | None, privacy: Privacy) -> Callable[[Answers], list[Row]]:
+def rows_of(table: Table, *, api: str, tenant_id: str | None, privacy: Privacy) -> Callable[[Answers], list[Row]]:
     """A function from answers to rows; of rows with one key in one answer, it gives the one updated last."""
-    shape = shaper(table, lane=lane, tenant_id=tenant_id, privacy=privacy)
+    shape = shaper(table, api=api, tenant_id=tenant_id, privacy=privacy)
 
     def rows(answers: Answers) -> list[Row]:
         last: dict[tuple[Any, ...], Row] = {}

@@ -18,14 +18,14 @@ class Candidate:
 
     Attributes:
         user_id: The id.
-        roster: `listing`, `file`, `query`, `known`, `named`, or `missing`: who was listed and no longer is.
+        id_source: `listing`, `file`, `query`, `known`, `named`, or `missing`: who was listed and no longer is.
         position: Line (text formats) or row (parquet, queries) that named it, from 1; None for the others.
         listed: What the listing said of the user; empty for the others.
         is_unlisted: Whether a complete list does not name them.
     """
 
     user_id: str
-    roster: str
+    id_source: str
     position: int | None = None
     listed: Mapping[str, Any] = field(default_factory=dict)
     is_unlisted: bool = False

@@ -11,11 +11,11 @@ from typing import Final
 import msgspec
 from anyio import to_thread
 
-from dlt_authsignal.errors import ListingRefused, RosterUnreadable
+from dlt_authsignal.errors import ListingRefused, UserIdsUnreadable
 from dlt_authsignal.source.http.client import Api
 from dlt_authsignal.source.user_ids.candidate import Candidate
 from dlt_authsignal.source.user_ids.files import from_file
-from dlt_authsignal.source.user_ids.id_set import Seen
+from dlt_authsignal.source.user_ids.id_set import SeenKeys
 from dlt_authsignal.source.user_ids.listing import listing
 from dlt_authsignal.source.user_ids.sql_connection import Query
 from dlt_authsignal.source.user_ids.sql_query import from_query
@@ -36,14 +36,14 @@ def _nobody() -> Iterable[str]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Roster:
+class UserIdSources:
     """Who is to be read.
 
     Attributes:
         sources: Where their ids come from.
         column: Column that holds the ids, in files and queries.
         page_size: Users per page of the listing.
-        without_users: Ids to pass over, such as a probe's canary.
+        exclude_users: Ids to pass over, such as a probe's canary.
         erased: Ids to pass over since they were erased: nothing is known of them but hashes.
         known: Gives the ids of earlier runs.
     """
@@ -51,23 +51,23 @@ class Roster:
     sources: Sequence[Source] = (LISTING,)
     column: str | None = None
     page_size: int = 100
-    without_users: frozenset[str] = frozenset()
+    exclude_users: frozenset[str] = frozenset()
     erased: Container[str] = frozenset()
     known: Callable[[], Iterable[str]] = _nobody
 
     def passes_over(self, user_id: str) -> bool:
         """Whether a user is not to be read, whoever names them."""
-        return user_id in self.without_users or user_id in self.erased
+        return user_id in self.exclude_users or user_id in self.erased
 
 
-async def candidates(api: Api, wanted: Roster) -> AsyncGenerator[list[Candidate]]:
+async def candidates(api: Api, wanted: UserIdSources) -> AsyncGenerator[list[Candidate]]:
     """Pages of everybody who is to be read, each id once: the first source that names it wins.
 
     Raises:
         ListingRefused: The tenant does not list its users, and no other source names anybody.
-        RosterUnreadable: A file or a query cannot be used, or nobody is known yet and nobody else was to be read.
+        UserIdsUnreadable: A file or a query cannot be used, or nobody is known yet and nobody else was to be read.
     """
-    seen = Seen()
+    seen = SeenKeys()
     async with aclosing(_pages(api, wanted)) as pages:
         async for page in pages:
             new = [one for one in page if not wanted.passes_over(one.user_id) and seen.add(one.user_id)]
@@ -75,7 +75,7 @@ async def candidates(api: Api, wanted: Roster) -> AsyncGenerator[list[Candidate]
                 yield new
 
 
-async def _pages(api: Api, wanted: Roster) -> AsyncGenerator[list[Candidate]]:
+async def _pages(api: Api, wanted: UserIdSources) -> AsyncGenerator[list[Candidate]]:
     refusal: ListingRefused | None = None
     nobody = True
     with ExitStack() as opened:
@@ -99,15 +99,15 @@ async def _pages(api: Api, wanted: Roster) -> AsyncGenerator[list[Candidate]]:
     if nobody and refusal:
         raise refusal
     if nobody and wanted.sources == (KNOWN,):
-        raise RosterUnreadable(
+        raise UserIdsUnreadable(
             "Nobody is known from earlier runs yet: name another source of user ids too, as --users-from listing."
         )
 
 
-def _ready(opened: ExitStack, source: Source, wanted: Roster) -> Iterator[Candidate]:
+def _ready(opened: ExitStack, source: Source, wanted: UserIdSources) -> Iterator[Candidate]:
     """The ids of a source that has been found readable: a query has been answered, a file has been begun."""
     if source == KNOWN:
-        known = (Candidate(user_id=user_id, roster=KNOWN) for user_id in wanted.known())
+        known = (Candidate(user_id=user_id, id_source=KNOWN) for user_id in wanted.known())
         return opened.enter_context(kept(known))
     if isinstance(source, Query):
         return opened.enter_context(kept(from_query(source, wanted.column)))

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from dlt_authsignal.errors import RosterUnreadable
+from dlt_authsignal.errors import UserIdsUnreadable
 from dlt_authsignal.source.user_ids.candidate import ID_COLUMNS, Candidate, NotAnId, as_id, id_column, no_column
 
 READERS: Final = ("txt", "csv", "tsv", "jsonl", "ndjson", "parquet")
@@ -21,13 +21,13 @@ def from_file(path: str | Path, column: str | None = None) -> Generator[Candidat
         column: Column or field that holds the id; default `user_id`, `userId` or `id`.
 
     Raises:
-        RosterUnreadable: No such file, an unknown format, no id column, not UTF-8, or no ids in it.
+        UserIdsUnreadable: No such file, an unknown format, no id column, not UTF-8, or no ids in it.
     """
     file = Path(path).expanduser()
     readers = {"txt": _txt, "csv": _csv, "tsv": _csv, "jsonl": _jsonl, "ndjson": _jsonl, "parquet": _parquet}
     reader = readers.get(file.suffix.lstrip(".").lower())
     if reader is None:
-        raise RosterUnreadable(
+        raise UserIdsUnreadable(
             f'Cannot read user ids from "{file}": a file ends in {", ".join(READERS)}, and what is no file is listing,'
             " known or DATABASE?query=SQL."
         )
@@ -36,19 +36,21 @@ def from_file(path: str | Path, column: str | None = None) -> Generator[Candidat
         for position, value in reader(file, column):
             if user_id := as_id(value):
                 empty = False
-                yield Candidate(user_id=user_id, roster="file", position=position)
+                yield Candidate(user_id=user_id, id_source="file", position=position)
     except (csv.Error, RecursionError) as error:
-        raise RosterUnreadable(f'"{file}" is malformed: {error}.') from None
+        raise UserIdsUnreadable(f'"{file}" is malformed: {error}.') from None
     except NotAnId as kind:
-        raise RosterUnreadable(f'"{file}" holds values of type {kind}: ids are text, whole numbers or UUIDs.') from None
+        raise UserIdsUnreadable(
+            f'"{file}" holds values of type {kind}: ids are text, whole numbers or UUIDs.'
+        ) from None
     except UnicodeEncodeError:
-        raise RosterUnreadable(f'"{file}" holds an id that is not valid Unicode.') from None
+        raise UserIdsUnreadable(f'"{file}" holds an id that is not valid Unicode.') from None
     except UnicodeDecodeError as error:
-        raise RosterUnreadable(f'"{file}" is not UTF-8 text (byte {error.start}). Save it as UTF-8.') from None
+        raise UserIdsUnreadable(f'"{file}" is not UTF-8 text (byte {error.start}). Save it as UTF-8.') from None
     except OSError as error:
-        raise RosterUnreadable(f'Cannot read user ids from "{file}": {error.strerror or error}.') from None
+        raise UserIdsUnreadable(f'Cannot read user ids from "{file}": {error.strerror or error}.') from None
     if empty:
-        raise RosterUnreadable(f'"{file}" holds no user ids.')
+        raise UserIdsUnreadable(f'"{file}" holds no user ids.')
 
 
 _Positioned = Iterator[tuple[int, Any]]
@@ -86,7 +88,7 @@ def _jsonl(file: Path, column: str | None) -> _Positioned:
             try:
                 value = json.loads(line)
             except ValueError:
-                raise RosterUnreadable(f'"{file}" line {number} is not JSON.') from None
+                raise UserIdsUnreadable(f'"{file}" line {number} is not JSON.') from None
             if isinstance(value, dict):
                 names = list(value)
                 index = id_column(names, column)
@@ -94,7 +96,7 @@ def _jsonl(file: Path, column: str | None) -> _Positioned:
                     raise _no_column(file, names, column, f" line {number}")
                 value = value[names[index]]
             if not isinstance(value, str | int) or isinstance(value, bool):
-                raise RosterUnreadable(f'"{file}" line {number} holds no id: expected text, a number or an object.')
+                raise UserIdsUnreadable(f'"{file}" line {number} holds no id: expected text, a number or an object.')
             yield number, value
 
 
@@ -103,7 +105,7 @@ def _parquet(file: Path, column: str | None) -> _Positioned:
     import pyarrow.parquet as pq
 
     if not file.is_file():
-        raise RosterUnreadable(f'Cannot read user ids from "{file}": no such file.')
+        raise UserIdsUnreadable(f'Cannot read user ids from "{file}": no such file.')
     try:
         table = pq.ParquetFile(file)
         names = table.schema_arrow.names
@@ -117,8 +119,8 @@ def _parquet(file: Path, column: str | None) -> _Positioned:
                 if value is not None:
                     yield position, value
     except pa.ArrowInvalid as error:
-        raise RosterUnreadable(f'"{file}" is not a Parquet file: {error}.') from None
+        raise UserIdsUnreadable(f'"{file}" is not a Parquet file: {error}.') from None
 
 
-def _no_column(file: Path, names: Iterable[str], column: str | None, where: str = "") -> RosterUnreadable:
-    return RosterUnreadable(f'"{file}"{where} {no_column(names, column)}')
+def _no_column(file: Path, names: Iterable[str], column: str | None, where: str = "") -> UserIdsUnreadable:
+    return UserIdsUnreadable(f'"{file}"{where} {no_column(names, column)}')

@@ -7,7 +7,7 @@ _SMALLEST: Final = 1024
 _WORD: Final = (1 << 64) - 1
 
 
-class Seen:
+class SeenKeys:
     """A set of texts that keeps 64 bits of each: 12 to 24 bytes a text, where a set of `str` takes over 100.
 
     Two texts of one hash are taken for the same. Among a million that happens once in 37 million runs (n²/2⁶⁵), and as

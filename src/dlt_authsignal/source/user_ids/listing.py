@@ -23,7 +23,7 @@ async def listing(api: Api, page_size: int) -> AsyncIterator[list[Candidate]]:
         page = await _page(api, query)
         if "limit" not in page.asked:
             query.pop("limit", None)
-        yield [Candidate(user_id=_id(user), roster="listing", listed=user) for user in page.users]
+        yield [Candidate(user_id=_id(user), id_source="listing", listed=user) for user in page.users]
         if page.cursor is None:
             return
         if page.cursor in cursors:

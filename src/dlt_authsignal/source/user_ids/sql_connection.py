@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from dlt_authsignal.errors import ExtraMissing, RosterUnreadable
+from dlt_authsignal.errors import ExtraMissing, UserIdsUnreadable
 
 ROWS_AT_ONCE: Final = 1000
 
@@ -45,7 +45,7 @@ class Answer(NamedTuple):
     rows: Iterable[Any]
 
 
-Ask = Callable[[str], Answer | None]
+ReadRequest = Callable[[str], Answer | None]
 """Asks a query of an open database; None for one that gives no rows."""
 
 
@@ -55,15 +55,17 @@ def asked(query: Query) -> Iterator[Answer]:
 
     Raises:
         ExtraMissing: SQLAlchemy is not installed, and the database is neither DuckDB nor SQLite.
-        RosterUnreadable: The database cannot be reached, or the query is none that gives rows.
+        UserIdsUnreadable: The database cannot be reached, or the query is none that gives rows.
         Exception: The driver's own, when it refuses the query or fails to go on; it may quote rows.
     """
     kind = query.database.partition("://")[0].partition("+")[0]
-    opened: Callable[[str], AbstractContextManager[Ask]] = {"duckdb": _duckdb, "sqlite": _sqlite}.get(kind, _sqlalchemy)
+    opened: Callable[[str], AbstractContextManager[ReadRequest]] = {"duckdb": _duckdb, "sqlite": _sqlite}.get(
+        kind, _sqlalchemy
+    )
     with opened(query.database) as ask:
         answer = ask(query.sql)
         if answer is None:
-            raise RosterUnreadable(
+            raise UserIdsUnreadable(
                 f"The query for user ids on {place(query.database)} gives no rows: it has to select."
             )
         yield answer
@@ -78,7 +80,7 @@ def place(url: str) -> str:
 
 
 @contextmanager
-def _duckdb(url: str) -> Iterator[Ask]:
+def _duckdb(url: str) -> Iterator[ReadRequest]:
     import duckdb
 
     file = _file(url)
@@ -90,14 +92,14 @@ def _duckdb(url: str) -> Iterator[Ask]:
         with closing(connection):
             yield lambda sql: _answer(connection.execute(sql))
         return
-    raise RosterUnreadable(f"DuckDB cannot open the file for user ids: {fault}.")
+    raise UserIdsUnreadable(f"DuckDB cannot open the file for user ids: {fault}.")
 
 
 @contextmanager
-def _sqlite(url: str) -> Iterator[Ask]:
+def _sqlite(url: str) -> Iterator[ReadRequest]:
     file = _file(url)
     if file is None:
-        raise RosterUnreadable("The URL of an SQLite database needs a file, as in sqlite:///crm.db?query=….")
+        raise UserIdsUnreadable("The URL of an SQLite database needs a file, as in sqlite:///crm.db?query=….")
     with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
         yield lambda sql: _answer(connection.execute(sql))
 
@@ -106,14 +108,14 @@ def _file(url: str) -> Path | None:
     """The file that a URL of DuckDB or SQLite names; None for a database in memory.
 
     Raises:
-        RosterUnreadable: There is no such file, and one must not be made.
+        UserIdsUnreadable: There is no such file, and one must not be made.
     """
     name = url.partition("://")[2].partition("?")[0].removeprefix("/")
     if name in ("", ":memory:"):
         return None
     file = Path(name).expanduser()
     if not file.is_file():
-        raise RosterUnreadable(f'Cannot read user ids from "{file}": no such file.')
+        raise UserIdsUnreadable(f'Cannot read user ids from "{file}": no such file.')
     return file
 
 
@@ -127,7 +129,7 @@ def _fetched(cursor: Any) -> Iterator[Any]:
 
 
 @contextmanager
-def _sqlalchemy(url: str) -> Iterator[Ask]:
+def _sqlalchemy(url: str) -> Iterator[ReadRequest]:
     engine = _engine(url)
     options = {"stream_results": True, "yield_per": ROWS_AT_ONCE, "no_parameters": True}
     if engine.dialect.name == "postgresql":
@@ -164,7 +166,7 @@ def _engine(url: str) -> Any:
             fault = f"needs the Python module {error.name}. Install it with: pip install {package}"
         except (ArgumentError, TypeError, ValueError):
             pass
-    raise RosterUnreadable(f"The URL of the database for user ids {fault}")
+    raise UserIdsUnreadable(f"The URL of the database for user ids {fault}")
 
 
 def _driven(kind: str) -> str:
@@ -185,7 +187,7 @@ def _connected(engine: Any, url: str) -> Iterator[Any]:
         with connection:
             yield connection
         return
-    raise RosterUnreadable(
+    raise UserIdsUnreadable(
         f"Cannot reach {place(url)} for user ids: {fault}. Check host, port, database, user name and password."
     )
 

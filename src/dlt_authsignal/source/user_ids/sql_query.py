@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import unquote_plus
 
 from dlt_authsignal.destination.redaction import without_values
-from dlt_authsignal.errors import ConfigurationError, RosterUnreadable
+from dlt_authsignal.errors import ConfigurationError, UserIdsUnreadable
 from dlt_authsignal.source.user_ids.candidate import Candidate, NotAnId, as_id, id_column, no_column
 from dlt_authsignal.source.user_ids.sql_connection import Query, asked, place
 
@@ -23,12 +23,12 @@ def parse(source: str) -> Query:
     """Splits `DATABASE?query=SQL`. The SQL stands as it is, to the end; percent-encoded if there is no space in it.
 
     Raises:
-        RosterUnreadable: There is no query.
+        UserIdsUnreadable: There is no query.
     """
     found = _SPLIT.fullmatch(source)
     sql = found["sql"].strip() if found else ""
     if not found or not sql:
-        raise RosterUnreadable(
+        raise UserIdsUnreadable(
             "A database needs a query behind it, as in"
             ' "postgresql://reader@host/crm?query=select id from users", in quotes on a command line.'
         )
@@ -44,7 +44,7 @@ def from_query(query: Query, column: str | None = None) -> Generator[Candidate]:
 
     Raises:
         ExtraMissing: SQLAlchemy is not installed, and the database is neither DuckDB nor SQLite.
-        RosterUnreadable: No driver, no connection, no such table, no id column, or no id in any row.
+        UserIdsUnreadable: No driver, no connection, no such table, no id column, or no id in any row.
     """
     position, empty, fault = 0, True, ""
     try:
@@ -53,7 +53,7 @@ def from_query(query: Query, column: str | None = None) -> Generator[Candidate]:
             for position, row in enumerate(rows, start=1):
                 if user_id := as_id(row[index]):
                     empty = False
-                    yield Candidate(user_id=user_id, roster="query", position=position)
+                    yield Candidate(user_id=user_id, id_source="query", position=position)
     except ConfigurationError:
         raise
     except NotAnId as kind:
@@ -63,13 +63,13 @@ def from_query(query: Query, column: str | None = None) -> Generator[Candidate]:
     if position and empty and not fault:
         fault = f"gave {position:,} rows and no id in any of them."
     if fault:  # out here, or the error would carry the driver's
-        raise RosterUnreadable(f"The query for user ids on {place(query.database)} {fault}")
+        raise UserIdsUnreadable(f"The query for user ids on {place(query.database)} {fault}")
 
 
 def _index(columns: list[str], column: str | None) -> int:
     index = 0 if len(columns) == 1 else id_column(columns, column)
     if index is None:
-        raise RosterUnreadable(f"The query for user ids gives {len(columns)} columns and {no_column(columns, column)}")
+        raise UserIdsUnreadable(f"The query for user ids gives {len(columns)} columns and {no_column(columns, column)}")
     return index
 
 

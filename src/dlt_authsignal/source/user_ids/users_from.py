@@ -10,7 +10,7 @@ from dlt.common.configuration.specs import ConnectionStringCredentials
 from dlt.common.destination import Destination
 from dlt.common.destination.exceptions import UnknownDestinationModule
 
-from dlt_authsignal.errors import RosterUnreadable
+from dlt_authsignal.errors import UserIdsUnreadable
 from dlt_authsignal.source.user_ids.combined import LISTING, Source
 from dlt_authsignal.source.user_ids.sql_connection import Query
 from dlt_authsignal.source.user_ids.sql_query import is_query, parse
@@ -29,7 +29,7 @@ def resolved(
         users_database: Credentials that `users_database?query=SQL` stands for.
 
     Raises:
-        RosterUnreadable: No list of text, a query without SQL, or credentials that dlt does not find.
+        UserIdsUnreadable: No list of text, a query without SQL, or credentials that dlt does not find.
     """
     return tuple(
         _with_credentials(parse(source), users_database) if is_query(source) else source for source in named(users_from)
@@ -42,10 +42,10 @@ def named(users_from: str | Sequence[str] | None) -> tuple[str, ...]:
         try:
             users_from = json.loads(users_from)
         except ValueError:
-            raise RosterUnreadable('users_from is no list: expected something like ["listing", "ids.csv"].') from None
+            raise UserIdsUnreadable('users_from is no list: expected something like ["listing", "ids.csv"].') from None
     wanted: Sequence[Any] = [users_from] if isinstance(users_from, str) else users_from or ()
     if not all(isinstance(source, str) for source in wanted):
-        raise RosterUnreadable("users_from holds something that is not text.")
+        raise UserIdsUnreadable("users_from holds something that is not text.")
     return tuple(dict.fromkeys(source.strip() for source in wanted if source.strip())) or (LISTING,)
 
 
@@ -58,12 +58,12 @@ def _with_credentials(query: Query, users_database: ConnectionStringCredentials 
     elif database.startswith(DESTINATION):
         url = _of_destination(database.removeprefix(DESTINATION).removesuffix(".credentials"))
     else:
-        raise RosterUnreadable(
+        raise UserIdsUnreadable(
             f'No database is called "{database}": expected a URL such as postgresql://user@host/database,'
             f" {DATABASE}, or {DESTINATION}postgres for the credentials of a destination."
         )
     if not url:
-        raise RosterUnreadable(
+        raise UserIdsUnreadable(
             f"dlt finds no complete credentials for {database}. They belong into .dlt/secrets.toml: {DATABASE}, a URL,"
             f" under [sources.authsignal_source]; those of a destination under [{DESTINATION}NAME.credentials]."
         )
