@@ -90,7 +90,7 @@ def test_times_become_times_and_anything_else_is_kept_as_it_came() -> None:
 
 def test_names_that_differ_in_spelling_only_and_reserved_names_lose_nothing() -> None:
     row = shape("user_devices", {"deviceId": "d", "risk": 1, "Risk": 2, "_dlt_id": "x", "_api": "y"}, user_id="u")
-    assert (row["risk"], row["risk__2"], row["api_dlt_id"], row["api_name"]) == (1, 2, "x", "y")
+    assert (row["risk"], row["risk__2"], row["api_dlt_id"], row["api_api"]) == (1, 2, "x", "y")
     assert "_dlt_id" not in row
     assert row["_api"] == "server"
 

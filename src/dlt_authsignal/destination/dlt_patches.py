@@ -4,7 +4,8 @@ Every file's columns, each key once, and for Iceberg a merge that ends in our li
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, Final
 
@@ -86,3 +87,14 @@ def limit_memory() -> None:
         resolved(credentials)
 
     DuckDbCredentials.on_resolved = on_resolved  # type: ignore[method-assign,assignment]
+
+
+@contextmanager
+def already_synced(pipeline: Any) -> Iterator[None]:
+    """Keeps `pipeline.run` from restoring state and schemas that `pipeline.sync_destination` has just restored."""
+    config = pipeline.config
+    restores, config.restore_from_destination = config.restore_from_destination, False
+    try:
+        yield
+    finally:
+        config.restore_from_destination = restores

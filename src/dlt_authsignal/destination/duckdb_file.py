@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_authsignal.destination.clients import sql_client
 from dlt_authsignal.destination.registry import destination_of_type
 
 
@@ -21,7 +22,7 @@ def keep_open(pipeline: Pipeline) -> Iterator[None]:
     if file is None or not file.exists():  # to open it would be to make it
         yield
         return
-    with pipeline.sql_client():
+    with sql_client(pipeline):
         yield
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from dlt.pipeline.pipeline import Pipeline
 from filelock import FileLock, Timeout
 
+from dlt_authsignal.destination.clients import sql_client
 from dlt_authsignal.destination.duckdb_file import database_file
 from dlt_authsignal.destination.registry import destination_of_type
 from dlt_authsignal.errors import PipelineBusy
@@ -83,7 +84,7 @@ def _dataset(pipeline: Pipeline) -> Iterator[None]:
     if not destination_of_type(pipeline.destination.destination_type).lock:
         yield
         return
-    with pipeline.sql_client() as client:
+    with sql_client(pipeline) as client:
         # a lock of the transaction, not of the session, so that it holds behind a pooler too
         client.native_connection.autocommit = False
         taken = client.execute_sql(_TAKE, f"dlt_authsignal.{client.dataset_name}")

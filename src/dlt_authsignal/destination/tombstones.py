@@ -13,6 +13,7 @@ from dlt.common.destination.exceptions import DestinationUndefinedEntity, SqlCli
 from dlt.common.pipeline import PipelineContext
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_authsignal.destination.clients import sql_client
 from dlt_authsignal.destination.duckdb_file import database_file
 from dlt_authsignal.destination.load_hints import hints
 from dlt_authsignal.destination.registry import destination_of_type
@@ -101,7 +102,7 @@ def _sql_rows(pipeline: Pipeline) -> list[Any]:
         file = database_file(pipeline)
         if file and not file.exists():  # to look would be to make it
             return []
-        with pipeline.sql_client() as client:
+        with sql_client(pipeline) as client:
             names = ", ".join(map(client.escape_column_name, _COLUMNS))
             return list(
                 client.execute_sql(f"SELECT {names} FROM {client.make_qualified_table_name(ERASED_USERS.name)}") or ()

@@ -12,6 +12,7 @@ from dlt.common.storages import FileStorage
 from dlt.pipeline.exceptions import PipelineStepFailed
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_authsignal.destination.clients import sql_client
 from dlt_authsignal.destination.stores.queries import committed
 from dlt_authsignal.errors import RunFailed
 
@@ -92,7 +93,7 @@ def _is_cleared(pipeline: Pipeline) -> bool:
     is_made_of_files = pipeline.destination.destination_type.endswith(".filesystem")
     if not loaded or is_made_of_files:  # which has no staging tables
         return False
-    with pipeline.sql_client() as client, client.with_staging_dataset():
+    with sql_client(pipeline) as client, client.with_staging_dataset():
         return any(_staged(client, table) != set(pipeline.list_normalized_load_packages()[:1]) for table in loaded)
 
 

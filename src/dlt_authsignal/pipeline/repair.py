@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_authsignal.destination.clients import job_client
 from dlt_authsignal.destination.stores.queries import schema_of
 from dlt_authsignal.schema.bookkeeping_tables import USER_READS
 from dlt_authsignal.source.incremental.read_state import KEPT
@@ -24,7 +25,7 @@ def recreate(pipeline: Pipeline) -> list[str]:
     """
     if not pipeline.default_schema_name or pipeline.destination.destination_type.endswith(".filesystem"):
         return []
-    with pipeline.destination_client() as client:
+    with job_client(pipeline) as client:
         lost = [] if _will_be_made(pipeline, client) else _lost(pipeline, client)
         if lost:
             if not client.is_storage_initialized():

@@ -12,15 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-import dlt
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.duckdb_file import keep_open
-from dlt_authsignal.destination.load_hints import hints
-from dlt_authsignal.destination.redaction import redacted_log, untraced
 from dlt_authsignal.errors import AuthsignalError
-from dlt_authsignal.schema.bookkeeping_tables import SYNC_RUNS
-from dlt_authsignal.schema.row_hash import fingerprint
+from dlt_authsignal.pipeline.run_table import write_records
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 
 MAX_TEXT: Final = 500
@@ -189,17 +185,8 @@ def _keep(pipeline: Pipeline, journal: Journal, run: Run) -> None:
     try:
         journal.put(run)
         if run.reached_destination and not pipeline.has_pending_data:
-            with untraced(pipeline), redacted_log(), keep_open(pipeline):
-                pipeline.run(_records(journal.rows()))
+            with keep_open(pipeline):
+                write_records(pipeline, journal.rows())
             journal.clear()
     except Exception as error:  # the run's own outcome matters more
         logger.warning("The record of this run could not be kept or loaded (%s).", type(error).__name__)
-
-
-@dlt.source(name="authsignal_source", max_table_nesting=0)
-def _records(rows: list[dict[str, Any]]) -> Any:
-    now = datetime.now(UTC)
-    for row in rows:
-        row |= {name: datetime.fromisoformat(row[name]) for name in _TIMES if row.get(name)}
-        row |= {"_row_hash": fingerprint(row), "_read_at": now}
-    return dlt.resource(rows, **hints(SYNC_RUNS))

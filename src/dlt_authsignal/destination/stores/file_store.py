@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_authsignal.destination.clients import job_client
 from dlt_authsignal.destination.registry import TableFormat
 from dlt_authsignal.destination.stores.store import Folder, OpenTable
 
@@ -72,5 +73,5 @@ class FileStore:
 @contextmanager
 def lake(pipeline: Pipeline) -> Iterator[FileStore]:
     """The tables of a pipeline that loads into files."""
-    with pipeline.destination_client() as client:
+    with job_client(pipeline) as client:
         yield FileStore(client)

@@ -11,6 +11,7 @@ from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.common.schema import Schema
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_authsignal.destination.clients import job_client, sql_client
 from dlt_authsignal.schema.tables import DELETED_AT
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def committed(pipeline: Pipeline, table: str, *columns: str, is_completed: bool 
             kept = batch.filter(is_done if is_completed else pc.invert(is_done))
             yield tuple(kept.column(name) for name in columns)
         return
-    with pipeline.sql_client() as client:
+    with sql_client(pipeline) as client:
         name, place = client.escape_column_name, client.make_qualified_table_name
         loads = place(schema_of(pipeline).loads_table_name)
         query = (
@@ -69,7 +70,7 @@ def open_dataset(pipeline: Pipeline, table: str) -> Any:
     """A table made of files as an Arrow dataset or table; None for one that is not there."""
     if not (table_format := _table_format(pipeline, table)):
         return None
-    with pipeline.destination_client() as client:
+    with job_client(pipeline) as client:
         files: Any = client
         try:
             opened = files.load_open_table(table_format, table)
@@ -80,7 +81,7 @@ def open_dataset(pipeline: Pipeline, table: str) -> Any:
 
 def completed_loads(pipeline: Pipeline) -> list[str]:
     """Ids of the loads that dlt noted as completed, one file each."""
-    with pipeline.destination_client() as client:
+    with job_client(pipeline) as client:
         files: Any = client
         try:
             names = files.list_table_files(schema_of(pipeline).loads_table_name)
@@ -95,7 +96,7 @@ def are_there(pipeline: Pipeline, tables: Iterable[str]) -> set[str]:
     found = {name for name in known if _table_format(pipeline, name)}
     if len(found) == len(known):
         return found
-    with pipeline.sql_client() as client:
+    with sql_client(pipeline) as client:
         return found | {
             name for name in known if name not in found and _numbers(client, name, "1", "1 = 0") is not None
         }
@@ -109,7 +110,7 @@ def row_counts(pipeline: Pipeline, tables: Iterable[str]) -> dict[str, int]:
         return counts | {name: _open_count(pipeline, name) for name in known}
     if not known:
         return counts
-    with pipeline.sql_client() as client:
+    with sql_client(pipeline) as client:
         for name in known:
             marks = f", count({DELETED_AT.name})" if DELETED_AT.name in _columns(pipeline, name) else ""
             rows, *marked = _numbers(client, name, f"count(*){marks}") or (0,)
@@ -126,7 +127,7 @@ def freshness(pipeline: Pipeline, table: str) -> tuple[int, int, datetime | None
         return len(times), len(found) - len(times), max(times, default=None), min(times, default=None)
     if not _is_known(pipeline, table):
         return 0, 0, None, None
-    with pipeline.sql_client() as client:
+    with sql_client(pipeline) as client:
         read_at, mark = map(client.escape_column_name, ("_read_at", DELETED_AT.name))
         deleted, is_there = (f"count({mark})", f"{mark} IS NULL") if marks else ("0", "1 = 1")
         alive = f"CASE WHEN {is_there} THEN {read_at} END"
@@ -149,7 +150,7 @@ def newest(
         return max(found, key=lambda row: row[0])[1 + len(equal) :] if found else None
     if not _is_known(pipeline, table):
         return None
-    with pipeline.sql_client() as client:
+    with sql_client(pipeline) as client:
         name = client.escape_column_name
         conditions = " AND ".join(f"{name(column)} = %s" for column in equal)
         query = (
@@ -240,7 +241,7 @@ def _cursors(pipeline: Pipeline, table: str, *columns: str, where: str = "") -> 
     """A cursor on those columns; none if the table is not there yet."""
     if not _is_known(pipeline, table):
         return
-    with pipeline.sql_client() as client:
+    with sql_client(pipeline) as client:
         names = [client.escape_column_name(name) if name.isidentifier() else name for name in columns]
         query = f"SELECT {', '.join(names)} FROM {client.make_qualified_table_name(table)}"
         try:
@@ -257,7 +258,7 @@ def _open_rows(pipeline: Pipeline, table_format: Any, table: str, *columns: str)
 
 def _open_batches(pipeline: Pipeline, table_format: Any, table: str, *columns: str) -> Iterator[Any]:
     """Read by the format's own library: DuckDB would need an extension, which it fetches from the internet."""
-    with pipeline.destination_client() as client:
+    with job_client(pipeline) as client:
         files: Any = client
         try:
             opened = files.load_open_table(table_format, table)

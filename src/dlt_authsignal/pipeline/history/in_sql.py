@@ -8,6 +8,7 @@ from dlt.common.schema.typing import TColumnSchema
 from dlt.common.schema.utils import new_table
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_authsignal.destination.clients import sql_client
 from dlt_authsignal.destination.stores.queries import schema_of
 from dlt_authsignal.pipeline.history.rules import RULES
 from dlt_authsignal.pipeline.history.statements import Names, Step, as_merge, as_update, closing, marking, opening
@@ -31,7 +32,7 @@ def update_history(pipeline: Pipeline) -> dict[str, int]:
     if not tables:
         return {}
     _declare([table for table in tables if table.history], pipeline)
-    with pipeline.sql_client() as client:
+    with sql_client(pipeline) as client:
         names = Names(client.escape_column_name, client.make_qualified_table_name, schema_of(pipeline).loads_table_name)
         write = as_merge if client.capabilities.sqlglot_dialect in _MERGING else as_update
         return {table.name: _settle(table, pipeline, client, names, write) for table in tables}

@@ -15,6 +15,8 @@ from dlt.common.runtime.collector import NullCollector
 from dlt.extract import DltSource
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_authsignal.destination.clients import shared_clients
+from dlt_authsignal.destination.dlt_patches import already_synced
 from dlt_authsignal.destination.duckdb_file import keep_open
 from dlt_authsignal.destination.errors import translate_errors
 from dlt_authsignal.destination.load_hints import check_ready
@@ -76,6 +78,7 @@ def sync(
         alone = _alone(pipeline, destination)
         with (
             pipeline_lock(pipeline),
+            shared_clients(pipeline),
             recorded(pipeline, meter, alone) as run,
             translate_errors(destination),
             redacted(pipeline),
@@ -90,7 +93,7 @@ def sync(
                 run.oldest_read_at = reads.oldest()
                 tally = _counted(pipeline, reading)
                 before = row_counts(pipeline, tally.tables)
-            with rare_garbage_collection():
+            with rare_garbage_collection(), already_synced(pipeline):
                 load = pipeline.run(reading)
             with keep_open(pipeline):
                 deleted = update_history(pipeline)

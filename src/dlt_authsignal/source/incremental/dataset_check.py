@@ -8,6 +8,7 @@ from typing import Any, Final
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_authsignal.destination.clients import sql_client
 from dlt_authsignal.destination.duckdb_file import database_file, file_elsewhere
 from dlt_authsignal.destination.stores.queries import arrow_columns_of
 from dlt_authsignal.errors import ConfigurationError
@@ -61,7 +62,7 @@ def _tenants(pipeline: Pipeline) -> set[str | None]:
     if file and not file.exists():  # to look would be to make it
         return set()
     try:
-        with pipeline.sql_client() as client:
+        with sql_client(pipeline) as client:
             column, reads = client.escape_column_name(_TENANT), client.make_qualified_table_name(USER_READS.name)
             return {name for (name,) in client.execute_sql(f"SELECT DISTINCT {column} FROM {reads}") or ()}
     except DestinationUndefinedEntity:

@@ -1,0 +1,62 @@
+"""dlt's clients of a destination, made once for a whole run.
+
+`pipeline.sql_client()` resolves every setting of the destination again and opens a connection of its own, which takes
+longer than most queries of a sync. Inside `shared_clients` each client is a copy of the first one: it has the same
+settings, and for DuckDB its connection comes from the same pool.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+from dlt.destinations.sql_client import SqlClientBase
+from dlt.pipeline.pipeline import Pipeline
+
+_SHARED: Final[WeakKeyDictionary[Pipeline, Any]] = WeakKeyDictionary()
+
+
+@contextmanager
+def shared_clients(pipeline: Pipeline) -> Iterator[None]:
+    """Makes `sql_client` and `job_client` reuse the destination's settings until the block ends."""
+    if pipeline in _SHARED:
+        yield
+        return
+    _SHARED[pipeline] = pipeline.destination_client()
+    try:
+        yield
+    finally:
+        del _SHARED[pipeline]
+
+
+@contextmanager
+def job_client(pipeline: Pipeline) -> Iterator[Any]:
+    """dlt's open job client of the pipeline's destination, with the pipeline's default schema."""
+    with _job_client(pipeline) as client:
+        yield client
+
+
+@contextmanager
+def sql_client(pipeline: Pipeline) -> Iterator[SqlClientBase[Any]]:
+    """dlt's open SQL client of the pipeline's destination, with a connection of its own."""
+    shared = _SHARED.get(pipeline)
+    with _copy(shared.sql_client) if shared is not None else pipeline.sql_client() as client:
+        yield client
+
+
+def _job_client(pipeline: Pipeline) -> Any:
+    shared = _SHARED.get(pipeline)
+    if shared is None:
+        return pipeline.destination_client()
+    client = _copy(shared)
+    client.schema = pipeline.default_schema
+    if hasattr(client, "sql_client"):
+        client.sql_client = _copy(shared.sql_client)
+    return client
+
+
+def _copy(client: Any) -> Any:
+    """`copy.copy` would ask the client for `__setstate__`, which it looks for in a connection that is not open yet."""
+    made = object.__new__(type(client))
+    made.__dict__.update(client.__dict__)
+    return made
