@@ -77,4 +77,4 @@ lock: ## needs uv; resolves pyproject.toml anew
 	$(COMPILE) --extra sandbox -c requirements-dev.lock pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf $(VENV) $(VENV)-* tests/node/node_modules build dist .mypy_cache .ruff_cache .hypothesis authsignal_demo.duckdb
+	rm -rf $(VENV) $(VENV)-* tests/node/node_modules build dist .mypy_cache .ruff_cache .hypothesis authsignal_demo.duckdb .dlt/.var/pipelines/authsignal_demo*

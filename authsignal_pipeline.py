@@ -1,8 +1,11 @@
 """Loads Authsignal into DuckDB. Keys come from .dlt/secrets.toml; copy this file and change what you like."""
 
+import sys
+
 import dlt
 
 from dlt_authsignal import authsignal_source, update_history
+from dlt_authsignal.errors import AuthsignalError
 
 
 def load() -> None:
@@ -16,4 +19,7 @@ def load() -> None:
 
 
 if __name__ == "__main__":
-    load()
+    try:
+        load()
+    except AuthsignalError as error:
+        sys.exit(f"Error: {error}")

@@ -50,7 +50,7 @@ def seeded() -> Iterator[RunningSandbox]:
 
 @pytest.fixture(autouse=True)
 def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Every test works in a folder of its own, with dlt's state inside it and no credentials around."""
+    """Every test works in a folder of its own, with dlt's state where DLT_DATA_DIR says, and no credentials around."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))
     for name in list(os.environ):
@@ -66,7 +66,7 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = subprocess.run(
         [COMMAND, "demo"],
         cwd=folder,
-        env={**os.environ, "DLT_DATA_DIR": str(folder / "dlt")},
+        env={name: value for name, value in os.environ.items() if name != "DLT_DATA_DIR"},
         capture_output=True,
         text=True,
         timeout=50,
@@ -81,7 +81,7 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def demo(demo_folder: Path, workdir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """After `make demo`, where it ran. One such folder for all tests: read it only."""
     monkeypatch.chdir(demo_folder)
-    monkeypatch.setenv("DLT_DATA_DIR", str(demo_folder / "dlt"))
+    monkeypatch.delenv("DLT_DATA_DIR")  # nobody chose a place: dlt's state is in the folder
     return demo_folder
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from dlt_authsignal.destination.dlt_patches import LIMIT
 from dlt_authsignal.destination.load_hints import hints
-from dlt_authsignal.pipeline.attach import DATASET_NAME, PIPELINE_NAME, attach
+from dlt_authsignal.pipeline.attach import attach
+from dlt_authsignal.project.names import DATASET_NAME, PIPELINE_NAME
 from dlt_authsignal.sandbox import Fault, RunningSandbox
 from dlt_authsignal.sandbox.entities import User
 from dlt_authsignal.schema.tables import USER_DEVICES

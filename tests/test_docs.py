@@ -59,7 +59,7 @@ def test_the_probe_page_shows_what_a_probe_prints(empty: RunningSandbox) -> None
 def test_the_scheduling_page_shows_what_status_prints(demo: Path) -> None:
     shown = re.search(r"<!-- status -->\n```text\n(.*?)```", (ROOT / "docs" / "scheduling.md").read_text(), re.DOTALL)
     assert shown
-    printed = command("status", "--pipeline-name", "authsignal_demo", env={"DLT_DATA_DIR": str(demo / "dlt")}).stdout
+    printed = command("status", "--pipeline-name", "authsignal_demo").stdout
 
     def plain(text: str) -> list[str]:
         return [re.sub(r"20\d\d-\d\d-\d\d \d\d:\d\d( UTC)?|\d+\.\d$", "…", line) for line in words(text)]

@@ -9,8 +9,8 @@ import dlt
 import pytest
 
 from dlt_authsignal.destination.load_hints import hints
-from dlt_authsignal.pipeline.attach import DATASET_NAME, PIPELINE_NAME
 from dlt_authsignal.pipeline.sync.report import SyncReport
+from dlt_authsignal.project.names import DATASET_NAME, PIPELINE_NAME
 from dlt_authsignal.sandbox import Fault, RunningSandbox
 from dlt_authsignal.sandbox.entities import User
 from dlt_authsignal.schema.columns import Table

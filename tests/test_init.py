@@ -267,11 +267,14 @@ def test_a_folder_that_cannot_be_written_is_said_so(workdir: Path) -> None:
         project.write(workdir / ".dlt" / "config.toml", "")
 
 
-def test_a_pipeline_that_was_begun_in_another_folder_is_told(
+def test_a_pipeline_that_another_project_started_in_a_shared_folder_is_refused(
     seeded: RunningSandbox, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sync_from(seeded)
+    sync_from(seeded)  # DLT_DATA_DIR is set
     (workdir / "other").mkdir()
     monkeypatch.chdir(workdir / "other")
-    done = run("--base-url", seeded.url, "--api-secret-key", SECRET)
-    assert f"was begun in {workdir} and keeps its DuckDB file there" in done.output
+    setup = ["--base-url", seeded.url, "--api-secret-key", SECRET]
+    assert f"it was started in {workdir}" in str(run(*setup).exception)
+    assert list(Path.cwd().iterdir()) == []
+    assert run(*setup, "--pipeline-name", "second").exit_code == 0
+    assert written(Path(".dlt/config.toml")) == {"base_url": seeded.url, "pipeline_name": "second"}

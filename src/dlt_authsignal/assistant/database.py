@@ -91,28 +91,33 @@ def _explained(reason: str) -> QueryRefused | RunFailed:
     return QueryRefused(reason)
 
 
-def locate(pipeline_name: str, dataset: str | None) -> tuple[Path, str]:
+def locate(pipeline_name: str | None, dataset: str | None) -> tuple[Path, str]:
     """File and dataset of a pipeline, as dlt remembers them.
 
     Raises:
         ConfigurationError: The pipeline never ran on this machine, or loads into something else than DuckDB.
     """
     import dlt
-    from dlt.common.pipeline import get_dlt_pipelines_dir
 
     from dlt_authsignal.destination.errors import translate_errors
+    from dlt_authsignal.project.names import pipeline_name_or
+    from dlt_authsignal.project.pipelines import check_pipeline
+    from dlt_authsignal.project.working_folder import working_folder
 
-    if not (Path(get_dlt_pipelines_dir()) / pipeline_name).is_dir():  # dlt would begin one
+    pipeline_name = pipeline_name_or(pipeline_name)
+    where = working_folder(pipeline_name)
+    if not where.path.is_dir():  # dlt would begin one
         raise ConfigurationError(
-            f'Pipeline "{pipeline_name}" has not run on this machine. Run a sync first: dlt-authsignal sync'
+            f'Pipeline "{pipeline_name}" has not run in this folder. Run a sync first: dlt-authsignal sync'
         )
     with translate_errors("duckdb"):
-        pipeline = dlt.attach(pipeline_name)
+        pipeline = dlt.attach(pipeline_name, pipelines_dir=str(where.parent))
         kind = pipeline.destination.destination_name if pipeline.destination else "nothing"
         if pipeline.destination is None or not pipeline.destination.destination_type.endswith(".duckdb"):
             raise ConfigurationError(
                 f'Pipeline "{pipeline_name}" loads into {kind}. Questions can be asked of a DuckDB file only.'
             )
+        check_pipeline(pipeline)
         client = pipeline.sql_client()
         found = dataset or client.dataset_name
         return Path(client.credentials.database).resolve(), found

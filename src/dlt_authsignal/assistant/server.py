@@ -34,7 +34,9 @@ Sql = Annotated[str, Field(description="One SELECT in DuckDB's SQL. Tables need 
 Name = Annotated[str, Field(description="A table, such as users, or a KPI, such as kpi_mfa_coverage.")]
 
 
-def serve(pipeline_name: str, dataset: str | None, *, allow_identifiers: bool, max_rows: int, seconds: float) -> None:
+def serve(
+    pipeline_name: str | None, dataset: str | None, *, allow_identifiers: bool, max_rows: int, seconds: float
+) -> None:
     """Serves one pipeline's data until standard input ends."""
 
     @cache

@@ -1,5 +1,6 @@
 """The files of a project: what `init` writes, merged with what is there."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -18,7 +19,7 @@ CONFIG: Final = Path(".dlt/config.toml")
 SECRETS: Final = Path(".dlt/secrets.toml")
 SCRIPT: Final = Path("authsignal_pipeline.py")
 IGNORE: Final = Path(".gitignore")
-IGNORED: Final = (".dlt/secrets.toml", "*.duckdb", "*.duckdb.wal", "*.duckdb.lock")
+IGNORED: Final = (".dlt/secrets.toml", ".dlt/.var/", "*.duckdb", "*.duckdb.wal", "*.duckdb.lock")
 
 Tables = Mapping[tuple[str, ...], Mapping[str, Any]]
 """Values by name, by table."""
@@ -28,9 +29,12 @@ DEFAULTS: Final[Tables] = {("runtime",): {"dlthub_telemetry": False}, ("load",):
 """Against dlt's own: no usage reports, and no loaded rows kept in its working folder."""
 
 
-def script() -> str:
+def script(pipeline_name: str = "authsignal_pipeline", dataset: str = "authsignal_data") -> str:
     """The pipeline script that a user copies."""
-    return resources.files("dlt_authsignal.cli").joinpath("templates", SCRIPT.name).read_text("utf-8")
+    text = resources.files("dlt_authsignal.cli").joinpath("templates", SCRIPT.name).read_text("utf-8")
+    for default, name in (("authsignal_pipeline", pipeline_name), ("authsignal_data", dataset)):
+        text = text.replace(f'_name="{default}"', f"_name={json.dumps(name)}")
+    return text
 
 
 def settings_in(path: Path) -> Mapping[str, Any]:

@@ -41,10 +41,3 @@ def _database_file(pipeline: Pipeline) -> Path | None:
         return None
     name = str(pipeline.sql_client().credentials.database)  # not opened: that would make the file
     return None if name.startswith(":") else Path(name)
-
-
-def file_elsewhere(pipeline: Pipeline) -> Path | None:
-    """The folder of the pipeline's DuckDB file, if dlt put it where a pipeline of that name was begun, and not here."""
-    begun_in = Path(pipeline.get_local_state_val("initial_cwd"))
-    is_default = database_file(pipeline) == begun_in / f"{pipeline.pipeline_name}.duckdb"
-    return begun_in if is_default and begun_in != Path.cwd() else None

@@ -5,35 +5,15 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
-from pathlib import Path
-from typing import Final
 
-import dlt
-from dlt.common.pipeline import get_dlt_pipelines_dir
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.duckdb_file import database_file
 from dlt_authsignal.destination.errors import translate_errors
 from dlt_authsignal.destination.load_hints import check_ready
 from dlt_authsignal.errors import NoData
-
-PIPELINE_NAME: Final = "authsignal_pipeline"
-
-
-DATASET_NAME: Final = "authsignal_data"
-
-
-def is_begun(pipeline_name: str) -> bool:
-    """Whether dlt keeps a folder for the pipeline on this machine."""
-    return Path(get_dlt_pipelines_dir(), pipeline_name).is_dir()
-
-
-def begun_elsewhere(pipeline_name: str = PIPELINE_NAME) -> Path | None:
-    """The other folder in which a pipeline was begun, and where it keeps its DuckDB file; None if it is this one."""
-    if not is_begun(pipeline_name):
-        return None
-    begun_in = Path(dlt.attach(pipeline_name).get_local_state_val("initial_cwd"))
-    return None if begun_in == Path.cwd() else begun_in
+from dlt_authsignal.project.names import dataset_name_or, pipeline_name_or
+from dlt_authsignal.project.pipelines import look_at_pipeline
 
 
 def _passing_folder() -> str:
@@ -42,23 +22,24 @@ def _passing_folder() -> str:
     return folder
 
 
-def attach(*, destination: str = "duckdb", dataset: str = DATASET_NAME, pipeline_name: str = PIPELINE_NAME) -> Pipeline:
+def attach(*, destination: str = "duckdb", dataset: str | None = None, pipeline_name: str | None = None) -> Pipeline:
     """The pipeline that loaded a dataset, for reading it. Nothing is made: no file, and no folder of dlt's.
 
     Raises:
         NoData: There is no such DuckDB file.
+        ConfigurationError: The pipeline belongs to another project.
     """
     with translate_errors(destination):
-        pipeline = dlt.pipeline(
-            pipeline_name,
-            pipelines_dir=get_dlt_pipelines_dir() if is_begun(pipeline_name) else _passing_folder(),
+        pipeline = look_at_pipeline(
+            pipeline_name_or(pipeline_name),
             destination=destination,
-            dataset_name=dataset,
+            dataset=dataset_name_or(dataset),
+            scratch=_passing_folder(),
         )
         check_ready(pipeline)
         file = database_file(pipeline)
         if file and not file.exists():
-            raise NoData(pipeline_name, str(file))
+            raise NoData(pipeline.pipeline_name, str(file))
         if not pipeline.default_schema_name:
             pipeline.sync_destination()  # on a new disk, what dlt knows of the dataset is in the destination only
         return pipeline

@@ -12,6 +12,7 @@ from dlt.extract import DltResource
 
 from dlt_authsignal.destination.redaction import hide_from_trace
 from dlt_authsignal.errors import ConfigurationError, CredentialsMissing
+from dlt_authsignal.project.pipelines import check_active_pipeline
 from dlt_authsignal.source.config.connection import api_url
 from dlt_authsignal.source.config.credentials import clean_credential
 from dlt_authsignal.source.config.durations import duration
@@ -145,8 +146,9 @@ def authsignal_source(
 
     Raises:
         CredentialsMissing: No credential gives access to an API, or to one asked for.
-        ConfigurationError: A value that cannot be used.
+        ConfigurationError: A value that cannot be used; or the active pipeline belongs to another project.
     """
+    check_active_pipeline()
     hide_from_trace(
         "users_from", "refresh_users", "exclude_users"
     )  # a URL may hold a password, and an id be an e-mail address

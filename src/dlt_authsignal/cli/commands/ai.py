@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from dlt_authsignal.assistant.agents import AGENTS
-from dlt_authsignal.cli import project
+from dlt_authsignal.cli import names, project
 from dlt_authsignal.cli.shell import counted
 from dlt_authsignal.errors import ExtraMissing
 
@@ -75,12 +75,12 @@ def toolkit() -> None:
 
 
 @ai.command(short_help="Serve the data to an assistant, for reading only.")
-@click.option("--pipeline-name", default="authsignal_pipeline", show_default=True, help="The pipeline that loaded it.")
+@click.option("--pipeline-name", show_default=names.PIPELINE, help="The pipeline that loaded it.")
 @click.option("--dataset", help="Dataset (schema). Default: the one that the pipeline loads.")
 @click.option("--allow-identifiers", is_flag=True, help="Show e-mail addresses, user ids and the like as they are.")
 @click.option("--max-rows", default=1000, show_default=True, type=click.IntRange(1, 100_000), help="Rows per answer.")
 @click.option("--timeout", default=20.0, show_default=True, type=click.FloatRange(1, 3600), help="Seconds per query.")
-def mcp(pipeline_name: str, dataset: str | None, allow_identifiers: bool, max_rows: int, timeout: float) -> None:
+def mcp(pipeline_name: str | None, dataset: str | None, allow_identifiers: bool, max_rows: int, timeout: float) -> None:
     """Serve the data of a pipeline to an assistant, over standard input and output (MCP).
 
     Four tools: list_tables, explain_table, query, sync_status. Nothing can be written, no file or

@@ -16,10 +16,13 @@ PIPELINE_NAME: Final = "authsignal_demo"
 @click.option("--users", default=500, show_default=True, type=click.IntRange(1, 100_000), help="People to invent.")
 @click.option("--days", default=45, show_default=True, type=click.IntRange(1, 3650), help="Days of history for them.")
 @click.option("--seed", default=7, show_default=True, help="Another number invents other people.")
-def demo(users: int, days: int, seed: int) -> None:
+@click.option(
+    "--pipeline-name", default=PIPELINE_NAME, show_default=True, help="Names dlt's state and the DuckDB file."
+)
+def demo(users: int, days: int, seed: int, pipeline_name: str) -> None:
     """See it work: start a local Authsignal with invented people, sync it into DuckDB, print the KPIs.
 
-    Writes authsignal_demo.duckdb in the current folder. Nothing leaves this machine.
+    Writes authsignal_demo.duckdb in the current folder, and dlt's state into .dlt/.var. Nothing leaves this machine.
     """
     try:
         from dlt_authsignal.sandbox import SandboxConfig, run_in_thread
@@ -36,7 +39,7 @@ def demo(users: int, days: int, seed: int) -> None:
         click.secho("2. Sync into DuckDB", bold=True)
         run(
             as_json=False,
-            pipeline_name=PIPELINE_NAME,
+            pipeline_name=pipeline_name,
             dataset=dataset,
             apis=["server"],
             base_url=running.url,
@@ -50,8 +53,10 @@ def demo(users: int, days: int, seed: int) -> None:
 
     click.echo()
     click.secho("3. What the data says", bold=True)
-    print_kpis(attach(pipeline_name=PIPELINE_NAME, dataset=dataset))
+    print_kpis(attach(pipeline_name=pipeline_name, dataset=dataset))
     click.echo()
+    click.secho("In Python", bold=True)
+    click.echo(f'   import dlt\n   dlt.pipeline("{pipeline_name}").dataset().user_authenticators.df()\n')
     click.secho("Next", bold=True)
     program = runnable("dlt-authsignal")
     for arguments, meaning in NEXT:

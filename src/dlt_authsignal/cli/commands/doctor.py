@@ -4,34 +4,39 @@ import os
 
 import click
 
+from dlt_authsignal.cli import names
 from dlt_authsignal.errors import ConfigurationError, ListingRefused
 
 
 @click.command(short_help="Try out keys and destination: what works, and what to do about what does not.")
 @click.option("--destination", default="duckdb", show_default=True, help="dlt destination to try out.")
-@click.option("--pipeline-name", default="authsignal_pipeline", show_default=True, help="The pipeline that will sync.")
-def doctor(destination: str, pipeline_name: str) -> None:
+@click.option("--pipeline-name", show_default=names.PIPELINE, help="The pipeline that will sync.")
+def doctor(destination: str, pipeline_name: str | None) -> None:
     """Try out the keys, by reading a little with each, and a destination, as a sync would use it: in a dataset of its
     own that is dropped again.
 
     Says what works, one line each, and what to do about what does not. Nothing is written to Authsignal.
     """
     os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")
+    from dlt_authsignal.destination.errors import translate_errors
     from dlt_authsignal.pipeline.monitor.destination_check import try_out
+    from dlt_authsignal.project.names import pipeline_name_or
 
+    with translate_errors(destination):
+        resolved_name = pipeline_name_or(pipeline_name)
     refused, reads_everybody = _keys()
     _privacy()
-    for done in try_out(destination, pipeline_name):
+    for done in try_out(destination, resolved_name):
         _tick(f"{destination}: {done}")
     if refused:
         raise ConfigurationError(refused)
     if reads_everybody:
-        _due(destination, pipeline_name)
-    named = "" if pipeline_name == "authsignal_pipeline" else f" --pipeline-name {pipeline_name}"
+        _due(destination, resolved_name)
+    named = f" --pipeline-name {pipeline_name}" if pipeline_name else ""
     click.echo(f"\nNext: dlt-authsignal sync --destination {destination}{named}")
 
 
-def _due(destination: str, pipeline_name: str) -> None:
+def _due(destination: str, pipeline_name: str | None) -> None:
     """Says what a sync would have to do now."""
     from dlt_authsignal.cli.report.estimate import estimate
     from dlt_authsignal.pipeline.monitor.forecast import forecast

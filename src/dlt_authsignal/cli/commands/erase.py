@@ -5,10 +5,11 @@ import os
 import sys
 from dataclasses import asdict
 from datetime import UTC
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from dlt_authsignal.cli import names
 from dlt_authsignal.cli.shell import counted, stoppable
 
 if TYPE_CHECKING:
@@ -20,13 +21,13 @@ STOPPED: Final = "Some of it may be left: run it again."
 @click.command(short_help="Remove one person from everything that a pipeline keeps.")
 @click.argument("user_id")
 @click.option("--destination", default="duckdb", show_default=True, help="dlt destination that holds the data.")
-@click.option("--dataset", default="authsignal_data", show_default=True, help="Dataset (schema) in it.")
-@click.option("--pipeline-name", default="authsignal_pipeline", show_default=True, help="The pipeline that loaded it.")
+@click.option("--dataset", show_default=names.DATASET, help="Dataset (schema) in it.")
+@click.option("--pipeline-name", show_default=names.PIPELINE, help="The pipeline that loaded it.")
 @click.option("--lift", is_flag=True, help="Take the tombstone away: the next sync reads the person again.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
 def erase(
-    user_id: str, destination: str, dataset: str, pipeline_name: str, lift: bool, yes: bool, as_json: bool
+    user_id: str, destination: str, dataset: str | None, pipeline_name: str | None, lift: bool, yes: bool, as_json: bool
 ) -> None:
     """Remove one person from everything that a pipeline keeps: the tables of its dataset, pending load packages, the
     record of runs. Leaves a dated tombstone, a hash that names nobody, so that no sync brings them back. Changes
@@ -36,7 +37,12 @@ def erase(
     shows it. A second run removes what a first one that was stopped has left.
     """
     os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")
-    wanted = {"destination": destination, "dataset": dataset, "pipeline_name": pipeline_name}
+    from dlt_authsignal.destination.errors import translate_errors
+    from dlt_authsignal.project.names import dataset_name_or
+
+    with translate_errors(destination):
+        dataset = dataset_name_or(dataset)
+    wanted: dict[str, Any] = {"destination": destination, "dataset": dataset, "pipeline_name": pipeline_name}
     person = _from_stdin() if user_id == "-" else user_id
     if not (lift or yes):
         _confirm(destination, dataset)

@@ -24,6 +24,8 @@ KEYS: Final = ("api_secret_key", "tenant_id", "token")
 @click.option("--tenant-id", metavar="ID", help="The tenant's id.")
 @click.option("--token", metavar="TOKEN", help="Short-lived token of one user, from a track call.")
 @click.option("--base-url", metavar="URL", help="Full URL instead of the region's, for a proxy or the sandbox.")
+@click.option("--pipeline-name", metavar="NAME", help="Name of this project's pipeline, for all commands.")
+@click.option("--dataset", metavar="NAME", help="Dataset (schema) of this project, for all commands.")
 @click.option("--no-check", is_flag=True, help="Write the files without asking Authsignal whether the keys work.")
 @click.option("--force", is_flag=True, help="Replace keys that .dlt/secrets.toml holds already.")
 def init(
@@ -32,6 +34,8 @@ def init(
     tenant_id: str | None,
     token: str | None,
     base_url: str | None,
+    pipeline_name: str | None,
+    dataset: str | None,
     no_check: bool,
     force: bool,
 ) -> None:
@@ -39,7 +43,7 @@ def init(
 
     \b
         .dlt/secrets.toml        the keys, and a new privacy_key; only you can read it, and git ignores it
-        .dlt/config.toml         region, and what we set otherwise than dlt
+        .dlt/config.toml         region, and settings in which we differ from dlt: its state stays in this folder
         authsignal_pipeline.py   a script to run and to change
 
     What is there already stays. Nothing is written if a key does not work. A Server API secret that its region refuses
@@ -55,6 +59,7 @@ def init(
     present = project.settings_in(project.SECRETS)
     asking = sys.stdin.isatty() and not (api_secret_key or token or tenant_id)
     configured = project.settings_in(project.CONFIG)
+    names = _names(pipeline_name, dataset)
     if asking and not (region or base_url or configured.get("base_url")):
         known = str(configured.get("region", "us"))
         region = click.prompt("Where does your tenant live?", type=click.Choice(list(REGIONS)), default=known)
@@ -73,7 +78,8 @@ def init(
     where = _address(region, base_url, configured)
     made = _privacy_key(present)
     found = [] if no_check else _checked(usable, where, asking=asking)
-    _write({**keys, **made}, where)
+    chosen = {"pipeline_name": pipeline_name, "dataset_name": dataset}
+    _write({**keys, **made}, where, {name: value for name, value in chosen.items() if value}, names)
     if made:
         click.echo("privacy_key is what people's data is hashed with. Keep a copy: a new key makes other hashes.")
     _report(found)
@@ -154,34 +160,48 @@ def _home(api_secret_key: str, region: str, *, asking: bool) -> str:
     return home
 
 
-def _write(keys: Mapping[str, str], where: Mapping[str, str | None]) -> None:
+def _names(pipeline_name: str | None, dataset: str | None) -> tuple[str, str]:
+    """Names of the pipeline and the dataset, once it is sure that a sync can use them here."""
+    from dlt_authsignal.destination.errors import translate_errors
+    from dlt_authsignal.project.names import dataset_name_or, pipeline_name_or
+    from dlt_authsignal.project.pipelines import check_is_usable
+
+    with translate_errors("duckdb"):
+        name = pipeline_name_or(pipeline_name)
+        check_is_usable(name, "duckdb")
+        return name, dataset_name_or(dataset)
+
+
+def _state(pipeline_name: str) -> project.Tables:
+    """The setting with which dlt alone finds the pipeline's state; nothing where it finds it already."""
+    from dlt_authsignal.project.settings import SETTING
+    from dlt_authsignal.project.working_folder import IN_PROJECT, working_folder
+
+    if working_folder(pipeline_name).is_configured:
+        return {}
+    return {("pipelines", pipeline_name): {SETTING: IN_PROJECT}}
+
+
+def _write(
+    keys: Mapping[str, str], where: Mapping[str, str | None], chosen: Mapping[str, str], names: tuple[str, str]
+) -> None:
     """Writes what is new, and says what that was. git ignores the keys before they are there."""
     private, config, script = project.SECRETS, project.CONFIG, project.SCRIPT
+    settings: project.Tables = {project.SECTION: {**where, **chosen}}
     if project.write(project.IGNORE, project.with_lines(project.IGNORE, project.IGNORED)):
         click.echo(f"Wrote {project.IGNORE}: git ignores the keys and the data.")
     if keys and project.write(private, project.merged(private, {project.SECTION: keys}), private=True):
         click.echo(f"Wrote {private}: {', '.join(keys)}. Only you can read it.")
-    if project.write(config, project.merged(config, {project.SECTION: where}, project.DEFAULTS)):
-        click.echo(f"Wrote {config}: {', '.join(f'{name} {value}' for name, value in where.items() if value)}.")
+    if project.write(config, project.merged(config, settings, {**project.DEFAULTS, **_state(names[0])})):
+        written = ", ".join(f"{name} {value}" for name, value in settings[project.SECTION].items() if value)
+        click.echo(f"Wrote {config}: {written}.")
     if not script.exists():
-        project.write(script, project.script())
+        project.write(script, project.script(*names))
         click.echo(f"Wrote {script}.")
-    elif script.read_text("utf-8") != project.script():
+    elif script.read_text("utf-8") != project.script(*names):
         click.echo(f"Left {script} as it is: it is there already, and not ours.")
     if project.is_tracked(private):
         click.secho(f"git has {private} in the repository. Take it out: git rm --cached {private}", fg="red", err=True)
-
-
-def _warn_of_elsewhere() -> None:
-    from dlt_authsignal.pipeline.attach import PIPELINE_NAME, begun_elsewhere
-
-    folder = begun_elsewhere()
-    if folder:
-        click.secho(
-            f"\nThe pipeline {PIPELINE_NAME} was begun in {folder} and keeps its DuckDB file there. For one in this"
-            " folder: dlt-authsignal sync --pipeline-name NAME",
-            fg="yellow",
-        )
 
 
 def _report(found: "Sequence[Finding]") -> None:
@@ -198,7 +218,6 @@ def _report(found: "Sequence[Finding]") -> None:
     if found:
         console.print()
         console.print(table)
-    _warn_of_elsewhere()
     readable = not found or any(finding.setting != "tenant_id" for finding in found)
     console.print("\nNext:")
     if readable:

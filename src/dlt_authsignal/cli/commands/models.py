@@ -2,6 +2,8 @@
 
 import click
 
+from dlt_authsignal.cli import names
+
 
 @click.group(short_help="KPI views: list, show, install.")
 def models() -> None:
@@ -34,9 +36,9 @@ def show(name: str) -> None:
 
 @models.command()
 @click.option("--destination", default="duckdb", show_default=True, help="dlt destination that holds the data.")
-@click.option("--dataset", default="authsignal_data", show_default=True, help="Dataset (schema) in it.")
-@click.option("--pipeline-name", default="authsignal_pipeline", show_default=True, help="The pipeline that loaded it.")
-def install(destination: str, dataset: str, pipeline_name: str) -> None:
+@click.option("--dataset", show_default=names.DATASET, help="Dataset (schema) in it.")
+@click.option("--pipeline-name", show_default=names.PIPELINE, help="The pipeline that loaded it.")
+def install(destination: str, dataset: str | None, pipeline_name: str | None) -> None:
     """Create or replace the views in the destination."""
     from dlt_authsignal.cli.report.kpis import print_kpis
     from dlt_authsignal.destination.errors import translate_errors

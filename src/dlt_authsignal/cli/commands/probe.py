@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from dlt_authsignal.cli import names
 from dlt_authsignal.cli.shell import counted, place, stoppable
 from dlt_authsignal.errors import ProbeFailed
 
@@ -23,7 +24,7 @@ _FLOWS: Final = {"enrol": "enrol", "mfa": "MFA", "sign_in": "sign-in", "clean_up
 @click.option("--user", "user_id", metavar="ID", help="The canary: a user id that nobody else uses.")
 @click.option("--action", default="probe", show_default=True, help="Action code of the canary's attempts.")
 @click.option("--destination", default="duckdb", show_default=True, help="dlt destination to load into.")
-@click.option("--dataset", default="authsignal_data", show_default=True, help="Dataset (schema) in it.")
+@click.option("--dataset", show_default=names.DATASET, help="Dataset (schema) in it.")
 @click.option("--pipeline-name", default="authsignal_probe", show_default=True, help="Names dlt's state.")
 @click.option("--region", type=click.Choice(["us", "au", "eu", "ca"]), help="Where the tenant lives.")
 @click.option("--origin", metavar="URL", help="Origin of your web app. Default: https:// and the relying party.")
@@ -119,4 +120,4 @@ def _summary(report: "ProbeReport") -> list[str]:
         since = f"as at {_last(report)}" if report.compared_with else "seen for the first time"
         lines.append(f"Policy{' CHANGED' if report.changes else f', {since}'}: {said}.")
     lines.append(f"Loaded into {place(report.destination, report.location)}, dataset {report.dataset}.")
-    return lines
+    return [*lines, *report.notes]

@@ -17,6 +17,7 @@ from urllib.request import urlopen
 
 import click
 
+from dlt_authsignal.cli import names
 from dlt_authsignal.cli.shell import runnable
 from dlt_authsignal.errors import ConfigurationError, ExtraMissing, RunFailed
 
@@ -26,10 +27,10 @@ END_SECONDS: Final = 10
 
 
 @click.command(short_help="Open dlt's dashboard on what was loaded.")
-@click.option("--pipeline-name", default="authsignal_pipeline", show_default=True, help="The pipeline that loaded it.")
+@click.option("--pipeline-name", show_default=names.PIPELINE, help="The pipeline that loaded it.")
 @click.option("--port", default=2718, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
-def show(pipeline_name: str, port: int, no_browser: bool) -> None:
+def show(pipeline_name: str | None, port: int, no_browser: bool) -> None:
     """Open dlt's dashboard on what was loaded: tables, rows, SQL, schemas, the last runs.
 
     It listens on this machine only and asks for the key in the address that it prints. Ctrl-C ends it.
@@ -37,12 +38,12 @@ def show(pipeline_name: str, port: int, no_browser: bool) -> None:
     if not (find_spec("marimo") and find_spec("ibis")):
         raise ExtraMissing("The dashboard", "dashboard")
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
-    _check_has_run(pipeline_name)
+    pipeline_name, folder = _found(pipeline_name)
     port, key = _free_port(port), secrets.token_urlsafe(16)
     for name in ("SIGTERM", "SIGHUP"):  # a closed terminal must not leave the child behind
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.default_int_handler)
-    dashboard = _start(pipeline_name, port, key)
+    dashboard = _start(pipeline_name, folder, port, key)
     try:
         _wait_until_ready(dashboard, port)
         address = f"http://{HOST}:{port}/?access_token={key}"
@@ -56,15 +57,28 @@ def show(pipeline_name: str, port: int, no_browser: bool) -> None:
         _end(dashboard)
 
 
-def _check_has_run(pipeline_name: str) -> None:
-    from dlt.common.pipeline import get_dlt_pipelines_dir
+def _found(name: str | None) -> tuple[str, Path]:
+    """Name of the pipeline, and the folder that holds its state and that of the project's others."""
+    from dlt_authsignal.destination.errors import translate_errors
+    from dlt_authsignal.project.names import pipeline_name_or
+    from dlt_authsignal.project.pipelines import bring_state, check_is_ours
+    from dlt_authsignal.project.working_folder import state_in, working_folder
 
-    folder = Path(get_dlt_pipelines_dir())
-    known = sorted(state.parent.name for state in folder.glob("*/state.json"))
-    if pipeline_name not in known:
-        names = f" Known here: {', '.join(known)}." if known else ""
-        command = f"{runnable('dlt-authsignal')} sync --pipeline-name {pipeline_name}"
-        raise ConfigurationError(f'No pipeline "{pipeline_name}" has run in {folder}.{names} Run first: {command}')
+    with translate_errors("duckdb"):
+        pipeline_name = pipeline_name_or(name)
+        bring_state(pipeline_name)
+        where = working_folder(pipeline_name)
+        known = sorted(state.parent.name for state in where.parent.glob("*/state.json"))
+        if pipeline_name not in known:
+            names = f" Known here: {', '.join(known)}." if known else ""
+            command = f"{runnable('dlt-authsignal')} sync --pipeline-name {pipeline_name}"
+            raise ConfigurationError(
+                f'No pipeline "{pipeline_name}" has run in {where.parent}.{names} Run first: {command}'
+            )
+        state = state_in(where.path)
+        kind = state.get("destination_name") or str(state.get("destination_type", "duckdb")).rpartition(".")[2]
+        check_is_ours(where, kind)
+        return pipeline_name, where.parent
 
 
 def _free_port(wanted: int) -> int:
@@ -80,11 +94,12 @@ def _free_port(wanted: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def _start(pipeline_name: str, port: int, key: str) -> "subprocess.Popen[bytes]":
+def _start(pipeline_name: str, folder: Path, port: int, key: str) -> "subprocess.Popen[bytes]":
     """marimo with dlt's notebook, out of reach of the terminal's Ctrl-C, which it would answer with a question."""
     options = ["--host", HOST, "--port", str(port), "--headless", "--token", "--token-password-file", "-"]
+    about = ["--pipeline", pipeline_name, "--pipelines-dir", str(folder)]
     dashboard = subprocess.Popen(  # noqa: S603 - ours, and no shell
-        [sys.executable, "-m", "marimo", "run", str(_notebook()), *options, "--", "--pipeline", pipeline_name],
+        [sys.executable, "-m", "marimo", "run", str(_notebook()), *options, "--", *about],
         env={**os.environ, "MARIMO_SKIP_UPDATE_CHECK": "1"},
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dlt_authsignal.cli import names
 from dlt_authsignal.cli.shell import counted
 from dlt_authsignal.errors import ConfigurationError, DataTooOld
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 @click.command(short_help="How current the data is: last syncs, freshness, what is about to be lost.")
 @click.option("--destination", default="duckdb", show_default=True, help="dlt destination that holds the data.")
-@click.option("--dataset", default="authsignal_data", show_default=True, help="Dataset (schema) in it.")
-@click.option("--pipeline-name", default="authsignal_pipeline", show_default=True, help="The pipeline that loaded it.")
+@click.option("--dataset", show_default=names.DATASET, help="Dataset (schema) in it.")
+@click.option("--pipeline-name", show_default=names.PIPELINE, help="The pipeline that loaded it.")
 @click.option(
     "--max-age",
     metavar="HOURS",
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
 @click.option("--prometheus", is_flag=True, help="Print metrics in Prometheus's text format.")
 def status(
     destination: str,
-    dataset: str,
-    pipeline_name: str,
+    dataset: str | None,
+    pipeline_name: str | None,
     max_age: float | None,
     fail_if_stale: str | None,
     as_json: bool,
@@ -58,11 +59,12 @@ def status(
 
     longest = duration("--fail-if-stale", fail_if_stale) if fail_if_stale else None
     with translate_errors(destination):
-        found = engine.status(attach(destination=destination, dataset=dataset, pipeline_name=pipeline_name))
+        pipeline = attach(destination=destination, dataset=dataset, pipeline_name=pipeline_name)
+        found = engine.status(pipeline)
     if not (found.runs or found.tables):
         raise ConfigurationError(
-            f'Nothing has been synced into dataset "{dataset}" by pipeline "{pipeline_name}" yet, as far as can be seen'
-            " from here. Run: dlt-authsignal sync"
+            f'Nothing has been synced into dataset "{pipeline.dataset_name}" by pipeline "{pipeline.pipeline_name}"'
+            " yet, as far as can be seen from here. Run: dlt-authsignal sync"
         )
     (_print_json if as_json else _print_prometheus if prometheus else _print)(found)
     if max_age is not None and (found.age is None or found.age > timedelta(hours=max_age)):

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import click
 
+from dlt_authsignal.cli import names
 from dlt_authsignal.cli.shell import stoppable
 from dlt_authsignal.schema.tables import TABLES
 
@@ -19,8 +20,8 @@ STOPPED: Final = "What was being read is dropped; a load that had begun is finis
     help="Where to load: duckdb, postgres, filesystem, snowflake, bigquery, redshift, databricks, or another of dlt's.",
 )
 @click.option("--staging", help="Load by way of a bucket: filesystem. For Redshift.")
-@click.option("--dataset", default="authsignal_data", show_default=True, help="Dataset (schema) in it.")
-@click.option("--pipeline-name", default="authsignal_pipeline", show_default=True, help="Names dlt's state.")
+@click.option("--dataset", show_default=names.DATASET, help="Dataset (schema) in it.")
+@click.option("--pipeline-name", show_default=names.PIPELINE, help="Names dlt's state.")
 @click.option("--apis", help="Only these APIs, comma-separated: server, client. Default: all with credentials.")
 @click.option("--tables", help="Only these tables, comma-separated. action_details is read only when named here.")
 @click.option(
@@ -68,8 +69,8 @@ STOPPED: Final = "What was being read is dropped; a load that had begun is finis
 def sync(
     destination: str,
     staging: str | None,
-    dataset: str,
-    pipeline_name: str,
+    dataset: str | None,
+    pipeline_name: str | None,
     apis: str | None,
     tables: str | None,
     as_json: bool,

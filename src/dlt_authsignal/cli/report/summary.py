@@ -75,11 +75,7 @@ def _notes(report: "SyncReport") -> list[str]:
         notes.append(
             f"Made again what was no longer in the database, in whole or in part: {', '.join(report.recreated)}."
         )
-    if report.elsewhere:
-        notes.append(
-            "This pipeline was begun in another folder and keeps its database there;"
-            " --pipeline-name NAME gives this folder its own."
-        )
+    notes += report.notes
     if report.users_with_old_privacy:
         them = counted(report.users_with_old_privacy, "user")
         notes.append(f"Privacy settings are others than before: {them} due for that, to be stored anew.")

@@ -16,13 +16,15 @@ from dlt_authsignal.destination.registry import destination_of_type
 from dlt_authsignal.destination.stores import file_store
 from dlt_authsignal.destination.tombstones import bury, tombstones
 from dlt_authsignal.errors import ConfigurationError
-from dlt_authsignal.pipeline.attach import DATASET_NAME, PIPELINE_NAME, attach
+from dlt_authsignal.pipeline.attach import attach
 from dlt_authsignal.pipeline.erase import postgres_rewrite, user_rows
 from dlt_authsignal.pipeline.erase.duckdb_rewrite import rewrite
 from dlt_authsignal.pipeline.erase.local_files import erase_leftovers
 from dlt_authsignal.pipeline.erase.stored_ids import stored_forms
 from dlt_authsignal.pipeline.erase.user_rows import erase_rows
 from dlt_authsignal.pipeline.load_packages import Pending, finish_pending
+from dlt_authsignal.project.names import pipeline_name_or
+from dlt_authsignal.project.pipelines import bring_state
 from dlt_authsignal.schema.bookkeeping_tables import ERASED_USERS
 
 
@@ -67,8 +69,8 @@ def erase(
     user_id: str,
     *,
     destination: str = "duckdb",
-    dataset: str = DATASET_NAME,
-    pipeline_name: str = PIPELINE_NAME,
+    dataset: str | None = None,
+    pipeline_name: str | None = None,
 ) -> ErasureReport:
     """Removes a person from all tables of a dataset and from what the pipeline keeps on this machine, and leaves a
     tombstone, so that no sync brings them back. Asks Authsignal nothing. Repeated, it removes what is left.
@@ -85,6 +87,7 @@ def erase(
     _check(user_id)
     forms = stored_forms(user_id)
     with translate_errors(destination):
+        bring_state(pipeline_name_or(pipeline_name))  # what is pending there holds people too
         pipeline = attach(destination=destination, dataset=dataset, pipeline_name=pipeline_name)
         with single_run(pipeline), translate_errors(destination), redacted(pipeline), untraced(pipeline):
             finished, dropped = _settle_pending(pipeline)
@@ -112,8 +115,8 @@ def lift(
     user_id: str,
     *,
     destination: str = "duckdb",
-    dataset: str = DATASET_NAME,
-    pipeline_name: str = PIPELINE_NAME,
+    dataset: str | None = None,
+    pipeline_name: str | None = None,
 ) -> bool:
     """Takes a tombstone away: the next sync reads the user again. Says whether there was one.
 

@@ -15,6 +15,7 @@ from dlt_authsignal.destination.errors import translate_errors
 from dlt_authsignal.destination.load_hints import check_ready, hints
 from dlt_authsignal.destination.stores.queries import row_counts
 from dlt_authsignal.errors import RunFailed
+from dlt_authsignal.project.pipelines import check_is_usable, try_pipeline
 from dlt_authsignal.schema.columns import Column, DataType, Table
 
 _TYPES: Final[tuple[DataType, ...]] = ("text", "timestamp", "bool", "bigint", "double", "json")
@@ -44,7 +45,8 @@ def try_out(destination: str, pipeline_name: str) -> Iterator[str]:
     """
     dataset = f"authsignal_trial_{uuid4().hex[:8]}"
     with translate_errors(destination), tempfile.TemporaryDirectory() as folder:
-        pipeline = dlt.pipeline(pipeline_name, folder, destination=destination, dataset_name=dataset)
+        check_is_usable(pipeline_name, destination)
+        pipeline = try_pipeline(pipeline_name, folder, destination=destination, dataset=dataset)
         check_ready(pipeline)
         file = database_file(pipeline)
         is_new = file is not None and not file.exists()

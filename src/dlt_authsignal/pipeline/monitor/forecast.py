@@ -9,7 +9,7 @@ from dlt_authsignal.source.resources.server import DUE
 from dlt_authsignal.source.source import authsignal_source
 
 
-def forecast(destination: str, pipeline_name: str) -> RunMetrics:
+def forecast(destination: str, pipeline_name: str | None) -> RunMetrics:
     """Counts who is due: reads the list, for a minute at most, and what the destination knows of earlier reads.
 
     Raises:
@@ -22,7 +22,7 @@ def forecast(destination: str, pipeline_name: str) -> RunMetrics:
     return meter
 
 
-def _known(destination: str, pipeline_name: str) -> KnownReads:
+def _known(destination: str, pipeline_name: str | None) -> KnownReads:
     try:
         return known_reads(attach(destination=destination, pipeline_name=pipeline_name))
     except NoData:

@@ -17,10 +17,13 @@ from dlt_authsignal.destination.locks import single_run
 from dlt_authsignal.destination.redaction import redacted
 from dlt_authsignal.destination.tombstones import tombstones
 from dlt_authsignal.errors import ConfigurationError, CredentialsMissing
-from dlt_authsignal.pipeline.attach import DATASET_NAME
 from dlt_authsignal.pipeline.load_packages import abort_packages_before, finish_pending
 from dlt_authsignal.pipeline.probe.policy_drift import Change, _compared, learnt
 from dlt_authsignal.pipeline.probe.steps import LOADED, Probing, Step
+from dlt_authsignal.project.names import dataset_name_or
+from dlt_authsignal.project.pipelines import open_pipeline
+from dlt_authsignal.project.settings import remember
+from dlt_authsignal.project.working_folder import working_folder
 from dlt_authsignal.schema.bookkeeping_tables import PROBE_RUNS
 from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.schema.row_hash import fingerprint
@@ -53,6 +56,7 @@ class ProbeReport:
         location: Where the rows are, without credentials.
         dataset: Dataset (schema) name.
         seconds: Duration, loading included.
+        notes: What was set up in the project's folder, a sentence each.
     """
 
     works: bool
@@ -69,6 +73,7 @@ class ProbeReport:
     location: str
     dataset: str
     seconds: float
+    notes: list[str]
 
 
 def probe(
@@ -79,7 +84,7 @@ def probe(
     allow_writes: bool = False,
     leave_passkey: bool = False,
     destination: str = "duckdb",
-    dataset: str = DATASET_NAME,
+    dataset: str | None = None,
     pipeline_name: str = PIPELINE_NAME,
     **connection: Any,
 ) -> ProbeReport:
@@ -92,7 +97,7 @@ def probe(
         allow_writes: Needed for any host but this machine.
         leave_passkey: Needed with a token alone: no call of the Client API removes a passkey.
         destination: dlt destination name.
-        dataset: Dataset (schema) to load into.
+        dataset: Dataset (schema) to load into. Default: `dataset_name` in `.dlt/config.toml`, or `authsignal_data`.
         pipeline_name: Names dlt's working folder and state, and the lock that keeps two probes apart.
         **connection: Arguments of `settings`; default what dlt finds.
 
@@ -101,7 +106,7 @@ def probe(
         AuthsignalError: The probe could not be made, for want of a valid key, say. A ceremony that fails is in the
             report instead.
     """
-    started, began = time.monotonic(), datetime.now(UTC)
+    started, began, notes = time.monotonic(), datetime.now(UTC), list[str]()
     with translate_errors(destination):
         found = settings(**connection)
         canary, privacy = _canary(found, user_id, leave_passkey=leave_passkey), privacy_settings()
@@ -109,7 +114,7 @@ def probe(
         probing = Probing(found, privacy, canary, action, authenticator)
         if not allow_writes:
             _check_is_local(found)
-        pipeline = dlt.pipeline(pipeline_name, destination=destination, dataset_name=dataset)
+        pipeline = open_pipeline(pipeline_name, destination=destination, dataset=dataset_name_or(dataset), notes=notes)
         check_ready(pipeline)
         with single_run(pipeline), redacted(pipeline):
             erased = tombstones(pipeline)
@@ -123,6 +128,8 @@ def probe(
             drift, compared_with = _compared(pipeline, policies, probing.tenant_id)
             host = f"{found.base.host}:{found.base.port}"
             load = pipeline.run(_loaded(probing.rows, _record(probing, began, host, len(drift))))
+    if written := remember(working_folder(pipeline_name)):
+        notes.append(written)
     return ProbeReport(
         works=not any(step.problem for step in probing.steps),
         user_id=probing.user_id,
@@ -138,6 +145,7 @@ def probe(
         location=load.destination_displayable_credentials or "",
         dataset=pipeline.dataset_name,
         seconds=round(time.monotonic() - started, 2),
+        notes=notes,
     )
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_authsignal.destination.duckdb_file import file_elsewhere
 from dlt_authsignal.pipeline.sync.changes import TableReport
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 
@@ -41,7 +40,7 @@ class SyncReport:
         identifiers_left_out: True when there is no privacy_key to hash them with.
         errors: Requests that failed, by kind, also where a later try did not.
         drift: What answers held that the tables were not made for, by table: `source/metrics/schema_drift.py`.
-        elsewhere: True when dlt keeps this pipeline's DuckDB file in the folder where the pipeline was begun.
+        notes: What was set up in the project's folder, a sentence each.
     """
 
     pipeline: str
@@ -67,7 +66,7 @@ class SyncReport:
     identifiers_left_out: bool
     errors: Mapping[str, int]
     drift: Mapping[str, Any]
-    elsewhere: bool
+    notes: list[str]
 
 
 def _report(pipeline: Pipeline, meter: RunMetrics, **known: Any) -> SyncReport:
@@ -88,6 +87,5 @@ def _report(pipeline: Pipeline, meter: RunMetrics, **known: Any) -> SyncReport:
         identifiers_left_out=meter.leaves_out,
         errors=dict(meter.errors),
         drift=meter.drift.report(),
-        elsewhere=file_elsewhere(pipeline) is not None,
         **known,
     )

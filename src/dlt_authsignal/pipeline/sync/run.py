@@ -10,7 +10,6 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any, Final
 
-import dlt
 from dlt.common.runtime.collector import NullCollector
 from dlt.extract import DltSource
 from dlt.pipeline.pipeline import Pipeline
@@ -24,7 +23,6 @@ from dlt_authsignal.destination.locks import dataset_lock, pipeline_lock
 from dlt_authsignal.destination.redaction import redacted
 from dlt_authsignal.destination.stores.queries import row_counts
 from dlt_authsignal.destination.tombstones import tombstones
-from dlt_authsignal.pipeline.attach import DATASET_NAME, PIPELINE_NAME
 from dlt_authsignal.pipeline.history.update import update_history
 from dlt_authsignal.pipeline.load_packages import Pending, abort_packages_before, finish_pending
 from dlt_authsignal.pipeline.repair import recreate
@@ -32,6 +30,10 @@ from dlt_authsignal.pipeline.run_log import Run, recorded
 from dlt_authsignal.pipeline.sync.changes import Tally, known_hashes
 from dlt_authsignal.pipeline.sync.created_at import carrier, created_at
 from dlt_authsignal.pipeline.sync.report import SyncReport, _report
+from dlt_authsignal.project.names import dataset_name_or, pipeline_name_or
+from dlt_authsignal.project.pipelines import open_pipeline
+from dlt_authsignal.project.settings import remember
+from dlt_authsignal.project.working_folder import working_folder
 from dlt_authsignal.schema.bookkeeping_tables import COMPLETE_READS, USER_READS
 from dlt_authsignal.schema.tables import TABLES
 from dlt_authsignal.source.incremental.due import parts_of
@@ -44,8 +46,8 @@ def sync(
     *,
     destination: str = "duckdb",
     staging: str | None = None,
-    dataset: str = DATASET_NAME,
-    pipeline_name: str = PIPELINE_NAME,
+    dataset: str | None = None,
+    pipeline_name: str | None = None,
     resources: list[str] | None = None,
     meter: RunMetrics | None = None,
     **source: Any,
@@ -55,8 +57,9 @@ def sync(
     Args:
         destination: dlt destination name; its credentials are resolved by dlt.
         staging: dlt destination to load by way of, a bucket; for Redshift.
-        dataset: Dataset (schema) to load into.
-        pipeline_name: Names dlt's working folder and state.
+        dataset: Dataset (schema) to load into. Default: `dataset_name` in `.dlt/config.toml`, or `authsignal_data`.
+        pipeline_name: Names dlt's state, and the DuckDB file. Default: `pipeline_name` in `.dlt/config.toml`, or
+            `authsignal_pipeline`.
         resources: Tables to load; default all of the accessible APIs but the opt-in ones.
         meter: Counters to fill, for a progress display.
         **source: Arguments of `authsignal_source`.
@@ -65,14 +68,15 @@ def sync(
         AuthsignalError: The subclass that says what to do. Nothing of a failed run's reading is loaded.
     """
     meter = meter or RunMetrics()
-    started = time.monotonic()
+    started, notes = time.monotonic(), list[str]()
     with translate_errors(destination):
-        pipeline = dlt.pipeline(
-            pipeline_name,
+        pipeline = open_pipeline(
+            pipeline_name_or(pipeline_name),
             destination=destination,
             staging=staging,
-            dataset_name=dataset,
+            dataset=dataset_name_or(dataset),
             progress=_StageCollector(meter),
+            notes=notes,
         )
         table_format = check_ready(pipeline)
         alone = _alone(pipeline, destination)
@@ -101,6 +105,8 @@ def sync(
                 tables = tally.reports(before, row_counts(pipeline, tally.tables), deleted)
             run.tables = {name: asdict(report) for name, report in tables.items()}
     meter.stage = "done"
+    if written := remember(working_folder(pipeline.pipeline_name)):
+        notes.append(written)
     return _report(
         pipeline,
         meter,
@@ -111,6 +117,7 @@ def sync(
         finished_pending=pending is Pending.FINISHED,
         dropped_pending=pending is Pending.DROPPED,
         recreated=recreated,
+        notes=notes,
     )
 
 

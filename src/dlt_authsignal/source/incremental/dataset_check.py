@@ -2,16 +2,16 @@
 forms."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.clients import sql_client
-from dlt_authsignal.destination.duckdb_file import database_file, file_elsewhere
+from dlt_authsignal.destination.duckdb_file import database_file
 from dlt_authsignal.destination.stores.queries import arrow_columns_of
 from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.project.pipelines import check_pipeline
 from dlt_authsignal.schema.bookkeeping_tables import USER_READS
 from dlt_authsignal.source.privacy.policy import Privacy
 
@@ -29,7 +29,7 @@ def check_dataset(pipeline: Pipeline, tenant_id: str | None, privacy: Privacy) -
     Raises:
         ConfigurationError: It is another project's or tenant's, or ids stand there that are to be hashed now.
     """
-    _check_folder(pipeline)
+    check_pipeline(pipeline)
     others = _tenants(pipeline) - {None, tenant_id} if tenant_id is not None else ()
     for other in others:
         raise ConfigurationError(
@@ -43,15 +43,6 @@ def check_dataset(pipeline: Pipeline, tenant_id: str | None, privacy: Privacy) -
                 " would be there twice, and stay readable. Load into a new dataset (--dataset, --pipeline-name), or"
                 " leave the privacy settings as they were. docs/privacy.md says more."
             )
-
-
-def _check_folder(pipeline: Pipeline) -> None:
-    begun_in = file_elsewhere(pipeline)
-    if begun_in and Path(".dlt").is_dir() and (begun_in / ".dlt").is_dir():
-        raise ConfigurationError(
-            f'Pipeline "{pipeline.pipeline_name}" is that of another project, {begun_in}, where its database is. Give'
-            " this project's another name (--pipeline-name, or dlt.pipeline() in a script), or run it there."
-        )
 
 
 def _tenants(pipeline: Pipeline) -> set[str | None]:

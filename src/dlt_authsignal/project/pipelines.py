@@ -1,0 +1,214 @@
+"""A project's pipeline: opened where its state is, bound to the project's folder, and kept out of other projects."""
+
+import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import dlt
+from dlt.common.configuration.container import Container
+from dlt.common.configuration.exceptions import ConfigurationValueError
+from dlt.common.destination import Destination, TDestinationReferenceArg
+from dlt.common.pipeline import PipelineContext
+from dlt.common.storages import WithLocalFiles
+from dlt.pipeline.pipeline import Pipeline
+
+from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.project.earlier_state import move_into_project
+from dlt_authsignal.project.working_folder import WorkingFolder, is_same, project_folder, working_folder
+
+_FIRST_RUN: Final = "initial_cwd"
+_ADVICE: Final = (
+    "DLT_DATA_DIR or pipelines_dir makes both projects keep dlt's state in one folder. Remove that setting, or give"
+    " this project's pipeline another name: --pipeline-name NAME, or for all commands"
+    ' pipeline_name = "NAME" under [sources.authsignal_source] in .dlt/config.toml.'
+)
+_INIT: Final = "To keep dlt's state in this project's folder, run: dlt-authsignal init"
+_PENDING: Final = ("load/normalized/*", "normalize/extracted/*")
+
+
+def open_pipeline(
+    pipeline_name: str, *, destination: str, dataset: str, notes: list[str] | None = None, **options: Any
+) -> Pipeline:
+    """Return a project's pipeline for a run: its folder is created, and state of an earlier version moved into it.
+
+    Args:
+        pipeline_name: dlt pipeline name.
+        destination: dlt destination name.
+        dataset: Dataset (schema) name.
+        notes: Is given a sentence on what was moved.
+        **options: Further arguments of `dlt.pipeline`.
+
+    Raises:
+        ConfigurationError: The pipeline belongs to another project, where nothing was changed.
+    """
+    where = check_is_usable(pipeline_name, destination)
+    _create(where)
+    moved = move_into_project(where) if where.in_project else None
+    if moved and notes is not None:
+        notes.append(moved)
+    return _opened(where, destination=destination, dataset_name=dataset, **options)
+
+
+def look_at_pipeline(pipeline_name: str, *, destination: str, dataset: str, scratch: str) -> Pipeline:
+    """Return a project's pipeline for reading, with its state in a scratch folder if it has not run here.
+
+    Raises:
+        ConfigurationError: The pipeline belongs to another project, where nothing was changed.
+    """
+    where = working_folder(pipeline_name)
+    check_is_ours(where, destination)
+    if where.path.is_dir():
+        return _opened(where, destination=destination, dataset_name=dataset)
+    return try_pipeline(pipeline_name, scratch, destination=destination, dataset=dataset)
+
+
+def try_pipeline(pipeline_name: str, scratch: str, *, destination: str, dataset: str) -> Pipeline:
+    """Return a pipeline into what a project's loads into, with its state in a scratch folder."""
+    pipeline = dlt.pipeline(pipeline_name, scratch, destination=destination, dataset_name=dataset)
+    _bind(pipeline, project_folder())
+    return pipeline
+
+
+def bring_state(pipeline_name: str) -> str | None:
+    """Move state of an earlier version into the project, if there is any; return a sentence on it."""
+    where = working_folder(pipeline_name)
+    return move_into_project(where) if where.in_project else None
+
+
+def check_is_usable(pipeline_name: str, destination: str) -> WorkingFolder:
+    """Return where a pipeline's state is kept, once it is sure that a sync can use it. Nothing is written.
+
+    Raises:
+        ConfigurationError: The pipeline belongs to another project, or the folder cannot be written.
+    """
+    where = working_folder(pipeline_name)
+    check_is_ours(where, destination)
+    place = next(path for path in (where.path, *where.path.parents) if path.exists())
+    if not place.is_dir() or not _is_writable(place):
+        raise ConfigurationError(
+            f"Cannot write in {place}, where dlt is to keep the state of pipeline"
+            f' "{pipeline_name}" ({where.path}). Run it in a folder of your user, or set the environment variable'
+            " PIPELINES_DIR to a folder that this project alone uses."
+        )
+    return where
+
+
+def check_is_ours(where: WorkingFolder, destination: TDestinationReferenceArg) -> None:
+    """Refuse a pipeline that another project started in a folder that both share.
+
+    Raises:
+        ConfigurationError: It keeps its database in that project.
+    """
+    first_run = None if where.in_project else where.started_in
+    if first_run is None or is_same(first_run, project_folder()):
+        return
+    there, here = _places(where, destination, (first_run, project_folder()))
+    if there != here and not _is_left(where, first_run, here):
+        raise ConfigurationError(
+            f'Pipeline "{where.pipeline_name}" belongs to another project: it was started in {first_run}, and keeps its'
+            f" database there. Nothing was changed. {_ADVICE if where.is_configured else _INIT}"
+        )
+
+
+def check_active_pipeline() -> None:
+    """Bind the active pipeline, a script's, to the project's folder; or refuse it.
+
+    Raises:
+        ConfigurationError: It belongs to another project.
+    """
+    context = Container()[PipelineContext]
+    active = context.pipeline() if context.is_active() else None
+    if isinstance(active, Pipeline) and active.destination is not None:
+        check_pipeline(active)
+
+
+def check_pipeline(pipeline: Pipeline) -> None:
+    """Bind a pipeline that dlt opened to the project's folder; or refuse it.
+
+    Raises:
+        ConfigurationError: It belongs to another project.
+    """
+    where = working_folder(pipeline.pipeline_name)
+    parent = Path(pipeline.pipelines_dir).absolute()
+    in_project = where.in_project and is_same(parent, where.parent)
+    found = replace(where, parent=parent, in_project=in_project)
+    check_is_ours(found, pipeline.destination)
+    _settle(pipeline, found)
+
+
+def _opened(where: WorkingFolder, **options: Any) -> Pipeline:
+    pipeline: Pipeline = dlt.pipeline(where.pipeline_name, str(where.parent), **options)
+    _settle(pipeline, where)
+    return pipeline
+
+
+def _settle(pipeline: Pipeline, where: WorkingFolder) -> None:
+    """Note the project's folder as the pipeline's: relative where the state moves with it, for dlt alone to find it."""
+    here = project_folder()
+    noted = pipeline.get_local_state_val(_FIRST_RUN)
+    if where.in_project:
+        wanted = "." if here == Path.cwd() else str(here)
+    else:
+        gone = not Path(noted).is_dir()
+        wanted = str(here) if gone else noted
+    if wanted != noted:
+        pipeline.set_local_state_val(_FIRST_RUN, wanted)
+        setattr(pipeline, _FIRST_RUN, wanted)  # dlt writes what it read when it opened the pipeline
+    _bind(pipeline, here / wanted)
+
+
+def _bind(pipeline: Pipeline, folder: Path) -> None:
+    """Local files of the destination are kept below an absolute path, wherever this process goes."""
+    for used in (pipeline.destination, pipeline.staging):
+        if used is not None and "local_dir" in used.config_params:
+            used.config_params["local_dir"] = str(folder)
+
+
+def _places(where: WorkingFolder, destination: TDestinationReferenceArg, folders: Iterable[Path]) -> list[str | None]:
+    """Return where a destination keeps its data, for a pipeline that was started in each folder."""
+    factory = Destination.from_reference(destination)
+    if factory is None or not issubclass(factory.spec, WithLocalFiles):
+        return [None for _ in folders]  # a server, the same from everywhere
+    kept = dict(factory.config_params)
+    context = {"pipeline_name": where.pipeline_name, "pipeline_working_dir": str(where.path)}
+    places: list[str | None] = []
+    try:
+        for folder in folders:
+            factory.config_params.update(context, local_dir=str(folder))
+            unbound: Any = factory.spec()
+            with suppress(AttributeError):
+                unbound._bind_dataset_name("any")
+            try:
+                places.append(factory.configuration(unbound).data_location())
+            except ConfigurationValueError:  # in memory, for instance
+                places.append(None)
+    finally:
+        factory.config_params.clear()
+        factory.config_params.update(kept)
+    return places
+
+
+def _is_left(where: WorkingFolder, first_run: Path, database: str | None) -> bool:
+    """Whether the project that started the pipeline is no longer there: it was moved here, or left nothing to load."""
+    if first_run.is_dir():
+        return False
+    pending = any(path for pattern in _PENDING for path in where.path.glob(pattern))
+    return not pending or (database is not None and Path(database).exists())
+
+
+def _create(where: WorkingFolder) -> None:
+    where.parent.mkdir(parents=True, exist_ok=True)
+    ignored = where.parent / ".gitignore"
+    if where.in_project and not ignored.exists():
+        ignored.write_text("*\n", encoding="utf-8")
+
+
+def _is_writable(folder: Path) -> bool:
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False

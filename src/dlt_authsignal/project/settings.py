@@ -1,0 +1,52 @@
+"""The lines of `.dlt/config.toml` with which dlt alone finds a pipeline's state in its project."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Final
+
+import dlt
+import tomlkit
+from dlt.common.runtime.run_context import active
+from tomlkit.exceptions import TOMLKitError
+
+from dlt_authsignal.project.working_folder import IN_PROJECT, WorkingFolder
+
+SETTING: Final = "pipelines_dir"
+
+
+def remember(where: WorkingFolder) -> str | None:
+    """Write into `.dlt/config.toml` where a pipeline's state is, unless dlt finds it already.
+
+    Returns:
+        What was written, or what to write by hand where that failed, in one sentence; None if there was nothing to do.
+    """
+    if where.is_configured:
+        return None
+    dlt.config[f"pipelines.{where.pipeline_name}.{SETTING}"] = IN_PROJECT  # for the rest of this process
+    path = Path(active().settings_dir) / "config.toml"
+    lines = f'[pipelines.{where.pipeline_name}] {SETTING} = "{IN_PROJECT}"'
+    try:
+        _add(path, where.pipeline_name)
+    except (OSError, TOMLKitError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not TOML"
+        return f"Could not write {path} ({reason}). For scripts and queries with dlt, add to it: {lines}"
+    shown = os.path.relpath(path)
+    return f'Wrote {shown}: dlt keeps the state of "{where.pipeline_name}" in this folder ({IN_PROJECT}).'
+
+
+def _add(path: Path, pipeline_name: str) -> None:
+    document = tomlkit.parse(path.read_text("utf-8")) if path.exists() else tomlkit.document()
+    pipelines = document.setdefault("pipelines", tomlkit.table(is_super_table=True))
+    pipelines.setdefault(pipeline_name, tomlkit.table()).setdefault(SETTING, IN_PROJECT)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(tomlkit.dumps(document))
+        os.chmod(name, mode)
+        os.replace(name, path.resolve())
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
