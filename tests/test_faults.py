@@ -13,7 +13,7 @@ import pytest
 
 from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.sandbox import Fault, RunningSandbox
-from dlt_authsignal.sandbox.faults import KINDS, Faults, fault_from_json
+from dlt_authsignal.sandbox.core.faults import KINDS, Faults, fault_from_json
 from tests.helpers import SECRET, ask
 
 

@@ -21,9 +21,9 @@ from dlt_authsignal.api.webhooks import sign, verify
 from dlt_authsignal.errors import SignatureRefused
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
 from dlt_authsignal.sandbox.challenges import Challenge
+from dlt_authsignal.sandbox.core.refusals import Refusal
 from dlt_authsignal.sandbox.entities import Action, Authenticator, User
 from dlt_authsignal.sandbox.outbox import Message
-from dlt_authsignal.sandbox.refusals import Refusal
 from dlt_authsignal.sandbox.webhook_settings import WebhookTrouble
 from tests.ceremonies import Visitor
 from tests.helpers import SECRET, ask

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from dlt_authsignal.sandbox import SandboxConfig
-from dlt_authsignal.sandbox.config import SEEDED_NOW
+from dlt_authsignal.sandbox.core.config import SEEDED_NOW
 from dlt_authsignal.sandbox.entities import Action, Authenticator, Device, User
 from dlt_authsignal.sandbox.people import belongings_of
 from dlt_authsignal.sandbox.state import Sandbox

@@ -99,7 +99,7 @@ def sandbox(
         dlt-authsignal sandbox --users 500 --days 45 --seed 7
     """
     try:
-        from dlt_authsignal.sandbox.config import SandboxConfig
+        from dlt_authsignal.sandbox.core.config import SandboxConfig
         from dlt_authsignal.sandbox.serve import address, listen, server
         from dlt_authsignal.sandbox.state import Sandbox
     except ModuleNotFoundError as missing:

@@ -7,18 +7,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dlt_authsignal.sandbox.config import SandboxConfig
-    from dlt_authsignal.sandbox.faults import Fault
-    from dlt_authsignal.sandbox.limits import Limit
+    from dlt_authsignal.sandbox.core.config import SandboxConfig
+    from dlt_authsignal.sandbox.core.faults import Fault
+    from dlt_authsignal.sandbox.core.rate_limits import Limit
     from dlt_authsignal.sandbox.serve import RunningSandbox, run_in_thread
     from dlt_authsignal.sandbox.state import Sandbox
 
 _WHERE = {
-    "Fault": "faults",
-    "Limit": "limits",
+    "Fault": "core.faults",
+    "Limit": "core.rate_limits",
     "RunningSandbox": "serve",
     "Sandbox": "state",
-    "SandboxConfig": "config",
+    "SandboxConfig": "core.config",
     "run_in_thread": "serve",
 }
 

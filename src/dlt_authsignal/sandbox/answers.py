@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from dlt_authsignal.sandbox import entities
-from dlt_authsignal.sandbox.clock import iso
+from dlt_authsignal.sandbox.core.clock import iso
 
 Json = dict[str, Any]
 

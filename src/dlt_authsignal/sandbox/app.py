@@ -13,10 +13,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dlt_authsignal.sandbox.control import OwnPagesOnly, control_routes
+from dlt_authsignal.sandbox.core.refusals import Refusal
 from dlt_authsignal.sandbox.http import RawPaths, endpoint, refused
 from dlt_authsignal.sandbox.openapi import openapi_route
 from dlt_authsignal.sandbox.pages import page_routes
-from dlt_authsignal.sandbox.refusals import Refusal
 from dlt_authsignal.sandbox.served import ALIASES, SERVED
 from dlt_authsignal.sandbox.state import Sandbox
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from dlt_authsignal.sandbox import answers
 from dlt_authsignal.sandbox.challenges import Challenge
+from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.entities import Authenticator
 from dlt_authsignal.sandbox.http import Body
-from dlt_authsignal.sandbox.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.signatures import canonical, is_signed
 from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.tokens import MANAGE

@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from dlt_authsignal.api.endpoints import Endpoint
-from dlt_authsignal.sandbox.refusals import Refusal, expired_token, unauthorized
+from dlt_authsignal.sandbox.core.refusals import Refusal, expired_token, unauthorized
 from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.tokens import Token, read
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from dlt_authsignal.sandbox.challenges import Challenge
+from dlt_authsignal.sandbox.core.refusals import too_many_requests
 from dlt_authsignal.sandbox.outbox import Message
-from dlt_authsignal.sandbox.refusals import too_many_requests
 from dlt_authsignal.sandbox.state import Sandbox
 
 CODE_LENGTH: Final = 6

@@ -14,14 +14,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from dlt_authsignal.sandbox.clock import iso
-from dlt_authsignal.sandbox.faults import fault_from_json
+from dlt_authsignal.sandbox.core.clock import iso
+from dlt_authsignal.sandbox.core.faults import fault_from_json
+from dlt_authsignal.sandbox.core.rate_limits import limit_from_json
+from dlt_authsignal.sandbox.core.refusals import Refusal
 from dlt_authsignal.sandbox.http import json_response, read_body
-from dlt_authsignal.sandbox.limits import limit_from_json
 from dlt_authsignal.sandbox.not_emulated import NOT_EMULATED
 from dlt_authsignal.sandbox.policy import ACTION_CODE
 from dlt_authsignal.sandbox.recovery import use_recovery_code
-from dlt_authsignal.sandbox.refusals import Refusal
 from dlt_authsignal.sandbox.served import SERVED
 from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.tenant import IpFacts

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from dlt_authsignal.api.responses import error_body
-from dlt_authsignal.sandbox.faults import ANSWERS, Fault, Waiting
+from dlt_authsignal.sandbox.core.faults import ANSWERS, Fault, Waiting
 
 if TYPE_CHECKING:
     from dlt_authsignal.sandbox.state import Sandbox

@@ -17,7 +17,7 @@ from dlt_authsignal.api.endpoints import Endpoint
 from dlt_authsignal.api.responses import error_body
 from dlt_authsignal.sandbox import fault_answers
 from dlt_authsignal.sandbox.auth import Caller, authenticate
-from dlt_authsignal.sandbox.refusals import Refusal, invalid
+from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.state import Sandbox
 
 MAX_BODY_BYTES: Final = 1024 * 1024

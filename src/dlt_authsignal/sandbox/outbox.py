@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from dlt_authsignal.sandbox.clock import iso
+from dlt_authsignal.sandbox.core.clock import iso
 
 LENGTH: Final = 10_000
 

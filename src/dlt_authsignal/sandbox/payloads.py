@@ -4,7 +4,7 @@ import base64
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from dlt_authsignal.sandbox.clock import iso
+from dlt_authsignal.sandbox.core.clock import iso
 from dlt_authsignal.sandbox.entities import Action, Authenticator
 from dlt_authsignal.sandbox.policy import enrolled_methods
 

@@ -17,14 +17,14 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from dlt_authsignal.sandbox.app import create_app
-from dlt_authsignal.sandbox.config import SandboxConfig
+from dlt_authsignal.sandbox.core.config import SandboxConfig
 from dlt_authsignal.sandbox.fault_answers import CONNECTION
 from dlt_authsignal.sandbox.state import Sandbox
 
 if TYPE_CHECKING:
-    from dlt_authsignal.sandbox.clock import Clock
-    from dlt_authsignal.sandbox.faults import Faults
-    from dlt_authsignal.sandbox.limits import Limits
+    from dlt_authsignal.sandbox.core.clock import Clock
+    from dlt_authsignal.sandbox.core.faults import Faults
+    from dlt_authsignal.sandbox.core.rate_limits import Limits
     from dlt_authsignal.sandbox.outbox import Outbox
 
 START_SECONDS: Final = 10.0

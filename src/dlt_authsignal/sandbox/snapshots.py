@@ -7,8 +7,8 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from dlt_authsignal.sandbox.challenges import Challenges
-from dlt_authsignal.sandbox.clock import Clock
-from dlt_authsignal.sandbox.config import SandboxConfig
+from dlt_authsignal.sandbox.core.clock import Clock
+from dlt_authsignal.sandbox.core.config import SandboxConfig
 from dlt_authsignal.sandbox.events import Event
 from dlt_authsignal.sandbox.outbox import Outbox
 from dlt_authsignal.sandbox.sessions import Sessions

@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from dlt_authsignal.sandbox.challenges import Challenges
-from dlt_authsignal.sandbox.clock import Clock, IdMaker, iso, random_ids, seeded_ids
-from dlt_authsignal.sandbox.config import SandboxConfig
+from dlt_authsignal.sandbox.core.clock import Clock, IdMaker, iso, random_ids, seeded_ids
+from dlt_authsignal.sandbox.core.config import SandboxConfig
+from dlt_authsignal.sandbox.core.faults import Faults
+from dlt_authsignal.sandbox.core.rate_limits import Limits
 from dlt_authsignal.sandbox.events import Events
-from dlt_authsignal.sandbox.faults import Faults
-from dlt_authsignal.sandbox.limits import Limits
 from dlt_authsignal.sandbox.outbox import Outbox
 from dlt_authsignal.sandbox.seed import populate
 from dlt_authsignal.sandbox.sessions import Sessions

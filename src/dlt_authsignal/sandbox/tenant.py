@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from dlt_authsignal.sandbox.clock import IdMaker
-from dlt_authsignal.sandbox.config import SandboxConfig
+from dlt_authsignal.sandbox.core.clock import IdMaker
+from dlt_authsignal.sandbox.core.config import SandboxConfig
 
 Json = dict[str, Any]
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import jwt
 
-from dlt_authsignal.sandbox.config import SandboxConfig
+from dlt_authsignal.sandbox.core.config import SandboxConfig
 
 ISSUER: Final = "https://api.authsignal.com"
 READ: Final = "read:authenticators"

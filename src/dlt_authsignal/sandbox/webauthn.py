@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from dlt_authsignal.sandbox.catalogue import provider_name
 from dlt_authsignal.sandbox.challenges import Challenge
+from dlt_authsignal.sandbox.core.refusals import Refusal
 from dlt_authsignal.sandbox.entities import Authenticator, Credential
-from dlt_authsignal.sandbox.refusals import Refusal
 from dlt_authsignal.sandbox.state import Sandbox
 
 if TYPE_CHECKING:

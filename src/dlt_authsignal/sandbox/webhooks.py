@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec.json import encode
 
 from dlt_authsignal.api.webhooks import LOG_TYPES, MAX_RECORDS, SIGNATURE_HEADER, batch, envelope, sign
-from dlt_authsignal.sandbox.clock import IdMaker, iso, random_ids, seeded_ids
+from dlt_authsignal.sandbox.core.clock import IdMaker, iso, random_ids, seeded_ids
 from dlt_authsignal.sandbox.webhook_queue import Pending, Queue, next_wait
 from dlt_authsignal.sandbox.webhook_settings import WebhookSettings, WebhookTrouble, changed, shown_url
 

@@ -10,9 +10,9 @@ from msgspec import Meta
 from dlt_authsignal.api import client_endpoints, endpoints
 from dlt_authsignal.sandbox import answers
 from dlt_authsignal.sandbox.catalogue import provider_name
+from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.entities import Authenticator, Credential
 from dlt_authsignal.sandbox.http import Body, Call, Served
-from dlt_authsignal.sandbox.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.routes.users import upsert
 from dlt_authsignal.sandbox.state import Sandbox
 

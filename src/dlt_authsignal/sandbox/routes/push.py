@@ -19,10 +19,10 @@ from dlt_authsignal.sandbox.approvals import (
     user_context,
 )
 from dlt_authsignal.sandbox.challenges import Challenge
+from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.entities import Authenticator
 from dlt_authsignal.sandbox.http import Body, Call, Served
 from dlt_authsignal.sandbox.outbox import Message
-from dlt_authsignal.sandbox.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.routes.apps import AppQuery
 from dlt_authsignal.sandbox.routes.authenticators import check_active
 from dlt_authsignal.sandbox.signatures import is_signed

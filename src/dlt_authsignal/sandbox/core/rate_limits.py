@@ -6,7 +6,7 @@ from math import ceil, isfinite
 from time import monotonic
 from typing import Any, Final
 
-from dlt_authsignal.sandbox.refusals import too_many_requests
+from dlt_authsignal.sandbox.core.refusals import too_many_requests
 
 KEYS: Final = ("server", "management", "tenant", "bearer")
 
