@@ -9,7 +9,7 @@ import pytest
 
 from dlt_authsignal.api.tables import USER_DEVICES
 from dlt_authsignal.sandbox import Fault, RunningSandbox
-from dlt_authsignal.sandbox.entities import User
+from dlt_authsignal.sandbox.tenant.entities import User
 from dlt_authsignal.source.duckdb_memory import LIMIT
 from dlt_authsignal.source.resources import hints
 from dlt_authsignal.source.sync import DATASET_NAME, PIPELINE_NAME, attach

@@ -12,7 +12,7 @@ import pytest
 
 from dlt_authsignal.errors import AuthsignalError, ConfigurationError, TooManyGone, UnexpectedAnswer
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig, run_in_thread
-from dlt_authsignal.sandbox.entities import Action, Authenticator, User
+from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, User
 from dlt_authsignal.source.sync import SyncReport
 from tests.helpers import at, command, rows, sync_from, table
 

@@ -13,7 +13,7 @@ import pytest
 
 from dlt_authsignal.models import install, read
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig, run_in_thread
-from dlt_authsignal.sandbox.entities import User
+from dlt_authsignal.sandbox.tenant.entities import User
 from dlt_authsignal.source.destinations import destination_of_type
 from dlt_authsignal.source.sync import SyncReport, attach
 from tests.bigquery_stand_in import bigquery_stand_in

@@ -11,7 +11,7 @@ import pytest
 from dlt_authsignal.api.columns import Table
 from dlt_authsignal.api.tables import USER_ACTIONS, USER_AUTHENTICATORS, USER_DEVICES, USERS
 from dlt_authsignal.sandbox import Fault, RunningSandbox
-from dlt_authsignal.sandbox.entities import User
+from dlt_authsignal.sandbox.tenant.entities import User
 from dlt_authsignal.source.drift import sentences
 from dlt_authsignal.source.names import MOST_UNDECLARED
 from dlt_authsignal.source.resources import hints

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from dlt_authsignal.errors import ConfigurationError, NothingSynced, RunFailed, UserErased
 from dlt_authsignal.models import install, read
 from dlt_authsignal.sandbox import RunningSandbox, run_in_thread
-from dlt_authsignal.sandbox.entities import User
+from dlt_authsignal.sandbox.tenant.entities import User
 from dlt_authsignal.source.erasure.erase import ErasureReport, erase, lift
 from dlt_authsignal.source.erasure.tombstones import Tombstones, hash_of
 from dlt_authsignal.source.probe import probe

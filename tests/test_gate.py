@@ -16,7 +16,7 @@ from dlt_authsignal import authsignal_source, known_reads
 from dlt_authsignal.api.endpoints import ENROLL_AUTHENTICATOR, TRACK, UPDATE_USER
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig, run_in_thread
-from dlt_authsignal.sandbox.entities import Device, User
+from dlt_authsignal.sandbox.tenant.entities import Device, User
 from dlt_authsignal.source.sync import attach
 from tests.helpers import COMMAND, SECRET, ask, at, command, rows, sync_from, table
 

@@ -9,7 +9,7 @@ import pytest
 
 from dlt_authsignal import authsignal_source, settle
 from dlt_authsignal.sandbox import RunningSandbox
-from dlt_authsignal.sandbox.entities import User
+from dlt_authsignal.sandbox.tenant.entities import User
 from dlt_authsignal.source.sync import attach
 from tests.helpers import SECRET, rows, sync_from
 

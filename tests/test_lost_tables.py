@@ -10,7 +10,7 @@ from dlt_authsignal import authsignal_source
 from dlt_authsignal.api.histories import HISTORIES
 from dlt_authsignal.errors import RunFailed
 from dlt_authsignal.sandbox import RunningSandbox
-from dlt_authsignal.sandbox.entities import User
+from dlt_authsignal.sandbox.tenant.entities import User
 from tests.helpers import SECRET, at, command, rows, sync_from
 from tests.warehouses import Postgres
 

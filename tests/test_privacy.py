@@ -16,7 +16,7 @@ from dlt_authsignal import authsignal_source
 from dlt_authsignal.errors import AuthsignalError, ConfigurationError
 from dlt_authsignal.models import install, read
 from dlt_authsignal.sandbox import Fault, RunningSandbox
-from dlt_authsignal.sandbox.entities import Action, Authenticator, Device, User
+from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, Device, User
 from dlt_authsignal.source.privacy_settings import LEFT_OUT
 from dlt_authsignal.source.sync import SyncReport, attach
 from tests.canaries import search, search_database

@@ -6,7 +6,7 @@ import jwt
 import pytest
 
 from dlt_authsignal.sandbox import RunningSandbox
-from dlt_authsignal.sandbox.entities import Device
+from dlt_authsignal.sandbox.tenant.entities import Device
 from tests.ceremonies import Visitor
 from tests.helpers import ask
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dlt_authsignal.sandbox import Fault, RunningSandbox
-from dlt_authsignal.sandbox.entities import User
+from dlt_authsignal.sandbox.tenant.entities import User
 from dlt_authsignal.source.lanes import authsignal_source
 from dlt_authsignal.source.sync import SyncReport, attach
 from tests.helpers import COMMAND, SECRET, at, command, sync_from

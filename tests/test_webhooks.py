@@ -22,8 +22,8 @@ from dlt_authsignal.errors import SignatureRefused
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
 from dlt_authsignal.sandbox.challenges import Challenge
 from dlt_authsignal.sandbox.core.refusals import Refusal
-from dlt_authsignal.sandbox.entities import Action, Authenticator, User
 from dlt_authsignal.sandbox.outbox import Message
+from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, User
 from dlt_authsignal.sandbox.webhook_settings import WebhookTrouble
 from tests.ceremonies import Visitor
 from tests.helpers import SECRET, ask

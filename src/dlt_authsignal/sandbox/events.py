@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from dlt_authsignal.api.webhooks import ACTION_LOG, CHALLENGE_LOG, CHALLENGE_WEBHOOKS
 from dlt_authsignal.sandbox import payloads
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
-from dlt_authsignal.sandbox.entities import Action, Authenticator
+from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator
 
 if TYPE_CHECKING:
     from dlt_authsignal.sandbox.outbox import Message

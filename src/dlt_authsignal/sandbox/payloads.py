@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from dlt_authsignal.sandbox.core.clock import iso
-from dlt_authsignal.sandbox.entities import Action, Authenticator
-from dlt_authsignal.sandbox.policy import enrolled_methods
+from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator
+from dlt_authsignal.sandbox.tenant.policy import enrolled_methods
 
 if TYPE_CHECKING:
     from dlt_authsignal.sandbox.outbox import Message

@@ -8,9 +8,9 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from dlt_authsignal.sandbox.entities import Action, Rule, User
 from dlt_authsignal.sandbox.state import Sandbox
-from dlt_authsignal.sandbox.tenant import IpFacts
+from dlt_authsignal.sandbox.tenant.entities import Action, Rule, User
+from dlt_authsignal.sandbox.tenant.settings import IpFacts
 
 if TYPE_CHECKING:
     from datalogic_py import Rule as Compiled

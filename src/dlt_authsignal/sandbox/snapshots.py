@@ -12,8 +12,8 @@ from dlt_authsignal.sandbox.core.config import SandboxConfig
 from dlt_authsignal.sandbox.events import Event
 from dlt_authsignal.sandbox.outbox import Outbox
 from dlt_authsignal.sandbox.sessions import Sessions
-from dlt_authsignal.sandbox.store import Store
-from dlt_authsignal.sandbox.tenant import IpFacts, Tenant
+from dlt_authsignal.sandbox.tenant.settings import IpFacts, Tenant
+from dlt_authsignal.sandbox.tenant.store import Store
 from dlt_authsignal.sandbox.windows import Windows
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from dlt_authsignal.sandbox.core.faults import Faults
 from dlt_authsignal.sandbox.core.rate_limits import Limits
 from dlt_authsignal.sandbox.events import Events
 from dlt_authsignal.sandbox.outbox import Outbox
-from dlt_authsignal.sandbox.seed import populate
 from dlt_authsignal.sandbox.sessions import Sessions
 from dlt_authsignal.sandbox.snapshots import Snapshots
-from dlt_authsignal.sandbox.store import Store
-from dlt_authsignal.sandbox.tenant import IpFacts, Tenant, new_tenant
+from dlt_authsignal.sandbox.tenant.seed import populate
+from dlt_authsignal.sandbox.tenant.settings import IpFacts, Tenant, new_tenant
+from dlt_authsignal.sandbox.tenant.store import Store
 from dlt_authsignal.sandbox.webhooks import Webhooks
 from dlt_authsignal.sandbox.windows import Windows
 
@@ -148,7 +148,7 @@ class Sandbox:
 
     def truth(self, read_at: datetime | None = None) -> dict[str, Any]:
         """What every KPI must say of this state, by name and slice: see `truth.truth`."""
-        from dlt_authsignal.sandbox.truth import truth
+        from dlt_authsignal.sandbox.tenant.expected_kpis import truth
 
         return truth(self.store, self.clock.now(), read_at=read_at)
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from dlt_authsignal.sandbox import tokens
 from dlt_authsignal.sandbox.challenges import Challenge
-from dlt_authsignal.sandbox.entities import Action, Authenticator, Device
 from dlt_authsignal.sandbox.state import Sandbox
+from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, Device
 from dlt_authsignal.sandbox.tokens import Token
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
-from dlt_authsignal.sandbox.catalogue import provider_name
 from dlt_authsignal.sandbox.challenges import Challenge
 from dlt_authsignal.sandbox.core.refusals import Refusal
-from dlt_authsignal.sandbox.entities import Authenticator, Credential
 from dlt_authsignal.sandbox.state import Sandbox
+from dlt_authsignal.sandbox.tenant.catalogue import provider_name
+from dlt_authsignal.sandbox.tenant.entities import Authenticator, Credential
 
 if TYPE_CHECKING:
     from webauthn.helpers.structs import PublicKeyCredentialDescriptor

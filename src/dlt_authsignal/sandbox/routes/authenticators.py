@@ -8,13 +8,13 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta
 
 from dlt_authsignal.api import client_endpoints, endpoints
-from dlt_authsignal.sandbox import answers
-from dlt_authsignal.sandbox.catalogue import provider_name
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
-from dlt_authsignal.sandbox.entities import Authenticator, Credential
 from dlt_authsignal.sandbox.http import Body, Call, Served
 from dlt_authsignal.sandbox.routes.users import upsert
 from dlt_authsignal.sandbox.state import Sandbox
+from dlt_authsignal.sandbox.tenant import answers
+from dlt_authsignal.sandbox.tenant.catalogue import provider_name
+from dlt_authsignal.sandbox.tenant.entities import Authenticator, Credential
 
 NO_AAGUID: Final = "00000000-0000-0000-0000-000000000000"
 MAX_BATCH: Final = 1000

@@ -5,15 +5,16 @@ from dataclasses import replace
 from typing import Any, Final, Literal
 
 from dlt_authsignal.api import client_endpoints as endpoints
-from dlt_authsignal.sandbox import answers, codes
+from dlt_authsignal.sandbox import codes
 from dlt_authsignal.sandbox.challenges import Challenge
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
-from dlt_authsignal.sandbox.entities import Action, Authenticator
 from dlt_authsignal.sandbox.http import Body, Call, Served
 from dlt_authsignal.sandbox.routes.authenticators import check_active
 from dlt_authsignal.sandbox.routes.passkeys import enrolled_with
 from dlt_authsignal.sandbox.routes.users import enrolled, upsert
 from dlt_authsignal.sandbox.state import Sandbox
+from dlt_authsignal.sandbox.tenant import answers
+from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator
 from dlt_authsignal.sandbox.verification import mark_verified, met, new_challenge, settle
 
 Channel = Literal["DEFAULT", "WHATSAPP", "SMS"]

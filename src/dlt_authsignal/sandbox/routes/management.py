@@ -9,7 +9,6 @@ from dlt_authsignal.api import management_endpoints as endpoints
 from dlt_authsignal.api.endpoints import Endpoint
 from dlt_authsignal.sandbox.core.refusals import invalid, not_found
 from dlt_authsignal.sandbox.http import Call, Handler, Served
-from dlt_authsignal.sandbox.policy import VERIFICATION_METHODS
 from dlt_authsignal.sandbox.routes import management_data
 from dlt_authsignal.sandbox.routes.actions import check_code
 from dlt_authsignal.sandbox.routes.management_bodies import (
@@ -22,6 +21,7 @@ from dlt_authsignal.sandbox.routes.management_bodies import (
 from dlt_authsignal.sandbox.routes.management_common import DELETED, Deleted, merged, one, required, written
 from dlt_authsignal.sandbox.rules import compiled
 from dlt_authsignal.sandbox.state import Sandbox
+from dlt_authsignal.sandbox.tenant.policy import VERIFICATION_METHODS
 from dlt_authsignal.sandbox.webhook_settings import check_url
 
 Json = dict[str, Any]

@@ -4,10 +4,10 @@ from typing import Any, Final
 
 import msgspec
 
-from dlt_authsignal.sandbox import answers
 from dlt_authsignal.sandbox.core.refusals import invalid, not_found
 from dlt_authsignal.sandbox.http import Call
 from dlt_authsignal.sandbox.routes.management_bodies import Changes
+from dlt_authsignal.sandbox.tenant import answers
 
 Json = dict[str, Any]
 

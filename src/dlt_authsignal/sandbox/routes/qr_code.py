@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Final
 
 from dlt_authsignal.api import client_endpoints as endpoints
-from dlt_authsignal.sandbox import answers
 from dlt_authsignal.sandbox.approvals import (
     Answered,
     AppAnswer,
@@ -26,6 +25,7 @@ from dlt_authsignal.sandbox.http import Body, Call, Served
 from dlt_authsignal.sandbox.routes.actions import check_code
 from dlt_authsignal.sandbox.routes.authenticators import check_active
 from dlt_authsignal.sandbox.state import Sandbox
+from dlt_authsignal.sandbox.tenant import answers
 from dlt_authsignal.sandbox.verification import new_challenge, sign_in_action
 
 QR_CODE: Final = "QR_CODE"

@@ -7,8 +7,8 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from dlt_authsignal.sandbox.people import Seeding, belongings_of, user_of
-from dlt_authsignal.sandbox.store import Store
+from dlt_authsignal.sandbox.tenant.people import Seeding, belongings_of, user_of
+from dlt_authsignal.sandbox.tenant.store import Store
 
 GONE_EVERY: Final = 60
 """After so many people the listing has places of deleted ones, now and then enough of them for a whole empty page."""

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from dlt_authsignal.sandbox.entities import Authenticator
+from dlt_authsignal.sandbox.tenant.entities import Authenticator
 
 ACTION_CODE: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from dlt_authsignal.api.endpoints import ACTION_WINDOW_DAYS
-from dlt_authsignal.sandbox.entities import Action, Authenticator
-from dlt_authsignal.sandbox.store import Store, window_start
+from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator
+from dlt_authsignal.sandbox.tenant.store import Store, window_start
 
 SETTLED_AFTER: Final = timedelta(minutes=10)
 """A challenge that has not been met by then never is."""

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from dlt_authsignal.api.endpoints import TOKEN_MINUTES
-from dlt_authsignal.sandbox.catalogue import (
+from dlt_authsignal.sandbox.tenant.catalogue import (
     ACTIONS,
     ATTEMPTS_A_DAY,
     COUNTRY,
@@ -26,8 +26,8 @@ from dlt_authsignal.sandbox.catalogue import (
     Platform,
     Provider,
 )
-from dlt_authsignal.sandbox.entities import Action, Authenticator, Credential, Device, Rule, User
-from dlt_authsignal.sandbox.store import Belongings
+from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, Credential, Device, Rule, User
+from dlt_authsignal.sandbox.tenant.store import Belongings
 
 BLOCK_RULE: Final = Rule(
     rule_id="0b6f1c9e-5d0f-4b6e-9a57-6d0a4f0f7a01",

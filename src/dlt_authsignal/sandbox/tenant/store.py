@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Final
 
-from dlt_authsignal.sandbox.entities import Action, Authenticator, Device, User
+from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, Device, User
 
 ActionKey = tuple[str, str]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from dlt_authsignal.sandbox import entities
 from dlt_authsignal.sandbox.core.clock import iso
+from dlt_authsignal.sandbox.tenant import entities
 
 Json = dict[str, Any]
 
