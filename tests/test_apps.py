@@ -8,7 +8,7 @@ import pytest
 
 from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.sandbox import RunningSandbox
-from dlt_authsignal.sandbox.challenges import Challenge
+from dlt_authsignal.sandbox.sessions.challenges import Challenge
 from dlt_authsignal.sandbox.signatures import canonical, removal_message
 from dlt_authsignal.sandbox.software_app import SoftwareApp
 from tests.helpers import ask

@@ -28,7 +28,7 @@ from dlt_authsignal.errors import (
     Unreachable,
 )
 from dlt_authsignal.sandbox import Fault, RunningSandbox
-from dlt_authsignal.sandbox.tokens import mint
+from dlt_authsignal.sandbox.sessions.tokens import mint
 from dlt_authsignal.source.failures import plain_errors
 from dlt_authsignal.source.http import read_only_session, writing_session
 from dlt_authsignal.source.pace import Pace

@@ -20,9 +20,9 @@ import pytest
 from dlt_authsignal.api.webhooks import sign, verify
 from dlt_authsignal.errors import SignatureRefused
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
-from dlt_authsignal.sandbox.challenges import Challenge
 from dlt_authsignal.sandbox.core.refusals import Refusal
-from dlt_authsignal.sandbox.outbox import Message
+from dlt_authsignal.sandbox.sessions.challenges import Challenge
+from dlt_authsignal.sandbox.sessions.outbox import Message
 from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, User
 from dlt_authsignal.sandbox.webhook_settings import WebhookTrouble
 from tests.ceremonies import Visitor

@@ -5,14 +5,14 @@ How errors are worded is assumed, apart from `invalid_credential` for a key that
 
 from dataclasses import replace
 
-from dlt_authsignal.sandbox.challenges import Challenge
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.http import Body
+from dlt_authsignal.sandbox.sessions.challenges import Challenge
+from dlt_authsignal.sandbox.sessions.tokens import MANAGE
 from dlt_authsignal.sandbox.signatures import canonical, is_signed
 from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.tenant import answers
 from dlt_authsignal.sandbox.tenant.entities import Authenticator
-from dlt_authsignal.sandbox.tokens import MANAGE
 from dlt_authsignal.sandbox.verification import mark_verified, may_succeed, succeed, token_for
 
 

@@ -5,9 +5,9 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from dlt_authsignal.sandbox.challenges import Challenge
 from dlt_authsignal.sandbox.core.refusals import too_many_requests
-from dlt_authsignal.sandbox.outbox import Message
+from dlt_authsignal.sandbox.sessions.challenges import Challenge
+from dlt_authsignal.sandbox.sessions.outbox import Message
 from dlt_authsignal.sandbox.state import Sandbox
 
 CODE_LENGTH: Final = 6

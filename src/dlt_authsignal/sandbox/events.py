@@ -11,7 +11,7 @@ from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator
 
 if TYPE_CHECKING:
-    from dlt_authsignal.sandbox.outbox import Message
+    from dlt_authsignal.sandbox.sessions.outbox import Message
     from dlt_authsignal.sandbox.state import Sandbox
     from dlt_authsignal.sandbox.webhooks import Delivery
 

@@ -1,6 +1,6 @@
 """Recovery codes. No documented route takes one: the pre-built pages do, which the sandbox stands in for here."""
 
-from dlt_authsignal.sandbox import tokens
+from dlt_authsignal.sandbox.sessions import tokens
 from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.verification import met
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dlt_authsignal.sandbox.core.clock import Clock
     from dlt_authsignal.sandbox.core.faults import Faults
     from dlt_authsignal.sandbox.core.rate_limits import Limits
-    from dlt_authsignal.sandbox.outbox import Outbox
+    from dlt_authsignal.sandbox.sessions.outbox import Outbox
 
 START_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 5.0

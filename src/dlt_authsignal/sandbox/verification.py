@@ -4,11 +4,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from dlt_authsignal.sandbox import tokens
-from dlt_authsignal.sandbox.challenges import Challenge
+from dlt_authsignal.sandbox.sessions import tokens
+from dlt_authsignal.sandbox.sessions.challenges import Challenge
+from dlt_authsignal.sandbox.sessions.tokens import Token
 from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, Device
-from dlt_authsignal.sandbox.tokens import Token
 
 
 def new_challenge(sandbox: Sandbox, method: str, **about: Any) -> Challenge:

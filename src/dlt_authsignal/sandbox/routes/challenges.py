@@ -5,17 +5,17 @@ from typing import Any, Final, Literal
 
 from dlt_authsignal.api import endpoints
 from dlt_authsignal.sandbox import codes
-from dlt_authsignal.sandbox.challenges import Challenge
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.http import Body, Call, Served
 from dlt_authsignal.sandbox.routes.actions import check_code
 from dlt_authsignal.sandbox.routes.authenticators import check_active
 from dlt_authsignal.sandbox.routes.codes import base_url
 from dlt_authsignal.sandbox.routes.users import upsert
+from dlt_authsignal.sandbox.sessions.challenges import Challenge
+from dlt_authsignal.sandbox.sessions.tokens import MANAGE
 from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.tenant import answers
 from dlt_authsignal.sandbox.tenant.entities import Authenticator
-from dlt_authsignal.sandbox.tokens import MANAGE
 from dlt_authsignal.sandbox.verification import (
     mark_verified,
     may_succeed,

@@ -5,17 +5,17 @@ from typing import Any, Final, Literal
 
 from dlt_authsignal.api import client_endpoints as endpoints
 from dlt_authsignal.sandbox import webauthn
-from dlt_authsignal.sandbox.challenges import Challenge
 from dlt_authsignal.sandbox.core.clock import iso
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid, not_found
 from dlt_authsignal.sandbox.http import Body, Call, Served
 from dlt_authsignal.sandbox.routes.actions import check_code
 from dlt_authsignal.sandbox.routes.authenticators import check_active
 from dlt_authsignal.sandbox.routes.users import enrolled, upsert
+from dlt_authsignal.sandbox.sessions.challenges import Challenge
+from dlt_authsignal.sandbox.sessions.tokens import MANAGE
 from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.tenant import answers
 from dlt_authsignal.sandbox.tenant.entities import Authenticator
-from dlt_authsignal.sandbox.tokens import MANAGE
 from dlt_authsignal.sandbox.verification import mark_verified, met, new_challenge, sign_in_action, succeed, token_for
 
 CHALLENGE_COOKIE: Final = "authsignal-sandbox-challenge"

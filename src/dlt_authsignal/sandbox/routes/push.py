@@ -17,17 +17,17 @@ from dlt_authsignal.sandbox.approvals import (
     unanswered,
     user_context,
 )
-from dlt_authsignal.sandbox.challenges import Challenge
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.http import Body, Call, Served
-from dlt_authsignal.sandbox.outbox import Message
 from dlt_authsignal.sandbox.routes.apps import AppQuery
 from dlt_authsignal.sandbox.routes.authenticators import check_active
+from dlt_authsignal.sandbox.sessions.challenges import Challenge
+from dlt_authsignal.sandbox.sessions.outbox import Message
+from dlt_authsignal.sandbox.sessions.tokens import Token
 from dlt_authsignal.sandbox.signatures import is_signed
 from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.tenant import answers
 from dlt_authsignal.sandbox.tenant.entities import Authenticator
-from dlt_authsignal.sandbox.tokens import Token
 from dlt_authsignal.sandbox.verification import new_challenge
 
 PUSH: Final = "PUSH"

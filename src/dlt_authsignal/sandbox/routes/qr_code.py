@@ -18,12 +18,12 @@ from dlt_authsignal.sandbox.approvals import (
     unanswered,
     user_context,
 )
-from dlt_authsignal.sandbox.challenges import Challenge
 from dlt_authsignal.sandbox.core.clock import iso
 from dlt_authsignal.sandbox.core.refusals import invalid
 from dlt_authsignal.sandbox.http import Body, Call, Served
 from dlt_authsignal.sandbox.routes.actions import check_code
 from dlt_authsignal.sandbox.routes.authenticators import check_active
+from dlt_authsignal.sandbox.sessions.challenges import Challenge
 from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.tenant import answers
 from dlt_authsignal.sandbox.verification import new_challenge, sign_in_action

@@ -5,12 +5,12 @@ from typing import Any, Final
 
 from dlt_authsignal.api import client_endpoints as endpoints
 from dlt_authsignal.sandbox import webauthn
-from dlt_authsignal.sandbox.challenges import Ceremony, Challenge
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.http import Call, Served
 from dlt_authsignal.sandbox.routes.authenticators import check_active
 from dlt_authsignal.sandbox.routes.passkeys import Registered, enrolled_with
 from dlt_authsignal.sandbox.routes.users import enrolled, upsert
+from dlt_authsignal.sandbox.sessions.challenges import Ceremony, Challenge
 from dlt_authsignal.sandbox.tenant import answers
 from dlt_authsignal.sandbox.tenant.entities import Authenticator
 from dlt_authsignal.sandbox.verification import mark_verified, met, new_challenge

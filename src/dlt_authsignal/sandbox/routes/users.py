@@ -10,11 +10,11 @@ from msgspec import UNSET, Meta, UnsetType
 from dlt_authsignal.api import endpoints
 from dlt_authsignal.sandbox.core.refusals import invalid, not_found
 from dlt_authsignal.sandbox.http import Body, Call, Served
+from dlt_authsignal.sandbox.sessions.tokens import read
 from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.tenant import answers
 from dlt_authsignal.sandbox.tenant.entities import Device, User
 from dlt_authsignal.sandbox.tenant.policy import enrolled_methods
-from dlt_authsignal.sandbox.tokens import read
 
 
 class UserQuery(Body, kw_only=True):

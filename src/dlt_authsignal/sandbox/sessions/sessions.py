@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import jwt
 
-from dlt_authsignal.sandbox.tokens import ISSUER
+from dlt_authsignal.sandbox.sessions.tokens import ISSUER
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
