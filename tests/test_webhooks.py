@@ -24,7 +24,7 @@ from dlt_authsignal.sandbox.core.refusals import Refusal
 from dlt_authsignal.sandbox.sessions.challenges import Challenge
 from dlt_authsignal.sandbox.sessions.outbox import Message
 from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, User
-from dlt_authsignal.sandbox.webhook_settings import WebhookTrouble
+from dlt_authsignal.sandbox.webhooks.settings import WebhookTrouble
 from tests.ceremonies import Visitor
 from tests.helpers import SECRET, ask
 from tests.test_management import manage

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from dlt_authsignal.api.webhooks import batch, envelope, sign, verify
 from dlt_authsignal.errors import SignatureRefused
-from dlt_authsignal.sandbox.webhook_queue import QUEUE_LENGTH, Pending, Queue, next_wait
-from dlt_authsignal.sandbox.webhook_settings import WebhookSettings, WebhookTrouble, changed
+from dlt_authsignal.sandbox.webhooks.queue import QUEUE_LENGTH, Pending, Queue, next_wait
+from dlt_authsignal.sandbox.webhooks.settings import WebhookSettings, WebhookTrouble, changed
 
 BODY = b'{"version":1}'
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dlt_authsignal.sandbox.core.clock import Clock
 from dlt_authsignal.sandbox.core.config import SandboxConfig
-from dlt_authsignal.sandbox.events import Event
 from dlt_authsignal.sandbox.sessions.challenges import Challenges
 from dlt_authsignal.sandbox.sessions.outbox import Outbox
 from dlt_authsignal.sandbox.sessions.rate_windows import Windows
 from dlt_authsignal.sandbox.sessions.sessions import Sessions
 from dlt_authsignal.sandbox.tenant.settings import IpFacts, Tenant
 from dlt_authsignal.sandbox.tenant.store import Store
+from dlt_authsignal.sandbox.webhooks.events import Event
 
 if TYPE_CHECKING:
     from dlt_authsignal.sandbox.state import Sandbox

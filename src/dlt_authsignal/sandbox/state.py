@@ -10,7 +10,6 @@ from dlt_authsignal.sandbox.core.clock import Clock, IdMaker, iso, random_ids, s
 from dlt_authsignal.sandbox.core.config import SandboxConfig
 from dlt_authsignal.sandbox.core.faults import Faults
 from dlt_authsignal.sandbox.core.rate_limits import Limits
-from dlt_authsignal.sandbox.events import Events
 from dlt_authsignal.sandbox.sessions.challenges import Challenges
 from dlt_authsignal.sandbox.sessions.outbox import Outbox
 from dlt_authsignal.sandbox.sessions.rate_windows import Windows
@@ -19,7 +18,8 @@ from dlt_authsignal.sandbox.snapshots import Snapshots
 from dlt_authsignal.sandbox.tenant.seed import populate
 from dlt_authsignal.sandbox.tenant.settings import IpFacts, Tenant, new_tenant
 from dlt_authsignal.sandbox.tenant.store import Store
-from dlt_authsignal.sandbox.webhooks import Webhooks
+from dlt_authsignal.sandbox.webhooks.delivery import Webhooks
+from dlt_authsignal.sandbox.webhooks.events import Events
 
 LOG_LENGTH: Final = 10_000
 

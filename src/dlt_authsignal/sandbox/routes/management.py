@@ -22,7 +22,7 @@ from dlt_authsignal.sandbox.routes.management_common import DELETED, Deleted, me
 from dlt_authsignal.sandbox.rules import compiled
 from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.tenant.policy import VERIFICATION_METHODS
-from dlt_authsignal.sandbox.webhook_settings import check_url
+from dlt_authsignal.sandbox.webhooks.settings import check_url
 
 Json = dict[str, Any]
 

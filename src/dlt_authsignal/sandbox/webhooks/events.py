@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from dlt_authsignal.api.webhooks import ACTION_LOG, CHALLENGE_LOG, CHALLENGE_WEBHOOKS
-from dlt_authsignal.sandbox import payloads
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator
+from dlt_authsignal.sandbox.webhooks import payloads
 
 if TYPE_CHECKING:
     from dlt_authsignal.sandbox.sessions.outbox import Message
     from dlt_authsignal.sandbox.state import Sandbox
-    from dlt_authsignal.sandbox.webhooks import Delivery
+    from dlt_authsignal.sandbox.webhooks.delivery import Delivery
 
 LENGTH: Final = 10_000
 

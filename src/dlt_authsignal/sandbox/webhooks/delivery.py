@@ -19,8 +19,8 @@ from msgspec.json import encode
 
 from dlt_authsignal.api.webhooks import LOG_TYPES, MAX_RECORDS, SIGNATURE_HEADER, batch, envelope, sign
 from dlt_authsignal.sandbox.core.clock import IdMaker, iso, random_ids, seeded_ids
-from dlt_authsignal.sandbox.webhook_queue import Pending, Queue, next_wait
-from dlt_authsignal.sandbox.webhook_settings import WebhookSettings, WebhookTrouble, changed, shown_url
+from dlt_authsignal.sandbox.webhooks.queue import Pending, Queue, next_wait
+from dlt_authsignal.sandbox.webhooks.settings import WebhookSettings, WebhookTrouble, changed, shown_url
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
