@@ -9,8 +9,8 @@ import pytest
 from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.sandbox import RunningSandbox
 from dlt_authsignal.sandbox.sessions.challenges import Challenge
-from dlt_authsignal.sandbox.signatures import canonical, removal_message
-from dlt_authsignal.sandbox.software_app import SoftwareApp
+from dlt_authsignal.sandbox.verification.signatures import canonical, removal_message
+from dlt_authsignal.sandbox.verification.software_app import SoftwareApp
 from tests.helpers import ask
 
 APPS = "/client/user-authenticators"

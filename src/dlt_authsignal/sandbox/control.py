@@ -20,11 +20,11 @@ from dlt_authsignal.sandbox.core.rate_limits import limit_from_json
 from dlt_authsignal.sandbox.core.refusals import Refusal
 from dlt_authsignal.sandbox.http import json_response, read_body
 from dlt_authsignal.sandbox.not_emulated import NOT_EMULATED
-from dlt_authsignal.sandbox.recovery import use_recovery_code
 from dlt_authsignal.sandbox.served import SERVED
 from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.tenant.policy import ACTION_CODE
 from dlt_authsignal.sandbox.tenant.settings import IpFacts
+from dlt_authsignal.sandbox.verification.recovery import use_recovery_code
 
 SWITCHES: Final[dict[str, Any]] = {
     "listing": ("allowed", "refused"),

@@ -9,7 +9,6 @@ from dlt_authsignal.sandbox.core.clock import iso
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid, not_found
 from dlt_authsignal.sandbox.http import Body, Call, Served
 from dlt_authsignal.sandbox.routes.users import enrolled, upsert
-from dlt_authsignal.sandbox.rules import Decision, decide
 from dlt_authsignal.sandbox.sessions.challenges import Challenge
 from dlt_authsignal.sandbox.sessions.tokens import READ, read
 from dlt_authsignal.sandbox.state import Sandbox
@@ -17,7 +16,8 @@ from dlt_authsignal.sandbox.tenant import answers
 from dlt_authsignal.sandbox.tenant.entities import Action, User
 from dlt_authsignal.sandbox.tenant.policy import ACTION_CODE, STATES, tracked_state
 from dlt_authsignal.sandbox.tenant.store import window_start
-from dlt_authsignal.sandbox.verification import settle, token_for
+from dlt_authsignal.sandbox.verification.challenge_flow import settle, token_for
+from dlt_authsignal.sandbox.verification.rules import Decision, decide
 
 
 class Track(Body, kw_only=True):

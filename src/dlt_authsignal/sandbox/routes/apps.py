@@ -7,17 +7,17 @@ from dataclasses import replace
 from typing import Any, Final
 
 from dlt_authsignal.api import client_endpoints as endpoints
-from dlt_authsignal.sandbox.approvals import Signed, check_signature, holder, signer
 from dlt_authsignal.sandbox.core.clock import iso
 from dlt_authsignal.sandbox.core.refusals import invalid
 from dlt_authsignal.sandbox.http import Body, Call, Handler, Served
 from dlt_authsignal.sandbox.routes.authenticators import check_active
 from dlt_authsignal.sandbox.routes.users import upsert
-from dlt_authsignal.sandbox.signatures import REMOVAL_WINDOW, canonical, removal_message
 from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.tenant import answers
 from dlt_authsignal.sandbox.tenant.entities import AppCredential, Authenticator
-from dlt_authsignal.sandbox.verification import mark_verified, new_challenge
+from dlt_authsignal.sandbox.verification.approvals import Signed, check_signature, holder, signer
+from dlt_authsignal.sandbox.verification.challenge_flow import mark_verified, new_challenge
+from dlt_authsignal.sandbox.verification.signatures import REMOVAL_WINDOW, canonical, removal_message
 
 METHODS: Final = {"push": "PUSH", "qr-code": "QR_CODE", "in-app": "IN_APP"}
 PLATFORMS: Final = ("IOS", "ANDROID", "WEB")

@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any, Final, Literal
 
 from dlt_authsignal.api import endpoints
-from dlt_authsignal.sandbox import codes
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.http import Body, Call, Served
 from dlt_authsignal.sandbox.routes.actions import check_code
@@ -16,7 +15,8 @@ from dlt_authsignal.sandbox.sessions.tokens import MANAGE
 from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.tenant import answers
 from dlt_authsignal.sandbox.tenant.entities import Authenticator
-from dlt_authsignal.sandbox.verification import (
+from dlt_authsignal.sandbox.verification import codes
+from dlt_authsignal.sandbox.verification.challenge_flow import (
     mark_verified,
     may_succeed,
     new_challenge,

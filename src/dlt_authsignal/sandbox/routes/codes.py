@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any, Final, Literal
 
 from dlt_authsignal.api import client_endpoints as endpoints
-from dlt_authsignal.sandbox import codes
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.http import Body, Call, Served
 from dlt_authsignal.sandbox.routes.authenticators import check_active
@@ -15,7 +14,8 @@ from dlt_authsignal.sandbox.sessions.challenges import Challenge
 from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.tenant import answers
 from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator
-from dlt_authsignal.sandbox.verification import mark_verified, met, new_challenge, settle
+from dlt_authsignal.sandbox.verification import codes
+from dlt_authsignal.sandbox.verification.challenge_flow import mark_verified, met, new_challenge, settle
 
 Channel = Literal["DEFAULT", "WHATSAPP", "SMS"]
 

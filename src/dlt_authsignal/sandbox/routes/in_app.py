@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Final
 
 from dlt_authsignal.api import client_endpoints as endpoints
-from dlt_authsignal.sandbox.approvals import Signed, meet, signer
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.http import Call, Served
 from dlt_authsignal.sandbox.sessions.challenges import Challenge
@@ -12,7 +11,8 @@ from dlt_authsignal.sandbox.sessions.tokens import MANAGE, Token
 from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.tenant import answers
 from dlt_authsignal.sandbox.tenant.entities import Authenticator
-from dlt_authsignal.sandbox.verification import sign_in_action, token_for
+from dlt_authsignal.sandbox.verification.approvals import Signed, meet, signer
+from dlt_authsignal.sandbox.verification.challenge_flow import sign_in_action, token_for
 
 IN_APP: Final = "IN_APP"
 

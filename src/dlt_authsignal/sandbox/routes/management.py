@@ -19,9 +19,9 @@ from dlt_authsignal.sandbox.routes.management_bodies import (
     TenantChanges,
 )
 from dlt_authsignal.sandbox.routes.management_common import DELETED, Deleted, merged, one, required, written
-from dlt_authsignal.sandbox.rules import compiled
 from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.tenant.policy import VERIFICATION_METHODS
+from dlt_authsignal.sandbox.verification.rules import compiled
 from dlt_authsignal.sandbox.webhooks.settings import check_url
 
 Json = dict[str, Any]

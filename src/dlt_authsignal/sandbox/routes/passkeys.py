@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any, Final, Literal
 
 from dlt_authsignal.api import client_endpoints as endpoints
-from dlt_authsignal.sandbox import webauthn
 from dlt_authsignal.sandbox.core.clock import iso
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid, not_found
 from dlt_authsignal.sandbox.http import Body, Call, Served
@@ -16,7 +15,15 @@ from dlt_authsignal.sandbox.sessions.tokens import MANAGE
 from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.tenant import answers
 from dlt_authsignal.sandbox.tenant.entities import Authenticator
-from dlt_authsignal.sandbox.verification import mark_verified, met, new_challenge, sign_in_action, succeed, token_for
+from dlt_authsignal.sandbox.verification import webauthn
+from dlt_authsignal.sandbox.verification.challenge_flow import (
+    mark_verified,
+    met,
+    new_challenge,
+    sign_in_action,
+    succeed,
+    token_for,
+)
 
 CHALLENGE_COOKIE: Final = "authsignal-sandbox-challenge"
 """Cookie of the `/web` variants. That they set one is known; its name is not."""

@@ -3,7 +3,17 @@
 from typing import Final
 
 from dlt_authsignal.api import client_endpoints as endpoints
-from dlt_authsignal.sandbox.approvals import (
+from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
+from dlt_authsignal.sandbox.http import Body, Call, Served
+from dlt_authsignal.sandbox.routes.apps import AppQuery
+from dlt_authsignal.sandbox.routes.authenticators import check_active
+from dlt_authsignal.sandbox.sessions.challenges import Challenge
+from dlt_authsignal.sandbox.sessions.outbox import Message
+from dlt_authsignal.sandbox.sessions.tokens import Token
+from dlt_authsignal.sandbox.state import Sandbox
+from dlt_authsignal.sandbox.tenant import answers
+from dlt_authsignal.sandbox.tenant.entities import Authenticator
+from dlt_authsignal.sandbox.verification.approvals import (
     Answered,
     AppAnswer,
     UserContext,
@@ -17,18 +27,8 @@ from dlt_authsignal.sandbox.approvals import (
     unanswered,
     user_context,
 )
-from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
-from dlt_authsignal.sandbox.http import Body, Call, Served
-from dlt_authsignal.sandbox.routes.apps import AppQuery
-from dlt_authsignal.sandbox.routes.authenticators import check_active
-from dlt_authsignal.sandbox.sessions.challenges import Challenge
-from dlt_authsignal.sandbox.sessions.outbox import Message
-from dlt_authsignal.sandbox.sessions.tokens import Token
-from dlt_authsignal.sandbox.signatures import is_signed
-from dlt_authsignal.sandbox.state import Sandbox
-from dlt_authsignal.sandbox.tenant import answers
-from dlt_authsignal.sandbox.tenant.entities import Authenticator
-from dlt_authsignal.sandbox.verification import new_challenge
+from dlt_authsignal.sandbox.verification.challenge_flow import new_challenge
+from dlt_authsignal.sandbox.verification.signatures import is_signed
 
 PUSH: Final = "PUSH"
 

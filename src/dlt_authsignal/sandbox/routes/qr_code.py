@@ -4,7 +4,15 @@ from dataclasses import replace
 from typing import Final
 
 from dlt_authsignal.api import client_endpoints as endpoints
-from dlt_authsignal.sandbox.approvals import (
+from dlt_authsignal.sandbox.core.clock import iso
+from dlt_authsignal.sandbox.core.refusals import invalid
+from dlt_authsignal.sandbox.http import Body, Call, Served
+from dlt_authsignal.sandbox.routes.actions import check_code
+from dlt_authsignal.sandbox.routes.authenticators import check_active
+from dlt_authsignal.sandbox.sessions.challenges import Challenge
+from dlt_authsignal.sandbox.state import Sandbox
+from dlt_authsignal.sandbox.tenant import answers
+from dlt_authsignal.sandbox.verification.approvals import (
     Answered,
     AppAnswer,
     Signed,
@@ -18,15 +26,7 @@ from dlt_authsignal.sandbox.approvals import (
     unanswered,
     user_context,
 )
-from dlt_authsignal.sandbox.core.clock import iso
-from dlt_authsignal.sandbox.core.refusals import invalid
-from dlt_authsignal.sandbox.http import Body, Call, Served
-from dlt_authsignal.sandbox.routes.actions import check_code
-from dlt_authsignal.sandbox.routes.authenticators import check_active
-from dlt_authsignal.sandbox.sessions.challenges import Challenge
-from dlt_authsignal.sandbox.state import Sandbox
-from dlt_authsignal.sandbox.tenant import answers
-from dlt_authsignal.sandbox.verification import new_challenge, sign_in_action
+from dlt_authsignal.sandbox.verification.challenge_flow import new_challenge, sign_in_action
 
 QR_CODE: Final = "QR_CODE"
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any, Final
 
 from dlt_authsignal.api import client_endpoints as endpoints
-from dlt_authsignal.sandbox import webauthn
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.http import Call, Served
 from dlt_authsignal.sandbox.routes.authenticators import check_active
@@ -13,7 +12,8 @@ from dlt_authsignal.sandbox.routes.users import enrolled, upsert
 from dlt_authsignal.sandbox.sessions.challenges import Ceremony, Challenge
 from dlt_authsignal.sandbox.tenant import answers
 from dlt_authsignal.sandbox.tenant.entities import Authenticator
-from dlt_authsignal.sandbox.verification import mark_verified, met, new_challenge
+from dlt_authsignal.sandbox.verification import webauthn
+from dlt_authsignal.sandbox.verification.challenge_flow import mark_verified, met, new_challenge
 
 SECURITY_KEY: Final = "SECURITY_KEY"
 

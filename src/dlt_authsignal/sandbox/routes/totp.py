@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Final
 
 from dlt_authsignal.api import client_endpoints as endpoints
-from dlt_authsignal.sandbox.codes import limits_of
 from dlt_authsignal.sandbox.http import Call, Served
 from dlt_authsignal.sandbox.routes.authenticators import check_active
 from dlt_authsignal.sandbox.routes.codes import CodeAnswer, Verified, give_up, proved
@@ -12,6 +11,7 @@ from dlt_authsignal.sandbox.routes.users import upsert
 from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.tenant import answers
 from dlt_authsignal.sandbox.tenant.entities import Authenticator
+from dlt_authsignal.sandbox.verification.codes import limits_of
 
 METHOD: Final = "AUTHENTICATOR_APP"
 STEP_SECONDS: Final = 30

@@ -9,11 +9,11 @@ from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.http import Body
 from dlt_authsignal.sandbox.sessions.challenges import Challenge
 from dlt_authsignal.sandbox.sessions.tokens import MANAGE
-from dlt_authsignal.sandbox.signatures import canonical, is_signed
 from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.tenant import answers
 from dlt_authsignal.sandbox.tenant.entities import Authenticator
-from dlt_authsignal.sandbox.verification import mark_verified, may_succeed, succeed, token_for
+from dlt_authsignal.sandbox.verification.challenge_flow import mark_verified, may_succeed, succeed, token_for
+from dlt_authsignal.sandbox.verification.signatures import canonical, is_signed
 
 
 class Signed(Body, kw_only=True):

@@ -4,7 +4,7 @@ import base64
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from dlt_authsignal.sandbox.signatures import removal_message
+from dlt_authsignal.sandbox.verification.signatures import removal_message
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey

@@ -2,7 +2,7 @@
 
 from dlt_authsignal.sandbox.sessions import tokens
 from dlt_authsignal.sandbox.state import Sandbox
-from dlt_authsignal.sandbox.verification import met
+from dlt_authsignal.sandbox.verification.challenge_flow import met
 
 METHOD = "RECOVERY_CODE"
 
