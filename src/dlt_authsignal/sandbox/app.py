@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dlt_authsignal.sandbox.control import OwnPagesOnly, control_routes
 from dlt_authsignal.sandbox.core.refusals import Refusal
-from dlt_authsignal.sandbox.http import RawPaths, endpoint, refused
+from dlt_authsignal.sandbox.http.dispatch import RawPaths, endpoint, refused
 from dlt_authsignal.sandbox.openapi import openapi_route
 from dlt_authsignal.sandbox.pages import page_routes
 from dlt_authsignal.sandbox.served import ALIASES, SERVED

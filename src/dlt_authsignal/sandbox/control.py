@@ -18,7 +18,7 @@ from dlt_authsignal.sandbox.core.clock import iso
 from dlt_authsignal.sandbox.core.faults import fault_from_json
 from dlt_authsignal.sandbox.core.rate_limits import limit_from_json
 from dlt_authsignal.sandbox.core.refusals import Refusal
-from dlt_authsignal.sandbox.http import json_response, read_body
+from dlt_authsignal.sandbox.http.dispatch import json_response, read_body
 from dlt_authsignal.sandbox.not_emulated import NOT_EMULATED
 from dlt_authsignal.sandbox.served import SERVED
 from dlt_authsignal.sandbox.state import Sandbox

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dlt_authsignal.api.endpoints import Endpoint
-from dlt_authsignal.sandbox.http import MAX_BODY_BYTES, Served, Signature
+from dlt_authsignal.sandbox.http.dispatch import MAX_BODY_BYTES, Served, Signature
 
 Json = dict[str, Any]
 

@@ -17,7 +17,7 @@ from dlt_authsignal.sandbox.control import Control
 from dlt_authsignal.sandbox.core.clock import iso
 from dlt_authsignal.sandbox.core.config import SandboxConfig
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
-from dlt_authsignal.sandbox.http import json_response, read_body, refused
+from dlt_authsignal.sandbox.http.dispatch import json_response, read_body, refused
 from dlt_authsignal.sandbox.routes.actions import Track, tracked
 from dlt_authsignal.sandbox.routes.codes import open_magic_link
 from dlt_authsignal.sandbox.sessions.outbox import Message

@@ -3,7 +3,7 @@
 from typing import Final
 
 from dlt_authsignal.api.client_endpoints import SEED_PAGE_ALIASES
-from dlt_authsignal.sandbox.http import Served
+from dlt_authsignal.sandbox.http.dispatch import Served
 from dlt_authsignal.sandbox.routes import (
     actions,
     apps,

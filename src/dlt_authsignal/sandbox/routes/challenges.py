@@ -5,7 +5,7 @@ from typing import Any, Final, Literal
 
 from dlt_authsignal.api import endpoints
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
-from dlt_authsignal.sandbox.http import Body, Call, Served
+from dlt_authsignal.sandbox.http.dispatch import Body, Call, Served
 from dlt_authsignal.sandbox.routes.actions import check_code
 from dlt_authsignal.sandbox.routes.authenticators import check_active
 from dlt_authsignal.sandbox.routes.codes import base_url

@@ -8,7 +8,7 @@ from typing import Any, Final
 from dlt_authsignal.api import management_endpoints as endpoints
 from dlt_authsignal.api.endpoints import Endpoint
 from dlt_authsignal.sandbox.core.refusals import invalid, not_found
-from dlt_authsignal.sandbox.http import Call, Handler, Served
+from dlt_authsignal.sandbox.http.dispatch import Call, Handler, Served
 from dlt_authsignal.sandbox.routes import management_data
 from dlt_authsignal.sandbox.routes.actions import check_code
 from dlt_authsignal.sandbox.routes.management_bodies import (

@@ -5,7 +5,7 @@ from typing import Any, Final
 import msgspec
 
 from dlt_authsignal.sandbox.core.refusals import invalid, not_found
-from dlt_authsignal.sandbox.http import Call
+from dlt_authsignal.sandbox.http.dispatch import Call
 from dlt_authsignal.sandbox.routes.management_bodies import Changes
 from dlt_authsignal.sandbox.tenant import answers
 

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 from dlt_authsignal.api import client_endpoints as endpoints
 from dlt_authsignal.sandbox.core.clock import iso
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid, not_found
-from dlt_authsignal.sandbox.http import Body, Call, Served
+from dlt_authsignal.sandbox.http.dispatch import Body, Call, Served
 from dlt_authsignal.sandbox.routes.actions import check_code
 from dlt_authsignal.sandbox.routes.authenticators import check_active
 from dlt_authsignal.sandbox.routes.users import enrolled, upsert

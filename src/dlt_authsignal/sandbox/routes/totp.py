@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 from dlt_authsignal.api import client_endpoints as endpoints
-from dlt_authsignal.sandbox.http import Call, Served
+from dlt_authsignal.sandbox.http.dispatch import Call, Served
 from dlt_authsignal.sandbox.routes.authenticators import check_active
 from dlt_authsignal.sandbox.routes.codes import CodeAnswer, Verified, give_up, proved
 from dlt_authsignal.sandbox.routes.users import upsert

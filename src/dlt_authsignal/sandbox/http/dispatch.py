@@ -15,9 +15,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dlt_authsignal.api.endpoints import Endpoint
 from dlt_authsignal.api.responses import error_body
-from dlt_authsignal.sandbox import fault_answers
-from dlt_authsignal.sandbox.auth import Caller, authenticate
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
+from dlt_authsignal.sandbox.http import fault_answers
+from dlt_authsignal.sandbox.http.auth import Caller, authenticate
 from dlt_authsignal.sandbox.state import Sandbox
 
 MAX_BODY_BYTES: Final = 1024 * 1024
