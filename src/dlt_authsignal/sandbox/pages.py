@@ -18,8 +18,8 @@ from dlt_authsignal.sandbox.core.clock import iso
 from dlt_authsignal.sandbox.core.config import SandboxConfig
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.http.dispatch import json_response, read_body, refused
-from dlt_authsignal.sandbox.routes.actions import Track, tracked
-from dlt_authsignal.sandbox.routes.codes import open_magic_link
+from dlt_authsignal.sandbox.http.routes.client.codes import open_magic_link
+from dlt_authsignal.sandbox.http.routes.server.actions import Track, tracked
 from dlt_authsignal.sandbox.sessions.outbox import Message
 from dlt_authsignal.sandbox.state import Sandbox
 

@@ -4,22 +4,9 @@ from typing import Final
 
 from dlt_authsignal.api.client_endpoints import SEED_PAGE_ALIASES
 from dlt_authsignal.sandbox.http.dispatch import Served
-from dlt_authsignal.sandbox.routes import (
-    actions,
-    apps,
-    authenticators,
-    challenges,
-    codes,
-    in_app,
-    management,
-    passkeys,
-    push,
-    qr_code,
-    security_keys,
-    sessions,
-    totp,
-    users,
-)
+from dlt_authsignal.sandbox.http.routes.client import apps, codes, in_app, passkeys, push, qr_code, security_keys, totp
+from dlt_authsignal.sandbox.http.routes.management import configuration as management
+from dlt_authsignal.sandbox.http.routes.server import actions, authenticators, challenges, sessions, users
 
 _ALL: Final[tuple[Served, ...]] = (
     *users.ROUTES,

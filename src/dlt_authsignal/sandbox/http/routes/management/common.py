@@ -6,7 +6,7 @@ import msgspec
 
 from dlt_authsignal.sandbox.core.refusals import invalid, not_found
 from dlt_authsignal.sandbox.http.dispatch import Call
-from dlt_authsignal.sandbox.routes.management_bodies import Changes
+from dlt_authsignal.sandbox.http.routes.management.bodies import Changes
 from dlt_authsignal.sandbox.tenant import answers
 
 Json = dict[str, Any]

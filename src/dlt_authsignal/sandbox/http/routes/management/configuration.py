@@ -9,16 +9,16 @@ from dlt_authsignal.api import management_endpoints as endpoints
 from dlt_authsignal.api.endpoints import Endpoint
 from dlt_authsignal.sandbox.core.refusals import invalid, not_found
 from dlt_authsignal.sandbox.http.dispatch import Call, Handler, Served
-from dlt_authsignal.sandbox.routes import management_data
-from dlt_authsignal.sandbox.routes.actions import check_code
-from dlt_authsignal.sandbox.routes.management_bodies import (
+from dlt_authsignal.sandbox.http.routes.management import data_points as management_data
+from dlt_authsignal.sandbox.http.routes.management.bodies import (
     ActionChanges,
     MethodChanges,
     Overrides,
     RuleChanges,
     TenantChanges,
 )
-from dlt_authsignal.sandbox.routes.management_common import DELETED, Deleted, merged, one, required, written
+from dlt_authsignal.sandbox.http.routes.management.common import DELETED, Deleted, merged, one, required, written
+from dlt_authsignal.sandbox.http.routes.server.actions import check_code
 from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.tenant.policy import VERIFICATION_METHODS
 from dlt_authsignal.sandbox.verification.rules import compiled

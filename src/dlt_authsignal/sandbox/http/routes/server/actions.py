@@ -8,7 +8,7 @@ from dlt_authsignal.api import endpoints
 from dlt_authsignal.sandbox.core.clock import iso
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid, not_found
 from dlt_authsignal.sandbox.http.dispatch import Body, Call, Served
-from dlt_authsignal.sandbox.routes.users import enrolled, upsert
+from dlt_authsignal.sandbox.http.routes.server.users import enrolled, upsert
 from dlt_authsignal.sandbox.sessions.challenges import Challenge
 from dlt_authsignal.sandbox.sessions.tokens import READ, read
 from dlt_authsignal.sandbox.state import Sandbox

@@ -5,9 +5,9 @@ from typing import Final
 
 from dlt_authsignal.api import client_endpoints as endpoints
 from dlt_authsignal.sandbox.http.dispatch import Call, Served
-from dlt_authsignal.sandbox.routes.authenticators import check_active
-from dlt_authsignal.sandbox.routes.codes import CodeAnswer, Verified, give_up, proved
-from dlt_authsignal.sandbox.routes.users import upsert
+from dlt_authsignal.sandbox.http.routes.client.codes import CodeAnswer, Verified, give_up, proved
+from dlt_authsignal.sandbox.http.routes.server.authenticators import check_active
+from dlt_authsignal.sandbox.http.routes.server.users import upsert
 from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.tenant import answers
 from dlt_authsignal.sandbox.tenant.entities import Authenticator

@@ -6,10 +6,10 @@ from typing import Any, Final, Literal
 from dlt_authsignal.api import endpoints
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.http.dispatch import Body, Call, Served
-from dlt_authsignal.sandbox.routes.actions import check_code
-from dlt_authsignal.sandbox.routes.authenticators import check_active
-from dlt_authsignal.sandbox.routes.codes import base_url
-from dlt_authsignal.sandbox.routes.users import upsert
+from dlt_authsignal.sandbox.http.routes.client.codes import base_url
+from dlt_authsignal.sandbox.http.routes.server.actions import check_code
+from dlt_authsignal.sandbox.http.routes.server.authenticators import check_active
+from dlt_authsignal.sandbox.http.routes.server.users import upsert
 from dlt_authsignal.sandbox.sessions.challenges import Challenge
 from dlt_authsignal.sandbox.sessions.tokens import MANAGE
 from dlt_authsignal.sandbox.state import Sandbox

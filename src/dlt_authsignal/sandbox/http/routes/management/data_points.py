@@ -5,8 +5,8 @@ from typing import Any
 from dlt_authsignal.api import management_endpoints as endpoints
 from dlt_authsignal.sandbox.core.refusals import invalid
 from dlt_authsignal.sandbox.http.dispatch import Call, Served
-from dlt_authsignal.sandbox.routes.management_bodies import DataPointChanges, ValueListChanges
-from dlt_authsignal.sandbox.routes.management_common import DELETED, Deleted, merged, one, required, written
+from dlt_authsignal.sandbox.http.routes.management.bodies import DataPointChanges, ValueListChanges
+from dlt_authsignal.sandbox.http.routes.management.common import DELETED, Deleted, merged, one, required, written
 from dlt_authsignal.sandbox.state import Sandbox
 
 Json = dict[str, Any]

@@ -7,8 +7,8 @@ from dlt_authsignal.api import client_endpoints as endpoints
 from dlt_authsignal.sandbox.core.clock import iso
 from dlt_authsignal.sandbox.core.refusals import invalid
 from dlt_authsignal.sandbox.http.dispatch import Body, Call, Served
-from dlt_authsignal.sandbox.routes.actions import check_code
-from dlt_authsignal.sandbox.routes.authenticators import check_active
+from dlt_authsignal.sandbox.http.routes.server.actions import check_code
+from dlt_authsignal.sandbox.http.routes.server.authenticators import check_active
 from dlt_authsignal.sandbox.sessions.challenges import Challenge
 from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.tenant import answers

@@ -5,8 +5,8 @@ from typing import Final
 from dlt_authsignal.api import client_endpoints as endpoints
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.http.dispatch import Body, Call, Served
-from dlt_authsignal.sandbox.routes.apps import AppQuery
-from dlt_authsignal.sandbox.routes.authenticators import check_active
+from dlt_authsignal.sandbox.http.routes.client.apps import AppQuery
+from dlt_authsignal.sandbox.http.routes.server.authenticators import check_active
 from dlt_authsignal.sandbox.sessions.challenges import Challenge
 from dlt_authsignal.sandbox.sessions.outbox import Message
 from dlt_authsignal.sandbox.sessions.tokens import Token

@@ -7,9 +7,9 @@ from dlt_authsignal.api import client_endpoints as endpoints
 from dlt_authsignal.sandbox.core.clock import iso
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid, not_found
 from dlt_authsignal.sandbox.http.dispatch import Body, Call, Served
-from dlt_authsignal.sandbox.routes.actions import check_code
-from dlt_authsignal.sandbox.routes.authenticators import check_active
-from dlt_authsignal.sandbox.routes.users import enrolled, upsert
+from dlt_authsignal.sandbox.http.routes.server.actions import check_code
+from dlt_authsignal.sandbox.http.routes.server.authenticators import check_active
+from dlt_authsignal.sandbox.http.routes.server.users import enrolled, upsert
 from dlt_authsignal.sandbox.sessions.challenges import Challenge
 from dlt_authsignal.sandbox.sessions.tokens import MANAGE
 from dlt_authsignal.sandbox.state import Sandbox

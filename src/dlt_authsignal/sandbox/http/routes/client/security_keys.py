@@ -6,9 +6,9 @@ from typing import Any, Final
 from dlt_authsignal.api import client_endpoints as endpoints
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.http.dispatch import Call, Served
-from dlt_authsignal.sandbox.routes.authenticators import check_active
-from dlt_authsignal.sandbox.routes.passkeys import Registered, enrolled_with
-from dlt_authsignal.sandbox.routes.users import enrolled, upsert
+from dlt_authsignal.sandbox.http.routes.client.passkeys import Registered, enrolled_with
+from dlt_authsignal.sandbox.http.routes.server.authenticators import check_active
+from dlt_authsignal.sandbox.http.routes.server.users import enrolled, upsert
 from dlt_authsignal.sandbox.sessions.challenges import Ceremony, Challenge
 from dlt_authsignal.sandbox.tenant import answers
 from dlt_authsignal.sandbox.tenant.entities import Authenticator

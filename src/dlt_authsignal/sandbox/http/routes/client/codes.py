@@ -7,9 +7,9 @@ from typing import Any, Final, Literal
 from dlt_authsignal.api import client_endpoints as endpoints
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.http.dispatch import Body, Call, Served
-from dlt_authsignal.sandbox.routes.authenticators import check_active
-from dlt_authsignal.sandbox.routes.passkeys import enrolled_with
-from dlt_authsignal.sandbox.routes.users import enrolled, upsert
+from dlt_authsignal.sandbox.http.routes.client.passkeys import enrolled_with
+from dlt_authsignal.sandbox.http.routes.server.authenticators import check_active
+from dlt_authsignal.sandbox.http.routes.server.users import enrolled, upsert
 from dlt_authsignal.sandbox.sessions.challenges import Challenge
 from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.tenant import answers
