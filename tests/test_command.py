@@ -14,7 +14,7 @@ import pytest
 from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.cli.main import cli
 from dlt_authsignal.sandbox import Fault, RunningSandbox
-from dlt_authsignal.sandbox.not_emulated import NOT_EMULATED
+from dlt_authsignal.sandbox.app.not_emulated import NOT_EMULATED
 from tests.helpers import COMMAND, at, command, rows
 
 

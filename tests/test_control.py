@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from dlt_authsignal.sandbox import RunningSandbox
-from dlt_authsignal.sandbox.not_emulated import NOT_EMULATED
+from dlt_authsignal.sandbox.app.not_emulated import NOT_EMULATED
 from dlt_authsignal.sandbox.snapshots import MAX_SNAPSHOTS
 from tests.helpers import ask
 

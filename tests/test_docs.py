@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from dlt_authsignal.sandbox import RunningSandbox
-from dlt_authsignal.sandbox.control import SWITCHES, control_routes
+from dlt_authsignal.sandbox.app.control import SWITCHES, control_routes
+from dlt_authsignal.sandbox.app.not_emulated import NOT_EMULATED
 from dlt_authsignal.sandbox.core.faults import KINDS
-from dlt_authsignal.sandbox.not_emulated import NOT_EMULATED
 from dlt_authsignal.sandbox.state import Sandbox
 from tests.helpers import at, command, rows
 

@@ -24,7 +24,7 @@ def _moment(_context: click.Context, _option: click.Parameter, value: str | None
 
 def _not_emulated(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
     if wanted and not context.resilient_parsing:
-        from dlt_authsignal.sandbox.not_emulated import NOT_EMULATED
+        from dlt_authsignal.sandbox.app.not_emulated import NOT_EMULATED
 
         click.echo("The sandbox does not emulate:\n" + "\n".join(f"- {line}" for line in NOT_EMULATED))
         context.exit()
@@ -99,8 +99,8 @@ def sandbox(
         dlt-authsignal sandbox --users 500 --days 45 --seed 7
     """
     try:
+        from dlt_authsignal.sandbox.app.serve import address, listen, server
         from dlt_authsignal.sandbox.core.config import SandboxConfig
-        from dlt_authsignal.sandbox.serve import address, listen, server
         from dlt_authsignal.sandbox.state import Sandbox
     except ModuleNotFoundError as missing:
         raise ExtraMissing("The sandbox", "sandbox") from missing

@@ -7,19 +7,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dlt_authsignal.sandbox.app.serve import RunningSandbox, run_in_thread
     from dlt_authsignal.sandbox.core.config import SandboxConfig
     from dlt_authsignal.sandbox.core.faults import Fault
     from dlt_authsignal.sandbox.core.rate_limits import Limit
-    from dlt_authsignal.sandbox.serve import RunningSandbox, run_in_thread
     from dlt_authsignal.sandbox.state import Sandbox
 
 _WHERE = {
     "Fault": "core.faults",
     "Limit": "core.rate_limits",
-    "RunningSandbox": "serve",
+    "RunningSandbox": "app.serve",
     "Sandbox": "state",
     "SandboxConfig": "core.config",
-    "run_in_thread": "serve",
+    "run_in_thread": "app.serve",
 }
 
 __all__ = ["Fault", "Limit", "RunningSandbox", "Sandbox", "SandboxConfig", "run_in_thread"]

@@ -49,7 +49,7 @@ def authsignal_app(request: pytest.FixtureRequest) -> "Starlette":
     """
     config = _config(request)
     from dlt_authsignal.sandbox import Sandbox
-    from dlt_authsignal.sandbox.app import create_app
+    from dlt_authsignal.sandbox.app.app import create_app
 
     sandbox = Sandbox(config)
     app = create_app(sandbox)

@@ -16,7 +16,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from dlt_authsignal.sandbox.app import create_app
+from dlt_authsignal.sandbox.app.app import create_app
 from dlt_authsignal.sandbox.core.config import SandboxConfig
 from dlt_authsignal.sandbox.http.fault_answers import CONNECTION
 from dlt_authsignal.sandbox.state import Sandbox

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from dlt_authsignal.sandbox.control import Control
+from dlt_authsignal.sandbox.app.control import Control
 from dlt_authsignal.sandbox.core.clock import iso
 from dlt_authsignal.sandbox.core.config import SandboxConfig
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid

@@ -14,13 +14,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from dlt_authsignal.sandbox.app.not_emulated import NOT_EMULATED
+from dlt_authsignal.sandbox.app.route_table import SERVED
 from dlt_authsignal.sandbox.core.clock import iso
 from dlt_authsignal.sandbox.core.faults import fault_from_json
 from dlt_authsignal.sandbox.core.rate_limits import limit_from_json
 from dlt_authsignal.sandbox.core.refusals import Refusal
 from dlt_authsignal.sandbox.http.dispatch import json_response, read_body
-from dlt_authsignal.sandbox.not_emulated import NOT_EMULATED
-from dlt_authsignal.sandbox.served import SERVED
 from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.tenant.policy import ACTION_CODE
 from dlt_authsignal.sandbox.tenant.settings import IpFacts

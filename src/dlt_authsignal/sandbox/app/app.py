@@ -12,12 +12,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from dlt_authsignal.sandbox.control import OwnPagesOnly, control_routes
+from dlt_authsignal.sandbox.app.control import OwnPagesOnly, control_routes
+from dlt_authsignal.sandbox.app.openapi import openapi_route
+from dlt_authsignal.sandbox.app.pages import page_routes
+from dlt_authsignal.sandbox.app.route_table import ALIASES, SERVED
 from dlt_authsignal.sandbox.core.refusals import Refusal
 from dlt_authsignal.sandbox.http.dispatch import RawPaths, endpoint, refused
-from dlt_authsignal.sandbox.openapi import openapi_route
-from dlt_authsignal.sandbox.pages import page_routes
-from dlt_authsignal.sandbox.served import ALIASES, SERVED
 from dlt_authsignal.sandbox.state import Sandbox
 
 
