@@ -15,7 +15,7 @@ import msgspec
 
 from dlt_authsignal.api.tables import TABLES
 from dlt_authsignal.sandbox import SandboxConfig
-from dlt_authsignal.sandbox.state import Sandbox
+from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.tenant.answers import action_row
 from dlt_authsignal.source.privacy import KEEP
 from dlt_authsignal.source.resources import columns

@@ -7,7 +7,7 @@ import sys
 import time
 
 from dlt_authsignal.sandbox import SandboxConfig
-from dlt_authsignal.sandbox.state import Sandbox
+from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.tenant.people import belongings_of
 from dlt_authsignal.sandbox.tenant.store import Store
 

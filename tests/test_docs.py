@@ -12,7 +12,7 @@ from dlt_authsignal.sandbox import RunningSandbox
 from dlt_authsignal.sandbox.app.control import SWITCHES, control_routes
 from dlt_authsignal.sandbox.app.not_emulated import NOT_EMULATED
 from dlt_authsignal.sandbox.core.faults import KINDS
-from dlt_authsignal.sandbox.state import Sandbox
+from dlt_authsignal.sandbox.sandbox import Sandbox
 from tests.helpers import at, command, rows
 
 ROOT = Path(__file__).parents[1]

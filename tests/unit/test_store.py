@@ -10,7 +10,7 @@ import pytest
 
 from dlt_authsignal.sandbox import SandboxConfig
 from dlt_authsignal.sandbox.core.config import SEEDED_NOW
-from dlt_authsignal.sandbox.state import Sandbox
+from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, Device, User
 from dlt_authsignal.sandbox.tenant.people import belongings_of
 from dlt_authsignal.sandbox.tenant.store import COUNTED_PEOPLE, Store

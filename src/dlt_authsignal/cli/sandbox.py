@@ -9,7 +9,7 @@ import click
 from dlt_authsignal.errors import ConfigurationError, ExtraMissing
 
 if TYPE_CHECKING:
-    from dlt_authsignal.sandbox.state import Sandbox
+    from dlt_authsignal.sandbox.sandbox import Sandbox
 
 
 def _moment(_context: click.Context, _option: click.Parameter, value: str | None) -> datetime | None:
@@ -101,7 +101,7 @@ def sandbox(
     try:
         from dlt_authsignal.sandbox.app.serve import address, listen, server
         from dlt_authsignal.sandbox.core.config import SandboxConfig
-        from dlt_authsignal.sandbox.state import Sandbox
+        from dlt_authsignal.sandbox.sandbox import Sandbox
     except ModuleNotFoundError as missing:
         raise ExtraMissing("The sandbox", "sandbox") from missing
     try:

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from dlt_authsignal.sandbox.core.config import SandboxConfig
     from dlt_authsignal.sandbox.core.faults import Fault
     from dlt_authsignal.sandbox.core.rate_limits import Limit
-    from dlt_authsignal.sandbox.state import Sandbox
+    from dlt_authsignal.sandbox.sandbox import Sandbox
 
 _WHERE = {
     "Fault": "core.faults",
     "Limit": "core.rate_limits",
     "RunningSandbox": "app.serve",
-    "Sandbox": "state",
+    "Sandbox": "sandbox",
     "SandboxConfig": "core.config",
     "run_in_thread": "app.serve",
 }

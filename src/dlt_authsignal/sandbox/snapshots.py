@@ -17,7 +17,7 @@ from dlt_authsignal.sandbox.tenant.store import Store
 from dlt_authsignal.sandbox.webhooks.events import Event
 
 if TYPE_CHECKING:
-    from dlt_authsignal.sandbox.state import Sandbox
+    from dlt_authsignal.sandbox.sandbox import Sandbox
 
 MAX_SNAPSHOTS: Final = 20
 MAX_NAME: Final = 100

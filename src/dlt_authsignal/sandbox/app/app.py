@@ -18,7 +18,7 @@ from dlt_authsignal.sandbox.app.pages import page_routes
 from dlt_authsignal.sandbox.app.route_table import ALIASES, SERVED
 from dlt_authsignal.sandbox.core.refusals import Refusal
 from dlt_authsignal.sandbox.http.dispatch import RawPaths, endpoint, refused
-from dlt_authsignal.sandbox.state import Sandbox
+from dlt_authsignal.sandbox.sandbox import Sandbox
 
 
 class ClientCors:

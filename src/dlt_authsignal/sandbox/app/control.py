@@ -21,7 +21,7 @@ from dlt_authsignal.sandbox.core.faults import fault_from_json
 from dlt_authsignal.sandbox.core.rate_limits import limit_from_json
 from dlt_authsignal.sandbox.core.refusals import Refusal
 from dlt_authsignal.sandbox.http.dispatch import json_response, read_body
-from dlt_authsignal.sandbox.state import Sandbox
+from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.tenant.policy import ACTION_CODE
 from dlt_authsignal.sandbox.tenant.settings import IpFacts
 from dlt_authsignal.sandbox.verification.recovery import use_recovery_code

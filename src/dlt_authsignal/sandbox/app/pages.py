@@ -20,8 +20,8 @@ from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.http.dispatch import json_response, read_body, refused
 from dlt_authsignal.sandbox.http.routes.client.codes import open_magic_link
 from dlt_authsignal.sandbox.http.routes.server.actions import Track, tracked
+from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.sessions.outbox import Message
-from dlt_authsignal.sandbox.state import Sandbox
 
 SHOWN: Final = 50
 """So many of the last requests and messages."""

@@ -19,7 +19,7 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from dlt_authsignal.sandbox.app.app import create_app
 from dlt_authsignal.sandbox.core.config import SandboxConfig
 from dlt_authsignal.sandbox.http.fault_answers import CONNECTION
-from dlt_authsignal.sandbox.state import Sandbox
+from dlt_authsignal.sandbox.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from dlt_authsignal.sandbox.core.clock import Clock

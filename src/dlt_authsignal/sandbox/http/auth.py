@@ -8,8 +8,8 @@ from urllib.parse import unquote
 
 from dlt_authsignal.api.endpoints import Endpoint
 from dlt_authsignal.sandbox.core.refusals import Refusal, expired_token, unauthorized
+from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.sessions.tokens import Token, read
-from dlt_authsignal.sandbox.state import Sandbox
 
 
 @dataclass(frozen=True)

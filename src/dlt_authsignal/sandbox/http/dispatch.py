@@ -18,7 +18,7 @@ from dlt_authsignal.api.responses import error_body
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.http import fault_answers
 from dlt_authsignal.sandbox.http.auth import Caller, authenticate
-from dlt_authsignal.sandbox.state import Sandbox
+from dlt_authsignal.sandbox.sandbox import Sandbox
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 

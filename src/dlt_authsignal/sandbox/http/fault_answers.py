@@ -18,7 +18,7 @@ from dlt_authsignal.api.responses import error_body
 from dlt_authsignal.sandbox.core.faults import ANSWERS, Fault, Waiting
 
 if TYPE_CHECKING:
-    from dlt_authsignal.sandbox.state import Sandbox
+    from dlt_authsignal.sandbox.sandbox import Sandbox
 
 CONNECTION: Final = "dlt_authsignal.connection"
 """ASGI extension of the sandbox's server: the connection, which a fault can break."""

@@ -4,10 +4,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.sessions import tokens
 from dlt_authsignal.sandbox.sessions.challenges import Challenge
 from dlt_authsignal.sandbox.sessions.tokens import Token
-from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, Device
 
 

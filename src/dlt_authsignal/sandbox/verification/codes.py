@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from dlt_authsignal.sandbox.core.refusals import too_many_requests
+from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.sessions.challenges import Challenge
 from dlt_authsignal.sandbox.sessions.outbox import Message
-from dlt_authsignal.sandbox.state import Sandbox
 
 CODE_LENGTH: Final = 6
 

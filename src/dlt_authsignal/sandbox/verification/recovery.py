@@ -1,7 +1,7 @@
 """Recovery codes. No documented route takes one: the pre-built pages do, which the sandbox stands in for here."""
 
+from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.sessions import tokens
-from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.verification.challenge_flow import met
 
 METHOD = "RECOVERY_CODE"

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from dlt_authsignal.sandbox.core.refusals import Refusal
+from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.sessions.challenges import Challenge
-from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.tenant.catalogue import provider_name
 from dlt_authsignal.sandbox.tenant.entities import Authenticator, Credential
 

@@ -25,7 +25,7 @@ from dlt_authsignal.sandbox.webhooks.settings import WebhookSettings, WebhookTro
 if TYPE_CHECKING:
     from aiohttp import ClientSession
 
-    from dlt_authsignal.sandbox.state import Sandbox
+    from dlt_authsignal.sandbox.sandbox import Sandbox
 
 Json = dict[str, Any]
 

@@ -11,8 +11,8 @@ from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator
 from dlt_authsignal.sandbox.webhooks import payloads
 
 if TYPE_CHECKING:
+    from dlt_authsignal.sandbox.sandbox import Sandbox
     from dlt_authsignal.sandbox.sessions.outbox import Message
-    from dlt_authsignal.sandbox.state import Sandbox
     from dlt_authsignal.sandbox.webhooks.delivery import Delivery
 
 LENGTH: Final = 10_000

@@ -9,8 +9,8 @@ from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator
 from dlt_authsignal.sandbox.tenant.policy import enrolled_methods
 
 if TYPE_CHECKING:
+    from dlt_authsignal.sandbox.sandbox import Sandbox
     from dlt_authsignal.sandbox.sessions.outbox import Message
-    from dlt_authsignal.sandbox.state import Sandbox
 
 Json = dict[str, Any]
 

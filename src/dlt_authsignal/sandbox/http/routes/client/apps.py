@@ -12,7 +12,7 @@ from dlt_authsignal.sandbox.core.refusals import invalid
 from dlt_authsignal.sandbox.http.dispatch import Body, Call, Handler, Served
 from dlt_authsignal.sandbox.http.routes.server.authenticators import check_active
 from dlt_authsignal.sandbox.http.routes.server.users import upsert
-from dlt_authsignal.sandbox.state import Sandbox
+from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.tenant import answers
 from dlt_authsignal.sandbox.tenant.entities import AppCredential, Authenticator
 from dlt_authsignal.sandbox.verification.approvals import Signed, check_signature, holder, signer

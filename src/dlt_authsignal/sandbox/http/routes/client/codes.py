@@ -10,8 +10,8 @@ from dlt_authsignal.sandbox.http.dispatch import Body, Call, Served
 from dlt_authsignal.sandbox.http.routes.client.passkeys import enrolled_with
 from dlt_authsignal.sandbox.http.routes.server.authenticators import check_active
 from dlt_authsignal.sandbox.http.routes.server.users import enrolled, upsert
+from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.sessions.challenges import Challenge
-from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.tenant import answers
 from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator
 from dlt_authsignal.sandbox.verification import codes

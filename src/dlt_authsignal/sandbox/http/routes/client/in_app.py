@@ -6,9 +6,9 @@ from typing import Final
 from dlt_authsignal.api import client_endpoints as endpoints
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.http.dispatch import Call, Served
+from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.sessions.challenges import Challenge
 from dlt_authsignal.sandbox.sessions.tokens import MANAGE, Token
-from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.tenant import answers
 from dlt_authsignal.sandbox.tenant.entities import Authenticator
 from dlt_authsignal.sandbox.verification.approvals import Signed, meet, signer

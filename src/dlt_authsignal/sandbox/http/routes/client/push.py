@@ -7,10 +7,10 @@ from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.http.dispatch import Body, Call, Served
 from dlt_authsignal.sandbox.http.routes.client.apps import AppQuery
 from dlt_authsignal.sandbox.http.routes.server.authenticators import check_active
+from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.sessions.challenges import Challenge
 from dlt_authsignal.sandbox.sessions.outbox import Message
 from dlt_authsignal.sandbox.sessions.tokens import Token
-from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.tenant import answers
 from dlt_authsignal.sandbox.tenant.entities import Authenticator
 from dlt_authsignal.sandbox.verification.approvals import (

@@ -19,7 +19,7 @@ from dlt_authsignal.sandbox.http.routes.management.bodies import (
 )
 from dlt_authsignal.sandbox.http.routes.management.common import DELETED, Deleted, merged, one, required, written
 from dlt_authsignal.sandbox.http.routes.server.actions import check_code
-from dlt_authsignal.sandbox.state import Sandbox
+from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.tenant.policy import VERIFICATION_METHODS
 from dlt_authsignal.sandbox.verification.rules import compiled
 from dlt_authsignal.sandbox.webhooks.settings import check_url

@@ -7,7 +7,7 @@ from dlt_authsignal.sandbox.core.refusals import invalid
 from dlt_authsignal.sandbox.http.dispatch import Call, Served
 from dlt_authsignal.sandbox.http.routes.management.bodies import DataPointChanges, ValueListChanges
 from dlt_authsignal.sandbox.http.routes.management.common import DELETED, Deleted, merged, one, required, written
-from dlt_authsignal.sandbox.state import Sandbox
+from dlt_authsignal.sandbox.sandbox import Sandbox
 
 Json = dict[str, Any]
 

@@ -9,9 +9,9 @@ from dlt_authsignal.sandbox.core.clock import iso
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid, not_found
 from dlt_authsignal.sandbox.http.dispatch import Body, Call, Served
 from dlt_authsignal.sandbox.http.routes.server.users import enrolled, upsert
+from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.sessions.challenges import Challenge
 from dlt_authsignal.sandbox.sessions.tokens import READ, read
-from dlt_authsignal.sandbox.state import Sandbox
 from dlt_authsignal.sandbox.tenant import answers
 from dlt_authsignal.sandbox.tenant.entities import Action, User
 from dlt_authsignal.sandbox.tenant.policy import ACTION_CODE, STATES, tracked_state

@@ -11,7 +11,7 @@ from dlt_authsignal.api import client_endpoints, endpoints
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.http.dispatch import Body, Call, Served
 from dlt_authsignal.sandbox.http.routes.server.users import upsert
-from dlt_authsignal.sandbox.state import Sandbox
+from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.tenant import answers
 from dlt_authsignal.sandbox.tenant.catalogue import provider_name
 from dlt_authsignal.sandbox.tenant.entities import Authenticator, Credential
