@@ -24,7 +24,7 @@ from dlt_authsignal.sandbox.http.dispatch import json_response, read_body
 from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.tenant.policy import ACTION_CODE
 from dlt_authsignal.sandbox.tenant.settings import IpFacts
-from dlt_authsignal.sandbox.verification.recovery import use_recovery_code
+from dlt_authsignal.sandbox.verification.challenge_flow import use_recovery_code
 
 SWITCHES: Final[dict[str, Any]] = {
     "listing": ("allowed", "refused"),

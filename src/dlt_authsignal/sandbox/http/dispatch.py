@@ -8,7 +8,6 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 import msgspec
-from msgspec import Struct
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -28,10 +27,6 @@ Handler = Callable[..., Any]
 Served = tuple[Endpoint, Handler]
 
 _encode = msgspec.json.Encoder().encode
-
-
-class Body(Struct, rename="camel"):
-    """Base of request bodies and queries. Unknown keys are ignored: Authsignal's own SDKs send some."""
 
 
 def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -184,6 +179,11 @@ def _cookie(name: str, value: str) -> str:
     for attribute, setting in (("path", "/"), ("httponly", True), ("samesite", "Lax")):
         morsel[attribute] = setting
     return morsel.OutputString()
+
+
+def base_url(call: Call) -> str:
+    """Where the caller reached the sandbox."""
+    return str(call.request.base_url).rstrip("/")
 
 
 class RawPaths:

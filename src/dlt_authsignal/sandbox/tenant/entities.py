@@ -119,3 +119,18 @@ class Device:
     invalidated_at: datetime | None = None
     remembered_until: datetime | None = None
     last_verification_method: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """One entry of the tenant's event log.
+
+    Attributes:
+        at: When it happened.
+        type: Type of the webhook event, such as `authenticator.created`.
+        about: The authenticator or action it is about, or the fields of a step of a challenge.
+    """
+
+    at: datetime
+    type: str
+    about: Any

@@ -5,8 +5,8 @@ How errors are worded is assumed, apart from `invalid_credential` for a key that
 
 from dataclasses import replace
 
+from dlt_authsignal.sandbox.core.bodies import Body
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
-from dlt_authsignal.sandbox.http.dispatch import Body
 from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.sessions.challenges import Challenge
 from dlt_authsignal.sandbox.sessions.tokens import MANAGE

@@ -2,13 +2,15 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.sessions import tokens
 from dlt_authsignal.sandbox.sessions.challenges import Challenge
 from dlt_authsignal.sandbox.sessions.tokens import Token
 from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, Device
+
+RECOVERY_CODE: Final = "RECOVERY_CODE"
 
 
 def new_challenge(sandbox: Sandbox, method: str, **about: Any) -> Challenge:
@@ -151,3 +153,23 @@ def token_for(sandbox: Sandbox, user_id: str, action_code: str, idempotency_key:
         scope=scope,
         minutes=sandbox.token_minutes,
     )
+
+
+async def use_recovery_code(sandbox: Sandbox, token: str, code: str) -> str:
+    """Meet the challenge of a token with one of its user's recovery codes, which then no longer works.
+
+    Returns:
+        The new token.
+
+    Raises:
+        ValueError: The token is not valid, or the code is not one of the user's unused ones.
+        Refusal: The action's webhook did not agree.
+    """
+    known = tokens.read(sandbox.config, token)
+    if known is None or known.expires_at <= sandbox.clock.now().timestamp():
+        raise ValueError("The token is not valid, or has expired. Track an action to get one.")
+    left = sandbox.recovery_codes.get(known.user_id, frozenset())
+    if code not in left:
+        raise ValueError("The code is not one of the user's unused recovery codes.")
+    sandbox.recovery_codes[known.user_id] = left - {code}
+    return await met(sandbox, known, RECOVERY_CODE, None)

@@ -1,13 +1,12 @@
 """What happened: authenticator events, and the log of actions and challenges; kept, and handed to the webhooks."""
 
 from collections import deque
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from dlt_authsignal.api.webhooks import ACTION_LOG, CHALLENGE_LOG, CHALLENGE_WEBHOOKS
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
-from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator
+from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, Event
 from dlt_authsignal.sandbox.webhooks import payloads
 
 if TYPE_CHECKING:
@@ -18,15 +17,6 @@ if TYPE_CHECKING:
 LENGTH: Final = 10_000
 
 AuthenticatorChange = Literal["created", "updated", "deleted"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Event:
-    """One event."""
-
-    at: datetime
-    type: str
-    about: Any
 
 
 class Events:

@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any, Final
 
 from dlt_authsignal.api import client_endpoints as endpoints
+from dlt_authsignal.sandbox.core.bodies import Body
 from dlt_authsignal.sandbox.core.clock import iso
 from dlt_authsignal.sandbox.core.refusals import invalid
-from dlt_authsignal.sandbox.http.dispatch import Body, Call, Handler, Served
+from dlt_authsignal.sandbox.http.dispatch import Call, Handler, Served
 from dlt_authsignal.sandbox.http.routes.server.authenticators import check_active
 from dlt_authsignal.sandbox.http.routes.server.users import upsert
 from dlt_authsignal.sandbox.sandbox import Sandbox

@@ -5,8 +5,9 @@ from dataclasses import replace
 from typing import Any, Final, Literal
 
 from dlt_authsignal.api import client_endpoints as endpoints
+from dlt_authsignal.sandbox.core.bodies import Body
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
-from dlt_authsignal.sandbox.http.dispatch import Body, Call, Served
+from dlt_authsignal.sandbox.http.dispatch import Call, Served, base_url
 from dlt_authsignal.sandbox.http.routes.client.passkeys import enrolled_with
 from dlt_authsignal.sandbox.http.routes.server.authenticators import check_active
 from dlt_authsignal.sandbox.http.routes.server.users import enrolled, upsert
@@ -65,11 +66,6 @@ class Verified(answers.Answer, kw_only=True):
     access_token: str | None = None
     failure_reason: str | None = None
     user_authenticator: answers.Authenticator | None = None
-
-
-def base_url(call: Call) -> str:
-    """Where the caller reached the sandbox."""
-    return str(call.request.base_url).rstrip("/")
 
 
 async def _enroll(call: Call, method: str, **address: str | None) -> Enrolling:

@@ -4,9 +4,10 @@ from dataclasses import replace
 from typing import Any, Final, Literal
 
 from dlt_authsignal.api import client_endpoints as endpoints
+from dlt_authsignal.sandbox.core.bodies import Body
 from dlt_authsignal.sandbox.core.clock import iso
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid, not_found
-from dlt_authsignal.sandbox.http.dispatch import Body, Call, Served
+from dlt_authsignal.sandbox.http.dispatch import Call, Served
 from dlt_authsignal.sandbox.http.routes.server.actions import check_code
 from dlt_authsignal.sandbox.http.routes.server.authenticators import check_active
 from dlt_authsignal.sandbox.http.routes.server.users import enrolled, upsert

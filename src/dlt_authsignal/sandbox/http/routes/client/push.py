@@ -3,8 +3,9 @@
 from typing import Final
 
 from dlt_authsignal.api import client_endpoints as endpoints
+from dlt_authsignal.sandbox.core.bodies import Body
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
-from dlt_authsignal.sandbox.http.dispatch import Body, Call, Served
+from dlt_authsignal.sandbox.http.dispatch import Call, Served
 from dlt_authsignal.sandbox.http.routes.client.apps import AppQuery
 from dlt_authsignal.sandbox.http.routes.server.authenticators import check_active
 from dlt_authsignal.sandbox.sandbox import Sandbox

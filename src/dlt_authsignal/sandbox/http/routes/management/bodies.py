@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from dlt_authsignal.sandbox.http.dispatch import Body
+from dlt_authsignal.sandbox.core.bodies import Body
 
 Json = dict[str, Any]
 Result = Literal["ALLOW", "BLOCK", "CHALLENGE", "REVIEW"]

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dlt_authsignal.api import endpoints
+from dlt_authsignal.sandbox.core.bodies import Body
 from dlt_authsignal.sandbox.core.clock import iso
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid, not_found
-from dlt_authsignal.sandbox.http.dispatch import Body, Call, Served
+from dlt_authsignal.sandbox.http.dispatch import Call, Served
 from dlt_authsignal.sandbox.http.routes.server.users import enrolled, upsert
 from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.sessions.challenges import Challenge

@@ -8,8 +8,9 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta
 
 from dlt_authsignal.api import client_endpoints, endpoints
+from dlt_authsignal.sandbox.core.bodies import Body
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
-from dlt_authsignal.sandbox.http.dispatch import Body, Call, Served
+from dlt_authsignal.sandbox.http.dispatch import Call, Served
 from dlt_authsignal.sandbox.http.routes.server.users import upsert
 from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.tenant import answers

@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 from dlt_authsignal.api import client_endpoints, endpoints
+from dlt_authsignal.sandbox.core.bodies import Body
 from dlt_authsignal.sandbox.core.refusals import invalid, not_found
-from dlt_authsignal.sandbox.http.dispatch import Body, Call, Served
+from dlt_authsignal.sandbox.http.dispatch import Call, Served
 from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.sessions.sessions import KEYS, REFRESH_DAYS, Session, access_token, read_access_token
 from dlt_authsignal.sandbox.sessions.tokens import read

@@ -8,8 +8,9 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from dlt_authsignal.api import endpoints
+from dlt_authsignal.sandbox.core.bodies import Body
 from dlt_authsignal.sandbox.core.refusals import invalid, not_found
-from dlt_authsignal.sandbox.http.dispatch import Body, Call, Served
+from dlt_authsignal.sandbox.http.dispatch import Call, Served
 from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.sessions.tokens import read
 from dlt_authsignal.sandbox.tenant import answers
