@@ -412,7 +412,7 @@ def test_a_message_goes_to_the_webhook_of_its_method(
 ) -> None:
     sandbox = empty.sandbox
     sandbox.webhooks.configure(provider_urls={method: f"{receiver.url}/messages"})
-    asyncio.run(sandbox.events.send(sandbox, message(empty, method, channel=channel, to="them", **secret)))
+    asyncio.run(sandbox.events.send(message(empty, method, channel=channel, to="them", **secret)))
     sent = receiver.taken[0].json
     to = {} if method == "PUSH" else {"to": "them"}
     email = {"verificationMethod": method} if channel == "email" else {}
@@ -435,7 +435,7 @@ def test_a_message_that_its_webhook_does_not_take_fails_the_call(
     receiver.usually = answer
     sandbox.webhooks.configure(provider_urls={"SMS": receiver.url + path}, timeout_seconds=0.3)
     with pytest.raises(Refusal) as raised:
-        asyncio.run(sandbox.events.send(sandbox, message(listened, "SMS", channel="sms", to="+64", code="123456")))
+        asyncio.run(sandbox.events.send(message(listened, "SMS", channel="sms", to="+64", code="123456")))
     assert (raised.value.status, raised.value.code) == (400, "invalid_configuration")
     assert said in raised.value.description
     receiver.usually = 200
@@ -463,7 +463,7 @@ def test_a_met_challenge_counts_only_if_the_webhook_of_its_action_agrees(
     assert action
     mine = Authenticator(user_authenticator_id="a", user_id="u", verification_method="SMS", created_at=now)
     sandbox.webhooks.configure(verification_urls={"signIn": f"{receiver.url}/verify?secret=s"})
-    asyncio.run(sandbox.events.confirm(sandbox, action, "SMS", mine))
+    asyncio.run(sandbox.events.confirm(action, "SMS", mine))
     sent = receiver.taken[0].json
     assert sent["type"] == "action.verify"
     apart = datetime.fromisoformat(sent["time"]) - datetime.fromisoformat(sent["data"].pop("verifiedAt"))
@@ -478,11 +478,11 @@ def test_a_met_challenge_counts_only_if_the_webhook_of_its_action_agrees(
     }
     receiver.usually = 403
     with pytest.raises(Refusal, match="invalid_request") as raised:
-        asyncio.run(sandbox.events.confirm(sandbox, action, "SMS", mine))
+        asyncio.run(sandbox.events.confirm(action, "SMS", mine))
     assert (raised.value.status, len(receiver.taken)) == (400, 2)
     sandbox.webhooks.disturb(WebhookTrouble(outage=1))
     with pytest.raises(Refusal):
-        asyncio.run(sandbox.events.confirm(sandbox, action, "SMS", None))
+        asyncio.run(sandbox.events.confirm(action, "SMS", None))
     assert len(receiver.taken) == 2
 
 
@@ -490,7 +490,7 @@ def test_without_a_url_nothing_is_queued_but_everything_is_recorded(empty: Runni
     ask(empty, "POST", "/users/u/authenticators", {"verificationMethod": "SMS", "phoneNumber": "+1"})
     ask(empty, "POST", "/users/u/actions/signIn", {})
     assert ask(empty, "GET", "/_sandbox/webhooks")[1]["queued"] == 0
-    assert [event.type for event in empty.sandbox.events.recorded] == ["authenticator.created", "action.log_created"]
+    assert [event.type for event in empty.sandbox.recorded_events] == ["authenticator.created", "action.log_created"]
     empty.sandbox.webhooks.configure(log_events_url=receiver.url)
     later(empty, timedelta(days=1))
     assert receiver.taken == []
@@ -620,5 +620,5 @@ def test_a_code_that_its_webhook_does_not_take_is_not_sent_and_enrols_nothing(
     status, answer = visitor.post("/user-authenticators/sms", {"phoneNumber": "+64211234567"})
     assert (status, answer["errorCode"]) == (400, "invalid_configuration")
     assert (visitor.authenticators(), len(empty.sandbox.outbox)) == ([], 0)
-    logged = [event.about["type"] for event in empty.sandbox.events.recorded if event.type == "challenge.log_created"]
+    logged = [event.about["type"] for event in empty.sandbox.recorded_events if event.type == "challenge.log_created"]
     assert logged == ["SMS_SEND_DOWNSTREAM_FAILED"]

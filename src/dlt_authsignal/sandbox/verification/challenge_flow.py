@@ -111,7 +111,7 @@ async def succeed(
     """
     if not may_succeed(action):
         return action
-    await sandbox.events.confirm(sandbox, action, method, authenticator)
+    await sandbox.events.confirm(action, method, authenticator)
     now = sandbox.clock.now()
     current = sandbox.store.get_action(action.user_id, action.action_code, action.idempotency_key)
     if current is None or not may_succeed(current):

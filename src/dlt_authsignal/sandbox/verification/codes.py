@@ -89,7 +89,7 @@ async def send(sandbox: Sandbox, challenge: Challenge, base_url: str) -> Challen
         code=challenge.code,
         url=f"{base_url}/_sandbox/magic-link?secret={challenge.link}" if is_link else None,
     )
-    await sandbox.events.send(sandbox, message)
+    await sandbox.events.send(message)
     sandbox.outbox.add(message)
     log(sandbox, challenge, "SENT")
     return challenge

@@ -19,13 +19,12 @@ from msgspec.json import encode
 
 from dlt_authsignal.api.webhooks import LOG_TYPES, MAX_RECORDS, SIGNATURE_HEADER, batch, envelope, sign
 from dlt_authsignal.sandbox.core.clock import IdMaker, iso, random_ids, seeded_ids
+from dlt_authsignal.sandbox.tenant_state import TenantState
 from dlt_authsignal.sandbox.webhooks.queue import Pending, Queue, next_wait
 from dlt_authsignal.sandbox.webhooks.settings import WebhookSettings, WebhookTrouble, changed, shown_url
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
-
-    from dlt_authsignal.sandbox.sandbox import Sandbox
 
 Json = dict[str, Any]
 
@@ -66,11 +65,11 @@ class Webhooks:
     """Where webhooks go, what waits to be sent, and what was.
 
     Args:
-        sandbox: Whose clock, keys and state it uses.
+        state: The tenant: its clock and its keys.
     """
 
-    def __init__(self, sandbox: "Sandbox") -> None:
-        self._sandbox = sandbox
+    def __init__(self, state: TenantState) -> None:
+        self._state = state
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -79,7 +78,7 @@ class Webhooks:
 
     def reset(self) -> None:
         """Forgets what waits, what was delivered, and the trouble; the settings stay."""
-        seed = self._sandbox.config.seed
+        seed = self._state.config.seed
         self._queue = Queue()
         self.deliveries: deque[Delivery] = deque(maxlen=DELIVERIES_KEPT)
         # Ids of their own: with the sandbox's, switching webhooks on would change the ids of users and actions.
@@ -110,7 +109,7 @@ class Webhooks:
         """
         if self._url(type) is None:
             return
-        wait = timedelta(minutes=self._sandbox.config.token_minutes if type in LOG_TYPES else 0)
+        wait = timedelta(minutes=self._state.config.token_minutes if type in LOG_TYPES else 0)
         self._queue.put(at + wait, Pending(type=type, time=at + wait, make=make))
         if loop := self._loop:
             with suppress(RuntimeError):  # the loop has just been closed
@@ -122,7 +121,7 @@ class Webhooks:
     async def ask(self, url: str, type: str, payload: Json) -> Delivery:
         """Delivers one event now, once, and waits for the answer."""
         async with _client(self.settings.timeout_seconds) as session:
-            return await self._post(session, url, self._envelope(type, self._sandbox.clock.now(), payload), (type,), 1)
+            return await self._post(session, url, self._envelope(type, self._state.clock.now(), payload), (type,), 1)
 
     def flush(self) -> int:
         """Tries to deliver everything that is due now, from any thread but the server's, and returns when tried.
@@ -140,7 +139,7 @@ class Webhooks:
     async def deliver_due(self) -> int:
         """Tries to deliver everything that is due now; returns how many deliveries were tried."""
         async with self._turn:
-            queue, now = self._queue, self._sandbox.clock.now()
+            queue, now = self._queue, self._state.clock.now()
             parcels = self._parcels(queue.take_due(now))
             if not parcels:
                 return 0
@@ -173,7 +172,7 @@ class Webhooks:
         return pending.envelope is not None
 
     def _envelope(self, type: str, at: datetime, payload: Json) -> Json:
-        return envelope(type, payload, id=self._new_id(), time=iso(at), tenant_id=self._sandbox.config.tenant_id)
+        return envelope(type, payload, id=self._new_id(), time=iso(at), tenant_id=self._state.config.tenant_id)
 
     async def _deliver(self, session: "ClientSession", queue: Queue, parcel: list[Pending]) -> None:
         first = parcel[0]
@@ -200,7 +199,7 @@ class Webhooks:
         else:
             status, failure = await _sent(session, url, encode(body), self._keys())
         delivery = Delivery(
-            at=self._sandbox.clock.now(),
+            at=self._state.clock.now(),
             url=shown_url(url) or "",
             types=tuple(dict.fromkeys(types)),
             records=len(types),
@@ -213,7 +212,7 @@ class Webhooks:
 
     def _keys(self) -> list[str]:
         previous = self.settings.previous_secret_key
-        return [self._sandbox.config.api_secret_key, *([previous] if previous else [])]
+        return [self._state.config.api_secret_key, *([previous] if previous else [])]
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

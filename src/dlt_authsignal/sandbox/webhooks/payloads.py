@@ -2,15 +2,13 @@
 
 import base64
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from dlt_authsignal.sandbox.core.clock import iso
+from dlt_authsignal.sandbox.sessions.outbox import Message
 from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator
 from dlt_authsignal.sandbox.tenant.policy import enrolled_methods
-
-if TYPE_CHECKING:
-    from dlt_authsignal.sandbox.sandbox import Sandbox
-    from dlt_authsignal.sandbox.sessions.outbox import Message
+from dlt_authsignal.sandbox.tenant_state import TenantState
 
 Json = dict[str, Any]
 
@@ -28,20 +26,20 @@ CHALLENGE_FIELDS: Final = {
 """What a `challenge.log_created` record can say, by the sandbox's name for it."""
 
 
-def action_record(sandbox: "Sandbox", action: Action) -> Json | None:
+def action_record(state: TenantState, action: Action) -> Json | None:
     """`action.log_created`: the action as it stands now; None if its data has been deleted since.
 
     Assumed, as the documentation describes these in words only: the keys `deviceId`, `custom` and
     `enrolledVerificationMethods`, and that rules look as in `GET …/actions/{action}/{idempotencyKey}`. Assumed too:
     that nothing is logged of an action whose data was deleted in the meantime.
     """
-    now = sandbox.store.get_action(action.user_id, action.action_code, action.idempotency_key)
+    now = state.store.get_action(action.user_id, action.action_code, action.idempotency_key)
     if now is None:
         return None
-    user = sandbox.store.get_user(now.user_id)
+    user = state.store.get_user(now.user_id)
     rules = [_known(ruleId=rule.rule_id, name=rule.name, description=rule.description) for rule in now.rules]
     return _known(
-        tenantId=sandbox.config.tenant_id,
+        tenantId=state.config.tenant_id,
         userId=now.user_id,
         actionCode=now.action_code,
         idempotencyKey=now.idempotency_key,
@@ -59,18 +57,18 @@ def action_record(sandbox: "Sandbox", action: Action) -> Json | None:
         email=user.email if user else None,
         phoneNumber=user.phone_number if user else None,
         deviceId=now.device_id,
-        enrolledVerificationMethods=enrolled_methods(sandbox.store.authenticators(now.user_id)) or None,
+        enrolledVerificationMethods=enrolled_methods(state.store.authenticators(now.user_id)) or None,
         custom=dict(now.custom) if now.custom else None,
     )
 
 
-def challenge_record(sandbox: "Sandbox", at: datetime, type: str, about: Json) -> Json:
+def challenge_record(state: TenantState, at: datetime, type: str, about: Json) -> Json:
     """`challenge.log_created`: one step of a challenge; keys of `about` as in `CHALLENGE_FIELDS`, others left out."""
     facts = {name: about.get(known) for known, name in CHALLENGE_FIELDS.items()}
-    return _known(tenantId=sandbox.config.tenant_id, createdAt=iso(at), type=type, **facts)
+    return _known(tenantId=state.config.tenant_id, createdAt=iso(at), type=type, **facts)
 
 
-def authenticator_data(sandbox: "Sandbox", value: Authenticator, deleted_at: datetime | None = None) -> Json:
+def authenticator_data(value: Authenticator, *, with_public_key: bool, deleted_at: datetime | None = None) -> Json:
     """`authenticator.created`, `.updated` and `.deleted`.
 
     Assumed, as no page shows them: that `.updated` says the same as `.created`, that the time of deletion is called
@@ -84,15 +82,15 @@ def authenticator_data(sandbox: "Sandbox", value: Authenticator, deleted_at: dat
         email=value.email,
         phoneNumber=value.phone_number,
         deletedAt=iso(deleted_at) if deleted_at else None,
-        **_passkey(sandbox, value),
+        **_passkey(value, with_public_key=with_public_key),
     )
 
 
-def _passkey(sandbox: "Sandbox", value: Authenticator) -> Json:
+def _passkey(value: Authenticator, *, with_public_key: bool) -> Json:
     credential = value.credential
     if credential is None or value.verification_method != "PASSKEY":
         return {}
-    shows_key = sandbox.webhooks.settings.include_public_keys and credential.public_key
+    shows_key = with_public_key and credential.public_key
     key = base64.urlsafe_b64encode(credential.public_key or b"").decode().rstrip("=")
     return {
         "credentialId": credential.credential_id,
@@ -102,11 +100,11 @@ def _passkey(sandbox: "Sandbox", value: Authenticator) -> Json:
     }
 
 
-def message_data(sandbox: "Sandbox", message: "Message") -> Json:
+def message_data(state: TenantState, message: Message) -> Json:
     """`email.created`, `sms.created` and `push.created`, by the method of the message."""
-    key = idempotency_key(sandbox, message)
-    action = _action(sandbox, message, key)
-    user = sandbox.store.get_user(message.user_id) if message.user_id else None
+    key = idempotency_key(state, message)
+    action = _action(state, message, key)
+    user = state.store.get_user(message.user_id) if message.user_id else None
     about = {"userId": message.user_id, "idempotencyKey": key, "actionCode": message.action_code}
     device = {"userAgent": action.user_agent, "ipAddress": action.ip_address} if action else {}
     if message.method == "PUSH":
@@ -125,16 +123,16 @@ def message_data(sandbox: "Sandbox", message: "Message") -> Json:
     )
 
 
-def idempotency_key(sandbox: "Sandbox", message: "Message") -> str | None:
+def idempotency_key(state: TenantState, message: Message) -> str | None:
     """The attempt a message belongs to, as its challenge knows it."""
-    challenge = sandbox.challenges.get(message.challenge_id, sandbox.clock.now())
+    challenge = state.challenges.get(message.challenge_id, state.clock.now())
     return challenge.idempotency_key if challenge else None
 
 
-def _action(sandbox: "Sandbox", message: "Message", key: str | None) -> Action | None:
+def _action(state: TenantState, message: Message, key: str | None) -> Action | None:
     if message.user_id is None or message.action_code is None or key is None:
         return None
-    return sandbox.store.get_action(message.user_id, message.action_code, key)
+    return state.store.get_action(message.user_id, message.action_code, key)
 
 
 def verify_data(action: Action, verified_at: datetime, method: str, authenticator: Authenticator | None) -> Json:

@@ -155,7 +155,7 @@ async def _notify(sandbox: Sandbox, challenge: Challenge, targets: list[Authenti
         for value in targets
     ]
     try:
-        await sandbox.events.send(sandbox, messages[0])
+        await sandbox.events.send(messages[0])
     except Refusal:
         sandbox.challenges.take(challenge.challenge_id, sandbox.clock.now())
         raise
