@@ -57,7 +57,7 @@ def answers(users: int, at_once: int, spent: dict[str, float]) -> Iterator[Any]:
     """Batches of decoded answers. The bodies come again: a row is another one by its user."""
     import msgspec
 
-    from dlt_authsignal.source.rows import Answers
+    from dlt_authsignal.source.rows.flatten import Answers
 
     random_ = random.Random(7)
     bodies = [body(random_) for _ in range(min(users, BODIES))]
@@ -78,13 +78,14 @@ def load(way: str, users: int, at_once: int) -> None:
     """Loads into a new DuckDB file, and prints what it took."""
     import dlt
 
-    from dlt_authsignal.api.tables import USER_ACTIONS
-    from dlt_authsignal.source import resources
+    from dlt_authsignal.destination.load_hints import active_destination, hints
+    from dlt_authsignal.schema.tables import USER_ACTIONS
+    from dlt_authsignal.source.resources import table_resource as resources
 
     spent: dict[str, float] = {}
 
     def user_actions() -> Iterator[Any]:
-        loading = resources.Loading(USER_ACTIONS, lane="server", tenant_id="tenant")
+        loading = resources.Loading(USER_ACTIONS, api="server", tenant_id="tenant")
         yield loading.nothing()
         for batch in answers(users, at_once, spent):
             started = time.perf_counter()
@@ -94,11 +95,11 @@ def load(way: str, users: int, at_once: int) -> None:
 
     @dlt.source(name="authsignal_source", max_table_nesting=0)
     def source() -> Any:
-        return dlt.resource(user_actions, **resources.hints(USER_ACTIONS))
+        return dlt.resource(user_actions, **hints(USER_ACTIONS))
 
     pipeline = dlt.pipeline("bulk", destination="duckdb", dataset_name="data")
     if way == "rows":
-        resources.loading_into = _without_arrow(resources.loading_into)
+        resources.active_destination = _without_arrow(active_destination)  # type: ignore[attr-defined]
     reading = source()
     for name, step in (
         ("extract", lambda: pipeline.extract(reading)),
@@ -116,11 +117,11 @@ def load(way: str, users: int, at_once: int) -> None:
     )
 
 
-def _without_arrow(loading_into: Any) -> Any:
+def _without_arrow(active_destination: Any) -> Any:
     from dataclasses import replace
 
     def found() -> Any:
-        destination, table_format = loading_into()
+        destination, table_format = active_destination()
         return replace(destination, arrow=False), table_format
 
     return found

@@ -13,11 +13,13 @@ from typing import Any
 
 import aiohttp
 
-from dlt_authsignal.api.endpoints import GET_USER_AUTHENTICATORS, basic_auth
-from dlt_authsignal.source.http import base_url, connect
-from dlt_authsignal.source.meter import Meter
-from dlt_authsignal.source.pace import Pace
-from dlt_authsignal.source.throttle import Throttle
+from dlt_authsignal.api.endpoints import basic_auth
+from dlt_authsignal.api.server_endpoints import GET_USER_AUTHENTICATORS
+from dlt_authsignal.source.config.connection import api_url
+from dlt_authsignal.source.config.request_limits import RequestLimits
+from dlt_authsignal.source.http.client import connect
+from dlt_authsignal.source.http.rate_limiter import RateLimiter
+from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 
 REQUESTS = 2_000
 ROUNDS = 5
@@ -41,8 +43,8 @@ async def bare(url: str) -> AsyncIterator[Get]:
 
 @asynccontextmanager
 async def ours(url: str) -> AsyncIterator[Get]:
-    pace = Pace(concurrency=IN_FLIGHT, rate=None)
-    async with connect(base_url("us", url), {"server": AUTH}, Throttle(pace=pace), Meter()) as api:
+    pace = RequestLimits(concurrency=IN_FLIGHT, rate=None)
+    async with connect(api_url("us", url), {"server": AUTH}, RateLimiter(pace=pace), RunMetrics()) as api:
 
         async def get(user_id: str) -> Any:
             return await api.get(GET_USER_AUTHENTICATORS, list, userId=user_id)

@@ -15,11 +15,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from dlt_authsignal.api.endpoints import GET_USER_AUTHENTICATORS, basic_auth
-from dlt_authsignal.source.http import Api, base_url, connect
-from dlt_authsignal.source.meter import Meter
-from dlt_authsignal.source.pace import Pace
-from dlt_authsignal.source.throttle import Throttle
+from dlt_authsignal.api.endpoints import basic_auth
+from dlt_authsignal.api.server_endpoints import GET_USER_AUTHENTICATORS
+from dlt_authsignal.source.config.connection import api_url
+from dlt_authsignal.source.config.request_limits import RequestLimits
+from dlt_authsignal.source.http.client import Api, connect
+from dlt_authsignal.source.http.rate_limiter import RateLimiter
+from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 
 LIMITS = (10, 50, 200)
 SETTLED_AFTER = 30.0
@@ -66,8 +68,8 @@ async def ask_on(api: Api, until: float) -> None:
 
 async def measure(case: Case, url: str, seconds: float) -> str:
     """Asks as fast as it may for so long; one line of what came of it."""
-    meter, pace = Meter(), Pace(rate=case.rate, attempts=1000)
-    async with connect(base_url("us", url), {"server": AUTH}, Throttle(pace=pace), meter) as api:
+    meter, pace = RunMetrics(), RequestLimits(rate=case.rate, attempts=1000)
+    async with connect(api_url("us", url), {"server": AUTH}, RateLimiter(pace=pace), meter) as api:
         started = time.monotonic()
         asking = asyncio.gather(*[ask_on(api, started + seconds) for _ in range(pace.concurrency)])
         await asyncio.sleep(min(SETTLED_AFTER, seconds / 2))

@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 import duckdb
 
 from dlt_authsignal.api.endpoints import basic_auth
+from dlt_authsignal.pipeline.sync.report import SyncReport
+from dlt_authsignal.pipeline.sync.run import sync
 from dlt_authsignal.sandbox import RunningSandbox
-from dlt_authsignal.source.sync import SyncReport, sync
 
 SECRET = "sandbox-server-secret"
 MANAGEMENT_SECRET = "sandbox-management-secret"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dlt_authsignal.api.tables import TABLES
+from dlt_authsignal.pipeline.probe.run import probe
 from dlt_authsignal.sandbox import SandboxConfig, run_in_thread
-from dlt_authsignal.source.probe import probe
+from dlt_authsignal.schema.tables import TABLES
 from tests.helpers import SECRET, sync_from
 
 
@@ -44,7 +44,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
     ):
         people = [user.user_id for user in running.sandbox.store.users()]
         Path("ids.txt").write_text("\n".join([*people, "nobody-1", "nobody-2", "nobody-3"]))
-        wanted = [name for name, table in TABLES.items() if "server" in table.lanes]
+        wanted = [name for name, table in TABLES.items() if "server" in table.apis]
         sync_from(running)
         sync_from(running, resources=wanted, users_from="ids.txt")
         for _ in range(2):

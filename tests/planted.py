@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import pyotp
 
 from dlt_authsignal.api.endpoints import basic_auth
-from dlt_authsignal.api.withheld import SECRET_ENDINGS, SECRET_FIELDS
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig
 from dlt_authsignal.sandbox.verification.software_app import SoftwareApp
+from dlt_authsignal.schema.secret_fields import SECRET_ENDINGS, SECRET_FIELDS
 from tests.ceremonies import Visitor
 from tests.helpers import ask
 

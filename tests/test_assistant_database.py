@@ -9,14 +9,14 @@ from typing import Any
 import duckdb
 import pytest
 
-from dlt_authsignal.api.histories import HISTORIES
-from dlt_authsignal.api.histories import TABLES_AND_HISTORIES as TABLES
 from dlt_authsignal.assistant import worker
 from dlt_authsignal.assistant.database import Database, locate
 from dlt_authsignal.assistant.masking import is_masked
 from dlt_authsignal.assistant.questions import questions
 from dlt_authsignal.errors import ConfigurationError, QueryRefused, RunFailed
 from dlt_authsignal.models import all_models
+from dlt_authsignal.schema.history_tables import HISTORIES
+from dlt_authsignal.schema.history_tables import TABLES_AND_HISTORIES as TABLES
 from tests.loaded import Loaded
 
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from dlt_authsignal.api.histories import TABLES_AND_HISTORIES as TABLES
 from dlt_authsignal.assistant.database import Database
 from dlt_authsignal.assistant.install import TOOLKIT
 from dlt_authsignal.sandbox import RunningSandbox
+from dlt_authsignal.schema.history_tables import TABLES_AND_HISTORIES as TABLES
 from tests.helpers import SECRET, at
 from tests.loaded import Loaded
 

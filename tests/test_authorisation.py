@@ -74,7 +74,7 @@ NONSENSE = [
 
 
 @pytest.mark.parametrize("described", GUARDED, ids=str)
-def test_a_route_refuses_nonsense_and_the_keys_of_other_lanes(running: RunningSandbox, described: Endpoint) -> None:
+def test_a_route_refuses_nonsense_and_the_keys_of_other_apis(running: RunningSandbox, described: Endpoint) -> None:
     allowed = described.auth.split(" or ")
     others = [header for scheme, header in keys(running).items() if scheme not in allowed]
     for auth in [*NONSENSE, *others]:
@@ -125,7 +125,8 @@ def test_a_token_shows_its_own_user_and_nobody_else(running: RunningSandbox) -> 
 
 
 def test_no_route_was_forgotten() -> None:
-    from dlt_authsignal.api import client_endpoints, endpoints, management_endpoints
+    from dlt_authsignal.api import client_endpoints, management_endpoints
+    from dlt_authsignal.api import server_endpoints as endpoints
 
     declared = {
         str(value)

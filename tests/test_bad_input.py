@@ -11,6 +11,7 @@ from aiohttp import ClientSession
 from yarl import URL
 
 from dlt_authsignal.api.client_endpoints import INITIATE_CHALLENGE
+from dlt_authsignal.destination.errors import translate_errors
 from dlt_authsignal.errors import (
     AuthsignalError,
     ConfigurationError,
@@ -20,18 +21,17 @@ from dlt_authsignal.errors import (
     PagingLoop,
     RateLimited,
     RequestRefused,
-    RosterUnreadable,
     ServerFault,
     TokenExpired,
     Unauthorized,
     UnexpectedAnswer,
     Unreachable,
+    UserIdsUnreadable,
 )
 from dlt_authsignal.sandbox import Fault, RunningSandbox
 from dlt_authsignal.sandbox.sessions.tokens import mint
-from dlt_authsignal.source.failures import plain_errors
-from dlt_authsignal.source.http import read_only_session, writing_session
-from dlt_authsignal.source.pace import Pace
+from dlt_authsignal.source.config.request_limits import RequestLimits
+from dlt_authsignal.source.http.session import read_only_session, writing_session
 from tests.helpers import at, command, rows, sync_from, table
 
 
@@ -85,7 +85,7 @@ def test_an_unreachable_host_exits_1_and_names_it() -> None:
         ({"region": "mars", "base_url": None}, "mars.*us, au, eu, ca"),
         ({"base_url": "ftp://x"}, "http"),
         ({"base_url": "https://user:pw@host/v1"}, "credentials"),
-        ({"lanes": ["moon"]}, "moon"),
+        ({"apis": ["moon"]}, "moon"),
         ({"concurrency": 0}, "concurrency"),
         ({"page_size": -5}, "page_size"),
         ({"pipeline_name": "a/b"}, "a/b"),
@@ -98,9 +98,9 @@ def test_unusable_settings_are_named(seeded: RunningSandbox, settings: dict[str,
         sync_from(seeded, **settings)
 
 
-def test_a_lane_without_its_credential_is_refused(seeded: RunningSandbox) -> None:
-    with pytest.raises(CredentialsMissing, match="client lane"):
-        sync_from(seeded, lanes=["client"])
+def test_an_api_without_its_credential_is_refused(seeded: RunningSandbox) -> None:
+    with pytest.raises(CredentialsMissing, match="Client API"):
+        sync_from(seeded, apis=["client"])
 
 
 def test_placeholders_are_no_credentials(empty: RunningSandbox) -> None:
@@ -169,7 +169,7 @@ def test_ids_that_authsignal_does_not_know_are_flagged_and_not_loaded_as_people(
     report = sync_from(seeded, users_from="ids.txt")
     assert (report.unknown_users, report.unknown_positions) == (2, [2, 5])
     assert [row["user_id"] for row in table("users")] == [known]
-    assert rows("select user_id, roster, position from unknown_user_ids order by position") == [
+    assert rows("select user_id, id_source, position from unknown_user_ids order by position") == [
         ("nobody", "file", 2),
         ("no/one", "file", 5),
     ]
@@ -229,7 +229,7 @@ def test_an_unreadable_file_of_ids_is_named_with_its_fault(
 ) -> None:
     if content is not None:
         Path(name).write_bytes(content)
-    with pytest.raises(RosterUnreadable, match=message) as raised:
+    with pytest.raises(UserIdsUnreadable, match=message) as raised:
         sync_from(seeded, users_from=name)
     assert raised.value.exit_code == 2
     assert sync_from(seeded).tables["users"].new == 40
@@ -245,7 +245,7 @@ async def _leave(make: Callable[[], ClientSession], method: str, path: str) -> N
 
 def test_nothing_but_get_can_leave_the_reading_session() -> None:
     with pytest.raises(MutationRefused, match="POST"):
-        asyncio.run(_leave(lambda: read_only_session(Pace(), BASE), "POST", "/users/u/actions/signIn"))
+        asyncio.run(_leave(lambda: read_only_session(RequestLimits(), BASE), "POST", "/users/u/actions/signIn"))
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_nothing_but_get_can_leave_the_reading_session() -> None:
 )
 def test_nothing_but_ceremonies_can_leave_the_writing_session(method: str, path: str) -> None:
     with pytest.raises(MutationRefused, match="none of the calls"):
-        asyncio.run(_leave(lambda: writing_session(Pace(), BASE, [INITIATE_CHALLENGE.route()]), method, path))
+        asyncio.run(_leave(lambda: writing_session(RequestLimits(), BASE, [INITIATE_CHALLENGE.route()]), method, path))
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_a_dataset_of_the_files_name_is_refused_before_anything_is_read(empty: R
 
 def test_an_error_that_nobody_foresaw_comes_out_as_it_is() -> None:
     def fail() -> None:
-        with plain_errors("duckdb"), plain_errors("duckdb"):
+        with translate_errors("duckdb"), translate_errors("duckdb"):
             raise AttributeError("unforeseen")
 
     with pytest.raises(AttributeError, match="unforeseen") as raised:

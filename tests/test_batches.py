@@ -7,12 +7,12 @@ from typing import Any
 import dlt
 import pytest
 
-from dlt_authsignal.api.tables import USER_DEVICES
+from dlt_authsignal.destination.dlt_patches import LIMIT
+from dlt_authsignal.destination.load_hints import hints
+from dlt_authsignal.pipeline.attach import DATASET_NAME, PIPELINE_NAME, attach
 from dlt_authsignal.sandbox import Fault, RunningSandbox
 from dlt_authsignal.sandbox.tenant.entities import User
-from dlt_authsignal.source.duckdb_memory import LIMIT
-from dlt_authsignal.source.resources import hints
-from dlt_authsignal.source.sync import DATASET_NAME, PIPELINE_NAME, attach
+from dlt_authsignal.schema.tables import USER_DEVICES
 from tests.helpers import rows, sync_from
 
 PER_USER = ("users", "user_authenticators", "user_actions", "user_devices", "user_reads")
@@ -55,7 +55,7 @@ def test_lists_and_objects_are_json_also_where_nobody_knew_of_them(one: RunningS
 def test_a_table_that_was_begun_with_rows_goes_on_with_rows(one: RunningSandbox) -> None:
     @dlt.source(name="authsignal_source", max_table_nesting=0)
     def begun() -> Any:
-        own = {"_row_hash": 16 * "0", "_lane": "server", "_read_at": datetime.now(UTC)}
+        own = {"_row_hash": 16 * "0", "_api": "server", "_read_at": datetime.now(UTC)}
         return dlt.resource([{"user_id": "u0", "device_id": "d0", **own}], **hints(USER_DEVICES))
 
     pipeline = dlt.pipeline(PIPELINE_NAME, destination="duckdb", dataset_name=DATASET_NAME)

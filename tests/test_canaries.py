@@ -26,9 +26,9 @@ import pytest
 
 from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.errors import AuthsignalError
+from dlt_authsignal.pipeline.sync.run import sync
 from dlt_authsignal.sandbox import Fault, run_in_thread
-from dlt_authsignal.source.names import MOST_UNDECLARED
-from dlt_authsignal.source.sync import sync
+from dlt_authsignal.source.rows.column_names import MOST_UNDECLARED
 from tests.canaries import Hit, found_in, search, search_database, told_by
 from tests.helpers import COMMAND
 from tests.planted import CEREMONIES, Echo, Planted, config, plant
@@ -172,7 +172,7 @@ def test_a_good_sync_leaves_nothing_behind(planted: Planted, workdir: Path, leve
     assert left(planted, workdir) == []
 
 
-def test_the_client_lane_leaves_nothing_behind(planted: Planted, workdir: Path) -> None:
+def test_the_client_api_leaves_nothing_behind(planted: Planted, workdir: Path) -> None:
     env = planted.env("token", "tenant_id") | {"RUNTIME__LOG_LEVEL": "DEBUG"}
     for _ in range(2):
         assert run(workdir, [COMMAND, "sync"], env) == 0

@@ -11,7 +11,7 @@ from dlt_authsignal import authsignal_source
 from dlt_authsignal.errors import ConfigurationError, CredentialsMissing
 from dlt_authsignal.passkey import SoftwarePasskey
 from dlt_authsignal.sandbox import Fault, RunningSandbox
-from dlt_authsignal.source.calls import description
+from dlt_authsignal.source.http.single_call import description
 from tests.ceremonies import ORIGIN, Visitor
 from tests.helpers import command, rows, table
 

@@ -17,10 +17,10 @@ from dlt.common.configuration.providers.toml import TomlProviderReadException
 from dlt.common.configuration.specs import PluggableRunContext
 
 from dlt_authsignal import authsignal_source
+from dlt_authsignal.destination.redaction import unreadable
 from dlt_authsignal.errors import ConfigurationError, CredentialsMissing, Unauthorized
+from dlt_authsignal.pipeline.sync.run import sync
 from dlt_authsignal.sandbox import RunningSandbox
-from dlt_authsignal.source.discretion import unreadable
-from dlt_authsignal.source.sync import sync
 from tests.ceremonies import Visitor
 from tests.helpers import SECRET, command, rows, sync_from
 from tests.vaults import aws, openbao

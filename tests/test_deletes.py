@@ -10,10 +10,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from dlt_authsignal.errors import AuthsignalError, ConfigurationError, TooManyGone, UnexpectedAnswer
+from dlt_authsignal.errors import AuthsignalError, ConfigurationError, TooManyDeletes, UnexpectedAnswer
+from dlt_authsignal.pipeline.sync.report import SyncReport
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig, run_in_thread
 from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, User
-from dlt_authsignal.source.sync import SyncReport
 from tests.helpers import at, command, rows, sync_from, table
 
 
@@ -41,7 +41,7 @@ def test_an_authenticator_that_is_gone_keeps_its_last_values_and_lives_again_whe
     before = {row["user_authenticator_id"]: row for row in table("user_authenticators")}
     seeded.sandbox.store.remove_authenticator(user.user_id, gone.user_authenticator_id)
 
-    report = sync_from(seeded, read_now=[user.user_id])
+    report = sync_from(seeded, refresh_users=[user.user_id])
     assert deleted(report) == {"user_authenticators": 1}
     after = {row["user_authenticator_id"]: row for row in table("user_authenticators")}
     when = after[gone.user_authenticator_id].pop("deleted_at")
@@ -136,7 +136,7 @@ def test_a_user_whom_the_list_leaves_out_although_there_is_one_is_not_marked(see
 def test_a_list_that_names_nobody_any_more_stops_the_run(seeded: RunningSandbox) -> None:
     sync_from(seeded)
     seeded.sandbox.faults.add(Fault(route="GET /users", kind="body", body='{"users": []}'))
-    with pytest.raises(TooManyGone, match="40 of 40 rows of users"):
+    with pytest.raises(TooManyDeletes, match="40 of 40 rows of users"):
         sync_from(seeded)
     assert rows("select count(deleted_at) from users") == [(0,)]
     assert deleted(sync_from(seeded, full=True)) == {}
@@ -149,7 +149,7 @@ def test_more_than_may_vanish_stops_the_run_before_anything_is_loaded(seeded: Ru
         for authenticator in list(seeded.sandbox.store.authenticators(user.user_id)):
             seeded.sandbox.store.remove_authenticator(user.user_id, authenticator.user_authenticator_id)
     with pytest.raises(
-        TooManyGone, match=r"rows of user_authenticators would be marked .* --accept-deletes"
+        TooManyDeletes, match=r"rows of user_authenticators would be marked .* --accept-deletes"
     ) as stopped:
         sync_from(seeded)
     assert stopped.value.gone > 20
@@ -173,7 +173,7 @@ def test_max_deletes_is_a_number_of_rows_or_a_share_of_which_twenty_are_free(
     for authenticator in list(few.sandbox.store.authenticators(user.user_id)):
         few.sandbox.store.remove_authenticator(user.user_id, authenticator.user_authenticator_id)
     if stops:
-        with pytest.raises(TooManyGone):
+        with pytest.raises(TooManyDeletes):
             sync_from(few, max_deletes=max_deletes)
     else:
         assert deleted(sync_from(few, max_deletes=max_deletes))["user_authenticators"] == 2
@@ -258,7 +258,7 @@ def test_an_authenticator_that_is_gone_is_marked_although_the_clock_was_set_back
     user = holder(seeded, 2)
     first, second = seeded.sandbox.store.authenticators(user.user_id)
     seeded.sandbox.store.remove_authenticator(user.user_id, first.user_authenticator_id)
-    sync_from(seeded, read_now=[user.user_id])
+    sync_from(seeded, refresh_users=[user.user_id])
     found = (
         f"select user_authenticator_id, deleted_at is null from user_authenticators where user_id = '{user.user_id}'"
     )
@@ -344,8 +344,8 @@ def test_whom_the_list_names_is_not_gone_because_nothing_is_said_of_them(empty: 
     empty.sandbox.store.put_user(User(user_id="silent", created_at=empty.sandbox.clock.now()))
     Path("ids.txt").write_text("silent\n", encoding="utf-8")
     sync_from(empty)
-    for roster in ({"users_from": "ids.txt"}, {}):
-        report = sync_from(empty, full=True, **roster)
+    for settings in ({"users_from": "ids.txt"}, {}):
+        report = sync_from(empty, full=True, **settings)
         assert (deleted(report), report.unknown_users) == ({}, 0)
     empty.sandbox.store.remove_user("silent", actions=True)
     assert deleted(sync_from(empty))["users"] == 1
@@ -377,7 +377,7 @@ def test_a_user_who_is_named_and_whom_the_list_no_longer_names_is_gone_with_thei
     user = holder(seeded, 2)
     before = [row for row in table("users") if row["user_id"] == user.user_id]
     seeded.sandbox.store.remove_user(user.user_id, actions=False)
-    sync_from(seeded, read_now=[user.user_id])
+    sync_from(seeded, refresh_users=[user.user_id])
     after = [row for row in table("users") if row["user_id"] == user.user_id]
     assert [row.pop("deleted_at") is not None for row in after] == [True]
     assert after == before
@@ -398,10 +398,10 @@ def test_nobody_is_made_of_actions_that_are_left_of_a_user_whom_the_list_does_no
         )
     )
     store.remove_user("gone", actions=False)
-    assert sync_from(seeded, read_now=["gone"]).unknown_users == 1
-    assert rows("select user_id, roster from unknown_user_ids") == [("gone", "named")]
+    assert sync_from(seeded, refresh_users=["gone"]).unknown_users == 1
+    assert rows("select user_id, id_source from unknown_user_ids") == [("gone", "named")]
     assert rows("select count(*) from users where user_id = 'gone'") == [(0,)]
-    assert sync_from(seeded, read_now=["gone"], resources=["users"]).unknown_users == 1
+    assert sync_from(seeded, refresh_users=["gone"], resources=["users"]).unknown_users == 1
 
 
 def test_a_file_that_names_a_user_who_is_gone_overwrites_nothing(seeded: RunningSandbox, workdir: Path) -> None:

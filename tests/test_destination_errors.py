@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from dlt_authsignal.destination.registry import DESTINATIONS
 from dlt_authsignal.errors import ConfigurationError, ExtraMissing
 from dlt_authsignal.sandbox import RunningSandbox
-from dlt_authsignal.source.destinations import DESTINATIONS
 from tests.helpers import at, sync_from
 
 

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
+from dlt_authsignal.destination.registry import destination_of_type
 from dlt_authsignal.models import install, read
+from dlt_authsignal.pipeline.attach import attach
+from dlt_authsignal.pipeline.sync.report import SyncReport
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig, run_in_thread
 from dlt_authsignal.sandbox.tenant.entities import User
-from dlt_authsignal.source.destinations import destination_of_type
-from dlt_authsignal.source.sync import SyncReport, attach
 from tests.bigquery_stand_in import bigquery_stand_in
 from tests.helpers import at, command, sync_from
 from tests.snowflake_stand_in import snowflake_stand_in
@@ -225,7 +226,7 @@ KILLED_AT = """
 import os, sys
 from dlt.common.storages.load_package import PackageStorage
 from dlt.load.load import Load
-from dlt_authsignal.source.sync import sync
+from dlt_authsignal.pipeline.sync.run import sync
 
 done = 0
 real = PackageStorage.complete_job

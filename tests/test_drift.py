@@ -8,14 +8,15 @@ from typing import Any
 import dlt
 import pytest
 
-from dlt_authsignal.api.columns import Table
-from dlt_authsignal.api.tables import USER_ACTIONS, USER_AUTHENTICATORS, USER_DEVICES, USERS
+from dlt_authsignal.destination.load_hints import hints
+from dlt_authsignal.pipeline.attach import DATASET_NAME, PIPELINE_NAME
+from dlt_authsignal.pipeline.sync.report import SyncReport
 from dlt_authsignal.sandbox import Fault, RunningSandbox
 from dlt_authsignal.sandbox.tenant.entities import User
-from dlt_authsignal.source.drift import sentences
-from dlt_authsignal.source.names import MOST_UNDECLARED
-from dlt_authsignal.source.resources import hints
-from dlt_authsignal.source.sync import DATASET_NAME, PIPELINE_NAME, SyncReport
+from dlt_authsignal.schema.columns import Table
+from dlt_authsignal.schema.tables import USER_ACTIONS, USER_AUTHENTICATORS, USER_DEVICES, USERS
+from dlt_authsignal.source.metrics.schema_drift import sentences
+from dlt_authsignal.source.rows.column_names import MOST_UNDECLARED
 from tests.helpers import ask, at, command, sync_from
 from tests.warehouses import DuckDB, Lake, Postgres, Warehouse
 
@@ -63,7 +64,7 @@ def begin_with_rows() -> None:
 
     @dlt.source(name="authsignal_source", max_table_nesting=0)
     def begun() -> Any:
-        own = {"_row_hash": 16 * "0", "_lane": "server", "_read_at": datetime.now(UTC)}
+        own = {"_row_hash": 16 * "0", "_api": "server", "_read_at": datetime.now(UTC)}
         return [dlt.resource([dict.fromkeys(table.key, "first") | own], **hints(table)) for table in PER_USER]
 
     dlt.pipeline(PIPELINE_NAME, destination="duckdb", dataset_name=DATASET_NAME).run(begun())
@@ -200,7 +201,7 @@ def test_every_type_may_turn_into_every_other_within_a_batch_and_between_runs(
         rows = records(warehouse, table.name)
         for item in items:
             assert lost(row_of(rows, item, table), item) == []
-    assert report.drift[table.name]["kept_otherwise"]
+    assert report.drift[table.name]["converted"]
 
 
 DATES = [
@@ -236,7 +237,7 @@ def test_an_action_of_the_year_9999_hides_none_that_come_after_it(one: RunningSa
     says(one, "user_actions", action)
     load(one, DuckDB())
     assert ask(one, "POST", "/users/u1/actions/signIn", {"idempotencyKey": "later"})[0] == 200
-    load(one, DuckDB(), full=False, read_now=["u1"])
+    load(one, DuckDB(), full=False, refresh_users=["u1"])
     assert {row["idempotency_key"] for row in records(DuckDB(), "user_actions")} == {"k", "later"}
 
 
@@ -249,7 +250,7 @@ def test_numbers_that_no_column_holds_become_text(one: RunningSandbox, warehouse
     (row,) = [row for row in records(warehouse, "user_devices") if row["device_id"] == "d0"]
     found = {name: row[name] for name in ("huge", "low", "far", "nan", "less")}
     assert found == {"huge": str(2**80), "low": str(-(2**63) - 1), "far": "inf", "nan": "nan", "less": "-inf"}
-    assert {each["came_as"] for each in report.drift["user_devices"]["kept_otherwise"]} == {
+    assert {each["came_as"] for each in report.drift["user_devices"]["converted"]} == {
         "a number beyond 64 bits",
         "a number that is not finite",
     }
@@ -265,7 +266,7 @@ def test_fields_beyond_the_bound_stand_in_one_column(one: RunningSandbox, wareho
         assert lost(row_of(records(warehouse, "user_devices"), item, USER_DEVICES), item) == []
         drift = report.drift["user_devices"]
         assert len(drift["new_columns"]) == (0 if place else MOST_UNDECLARED)
-        assert drift["other_values_in_more"] == 2000 + 51 - MOST_UNDECLARED - len(drift["in_more"])
+        assert drift["other_values_in_more"] == 2000 + 51 - MOST_UNDECLARED - len(drift["overflow"])
     assert report.tables["user_devices"].changed == 0
 
 
@@ -342,8 +343,8 @@ def test_values_of_lists_that_nobody_knows_pass(one: RunningSandbox, warehouse: 
     assert report.drift == {
         "user_actions": {
             "new_columns": ["new_method"],
-            "kept_otherwise": [],
-            "in_more": {},
+            "converted": [],
+            "overflow": {},
             "other_values_in_more": 0,
             "escaped_answers": 0,
         }

@@ -16,14 +16,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlt_authsignal.errors import ConfigurationError, NothingSynced, RunFailed, UserErased
+from dlt_authsignal.destination.tombstones import Tombstones, hash_of
+from dlt_authsignal.errors import ConfigurationError, NoData, RunFailed, UserErased
 from dlt_authsignal.models import install, read
+from dlt_authsignal.pipeline.attach import attach
+from dlt_authsignal.pipeline.erase.run import ErasureReport, erase, lift
+from dlt_authsignal.pipeline.probe.run import probe
 from dlt_authsignal.sandbox import RunningSandbox, run_in_thread
 from dlt_authsignal.sandbox.tenant.entities import User
-from dlt_authsignal.source.erasure.erase import ErasureReport, erase, lift
-from dlt_authsignal.source.erasure.tombstones import Tombstones, hash_of
-from dlt_authsignal.source.probe import probe
-from dlt_authsignal.source.sync import attach
 from tests.canaries import search
 from tests.helpers import COMMAND, command, sync_from
 from tests.planted import CEREMONIES, Planted, config, plant
@@ -147,8 +147,8 @@ def test_no_sync_brings_the_person_back_until_the_tombstone_is_lifted(
     load(people, warehouse)
     erase_from(warehouse, people.user_id)
     (workdir / "ids.txt").write_text(f"{people.user_id}\n", encoding="utf-8")
-    for roster in ({"users_from": ["listing", "ids.txt", "known"]}, {"read_now": [people.user_id]}):
-        report = load(people, warehouse, **roster)
+    for settings in ({"users_from": ["listing", "ids.txt", "known"]}, {"refresh_users": [people.user_id]}):
+        report = load(people, warehouse, **settings)
         assert report.users_found == 12
     (workdir / "ids.txt").unlink()
     assert bytes_left(warehouse, workdir, {"user id": people.user_id}) == {}
@@ -216,7 +216,7 @@ def test_somebody_unknown_leaves_a_tombstone_too(loaded_people: Planted, workdir
 CLIENT = ["user_authenticators"]
 
 
-def test_a_token_of_the_person_is_refused_by_the_client_lane(loaded_people: Planted) -> None:
+def test_a_token_of_the_person_is_refused_by_the_client_api(loaded_people: Planted) -> None:
     erase(loaded_people.user_id)
     token = loaded_people.token
     for tables in (CLIENT, ["passkey_register_options"]):
@@ -226,7 +226,7 @@ def test_a_token_of_the_person_is_refused_by_the_client_lane(loaded_people: Plan
                 api_secret_key=None,
                 token=token,
                 privacy="keep",
-                lanes=["client"],
+                apis=["client"],
                 resources=tables,
             )
     assert people_of("user_authenticators") & {loaded_people.user_id} == set()
@@ -247,7 +247,7 @@ def test_the_ceremonies_of_the_person_go_also_those_that_name_their_passkey_only
     asked = {
         "action": "signIn",
         "tenant_id": loaded_people.running.sandbox.config.tenant_id,
-        "lanes": ["client"],
+        "apis": ["client"],
         **values,
     }
     sync_from(loaded_people.running, api_secret_key=None, resources=list(CEREMONIES), **asked)
@@ -272,10 +272,10 @@ def test_a_canary_who_was_erased_is_not_probed(empty: RunningSandbox) -> None:
 KILLED = """
 import importlib, os, sys
 
-from dlt_authsignal.source.erasure.erase import erase
+from dlt_authsignal.pipeline.erase.run import erase
 
 user_id, module, function = sys.argv[1:]
-setattr(importlib.import_module(f"dlt_authsignal.source.erasure.{module}"), function, lambda *_: os._exit(9))
+setattr(importlib.import_module(f"dlt_authsignal.pipeline.erase.{module}"), function, lambda *_: os._exit(9))
 erase(user_id)
 """
 
@@ -308,7 +308,7 @@ def test_killed_at_any_moment_it_can_be_run_again_and_nobody_came_back_meanwhile
 PENDING = """
 import os, sys
 from dlt.pipeline.pipeline import Pipeline
-from dlt_authsignal.source.sync import sync
+from dlt_authsignal.pipeline.sync.run import sync
 
 setattr(Pipeline, sys.argv[1], lambda *_, **__: os._exit(9))
 sync(destination="duckdb", full=True)
@@ -375,7 +375,7 @@ def test_the_calls_that_name_a_passkey_of_the_person_go_with_it(loaded_people: P
 
     asked = {
         "token": loaded_people.token,
-        "lanes": ["client"],
+        "apis": ["client"],
         "resources": ["passkey_authentication_options"],
     }
     sync_from(loaded_people.running, api_secret_key=None, **asked)
@@ -482,7 +482,7 @@ def test_the_id_can_come_from_where_no_list_of_processes_shows_it(loaded_people:
 def test_an_empty_id_and_a_dataset_that_is_not_there_are_mistakes(workdir: Path) -> None:
     with pytest.raises(ConfigurationError, match="user id is empty"):
         erase(" ")
-    with pytest.raises(NothingSynced):
+    with pytest.raises(NoData):
         erase("ann")
     assert list(workdir.glob("*.duckdb*")) == []
 

@@ -13,11 +13,11 @@ import duckdb
 import pytest
 
 from dlt_authsignal import authsignal_source, known_reads
-from dlt_authsignal.api.endpoints import ENROLL_AUTHENTICATOR, TRACK, UPDATE_USER
+from dlt_authsignal.api.server_endpoints import ENROLL_AUTHENTICATOR, TRACK, UPDATE_USER
 from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.pipeline.attach import attach
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig, run_in_thread
 from dlt_authsignal.sandbox.tenant.entities import Device, User
-from dlt_authsignal.source.sync import attach
 from tests.helpers import COMMAND, SECRET, ask, at, command, rows, sync_from, table
 
 PER_USER = ("users", "user_authenticators", "user_actions", "user_devices")
@@ -91,24 +91,24 @@ def test_a_user_who_is_named_is_read_in_any_case(seeded: RunningSandbox) -> None
     user_id = next(seeded.sandbox.store.users()).user_id
     assert ask(seeded, "POST", TRACK.fill(userId=user_id, action="signIn"), {})[0] == 200
     assert sync_from(seeded).tables["user_actions"].new == 0
-    report = sync_from(seeded, read_now=[user_id])
+    report = sync_from(seeded, refresh_users=[user_id])
     assert (report.users_read, report.tables["user_actions"].new) == (1, 1)
 
 
 def test_a_user_who_is_named_is_read_even_if_the_roster_lacks_them(seeded: RunningSandbox) -> None:
     first, second, *_ = [user.user_id for user in seeded.sandbox.store.users()]
     Path("ids.txt").write_text(first, encoding="utf-8")
-    report = sync_from(seeded, users_from="ids.txt", read_now=[second, "nobody"])
+    report = sync_from(seeded, users_from="ids.txt", refresh_users=[second, "nobody"])
     assert (report.users_found, report.users_read, report.unknown_users) == (3, 3, 1)
     assert {user_id for (user_id,) in rows("select user_id from users")} == {first, second}
-    assert rows("select user_id, roster from unknown_user_ids") == [("nobody", "named")]
+    assert rows("select user_id, id_source from unknown_user_ids") == [("nobody", "named")]
 
 
 def test_a_user_who_is_named_goes_first_in_a_bounded_run(seeded: RunningSandbox) -> None:
     sync_from(seeded)
     *_, named = [user.user_id for user in seeded.sandbox.store.users()]
     assert ask(seeded, "POST", TRACK.fill(userId=named, action="signIn"), {})[0] == 200
-    report = sync_from(seeded, max_staleness="0", max_requests=1 + 1 + 4, concurrency=1, read_now=[named])
+    report = sync_from(seeded, max_staleness="0", max_requests=1 + 1 + 4, concurrency=1, refresh_users=[named])
     assert (report.users_read, report.tables["user_actions"].new) == (1, 1)
 
 
@@ -164,9 +164,9 @@ def test_a_review_decided_days_later_is_seen(seeded: RunningSandbox) -> None:
     for _ in range(12):
         clock.advance(timedelta(days=1))
         assert ask(seeded, "POST", path, {})[0] == 200
-    sync_from(seeded, read_now=["u"])
+    sync_from(seeded, refresh_users=["u"])
     assert ask(seeded, "PATCH", f"{path}/k", {"state": "REVIEW_SUCCEEDED"})[0] == 200
-    sync_from(seeded, read_now=["u"])
+    sync_from(seeded, refresh_users=["u"])
     assert rows("select state from user_actions where idempotency_key = 'k'") == [("REVIEW_SUCCEEDED",)]
 
 
@@ -177,7 +177,7 @@ def test_a_budget_of_requests_is_kept_and_who_is_left_comes_first_in_the_next_ru
         report = sync_from(seeded, max_requests=60)
         assert requests_of(seeded).total() <= 60 + 1  # and the tenant's authenticators
         read.append(report.users_read)
-        if not report.users_left:
+        if not report.users_remaining:
             break
     assert sum(read) == 40
     assert len(read) > 2
@@ -189,9 +189,9 @@ def test_a_budget_of_time_leaves_the_rest_to_the_next_run(seeded: RunningSandbox
     seeded.sandbox.faults.add(Fault(route="GET /users/{userId}", kind="delay", seconds=0.2, times=None))
     report = sync_from(seeded, max_duration="0.3s", concurrency=2)
     assert 0 < report.users_read < 40
-    assert report.users_left == 40 - report.users_read
+    assert report.users_remaining == 40 - report.users_read
     seeded.sandbox.faults.clear()
-    assert sync_from(seeded).users_read == report.users_left
+    assert sync_from(seeded).users_read == report.users_remaining
 
 
 def test_details_are_asked_for_once_and_again_while_an_action_is_open(seeded: RunningSandbox) -> None:
@@ -256,7 +256,7 @@ def test_ids_that_authsignal_does_not_know_are_not_asked_about_in_every_run(empt
     sync_from(empty, users_from="ids.txt")
     assert "GET /users/{userId}" not in requests_of(empty)
     empty.sandbox.store.put_user(User(user_id="ghost-1", created_at=empty.sandbox.clock.now(), email="a@x"))
-    sync_from(empty, users_from="ids.txt", read_now=["ghost-1"])
+    sync_from(empty, users_from="ids.txt", refresh_users=["ghost-1"])
     assert rows("select user_id, is_known from user_reads order by 1") == [("ghost-1", True), ("ghost-2", False)]
 
 

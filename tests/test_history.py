@@ -7,10 +7,10 @@ from typing import Any
 import dlt
 import pytest
 
-from dlt_authsignal import authsignal_source, settle
+from dlt_authsignal import authsignal_source, update_history
+from dlt_authsignal.pipeline.attach import attach
 from dlt_authsignal.sandbox import RunningSandbox
 from dlt_authsignal.sandbox.tenant.entities import User
-from dlt_authsignal.source.sync import attach
 from tests.helpers import SECRET, rows, sync_from
 
 Span = tuple[datetime, datetime | None]
@@ -91,7 +91,7 @@ def test_the_histories_get_the_columns_that_their_tables_get(seeded: RunningSand
     seeded.sandbox.faults.add(
         Fault(route="GET /users/{userId}", kind="body", body='{"isEnrolled": true, "plan": "gold"}')
     )
-    sync_from(seeded, read_now=[user])
+    sync_from(seeded, refresh_users=[user])
     assert [version[0] for version in versions("users", user, "plan")] == [None, "gold"]
 
 
@@ -99,14 +99,14 @@ def test_a_pipeline_of_ones_own_settles_with_one_more_line(seeded: RunningSandbo
     pipeline = dlt.pipeline("authsignal_pipeline", destination="duckdb", dataset_name="authsignal_data")
     reading: dict[str, Any] = {"base_url": seeded.url, "api_secret_key": SECRET, "rate": "max"}
     pipeline.run(authsignal_source(**reading))
-    assert set(settle(pipeline).values()) == {0}
+    assert set(update_history(pipeline).values()) == {0}
     user = next(iter(seeded.sandbox.store.users()))
     for authenticator in list(seeded.sandbox.store.authenticators(user.user_id)):
         seeded.sandbox.store.remove_authenticator(user.user_id, authenticator.user_authenticator_id)
     pipeline.run(authsignal_source(**reading))
-    marked = settle(pipeline)
+    marked = update_history(pipeline)
     assert marked["user_authenticators"] == rows("select count(deleted_at) from user_authenticators")[0][0]
-    assert settle(pipeline)["user_authenticators"] == 0
+    assert update_history(pipeline)["user_authenticators"] == 0
 
 
 def test_settling_what_is_settled_changes_nothing(seeded: RunningSandbox) -> None:
@@ -117,7 +117,7 @@ def test_settling_what_is_settled_changes_nothing(seeded: RunningSandbox) -> Non
     tables = ("users", "users_history", "user_authenticators", "user_authenticators_history")
     before = [rows(f"select * from {name} order by all") for name in tables]
     for _ in range(2):
-        settle(attach())
+        update_history(attach())
     assert [rows(f"select * from {name} order by all") for name in tables] == before
 
 
@@ -127,5 +127,5 @@ def test_a_table_that_somebody_dropped_is_made_again(seeded: RunningSandbox, los
     pipeline = attach()
     with pipeline.sql_client() as client:
         client.drop_tables(lost)
-    assert set(settle(pipeline).values()) == {0}
+    assert set(update_history(pipeline).values()) == {0}
     assert rows(f"select count(*) from {lost}") == [(40 if lost == "users_history" else 0,)]

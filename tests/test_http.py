@@ -9,18 +9,19 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
-from dlt_authsignal.api.endpoints import GET_USER_AUTHENTICATORS, basic_auth
+from dlt_authsignal.api.endpoints import basic_auth
+from dlt_authsignal.api.server_endpoints import GET_USER_AUTHENTICATORS
 from dlt_authsignal.errors import UnexpectedAnswer
-from dlt_authsignal.source import http
-from dlt_authsignal.source.http import Api, connect
-from dlt_authsignal.source.meter import Meter
-from dlt_authsignal.source.pace import Pace
-from dlt_authsignal.source.throttle import Throttle
+from dlt_authsignal.source.config.request_limits import RequestLimits
+from dlt_authsignal.source.http import client as http
+from dlt_authsignal.source.http.client import Api, connect
+from dlt_authsignal.source.http.rate_limiter import RateLimiter
+from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 
 Answer = Callable[[web.Request], Awaitable[web.Response]]
 
 
-async def asked(answer: Answer, ask: Callable[[Api], Awaitable[Any]], pace: Pace | None = None) -> Any:
+async def asked(answer: Answer, ask: Callable[[Api], Awaitable[Any]], pace: RequestLimits | None = None) -> Any:
     """What `ask` gets out of a server that answers everything with `answer`."""
     app = web.Application()
     app.router.add_get("/{path:.*}", answer)
@@ -30,7 +31,10 @@ async def asked(answer: Answer, ask: Callable[[Api], Awaitable[Any]], pace: Pace
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         base = URL(f"http://127.0.0.1:{runner.addresses[0][1]}/v1")
         async with connect(
-            base, {"server": basic_auth("k")}, Throttle(pace=pace or Pace(rate=None, attempts=1)), Meter()
+            base,
+            {"server": basic_auth("k")},
+            RateLimiter(pace=pace or RequestLimits(rate=None, attempts=1)),
+            RunMetrics(),
         ) as api:
             return await ask(api)
     finally:
@@ -90,7 +94,9 @@ def test_a_proxy_of_the_environment_is_asked_but_not_for_this_machine(monkeypatc
     async def through_a_proxy(api: Api) -> Any:
         monkeypatch.setenv("http_proxy", str(URL(api._prefix).origin()))
         other = URL("http://authsignal.example/v1")
-        async with connect(other, {"server": basic_auth("k")}, Throttle(pace=Pace(attempts=1)), Meter()) as proxied:
+        async with connect(
+            other, {"server": basic_auth("k")}, RateLimiter(pace=RequestLimits(attempts=1)), RunMetrics()
+        ) as proxied:
             await authenticators(proxied)
         return await authenticators(api)
 

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from dlt_authsignal.api.tables import TABLES
 from dlt_authsignal.sandbox import RunningSandbox
+from dlt_authsignal.schema.tables import TABLES
 from tests.helpers import COMMAND, at, rows, sync_from, table
 
 PER_USER = ("users", "user_authenticators", "user_actions", "user_devices")

@@ -69,7 +69,7 @@ def test_a_sync_of_everything_leaves_no_identifier(planted: Planted, workdir: Pa
 
 
 @slow
-def test_the_client_lane_leaves_no_identifier(planted: Planted, workdir: Path) -> None:
+def test_the_client_api_leaves_no_identifier(planted: Planted, workdir: Path) -> None:
     for _ in range(2):
         assert run(workdir, [COMMAND, "sync"], env(planted, "token", "tenant_id")) == 0
     assert rows_of("user_authenticators")

@@ -7,10 +7,10 @@ import duckdb
 import pytest
 
 from dlt_authsignal import authsignal_source
-from dlt_authsignal.api.histories import HISTORIES
 from dlt_authsignal.errors import RunFailed
 from dlt_authsignal.sandbox import RunningSandbox
 from dlt_authsignal.sandbox.tenant.entities import User
+from dlt_authsignal.schema.history_tables import HISTORIES
 from tests.helpers import SECRET, at, command, rows, sync_from
 from tests.warehouses import Postgres
 
@@ -34,11 +34,11 @@ def test_a_table_that_was_dropped_is_made_and_filled_again(seeded: RunningSandbo
     before = held(*TABLES[:5])
     do(f"drop table {lost}")
     report = sync_from(seeded)
-    assert report.made_again == [lost]
+    assert report.recreated == [lost]
     assert held(*TABLES[:5]) == before
     assert rows("select count(*) from users_history where valid_to is null") == [(40,)]
     report = sync_from(seeded)
-    assert (report.made_again, report.users_read) == ([], 0)
+    assert (report.recreated, report.users_read) == ([], 0)
 
 
 def test_empty_tables_are_made_again_too(empty: RunningSandbox) -> None:
@@ -54,7 +54,7 @@ def test_a_column_that_was_dropped_comes_back_with_its_values(seeded: RunningSan
     sync_from(seeded)
     before = rows("select user_id, email from users order by 1")
     do("alter table users drop column email")
-    assert sync_from(seeded).made_again == ["users"]
+    assert sync_from(seeded).recreated == ["users"]
     assert rows("select user_id, email from users order by 1") == before
 
 
@@ -95,7 +95,7 @@ def test_a_load_that_was_left_unfinished_finds_its_tables_again(empty: RunningSa
     pipeline.normalize()
     do("drop table users")
     report = sync_from(empty)
-    assert (report.finished_pending, report.made_again) == (True, ["users"])
+    assert (report.finished_pending, report.recreated) == (True, ["users"])
     assert rows("select email from users order by 1") == [("a@x",), ("b@x",)]
 
 
@@ -104,7 +104,7 @@ def test_a_first_load_that_was_left_unfinished_has_lost_nothing(empty: RunningSa
     pipeline.extract(authsignal_source(base_url=empty.url, api_secret_key=SECRET, privacy="keep"))
     pipeline.normalize()
     report = sync_from(empty)
-    assert (report.finished_pending, report.made_again) == (True, [])
+    assert (report.finished_pending, report.recreated) == (True, [])
 
 
 def test_postgresql_gets_them_back_too(
@@ -117,7 +117,7 @@ def test_postgresql_gets_them_back_too(
     before = postgres.rows("select _row_hash from authsignal_data.user_authenticators order by 1")
     postgres.rows("drop table authsignal_data.user_authenticators cascade")
     postgres.rows("alter table authsignal_data.users drop column email cascade")
-    assert sync_from(seeded, destination="postgres").made_again == ["user_authenticators", "users"]
+    assert sync_from(seeded, destination="postgres").recreated == ["user_authenticators", "users"]
     assert postgres.rows("select _row_hash from authsignal_data.user_authenticators order by 1") == before
     assert postgres.rows("select count(email) > 0 from authsignal_data.users") == [(True,)]
 

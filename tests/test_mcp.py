@@ -9,7 +9,7 @@ import anyio
 import pytest
 from mcp import Client, StdioServerParameters, stdio_client
 
-from dlt_authsignal.api.histories import TABLES_AND_HISTORIES as TABLES
+from dlt_authsignal.schema.history_tables import TABLES_AND_HISTORIES as TABLES
 from tests.helpers import COMMAND, command
 from tests.loaded import Loaded
 

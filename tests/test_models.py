@@ -4,12 +4,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from dlt_authsignal.errors import ConfigurationError, NothingSynced
+from dlt_authsignal.errors import ConfigurationError, NoData
 from dlt_authsignal.models import Model, all_models, find_model, install, read
 from dlt_authsignal.models.install import view_sql
+from dlt_authsignal.pipeline.attach import attach
 from dlt_authsignal.sandbox import RunningSandbox
 from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, User
-from dlt_authsignal.source.sync import attach
 from tests.helpers import sync_from
 
 
@@ -94,7 +94,7 @@ def test_views_over_an_empty_tenant_divide_nothing_by_nothing(empty: RunningSand
 
 
 def test_views_before_the_first_sync_say_what_to_do() -> None:
-    with pytest.raises(NothingSynced, match="dlt-authsignal sync"):
+    with pytest.raises(NoData, match="dlt-authsignal sync"):
         install(attach())
 
 

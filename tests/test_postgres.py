@@ -64,9 +64,9 @@ def test_a_running_sync_holds_that_lock(empty: RunningSandbox, postgres: Postgre
                 seen.append(postgres.rows("select count(*) from pg_locks where locktype = 'advisory'")[0][0])
             super().__setattr__(name, value)
 
-    from dlt_authsignal.source.meter import Meter
+    from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 
-    meter = type("WatchingMeter", (Watching, Meter), {})()
+    meter = type("WatchingMeter", (Watching, RunMetrics), {})()
     sync_from(empty, destination="postgres", meter=meter)
     assert seen
     assert set(seen) == {1}

@@ -15,10 +15,11 @@ import pytest
 from dlt_authsignal import authsignal_source
 from dlt_authsignal.errors import AuthsignalError, ConfigurationError
 from dlt_authsignal.models import install, read
+from dlt_authsignal.pipeline.attach import attach
+from dlt_authsignal.pipeline.sync.report import SyncReport
 from dlt_authsignal.sandbox import Fault, RunningSandbox
 from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, Device, User
-from dlt_authsignal.source.privacy_settings import LEFT_OUT
-from dlt_authsignal.source.sync import SyncReport, attach
+from dlt_authsignal.source.privacy.settings import LEFT_OUT
 from tests.canaries import search, search_database
 from tests.ceremonies import Visitor
 from tests.helpers import at, command, rows, sync_from, table
@@ -120,7 +121,7 @@ def test_a_second_sync_knows_whom_the_first_has_read(empty: RunningSandbox) -> N
     again = sync_from(empty, resources=["user_actions", "action_details"], **ON)
     assert (again.users_found, again.users_due) == (1, 0)
     empty.sandbox.log.clear()
-    named = sync_from(empty, resources=["user_actions", "action_details"], read_now=[EMAIL], **ON)
+    named = sync_from(empty, resources=["user_actions", "action_details"], refresh_users=[EMAIL], **ON)
     assert named.users_read == 1
     assert not [route for route in empty.sandbox.log.by_route if "idempotencyKey" in route]  # its detail is known
 
@@ -137,7 +138,7 @@ def test_a_user_whom_the_list_shows_changed_is_read_again(empty: RunningSandbox)
 
 @pytest.mark.parametrize("key", [{"privacy_key": KEY}, {}])
 def test_the_memory_of_the_list_cannot_be_guessed(empty: RunningSandbox, key: dict[str, str]) -> None:
-    from dlt_authsignal.source.reads import listed_hash
+    from dlt_authsignal.source.incremental.state_table import listed_hash
 
     now = empty.sandbox.clock.now()
     empty.sandbox.store.put_user(User(user_id="u1", created_at=now, email=EMAIL))
@@ -187,10 +188,10 @@ def test_everybody_is_stored_anew_once_settings_change(empty: RunningSandbox) ->
     assert rows("select custom, email from users order by 1") == [(None, digest(EMAIL))] * 2
     allowing = {**ON, "privacy_allow": ["plan"]}
     report = sync_from(empty, **allowing)
-    assert (report.users_due, report.users_stored_otherwise) == (2, 2)
+    assert (report.users_due, report.users_with_old_privacy) == (2, 2)
     assert rows("select custom from users") == [('{"plan":"plus"}',)] * 2
     report = sync_from(empty, **allowing)
-    assert (report.users_due, report.users_stored_otherwise) == (0, 0)
+    assert (report.users_due, report.users_with_old_privacy) == (0, 0)
 
 
 def test_actions_and_their_details_are_stored_anew_too(empty: RunningSandbox) -> None:
@@ -220,10 +221,10 @@ def test_a_budget_is_heeded_while_everybody_is_stored_anew(empty: RunningSandbox
         person(empty, f"u{number}")
     sync_from(empty, **ON)
     reports = [sync_from(empty, privacy="keep", max_requests=15, max_deletes=100) for _ in range(4)]
-    assert [report.users_stored_otherwise for report in reports] == sorted(
-        (report.users_stored_otherwise for report in reports), reverse=True
+    assert [report.users_with_old_privacy for report in reports] == sorted(
+        (report.users_with_old_privacy for report in reports), reverse=True
     )
-    assert reports[0].users_left > 0 == reports[-1].users_left
+    assert reports[0].users_remaining > 0 == reports[-1].users_remaining
     assert rows("select count(*) from users where email = '" + EMAIL + "'") == [(6,)]
     assert not any(report.tables["users"].deleted for report in reports)
 
@@ -373,7 +374,7 @@ def test_a_setting_that_cannot_be_stops_with_the_next_step(
     assert "1234" not in done.stderr
 
 
-def test_a_visitor_is_protected_in_the_client_lane_and_in_ceremonies(empty: RunningSandbox, workdir: Path) -> None:
+def test_a_visitor_is_protected_in_the_client_api_and_in_ceremonies(empty: RunningSandbox, workdir: Path) -> None:
     visitor = Visitor(empty, user_id="visitor%40example.com").track()
     assert visitor.register(username="visitor@example.com", displayName="Canary Miller")[0] == 200
     visitor.track(scope="read:authenticators add:authenticators")

@@ -14,8 +14,8 @@ import pytest
 
 from dlt_authsignal.sandbox import RunningSandbox
 from dlt_authsignal.sandbox.tenant.entities import Device, User
-from dlt_authsignal.source.privacy import Privacy
-from dlt_authsignal.source.privacy_settings import privacy_of
+from dlt_authsignal.source.privacy.policy import Privacy
+from dlt_authsignal.source.privacy.settings import privacy_of
 from tests.helpers import rows, sync_from
 
 PAGE = (Path(__file__).parents[1] / "docs" / "privacy.md").read_text("utf-8")

@@ -11,17 +11,19 @@ from typing import Any
 
 import pytest
 
-from dlt_authsignal.api.endpoints import VALIDATE
-from dlt_authsignal.cli.probe import alarms
+from dlt_authsignal.api.server_endpoints import VALIDATE
+from dlt_authsignal.cli.commands.probe import alarms
 from dlt_authsignal.errors import ConfigurationError, MutationRefused, NotACanary, PipelineBusy, Unauthorized
 from dlt_authsignal.passkey import SoftwarePasskey
+from dlt_authsignal.pipeline.probe.canary import routes
+from dlt_authsignal.pipeline.probe.policy_drift import changes
+from dlt_authsignal.pipeline.probe.run import ProbeReport, probe
+from dlt_authsignal.pipeline.probe.steps import problem_of
 from dlt_authsignal.sandbox import Fault, RunningSandbox
-from dlt_authsignal.source.calls import Call
-from dlt_authsignal.source.canary import routes
-from dlt_authsignal.source.http import base_url, writing_session
-from dlt_authsignal.source.pace import Pace
-from dlt_authsignal.source.probe import ProbeReport, changes, probe
-from dlt_authsignal.source.probing import problem_of
+from dlt_authsignal.source.config.connection import api_url
+from dlt_authsignal.source.config.request_limits import RequestLimits
+from dlt_authsignal.source.http.session import writing_session
+from dlt_authsignal.source.http.single_call import Call
 from tests.ceremonies import ORIGIN, Visitor
 from tests.helpers import COMMAND, SECRET, ask, at, command, rows, sync_from
 
@@ -138,7 +140,7 @@ def test_an_outage_at_the_first_call_is_a_row_too(empty: RunningSandbox) -> None
 def test_a_canary_is_left_out_of_a_sync(empty: RunningSandbox) -> None:
     probed(empty)
     ask(empty, "PATCH", "/users/ada", {"email": "ada@example.com"})
-    sync_from(empty, without_users=["canary"])
+    sync_from(empty, exclude_users=["canary"])
     assert rows("select user_id from users") == [("ada",)]
     assert rows("select count(*) from user_actions") == [(0,)]
 
@@ -219,7 +221,7 @@ def test_a_policy_is_compared_setting_by_setting() -> None:
 
 
 def test_a_host_that_is_not_this_machine_needs_a_word() -> None:
-    with pytest.raises(ConfigurationError, match=r"au\.api\.authsignal\.com: .* --yes-this-writes"):
+    with pytest.raises(ConfigurationError, match=r"au\.api\.authsignal\.com: .* --allow-writes"):
         probe(user_id="canary", region="au", api_secret_key="k")
 
 
@@ -316,8 +318,8 @@ def test_two_probes_of_one_canary_do_not_disturb_each_other(empty: RunningSandbo
 )
 def test_a_probe_cannot_send_what_is_not_the_canarys(method: str, path: str) -> None:
     async def leave() -> None:
-        base = base_url("us", "http://127.0.0.1:9/v1")
-        async with writing_session(Pace(), base, routes("canary", "probe")) as session:
+        base = api_url("us", "http://127.0.0.1:9/v1")
+        async with writing_session(RequestLimits(), base, routes("canary", "probe")) as session:
             await session.request(method, f"{base}{path}")
 
     with pytest.raises(MutationRefused):

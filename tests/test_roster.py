@@ -14,7 +14,7 @@ import psycopg2
 import pytest
 
 from dlt_authsignal import authsignal_source
-from dlt_authsignal.errors import ExtraMissing, ListingRefused, RosterUnreadable
+from dlt_authsignal.errors import ExtraMissing, ListingRefused, UserIdsUnreadable
 from dlt_authsignal.sandbox import RunningSandbox
 from tests.canaries import found_in, search, told_by
 from tests.helpers import SECRET, at, command, rows, sync_from, table
@@ -76,7 +76,7 @@ def test_a_query_says_whom_to_read(seeded: RunningSandbox, made: MakeDatabase) -
     assert read() == set(wanted)
     assert listings(seeded) == 0
     assert report.users_read == 4
-    assert rows("select user_id, roster, position from unknown_user_ids") == [("nobody", "query", 7)]
+    assert rows("select user_id, id_source, position from unknown_user_ids") == [("nobody", "query", 7)]
 
 
 def test_of_several_columns_one_has_the_name_of_an_id_or_is_named(seeded: RunningSandbox, made: MakeDatabase) -> None:
@@ -91,7 +91,7 @@ def test_of_several_columns_one_has_the_name_of_an_id_or_is_named(seeded: Runnin
 
 def test_a_query_reads_and_never_writes(seeded: RunningSandbox, made: MakeDatabase) -> None:
     url = made(people(seeded)[:2])
-    with pytest.raises(RosterUnreadable):
+    with pytest.raises(UserIdsUnreadable):
         sync_from(seeded, users_from=f"{url}?query=delete from people returning id")
     sync_from(seeded, users_from=f"{url}?query=select id from people")
     assert len(read()) == 2
@@ -119,7 +119,7 @@ def test_a_query_that_gives_no_ids_says_why(
     seeded: RunningSandbox, made: MakeDatabase, query: str, message: str
 ) -> None:
     url = made(["u1", "u2"])
-    with pytest.raises(RosterUnreadable, match=message) as raised:
+    with pytest.raises(UserIdsUnreadable, match=message) as raised:
         sync_from(seeded, users_from=["listing", f"{url}?query={query}"])
     assert raised.value.exit_code == 2
     assert listings(seeded) == 0
@@ -133,7 +133,7 @@ def test_a_query_that_fails_quotes_no_row(seeded: RunningSandbox, made: MakeData
     canary = {"id": "alice@example.com"}
     url = made([canary["id"]])
     kind = "cast(id as integer)" if "sqlite" not in url else "json(id)"
-    with pytest.raises(RosterUnreadable, match="failed") as raised:
+    with pytest.raises(UserIdsUnreadable, match="failed") as raised:
         sync_from(seeded, users_from=f"{url}?query=select {kind} as id from people")
     assert not found_in("\n".join(told_by(raised.value)).encode(), canary, "exception")
     assert not search(workdir / "dlt", canary)
@@ -197,7 +197,7 @@ def test_its_credentials_can_be_given_in_parts_and_be_those_of_a_destination(
 )
 def test_a_source_that_cannot_be_used_says_so(seeded: RunningSandbox, source: str, message: str) -> None:
     Path("ids.txt").write_text("this is no database, whatever it is called\n" * 100)
-    with pytest.raises(RosterUnreadable, match=message):
+    with pytest.raises(UserIdsUnreadable, match=message):
         sync_from(seeded, users_from=source)
     assert not Path("nowhere.db").exists()
 
@@ -219,10 +219,10 @@ def test_a_wrong_password_is_refused_in_the_words_of_the_database(
         cursor.execute("select pg_reload_conf()")
     url = urlsplit(postgres_database)
     source = f"postgresql://careful:pass-7f3a@127.0.0.1:{url.port}{url.path}?query=select 1"
-    with pytest.raises(RosterUnreadable, match=r"password authentication failed.*Check") as raised:
+    with pytest.raises(UserIdsUnreadable, match=r"password authentication failed.*Check") as raised:
         sync_from(seeded, users_from=source)
     assert "pass-7f3a" not in "\n".join(told_by(raised.value))
-    with pytest.raises(RosterUnreadable, match="Connection refused"):
+    with pytest.raises(UserIdsUnreadable, match="Connection refused"):
         sync_from(seeded, users_from=source.replace(f":{url.port}", ":1"))
 
 
@@ -247,7 +247,7 @@ def test_a_password_is_not_repeated_however_wrong_its_url(
         value = url if setting == "USERS_DATABASE" else given["users_from"]
         monkeypatch.setenv(f"SOURCES__AUTHSIGNAL_SOURCE__{setting}", value)
         given = {"users_from": "users_database?query=select 1"} if setting == "USERS_DATABASE" else {}
-    with pytest.raises(RosterUnreadable) as raised:
+    with pytest.raises(UserIdsUnreadable) as raised:
         sync_from(seeded, **given)
     said = "\n".join(told_by(raised.value))
     for secret in {password, password[-4:]}:
@@ -286,7 +286,7 @@ def test_sources_combine_and_each_id_is_read_once(seeded: RunningSandbox, made: 
     report = sync_from(seeded, users_from=[f"{url}?query=select id from people", "ids.csv", "listing"])
     assert report.users_read == 42
     assert seeded.sandbox.log.by_route["GET /users/{userId}/authenticators"] == 42
-    assert rows("select user_id, roster, position from unknown_user_ids order by 1") == [
+    assert rows("select user_id, id_source, position from unknown_user_ids order by 1") == [
         ("from file", "query", 6),
         ("from query", "query", 7),
     ]
@@ -337,7 +337,7 @@ def test_a_refused_listing_stops_a_run_that_nobody_else_names(
 
 
 def test_an_unusable_source_is_found_before_the_listing_begins(seeded: RunningSandbox) -> None:
-    with pytest.raises(RosterUnreadable, match="No such file"):
+    with pytest.raises(UserIdsUnreadable, match="No such file"):
         sync_from(seeded, users_from=["listing", "missing.txt"])
     assert listings(seeded) == 0
 
@@ -345,7 +345,7 @@ def test_an_unusable_source_is_found_before_the_listing_begins(seeded: RunningSa
 def test_users_passed_over_are_so_in_every_source(seeded: RunningSandbox) -> None:
     ids = people(seeded)
     Path("ids.txt").write_text("\n".join(ids[:2]))
-    sync_from(seeded, users_from=["ids.txt"], without_users=[ids[0]])
+    sync_from(seeded, users_from=["ids.txt"], exclude_users=[ids[0]])
     assert read() == {ids[1]}
 
 

@@ -41,7 +41,7 @@ def test_the_script_loads_the_tokens_own_authenticators_and_they_can_be_queried(
 
     frame = dlt.pipeline("authsignal_pipeline", destination="duckdb").dataset(schema="authsignal_source")
     assert frame.user_authenticators.df()["phone_number"].tolist() == ["+64211234567"]
-    assert rows("select user_id, verification_method, _lane from authsignal_data.user_authenticators limit 10") == [
+    assert rows("select user_id, verification_method, _api from authsignal_data.user_authenticators limit 10") == [
         ("u1", "SMS", "client")
     ]
 

@@ -13,8 +13,8 @@ import pytest
 
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.sandbox import RunningSandbox
-from dlt_authsignal.source.pace import Pace
-from dlt_authsignal.source.shared_budget import shared_budget
+from dlt_authsignal.source.config.request_limits import RequestLimits
+from dlt_authsignal.source.http.shared_rate_limit import shared_budget
 from tests.helpers import SECRET, sync_from
 
 RATE = 30
@@ -25,16 +25,17 @@ BURST = 1.0
 ASK = """
 import asyncio, sys
 from dlt_authsignal.api.endpoints import GET_USER_AUTHENTICATORS, basic_auth
-from dlt_authsignal.source.http import base_url, connect
-from dlt_authsignal.source.meter import Meter
-from dlt_authsignal.source.pace import Pace
-from dlt_authsignal.source.throttle import Throttle
+from dlt_authsignal.source.config.connection import api_url
+from dlt_authsignal.source.http.client import connect
+from dlt_authsignal.source.metrics.run_metrics import Meter
+from dlt_authsignal.source.config.request_limits import Pace
+from dlt_authsignal.source.http.rate_limiter import Throttle
 
 async def main(url, key, place, rate, each):
     throttle = Throttle(pace=Pace(rate=float(rate), shared_budget=place))
     print("ready", flush=True)
     input()
-    async with connect(base_url("us", url), {"server": basic_auth(key)}, throttle, Meter()) as api:
+    async with connect(api_url("us", url), {"server": basic_auth(key)}, throttle, Meter()) as api:
         await asyncio.gather(*[api.get(GET_USER_AUTHENTICATORS, list, userId="u") for _ in range(int(each))])
 
 asyncio.run(main(*sys.argv[1:]))
@@ -111,4 +112,4 @@ def test_a_place_that_cannot_be_used_is_refused_without_its_password(place: str)
 def test_a_shared_budget_needs_a_rate(empty: RunningSandbox) -> None:
     with pytest.raises(ConfigurationError, match="needs a rate"):
         sync_from(empty, shared_budget="budget.sqlite", rate="max")
-    assert Pace(shared_budget="budget.sqlite").rate == 20
+    assert RequestLimits(shared_budget="budget.sqlite").rate == 20

@@ -278,7 +278,7 @@ class Syncs(RuleBasedStateMachine):
     def sync_of_named_users(self, before: list[tuple[Any, ...]], named: set[int]) -> None:
         self._change(before)
         ids = [self._tenant.user_id(number) for number in sorted(named)]
-        self._sync(*[word for each in ids for word in ("--read-now", each)], promise="what the list shows")
+        self._sync(*[word for each in ids for word in ("--refresh-user", each)], promise="what the list shows")
 
     @rule(before=several, part=st.sampled_from(PARTS), kind=st.sampled_from(["unknown_fields", "changed_types"]))
     def full_sync_of_drifted_answers(self, before: list[tuple[Any, ...]], part: str, kind: str) -> None:

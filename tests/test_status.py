@@ -17,11 +17,11 @@ import duckdb
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from dlt_authsignal.cli.metrics import exposition
+from dlt_authsignal.cli.report.metrics import exposition
 from dlt_authsignal.errors import RunFailed, ServerFault, Unauthorized
+from dlt_authsignal.pipeline.attach import attach
+from dlt_authsignal.pipeline.monitor.status import Status, status
 from dlt_authsignal.sandbox import Fault, RunningSandbox
-from dlt_authsignal.source.status import Status, status
-from dlt_authsignal.source.sync import attach
 from tests.helpers import COMMAND, at, command, rows, sync_from
 from tests.warehouses import Postgres
 
@@ -75,7 +75,7 @@ def test_a_run_says_what_it_met_and_what_it_changed(seeded: RunningSandbox) -> N
     met = {"503": 2, "429": 1, "reset or cut": 1, "unreadable answer": 1}
     assert report.errors == met
     (run,) = found().runs
-    assert (run["errors"], run["lanes"], run["rows_changed"], run["rows_deleted"]) == (met, "server", 0, 0)
+    assert (run["errors"], run["apis"], run["rows_changed"], run["rows_deleted"]) == (met, "server", 0, 0)
     assert run["rows_new"] == sum(table.total for table in report.tables.values())
     ((oldest,),) = rows("select min(users_read_at) from user_reads")
     assert run["oldest_read_at"] == oldest

@@ -7,11 +7,11 @@ import duckdb
 import msgspec
 import pytest
 
-from dlt_authsignal.api.tables import TABLES
 from dlt_authsignal.errors import UnexpectedAnswer
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig, run_in_thread
 from dlt_authsignal.sandbox.tenant.answers import user_attributes
 from dlt_authsignal.sandbox.tenant.entities import User
+from dlt_authsignal.schema.tables import TABLES
 from tests.helpers import SECRET, rows, sync_from, table
 
 PER_USER = ("users", "user_authenticators", "user_actions", "user_devices")
@@ -193,7 +193,7 @@ def test_of_two_rows_with_one_key_the_one_updated_last_stays(empty: RunningSandb
 
 def test_rows_say_where_they_come_from(seeded: RunningSandbox) -> None:
     sync_from(seeded, tenant_id="tenant-1")
-    assert rows("select distinct tenant_id, _lane from user_actions") == [("tenant-1", "server")]
+    assert rows("select distinct tenant_id, _api from user_actions") == [("tenant-1", "server")]
     assert rows("select count(*) from users where _read_at is null") == [(0,)]
 
 
@@ -236,8 +236,8 @@ def test_two_syncs_at_once_do_not_share_a_folder(seeded: RunningSandbox) -> None
 
 
 def test_an_interrupted_load_is_finished_first_and_then_the_run_goes_on(seeded: RunningSandbox) -> None:
-    from dlt_authsignal.source.lanes import authsignal_source
-    from dlt_authsignal.source.sync import attach
+    from dlt_authsignal.pipeline.attach import attach
+    from dlt_authsignal.source.source import authsignal_source
 
     sync_from(seeded)
     pipeline = attach()

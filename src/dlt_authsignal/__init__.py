@@ -4,20 +4,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dlt_authsignal.source.lanes import authsignal_source
-    from dlt_authsignal.source.reads import known_reads
-    from dlt_authsignal.source.settling import settle
-    from dlt_authsignal.source.sync import SyncReport, sync
+    from dlt_authsignal.pipeline.history.update import update_history
+    from dlt_authsignal.pipeline.sync.report import SyncReport
+    from dlt_authsignal.pipeline.sync.run import sync
+    from dlt_authsignal.source.incremental.state_table import known_reads
+    from dlt_authsignal.source.source import authsignal_source
 
 _WHERE = {
-    "authsignal_source": "dlt_authsignal.source.lanes",
-    "known_reads": "dlt_authsignal.source.reads",
-    "settle": "dlt_authsignal.source.settling",
-    "sync": "dlt_authsignal.source.sync",
-    "SyncReport": "dlt_authsignal.source.sync",
+    "authsignal_source": "dlt_authsignal.source.source",
+    "known_reads": "dlt_authsignal.source.incremental.state_table",
+    "update_history": "dlt_authsignal.pipeline.history.update",
+    "sync": "dlt_authsignal.pipeline.sync.run",
+    "SyncReport": "dlt_authsignal.pipeline.sync.run",
 }
 
-__all__ = ["SyncReport", "authsignal_source", "known_reads", "settle", "sync"]
+__all__ = ["SyncReport", "authsignal_source", "known_reads", "update_history", "sync"]
 
 
 def __getattr__(name: str) -> Any:

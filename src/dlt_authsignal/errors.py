@@ -2,12 +2,12 @@
 
 AuthsignalError
 ├── ConfigurationError        yours to fix; the command exits with 2
-│   ├── CredentialsMissing    no lane is unlocked
+│   ├── CredentialsMissing    no API is accessible
 │   ├── Unauthorized          wrong key, or right key in the wrong region
 │   ├── TokenExpired          a bearer token past its few minutes
 │   ├── ListingRefused        the tenant does not list users without a filter
-│   ├── RosterUnreadable      a file or a query for user ids that cannot be used
-│   ├── NothingSynced         a database to be looked at is not there
+│   ├── UserIdsUnreadable      a file or a query for user ids that cannot be used
+│   ├── NoData         a database to be looked at is not there
 │   ├── NotACanary            the user that a probe was to use may be a person
 │   ├── UserErased            a user who was erased was to be loaded again
 │   └── ExtraMissing          an optional part is not installed
@@ -19,7 +19,7 @@ AuthsignalError
 │   ├── PagingLoop            a cursor that came back a second time
 │   ├── RequestRefused        any other 4xx or 3xx
 │   ├── PipelineBusy          another sync works in the same pipeline folder
-│   ├── TooManyGone           more would be marked as deleted than max_deletes allows
+│   ├── TooManyDeletes           more would be marked as deleted than max_deletes allows
 │   ├── DataTooOld            no sync has succeeded lately
 │   └── ProbeFailed           a passkey ceremony failed, or the tenant's WebAuthn policy is not what it was
 ├── CeremonyRefused           a browser refuses this passkey ceremony too; `dom_name` is what it would throw
@@ -57,14 +57,14 @@ class ConfigurationError(AuthsignalError):
 
 
 class CredentialsMissing(ConfigurationError):
-    """No credential was found, so no lane can be read.
+    """No credential was found, so no API can be read.
 
     Args:
         wanted: What they are needed for.
         blank: Settings that are there, but empty or still an example's.
     """
 
-    def __init__(self, wanted: str = "any lane", blank: Sequence[str] = ()) -> None:
+    def __init__(self, wanted: str = "any API", blank: Sequence[str] = ()) -> None:
         self.wanted = wanted
         self.blank = tuple(blank)
         noted = f" ({', '.join(blank)}: there, but empty or still the example's)" if blank else ""
@@ -125,11 +125,11 @@ class ListingRefused(HttpError, ConfigurationError):
     exit_code = 2
 
 
-class RosterUnreadable(ConfigurationError):
+class UserIdsUnreadable(ConfigurationError):
     """What was named as a source of user ids cannot be read, or names nobody."""
 
 
-class NothingSynced(ConfigurationError):
+class NoData(ConfigurationError):
     """The database that was to be looked at is not there."""
 
     def __init__(self, pipeline: str, place: str) -> None:
@@ -227,7 +227,7 @@ class PipelineBusy(RunFailed):
     """Another process is running the same pipeline."""
 
 
-class TooManyGone(RunFailed):
+class TooManyDeletes(RunFailed):
     """More rows would be marked as deleted than one run may.
 
     Attributes:

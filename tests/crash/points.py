@@ -30,14 +30,14 @@ _PACKAGES: Final = "dlt.common.storages.load_package:PackageStorage"
 _LOADING: Final = "dlt.common.storages.load_storage:LoadStorage"
 _CLIENT: Final = "dlt.destinations.job_client_impl:SqlJobClientBase"
 _MERGE: Final = "dlt.destinations.job_client_impl:SqlLoadJob.run"
-_SETTLING: Final = "dlt_authsignal.source.settling.databases"
+_SETTLING: Final = "dlt_authsignal.pipeline.history.in_sql"
 COMMITTED: Final = f"{_PACKAGES}.save_pending_transition"
 """Comes after a file was committed in the database, and before that is noted on the disk."""
 
 POINTS: Final[dict[str, Point]] = {
-    "in the listing, after its second page": Point("dlt_authsignal.source.roster.listing:_page", "after", 2),
-    "among the users": Point("dlt_authsignal.source.http:Api.get", "after", 9),
-    "after some batches": Point("dlt_authsignal.source.resources:Loading.answers", "before", 7),
+    "in the listing, after its second page": Point("dlt_authsignal.source.user_ids.listing:_page", "after", 2),
+    "among the users": Point("dlt_authsignal.source.http.client:Api.get", "after", 9),
+    "after some batches": Point("dlt_authsignal.source.resources.table_resource:Loading.answers", "before", 7),
     "before what was read is put by": Point("dlt.extract.storage:ExtractStorage.commit_new_load_package", "before"),
     "between extract and normalize": Point("dlt.pipeline.pipeline:Pipeline.normalize", "before"),
     "in normalize, before its files": Point("dlt.normalize.normalize:Normalize.spool_files", "before"),
@@ -57,13 +57,13 @@ POINTS: Final[dict[str, Point]] = {
     "after the load, before it is noted": Point(f"{_CLIENT}.complete_load", "before"),
     "after the load is noted": Point(f"{_CLIENT}.complete_load", "after"),
     "after the package is put away": Point(f"{_LOADING}.complete_load_package", "after"),
-    "between load and settle": Point("dlt_authsignal.source.sync:settle", "before", 2),
+    "between load and settle": Point("dlt_authsignal.pipeline.sync.run:update_history", "before", 2),
     "before the histories are made": Point(f"{_SETTLING}:_declare", "before"),
     "in settle, after its 1st statement": Point(f"{_SETTLING}:as_update", "before", 2),
     "in settle, after its 2nd statement": Point(f"{_SETTLING}:as_update", "before", 3),
     "in settle, after a table": Point(f"{_SETTLING}:_settle", "after", 2),
-    "after settle, before the record": Point("dlt_authsignal.source.runs:_keep", "before", 2),
-    "after the record is loaded": Point("dlt_authsignal.source.runs:Journal.clear", "before"),
+    "after settle, before the record": Point("dlt_authsignal.pipeline.run_log:_keep", "before", 2),
+    "after the record is loaded": Point("dlt_authsignal.pipeline.run_log:Journal.clear", "before"),
 }
 """In the order in which a sync comes by them."""
 

@@ -15,9 +15,9 @@ from uuid import uuid4
 import duckdb
 import psycopg2
 
-from dlt_authsignal.api.histories import HISTORIES
-from dlt_authsignal.api.tables import TABLES
 from dlt_authsignal.sandbox import RunningSandbox
+from dlt_authsignal.schema.history_tables import HISTORIES
+from dlt_authsignal.schema.tables import TABLES
 from tests.crash.points import Point
 from tests.helpers import at
 

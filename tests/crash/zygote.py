@@ -30,12 +30,12 @@ IMPORTED = (
     "dlt.destinations.impl.duckdb.duck",
     "dlt.destinations.impl.postgres.postgres",
     "dlt_authsignal.cli.main",
-    "dlt_authsignal.cli.notice",
-    "dlt_authsignal.cli.progress",
-    "dlt_authsignal.cli.summary",
-    "dlt_authsignal.source.batches",
-    "dlt_authsignal.source.settling.databases",
-    "dlt_authsignal.source.sync",
+    "dlt_authsignal.cli.report.notice",
+    "dlt_authsignal.cli.report.progress",
+    "dlt_authsignal.cli.report.summary",
+    "dlt_authsignal.source.rows.arrow_builder",
+    "dlt_authsignal.pipeline.history.in_sql",
+    "dlt_authsignal.pipeline.sync.run",
 )
 
 
@@ -96,7 +96,7 @@ def enter(asked: dict[str, Any], folder: Path) -> None:
 
 def command(asked: dict[str, Any], folder: Path) -> int:
     from dlt_authsignal.cli.main import main
-    from dlt_authsignal.source import server
+    from dlt_authsignal.source.resources import server
 
     vars(server)["USERS_PER_BATCH"] = 3  # several batches, and several files a table, of a few people
     if asked.get("point"):

@@ -10,10 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlt_authsignal.api.client_endpoints import CLIENT_AUTHENTICATORS
-from dlt_authsignal.api.columns import column_name
-from dlt_authsignal.api.endpoints import DELETE_AUTHENTICATOR, GET_USER, QUERY_USERS, basic_auth
+from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.api.responses import decode, error_body, retry_after
-from dlt_authsignal.api.tables import TABLES
+from dlt_authsignal.api.server_endpoints import DELETE_AUTHENTICATOR, GET_USER, QUERY_USERS
 from dlt_authsignal.errors import (
     AuthsignalError,
     RateLimited,
@@ -23,6 +22,8 @@ from dlt_authsignal.errors import (
     Unauthorized,
     UnexpectedAnswer,
 )
+from dlt_authsignal.schema.columns import column_name
+from dlt_authsignal.schema.tables import TABLES
 
 
 def test_basic_auth_is_the_key_with_an_empty_password() -> None:

@@ -10,13 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlt_authsignal.api.tables import TABLES, USER_AUTHENTICATORS, USER_DEVICES
 from dlt_authsignal.errors import UnexpectedAnswer
-from dlt_authsignal.source import batches, columns, quick_json
-from dlt_authsignal.source.batches import Shaper, by_row
-from dlt_authsignal.source.hashes import as_text, from_text
-from dlt_authsignal.source.privacy import KEEP
-from dlt_authsignal.source.rows import Answers, flat, is_beyond, whole_columns
+from dlt_authsignal.schema.tables import TABLES, USER_AUTHENTICATORS, USER_DEVICES
+from dlt_authsignal.source.http import client
+from dlt_authsignal.source.privacy.policy import KEEP
+from dlt_authsignal.source.rows import arrow_builder as batches
+from dlt_authsignal.source.rows import column_types as columns
+from dlt_authsignal.source.rows.arrow_builder import Shaper, by_row
+from dlt_authsignal.source.rows.arrow_hash import as_text, from_text
+from dlt_authsignal.source.rows.flatten import Answers, flat, is_beyond, whole_columns
 
 READ_AT = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
@@ -53,7 +55,7 @@ NAMES = st.sampled_from(
         "b",
         "risk__v_text",
         "_dlt_id",
-        "_lane",
+        "_api",
         "tenantId",
         "is 2fa?",
         "",
@@ -69,7 +71,7 @@ ANSWERS = st.lists(st.dictionaries(NAMES, VALUES, max_size=5), min_size=1, max_s
 
 
 def shaper(stored: dict[str, str] | None = None) -> Shaper:
-    return Shaper(USER_DEVICES, lane="server", tenant_id="t1", privacy=KEEP, stored=stored or {})
+    return Shaper(USER_DEVICES, api="server", tenant_id="t1", privacy=KEEP, stored=stored or {})
 
 
 def answers(items: list[dict[str, Any]], users: int = 1) -> Answers:
@@ -200,7 +202,7 @@ def test_of_two_rows_with_one_key_in_one_answer_the_one_updated_last_stays() -> 
     "item", [{}, {"userAuthenticatorId": None}, {"userAuthenticatorId": ""}, {"userAuthenticatorId": [1]}]
 )
 def test_a_row_without_its_key_is_an_error_that_names_the_key(item: dict[str, Any]) -> None:
-    shape = Shaper(USER_AUTHENTICATORS, lane="server", tenant_id=None, privacy=KEEP)
+    shape = Shaper(USER_AUTHENTICATORS, api="server", tenant_id=None, privacy=KEEP)
     with pytest.raises(UnexpectedAnswer, match="user_authenticator_id"):
         shape(answers([{"userAuthenticatorId": "a"}, item]))
 
@@ -209,7 +211,7 @@ def test_rows_say_where_they_come_from() -> None:
     shape = shaper()
     batch = shape(answers(with_ids([{"tenantId": "theirs"}, {"tenantId": ""}, {}])))
     assert batch["tenant_id"].to_pylist() == ["theirs", "t1", "t1"]
-    assert set(batch["_lane"].to_pylist()) == {"server"}
+    assert set(batch["_api"].to_pylist()) == {"server"}
     assert batch["_read_at"].to_pylist() == [READ_AT] * 3
 
 
@@ -226,12 +228,12 @@ def test_json_reads_the_same_as_python_reads_it(body: bytes) -> None:
         except ValueError:
             return "no JSON"
 
-    assert read(quick_json.loads) == read(json.loads)
+    assert read(client.loads) == read(json.loads)
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_a_batch_of_nothing_has_every_declared_column(name: str) -> None:
-    batch = Shaper(TABLES[name], lane="server", tenant_id=None, privacy=KEEP).nothing()
+    batch = Shaper(TABLES[name], api="server", tenant_id=None, privacy=KEEP).nothing()
     assert {column.name for column in TABLES[name].columns} < set(batch.column_names)
     assert batch.num_rows == 0
 

@@ -4,14 +4,14 @@ import gc
 
 import pytest
 
-from dlt_authsignal.source.garbage import SELDOM, seldom_collected
+from dlt_authsignal.pipeline.sync.run import SELDOM, rare_garbage_collection
 
 
 def test_the_collector_is_as_it_was_also_after_a_failure() -> None:
     before = gc.get_threshold(), gc.get_freeze_count()
 
     def fail() -> None:
-        with seldom_collected():
+        with rare_garbage_collection():
             assert gc.get_threshold() == SELDOM
             raise KeyError
 
@@ -23,7 +23,7 @@ def test_the_collector_is_as_it_was_also_after_a_failure() -> None:
 def test_what_a_host_has_frozen_stays_frozen() -> None:
     gc.freeze()
     try:
-        with seldom_collected():
+        with rare_garbage_collection():
             pass
         assert gc.get_freeze_count() > 0
     finally:

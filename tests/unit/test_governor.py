@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlt_authsignal.source.governor import LONGEST_REST, SLOWEST, Governor
+from dlt_authsignal.source.http.adaptive_rate import LONGEST_REST, SLOWEST, AdaptiveRate
 
 LATENCY = 0.005
 
@@ -37,7 +37,7 @@ class Server:
 class Run:
     """One request after the other, each at the moment that the governor allows."""
 
-    governor: Governor
+    governor: AdaptiveRate
     now: float = 0.0
     served: int = 0
     refused: int = 0
@@ -56,7 +56,7 @@ class Run:
 
 
 def run(ceiling: float | None = None) -> Run:
-    return Run(Governor(ceiling=ceiling, began=0.0))
+    return Run(AdaptiveRate(ceiling=ceiling, began=0.0))
 
 
 @pytest.mark.parametrize("says_when", [True, False], ids=["Retry-After", "bare"])
@@ -87,7 +87,7 @@ def test_nothing_is_limited_before_the_first_sign() -> None:
     st.lists(st.tuples(st.sampled_from("sr"), st.floats(0.001, 5), st.floats(0, 60)), max_size=80),
 )
 def test_a_rate_that_is_given_is_never_exceeded(ceiling: float, events: list[tuple[str, float, float]]) -> None:
-    governor, now = Governor(ceiling=ceiling, began=0.0), 0.0
+    governor, now = AdaptiveRate(ceiling=ceiling, began=0.0), 0.0
     for kind, step, seconds in events:
         now += step
         governor.served(now, seconds) if kind == "s" else governor.refused(now, now, seconds)
@@ -97,7 +97,7 @@ def test_a_rate_that_is_given_is_never_exceeded(ceiling: float, events: list[tup
 
 @given(st.floats(5, 500), st.floats(0.2, 3), st.integers(20, 200))
 def test_a_refusal_slows_down_at_once_and_its_echoes_change_nothing(limit: float, seconds: float, sent: int) -> None:
-    governor = Governor(ceiling=limit, began=0.0)
+    governor = AdaptiveRate(ceiling=limit, began=0.0)
     for number in range(sent):
         governor.served(seconds * number / sent, LATENCY)
     governor.refused(seconds, seconds - LATENCY, 1.0)
@@ -110,7 +110,7 @@ def test_a_refusal_slows_down_at_once_and_its_echoes_change_nothing(limit: float
 
 
 def test_refusals_without_anything_served_say_nothing_of_the_rate() -> None:
-    governor = Governor(ceiling=20.0, began=0.0)
+    governor = AdaptiveRate(ceiling=20.0, began=0.0)
     for second in range(1, 100):
         governor.refused(float(second), float(second), 0.5)
     assert governor.rate == 20.0
@@ -128,7 +128,7 @@ def test_the_same_ceiling_is_left_alone_for_longer_each_time() -> None:
 
 
 def test_one_pause_of_this_process_slows_nothing_down() -> None:
-    governor = Governor(ceiling=None, began=0.0)
+    governor = AdaptiveRate(ceiling=None, began=0.0)
     for number in range(5000):
         governor.served(number / 5000, 0.6 if 2000 <= number < 2256 else 0.002)
     assert governor.rate is None
@@ -136,7 +136,7 @@ def test_one_pause_of_this_process_slows_nothing_down() -> None:
 
 def test_answers_that_come_clearly_later_slow_down_and_a_slow_server_does_not() -> None:
     for usual, late, slows in ((0.05, 1.0, True), (0.05, 0.15, False), (0.5, 0.9, False)):
-        governor = Governor(ceiling=100.0, began=0.0)
+        governor = AdaptiveRate(ceiling=100.0, began=0.0)
         for number in range(600):
             governor.served(number / 90, usual if number < 300 else late)
         assert (governor.rate is not None and governor.rate < 90) == slows

@@ -10,14 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlt_authsignal.api.marks import kind_by_name
-from dlt_authsignal.api.tables import CEREMONIES, TABLES, USER_ACTIONS, USER_AUTHENTICATORS, USERS
 from dlt_authsignal.errors import ConfigurationError
-from dlt_authsignal.source.batches import Shaper
-from dlt_authsignal.source.identifiers import country_of, domain_of, normal, replaced, truncated
-from dlt_authsignal.source.privacy import KEEP, Privacy
-from dlt_authsignal.source.privacy_settings import privacy_of
-from dlt_authsignal.source.rows import Answers, rows_of
+from dlt_authsignal.schema.ceremony_tables import CEREMONIES
+from dlt_authsignal.schema.sensitivity import kind_by_name
+from dlt_authsignal.schema.tables import TABLES, USER_ACTIONS, USER_AUTHENTICATORS, USERS
+from dlt_authsignal.source.privacy.identifiers import country_of, domain_of, normal, replaced, truncated
+from dlt_authsignal.source.privacy.policy import KEEP, Privacy
+from dlt_authsignal.source.privacy.settings import privacy_of
+from dlt_authsignal.source.rows.arrow_builder import Shaper
+from dlt_authsignal.source.rows.flatten import Answers
+from dlt_authsignal.source.rows.row_builder import rows_of
 
 KEY = "0123456789abcdef" * 4
 HASHED = Privacy(key=KEY)
@@ -54,12 +56,12 @@ def answers(items: list[dict[str, Any]], user_id: str = "u") -> Answers:
 def batch(
     privacy: Privacy, items: list[dict[str, Any]], table: Any = USERS, user_id: str = "u"
 ) -> list[dict[str, Any]]:
-    shape = Shaper(table, lane="server", tenant_id=None, privacy=privacy)
+    shape = Shaper(table, api="server", tenant_id=None, privacy=privacy)
     return [_told(row) for row in shape(answers(items, user_id)).to_pylist()]
 
 
 def by_row(privacy: Privacy, items: list[dict[str, Any]], table: Any = USERS) -> list[dict[str, Any]]:
-    return [_told(row) for row in rows_of(table, lane="server", tenant_id=None, privacy=privacy)(answers(items))]
+    return [_told(row) for row in rows_of(table, api="server", tenant_id=None, privacy=privacy)(answers(items))]
 
 
 def one(privacy: Privacy, item: dict[str, Any], table: Any = USERS, user_id: str = "u") -> dict[str, Any]:

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlt_authsignal.source.roster import Candidate
-from dlt_authsignal.source.roster.candidate import NotAnId, as_id
-from dlt_authsignal.source.roster.databases import place
-from dlt_authsignal.source.roster.files import from_file
-from dlt_authsignal.source.roster.keeping import kept
-from dlt_authsignal.source.roster.queries import is_query, parse
-from dlt_authsignal.source.roster.seen import Seen
-from dlt_authsignal.source.roster.sources import named
+from dlt_authsignal.source.user_ids import Candidate
+from dlt_authsignal.source.user_ids.candidate import NotAnId, as_id
+from dlt_authsignal.source.user_ids.combined import kept
+from dlt_authsignal.source.user_ids.files import from_file
+from dlt_authsignal.source.user_ids.id_set import SeenKeys
+from dlt_authsignal.source.user_ids.sql_connection import place
+from dlt_authsignal.source.user_ids.sql_query import is_query, parse
+from dlt_authsignal.source.user_ids.users_from import named
 
 IDS = ["u1", "a,b", "zürich"]
 
@@ -93,21 +93,23 @@ def test_anything_else_is_no_id(value: object) -> None:
 
 @given(st.lists(st.text()))
 def test_seen_remembers_as_a_set_does(texts: list[str]) -> None:
-    seen, known = Seen(), set[str]()
+    seen, known = SeenKeys(), set[str]()
     for text in texts:
         assert seen.add(text) == (text not in known)
         known.add(text)
 
 
 def test_seen_remembers_more_than_it_began_with_room_for() -> None:
-    seen = Seen()
+    seen = SeenKeys()
     assert all(seen.add(str(number)) for number in range(20_000))
     assert not any(seen.add(str(number)) for number in range(20_000))
 
 
 @pytest.mark.parametrize("bytes_each", [1, 1000])
 def test_ids_put_by_come_back_as_they_were(bytes_each: int) -> None:
-    ids = [Candidate(user_id=f"{number}\n\0é" * bytes_each, roster="query", position=number) for number in range(5000)]
+    ids = [
+        Candidate(user_id=f"{number}\n\0é" * bytes_each, id_source="query", position=number) for number in range(5000)
+    ]
     with kept(one for one in ids) as again:
         assert list(again) == ids
 

@@ -6,22 +6,22 @@ from typing import Any
 import pytest
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
-from dlt_authsignal.api.tables import TABLES
 from dlt_authsignal.errors import UnexpectedAnswer
-from dlt_authsignal.source.placing import Placer
-from dlt_authsignal.source.privacy import KEEP
-from dlt_authsignal.source.rows import Answers, shaper
+from dlt_authsignal.schema.tables import TABLES
+from dlt_authsignal.source.privacy.policy import KEEP
+from dlt_authsignal.source.rows.flatten import Answers
+from dlt_authsignal.source.rows.row_builder import Placer, shaper
 
 READ_AT = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
 
 def shape(table: str, answer: dict[str, Any], **keys: Any) -> dict[str, Any]:
-    return shaper(TABLES[table], lane="server", tenant_id="t1", privacy=KEEP)(answer, {"_read_at": READ_AT, **keys})
+    return shaper(TABLES[table], api="server", tenant_id="t1", privacy=KEEP)(answer, {"_read_at": READ_AT, **keys})
 
 
 def test_parents_keys_and_provenance_are_added() -> None:
     row = shape("user_devices", {"deviceId": "d1"}, user_id="u1")
-    assert (row["user_id"], row["tenant_id"], row["_lane"], row["_read_at"]) == ("u1", "t1", "server", READ_AT)
+    assert (row["user_id"], row["tenant_id"], row["_api"], row["_read_at"]) == ("u1", "t1", "server", READ_AT)
 
 
 def test_nested_objects_become_flat_columns() -> None:
@@ -89,15 +89,15 @@ def test_times_become_times_and_anything_else_is_kept_as_it_came() -> None:
 
 
 def test_names_that_differ_in_spelling_only_and_reserved_names_lose_nothing() -> None:
-    row = shape("user_devices", {"deviceId": "d", "risk": 1, "Risk": 2, "_dlt_id": "x", "_lane": "y"}, user_id="u")
-    assert (row["risk"], row["risk__2"], row["api_dlt_id"], row["api_lane"]) == (1, 2, "x", "y")
+    row = shape("user_devices", {"deviceId": "d", "risk": 1, "Risk": 2, "_dlt_id": "x", "_api": "y"}, user_id="u")
+    assert (row["risk"], row["risk__2"], row["api_dlt_id"], row["api_name"]) == (1, 2, "x", "y")
     assert "_dlt_id" not in row
-    assert row["_lane"] == "server"
+    assert row["_api"] == "server"
 
 
 def placed(table: str, answer: dict[str, Any], **stored: str) -> dict[str, Any]:
     """The row that dlt takes."""
-    place = Placer(TABLES[table], lane="server", tenant_id="t1", privacy=KEEP, stored=stored)
+    place = Placer(TABLES[table], api="server", tenant_id="t1", privacy=KEEP, stored=stored)
     (row,) = place(Answers(items=[answer], requests=[0], read_at=[READ_AT], keys={"user_id": ["u"]}))
     return row
 
@@ -139,7 +139,7 @@ def test_a_row_whose_key_is_no_text_is_refused() -> None:
 
 
 def test_the_fingerprint_follows_the_content_and_not_the_reading() -> None:
-    make = shaper(TABLES["user_devices"], lane="server", tenant_id=None, privacy=KEEP)
+    make = shaper(TABLES["user_devices"], api="server", tenant_id=None, privacy=KEEP)
     keys = {"user_id": "u", "_read_at": READ_AT}
     later = {**keys, "_read_at": datetime(2027, 1, 1, tzinfo=UTC)}
     first = make({"deviceId": "d", "a": 1}, keys)["_row_hash"]

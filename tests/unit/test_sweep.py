@@ -9,25 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlt_authsignal.errors import ConfigurationError
-from dlt_authsignal.source.roster import Candidate
-from dlt_authsignal.source.sweep import (
+from dlt_authsignal.source.incremental.due import Policy, ask_of, ask_of_missing, parts_of, rank_of
+from dlt_authsignal.source.incremental.queue import BoundedQueue, Budget
+from dlt_authsignal.source.incremental.read_state import (
     ACTION_OVERLAP,
     DAY,
     PARTS,
     LastRead,
-    Policy,
     after,
-    ask_of,
-    ask_of_missing,
     is_active,
     later,
     milliseconds,
     moment,
-    parts_of,
-    rank_of,
     wants_detail,
 )
-from dlt_authsignal.source.waiting import Budget, Room
+from dlt_authsignal.source.user_ids import Candidate
 
 NOW = milliseconds(datetime(2026, 11, 24, 9, tzinfo=UTC))
 ALL = frozenset(PARTS)
@@ -183,7 +179,7 @@ def test_details_that_are_wanted_for_the_first_time_need_all_actions() -> None:
 
 @given(st.lists(st.integers(0, 50), max_size=40), st.integers(1, 30))
 def test_the_room_lets_out_those_who_waited_longest_in_that_order(waiting: list[int], size: int) -> None:
-    room = Room(size=size)
+    room = BoundedQueue(size=size)
     for number, rank in enumerate(waiting):
         room.enter(rank, candidate(number))
     everybody = sorted((rank, number) for number, rank in enumerate(waiting))
@@ -231,12 +227,12 @@ def test_nobody_starves_while_fewer_come_than_can_be_read(known: list[int], newc
     for day, coming in enumerate([*newcomers, *[0] * 30]):
         now = NOW + day * DAY
         ids = [*seen, *(f"new {day}.{number}" for number in range(coming))]
-        room = Room()
+        room = BoundedQueue()
         for user_id in ids:
             last = seen.get(user_id)
             ask = ask_of(user_id, last, 1, ALL, now, policy)
             if ask:
-                room.enter(ask.rank, Candidate(user_id=user_id, roster="listing"))
+                room.enter(ask.rank, Candidate(user_id=user_id, id_source="listing"))
         for place, left in enumerate(room.leave()):
             last = seen.get(left.user_id)
             if place < a_day:
@@ -249,7 +245,7 @@ def test_nobody_starves_while_fewer_come_than_can_be_read(known: list[int], newc
 
 
 def candidate(number: int) -> Candidate:
-    return Candidate(user_id=str(number), roster="file", position=number, listed={"email": f"{number}@example.com"})
+    return Candidate(user_id=str(number), id_source="file", position=number, listed={"email": f"{number}@example.com"})
 
 
 @pytest.mark.parametrize(

@@ -100,13 +100,13 @@ def locate(pipeline_name: str, dataset: str | None) -> tuple[Path, str]:
     import dlt
     from dlt.common.pipeline import get_dlt_pipelines_dir
 
-    from dlt_authsignal.source.failures import plain_errors
+    from dlt_authsignal.destination.errors import translate_errors
 
     if not (Path(get_dlt_pipelines_dir()) / pipeline_name).is_dir():  # dlt would begin one
         raise ConfigurationError(
             f'Pipeline "{pipeline_name}" has not run on this machine. Run a sync first: dlt-authsignal sync'
         )
-    with plain_errors("duckdb"):
+    with translate_errors("duckdb"):
         pipeline = dlt.attach(pipeline_name)
         kind = pipeline.destination.destination_name if pipeline.destination else "nothing"
         if pipeline.destination is None or not pipeline.destination.destination_type.endswith(".duckdb"):

@@ -3,13 +3,13 @@
 from pathlib import PurePosixPath
 from typing import Final
 
-from dlt_authsignal.api.columns import Column, Table
-from dlt_authsignal.api.histories import TABLES_AND_HISTORIES as _ALL
-from dlt_authsignal.api.tables import PROVENANCE
 from dlt_authsignal.assistant.masking import is_masked
 from dlt_authsignal.assistant.questions import questions
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.models import all_models, find_model
+from dlt_authsignal.schema.columns import Column, Table
+from dlt_authsignal.schema.history_tables import TABLES_AND_HISTORIES as _ALL
+from dlt_authsignal.schema.tables import PROVENANCE
 
 ABOUT: Final = (
     "Everything Authsignal (passkeys, MFA) knows about a company's users, in tables. `dlt-authsignal sync` fills them;"
@@ -45,7 +45,7 @@ def table_page(name: str) -> str:
 def _facts(table: Table) -> str:
     key = ", ".join(f"`{name}`" for name in table.key)
     opt_in = " Only there if it was named: `dlt-authsignal sync --tables …`." if table.opt_in else ""
-    return f"Key: {key}. Lane: {', '.join(table.lanes)}. From {table.source}.{opt_in}"
+    return f"Key: {key}. API: {', '.join(table.apis)}. From {table.source}.{opt_in}"
 
 
 def _column(table: str, column: Column) -> str:

@@ -7,8 +7,8 @@ harmless are shown; what Authsignal adds later, and values that landed in a colu
 from collections.abc import Sequence
 from typing import Final
 
-from dlt_authsignal.api.histories import TABLES_AND_HISTORIES
-from dlt_authsignal.api.tables import PROVENANCE
+from dlt_authsignal.schema.history_tables import TABLES_AND_HISTORIES
+from dlt_authsignal.schema.tables import PROVENANCE
 
 KEY_VARIABLE: Final = "mask_key"
 DIGITS: Final = 16

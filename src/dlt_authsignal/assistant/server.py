@@ -11,11 +11,11 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
-from dlt_authsignal.api.histories import TABLES_AND_HISTORIES as _ALL
 from dlt_authsignal.assistant.database import Database, locate
 from dlt_authsignal.assistant.dictionary import ABOUT, RULES, table_page
 from dlt_authsignal.errors import AuthsignalError
 from dlt_authsignal.models import all_models
+from dlt_authsignal.schema.history_tables import TABLES_AND_HISTORIES as _ALL
 
 INSTRUCTIONS: Final = "\n".join(
     (

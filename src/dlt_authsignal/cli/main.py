@@ -4,17 +4,17 @@ import sys
 
 import click
 
-from dlt_authsignal.cli.ai import ai
-from dlt_authsignal.cli.demo import demo
-from dlt_authsignal.cli.doctor import doctor
-from dlt_authsignal.cli.erase import erase
-from dlt_authsignal.cli.init import init
-from dlt_authsignal.cli.models import models
-from dlt_authsignal.cli.probe import probe
-from dlt_authsignal.cli.sandbox import sandbox
-from dlt_authsignal.cli.show import show
-from dlt_authsignal.cli.status import status
-from dlt_authsignal.cli.sync import sync
+from dlt_authsignal.cli.commands.ai import ai
+from dlt_authsignal.cli.commands.demo import demo
+from dlt_authsignal.cli.commands.doctor import doctor
+from dlt_authsignal.cli.commands.erase import erase
+from dlt_authsignal.cli.commands.init import init
+from dlt_authsignal.cli.commands.models import models
+from dlt_authsignal.cli.commands.probe import probe
+from dlt_authsignal.cli.commands.sandbox import sandbox
+from dlt_authsignal.cli.commands.show import show
+from dlt_authsignal.cli.commands.status import status
+from dlt_authsignal.cli.commands.sync import sync
 from dlt_authsignal.errors import AuthsignalError
 
 

@@ -10,7 +10,7 @@ os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
 os.environ.setdefault("LOAD__DELETE_COMPLETED_JOBS", "true")
 os.environ.setdefault("NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID", "true")
 
-from dlt_authsignal.source.lanes import authsignal_source
-from dlt_authsignal.source.meter import Meter
+from dlt_authsignal.source.metrics.run_metrics import RunMetrics
+from dlt_authsignal.source.source import authsignal_source
 
-__all__ = ["Meter", "authsignal_source"]
+__all__ = ["RunMetrics", "authsignal_source"]

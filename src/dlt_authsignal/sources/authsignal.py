@@ -1,5 +1,5 @@
 """`SourceReference.from_reference("authsignal")`."""
 
-from dlt_authsignal.source.lanes import authsignal_source as authsignal
+from dlt_authsignal.source.source import authsignal_source as authsignal
 
 __all__ = ["authsignal"]

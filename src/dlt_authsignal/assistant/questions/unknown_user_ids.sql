@@ -1,12 +1,12 @@
 -- How many ids of each list does Authsignal not know?
-select roster, count(*) as ids
+select id_source, count(*) as ids
 from unknown_user_ids
-group by roster;
+group by id_source;
 
 -- On which lines of the file do they stand?
 select position, user_id
 from unknown_user_ids
-where roster = 'file'
+where id_source = 'file'
 order by position;
 
 -- Which of them does Authsignal know by now?

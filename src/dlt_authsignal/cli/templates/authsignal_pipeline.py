@@ -2,7 +2,7 @@
 
 import dlt
 
-from dlt_authsignal import authsignal_source, settle
+from dlt_authsignal import authsignal_source, update_history
 
 
 def load() -> None:
@@ -12,7 +12,7 @@ def load() -> None:
         dataset_name="authsignal_data",
     )
     print(pipeline.run(authsignal_source()))
-    settle(pipeline)  # marks what is gone, keeps old versions
+    update_history(pipeline)  # marks what is gone, keeps old versions
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from dlt_authsignal.api import endpoints
+from dlt_authsignal.api import server_endpoints as endpoints
+from dlt_authsignal.api.endpoints import ACTION_WINDOW_DAYS
 from dlt_authsignal.sandbox.core.bodies import Body
 from dlt_authsignal.sandbox.core.clock import iso
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid, not_found
@@ -167,7 +168,7 @@ def _verified_before(sandbox: Sandbox, challenge_id: str | None, user_id: str, c
 
 
 def query_actions(call: Call, query: ActionQuery) -> list[answers.ActionRow]:
-    oldest = window_start(call.sandbox.clock.now(), endpoints.ACTION_WINDOW_DAYS)
+    oldest = window_start(call.sandbox.clock.now(), ACTION_WINDOW_DAYS)
     since = max(oldest, _moment(query.from_date) or oldest)
     wanted = set(query.codes.split(",")) if query.codes else None
     return [

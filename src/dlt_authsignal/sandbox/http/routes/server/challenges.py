@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any, Final, Literal
 
-from dlt_authsignal.api import endpoints
+from dlt_authsignal.api import server_endpoints as endpoints
 from dlt_authsignal.sandbox.core.bodies import Body
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.http.dispatch import Call, Served, base_url

@@ -1,0 +1,46 @@
+"""`dlt-authsignal models`."""
+
+import click
+
+
+@click.group(short_help="KPI views: list, show, install.")
+def models() -> None:
+    """KPI views: one question each, as SQL beside your data."""
+
+
+@models.command(name="list")
+def list_() -> None:
+    """List the models and the question each answers."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from dlt_authsignal.models import all_models
+
+    table = Table.grid(padding=(0, 2))
+    for model in all_models():
+        table.add_row(model.name, model.question)
+    Console(highlight=False).print(table)
+
+
+@models.command()
+@click.argument("name")
+def show(name: str) -> None:
+    """Show a model's definition and SQL."""
+    from dlt_authsignal.models import find_model
+
+    model = find_model(name)
+    click.echo(f"-- {model.title}: {model.question}\n-- {model.definition}\n{model.sql}")
+
+
+@models.command()
+@click.option("--destination", default="duckdb", show_default=True, help="dlt destination that holds the data.")
+@click.option("--dataset", default="authsignal_data", show_default=True, help="Dataset (schema) in it.")
+@click.option("--pipeline-name", default="authsignal_pipeline", show_default=True, help="The pipeline that loaded it.")
+def install(destination: str, dataset: str, pipeline_name: str) -> None:
+    """Create or replace the views in the destination."""
+    from dlt_authsignal.cli.report.kpis import print_kpis
+    from dlt_authsignal.destination.errors import translate_errors
+    from dlt_authsignal.pipeline.attach import attach
+
+    with translate_errors(destination):
+        print_kpis(attach(destination=destination, dataset=dataset, pipeline_name=pipeline_name))

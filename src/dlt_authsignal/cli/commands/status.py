@@ -1,0 +1,192 @@
+"""`dlt-authsignal status`."""
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dlt_authsignal.cli.shell import counted
+from dlt_authsignal.errors import ConfigurationError, DataTooOld
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from rich.table import Table
+
+    from dlt_authsignal.pipeline.monitor.staleness import Gap
+    from dlt_authsignal.pipeline.monitor.status import Status
+
+
+@click.command(short_help="How current the data is: last syncs, freshness, what is about to be lost.")
+@click.option("--destination", default="duckdb", show_default=True, help="dlt destination that holds the data.")
+@click.option("--dataset", default="authsignal_data", show_default=True, help="Dataset (schema) in it.")
+@click.option("--pipeline-name", default="authsignal_pipeline", show_default=True, help="The pipeline that loaded it.")
+@click.option(
+    "--max-age",
+    metavar="HOURS",
+    type=click.FloatRange(0, min_open=True),
+    help="Exit with 1 if the last sync that succeeded is older.",
+)
+@click.option(
+    "--fail-if-stale",
+    metavar="SPAN",
+    help="Exit with 1 if somebody was last read longer ago: 8d, 36h.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--prometheus", is_flag=True, help="Print metrics in Prometheus's text format.")
+def status(
+    destination: str,
+    dataset: str,
+    pipeline_name: str,
+    max_age: float | None,
+    fail_if_stale: str | None,
+    as_json: bool,
+    prometheus: bool,
+) -> None:
+    """How current the data is. Reads the destination only, so it works on any machine.
+
+    For an alarm, from cron: dlt-authsignal status --max-age 24 --fail-if-stale 8d
+    """
+    if as_json and prometheus:
+        raise click.UsageError("--json or --prometheus, not both.")
+    from dlt_authsignal.destination.errors import translate_errors
+    from dlt_authsignal.pipeline.attach import attach
+    from dlt_authsignal.pipeline.monitor import status as engine
+    from dlt_authsignal.source.config.durations import duration
+
+    longest = duration("--fail-if-stale", fail_if_stale) if fail_if_stale else None
+    with translate_errors(destination):
+        found = engine.status(attach(destination=destination, dataset=dataset, pipeline_name=pipeline_name))
+    if not (found.runs or found.tables):
+        raise ConfigurationError(
+            f'Nothing has been synced into dataset "{dataset}" by pipeline "{pipeline_name}" yet, as far as can be seen'
+            " from here. Run: dlt-authsignal sync"
+        )
+    (_print_json if as_json else _print_prometheus if prometheus else _print)(found)
+    if max_age is not None and (found.age is None or found.age > timedelta(hours=max_age)):
+        raise DataTooOld(f"No sync has succeeded in the last {max_age:g} hours; {_last(found)}.")
+    if longest is not None and found.users.oldest_read and found.now - found.users.oldest_read > longest:
+        raise DataTooOld(
+            f"Somebody was last read {_time(found.users.oldest_read)}, longer than {fail_if_stale} ago."
+            " A sync reads those whose last read is older than its --max-staleness, as far as its budget goes."
+        )
+
+
+def _last(found: "Status") -> str:
+    return f"the last one ended {_time(found.last_done)}" if found.last_done else "none ever has"
+
+
+def _time(moment: datetime | None) -> str:
+    return f"{_minute(moment)} UTC" if moment else "-"
+
+
+def _minute(moment: datetime | None) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}" if moment else "-"
+
+
+def _print_json(found: "Status") -> None:
+    click.echo(json.dumps(asdict(found), default=lambda value: value.isoformat()))
+
+
+def _print(found: "Status") -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(
+        _runs(found)
+        if found.runs
+        else "No sync is recorded here: its rows came by another way, as a script's or a probe's do."
+    )
+    for run in found.failed:
+        console.print(f"\n{_time(run['started_at'])}, {run['outcome']}: {_reason(run)}", markup=False)
+    console.print()
+    console.print(_tables(found))
+    console.print()
+    for line in (*_users(found), *_losses(found)):
+        console.print(line)
+    console.print(f"Last sync that succeeded: {_time(found.last_done)}.")
+
+
+def _runs(found: "Status") -> "Table":
+    from rich.table import Table
+
+    runs = Table(box=None, pad_edge=False, header_style="bold")
+    runs.add_column("last syncs", no_wrap=True)
+    runs.add_column("")
+    for heading in ("users", "new", "changed", "deleted", "errors", "seconds"):
+        runs.add_column(heading, justify="right")
+    for run in found.runs:
+        colour = "green" if run["outcome"] == "done" else "red"
+        counts = (run[name] or 0 for name in ("users_read", "rows_new", "rows_changed", "rows_deleted"))
+        failed = sum(run["errors"].values())
+        seconds = "-" if run["seconds"] is None else f"{run['seconds']:,.1f}"
+        cells = (f"{count:,}" for count in (*counts, failed))
+        runs.add_row(_time(run["started_at"]), f"[{colour}]{run['outcome']}[/]", *cells, seconds)
+    return runs
+
+
+def _reason(run: "Mapping[str, Any]") -> str:
+    met = ", ".join(f"{kind} {times:,} times" for kind, times in run["errors"].items())
+    if not run["error"]:
+        return f"it was cut off{f' (it met {met})' if met else ''}."
+    return f"{run['error']}: {run['error_message'] or 'see the log of that run.'}{f' It met {met}.' if met else ''}"
+
+
+def _tables(found: "Status") -> "Table":
+    from rich.table import Table
+
+    tables = Table("table", box=None, pad_edge=False, header_style="bold")
+    for heading in ("rows", "deleted", "newest read, UTC", "oldest read, UTC"):
+        tables.add_column(heading, justify="right")
+    for name, table in found.tables.items():
+        read = (_minute(moment) for moment in (table.newest_read, table.oldest_read))
+        tables.add_row(name, f"{table.rows:,}", f"{table.deleted:,}", *read)
+    return tables
+
+
+def _users(found: "Status") -> "Iterator[str]":
+    if found.users.oldest_read:
+        ages = [f"{days} days {count:,}" for days, count in found.users.ages.items() if count]
+        yield f"Users by the age of their last read: {', '.join(ages)}; the oldest {_time(found.users.oldest_read)}."
+    if found.users_due:
+        yield f"{counted(found.users_due, 'user')} {'is' if found.users_due == 1 else 'are'} due.{_waiting(found)}"
+
+
+def _losses(found: "Status") -> "Iterator[str]":
+    """What is about to be lost, or is: Authsignal forgets actions after 30 days."""
+    users = found.users
+    if users.near_horizon:
+        past = f", {users.past_horizon:,} of them more than 30" if users.past_horizon else ""
+        yield (
+            f"[red]{counted(users.near_horizon, 'user')} last read more than 25 days ago{past}: Authsignal forgets"
+            " actions after 30 days. Sync now; if max_requests or max_duration has left them out, give more.[/]"
+        )
+    for gap in found.gaps:
+        yield f"[red]{_gap(gap)}[/]"
+    if users.with_hole:
+        yield (
+            f"[red]{counted(users.with_hole, 'user')} may lack actions for good: read too late once. None are lacking"
+            f" since {_time(users.complete_from)}; user_reads.actions_complete_from says it for each.[/]"
+        )
+
+
+def _gap(gap: "Gap") -> str:
+    ends = f"and {_time(gap.ends)}" if gap.ends else "and now"
+    lost = (
+        f"actions between {_time(gap.begins)} and {_time(gap.lost_until)} are lost for good"
+        if gap.lost_until
+        else "for those who had waited longest before, actions may be lost"
+    )
+    return f"No sync succeeded between {_time(gap.begins)} {ends}: {lost}."
+
+
+def _waiting(found: "Status") -> str:
+    return f" {found.users_waiting:,} of them were never read." if found.users_waiting else ""
+
+
+def _print_prometheus(found: "Status") -> None:
+    from dlt_authsignal.cli.report.metrics import exposition
+
+    click.echo(exposition(found), nl=False)

@@ -1,0 +1,67 @@
+"""The status as Prometheus metrics."""
+
+from typing import TYPE_CHECKING, Final
+
+from dlt_authsignal.errors import ExtraMissing
+
+if TYPE_CHECKING:
+    from dlt_authsignal.pipeline.monitor.status import Status
+
+_OF_RUN: Final = {
+    "seconds": ("authsignal_sync_duration_seconds", "Duration of the last sync."),
+    "users_read": ("authsignal_sync_users", "Users that the last sync read."),
+    "users_remaining": ("authsignal_sync_users_left", "Users due whom the last sync's budget left to the next."),
+    "requests": ("authsignal_sync_requests", "HTTP requests of the last sync, retries included."),
+    "retries": ("authsignal_sync_retries", "Of those, repeated ones."),
+    "rows_new": ("authsignal_sync_rows_new", "Rows that the last sync added."),
+    "rows_changed": ("authsignal_sync_rows_changed", "Rows that the last sync changed."),
+    "rows_deleted": ("authsignal_sync_rows_deleted", "Rows that the last sync marked as deleted."),
+    "throttled": ("authsignal_sync_throttled", "Answers with status 429 in the last sync."),
+}
+
+
+def exposition(found: "Status") -> str:
+    """Metrics in Prometheus's text format, for node_exporter's textfile collector, say."""
+    try:
+        from prometheus_client import CollectorRegistry, Gauge, generate_latest
+    except ModuleNotFoundError as missing:
+        raise ExtraMissing("Prometheus metrics", "metrics") from missing
+
+    registry = CollectorRegistry()
+
+    def gauge(name: str, meaning: str, value: float) -> None:
+        Gauge(name, meaning, registry=registry).set(value)
+
+    gauge(
+        "authsignal_sync_last_success_timestamp_seconds",
+        "When the last sync that succeeded ended; 0 if none has.",
+        found.last_done.timestamp() if found.last_done else 0.0,
+    )
+    gauge("authsignal_sync_failures", "Syncs that failed since the last that succeeded.", found.failures)
+    gauge("authsignal_users_due", "Users last read longer ago than max_staleness, or never.", found.users_due)
+    gauge("authsignal_users_near_horizon", "Users last read more than 25 days ago.", found.users.near_horizon)
+    gauge("authsignal_users_with_hole", "Users of whom actions may be lost for good.", found.users.with_hole)
+    if found.users.oldest_read:
+        gauge(
+            "authsignal_users_oldest_read_timestamp_seconds",
+            "When the user was last read who has waited longest.",
+            found.users.oldest_read.timestamp(),
+        )
+    for run in found.runs[:1]:
+        for name, (metric, meaning) in _OF_RUN.items():
+            gauge(metric, meaning, run[name] or 0.0)
+    errors = Gauge("authsignal_sync_errors", "Requests of the last sync that failed.", ["kind"], registry=registry)
+    for kind, times in (found.runs[0]["errors"] if found.runs else {}).items():
+        errors.labels(kind).set(times)
+    rows = Gauge("authsignal_table_rows", "Rows in a table.", ["table"], registry=registry)
+    oldest = Gauge(
+        "authsignal_table_oldest_read_timestamp_seconds",
+        "When the oldest row of a table was read.",
+        ["table"],
+        registry=registry,
+    )
+    for name, table in found.tables.items():
+        rows.labels(name).set(table.rows)
+        if table.oldest_read:
+            oldest.labels(name).set(table.oldest_read.timestamp())
+    return generate_latest(registry).decode()

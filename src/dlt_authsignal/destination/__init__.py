@@ -1,0 +1,1 @@
+"""What dlt and each database need: registry, load hints, patches, errors, redaction, locks."""

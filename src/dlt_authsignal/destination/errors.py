@@ -1,0 +1,95 @@
+"""What goes wrong in dlt or at the destination, in our own errors."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dlt
+from dlt.common.configuration.exceptions import ConfigFieldMissingException, ConfigurationException
+from dlt.common.configuration.providers.toml import TomlProviderReadException
+from dlt.common.destination.exceptions import UnknownDestinationModule
+from dlt.common.exceptions import DltException, MissingDependencyException
+from dlt.destinations.exceptions import DatabaseException, DestinationConnectionError
+from dlt.pipeline.exceptions import InvalidPipelineName, PipelineStepFailed
+
+from dlt_authsignal.destination.redaction import LEFT_OUT, QUOTING_ERRORS, unreadable, why, without_values
+from dlt_authsignal.destination.registry import DESTINATIONS, Destination, destination_of_type
+from dlt_authsignal.errors import AuthsignalError, ConfigurationError, RunFailed
+
+_REFUSALS = ("permission denied", "insufficient privileges", "access denied")
+_RIGHTS = "\n\nThe rights that loading needs are in docs/destinations.md."
+
+
+@contextmanager
+def translate_errors(destination: str) -> Iterator[None]:
+    """Our own error instead of the pipeline steps it was wrapped in on the way up."""
+    try:
+        yield
+    except AuthsignalError:
+        raise
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause and not isinstance(cause, AuthsignalError | KeyboardInterrupt):
+            cause = cause.__cause__ or cause.__context__
+        if cause:
+            raise cause from None
+        explained = _explained(error, destination)
+        if explained is error:  # raised from itself, it would have no end of causes
+            raise
+        raise explained from (None if isinstance(error, QUOTING_ERRORS) else error)
+
+
+def _named(destination: str) -> Destination:
+    return destination_of_type(dlt.config.get(f"destination.{destination}.destination_type", str) or destination)
+
+
+def _explained(error: Exception, name: str) -> Exception:
+    """An error of dlt or the destination in one of our classes, as far as it can be told whose fault it is."""
+    cause = error.exception if isinstance(error, PipelineStepFailed) else error
+    if isinstance(cause, TomlProviderReadException):  # first of all: what follows looks into the same files
+        return ConfigurationError(unreadable(cause))
+    destination = _named(name)
+    text = str(cause)
+    if "Could not set lock on file" in text:
+        return RunFailed("The DuckDB file is open in another program. Close it there and run again.")
+    if "Cannot open file" in text or "not a valid DuckDB database file" in text:
+        reason = text.rsplit("IO Error: ", maxsplit=1)[-1].strip()
+        return ConfigurationError(f"DuckDB cannot use the file it was given: {reason}")
+    if isinstance(cause, UnknownDestinationModule):
+        known = ", ".join(DESTINATIONS)
+        return ConfigurationError(
+            f'dlt knows no destination "{name}". Described in docs/destinations.md: {known}. For a name of your own,'
+            f" say what it is: destination_type under [destination.{name}] in .dlt/config.toml."
+        )
+    if isinstance(cause, ConfigFieldMissingException) and destination.credentials:
+        return _credentials_missing(cause, destination)
+    if isinstance(cause, DestinationConnectionError):
+        return _unreachable(cause.inner_exc, destination)
+    if destination.module and type(cause).__module__.split(".")[0] == destination.module.split(".")[0]:
+        return _unreachable(cause, destination)  # the driver's own error: dlt wraps those of queries
+    if isinstance(cause, ConfigurationException | MissingDependencyException | InvalidPipelineName):
+        return ConfigurationError(text)
+    if isinstance(error, PipelineStepFailed):
+        rights = _RIGHTS if any(word in text.lower() for word in _REFUSALS) else ""
+        notes = "".join(f"\n\n{note}" for note in getattr(error, "__notes__", ()))
+        return RunFailed(f"The {error.step} step failed: {why(error)}{rights}{notes}")
+    if isinstance(cause, DatabaseException):
+        return RunFailed(f"{destination.title} refused a statement: {without_values(text)} {LEFT_OUT}")
+    if isinstance(error, AttributeError) and isinstance(error.__context__, Exception):
+        # dlt 1.31 rolls back on the connection that it has just given up
+        explained = _explained(error.__context__, name)
+        return error if explained is error.__context__ else explained
+    return RunFailed(text) if isinstance(error, DltException | OSError) else error
+
+
+def _credentials_missing(cause: ConfigFieldMissingException, destination: Destination) -> ConfigurationError:
+    return ConfigurationError(
+        f"{destination.title} needs {', '.join(cause.fields)}. Put these lines into .dlt/secrets.toml,"
+        f" with your own values:\n\n{destination.credentials}\n\nEnvironment variables work too, such as"
+        f" DESTINATION__{destination.name.upper()}__CREDENTIALS."
+    )
+
+
+def _unreachable(cause: BaseException, destination: Destination) -> AuthsignalError:
+    reason = " ".join(str(cause).split())
+    text = f"{destination.title} does not let us in: {reason}. Check the lines under [destination.{destination.name}]."
+    return ConfigurationError(text) if "authentication failed" in reason else RunFailed(text)

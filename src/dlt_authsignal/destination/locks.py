@@ -1,0 +1,99 @@
+"""One run at a time: dlt has no lock of its own, and two runs at once lose or double rows."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from dlt.pipeline.pipeline import Pipeline
+from filelock import FileLock, Timeout
+
+from dlt_authsignal.destination.duckdb_file import database_file
+from dlt_authsignal.destination.registry import destination_of_type
+from dlt_authsignal.errors import PipelineBusy
+
+_TAKE: Final = "SELECT pg_try_advisory_xact_lock(hashtext(%s))"
+
+
+@contextmanager
+def single_run(pipeline: Pipeline) -> Iterator[None]:
+    """Holds the pipeline's folder and what it loads into: a DuckDB file, or the dataset where the destination can lock.
+    All of it ends with the process.
+
+    Raises:
+        PipelineBusy: Another run holds one of them.
+    """
+    with pipeline_lock(pipeline), dataset_lock(pipeline):
+        yield
+
+
+@contextmanager
+def pipeline_lock(pipeline: Pipeline) -> Iterator[None]:
+    """Holds the pipeline's folder.
+
+    Raises:
+        PipelineBusy: Another run holds it.
+    """
+    folder = Path(pipeline.working_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _held(
+        folder.parent / f"{pipeline.pipeline_name}.lock",
+        f'Another run of pipeline "{pipeline.pipeline_name}" is running on this machine.'
+        " Wait for it to end, or give this one another --pipeline-name.",
+    ):
+        yield
+
+
+@contextmanager
+def _file(pipeline: Pipeline) -> Iterator[None]:
+    """Other pipelines may load into the same file. DuckDB's own lock lasts for one of dlt's steps only."""
+    file = database_file(pipeline)
+    if file is None or not file.parent.is_dir():  # DuckDB says what is wrong with the path
+        yield
+        return
+    with _held(
+        file.with_name(f"{file.name}.lock"),
+        f"Another sync into {file.name} is running. Wait for it to end, or load into another file.",
+    ):
+        yield
+
+
+@contextmanager
+def _held(lock: Path, busy: str) -> Iterator[None]:
+    try:
+        with FileLock(lock).acquire(timeout=0):
+            yield
+    except Timeout:
+        raise PipelineBusy(busy) from None
+
+
+@contextmanager
+def dataset_lock(pipeline: Pipeline) -> Iterator[None]:
+    """Holds what the pipeline loads into: a DuckDB file, or the dataset where the destination can lock.
+
+    Raises:
+        PipelineBusy: Another run holds it; in a database, on any machine.
+    """
+    with _file(pipeline), _dataset(pipeline):
+        yield
+
+
+@contextmanager
+def _dataset(pipeline: Pipeline) -> Iterator[None]:
+    if not destination_of_type(pipeline.destination.destination_type).lock:
+        yield
+        return
+    with pipeline.sql_client() as client:
+        # a lock of the transaction, not of the session, so that it holds behind a pooler too
+        client.native_connection.autocommit = False
+        taken = client.execute_sql(_TAKE, f"dlt_authsignal.{client.dataset_name}")
+        if not (taken and taken[0][0]):
+            raise PipelineBusy(
+                f'Another sync into dataset "{client.dataset_name}" is running, on this machine or another.'
+                " Wait for it to end, or give this one another --dataset."
+            )
+        try:
+            yield
+        finally:
+            with suppress(Exception):  # a connection cut meanwhile has let go of it
+                client.native_connection.rollback()  # the server sees a closed connection only some time later

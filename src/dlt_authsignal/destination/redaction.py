@@ -1,0 +1,125 @@
+"""What is said, logged and kept of a failure, without the rows and secrets that dlt or a destination quotes in it."""
+
+import logging
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import tomlkit
+from dlt.common.configuration.providers.toml import TomlProviderReadException
+from dlt.common.configuration.utils import get_resolved_traces
+from dlt.destinations.exceptions import DatabaseException
+from dlt.pipeline.exceptions import PipelineStepFailed
+from dlt.pipeline.pipeline import Pipeline
+from dlt.pipeline.trace import save_trace
+from tomlkit.exceptions import ParseError, TOMLKitError
+
+_ABOUT_ROWS: Final = ("extract", "normalize", "load")
+_LOADING: Final = re.compile(r"[/\\](load|destinations?)[/\\]")
+_QUOTED: Final = re.compile(r"[\"'].*[\"']|[\"'].*")
+QUOTING_ERRORS: Final = (PipelineStepFailed, TomlProviderReadException, DatabaseException)
+"""Errors that are not shown under our own: they may quote a row, or a line of secrets.toml."""
+
+LEFT_OUT: Final = "(values in quotes are left out: they may be personal)"
+
+
+def without_values(text: str) -> str:
+    """The first line, without what stands between its first and its last quotation mark: it may be anybody's data."""
+    lines = text.strip().splitlines() or [""]
+    return _QUOTED.sub("…", lines[0]) + (" …" if len(lines) > 1 else "")
+
+
+def why(failed: PipelineStepFailed) -> str:
+    """Why a step failed: in the words of the destination where it refused something."""
+    cause: BaseException = failed.exception
+    if failed.step not in _ABOUT_ROWS:
+        return str(cause)
+    table = str(getattr(cause, "job_id", "")).split(".", maxsplit=1)[0]
+    said = without_values(str(getattr(cause, "client_exception", None) or cause))
+    return f"{f'table {table}: ' if table else ''}{said} {LEFT_OUT}"
+
+
+def unreadable(error: TomlProviderReadException) -> str:
+    """Which file of settings is no TOML, and where; not what stands there."""
+    for path in map(Path, error.full_paths):
+        try:
+            tomlkit.parse(path.read_text("utf-8"))
+        except FileNotFoundError:
+            continue
+        except ParseError as fault:
+            return f'{path} is not valid TOML, at line {fault.line}. A text needs quotes on one line: name = "…"'
+        except UnicodeDecodeError:
+            return f"{path} is not UTF-8 text. Save it again as UTF-8."
+        except TOMLKitError:
+            return f"{path} is not valid TOML. Look for a name that stands there twice."
+        except OSError as fault:
+            return f"{path} cannot be read: {fault.strerror}."
+    return f"{error.file_name} cannot be read."
+
+
+def hide_from_trace(*settings: str) -> None:
+    """Keeps settings out of dlt's trace, into which it writes all that it does not know for secrets."""
+    traces = get_resolved_traces()
+    for log in (traces.resolved_traces, traces.all_traces):
+        log[:] = [trace for trace in log if trace.key not in settings]
+
+
+@contextmanager
+def redacted(pipeline: Pipeline) -> Iterator[None]:
+    """Keeps rows out of dlt's log and trace when a load fails, and out of its folder once one has succeeded."""
+    try:
+        with redacted_log():
+            yield
+    except PipelineStepFailed as failed:
+        _rewrite_trace(pipeline, failed)
+        raise
+    else:
+        for folder in Path(pipeline.working_dir).glob("load/loaded/*/.exceptions"):
+            shutil.rmtree(folder)
+
+
+@contextmanager
+def redacted_log() -> Iterator[None]:
+    """Keeps rows out of dlt's log."""
+    log, guard = logging.getLogger("dlt"), _WithoutValues()
+    log.addFilter(guard)
+    try:
+        yield
+    finally:
+        log.removeFilter(guard)
+
+
+def _rewrite_trace(pipeline: Pipeline, failed: PipelineStepFailed) -> None:
+    trace = pipeline.last_trace
+    if trace is None or failed.step not in _ABOUT_ROWS:
+        return
+    trace.steps[:] = [
+        step._replace(step_info=None, step_exception=why(failed), exception_traces=[]) if step.step_exception else step
+        for step in trace.steps
+    ]
+    save_trace(pipeline.working_dir, trace)
+
+
+class _WithoutValues(logging.Filter):
+    """Cuts what dlt logs of loading: it repeats the destination's refusals, tracebacks and all."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if _LOADING.search(record.pathname):
+            kind = record.exc_info[0] if record.exc_info else None
+            record.msg = without_values(record.getMessage()) + (f" ({kind.__name__})" if kind else "")
+            record.args, record.exc_info, record.exc_text = (), None, None
+        return True
+
+
+@contextmanager
+def untraced(pipeline: Pipeline) -> Iterator[None]:
+    """Runs that are not traced leave the trace of the run itself as the last one: it is what people look up."""
+    traced = pipeline.config.enable_runtime_trace
+    pipeline.config.enable_runtime_trace = False
+    try:
+        yield
+    finally:
+        pipeline.config.enable_runtime_trace = traced

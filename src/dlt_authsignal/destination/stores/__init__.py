@@ -1,0 +1,1 @@
+"""Tables in a destination: SQL databases, Delta and Iceberg."""

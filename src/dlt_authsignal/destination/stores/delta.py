@@ -1,0 +1,73 @@
+"""A Delta table without its past: its log repeats the least and greatest values of files that are gone."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any, Self
+
+from dlt_authsignal.destination.stores.store import Folder
+
+
+@dataclass(frozen=True)
+class DeltaFiles:
+    """A Delta table, and the folder it is in."""
+
+    table: Any
+    folder: Folder
+
+    @classmethod
+    def at(cls, location: str, config: Any, folder: Folder) -> Self:
+        """The table at a location, reached as dlt's configuration says."""
+        from deltalake import DeltaTable
+        from dlt.common.libs.deltalake import deltalake_storage_options
+
+        options = deltalake_storage_options(config.credentials, config.deltalake_storage_options)
+        return cls(DeltaTable(location, storage_options=options), folder)
+
+    def columns(self) -> set[str]:
+        return {field.name for field in self.table.schema().fields}
+
+    def rows(self, wanted: Sequence[str], column: str | None, values: Collection[str]) -> Iterator[tuple[Any, ...]]:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        names = list(dict.fromkeys([*wanted, *([column] if column else [])]))
+        for batch in self.table.to_pyarrow_dataset().to_batches(columns=names):
+            # not by the dataset's own filter, which cannot compare text with the statistics that the log keeps of it
+            found = (
+                batch.filter(pc.is_in(batch.column(column), pa.array(list(values), pa.string()))) if column else batch
+            )
+            yield from zip(*(found.column(name).to_pylist() for name in wanted), strict=True)
+
+    def delete(self, column: str, values: Collection[str]) -> int:
+        count = sum(1 for _ in self.rows([column], column, values))
+        if count:
+            self.table.delete(f"{column} IN ({', '.join(map(_literal, values))})")
+        return count
+
+    def scrub(self) -> int:
+        self._forget_past()
+        present, needed = self.table.version(), {PurePosixPath(uri).name for uri in self.table.file_uris()}
+        log = self.folder.below("_delta_log")
+        old = [path for path in log if (version := _version(path)) is not None and version < present]
+        files = set(self.folder.below("")) - set(log)
+        return self.folder.remove([*old, *(path for path in files if PurePosixPath(path).name not in needed)])
+
+    def _forget_past(self) -> None:
+        """Makes the present version all that is needed, and one that says nothing: a deletion names its condition."""
+        from deltalake import write_deltalake
+
+        nothing = self.table.to_pyarrow_dataset().schema.empty_table()
+        write_deltalake(self.table, nothing, mode="append")
+        self.table.update_incremental()
+        self.table.create_checkpoint()
+
+
+def _literal(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _version(path: str) -> int | None:
+    """Which version a file of the log is about; None for `_last_checkpoint`."""
+    number = PurePosixPath(path).name.partition(".")[0]
+    return int(number) if number.isdigit() else None

@@ -1,0 +1,272 @@
+"""What the destination holds already, whatever it is: a database, or tables made of files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from dlt.common.destination.exceptions import DestinationUndefinedEntity
+from dlt.common.schema import Schema
+from dlt.pipeline.pipeline import Pipeline
+
+from dlt_authsignal.schema.tables import DELETED_AT
+
+if TYPE_CHECKING:
+    pass
+
+ROWS_AT_ONCE: Final = 10_000
+BATCH_AT_ONCE: Final = 100_000
+
+
+def schema_of(pipeline: Pipeline) -> Schema:
+    """The default schema as this process knows it: `pipeline.default_schema` reads it from disk each time."""
+    live: dict[str, Schema] = getattr(pipeline.schemas, "live_schemas", {})
+    return live.get(str(pipeline.default_schema_name)) or pipeline.default_schema
+
+
+def committed(pipeline: Pipeline, table: str, *columns: str, is_completed: bool = True) -> Iterator[tuple[Any, ...]]:
+    """Those columns of the rows of completed loads, in batches, each column as a pyarrow array.
+
+    dlt notes a load as completed after all its tables. Rows of one that was cut off may stand beside a table that
+    lacks theirs, if what was left of the load is gone.
+
+    Args:
+        pipeline: Whose dataset to look at.
+        table: The table.
+        *columns: Of it.
+        is_completed: False for the rows of the other loads.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not _is_known(pipeline, table) or not schema_of(pipeline).tables[table]["columns"].keys() >= set(columns):
+        return
+    if table_format := _table_format(pipeline, table):
+        done = pa.array(completed_loads(pipeline), pa.string())
+        for batch in _open_batches(pipeline, table_format, table, *dict.fromkeys(("_dlt_load_id", *columns))):
+            is_done = pc.is_in(batch.column("_dlt_load_id"), done)
+            kept = batch.filter(is_done if is_completed else pc.invert(is_done))
+            yield tuple(kept.column(name) for name in columns)
+        return
+    with pipeline.sql_client() as client:
+        name, place = client.escape_column_name, client.make_qualified_table_name
+        loads = place(schema_of(pipeline).loads_table_name)
+        query = (
+            f"SELECT {', '.join(map(name, columns))} FROM {place(table)} WHERE {name('_dlt_load_id')}"
+            f" {'IN' if is_completed else 'NOT IN'} (SELECT {name('load_id')} FROM {loads} WHERE {name('status')} = 0)"
+        )
+        try:
+            with client.execute_query(query) as cursor:
+                for batch in cursor.iter_arrow(chunk_size=ROWS_AT_ONCE):
+                    yield tuple(batch.columns)
+        except DestinationUndefinedEntity:
+            return
+
+
+def open_dataset(pipeline: Pipeline, table: str) -> Any:
+    """A table made of files as an Arrow dataset or table; None for one that is not there."""
+    if not (table_format := _table_format(pipeline, table)):
+        return None
+    with pipeline.destination_client() as client:
+        files: Any = client
+        try:
+            opened = files.load_open_table(table_format, table)
+        except DestinationUndefinedEntity:
+            return None
+        return opened.to_pyarrow_dataset() if hasattr(opened, "to_pyarrow_dataset") else opened.scan().to_arrow()
+
+
+def completed_loads(pipeline: Pipeline) -> list[str]:
+    """Ids of the loads that dlt noted as completed, one file each."""
+    with pipeline.destination_client() as client:
+        files: Any = client
+        try:
+            names = files.list_table_files(schema_of(pipeline).loads_table_name)
+        except DestinationUndefinedEntity:
+            return []
+    return [Path(name).stem.rpartition("__")[2] for name in names]
+
+
+def are_there(pipeline: Pipeline, tables: Iterable[str]) -> set[str]:
+    """Which tables a database has. One made of files is made with its first row, and counts as there."""
+    known = [name for name in tables if _is_known(pipeline, name)]
+    found = {name for name in known if _table_format(pipeline, name)}
+    if len(found) == len(known):
+        return found
+    with pipeline.sql_client() as client:
+        return found | {
+            name for name in known if name not in found and _numbers(client, name, "1", "1 = 0") is not None
+        }
+
+
+def row_counts(pipeline: Pipeline, tables: Iterable[str]) -> dict[str, int]:
+    """Rows per table, without those marked as deleted; 0 for tables that do not exist yet."""
+    counts = dict.fromkeys(tables, 0)
+    known = [name for name in counts if _is_known(pipeline, name)]
+    if any(_table_format(pipeline, name) for name in known):
+        return counts | {name: _open_count(pipeline, name) for name in known}
+    if not known:
+        return counts
+    with pipeline.sql_client() as client:
+        for name in known:
+            marks = f", count({DELETED_AT.name})" if DELETED_AT.name in _columns(pipeline, name) else ""
+            rows, *marked = _numbers(client, name, f"count(*){marks}") or (0,)
+            counts[name] = rows - sum(marked)
+    return counts
+
+
+def freshness(pipeline: Pipeline, table: str) -> tuple[int, int, datetime | None, datetime | None]:
+    """Rows of a table, how many more are marked as deleted, and when the newest and the oldest of them were read."""
+    marks = DELETED_AT.name in _columns(pipeline, table)
+    if table_format := _table_format(pipeline, table):
+        found = list(_open_rows(pipeline, table_format, table, "_read_at", *[DELETED_AT.name] * marks))
+        times = [row[0] for row in found if not (marks and row[1])]
+        return len(times), len(found) - len(times), max(times, default=None), min(times, default=None)
+    if not _is_known(pipeline, table):
+        return 0, 0, None, None
+    with pipeline.sql_client() as client:
+        read_at, mark = map(client.escape_column_name, ("_read_at", DELETED_AT.name))
+        deleted, is_there = (f"count({mark})", f"{mark} IS NULL") if marks else ("0", "1 = 1")
+        alive = f"CASE WHEN {is_there} THEN {read_at} END"
+        query = f"SELECT count(*), {deleted}, max({alive}), min({alive}) FROM {client.make_qualified_table_name(table)}"
+        try:
+            (figures,) = client.execute_sql(query) or ()
+        except DestinationUndefinedEntity:
+            return 0, 0, None, None
+    rows, gone, latest, oldest = figures
+    return int(rows) - int(gone), int(gone), latest, oldest
+
+
+def newest(
+    pipeline: Pipeline, table: str, by: str, columns: Sequence[str], equal: Mapping[str, Any]
+) -> tuple[Any, ...] | None:
+    """The columns of the row that is greatest in `by` of those with the given values; None where there is none."""
+    if table_format := _table_format(pipeline, table):
+        rows = _open_rows(pipeline, table_format, table, by, *equal, *columns)
+        found = [row for row in rows if row[1 : 1 + len(equal)] == tuple(equal.values())]
+        return max(found, key=lambda row: row[0])[1 + len(equal) :] if found else None
+    if not _is_known(pipeline, table):
+        return None
+    with pipeline.sql_client() as client:
+        name = client.escape_column_name
+        conditions = " AND ".join(f"{name(column)} = %s" for column in equal)
+        query = (
+            f"SELECT {', '.join(map(name, columns))} FROM {client.make_qualified_table_name(table)}"
+            f" WHERE {conditions} ORDER BY {name(by)} DESC LIMIT 1"
+        )
+        try:
+            with client.execute_query(query, *equal.values()) as cursor:
+                return cursor.fetchone()
+        except DestinationUndefinedEntity:
+            return None
+
+
+def _open_count(pipeline: Pipeline, table: str) -> int:
+    marks = DELETED_AT.name in _columns(pipeline, table)
+    column = DELETED_AT.name if marks else "_row_hash"
+    rows = _open_rows(pipeline, _table_format(pipeline, table), table, column)
+    return sum(1 for row in rows if not (marks and row[0]))
+
+
+def _numbers(client: Any, table: str, numbers: str, where: str = "1 = 1") -> tuple[int, ...] | None:
+    """The first row of an answer in whole numbers, empty if it has none; None if the database has no such table."""
+    query = f"SELECT {numbers} FROM {client.make_qualified_table_name(table)} WHERE {where}"
+    try:
+        return tuple(map(int, next(iter(client.execute_sql(query) or ()), ())))
+    except DestinationUndefinedEntity:
+        return None
+
+
+def columns_of(pipeline: Pipeline, table: str, *columns: str) -> Iterator[tuple[Any, ...]]:
+    """Those columns of every row; nothing of a table that is not there yet."""
+    if table_format := _table_format(pipeline, table):
+        return _open_rows(pipeline, table_format, table, *columns)
+    return _sql_rows(pipeline, table, *columns)
+
+
+def arrow_columns_of(pipeline: Pipeline, table: str, *columns: str, where: str = "") -> Iterator[Any]:
+    """The same as Arrow tables, by the destination's own means if it has any.
+
+    Args:
+        pipeline: Whose dataset to look at.
+        table: The table.
+        *columns: The columns.
+        where: Condition on the rows, which only databases heed.
+    """
+    if table_format := _table_format(pipeline, table):
+        return _open_batches(pipeline, table_format, table, *columns)
+    return _sql_batches(pipeline, table, *columns, where=where)
+
+
+def alive_columns_of(pipeline: Pipeline, table: str, *columns: str) -> Iterator[Any]:
+    """Those columns of the rows that are not marked as deleted, as Arrow tables."""
+    mark = DELETED_AT.name
+    if mark not in _columns(pipeline, table):
+        yield from arrow_columns_of(pipeline, table, *columns)
+    elif _table_format(pipeline, table):
+        for batch in arrow_columns_of(pipeline, table, *columns, mark):
+            yield batch.filter(batch.column(mark).is_null())
+    else:
+        yield from arrow_columns_of(pipeline, table, *columns, where=f"{mark} IS NULL")
+
+
+def _table_format(pipeline: Pipeline, table: str) -> Any:
+    return schema_of(pipeline).tables[table].get("table_format") if _is_known(pipeline, table) else None
+
+
+def _columns(pipeline: Pipeline, table: str) -> Mapping[str, Any]:
+    return schema_of(pipeline).tables[table]["columns"] if _is_known(pipeline, table) else {}
+
+
+def _is_known(pipeline: Pipeline, table: str) -> bool:
+    return bool(pipeline.default_schema_name) and table in schema_of(pipeline).tables
+
+
+def _sql_rows(pipeline: Pipeline, table: str, *columns: str) -> Iterator[tuple[Any, ...]]:
+    for cursor in _cursors(pipeline, table, *columns):
+        while rows := cursor.fetchmany(ROWS_AT_ONCE):
+            yield from rows
+
+
+def _sql_batches(pipeline: Pipeline, table: str, *columns: str, where: str) -> Iterator[Any]:
+    for cursor in _cursors(pipeline, table, *columns, where=where):
+        for batch in cursor.iter_arrow(chunk_size=BATCH_AT_ONCE):
+            yield batch.rename_columns(list(columns))  # Snowflake has them in capitals
+
+
+def _cursors(pipeline: Pipeline, table: str, *columns: str, where: str = "") -> Iterator[Any]:
+    """A cursor on those columns; none if the table is not there yet."""
+    if not _is_known(pipeline, table):
+        return
+    with pipeline.sql_client() as client:
+        names = [client.escape_column_name(name) if name.isidentifier() else name for name in columns]
+        query = f"SELECT {', '.join(names)} FROM {client.make_qualified_table_name(table)}"
+        try:
+            with client.execute_query(f"{query} WHERE {where}" if where else query) as cursor:
+                yield cursor
+        except DestinationUndefinedEntity:
+            return
+
+
+def _open_rows(pipeline: Pipeline, table_format: Any, table: str, *columns: str) -> Iterator[tuple[Any, ...]]:
+    for batch in _open_batches(pipeline, table_format, table, *columns):
+        yield from zip(*(batch.column(name).to_pylist() for name in columns), strict=True)
+
+
+def _open_batches(pipeline: Pipeline, table_format: Any, table: str, *columns: str) -> Iterator[Any]:
+    """Read by the format's own library: DuckDB would need an extension, which it fetches from the internet."""
+    with pipeline.destination_client() as client:
+        files: Any = client
+        try:
+            opened = files.load_open_table(table_format, table)
+        except DestinationUndefinedEntity:
+            return
+        yield from _batches(opened, columns)
+
+
+def _batches(opened: Any, columns: tuple[str, ...]) -> Iterator[Any]:
+    if hasattr(opened, "to_pyarrow_dataset"):
+        return iter(opened.to_pyarrow_dataset().to_batches(columns=list(columns), batch_size=ROWS_AT_ONCE))
+    return iter(opened.scan(selected_fields=columns).to_arrow_batch_reader())

@@ -1,0 +1,79 @@
+"""Tables in a database, as its own catalogue lists them: what others made in the dataset is found too."""
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, Final
+
+from dlt.common.destination.exceptions import DestinationUndefinedEntity
+
+ROWS_AT_ONCE: Final = 10_000
+STAGING: Final = "staging: "
+"""Before the names of tables in dlt's staging dataset, which holds the rows of the last load."""
+
+_CATALOGUE: Final = re.compile(r"FROM\s+(\S*)COLUMNS\b")
+
+
+class SqlStore:
+    """The dataset that a client of dlt's works in at present.
+
+    Args:
+        client: dlt's job client of a database, open.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._sql = client.sql_client
+        self._names: dict[str, str] = {}
+
+    def columns(self) -> dict[str, set[str]]:
+        catalog, dataset, _ = self._sql._get_information_schema_components()
+        query, values = self._client._get_info_schema_columns_query(catalog, dataset, [])
+        found: dict[str, set[str]] = {}
+        try:
+            views = self._views(query, dataset)
+            for row in self._sql.execute_sql(query, *values) or ():
+                if row[0] not in views:
+                    self._names[row[0].lower()] = row[0]
+                    found.setdefault(row[0].lower(), set()).add(row[1].lower())
+        except DestinationUndefinedEntity:  # no such dataset
+            return {}
+        return found
+
+    def _views(self, query: str, dataset: str) -> set[str]:
+        place = _CATALOGUE.search(query)
+        if place is None:
+            return set()
+        kinds = f"SELECT table_name, table_type FROM {place[1]}TABLES WHERE table_schema = %s"
+        return {name for name, kind in self._sql.execute_sql(kinds, dataset) or () if "VIEW" in kind.upper()}
+
+    def rows(
+        self, table: str, wanted: Sequence[str], column: str | None = None, values: Collection[str] = ()
+    ) -> Iterator[tuple[Any, ...]]:
+        names = ", ".join(map(self._sql.escape_column_name, wanted))
+        condition = f" WHERE {self._is_one(column, values)}" if column else ""
+        with self._sql.execute_query(f"SELECT {names} FROM {self.place(table)}{condition}", *values) as cursor:
+            while rows := cursor.fetchmany(ROWS_AT_ONCE):
+                yield from rows
+
+    def delete(self, table: str, column: str, values: Collection[str]) -> int:
+        condition = f"{self.place(table)} WHERE {self._is_one(column, values)}"
+        ((count,),) = self._sql.execute_sql(f"SELECT count(*) FROM {condition}", *values)
+        if count:  # counted first: not every driver says how many rows a DELETE took
+            self._sql.execute_sql(f"DELETE FROM {condition}", *values)
+        return int(count)
+
+    def place(self, table: str) -> str:
+        """A table with its dataset, quoted."""
+        name = self._sql.capabilities.escape_identifier(self._names.get(table, table))
+        return f"{self._sql.fully_qualified_dataset_name()}.{name}"
+
+    def _is_one(self, column: str, values: Collection[str]) -> str:
+        return f"{self._sql.escape_column_name(column)} IN ({', '.join(['%s'] * len(values))})"
+
+
+def datasets(client: Any) -> Iterator[tuple[str, SqlStore]]:
+    """The dataset of dlt's job client, then its staging dataset, each with what its tables' names are to begin with."""
+    yield "", SqlStore(client)
+    if hasattr(client, "with_staging_dataset"):
+        with client.with_staging_dataset():
+            yield STAGING, SqlStore(client)

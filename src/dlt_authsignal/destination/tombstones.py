@@ -1,0 +1,125 @@
+"""Who was erased: a salted hash and a date, beside the data, so that no later run brings them back."""
+
+import hmac
+import secrets
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import dlt
+from dlt.common.configuration.container import Container
+from dlt.common.destination.exceptions import DestinationUndefinedEntity, SqlClientNotAvailable
+from dlt.common.pipeline import PipelineContext
+from dlt.pipeline.pipeline import Pipeline
+
+from dlt_authsignal.destination.duckdb_file import database_file
+from dlt_authsignal.destination.load_hints import hints
+from dlt_authsignal.destination.registry import destination_of_type
+from dlt_authsignal.destination.stores.file_store import lake
+from dlt_authsignal.errors import UserErased
+from dlt_authsignal.schema.bookkeeping_tables import ERASED_USERS
+from dlt_authsignal.schema.row_hash import fingerprint
+
+SALT_BYTES: Final = 16
+
+_COLUMNS: Final = tuple(column.name for column in ERASED_USERS.columns)
+
+
+class Tombstones:
+    """The users who were erased, of whom only hashes are known.
+
+    Args:
+        rows: `user_hash`, `salt` and `erased_at` of each.
+    """
+
+    def __init__(self, rows: Iterable[tuple[Any, ...]] = ()) -> None:
+        self._erased: dict[str, dict[str, datetime]] = defaultdict(dict)
+        for user_hash, salt, erased_at in rows:
+            self._erased[salt][user_hash] = erased_at if erased_at.tzinfo else erased_at.replace(tzinfo=UTC)
+
+    def __contains__(self, user_id: object) -> bool:
+        return isinstance(user_id, str) and self.erased_at(user_id) is not None
+
+    def __len__(self) -> int:
+        return sum(map(len, self._erased.values()))
+
+    def erased_at(self, user_id: str) -> datetime | None:
+        """When a user was erased; None for one who was not."""
+        found = (hashes.get(hash_of(user_id, salt)) for salt, hashes in self._erased.items())
+        return next(filter(None, found), None)
+
+    def hashes(self, user_id: str) -> frozenset[str]:
+        """What a user's tombstones may be found by."""
+        return frozenset(hash_of(user_id, salt) for salt in self._erased)
+
+    @property
+    def latest(self) -> datetime | None:
+        """When somebody was last erased."""
+        return max((moment for hashes in self._erased.values() for moment in hashes.values()), default=None)
+
+    @property
+    def salt(self) -> str:
+        """The dataset's salt, or a new one where there is none yet."""
+        return next(iter(self._erased), "") or secrets.token_hex(SALT_BYTES)
+
+    def refuse(self, user_id: str | None) -> None:
+        """Raises UserErased for a user who was erased."""
+        moment = self.erased_at(user_id) if user_id else None
+        if moment:
+            raise UserErased(moment)
+
+
+def hash_of(user_id: str, salt: str) -> str:
+    """HMAC-SHA-256 of an id, hexadecimal. The salt is text of hexadecimal digits."""
+    return hmac.digest(bytes.fromhex(salt), user_id.encode("utf-8", "surrogatepass"), "sha256").hex()
+
+
+def active_tombstones() -> Tombstones:
+    """The tombstones of the dataset that the active pipeline loads into; none outside of a pipeline."""
+    context = Container()[PipelineContext]
+    active = context.pipeline() if context.is_active() else None
+    return tombstones(active) if isinstance(active, Pipeline) else Tombstones()
+
+
+def tombstones(pipeline: Pipeline) -> Tombstones:
+    """The tombstones in a pipeline's dataset.
+
+    Looks for the table itself: another machine may have made it, and this one's schema not know of it yet.
+    """
+    destination = pipeline.destination
+    if destination is None:
+        return Tombstones()
+    if destination_of_type(destination.destination_type).table_format:
+        with lake(pipeline) as store:
+            return Tombstones(store.rows(ERASED_USERS.name, _COLUMNS))
+    return Tombstones(_sql_rows(pipeline))
+
+
+def _sql_rows(pipeline: Pipeline) -> list[Any]:
+    try:
+        file = database_file(pipeline)
+        if file and not file.exists():  # to look would be to make it
+            return []
+        with pipeline.sql_client() as client:
+            names = ", ".join(map(client.escape_column_name, _COLUMNS))
+            return list(
+                client.execute_sql(f"SELECT {names} FROM {client.make_qualified_table_name(ERASED_USERS.name)}") or ()
+            )
+    except (DestinationUndefinedEntity, SqlClientNotAvailable):
+        return []
+
+
+def bury(pipeline: Pipeline, user_id: str, known: Tombstones) -> datetime:
+    """Leaves a tombstone, unless there is one; returns its date."""
+    if moment := known.erased_at(user_id):
+        return moment
+    now, salt = datetime.now(UTC), known.salt
+    row: dict[str, Any] = {"user_hash": hash_of(user_id, salt), "salt": salt, "erased_at": now}
+    pipeline.run(_rows([row | {"_row_hash": fingerprint(row), "_read_at": now}]))
+    return now
+
+
+@dlt.source(name="authsignal_source", max_table_nesting=0)
+def _rows(rows: list[dict[str, Any]]) -> Any:
+    return dlt.resource(rows, **hints(ERASED_USERS))

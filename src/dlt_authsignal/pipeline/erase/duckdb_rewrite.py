@@ -1,0 +1,110 @@
+"""A DuckDB file written anew: DuckDB does not overwrite what it has freed, so deleted rows stand in it still."""
+
+import os
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any, Final
+
+from dlt_authsignal.destination.dlt_patches import LIMIT
+from dlt_authsignal.errors import RunFailed
+
+UNFINISHED: Final = ".erasing"
+"""Ending of the new file until it takes the old one's place."""
+
+_OBJECTS: Final = ("tables", "views", "indexes", "sequences")
+
+
+def rewrite(file: Path) -> None:
+    """Puts a copy of all that a DuckDB file holds in its place, in one step: killed at any moment, one of them is
+    there.
+
+    Needs as much room beside the file as the copy takes, and that no other process has the file open.
+
+    Raises:
+        RunFailed: The copy lacks something; the old file stays.
+    """
+    import duckdb
+
+    new = file.with_name(f"{file.name}{UNFINISHED}")
+    _remove(new)
+    try:
+        with closing(duckdb.connect(config={"memory_limit": LIMIT})) as connection:
+            connection.execute(f"SET temp_directory = {_literal(f'{new}.tmp')}")
+            connection.execute(f"ATTACH {_literal(file)} AS held")
+            connection.execute("CHECKPOINT held")
+            connection.execute(f"ATTACH {_literal(new)} AS made (STORAGE_VERSION {_literal(_version(connection))})")
+            connection.execute("COPY FROM DATABASE held TO made")
+            _compare(connection)
+            connection.execute("DETACH made")
+            _flush(new)
+            new.chmod(file.stat().st_mode)
+            _replace(connection, new, file)
+    finally:
+        _remove(new)
+
+
+def _version(connection: Any) -> str:
+    """Of the file's format, so that what could read the old file can read the new one."""
+    ((version,),) = connection.execute(
+        "SELECT tags['storage_version'] FROM duckdb_databases() WHERE database_name = 'held'"
+    ).fetchall()
+    return str(version or "v1.0.0").rstrip("+")
+
+
+def _compare(connection: Any) -> None:
+    held, made = (_contents(connection, name) for name in ("held", "made"))
+    if held != made:
+        lacking = sorted(str(name) for name in held.keys() | made.keys() if held.get(name) != made.get(name))
+        raise RunFailed(
+            f"The database file could not be copied as a whole ({', '.join(lacking)} would differ), so it stays as it"
+            " is: the rows are deleted, and their bytes may still be in the file. Drop what differs and run this again."
+        )
+
+
+def _contents(connection: Any, database: str) -> dict[tuple[str, ...], int]:
+    """What a database holds, with the number of rows of each table."""
+    found: dict[tuple[str, ...], int] = {}
+    for kind in _OBJECTS:
+        name = f"{kind.removesuffix('es') if kind == 'indexes' else kind.removesuffix('s')}_name"
+        objects = connection.execute(
+            f"SELECT schema_name, {name} FROM duckdb_{kind}() WHERE database_name = ? AND schema_name <> 'pg_catalog'"
+            " AND schema_name <> 'information_schema'",
+            [database],
+        ).fetchall()
+        found |= {(kind, *each): 0 for each in objects}
+    for kind, schema, name in found:
+        if kind == "tables":
+            place = ".".join(_quoted(part) for part in (database, schema, name))
+            found[kind, schema, name] = connection.execute(f"SELECT count(*) FROM {place}").fetchall()[0][0]
+    return found
+
+
+def _flush(file: Path) -> None:
+    descriptor = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _replace(connection: Any, new: Path, file: Path) -> None:
+    if os.name == "nt":  # where an open file cannot be replaced; elsewhere it stays locked until it is
+        connection.execute("DETACH held")
+    os.replace(new, file)
+    if os.name == "posix":
+        _flush(file.parent)
+
+
+def _remove(new: Path) -> None:
+    for path in (new, new.with_name(f"{new.name}.wal")):
+        path.unlink(missing_ok=True)
+    with suppress(OSError):
+        new.with_name(f"{new.name}.tmp").rmdir()
+
+
+def _literal(value: object) -> str:
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

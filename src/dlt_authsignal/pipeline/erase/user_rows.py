@@ -1,0 +1,80 @@
+"""The rows of one person, wherever tables are kept: which they are, and in which order they go."""
+
+from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Final
+
+from dlt.pipeline.pipeline import Pipeline
+
+from dlt_authsignal.destination.stores.sql_store import SqlStore, datasets
+from dlt_authsignal.destination.stores.store import Store
+from dlt_authsignal.pipeline.erase.stored_ids import naming
+from dlt_authsignal.schema import ceremony_tables, tables
+
+USER_ID: Final = "user_id"
+_FIRST: Final = "user_reads"
+"""Without it the person counts as never read. A user whom it calls read, and who has no row, would have everybody read
+again."""
+
+_CREDENTIAL_ID: Final = "webauthn_credential__credential_id"
+_NAMED_IDS: Final = "allowed_credential_ids"
+_CALLS: Final = ceremony_tables.PASSKEY_AUTHENTICATION_OPTIONS.name
+"""Calls that know a person by the ids of their passkeys alone."""
+
+
+def holds_people(table: str, columns: Collection[str]) -> bool:
+    """Whether rows of a table may be one person's."""
+    return USER_ID in columns or table == _CALLS
+
+
+def erase_rows(store: Store, forms: Collection[str]) -> dict[str, int]:
+    """Deletes a person's rows.
+
+    Args:
+        store: Where.
+        forms: Values of `user_id` that mean the person.
+
+    Returns:
+        Rows deleted by table; tables that could have held some, and did not, are there with 0.
+    """
+    held = store.columns()
+    removed = _erase_calls(store, held, forms)
+    names = sorted(
+        (name for name, columns in held.items() if USER_ID in columns), key=lambda name: (name != _FIRST, name)
+    )
+    return removed | {name: store.delete(name, USER_ID, forms) for name in names}
+
+
+def _erase_calls(store: Store, held: Mapping[str, Collection[str]], forms: Collection[str]) -> dict[str, int]:
+    """Before the authenticators, which say whose passkeys these are."""
+    known = tables.USER_AUTHENTICATORS.name
+    if _NAMED_IDS not in held.get(_CALLS, ()):
+        return {}
+    if _CREDENTIAL_ID not in held.get(known, ()):
+        return {_CALLS: 0}
+    credential_ids = {row[0] for row in store.rows(known, [_CREDENTIAL_ID], USER_ID, forms) if row[0]}
+    calls = list(naming(credential_ids, store.rows(_CALLS, ["call_id", _NAMED_IDS]))) if credential_ids else []
+    return {_CALLS: store.delete(_CALLS, "call_id", calls) if calls else 0}
+
+
+def erase_everywhere(pipeline: Pipeline, forms: Collection[str]) -> dict[str, int]:
+    """Deletes a person's rows in both datasets, in one transaction where there are any; says how many by table."""
+    with pipeline.destination_client() as job_client:
+        client: Any = job_client
+        with _transaction(client.sql_client):
+            return {
+                f"{prefix}{name}": count
+                for prefix, store in datasets(client)
+                for name, count in erase_rows(store, forms).items()
+            }
+
+
+def delete_where(pipeline: Pipeline, table: str, column: str, values: Collection[str]) -> int:
+    """Deletes the rows of one table with one of the values; says how many there were."""
+    with pipeline.destination_client() as client:
+        store = SqlStore(client)
+        return store.delete(table, column, values) if table in store.columns() else 0
+
+
+def _transaction(client: Any) -> AbstractContextManager[Any]:
+    return client.begin_transaction() if client.capabilities.supports_transactions else nullcontext()

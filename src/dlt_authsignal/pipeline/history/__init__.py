@@ -1,0 +1,1 @@
+"""Deletes and row versions, derived in the destination after each load."""

@@ -1,0 +1,1 @@
+"""Freshness, key checks, destination checks and forecasts."""

@@ -1,0 +1,87 @@
+"""A trial of a destination: everything that a sync does there, with a dataset of its own that is dropped again."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import uuid4
+
+import dlt
+from dlt.pipeline.pipeline import Pipeline
+
+from dlt_authsignal.destination.duckdb_file import database_file
+from dlt_authsignal.destination.errors import translate_errors
+from dlt_authsignal.destination.load_hints import check_ready, hints
+from dlt_authsignal.destination.stores.queries import row_counts
+from dlt_authsignal.errors import RunFailed
+from dlt_authsignal.schema.columns import Column, DataType, Table
+
+_TYPES: Final[tuple[DataType, ...]] = ("text", "timestamp", "bool", "bigint", "double", "json")
+
+TABLE: Final = Table(
+    name="trial",
+    apis=("server",),
+    key=("id",),
+    columns=(
+        Column(name="id", field=None, type="text", meaning=""),
+        *(Column(name=f"a_{kind}", field=None, type=kind, meaning="") for kind in _TYPES),
+    ),
+    meaning="Rows of a trial.",
+    source="nowhere",
+)
+
+
+def try_out(destination: str, pipeline_name: str) -> Iterator[str]:
+    """What was done, one sentence after the other.
+
+    Args:
+        destination: dlt destination name.
+        pipeline_name: Name of the pipeline that will sync; in DuckDB it names the file.
+
+    Raises:
+        AuthsignalError: The first thing that did not work, and what to do.
+    """
+    dataset = f"authsignal_trial_{uuid4().hex[:8]}"
+    with translate_errors(destination), tempfile.TemporaryDirectory() as folder:
+        pipeline = dlt.pipeline(pipeline_name, folder, destination=destination, dataset_name=dataset)
+        check_ready(pipeline)
+        file = database_file(pipeline)
+        is_new = file is not None and not file.exists()
+        yield "its driver is installed"
+        pipeline.sync_destination()
+        with pipeline.destination_client() as client:
+            yield f"it lets us in: {client.config}"
+        try:
+            _load(pipeline, ["a", "b"])
+            yield f"it lets us make the dataset {dataset}, and write"
+            _load(pipeline, ["b", "c"])
+            if (rows := row_counts(pipeline, [TABLE.name])[TABLE.name]) != 3:
+                raise RunFailed(f"Merging two and two rows, one of them the same, gave {rows} rows instead of 3.")
+            yield "it merges: a row that comes again is not doubled"
+        except BaseException:
+            with suppress(Exception):
+                _drop(pipeline)
+            raise
+        _drop(pipeline)
+        if file and is_new:
+            file.unlink(missing_ok=True)
+        yield f"it lets us drop {dataset} again"
+
+
+def _load(pipeline: Pipeline, ids: list[str]) -> None:
+    now = datetime.now(UTC)
+    values = {"a_text": "é", "a_timestamp": now, "a_bool": True, "a_bigint": 2**40, "a_double": 0.5, "a_json": [{}]}
+    own = {"tenant_id": None, "_api": "server", "_read_at": now, "_row_hash": "0"}
+    rows: list[dict[str, Any]] = [{"id": value, **values, **own} for value in ids]
+    pipeline.run(dlt.resource([rows], **hints(TABLE)))
+
+
+def _drop(pipeline: Pipeline) -> None:
+    with pipeline.destination_client() as client:
+        if hasattr(client, "with_staging_dataset"):
+            with client.with_staging_dataset():
+                if client.is_storage_initialized():
+                    client.drop_storage()
+        if client.is_storage_initialized():
+            client.drop_storage()

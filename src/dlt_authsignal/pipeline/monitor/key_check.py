@@ -1,0 +1,137 @@
+"""What the keys at hand unlock, found out by reading a little with each."""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from yarl import URL
+
+from dlt_authsignal.api.client_endpoints import CLIENT_AUTHENTICATORS, PASSKEY_KNOWN
+from dlt_authsignal.api.endpoints import REGIONS, basic_auth, bearer_auth
+from dlt_authsignal.api.server_endpoints import GET_TENANT_AUTHENTICATORS
+from dlt_authsignal.errors import HttpError, ListingRefused, RequestRefused, TokenExpired, Unauthorized
+from dlt_authsignal.schema.ceremony_tables import CEREMONIES
+from dlt_authsignal.schema.tables import TABLES
+from dlt_authsignal.source.config.connection import Settings
+from dlt_authsignal.source.config.request_limits import RequestLimits
+from dlt_authsignal.source.http.client import Api, connect
+from dlt_authsignal.source.http.rate_limiter import RateLimiter
+from dlt_authsignal.source.metrics.run_metrics import RunMetrics
+from dlt_authsignal.source.resources.client import Client
+from dlt_authsignal.source.user_ids.listing import listing
+
+PATIENCE: Final = RequestLimits(concurrency=4, rate=None, attempts=2, backoff=0.2, timeout=15.0)
+
+_BY_TENANT: Final = ("passkey_initiate_challenge", "passkey_authentication_options", "passkey_verify_authentication")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What one key is good for.
+
+    Attributes:
+        setting: Name of the key.
+        works: Whether Authsignal takes it.
+        tables: What it lets the pipeline load.
+        notes: What to know, or to do.
+    """
+
+    setting: str
+    works: bool
+    tables: Sequence[str] = ()
+    notes: Sequence[str] = ()
+
+
+def check(found: Settings) -> list[Finding]:
+    """What each key that is there unlocks. Only reads.
+
+    Raises:
+        Unreachable: Authsignal does not answer.
+    """
+    return asyncio.run(_check(found))
+
+
+def region_of(api_secret_key: str) -> str | None:
+    """The region in which a Server API secret is taken; None if in none."""
+
+    async def ask(base: str) -> bool:
+        try:
+            async with _api(URL(base), server=basic_auth(api_secret_key)) as api:
+                await api.get(GET_TENANT_AUTHENTICATORS, list)
+        except HttpError:
+            return False
+        return True
+
+    async def everywhere() -> list[bool]:
+        return await asyncio.gather(*map(ask, REGIONS.values()))
+
+    return next((region for region, taken in zip(REGIONS, asyncio.run(everywhere()), strict=True) if taken), None)
+
+
+async def _check(found: Settings) -> list[Finding]:
+    asked: list[Awaitable[Finding]] = []
+    if found.api_secret_key:
+        asked.append(_server(found.base, found.api_secret_key))
+    if found.tenant_id:
+        asked.append(_tenant(found.base, found.tenant_id))
+    if found.token:
+        asked.append(_token(found.base, found.token, found.tenant_id))
+    return list(await asyncio.gather(*asked))
+
+
+def _api(base: URL, **auth: str) -> Any:
+    return connect(base, auth, RateLimiter(pace=PATIENCE), RunMetrics())
+
+
+async def _server(base: URL, api_secret_key: str) -> Finding:
+    setting = "api_secret_key"
+    try:
+        async with _api(base, server=basic_auth(api_secret_key)) as api:
+            await api.get(GET_TENANT_AUTHENTICATORS, list)
+            note = await _lists(api)
+    except Unauthorized:
+        return Finding(setting=setting, works=False, notes=["Authsignal refuses it: it is wrong, or another region's."])
+    return Finding(setting=setting, works=True, tables=_tables("server"), notes=[note])
+
+
+async def _lists(api: Api) -> str:
+    try:
+        async for _page in listing(api, 1):
+            break
+    except ListingRefused:
+        return "The tenant does not list its users. Give their ids: dlt-authsignal sync --users-from ids.csv"
+    return "The tenant lists its users."
+
+
+async def _tenant(base: URL, tenant_id: str) -> Finding:
+    try:
+        async with _api(base, tenant=basic_auth(tenant_id)) as api:
+            await api.get(PASSKEY_KNOWN, dict, {"credentialIds": "none"})
+    except Unauthorized:
+        return Finding(setting="tenant_id", works=False, notes=["Authsignal refuses it: wrong, or another region's."])
+    except RequestRefused:
+        pass  # nobody has such a credential: the tenant was known, or it would have been a 401
+    return Finding(setting="tenant_id", works=True, tables=_BY_TENANT, notes=["Read only when named."])
+
+
+async def _token(base: URL, token: str, tenant_id: str | None) -> Finding:
+    said = Client(
+        base=base, token=token, tenant_id=None, throttle=RateLimiter(pace=PATIENCE), meter=RunMetrics()
+    ).tenant
+    if tenant_id and said and said != tenant_id:
+        return Finding(setting="token", works=False, notes=["It is of another tenant than tenant_id."])
+    try:
+        async with _api(base, bearer=bearer_auth(token)) as api:
+            await api.get(CLIENT_AUTHENTICATORS, list)
+    except TokenExpired:
+        return Finding(setting="token", works=False, notes=["It has expired: have your server track an action anew."])
+    except Unauthorized:
+        return Finding(setting="token", works=False, notes=["Authsignal refuses it: wrong, or another region's."])
+    tables = [name for name in _tables("client") if name not in _BY_TENANT]
+    return Finding(setting="token", works=True, tables=tables, notes=["One user's, for about ten minutes."])
+
+
+def _tables(api: str) -> list[str]:
+    opt_in = {table.name for table in CEREMONIES} if api == "client" else set()
+    return [name for name, table in TABLES.items() if api in table.apis and (not table.opt_in or name in opt_in)]

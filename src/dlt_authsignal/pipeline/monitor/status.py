@@ -1,0 +1,125 @@
+"""How current the data is, told from the destination alone."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import dlt
+from dlt.pipeline.pipeline import Pipeline
+
+from dlt_authsignal.destination.stores.queries import columns_of, freshness, schema_of
+from dlt_authsignal.pipeline.monitor.staleness import Gap, Staleness, gaps, staleness
+from dlt_authsignal.schema.bookkeeping_tables import SYNC_RUNS
+from dlt_authsignal.schema.tables import TABLES
+from dlt_authsignal.source.config.durations import duration
+from dlt_authsignal.source.incremental.due import DEFAULT_STALENESS
+from dlt_authsignal.source.incremental.read_state import PARTS, LastRead, milliseconds
+from dlt_authsignal.source.incremental.state_table import known_reads
+
+RUNS_SHOWN: Final = 5
+FAILURES_SHOWN: Final = 3
+_SECTION: Final = "sources.authsignal_source"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableStatus:
+    """One table.
+
+    Attributes:
+        rows: Rows in it, without those marked as deleted.
+        deleted: Rows marked as deleted.
+        newest_read: When its newest row was read; None in an empty table.
+        oldest_read: When its oldest row was read.
+    """
+
+    rows: int
+    deleted: int
+    newest_read: datetime | None
+    oldest_read: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """How current the data is.
+
+    Attributes:
+        now: When this was found out.
+        runs: The last syncs, newest first, as `sync_runs` holds them.
+        last_done: When the last sync that succeeded ended; None if none has.
+        failures: Syncs since then that did not.
+        tables: By table.
+        users_waiting: Users who were due, and whom the budget of each sync so far left to the next.
+        users_due: Users whose longest wait is over: read longer ago than `max_staleness`, or never.
+        users: How old what is known of them is.
+        gaps: Times in which no sync succeeded that were long enough to lose actions, the last one first.
+        failed: Syncs that have not ended well since the last that did, newest first, as `sync_runs` holds them.
+    """
+
+    now: datetime
+    runs: Sequence[Mapping[str, Any]]
+    last_done: datetime | None
+    failures: int
+    tables: Mapping[str, TableStatus]
+    users_waiting: int
+    users_due: int
+    users: Staleness
+    gaps: Sequence[Gap]
+    failed: Sequence[Mapping[str, Any]]
+
+    @property
+    def age(self) -> timedelta | None:
+        """Since the last sync that succeeded."""
+        return self.now - self.last_done if self.last_done else None
+
+
+def status(pipeline: Pipeline) -> Status:
+    """Reads the status of a pipeline's dataset."""
+    pipeline.sync_destination()
+    now = datetime.now(UTC)
+    runs = sorted(_runs(pipeline), key=lambda run: run["started_at"], reverse=True)
+    done = next((index for index, run in enumerate(runs) if run["outcome"] == "done"), None)
+    found = {name: freshness(pipeline, name) for name in TABLES}
+    reads = list(known_reads(pipeline))
+    longest = duration("max_staleness", dlt.config.get(f"{_SECTION}.max_staleness", str) or DEFAULT_STALENESS)
+    return Status(
+        now=now,
+        runs=runs[:RUNS_SHOWN],
+        last_done=None if done is None else runs[done]["ended_at"],
+        failures=len(runs) if done is None else done,
+        tables={
+            name: TableStatus(rows=rows, deleted=deleted, newest_read=_utc(newest), oldest_read=_utc(oldest))
+            for name, (rows, deleted, newest, oldest) in found.items()
+            if rows or deleted
+        },
+        users_waiting=sum(not read.was_read for read in reads),
+        users_due=sum(_oldest(read) < milliseconds(now - longest) for read in reads),
+        users=staleness(reads, now),
+        gaps=gaps(runs, now),
+        failed=runs[:done][:FAILURES_SHOWN],
+    )
+
+
+def _oldest(read: LastRead) -> int:
+    return min((read.at(part) for part in PARTS if read.at(part)), default=0)
+
+
+def _runs(pipeline: Pipeline) -> list[dict[str, Any]]:
+    if not pipeline.default_schema_name:
+        return []
+    held = schema_of(pipeline).tables.get(SYNC_RUNS.name, {}).get("columns", {})
+    names = [column.name for column in SYNC_RUNS.columns]
+    there = [name for name in names if name in held]  # an older version knew fewer
+    rows = columns_of(pipeline, SYNC_RUNS.name, *there)
+    runs: list[dict[str, Any]] = [dict.fromkeys(names) | dict(zip(there, row, strict=True)) for row in rows]
+    for run in runs:
+        for name in ("tables", "errors", "drift"):
+            value: Any = run[name]
+            run[name] = json.loads(value) if isinstance(value, str) else value or {}
+        run |= {name: _utc(run[name]) for name in ("started_at", "ended_at", "oldest_read_at")}
+    return runs
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,1 @@
+"""Synthetic monitoring: a canary user registers a passkey and signs in."""

@@ -1,0 +1,207 @@
+"""Synthetic monitoring of passkeys: a canary's ceremonies performed, loaded, and compared with last time."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import uuid4
+
+import dlt
+from anyio.from_thread import start_blocking_portal
+from dlt.extract import DltResource
+
+from dlt_authsignal.destination.errors import translate_errors
+from dlt_authsignal.destination.load_hints import check_ready, hints, no_rows
+from dlt_authsignal.destination.locks import single_run
+from dlt_authsignal.destination.redaction import redacted
+from dlt_authsignal.destination.tombstones import tombstones
+from dlt_authsignal.errors import ConfigurationError, CredentialsMissing
+from dlt_authsignal.pipeline.attach import DATASET_NAME
+from dlt_authsignal.pipeline.load_packages import abort_packages_before, finish_pending
+from dlt_authsignal.pipeline.probe.policy_drift import Change, _compared, learnt
+from dlt_authsignal.pipeline.probe.steps import LOADED, Probing, Step
+from dlt_authsignal.schema.bookkeeping_tables import PROBE_RUNS
+from dlt_authsignal.schema.columns import Table
+from dlt_authsignal.schema.row_hash import fingerprint
+from dlt_authsignal.source.config.connection import Settings, is_loopback, settings
+from dlt_authsignal.source.privacy.settings import privacy_settings
+from dlt_authsignal.source.resources.ceremonies import Authenticator
+from dlt_authsignal.source.resources.client import user_of
+from dlt_authsignal.source.resources.table_resource import Loading
+from dlt_authsignal.source.rows.flatten import Row
+
+PIPELINE_NAME: Final = "authsignal_probe"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeReport:
+    """One finished probe.
+
+    Attributes:
+        works: Whether every step did what it should.
+        user_id: The canary.
+        host: Where it was probed.
+        steps: Every call, in order.
+        policy: What a new passkey of the tenant has to be; empty if it was not learnt.
+        changes: What of the policy differs from the last probe.
+        compared_with: When the last probe was; None for the first.
+        left_behind: Passkeys of probes that the canary still has.
+        removed_before: Passkeys of interrupted probes that were removed first.
+        pipeline: dlt pipeline name.
+        destination: Destination type.
+        location: Where the rows are, without credentials.
+        dataset: Dataset (schema) name.
+        seconds: Duration, loading included.
+    """
+
+    works: bool
+    user_id: str
+    host: str
+    steps: list[Step]
+    policy: Mapping[str, Any]
+    changes: list[Change]
+    compared_with: datetime | None
+    left_behind: int
+    removed_before: int
+    pipeline: str
+    destination: str
+    location: str
+    dataset: str
+    seconds: float
+
+
+def probe(
+    *,
+    user_id: str | None = None,
+    action: str = "probe",
+    authenticator: Authenticator | None = None,
+    allow_writes: bool = False,
+    leave_passkey: bool = False,
+    destination: str = "duckdb",
+    dataset: str = DATASET_NAME,
+    pipeline_name: str = PIPELINE_NAME,
+    **connection: Any,
+) -> ProbeReport:
+    """Registers a passkey for a canary user, signs in with it (MFA and sign-in), removes it, and loads the six tables.
+
+    Args:
+        user_id: The canary: a user that nobody else uses. With a token alone, the token's user.
+        action: Action code of its attempts.
+        authenticator: Makes and uses the passkey; default a new one in software.
+        allow_writes: Needed for any host but this machine.
+        leave_passkey: Needed with a token alone: no call of the Client API removes a passkey.
+        destination: dlt destination name.
+        dataset: Dataset (schema) to load into.
+        pipeline_name: Names dlt's working folder and state, and the lock that keeps two probes apart.
+        **connection: Arguments of `settings`; default what dlt finds.
+
+    Raises:
+        NotACanary: The user may be a person.
+        AuthsignalError: The probe could not be made, for want of a valid key, say. A ceremony that fails is in the
+            report instead.
+    """
+    started, began = time.monotonic(), datetime.now(UTC)
+    with translate_errors(destination):
+        found = settings(**connection)
+        canary, privacy = _canary(found, user_id, leave_passkey=leave_passkey), privacy_settings()
+        privacy.stored_id(canary)  # says what is missing before anything is written to Authsignal
+        probing = Probing(found, privacy, canary, action, authenticator)
+        if not allow_writes:
+            _check_is_local(found)
+        pipeline = dlt.pipeline(pipeline_name, destination=destination, dataset_name=dataset)
+        check_ready(pipeline)
+        with single_run(pipeline), redacted(pipeline):
+            erased = tombstones(pipeline)
+            erased.refuse(probing.user_id)
+            abort_packages_before(pipeline, erased.latest)
+            with start_blocking_portal("asyncio") as portal:
+                portal.call(probing.run)
+            finish_pending(pipeline)
+            pipeline.sync_destination()
+            policies = learnt(probing.rows)
+            drift, compared_with = _compared(pipeline, policies, probing.tenant_id)
+            host = f"{found.base.host}:{found.base.port}"
+            load = pipeline.run(_loaded(probing.rows, _record(probing, began, host, len(drift))))
+    return ProbeReport(
+        works=not any(step.problem for step in probing.steps),
+        user_id=probing.user_id,
+        host=host,
+        steps=probing.steps,
+        policy=policies.get(("passkey_register_options", "token"), {}),
+        changes=drift,
+        compared_with=compared_with,
+        left_behind=probing.left_behind,
+        removed_before=probing.removed_before,
+        pipeline=pipeline_name,
+        destination=pipeline.destination.destination_name,
+        location=load.destination_displayable_credentials or "",
+        dataset=pipeline.dataset_name,
+        seconds=round(time.monotonic() - started, 2),
+    )
+
+
+def _check_is_local(found: Settings) -> None:
+    if not is_loopback(found.base.host or ""):
+        raise ConfigurationError(
+            f"A probe writes to {found.base.host}: it tracks attempts of the canary user, enrols a passkey for it and"
+            " removes it again. If that is meant, say --allow-writes."
+        )
+
+
+def _canary(found: Settings, user_id: str | None, *, leave_passkey: bool) -> str:
+    """Whom to probe with what there is."""
+    if found.api_secret_key:
+        if user_id in (None, "", ".", ".."):
+            raise ConfigurationError("Say which user the probe may use: --user canary, an id that nobody else uses.")
+        return str(user_id)
+    if not found.token:
+        raise CredentialsMissing("a probe")
+    if not leave_passkey:
+        raise ConfigurationError(
+            "A token alone cannot remove the passkey that a probe enrols: the Client API has no call for it."
+            " Give api_secret_key as well, or say --leave-passkey."
+        )
+    known = user_of(found.token)
+    if user_id and known and user_id != known:
+        raise ConfigurationError("The token is another user's than --user says.")
+    if not (user_id or known):
+        raise ConfigurationError("The token does not say whose it is. Say --user, whom it was tracked for.")
+    return str(user_id or known)
+
+
+@dlt.source(name="authsignal_source", max_table_nesting=0)
+def _loaded(rows: Mapping[str, list[Row]], record: Row) -> Any:
+    for table in LOADED:
+        yield _resource(table, rows[table.name])
+    yield _resource(PROBE_RUNS, [record])
+
+
+def _record(probing: Probing, began: datetime, host: str, policy_changes: int) -> Row:
+    failed = next((step for step in probing.steps if step.problem), None)
+    row: Row = {
+        "probe_id": str(uuid4()),
+        "probed_at": began,
+        "host": host,
+        "works": failed is None,
+        "failed_step": failed and f"{failed.flow}: {failed.name}",
+        "problem": failed and failed.problem,
+        "policy_changes": policy_changes,
+        "calls": len(probing.steps),
+        "milliseconds": round(sum(step.milliseconds for step in probing.steps), 3),
+        "left_behind": probing.left_behind,
+    }
+    return {**row, "_row_hash": fingerprint(row), "tenant_id": probing.tenant_id, "_read_at": began}
+
+
+def _resource(table: Table, rows: list[Row]) -> DltResource:
+    def read() -> Iterator[Any]:
+        if "server" not in table.apis:
+            yield rows or no_rows()
+            return
+        loading = Loading(table)  # a sync fills it too, and dlt takes rows and Arrow tables for one table not both
+        yield loading.nothing()
+        yield from loading.rows(rows)
+
+    resource: DltResource = dlt.resource(read, **hints(table))
+    return resource

@@ -1,0 +1,205 @@
+"""The record of every run, beside the data: also of those that failed or were killed."""
+
+import json
+import logging
+import os
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+import dlt
+from dlt.pipeline.pipeline import Pipeline
+
+from dlt_authsignal.destination.duckdb_file import keep_open
+from dlt_authsignal.destination.load_hints import hints
+from dlt_authsignal.destination.redaction import redacted_log, untraced
+from dlt_authsignal.errors import AuthsignalError
+from dlt_authsignal.schema.bookkeeping_tables import SYNC_RUNS
+from dlt_authsignal.schema.row_hash import fingerprint
+from dlt_authsignal.source.metrics.run_metrics import RunMetrics
+
+MAX_TEXT: Final = 500
+MAX_KEPT: Final = 1000
+"""Runs whose record is kept here while the destination cannot be reached."""
+
+logger = logging.getLogger(__name__)
+
+
+_COUNTED: Final = (
+    "users_found",
+    "users_due",
+    "users_read",
+    "users_remaining",
+    "unknown_users",
+    "requests",
+    "retries",
+    "throttled",
+)
+_NEEDED: Final = frozenset({"run_id", "started_at", "ended_at", "outcome"})
+_TIMES: Final = ("started_at", "ended_at", "oldest_read_at")
+
+
+@dataclass(kw_only=True)
+class Run:
+    """One run, as its row will say.
+
+    Attributes:
+        apis: APIs that were read.
+        errors: Requests that failed, by kind.
+        oldest_read_at: When the user was last read who has waited longest.
+        tables: By table: rows read, new, changed, deleted, total.
+        drift: By table: what answers held that the tables were not made for.
+        reached_destination: Whether the record can go there too.
+    """
+
+    run_id: str = field(default_factory=lambda: str(uuid4()))
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    ended_at: datetime | None = None
+    outcome: str = "killed"
+    error: str | None = None
+    error_message: str | None = None
+    apis: str | None = None
+    users_found: int = 0
+    users_due: int = 0
+    users_read: int = 0
+    users_remaining: int = 0
+    unknown_users: int = 0
+    requests: int = 0
+    retries: int = 0
+    throttled: int = 0
+    seconds: float | None = None
+    errors: dict[str, int] | None = None
+    rows_new: int = 0
+    rows_changed: int = 0
+    rows_deleted: int = 0
+    oldest_read_at: datetime | None = None
+    tables: dict[str, Any] = field(default_factory=dict)
+    drift: dict[str, Any] | None = None
+    version: str = field(default_factory=lambda: version("dlt-authsignal"))
+    reached_destination: bool = field(default=False, repr=False)
+
+    def end(self, outcome: str, meter: RunMetrics, error: BaseException | None = None) -> None:
+        """Fills in what is known at the end."""
+        self.ended_at = datetime.now(UTC)
+        self.outcome = outcome
+        self.seconds = round((self.ended_at - self.started_at).total_seconds(), 2)
+        for name in _COUNTED:
+            setattr(self, name, getattr(meter, name))
+        for name in ("new", "changed", "deleted"):
+            setattr(self, f"rows_{name}", sum(table.get(name, 0) for table in self.tables.values()))
+        self.apis = ", ".join(meter.apis) or None
+        self.errors = dict(meter.errors) or None
+        self.drift = meter.drift.report() or None
+        if error is not None:
+            self.error = type(error).__name__
+            # other errors may quote anything
+            self.error_message = str(error)[:MAX_TEXT] if isinstance(error, AuthsignalError) else None
+
+    def row(self) -> dict[str, Any]:
+        values = asdict(self)
+        del values["reached_destination"]
+        return values
+
+
+@contextmanager
+def recorded(pipeline: Pipeline, meter: RunMetrics, alone: AbstractContextManager[None]) -> Iterator[Run]:
+    """A run that is recorded however it ends. Recording never fails the run.
+
+    Args:
+        pipeline: Whose run it is.
+        meter: What it has done.
+        alone: Holds the destination, until the record is there too.
+    """
+    with ExitStack() as held:
+        yield from _recorded(pipeline, meter, held, alone)
+
+
+def _recorded(
+    pipeline: Pipeline, meter: RunMetrics, held: ExitStack, alone: AbstractContextManager[None]
+) -> Iterator[Run]:
+    run, journal = Run(), journal_of(pipeline)
+    _keep(pipeline, journal, run)
+    try:
+        held.enter_context(alone)
+        yield run
+    except Exception as error:
+        run.end("failed", meter, error)
+        _keep(pipeline, journal, run)
+        raise
+    except BaseException:
+        run.end("stopped", meter)
+        run.reached_destination = False  # whoever stops a run waits for it: the next one loads the record
+        _keep(pipeline, journal, run)
+        raise
+    run.end("done", meter)
+    _keep(pipeline, journal, run)
+
+
+class Journal:
+    """Runs whose record is not in the destination yet, one JSON object a line."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def put(self, run: Run) -> None:
+        """Adds a run, or replaces what was said of it."""
+        others = [row for row in self.rows() if row["run_id"] != run.run_id][-MAX_KEPT:]
+        self._write([*others, run.row()])
+
+    def redact(self, texts: Collection[str]) -> int:
+        """Forgets the messages that hold one of the texts; says how many."""
+        rows = self.rows()
+        found = [row for row in rows if any(text in (row["error_message"] or "") for text in texts)]
+        for row in found:
+            row["error_message"] = None
+        if found:
+            self._write(rows)
+        return len(found)
+
+    def _write(self, rows: list[dict[str, Any]]) -> None:
+        lines = [json.dumps(row, default=str) for row in rows]
+        unfinished = self._path.with_suffix(".part")
+        unfinished.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        os.replace(unfinished, self._path)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows; a journal that cannot be read, or holds something else, is an empty one."""
+        try:
+            found = [json.loads(line) for line in self._path.read_text("utf-8").splitlines()]
+        except (OSError, ValueError):
+            return []
+        return found if all(isinstance(row, dict) and row.keys() >= _NEEDED for row in found) else []
+
+    def clear(self) -> None:
+        """Forgets all of it."""
+        self._path.unlink(missing_ok=True)
+
+
+def journal_of(pipeline: Pipeline) -> Journal:
+    """The journal of a pipeline on this machine."""
+    return Journal(Path(pipeline.pipelines_dir) / f"{pipeline.pipeline_name}.runs.jsonl")
+
+
+def _keep(pipeline: Pipeline, journal: Journal, run: Run) -> None:
+    try:
+        journal.put(run)
+        if run.reached_destination and not pipeline.has_pending_data:
+            with untraced(pipeline), redacted_log(), keep_open(pipeline):
+                pipeline.run(_records(journal.rows()))
+            journal.clear()
+    except Exception as error:  # the run's own outcome matters more
+        logger.warning("The record of this run could not be kept or loaded (%s).", type(error).__name__)
+
+
+@dlt.source(name="authsignal_source", max_table_nesting=0)
+def _records(rows: list[dict[str, Any]]) -> Any:
+    now = datetime.now(UTC)
+    for row in rows:
+        row |= {name: datetime.fromisoformat(row[name]) for name in _TIMES if row.get(name)}
+        row |= {"_row_hash": fingerprint(row), "_read_at": now}
+    return dlt.resource(rows, **hints(SYNC_RUNS))

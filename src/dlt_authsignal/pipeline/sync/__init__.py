@@ -1,0 +1,1 @@
+"""One sync: read, load, count changes, report."""

@@ -1,0 +1,107 @@
+"""What a run changed, counted against the fingerprints that the destination held before."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dlt.pipeline.pipeline import Pipeline
+
+from dlt_authsignal.destination.stores.queries import alive_columns_of
+
+if TYPE_CHECKING:
+    from dlt_authsignal.source.rows.arrow_hash import Hashes
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableReport:
+    """What one run did to one table.
+
+    Attributes:
+        read: Rows read from Authsignal.
+        new: Rows the table did not have before, or had as deleted.
+        changed: Rows that Authsignal now describes otherwise.
+        deleted: Rows that Authsignal no longer shows.
+        total: Rows in the table after the run, without those marked as deleted.
+    """
+
+    read: int
+    new: int
+    changed: int
+    deleted: int
+    total: int
+
+
+@dataclass
+class Tally:
+    """Counts rows on their way to the destination against the fingerprints it holds already.
+
+    Args:
+        tables: Names of the tables to count.
+        known_hashes: Gives the sorted fingerprints that a table holds; asked once a row of it has come.
+    """
+
+    tables: list[str]
+    known_hashes: Callable[[str], Hashes]
+    read: Counter[str] = field(default_factory=Counter)
+    unchanged: Counter[str] = field(default_factory=Counter)
+    _known: dict[str, Hashes] = field(default_factory=dict)
+
+    def counter(self, table: str) -> Callable[[Any], Any]:
+        """A dlt map step that counts and passes on the rows of one table, which come singly or as Arrow tables."""
+
+        def count(rows: Any) -> Any:
+            hashes = _hashes(rows)
+            if len(hashes):
+                if table not in self._known:
+                    self._known[table] = self.known_hashes(table)
+                self.read[table] += len(hashes)
+                self.unchanged[table] += _held(self._known[table], hashes)
+            return rows
+
+        return count
+
+    def reports(
+        self, before: Mapping[str, int], after: Mapping[str, int], deleted: Mapping[str, int]
+    ) -> dict[str, TableReport]:
+        """What was done to each table, given the rows it had before and has after, and those marked as deleted."""
+        return {name: self._report(name, before[name], after[name], deleted.get(name, 0)) for name in self.tables}
+
+    def _report(self, table: str, before: int, after: int, deleted: int) -> TableReport:
+        new = after - before + deleted
+        changed = max(0, self.read[table] - self.unchanged[table] - new)
+        return TableReport(read=self.read[table], new=new, changed=changed, deleted=deleted, total=after)
+
+
+def _hashes(rows: Any) -> Hashes:
+    import numpy as np
+
+    from dlt_authsignal.source.rows.arrow_hash import from_text
+
+    if isinstance(rows, dict):
+        return np.array([int(rows["_row_hash"], 16)], np.uint64)
+    return from_text(rows["_row_hash"]) if hasattr(rows, "column_names") else np.array([], np.uint64)
+
+
+def _held(known: Hashes, hashes: Hashes) -> int:
+    """How many of the hashes are among the known ones."""
+    import numpy as np
+
+    if not len(known):
+        return 0
+    places = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+    return int(np.count_nonzero(known[places] == hashes))
+
+
+def known_hashes(pipeline: Pipeline, table: str) -> Hashes:
+    """Sorted fingerprints of the rows that a table holds, but for those marked as deleted: 8 bytes a row."""
+    import numpy as np
+
+    from dlt_authsignal.source.rows.arrow_hash import from_text
+
+    parts = [from_text(batch["_row_hash"]) for batch in alive_columns_of(pipeline, table, "_row_hash")]
+    found = np.concatenate(parts) if parts else np.array([], np.uint64)
+    found.sort()
+    return found

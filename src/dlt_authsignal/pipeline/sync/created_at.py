@@ -1,0 +1,69 @@
+"""What the listing once said of users, carried over to runs that do not list them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from dlt.pipeline.pipeline import Pipeline
+
+from dlt_authsignal.destination.stores.queries import columns_of
+from dlt_authsignal.schema.row_hash import fingerprint
+
+Created = Callable[[], Mapping[str, datetime]]
+
+
+def carrier(created: Created) -> Callable[[Any], Any]:
+    """A dlt map step for `users`, which fills in `created_at` where it is known from before.
+
+    Args:
+        created: Gives the known times by user id; asked once a user without one has come.
+    """
+    known: list[Mapping[str, datetime]] = []
+
+    def of(user_id: str) -> datetime | None:
+        if not known:
+            known.append(created())
+        return known[0].get(user_id)
+
+    def carry(rows: Any) -> Any:
+        if isinstance(rows, dict):
+            return _row(rows, of)
+        return _batch(rows, of) if hasattr(rows, "column_names") else rows
+
+    return carry
+
+
+def _row(row: dict[str, Any], created: Callable[[str], datetime | None]) -> dict[str, Any]:
+    if row.get("created_at") is None and (moment := created(row["user_id"])):
+        row["created_at"] = moment
+        row["_row_hash"] = fingerprint(row)
+    return row
+
+
+def _batch(batch: Any, created: Callable[[str], datetime | None]) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from dlt_authsignal.source.rows.arrow_hash import as_text, cells, from_text
+    from dlt_authsignal.source.rows.column_types import TIME
+
+    has = "created_at" in batch.column_names
+    said = batch["created_at"].combine_chunks() if has else pa.nulls(batch.num_rows, TIME)
+    if not said.null_count:
+        return batch
+    gaps = said.is_null().to_pylist()
+    pairs = zip(batch["user_id"].to_pylist(), gaps, strict=True)
+    carried = pa.array([created(user_id) if gap else None for user_id, gap in pairs], TIME)
+    hashes = from_text(batch["_row_hash"]) + cells("created_at", carried)
+    filled = {"created_at": pc.coalesce(said, carried), "_row_hash": as_text(hashes)}
+    for name, array in filled.items():
+        place = batch.schema.get_field_index(name)
+        batch = batch.append_column(name, array) if place < 0 else batch.set_column(place, name, array)
+    return batch
+
+
+def created_at(pipeline: Pipeline) -> dict[str, datetime]:
+    """When each known user was created: only the listing says it, and users read from a file are not listed."""
+    return {row[0]: row[1] for row in columns_of(pipeline, "users", "user_id", "created_at") if row[1] is not None}

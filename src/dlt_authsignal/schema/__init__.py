@@ -1,0 +1,1 @@
+"""The tables: columns, keys, sensitivity, secret fields, bookkeeping and history tables. Pure."""

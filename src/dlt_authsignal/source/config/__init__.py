@@ -1,0 +1,1 @@
+"""Settings of the source: credentials, connection, request limits, durations."""

@@ -1,0 +1,1 @@
+"""Requests to Authsignal: sessions, retries, rate limits."""

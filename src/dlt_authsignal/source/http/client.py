@@ -1,0 +1,223 @@
+"""One read-only HTTP client: a shared budget of requests, retries, and a guard against anything but GET."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from itertools import chain, repeat
+from typing import Any, Final
+
+import aiohttp
+import msgspec
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
+from yarl import URL
+
+from dlt_authsignal.api.endpoints import Endpoint
+from dlt_authsignal.api.responses import Json, decode, error_code, retry_after, withdrawn
+from dlt_authsignal.errors import (
+    HttpError,
+    RateLimited,
+    UnexpectedAnswer,
+    Unreachable,
+)
+from dlt_authsignal.source.http.rate_limiter import Gate, RateLimiter
+from dlt_authsignal.source.http.session import read_only_session
+from dlt_authsignal.source.http.shared_rate_limit import Turn, shared_budget
+from dlt_authsignal.source.metrics.run_metrics import RunMetrics
+
+MAX_BODY_BYTES: Final = 64 * 1024 * 1024
+LONGEST_BACKOFF: Final = 30.0
+LONGEST_SHARED_PAUSE: Final = 1.0
+
+
+class Api:
+    """Reads one tenant's API. Make one with `connect`."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        base: URL,
+        auth: Mapping[str, str],
+        throttle: RateLimiter,
+        meter: RunMetrics,
+        shared: Turn | None = None,
+    ):
+        self._session = session
+        self._base = base
+        self._prefix = str(base)
+        self._headers = {scheme: {"Authorization": value} for scheme, value in auth.items()}
+        self._pace = pace = throttle.pace
+        self._meter = meter
+        self._gate = Gate(throttle, meter, shared)
+        self._accepted = False
+        self._wait = wait_random_exponential(multiplier=pace.backoff, max=min(LONGEST_BACKOFF, pace.max_wait))
+
+    async def get(
+        self, endpoint: Endpoint, expect: type[Json], query: Mapping[str, str] | None = None, **values: str
+    ) -> Any:
+        """JSON of one route, retried while a retry can help.
+
+        Args:
+            endpoint: A route whose method is GET.
+            expect: `dict` or `list`, the documented shape.
+            query: Query parameters.
+            **values: Path placeholders, unencoded.
+
+        Raises:
+            HttpError: The last failure, when retries are spent or cannot help.
+        """
+        url = URL(f"{self._prefix}{endpoint.fill(**values)}", encoded=True)
+        if query:
+            url = url.update_query(query)
+        try:
+            return await self._once(endpoint, url, expect)
+        except HttpError as error:
+            if not self._may_retry(error):
+                raise
+            first = error
+        return await self._again(endpoint, url, expect, first)
+
+    async def _again(self, endpoint: Endpoint, url: URL, expect: type[Json], first: HttpError) -> Any:
+        """Goes on from a first failure: what is tried once needs none of this machinery."""
+        failures: Counter[str] = Counter()
+        tries = chain([first], repeat(None))
+
+        async def attempt() -> Any:
+            if failed := next(tries):
+                raise failed
+            return await self._once(endpoint, url, expect)
+
+        attempts = AsyncRetrying(
+            stop=partial(self._is_spent, failures),
+            wait=self._patience,
+            retry=retry_if_exception(self._may_retry),
+            before_sleep=self._before_retry,
+            reraise=True,
+        )
+        return await attempts(attempt)
+
+    async def _once(self, endpoint: Endpoint, url: URL, expect: type[Json]) -> Any:
+        try:
+            return await self._asked(endpoint, url, expect)
+        except HttpError as error:
+            self._meter.errors[error.kind] += 1
+            raise
+
+    async def _asked(self, endpoint: Endpoint, url: URL, expect: type[Json]) -> Any:
+        async with self._gate:
+            self._meter.requests += 1
+            sent_at = time.monotonic()
+            status, headers, body = await self._exchange(endpoint, url)
+            self._note(status, headers, sent_at)
+        if status == 401 and self._accepted and error_code(body) != "expired_token":
+            raise withdrawn(endpoint)
+        value = decode(endpoint, status, headers, body, expect, loads, self._meter.drift.escape)
+        self._accepted = True
+        return value
+
+    async def _exchange(self, endpoint: Endpoint, url: URL) -> tuple[int, Mapping[str, str], bytes]:
+        headers = self._headers[endpoint.auth]
+        try:
+            async with self._session.request(endpoint.method, url, headers=headers, allow_redirects=False) as answer:
+                return answer.status, answer.headers, await _body(endpoint, answer)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            failure = self._unreachable(endpoint, error)
+        raise failure  # out here, or it would carry aiohttp's own, which holds the URL and the headers
+
+    def _note(self, status: int, headers: Mapping[str, str], sent_at: float) -> None:
+        now = time.monotonic()
+        if status == 429:
+            self._meter.throttled += 1
+            pause = retry_after(headers) or min(LONGEST_SHARED_PAUSE, self._pace.backoff)
+            if pause <= self._pace.max_wait:
+                self._gate.refused(now, sent_at, pause)
+        elif status < 500:
+            self._gate.served(now, now - sent_at)
+
+    def _patience(self, state: RetryCallState) -> float:
+        asked = getattr(state.outcome and state.outcome.exception(), "retry_after", None)
+        return asked if asked is not None and asked >= 1 else max(asked or 0.0, self._wait(state))
+
+    def _is_spent(self, failures: Counter[str], state: RetryCallState) -> bool:
+        """A 429 is a wish to be asked later, not a fault: it is counted apart, and borne with three times as long."""
+        throttled = isinstance(state.outcome and state.outcome.exception(), RateLimited)
+        failures["throttled" if throttled else "failed"] += 1
+        return failures["failed"] >= self._pace.attempts or failures["throttled"] >= 3 * self._pace.attempts
+
+    def _may_retry(self, error: BaseException) -> bool:
+        return isinstance(error, HttpError) and error.retryable and (error.retry_after or 0.0) <= self._pace.max_wait
+
+    def _before_retry(self, _state: RetryCallState) -> None:
+        self._meter.retries += 1
+
+    def _unreachable(self, endpoint: Endpoint, error: BaseException) -> Unreachable:
+        kind = "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
+        failure = Unreachable(
+            f"Could not read {endpoint} from {self._base.host}:{self._base.port} ({kind})."
+            " Check the network, a proxy, and base_url or region, then run again.",
+            request=str(endpoint),
+        )
+        failure.kind = _kind(error)
+        return failure
+
+
+def _kind(error: BaseException) -> str:
+    """Which kind of silence it was."""
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    if isinstance(error, aiohttp.ClientSSLError | aiohttp.ClientConnectorCertificateError):
+        return "TLS"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "name not found"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return "refused"
+    return "reset or cut"
+
+
+async def _body(endpoint: Endpoint, answer: aiohttp.ClientResponse) -> bytes:
+    """The body as it is after decompression, which most often has come in one piece."""
+    content = answer.content
+    body = await content.readany()
+    if not content.at_eof():
+        chunks, size = [body], len(body)
+        while size <= MAX_BODY_BYTES and (chunk := await content.readany()):
+            chunks.append(chunk)
+            size += len(chunk)
+        body = b"".join(chunks)
+    if len(body) > MAX_BODY_BYTES:
+        raise UnexpectedAnswer(
+            f"Authsignal's answer to {endpoint} exceeds {MAX_BODY_BYTES} bytes.", request=str(endpoint)
+        )
+    return body
+
+
+@asynccontextmanager
+async def connect(base: URL, auth: Mapping[str, str], throttle: RateLimiter, meter: RunMetrics) -> AsyncIterator[Api]:
+    """An `Api` for as long as the block lasts.
+
+    Args:
+        base: Base URL, from `base_url`.
+        auth: `Authorization` value per authentication scheme of `api.endpoints`.
+        throttle: The key's budget.
+        meter: Counts requests and retries.
+    """
+    pace = throttle.pace
+    async with (
+        shared_budget(pace.shared_budget, pace.rate, "".join(auth.values())) as shared,
+        read_only_session(pace, base) as session,
+    ):
+        yield Api(session, base, auth, throttle, meter, shared)
+
+
+def loads(body: bytes) -> Any:
+    """What `json.loads` gives for the same bytes.
+
+    Raises:
+        ValueError: They are not JSON.
+    """
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return json.loads(body)

@@ -1,0 +1,126 @@
+"""When the next request may leave: one budget for one key, over all resources of a run."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import Final
+
+from pyrate_limiter import GCRA, InMemoryStateStore, Rate
+
+from dlt_authsignal.source.config.request_limits import RequestLimits
+from dlt_authsignal.source.http.adaptive_rate import AdaptiveRate
+from dlt_authsignal.source.http.shared_rate_limit import Turn
+from dlt_authsignal.source.metrics.run_metrics import RunMetrics
+
+PRECISION: Final = 1_000_000
+"""Milliseconds over which rates are given, so that whole numbers of requests say them exactly."""
+
+REQUESTS_A_SECOND_PER_SPARE: Final = 100
+"""At high rates a timer that is late by a millisecond may be made up for by so much of a burst."""
+
+
+@dataclass(kw_only=True)
+class RateLimiter:
+    """What one key may ask, now. One for each key and run, whichever threads and event loops ask.
+
+    Attributes:
+        pace: Budget.
+    """
+
+    pace: RequestLimits
+    _governor: AdaptiveRate = field(init=False)
+    _bucket: InMemoryStateStore = field(default_factory=InMemoryStateStore)
+    _rates: tuple[float, list[Rate]] = (0.0, [])
+    _held_until: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._governor = AdaptiveRate(ceiling=self.pace.rate, began=time.monotonic())
+
+    @property
+    def rate(self) -> float | None:
+        """Requests a second that may leave; None for any number."""
+        return self._governor.rate
+
+    def take(self, now: float) -> float:
+        """Takes one request; seconds until there is one where there is none now, else 0."""
+        if self._governor.rate is None:
+            return 0.0
+        decision = self._bucket.check(_ALGORITHM, self._limits(self._governor.rate), int(now * 1000), 1)
+        return 0.0 if decision.allowed else max(1, decision.retry_after_ms or 0) / 1000
+
+    def held(self, now: float) -> float:
+        """Seconds for which everybody waits, because one answer has asked for it: the limit is the tenant's."""
+        return max(0.0, self._held_until - now)
+
+    def served(self, now: float, seconds: float) -> None:
+        """An answer has come, so long after it was asked for."""
+        self._governor.served(now, seconds)
+
+    def refused(self, now: float, sent_at: float, pause: float) -> None:
+        """An answer was 429; nothing leaves for so many seconds."""
+        self._governor.refused(now, sent_at, pause)
+        self._held_until = max(self._held_until, now + pause)
+
+    def _limits(self, rate: float) -> list[Rate]:
+        if self._rates[0] != rate:
+            burst = 1 + int(rate / REQUESTS_A_SECOND_PER_SPARE)
+            self._rates = rate, [Rate(max(1, round(rate * PRECISION / 1000)), PRECISION, burst=burst)]
+        return self._rates[1]
+
+
+_ALGORITHM: Final = GCRA()
+
+
+class Gate:
+    """Lets the requests of one event loop out: so many in flight, each in its turn."""
+
+    def __init__(self, throttle: RateLimiter, meter: RunMetrics, shared: Turn | None = None) -> None:
+        self._throttle, self._meter, self._shared = throttle, meter, shared
+        self._slots = asyncio.Semaphore(1)
+        self._closed_slots = throttle.pace.concurrency - 1
+        self._queue = asyncio.Lock()
+
+    async def __aenter__(self) -> None:
+        await self._slots.acquire()
+        try:
+            await self._turn()
+        except BaseException:
+            self._slots.release()
+            raise
+
+    async def __aexit__(self, *_error: object) -> None:
+        self._slots.release()
+
+    def served(self, now: float, seconds: float) -> None:
+        """An answer has come: with each, one more may be in flight, up to what the pace allows."""
+        if self._closed_slots:
+            self._closed_slots -= 1
+            self._slots.release()
+        self._throttle.served(now, seconds)
+
+    def refused(self, now: float, sent_at: float, pause: float) -> None:
+        """An answer was 429; nothing leaves for so many seconds."""
+        self._throttle.refused(now, sent_at, pause)
+
+    async def _turn(self) -> None:
+        if self._throttle.rate is None and not self._throttle.held(time.monotonic()):
+            return
+        async with self._queue:
+            while await self._has_waited(time.monotonic()):
+                pass
+            if self._shared:
+                await self._shared()
+
+    async def _has_waited(self, now: float) -> bool:
+        held = self._throttle.held(now)
+        wait = held or self._throttle.take(now)
+        if not wait:
+            return False
+        self._meter.waiting += bool(held)
+        try:
+            await asyncio.sleep(wait)
+        finally:
+            self._meter.waiting -= bool(held)
+        return True

@@ -1,0 +1,1 @@
+"""Which users are due, what earlier runs read, and the delete guard."""

@@ -1,0 +1,277 @@
+"""The memory of the sweep: when each user was last read, in a table beside the data it speaks of."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from itertools import chain
+from typing import Any, Final
+
+import msgspec
+from dlt.pipeline.pipeline import Pipeline
+
+from dlt_authsignal.destination.stores.queries import (
+    are_there,
+    arrow_columns_of,
+    columns_of,
+    committed,
+    row_counts,
+    schema_of,
+)
+from dlt_authsignal.schema.bookkeeping_tables import USER_READS
+from dlt_authsignal.schema.tables import ACTION_DETAILS
+from dlt_authsignal.source.incremental.read_state import KEPT, LastRead, milliseconds, moment
+
+_MARKED: Final = ("users", "user_authenticators", "user_devices")
+"""Tables of users whose rows are marked when they are gone."""
+
+_HASHES: Final = ("listed_hash", "privacy_hash")
+_TIMES: Final = (
+    "first_seen_at",
+    *(f"{part}_read_at" for part in KEPT),
+    "newest_action_at",
+    "actions_from",
+    "actions_complete_from",
+)
+_FIELDS: Final = ("first_seen", *KEPT, "newest_action", "actions_from", "actions_complete_from")
+
+
+class KnownReads:
+    """The last read of each user, in 98 bytes each.
+
+    A user is found by 64 bits of a hash of the id. Two ids that share them would be taken for one: among a million
+    that happens with a probability of 3 in 100 million.
+    """
+
+    def __init__(self) -> None:
+        self._keys = array("Q")
+        self._listed = array("Q")
+        self._privacy = array("Q")
+        self._known = bytearray()
+        self._times = [array("q") for _ in _FIELDS]
+        self._details = array("Q")
+        self._named = bytearray()
+        self._ids: Callable[[], Iterable[str]] = tuple
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def get(self, user_id: str) -> LastRead | None:
+        """What is known of the last read of a user; None for one never seen."""
+        index = _place(self._keys, key_of(user_id))
+        return None if index is None else self._at(index)
+
+    def named(self, user_id: str) -> LastRead | None:
+        """The same of a user whom the roster names; notes that it does."""
+        index = _place(self._keys, key_of(user_id))
+        if index is None:
+            return None
+        self._named[index] = True
+        return self._at(index)
+
+    def not_named(self, is_wanted: Callable[[LastRead], bool]) -> Iterator[str]:
+        """Ids of users whom the roster has not named."""
+        missing = {index for index in self._not_named() if is_wanted(self._at(index))}
+        if missing:
+            for user_id in self._ids():
+                if _place(self._keys, key_of(user_id)) in missing:
+                    yield user_id
+
+    def count_not_named(self, is_counted: Callable[[LastRead], bool]) -> int:
+        """How many users the roster has not named, of those who count."""
+        return sum(is_counted(self._at(index)) for index in self._not_named())
+
+    def _not_named(self) -> Iterator[int]:
+        return (index for index, is_named in enumerate(self._named) if not is_named)
+
+    def count_read(self, *parts: str) -> int:
+        """How many users Authsignal knew, of whom one of the parts was read."""
+        found = [self._times[_FIELDS.index(part)] for part in parts]
+        return sum(bool(is_known and any(times)) for is_known, *times in zip(self._known, *found, strict=True))
+
+    def __iter__(self) -> Iterator[LastRead]:
+        return map(self._at, range(len(self._keys)))
+
+    def _at(self, index: int) -> LastRead:
+        numbers = (each[index] for each in (*self._times, self._listed, self._privacy))
+        values: list[Any] = [*numbers, bool(self._known[index])]
+        return LastRead(*values)  # in the order of its fields: there are as many as users
+
+    def oldest(self) -> datetime | None:
+        """When the user who has waited longest was last read, of those who were; None if nobody was."""
+        times = zip(self._times[_FIELDS.index("users")], self._known, strict=True)
+        return moment(min((at for at, is_known in times if at and is_known), default=0))
+
+    def has_detail(self, user_id: str, action_code: str, idempotency_key: str) -> bool:
+        """Whether the detail of an action has been loaded."""
+        return _place(self._details, key_of(user_id, action_code, idempotency_key)) is not None
+
+    def _outnumber(self, pipeline: Pipeline) -> bool:
+        """Whether more users were read than there are: somebody has taken rows out."""
+        return self.count_read("users") > row_counts(pipeline, ["users"])["users"]
+
+    def recall(self, pipeline: Pipeline, *, details: bool = False) -> None:
+        """Takes in what the destination holds: rows of loads that were completed, others may have lost their data.
+
+        A table that is gone counts as never read, and so does one of users that lacks some of them.
+
+        Args:
+            pipeline: Whose dataset to look at.
+            details: Whether to take in which actions' details are there.
+        """
+        import numpy as np
+
+        if details:
+            found = committed(pipeline, ACTION_DETAILS.name, *ACTION_DETAILS.key)
+            names = (name for batch in found for name in zip(*(c.to_pylist() for c in batch), strict=True))
+            self._details = array("Q", sorted(key_of(*name) for name in names))
+        batches = list(committed(pipeline, USER_READS.name, "user_id", "is_known", *_HASHES, *_TIMES))
+        if left := _left_over(pipeline, batches):
+            batches.append(_never_completed(left))
+        if not batches:
+            return
+        columns = list(zip(*batches, strict=True))
+        ids, known, listed, privacy = (
+            [value for batch in column for value in batch.to_pylist()] for column in columns[:4]
+        )
+        self._ids = partial(_ids, pipeline, left)
+        self._named = bytearray(len(ids))
+        keys = np.fromiter(map(key_of, ids), np.uint64, len(ids))
+        order = np.argsort(keys)
+        self._keys = _packed("Q", keys[order])
+        self._listed, self._privacy = (_packed("Q", _numbers(hashes)[order]) for hashes in (listed, privacy))
+        self._known = bytearray(np.fromiter(map(bool, known), np.uint8, len(known))[order].tobytes())
+        self._times = [_packed("q", np.concatenate([_since_1970(c) for c in column])[order]) for column in columns[4:]]
+        there = are_there(pipeline, KEPT)
+        for part, times in zip(KEPT, self._times[1:], strict=False):
+            if part not in there or (part == "users" and self._outnumber(pipeline)):
+                times[:] = array("q", bytes(8 * len(times)))
+
+
+def _ids(pipeline: Pipeline, left: list[str]) -> Iterator[str]:
+    read = (user_id for (batch,) in committed(pipeline, USER_READS.name, "user_id") for user_id in batch.to_pylist())
+    return chain(read, left)
+
+
+def _left_over(pipeline: Pipeline, read: Iterable[tuple[Any, ...]]) -> list[str]:
+    """Users of whom there are only rows of loads that were never completed: they may be gone, and nobody would ask."""
+    found = {
+        user_id
+        for table in (USER_READS.name, *_MARKED)
+        for (batch,) in committed(pipeline, table, "user_id", is_completed=False)
+        for user_id in batch.to_pylist()
+    }
+    for batch in read if found else ():
+        found.difference_update(batch[0].to_pylist())
+    return sorted(found)
+
+
+def _never_completed(user_ids: list[str]) -> tuple[Any, ...]:
+    """Their rows: read so long ago that they are due, and that the list may lack them."""
+    import pyarrow as pa
+
+    long_ago, now = datetime.fromtimestamp(1, UTC), datetime.now(UTC)
+    times = {"first_seen_at": now, "user_authenticators_read_at": long_ago}
+    rows = len(user_ids)
+    return (
+        pa.array(user_ids, pa.string()),
+        pa.repeat(True, rows),
+        *(pa.nulls(rows, pa.string()) for _ in _HASHES),
+        *(pa.array([times.get(name)] * rows, pa.timestamp("us", "UTC")) for name in _TIMES),
+    )
+
+
+def oldest_read(pipeline: Pipeline) -> datetime | None:
+    """When the user was last read who has waited longest, of those whom Authsignal knows and who were read."""
+    import pyarrow.compute as pc
+
+    if USER_READS.name not in schema_of(pipeline).tables:
+        return None
+    found = [
+        pc.min(batch["users_read_at"].filter(batch["is_known"])).as_py()
+        for batch in arrow_columns_of(pipeline, USER_READS.name, "users_read_at", "is_known")
+    ]
+    oldest = min(filter(None, found), default=None)
+    return oldest if oldest is None or oldest.tzinfo else oldest.replace(tzinfo=UTC)
+
+
+def known_reads(pipeline: Pipeline, *, details: bool = False) -> KnownReads:
+    """When each user of a pipeline's dataset was last read, for `authsignal_source(reads=…)`.
+
+    Finish what an earlier run left (`pipeline.run()` while `pipeline.has_pending_data`) before asking.
+    """
+    if not pipeline.default_schema_name:
+        pipeline.sync_destination()
+    reads = KnownReads()
+    reads.recall(pipeline, details=details)
+    return reads
+
+
+def key_of(*names: str) -> int:
+    """64 bits of a hash of an id, or of a key of several parts."""
+    text = "\0".join(names).encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
+
+
+def _place(values: array[int], value: int) -> int | None:
+    index = bisect_left(values, value)
+    return index if index < len(values) and values[index] == value else None
+
+
+def listed_hash(listed: Mapping[str, Any], key: bytes = b"") -> int:
+    """Fingerprint of what the list says of a user, 0 for nothing. Neither order nor a null matters. Keyed, nobody can
+    find out by trying what was said."""
+    said = {name: _unordered(value) for name, value in listed.items() if value is not None}
+    if not said:
+        return 0
+    text = msgspec.json.encode(said, order="sorted")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8, key=key).digest(), "little") or 1
+
+
+def row_of(user_id: str, last: LastRead) -> dict[str, Any]:
+    """The row of `user_reads`, without provenance."""
+    times = {name: moment(getattr(last, field)) for name, field in zip(_TIMES, _FIELDS, strict=True)}
+    hashes = zip(_HASHES, (last.listed, last.privacy), strict=True)
+    return {
+        "user_id": user_id,
+        **times,
+        **{name: f"{value:016x}" if value else None for name, value in hashes},
+        "is_known": last.is_known,
+    }
+
+
+def _unordered(value: Any) -> Any:
+    return sorted(value) if isinstance(value, list) and all(isinstance(item, str) for item in value) else value
+
+
+def _packed(kind: str, values: Any) -> array[int]:
+    packed = array(kind)
+    packed.frombytes(values.tobytes())
+    return packed
+
+
+def _numbers(hashes: list[str | None]) -> Any:
+    """64 bits of each in hexadecimal, 0 for null."""
+    import numpy as np
+
+    return np.fromiter((int(value, 16) if value else 0 for value in hashes), np.uint64, len(hashes))
+
+
+def _since_1970(column: Any) -> Any:
+    """Milliseconds of a column of times, 0 for null."""
+    import pyarrow as pa
+
+    if pa.types.is_timestamp(column.type):
+        return column.cast(pa.timestamp("ms", column.type.tz), safe=False).cast(pa.int64()).fill_null(0).to_numpy(False)
+    import numpy as np
+
+    return np.array([milliseconds(value) if value else 0 for value in column.to_pylist()], np.int64)
+
+
+def known_ids(pipeline: Pipeline) -> Iterator[str]:
+    """Ids that earlier runs read, or were to read; some come twice."""
+    return (row[0] for table in ("users", "user_reads") for row in columns_of(pipeline, table, "user_id"))

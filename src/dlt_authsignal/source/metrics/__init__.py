@@ -1,0 +1,1 @@
+"""What a run counts: requests, users, schema drift."""

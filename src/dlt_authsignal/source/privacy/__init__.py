@@ -1,0 +1,1 @@
+"""Hashing, truncating and leaving out personal data."""

@@ -1,0 +1,122 @@
+"""Identifiers of people: their normal forms, what of them names nobody, and where they stand in text."""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Final, Literal
+
+from dlt_authsignal.schema.sensitivity import Kind
+
+_DASHES: Final = r"\u00a0\u2010-\u2015\u2212-"
+_DOMAIN: Final = re.compile(r"(?:[\w-]+\.)+(?:xn--[a-z0-9-]+|[^\W\d_]{2,})")
+_E164: Final = re.compile(r"\+\d+", re.ASCII)
+_PLUS: Final = re.compile(rf"(?<!\w)[+\uff0b][\d ()./{_DASHES}]*\d(?!\w)")
+_IPV4: Final = re.compile(r"(\d{1,3}\.\d{1,3}\.\d{1,3}\.)\d{1,3}", re.ASCII)
+_CHARACTER: Final = r"[^\s@<>\"',;:()\[\]{}]"
+_EMAIL: Final = rf"(?<!{_CHARACTER})(?<!\w')(?:{_CHARACTER}|(?<=\w)'(?=\w))+(?:@|%40){_CHARACTER}*\w"
+_PHONE: Final = rf"(?:(?<![\w.+-])[+\uff0b]|(?<![\w.+-])(?<!\d:)\(?0)\d?[\d ()./{_DASHES}]{{6,22}}\d(?!\w|:\w)"
+_IP: Final = (
+    r"(?<![\w.])(?:\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\w)"
+    r"|(?=[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:)[0-9A-Fa-f:]{0,44}(?:[0-9A-Fa-f]|::)(?:\.\d{1,3}){0,3}(?!\w|[.:]\w))"
+)
+_FOUND: Final = re.compile(rf"(?P<email>{_EMAIL})|(?P<ip>{_IP})|(?P<phone>{_PHONE})")
+"""Each begins where a word does, and is bounded or ends with the word: a text is read once, however long it is."""
+
+_MAY_HOLD_ONE: Final = re.compile(r"[@%:\d]")
+_DIGITS_OF_A_PHONE: Final = range(7, 16)
+
+
+def normal(kind: Kind, text: str) -> str:
+    """The form in which two spellings of one identifier are the same; text that is none of its kind is folded.
+
+    E-mail addresses: NFC, without case, trimmed. Phone numbers: digits after a plus, if there is one. Names and the
+    rest: NFKC, without case, trimmed.
+    """
+    if kind == "phone" and (number := _number(text)):
+        return number
+    return _folded(text, "NFC" if kind == "email" else "NFKC")
+
+
+def _folded(text: str, form: Literal["NFC", "NFKC"]) -> str:
+    if text.isascii():
+        return text.lower().strip()
+    folded = text
+    for _ in range(4):  # what one step brings about another may have to undo; longer chains are not known
+        before, folded = folded, unicodedata.normalize(form, unicodedata.normalize("NFD", folded).casefold()).strip()
+        if folded == before:
+            break
+    return folded
+
+
+def _number(text: str) -> str | None:
+    """`+` and digits, or digits alone for a number without a country code; None for text that is no number."""
+    if _E164.fullmatch(text):
+        return text
+    plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    digits = "".join(str(unicodedata.decimal(c)) for c in plain.replace("(0)", "") if c.isdecimal())
+    if not digits or any(map(str.isalpha, plain)):
+        return None
+    if plain.lstrip(" (\t\n").startswith("+"):
+        return f"+{digits}"
+    return f"+{digits[2:]}" if digits.startswith("00") and len(digits) > 2 else digits
+
+
+def domain_of(email: str) -> str | None:
+    """Domain of an e-mail address, in lower case; None where there is none."""
+    domain = normal("email", email).rpartition("@")[2] if "@" in email else ""
+    return domain if _DOMAIN.fullmatch(domain) else None
+
+
+@lru_cache(maxsize=65_536)
+def country_of(phone: str) -> str | None:
+    """Country of a number that begins with a country code, ISO 3166-1 alpha-2.
+
+    None where there is no such code, and where countries share it and the number is none that any of them gives out.
+    """
+    number = _number(phone)
+    if number is None or not number.startswith("+"):
+        return None
+    from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, NumberParseException, parse, region_code_for_number
+
+    regions = next(
+        (found for end in (2, 3, 4) if (found := COUNTRY_CODE_TO_REGION_CODE.get(int(number[1:end] or 0)))), ()
+    )
+    if len(regions) > 1:
+        try:
+            return region_code_for_number(parse(number))
+        except NumberParseException:
+            return None
+    return regions[0] if regions and regions[0] != "001" else None
+
+
+def truncated(text: str) -> str | None:
+    """An IP address with its last 8 bits (IPv4) or 80 bits (IPv6) at zero; None for what is no address."""
+    plain = text.strip()
+    if (short := _IPV4.fullmatch(plain)) and max(map(int, plain.split("."))) < 256:
+        return f"{short[1]}0"
+    try:
+        address = ip_address(plain.strip("[]").partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and (inner := address.ipv4_mapped):
+        return truncated(str(inner))
+    return str(ip_network((address, 48), strict=False).network_address)
+
+
+def replaced(text: str, by: Callable[[Kind, str], str]) -> str:
+    """The text with every e-mail address, phone number and IP address in it replaced."""
+
+    def of(found: re.Match[str]) -> str:
+        kind, value = next((kind, value) for kind, value in found.groupdict().items() if value is not None)
+        if kind == "phone" and sum(map(str.isdecimal, value)) not in _DIGITS_OF_A_PHONE:
+            return value
+        return value if kind == "ip" and truncated(value) is None else by(kind, value)  # type: ignore[arg-type]
+
+    return _FOUND.sub(of, text) if _MAY_HOLD_ONE.search(text) else text
+
+
+def names_somebody(user_id: str) -> bool:
+    """Whether a user id is, or holds, an e-mail address, or a phone number that begins with a plus."""
+    return "@" in user_id.strip("@") or "%40" in user_id or _PLUS.search(user_id) is not None

@@ -1,0 +1,123 @@
+"""The settings of privacy: what dlt finds of them, and what can be made of them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, get_args
+
+from dlt.common.configuration import with_config
+from dlt.common.typing import TSecretStrValue
+
+from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.schema.columns import Column, Table
+from dlt_authsignal.schema.secret_fields import is_secret
+from dlt_authsignal.schema.tables import TABLES
+from dlt_authsignal.source.config.credentials import clean_credential
+from dlt_authsignal.source.privacy.policy import EVERY, Mode, Privacy, Treatment
+
+LEAST_KEY: Final = 32
+LEAST_DIFFERENT: Final = 8
+"""Characters of a key, and how many of them differ at least: 16 random bytes in hex have that."""
+
+LEFT_OUT: Final = (
+    "Identifiers are left out (e-mail addresses, phone numbers, names): there is no privacy_key. dlt-authsignal init"
+    " makes one; docs/privacy.md."
+)
+"""What is said of it, once a run."""
+
+_IDENTIFIERS: Final = frozenset({"email", "phone", "name", "ip", "user_agent", "device", "credential"})
+
+
+@with_config(sections=("sources", "authsignal_source"))
+def privacy_settings(
+    privacy: str = "pseudonymize",
+    privacy_key: TSecretStrValue | None = None,
+    privacy_columns: dict[str, Any] | None = None,
+    privacy_allow: list[str] | None = None,
+) -> Privacy:
+    """What `[sources.authsignal_source]` says of privacy; an argument that is given wins.
+
+    Raises:
+        ConfigurationError: A value that cannot be used.
+    """
+    return privacy_of(privacy, privacy_key, privacy_columns, privacy_allow)
+
+
+def privacy_of(
+    mode: str, key: str | None, columns: Mapping[str, Any] | None = None, allow: Sequence[str] | None = None
+) -> Privacy:
+    """The settings, checked.
+
+    Args:
+        mode: `pseudonymize` or `keep`.
+        key: Secret that identifiers are hashed with.
+        columns: `keep`, `hash`, `truncate` or `drop`, by `table.column` or `*.column`.
+        allow: Keys of free-form objects, and undeclared columns, that are loaded as they are.
+
+    Raises:
+        ConfigurationError: A value that cannot be used.
+    """
+    if mode not in get_args(Mode):
+        raise ConfigurationError(f'privacy is one of {", ".join(get_args(Mode))}, not "{mode}".')
+    usable = _checked_key(clean_credential("privacy_key", key))
+    overrides = {name: _checked(name, treatment) for name, treatment in (columns or {}).items()}
+    if usable is None and (hashed := [name for name, chosen in overrides.items() if chosen == "hash"]):
+        raise ConfigurationError(f"privacy_columns: {hashed[0]} cannot be hashed without privacy_key. {_MAKE_ONE}")
+    return Privacy(mode=mode, key=usable, columns=overrides, allow=frozenset(allow or ()))  # type: ignore[arg-type]
+
+
+_MAKE_ONE: Final = "Where there is none, dlt-authsignal init makes one and writes it to .dlt/secrets.toml."
+
+
+def _checked_key(key: str | None) -> str | None:
+    if key is not None and (len(key) < LEAST_KEY or len(set(key)) < LEAST_DIFFERENT):
+        raise ConfigurationError(
+            f"privacy_key is too short or too simple: whoever guesses it can undo every hash. It takes {LEAST_KEY}"
+            f" random characters at least, 64 hex digits best. {_MAKE_ONE}"
+        )
+    return key
+
+
+def _checked(name: str, treatment: Any) -> Treatment:
+    table, _, column = name.partition(".")
+    if is_secret(column):
+        raise ConfigurationError(f"privacy_columns: {name} is a secret, and is never loaded.")
+    if column == "user_id" and table != EVERY:
+        raise ConfigurationError(f"privacy_columns: {name} joins all tables. Say it for all of them: *.user_id")
+    found = list(_named(table, column))
+    if not found:
+        raise ConfigurationError(
+            f"privacy_columns: no table declares {name}. Names are table.column, or *.column for all tables that have"
+            " it (docs/tables.md). A column that Authsignal added later is loaded as it is if privacy_allow names it."
+        )
+    possible = [chosen for chosen in get_args(Treatment) if all(chosen in _possible(*pair) for pair in found)]
+    if treatment not in possible:
+        raise ConfigurationError(f'privacy_columns: {name} can be {", ".join(possible)}, not "{treatment}".')
+    chosen: Treatment = treatment
+    return chosen
+
+
+def _named(table: str, column: str) -> Iterator[tuple[Table, Column]]:
+    for known in TABLES.values():
+        if table in (EVERY, known.name):
+            yield from ((known, declared) for declared in known.columns if declared.name == column)
+
+
+def _possible(table: Table, column: Column) -> set[Treatment]:
+    """What can be done to a column: no part of a key is left out, and only text is hashed."""
+    found: set[Treatment] = {"keep"}
+    if column.name not in table.key:
+        found.add("drop")
+    if column.kind in _IDENTIFIERS or column.kind == "user_id":
+        found.add("hash")
+    if column.kind == "ip":
+        found.add("truncate")
+    return found
+
+
+def _former_keys() -> Sequence[str]:
+    found: str | None = _settings()
+    return (found or "").split()
+
+
+@with_config(sections=("sources", "authsignal_source"))
+def _settings(former_privacy_keys: TSecretStrValue | None = None) -> Any:
+    return former_privacy_keys

@@ -1,0 +1,1 @@
+"""The dlt resources of each API."""

@@ -1,0 +1,172 @@
+"""The passkey ceremonies of the Client API: each step of a registration and of a sign-in, in the order it needs.
+
+They change something at Authsignal. With a token the user is known (MFA); with the tenant id alone nobody is known yet
+(sign-in).
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import aiohttp
+
+from dlt_authsignal.api import client_endpoints as endpoints
+from dlt_authsignal.api.endpoints import Endpoint, basic_auth
+from dlt_authsignal.errors import CeremonyRefused
+from dlt_authsignal.schema import ceremony_tables as tables
+from dlt_authsignal.schema.columns import Table
+from dlt_authsignal.source.http.single_call import Call, Json, send
+from dlt_authsignal.source.resources.client import Client
+
+_ALIASES: Final = {real: alias for alias, real in endpoints.SEED_PAGE_ALIASES}
+
+
+class Authenticator(Protocol):
+    """What makes and uses passkeys: `SoftwarePasskey`, or anything with these two methods."""
+
+    def create(self, options: Mapping[str, Any]) -> Json: ...
+
+    def get(self, options: Mapping[str, Any]) -> Json: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What the ceremonies are asked with.
+
+    Attributes:
+        username: Name that a new passkey gets, and that restricts whose passkeys may sign in.
+        display_name: Name shown for a new passkey.
+        attachment: `platform` or `cross-platform`; None for either.
+        action: Action code of a sign-in.
+        challenge_id: A challenge that was begun elsewhere.
+        authenticator: Makes and uses the passkey; None for a new one in software.
+        origin: Origin that a software passkey speaks for.
+        paths: `authsignal` for Authsignal's own paths, `dlthub` for the ones the dltHub page gives.
+    """
+
+    username: str | None = None
+    display_name: str | None = None
+    attachment: str | None = None
+    action: str | None = None
+    challenge_id: str | None = None
+    authenticator: Authenticator | None = None
+    origin: str | None = None
+    paths: str = "authsignal"
+
+    @property
+    def routes(self) -> Mapping[Endpoint, Endpoint]:
+        """The route actually called, by the one that is meant."""
+        real = (
+            endpoints.INITIATE_CHALLENGE,
+            endpoints.PASSKEY_AUTHENTICATION_OPTIONS,
+            endpoints.PASSKEY_VERIFY,
+            endpoints.PASSKEY_REGISTRATION_OPTIONS,
+            endpoints.PASSKEY_REGISTER,
+        )
+        if self.paths == "authsignal":
+            return {endpoint: endpoint for endpoint in real}
+        return {endpoint: _ALIASES.get(endpoint, endpoint) for endpoint in real}
+
+
+class Ceremonies:
+    """The steps, each of which makes one call, or says in one that was never sent why it could not be made.
+
+    Attributes:
+        authenticator: Makes and uses the passkey; None until one in software is needed.
+    """
+
+    def __init__(self, client: Client, asked: Asked, session: aiohttp.ClientSession) -> None:
+        self._client = client
+        self._asked = asked
+        self._session = session
+        self._routes = asked.routes
+        self.authenticator = asked.authenticator
+
+    async def run(self, wanted: frozenset[str]) -> AsyncIterator[Call]:
+        """The steps that are wanted, by the names of their tables, and those they need."""
+        if wanted & {"passkey_register_options", "passkey_register"}:
+            options = await self.register_options()
+            yield options
+            if "passkey_register" in wanted:
+                yield await self.register(options)
+        signing_in = wanted & {"passkey_authentication_options", "passkey_verify_authentication"}
+        challenge_id = self._asked.challenge_id
+        if "passkey_initiate_challenge" in wanted or (signing_in and self._asked.action and not challenge_id):
+            begun = await self.initiate()
+            yield begun
+            challenge_id = challenge_id or begun.answer.get("challengeId")
+        if signing_in:
+            options = await self.authentication_options(challenge_id)
+            yield options
+            if "passkey_verify_authentication" in wanted:
+                yield await self.verify(options)
+
+    async def register_options(self) -> Call:
+        """What a new passkey of the token's user has to be."""
+        asked = self._asked
+        body = {
+            "username": asked.username,
+            "displayName": asked.display_name,
+            "authenticatorAttachment": asked.attachment,
+        }
+        call = self._call(tables.PASSKEY_REGISTER_OPTIONS, endpoints.PASSKEY_REGISTRATION_OPTIONS, by_token=True)
+        return await self._send(call, body)
+
+    async def register(self, options: Call) -> Call:
+        """Makes a passkey of those options, and enrols it."""
+        call = self._call(tables.PASSKEY_REGISTER, endpoints.PASSKEY_REGISTER, by_token=True)
+        return await self._answered(call, options, "create", "registrationCredential")
+
+    async def initiate(self) -> Call:
+        """Begins a challenge for the action."""
+        call = self._call(tables.PASSKEY_INITIATE_CHALLENGE, endpoints.INITIATE_CHALLENGE)
+        return await self._send(call, {"action": self._asked.action})
+
+    async def authentication_options(self, challenge_id: str | None) -> Call:
+        """What a passkey has to sign; with a token alone, for that user's challenge."""
+        call = self._call(tables.PASSKEY_AUTHENTICATION_OPTIONS, endpoints.PASSKEY_AUTHENTICATION_OPTIONS)
+        username = self._asked.username if call.authenticated_with == "tenant" else None
+        return await self._send(call, {"challengeId": challenge_id, "username": username})
+
+    async def verify(self, options: Call) -> Call:
+        """Answers those options with a passkey."""
+        call = self._call(tables.PASSKEY_VERIFY_AUTHENTICATION, endpoints.PASSKEY_VERIFY)
+        return await self._answered(call, options, "get", "authenticationCredential")
+
+    def _call(self, table: Table, meant: Endpoint, *, by_token: bool = False) -> Call:
+        with_token = by_token or self._client.tenant_id is None
+        return Call(
+            name=table.name, endpoint=self._routes[meant], authenticated_with="token" if with_token else "tenant"
+        )
+
+    async def _send(self, call: Call, body: Json) -> Call:
+        self._client.meter.requests += 1
+        tenant_id = self._client.tenant_id
+        by_tenant = call.authenticated_with == "tenant" and tenant_id is not None
+        authorization = basic_auth(tenant_id or "") if by_tenant else self._client.bearer(call.endpoint)
+        return await send(self._session, call, self._client.base, authorization, body)
+
+    async def _answered(self, call: Call, options: Call, verb: str, field: str) -> Call:
+        """The call with what the authenticator makes of the options; never sent where it makes nothing."""
+        if not options.options:
+            call.error_code, call.error = "no_options", f"{options.endpoint} gave no options to answer."
+            return call
+        if self.authenticator is None:
+            self.authenticator = _software(self._asked, options.options)
+        try:
+            made: Json = getattr(self.authenticator, verb)(options.options)
+        except CeremonyRefused as refused:
+            call.error_code, call.error = refused.dom_name, str(refused)
+            return call
+        return await self._send(call, {"challengeId": options.answer.get("challengeId"), field: made})
+
+
+def _software(asked: Asked, options: Json) -> Authenticator:
+    """A new passkey in software, for the origin given, else for the relying party's own https origin."""
+    from dlt_authsignal.passkey import SoftwarePasskey
+
+    party = options.get("rp", {}).get("id") or options.get("rpId") or "localhost"
+    origin = asked.origin or (f"http://{party}" if party == "localhost" else f"https://{party}")
+    if asked.attachment == "cross-platform":
+        return SoftwarePasskey(origin=origin, attachment="cross-platform")
+    return SoftwarePasskey(origin=origin)

@@ -1,0 +1,206 @@
+"""The Server API: everybody's users, authenticators, actions and devices, through the Server API."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Final
+
+import dlt
+from anyio import move_on_after
+from anyio.streams.memory import MemoryObjectSendStream
+from dlt.extract import DltResource
+from yarl import URL
+
+from dlt_authsignal.api.endpoints import basic_auth
+from dlt_authsignal.api.server_endpoints import GET_TENANT_AUTHENTICATORS
+from dlt_authsignal.destination.stores.queries import alive_columns_of
+from dlt_authsignal.destination.tombstones import active_tombstones
+from dlt_authsignal.schema import tables
+from dlt_authsignal.schema.bookkeeping_tables import COMPLETE_READS, USER_READS, complete
+from dlt_authsignal.schema.columns import Table
+from dlt_authsignal.source.http.client import connect
+from dlt_authsignal.source.http.rate_limiter import RateLimiter
+from dlt_authsignal.source.incremental.dataset_check import check_dataset
+from dlt_authsignal.source.incremental.delete_guard import Limit, Shown, check_all
+from dlt_authsignal.source.incremental.plan import Plan, due
+from dlt_authsignal.source.incremental.read_state import PARTS
+from dlt_authsignal.source.incremental.read_users import read_users
+from dlt_authsignal.source.incremental.state_table import known_ids, row_of
+from dlt_authsignal.source.incremental.user_read import MISSING, UserRead
+from dlt_authsignal.source.metrics.run_metrics import RunMetrics
+from dlt_authsignal.source.privacy.policy import Privacy
+from dlt_authsignal.source.resources.async_batches import batches
+from dlt_authsignal.source.resources.table_resource import Loading, selected_tables, table_resource
+from dlt_authsignal.source.rows.flatten import Answers, Row
+from dlt_authsignal.source.user_ids import KNOWN, UserIdSources
+
+USERS_PER_BATCH: Final = 500
+DUE: Final = "due"
+LONGEST_LOOK: Final = 60.0
+"""Seconds for which the list is read to see who is due."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """How to reach the Server API.
+
+    Attributes:
+        base: Base URL.
+        api_secret_key: The tenant's server secret.
+        tenant_id: Written into each row; the Server API does not name the tenant.
+        privacy: What is done to identifiers.
+        throttle: The key's budget, over all resources.
+        meter: Counters.
+    """
+
+    base: URL
+    api_secret_key: str
+    tenant_id: str | None
+    privacy: Privacy
+    throttle: RateLimiter
+    meter: RunMetrics
+
+    @property
+    def auth(self) -> dict[str, str]:
+        return {"server": basic_auth(self.api_secret_key)}
+
+
+def server_resources(server: Server, plan: Plan) -> list[DltResource]:
+    """Resources of the Server API. All per-user tables are fed by one sweep, which reads only what is selected."""
+
+    def sweep() -> Iterator[list[UserRead]]:
+        check_dataset(dlt.current.pipeline(), server.tenant_id, server.privacy)
+        yield []  # begins every table, even for a tenant without users
+        now = replace(plan, tables=selected_tables(), user_ids=_informed(plan))
+        shown = Shown(server.privacy.stored)
+        for reads in batches(partial(_sweep, server, now), size=USERS_PER_BATCH):
+            shown.see(reads)
+            yield reads
+        shown.check(plan.limit, partial(alive_columns_of, dlt.current.pipeline()))
+
+    reads: DltResource = dlt.resource(sweep, name="sweep", selected=False)
+    picks: dict[Table, Callable[[list[UserRead]], Answers]] = {
+        tables.USERS: _users,
+        **{
+            table: partial(_children, table.name)
+            for table in (tables.USER_AUTHENTICATORS, tables.USER_ACTIONS, tables.USER_DEVICES)
+        },
+        tables.ACTION_DETAILS: _details,
+        tables.UNKNOWN_USER_IDS: _unknown,
+    }
+    begin = partial(Loading, api="server", tenant_id=server.tenant_id, privacy=server.privacy, drift=server.meter.drift)
+    return [
+        *_tenant_authenticators(server, plan.limit, begin),
+        *(table_resource(table, reads, begin, partial(_answered, pick)) for table, pick in picks.items()),
+        table_resource(USER_READS, reads, begin, partial(_remembered, server)),
+        reads,
+        dlt.resource(_due, name=DUE, selected=False)(server, plan),
+    ]
+
+
+def _due(server: Server, plan: Plan) -> Iterator[dict[str, int]]:
+    """Who would be read, without reading them: only the list is."""
+    wanted = replace(plan, tables=frozenset(PARTS), user_ids=_informed(plan))
+
+    async def count(out: MemoryObjectSendStream[dict[str, int]]) -> None:
+        async with connect(server.base, server.auth, server.throttle, server.meter) as api:
+            with move_on_after(LONGEST_LOOK):
+                async for _ in due(api, wanted, server.meter):
+                    pass
+        await out.send({name: getattr(server.meter, name) for name in ("users_found", "users_due", "requests_due")})
+
+    for found in batches(count, size=1):
+        yield from found
+
+
+def _informed(plan: Plan) -> UserIdSources:
+    """A roster that knows who was erased, and can tell whom earlier runs of this pipeline read."""
+    user_ids = replace(plan.user_ids, erased=active_tombstones())
+    if KNOWN not in user_ids.sources:
+        return user_ids
+    pipeline = dlt.current.pipeline()
+    return replace(user_ids, known=lambda: map(plan.privacy.asked_id, known_ids(pipeline)))
+
+
+async def _sweep(server: Server, plan: Plan, out: MemoryObjectSendStream[UserRead]) -> None:
+    async with connect(server.base, server.auth, server.throttle, server.meter) as api:
+        await read_users(api, plan, server.throttle.pace.concurrency, server.meter, out)
+
+
+def _tenant_authenticators(server: Server, allowed: Limit, begin: Callable[[Table], Loading]) -> list[DltResource]:
+    async def read(out: MemoryObjectSendStream[Answers]) -> None:
+        read_at = datetime.now(UTC)
+        async with connect(server.base, server.auth, server.throttle, server.meter) as api:
+            items = await api.get(GET_TENANT_AUTHENTICATORS, list)
+        await out.send(Answers(items=items, requests=[0] * len(items), read_at=[read_at]))
+
+    def configured() -> Iterator[list[Answers]]:
+        yield []
+        for answers in batches(read, size=1):
+            held = partial(alive_columns_of, dlt.current.pipeline())
+            check_all(tables.TENANT_AUTHENTICATORS.name, answers[0].items, "authenticatorId", allowed, held)
+            yield answers
+
+    def when(loading: Loading, answers: list[Answers]) -> Iterator[Any]:
+        (read_at,) = answers[0].read_at
+        name = tables.TENANT_AUTHENTICATORS.name
+        return loading.rows([complete(name, read_at, api="server", tenant_id=server.tenant_id)])
+
+    reads: DltResource = dlt.resource(configured, name="configured_authenticators", selected=False)
+    return [
+        table_resource(
+            tables.TENANT_AUTHENTICATORS, reads, begin, lambda loading, answers: loading.answers(answers[0])
+        ),
+        table_resource(COMPLETE_READS, reads, begin, when),
+        reads,
+    ]
+
+
+def _users(reads: list[UserRead]) -> Answers:
+    known = [read for read in reads if read.user is not None]
+    return _answers(known, [[read.user or {}] for read in known])
+
+
+def _children(table: str, reads: list[UserRead]) -> Answers:
+    return _answers(reads, [read.children.get(table, ()) for read in reads])
+
+
+def _answers(reads: list[UserRead], items: list[Sequence[Mapping[str, Any]]], **keys: list[Any]) -> Answers:
+    """The answers to requests about users, with the items of each."""
+    return Answers(
+        items=[item for each in items for item in each],
+        requests=[place for place, each in enumerate(items) for _ in each],
+        read_at=[read.read_at for read in reads],
+        keys={**keys, "user_id": [read.candidate.user_id for read in reads]},
+    )
+
+
+def _details(reads: list[UserRead]) -> Answers:
+    asked = [(read, action, detail) for read in reads for action, detail in read.details]
+    return _answers(
+        [read for read, _, _ in asked],
+        [[detail] for _, _, detail in asked],
+        action_code=[action["actionCode"] for _, action, _ in asked],
+        idempotency_key=[action["idempotencyKey"] for _, action, _ in asked],
+    )
+
+
+def _unknown(reads: list[UserRead]) -> Answers:
+    unknown = [read for read in reads if not read.is_known and read.candidate.id_source != MISSING]
+    return _answers(
+        unknown,
+        [[{}] for _ in unknown],
+        id_source=[read.candidate.id_source for read in unknown],
+        position=[read.candidate.position for read in unknown],
+    )
+
+
+def _answered(pick: Callable[[list[UserRead]], Answers], loading: Loading, reads: list[UserRead]) -> Iterator[Any]:
+    return loading.answers(pick(reads))
+
+
+def _remembered(server: Server, loading: Loading, reads: list[UserRead]) -> Iterator[Any]:
+    own: list[Row] = [{"tenant_id": server.tenant_id, "_api": "server", "_read_at": read.read_at} for read in reads]
+    ids = (server.privacy.stored_id(read.candidate.user_id) for read in reads)
+    return loading.rows(row_of(user_id, read.last) | ours for user_id, read, ours in zip(ids, reads, own, strict=True))

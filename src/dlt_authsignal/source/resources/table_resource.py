@@ -1,0 +1,140 @@
+"""How a table of the registry becomes a dlt resource."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final
+
+import dlt
+from dlt.common.schema import Schema
+from dlt.extract import DltResource
+
+from dlt_authsignal.destination.dlt_patches import _Meant
+from dlt_authsignal.destination.load_hints import active_destination, hints, no_rows
+from dlt_authsignal.schema.columns import Table
+from dlt_authsignal.source.metrics.schema_drift import Drift
+from dlt_authsignal.source.privacy.policy import Privacy
+from dlt_authsignal.source.rows.flatten import Answers
+
+_STRICTEST: Final = Privacy()
+
+
+def selected_tables() -> frozenset[str]:
+    """Names of the resources that the running extraction loads."""
+    return frozenset(dlt.current.source().selected_resources)
+
+
+class Loading:
+    """How rows of one table go into the running extraction: as Arrow tables where the destination takes them and was
+    not begun with rows, else as rows. Make it inside of the extraction.
+
+    Args:
+        table: The table.
+        api: API that answers come from.
+        tenant_id: Written into rows whose answer does not say.
+        privacy: What is done to identifiers in answers; rows are taken as they are.
+        drift: Where to note what the tables were not made for.
+
+    Raises:
+        ConfigurationError: The pipeline was made after the source.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        *,
+        api: str = "",
+        tenant_id: str | None = None,
+        privacy: Privacy = _STRICTEST,
+        drift: Drift | None = None,
+    ) -> None:
+        nothing = no_rows()
+        schema = dlt.current.source().schema
+        stored = schema.tables.get(table.name, {}).get("columns", {})
+        destination, _ = active_destination()
+        as_rows = not destination.arrow or "_dlt_id" in stored
+        self._shaper = _shaper_class(as_rows)(
+            table,
+            api=api,
+            tenant_id=tenant_id,
+            privacy=privacy,
+            stored={name: str(column["data_type"]) for name, column in stored.items() if "data_type" in column},
+            naming=schema.naming.normalize_path,
+            each_once=destination.strategy == "upsert",
+            drift=drift and drift.of(table.name),
+        )
+        is_made = stored.keys() >= {column.name for column in table.columns} and _is_loaded(schema, table.name)
+        if is_made or destination.strategy == "upsert":
+            self._nothing: Any = []
+        else:
+            self._nothing = nothing if as_rows else self._shaper.nothing()
+
+    def nothing(self) -> Any:
+        """What makes the table, even if no row comes. To merge nothing into one that is there would take its time."""
+        return self._nothing
+
+    def answers(self, answers: Answers) -> Iterator[Any]:
+        """What dlt takes for these answers."""
+        if answers.items:
+            yield self._hinted(self._shaper(answers))
+
+    def rows(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Any]:
+        """What dlt takes for rows as they are, by column name."""
+        listed = [dict(row) for row in rows]
+        if listed:
+            yield self._hinted(self._shaper.plain(listed))
+
+    def _hinted(self, batch: Any) -> Any:
+        new = self._shaper.new_types()
+        if not new:
+            return batch
+        columns: Any = {name: {"name": name, "data_type": kind} for name, kind in new.items()}
+        return dlt.mark.with_hints(batch, dlt.mark.make_hints(columns=columns))
+
+
+def _is_loaded(schema: Schema, table: str) -> bool:
+    return table in schema.data_table_names(seen_data_only=True)
+
+
+def _shaper_class(as_rows: bool) -> Any:
+    if as_rows:
+        from dlt_authsignal.source.rows.row_builder import Placer
+
+        return Placer
+    from dlt_authsignal.source.rows.arrow_builder import Shaper
+
+    return Shaper
+
+
+def table_resource(
+    table: Table,
+    parent: DltResource,
+    begin: Callable[[Table], Loading],
+    items: Callable[[Loading, Any], Iterator[Any]],
+) -> DltResource:
+    """A resource that is fed by what another one read, which begins with an empty batch. Its table exists even when no
+    row comes, but for files."""
+    running: list[Loading] = []
+
+    def pick(batch: Any) -> Iterator[Any]:
+        if not batch:
+            running[:] = [begin(table)]
+            yield running[0].nothing()
+            return
+        yield from items(running[0], batch)
+
+    resource: DltResource = dlt.transformer(pick, data_from=parent, selected=not table.opt_in, **hints(table))
+    return resource
+
+
+def transformer(table: Table, parent: DltResource, rows: Callable[[Any], list[Any]]) -> DltResource:
+    """A resource whose rows are picked out of what another one read. Its table exists even when no row comes, but for
+    files."""
+
+    def pick(batch: Any) -> Iterator[Any]:
+        yield rows(batch) or no_rows()
+
+    resource: DltResource = dlt.transformer(pick, data_from=parent, selected=not table.opt_in, **hints(table))
+    return resource
+
+
+logging.getLogger("dlt").addFilter(_Meant())

@@ -1,0 +1,1 @@
+"""From API responses to rows and Arrow batches."""

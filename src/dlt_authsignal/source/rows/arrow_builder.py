@@ -1,0 +1,246 @@
+"""Answers to Arrow tables, field by field instead of row by row."""
+
+from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pandas.util import hash_array
+
+from dlt_authsignal.schema.columns import Table
+from dlt_authsignal.schema.secret_fields import is_withheld
+from dlt_authsignal.schema.tables import DELETED_AT, PROVENANCE, PROVENANCE_NAMES
+from dlt_authsignal.source.metrics.schema_drift import TableDrift
+from dlt_authsignal.source.privacy.policy import Privacy
+from dlt_authsignal.source.rows.arrow_hash import Hashes, as_text, cells, total
+from dlt_authsignal.source.rows.column_names import Names
+from dlt_authsignal.source.rows.column_types import ARROW, TIME, Columns
+from dlt_authsignal.source.rows.flatten import (
+    MORE,
+    Answers,
+    flat,
+    is_by_person,
+    is_otp_link,
+    kept,
+    name_of,
+    not_ours,
+    updated,
+    whole_columns,
+    without_key,
+)
+
+Fields = dict[str, list[Any]]
+"""Values by column, one an answer."""
+
+_NOTHING: Final[Mapping[str, Any]] = {}
+
+
+class Shaper:
+    """Makes Arrow tables of one table's answers. Knows the columns that are there already, and those it has added.
+
+    Args:
+        table: The table.
+        api: API that the answers come from.
+        tenant_id: Written into rows whose answer does not say.
+        privacy: What is done to identifiers.
+        stored: Types of the columns that the destination has.
+        naming: The destination's name for a column that is not declared.
+        each_once: Leaves out rows whose key has come before: an upsert would insert them all.
+        drift: Where to note what the table was not made for.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        *,
+        api: str,
+        tenant_id: str | None,
+        privacy: Privacy,
+        stored: Mapping[str, str] = _NOTHING,
+        naming: Callable[[str], str] = str,
+        each_once: bool = False,
+        drift: TableDrift | None = None,
+    ) -> None:
+        self._table = table
+        self._api = api
+        self._tenant_id = tenant_id
+        self._whole = whole_columns(table)
+        self._declared = {column.name: column.type for column in (*table.columns, *PROVENANCE)}
+        self._guard = privacy.of(table)
+        self._drift = TableDrift() if drift is None else drift
+        self._columns = Columns({**stored, **self._declared}, self._drift, self._guard.protect_mismatch)
+        self._names = Names(self._declared, stored, naming)
+        self._json = {name: kind for name, kind in stored.items() if kind == "json" and name not in self._declared}
+        self._seen: set[int] | None = set() if each_once else None
+
+    def __call__(self, answers: Answers) -> Any:
+        """One Arrow table; of rows with one key in one answer, it holds the one updated last.
+
+        Raises:
+            UnexpectedAnswer: An answer lacks part of the table's key.
+        """
+        rows = len(answers.items)
+        if not rows:
+            return self.nothing()
+        said = fields(answers.items, self._whole)
+        unparented = {name: values for name, values in said.items() if name not in answers.keys}
+        arrays = self._placed(self._guard.columns(unparented))
+        requests = pa.array(answers.requests, pa.int32())
+        for name, array in self._placed(self._guard.columns(answers.keys)).items():
+            arrays[name] = array.take(requests)
+        self._check_key(arrays)
+        parts = {name: cells(name, array) for name, array in arrays.items() if name not in PROVENANCE_NAMES}
+        arrays["_row_hash"] = as_text(total(parts.values(), rows))
+        arrays["_read_at"] = pa.array(answers.read_at, TIME).take(requests)
+        arrays["_api"] = pa.repeat(self._api, rows)
+        arrays["tenant_id"] = _or_ours(arrays.get("tenant_id"), self._tenant_id, rows)
+        if DELETED_AT.name in self._declared:
+            arrays[DELETED_AT.name] = pa.nulls(rows, TIME)  # an upsert leaves what is not named
+        batch = self._as_table(arrays)
+        keys = total((parts[name] for name in self._table.key), rows)
+        places = _latest(batch, self._table.key, keys, requests)
+        if self._seen is not None:
+            places = _unseen(keys, range(rows) if places is None else places, self._seen)
+        return batch if places is None else batch.take(pa.array(places, pa.int64()))
+
+    def plain(self, rows: Iterable[Mapping[str, Any]]) -> Any:
+        """An Arrow table of rows as they are: names and values are ours."""
+        listed = list(rows)
+        values = {name: [row.get(name) for row in listed] for name in dict.fromkeys(chain.from_iterable(listed))}
+        return self._as_table(self._placed(values)) if listed else self.nothing()
+
+    def nothing(self) -> Any:
+        """A table of no rows and all declared columns."""
+        return self._as_table({name: pa.array([], ARROW[kind]) for name, kind in self._declared.items()})
+
+    def new_types(self) -> dict[str, str]:
+        """Types of undeclared columns that Arrow does not tell: JSON. Each is told once in a run, or dlt takes it for
+        text."""
+        told, self._json = self._json, {}
+        return told | {name: kind for name, kind in self._columns.untold().items() if kind == "json"}
+
+    def _placed(self, values: Mapping[str, list[Any]]) -> dict[str, Any]:
+        arrays: dict[str, Any] = {}
+        homeless: Fields = {}
+        for name, each in values.items():
+            if all(value is None for value in each):
+                continue
+            column = self._names.column(name)
+            if column is None:
+                homeless[name] = each
+            else:
+                arrays.update(self._columns.place(column, each))
+        if homeless:
+            arrays.update(self._columns.place(MORE, self._together(homeless)))
+        return arrays
+
+    def _together(self, values: Fields) -> list[dict[str, Any] | None]:
+        """An object for each answer, of the fields that have no column."""
+        for name, each in values.items():
+            self._drift.into_json(name, sum(value is not None for value in each))
+        return [
+            {name: kept(value, own=True) for name, value in zip(values, row, strict=True) if value is not None} or None
+            for row in zip(*values.values(), strict=True)
+        ]
+
+    def _check_key(self, arrays: Mapping[str, Any]) -> None:
+        missing = [name for name in self._table.key if name not in arrays or _has_gaps(arrays[name])]
+        if missing:
+            raise without_key(self._table, missing)
+
+    def _as_table(self, arrays: Mapping[str, Any]) -> Any:
+        schema = [pa.field(name, array.type, nullable=name not in self._table.key) for name, array in arrays.items()]
+        return pa.Table.from_arrays(list(arrays.values()), schema=pa.schema(schema))
+
+
+def _has_gaps(texts: Any) -> bool:
+    return bool(texts.null_count or pc.any(pc.equal(texts, "")).as_py())
+
+
+def _or_ours(tenant_ids: Any, ours: str | None, rows: int) -> Any:
+    if tenant_ids is None:
+        return pa.repeat(pa.scalar(ours, pa.string()), rows)
+    said = pc.if_else(pc.equal(tenant_ids, ""), None, tenant_ids)
+    return pc.coalesce(said, pa.scalar(ours, pa.string()))
+
+
+def _latest(batch: Any, key: tuple[str, ...], keys: Hashes, requests: Any) -> list[int] | None:
+    """Of rows with one key in one answer, the place of the one updated last; None where there are no such rows."""
+    if len(np.unique(keys + hash_array(requests.to_numpy()))) == batch.num_rows:
+        return None
+    last: dict[tuple[Any, ...], tuple[str, int]] = {}
+    times = batch["updated_at"].to_pylist() if "updated_at" in batch.column_names else [None] * batch.num_rows
+    rows = zip(requests.to_pylist(), *(batch[name].to_pylist() for name in key), strict=True)
+    for place, (time, row) in enumerate(zip(times, rows, strict=True)):
+        if row not in last or updated(time) >= last[row][0]:
+            last[row] = (updated(time), place)
+    return [place for _, place in last.values()]
+
+
+def _unseen(keys: Hashes, places: Iterable[int], seen: set[int]) -> list[int]:
+    found = []
+    for place in places:
+        before = len(seen)
+        seen.add(int(keys[place]))
+        if len(seen) > before:
+            found.append(place)
+    return found
+
+
+def fields(answers: list[Mapping[str, Any]], whole: frozenset[str]) -> Fields:
+    """The answers' values by column, nested objects taken apart, secrets left out.
+
+    Args:
+        answers: Decoded objects.
+        whole: Columns whose objects stay as they are.
+    """
+    try:
+        found: Fields = {}
+        _gather(answers, "", whole, found)
+        return found
+    except _OneByOne:
+        return by_row(answers, whole)
+
+
+def by_row(answers: list[Mapping[str, Any]], whole: frozenset[str]) -> Fields:
+    """The same, by looking at each answer for itself."""
+    rows = [flat(answer, whole) for answer in answers]
+    return {name: [row.get(name) for row in rows] for name in dict.fromkeys(chain.from_iterable(rows))}
+
+
+class _OneByOne(Exception):
+    """Each answer has to be looked at by itself: of two fields that are called alike, its own order decides which is
+    which; and an object in it may have people for keys."""
+
+
+def _gather(objects: list[Mapping[str, Any]], prefix: str, whole: frozenset[str], found: Fields) -> None:
+    for field in dict.fromkeys(chain.from_iterable(objects)):
+        if is_withheld(field):
+            continue
+        values = [each.get(field) for each in objects]
+        name = prefix + name_of(field)
+        classes = set(map(type, values))
+        if dict in classes and name not in whole:
+            if any(type(each) is dict and is_by_person(each) for each in values):
+                raise _OneByOne
+            _gather([each if type(each) is dict else _NOTHING for each in values], f"{name}__", whole, found)
+            values = [None if type(each) is dict else each for each in values]
+        free = not_ours(name)
+        if free in found:
+            raise _OneByOne
+        found[free] = _cleaned(values, classes, own=name == "custom")
+
+
+def _cleaned(values: list[Any], classes: set[type], *, own: bool) -> list[Any]:
+    if str in classes and _may_hold_otp_link(values, classes):
+        values = [None if is_otp_link(each) else each for each in values]
+    if list in classes or dict in classes:
+        values = [kept(each, own=own) if isinstance(each, list | dict) else each for each in values]
+    return values
+
+
+def _may_hold_otp_link(values: list[Any], classes: set[type]) -> bool:
+    texts = values if classes == {str} else [each for each in values if isinstance(each, str)]
+    return "otpauth" in "\n".join(texts).lower()

@@ -1,0 +1,244 @@
+"""Values of one field to typed Arrow columns: at once where all are of one type, else one by one.
+
+A value of another type goes into a column beside its own (`risk__v_double`), so that none is lost or rounded.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from types import NoneType
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dlt_authsignal.api.responses import storable
+from dlt_authsignal.source.metrics.schema_drift import Otherwise, TableDrift
+from dlt_authsignal.source.rows.flatten import MORE, is_beyond, is_variant
+
+TIME: Final = pa.timestamp("us", tz="UTC")
+ARROW: Final[Mapping[str, Any]] = {
+    "text": pa.string(),
+    "timestamp": TIME,
+    "bool": pa.bool_(),
+    "bigint": pa.int64(),
+    "double": pa.float64(),
+    "json": pa.string(),
+}
+"""Arrow's type for each of dlt's."""
+
+_OF_CLASS: Final[Mapping[type, str]] = {
+    bool: "bool",
+    int: "bigint",
+    float: "double",
+    datetime: "timestamp",
+    list: "json",
+    dict: "json",
+}
+_CLASS: Final[Mapping[str, type]] = {"text": str, "bool": bool, "bigint": int, "double": float}
+_WORDS: Final[Mapping[type, str]] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a fraction",
+    datetime: "a time",
+    list: "a list",
+    dict: "an object",
+}
+_FIRST: Final = datetime(1, 1, 1, tzinfo=UTC)
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
+_TOO_FINE: Final = re.compile(r"[.,]\d{7}")
+_EXACT: Final = 2**53
+
+_encode = msgspec.json.Encoder(order="sorted").encode
+
+
+def kind_of(value: Any) -> str:
+    """dlt's type for a value of an unknown field."""
+    return "text" if is_beyond(value) else _OF_CLASS.get(type(value), "text")
+
+
+def _said(kind: str, value: Any) -> str:
+    """What a value is that its column does not hold."""
+    if isinstance(value, str):
+        return "text" if kind != "timestamp" else "text that is no time, or too fine a one"
+    if is_beyond(value):
+        return "a number beyond 64 bits" if isinstance(value, int) else "a number that is not finite"
+    return _WORDS.get(type(value), "text")
+
+
+class Columns:
+    """The types of one table's columns. Once chosen, a type stays.
+
+    Args:
+        types: Of the columns known so far: declared, or in the destination.
+        drift: Where to note columns that are added, and values that do not fit theirs.
+        strayed: What is made of a value that goes into a column beside its own, given that one's name.
+    """
+
+    def __init__(
+        self,
+        types: Mapping[str, str],
+        drift: TableDrift | None = None,
+        protect_mismatch: Callable[[str, Any], Any] = lambda _, value: value,
+    ) -> None:
+        self.types = dict(types)
+        self._strayed = protect_mismatch
+        self._drift = TableDrift() if drift is None else drift
+        self._told = len(self.types)
+
+    def place(self, name: str, values: list[Any]) -> Iterator[tuple[str, Any]]:
+        """(column, Arrow array) for each column that the values of one field go into; none where all are null."""
+        classes = set(map(type, values)) - {NoneType}
+        if not classes:
+            return
+        kind = self.types.get(name) or self._added(name, next(value for value in values if value is not None))
+        array = _at_once(kind, classes, values)
+        if array is not None:
+            yield name, array
+            return
+        fitting: list[Any] = [None] * len(values)
+        others: dict[str, list[Any]] = {}
+        for row, value in enumerate(values):
+            if value is not None:
+                column, fitting[row] = self._assigned(name, kind, value)
+                if column != name:
+                    others.setdefault(column, [None] * len(values))[row] = self._strayed(name, value)
+        if any(value is not None for value in fitting):
+            yield name, pa.array(fitting, ARROW[kind])
+        for column, rest in others.items():
+            yield from self.place(column, rest)
+
+    def put(self, name: str, value: Any) -> tuple[str, Any]:
+        """(column, value) for one value that is not null, as dlt takes it for that column in a row: as JSON it takes
+        lists and objects only, and of a text it would read what stands in it."""
+        kind = self.types.get(name) or self._added(name, value)
+        if kind == "json" and isinstance(value, list | dict):
+            return name, value
+        column, fitting = self._assigned(name, kind, value) if kind != "json" else self._beside(name, kind, value)
+        return (name, fitting) if column == name else self.put(column, value)
+
+    def untold(self) -> dict[str, str]:
+        """Types of the columns that have been added since this was last asked."""
+        added = list(self.types.items())[self._told :]
+        self._told += len(added)
+        return dict(added)
+
+    def _added(self, name: str, value: Any) -> str:
+        kind = self.types[name] = kind_of(value)
+        if name != MORE and not is_variant(name):
+            self._drift.new_columns.append(name)
+        return kind
+
+    def _assigned(self, name: str, kind: str, value: Any) -> tuple[str, Any]:
+        """(column, value as it takes it); of a column beside its own, the value is still to be fitted there."""
+        fitting = _fitted(kind, value)
+        if fitting is None:
+            return self._beside(name, kind, value)
+        if kind == "text" and not isinstance(value, str):
+            self._note(name, kind, value, name)
+        return name, fitting
+
+    def _beside(self, name: str, kind: str, value: Any) -> tuple[str, Any]:
+        column = f"{name}__v_{kind_of(value)}"
+        self._note(name, kind, value, column)
+        return column, None
+
+    def _note(self, name: str, kind: str, value: Any, column: str) -> None:
+        if not is_variant(name):
+            self._drift.otherwise[Otherwise(name, _said(kind, value), column)] += 1
+
+
+def _at_once(kind: str, classes: set[type], values: list[Any]) -> Any:
+    """An array of all values, or None where one of them does not fit as it is."""
+    if kind == "timestamp":
+        return _times(classes, values)
+    if kind not in _CLASS or classes != {_CLASS[kind]}:
+        return None
+    try:
+        array = pa.array(values, ARROW[kind])
+    except (UnicodeEncodeError, OverflowError):  # half a surrogate pair; a number beyond 64 bits
+        return None
+    if kind == "double" and not np.isfinite(array.fill_null(0.0).to_numpy()).all():
+        return None
+    return array
+
+
+def _times(classes: set[type], values: list[Any]) -> Any:
+    if classes == {datetime}:
+        return pa.array(values, TIME)
+    if classes != {str}:
+        return None
+    try:
+        array = pa.array(values, pa.string()).cast(TIME)
+    except (UnicodeEncodeError, pa.ArrowInvalid):
+        return None
+    ends = pc.min_max(array.cast(pa.int64())).as_py()
+    return array if _MICROSECONDS[0] <= ends["min"] and ends["max"] <= _MICROSECONDS[1] else None
+
+
+_MICROSECONDS: Final = [pa.scalar(end, TIME).cast(pa.int64()).as_py() for end in (_FIRST, _LAST)]
+"""Ends of the calendar that Python and databases share."""
+
+
+def _fitted(kind: str, value: Any) -> Any:
+    """The value as its column takes it, None if it does not."""
+    if kind == "text":
+        return _text(value)
+    if kind == "json":
+        return _json(value)
+    if kind == "timestamp":
+        return _moment(value)
+    if isinstance(value, bool):
+        return value if kind == "bool" else None
+    if kind == "bigint":
+        return _whole(value)
+    if kind == "double" and isinstance(value, int | float) and not is_beyond(value):
+        return float(value) if isinstance(value, float) or abs(value) <= _EXACT else None
+    return None
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, list | dict):
+        return None
+    if isinstance(value, bool | datetime):
+        return str(value).lower() if isinstance(value, bool) else value.isoformat()
+    text = str(value)
+    return text if _is_whole_text(text) else str(storable(text))
+
+
+def _is_whole_text(text: str) -> bool:
+    """Whether it is without half surrogate pairs."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _json(value: Any) -> str:
+    plain = str(value) if is_beyond(value) else value
+    try:
+        return _encode(plain).decode()
+    except UnicodeEncodeError:
+        return _encode(storable(plain)).decode()
+
+
+def _whole(value: Any) -> int | None:
+    if isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT:
+        return int(value)
+    return value if isinstance(value, int) and not is_beyond(value) else None
+
+
+def _moment(value: Any) -> datetime | None:
+    """A time that no digit is lost of; one without a zone is taken for UTC, as dlt does."""
+    if isinstance(value, datetime):
+        return value
+    if not isinstance(value, str) or _TOO_FINE.search(value):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None

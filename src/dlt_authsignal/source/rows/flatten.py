@@ -1,0 +1,144 @@
+"""Answers of the API to flat rows: parents' keys and provenance in, secrets and icons out."""
+
+import dataclasses
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final
+
+from dlt.common.normalizers.naming.snake_case import NamingConvention
+
+from dlt_authsignal.errors import UnexpectedAnswer
+from dlt_authsignal.schema.columns import Table
+from dlt_authsignal.schema.history_tables import VALID_FROM, VALID_TO
+from dlt_authsignal.schema.secret_fields import is_withheld
+from dlt_authsignal.schema.sensitivity import FREE_FORM
+from dlt_authsignal.schema.tables import DELETED_AT, PROVENANCE_NAMES
+from dlt_authsignal.source.privacy.identifiers import replaced
+
+Row = dict[str, Any]
+
+MORE: Final = "_more"
+"""Column of the fields for which there is none of their own."""
+
+_OURS: Final = PROVENANCE_NAMES - {"tenant_id"} | {DELETED_AT.name, VALID_FROM.name, VALID_TO.name, MORE}
+_VARIANT: Final = re.compile(r"__v_(text|timestamp|bool|bigint|double|json)$")
+_naming = NamingConvention()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What was answered about the rows of one table, to one or more requests.
+
+    Attributes:
+        items: Decoded objects, one a row.
+        requests: For each item, the place of its request in the lists below.
+        read_at: When each request was made.
+        keys: Parents' keys by column, a value for each request; they win over fields of the same name.
+    """
+
+    items: list[Mapping[str, Any]]
+    requests: list[int]
+    read_at: list[datetime]
+    keys: Mapping[str, list[Any]] = dataclasses.field(default_factory=dict)
+
+
+NO_ANSWERS: Final = Answers(items=[], requests=[], read_at=[])
+
+
+@lru_cache(maxsize=4096)
+def name_of(field: str) -> str:
+    """dlt's name of a field, without those around it."""
+    return _naming.normalize_identifier(field) if field.strip() else "_empty"
+
+
+@lru_cache(maxsize=4096)
+def not_ours(name: str) -> str:
+    """The name, or another where it is one that dlt or this package gives to columns."""
+    if name.startswith("_dlt") or name in _OURS:
+        return f"api_{name.lstrip('_')}"
+    return f"{name}__2" if is_variant(name) else name
+
+
+def is_variant(name: str) -> bool:
+    """Whether a column stands beside another, for values of another type."""
+    return _VARIANT.search(name) is not None
+
+
+def whole_columns(table: Table) -> frozenset[str]:
+    """Columns whose objects are not taken apart; the customer's own are not in any table."""
+    return FREE_FORM | {column.name for column in table.columns if column.type == "json"}
+
+
+def without_key(table: Table, missing: list[str]) -> UnexpectedAnswer:
+    """The error for an answer that lacks part of its table's key."""
+    return UnexpectedAnswer(
+        f"A row for {table.name} came without {', '.join(missing)}, which its key needs ({table.source}).",
+        request=table.source,
+        status=200,
+    )
+
+
+def updated(value: Any) -> str:
+    """What tells which of two rows was updated later."""
+    return str(value or "")
+
+
+def flat(answer: Mapping[str, Any], whole: frozenset[str]) -> Row:
+    """The answer's fields by column, secrets left out."""
+    row: Row = {}
+    for name, value in _flatten(answer, "", whole):
+        free = not_ours(name)
+        while free in row:  # two fields whose names differ in spelling only
+            free += "__2"
+        row[free] = value
+    return row
+
+
+def _flatten(value: Mapping[str, Any], prefix: str, whole: frozenset[str]) -> Iterator[tuple[str, Any]]:
+    for field, inner in value.items():
+        if is_withheld(field) or is_otp_link(inner):
+            continue
+        name = prefix + name_of(field)
+        if isinstance(inner, dict) and name not in whole and not is_by_person(inner):
+            yield from _flatten(inner, f"{name}__", whole)
+        else:
+            yield name, kept(inner, own=name == "custom") if isinstance(inner, list | dict) else inner
+
+
+def is_by_person(value: Mapping[str, Any]) -> bool:
+    """Whether an object's keys are people, not fields: they are to become no names of columns."""
+    return any(map(_is_identifier, value))
+
+
+@lru_cache(maxsize=4096)
+def _is_identifier(key: str) -> bool:
+    return replaced(key, lambda _kind, _value: "") != key
+
+
+def kept(value: Any, *, own: bool = False) -> Any:
+    """Without secrets; numbers in it beyond 64 bits as text. `custom` is the customer's own, names and all."""
+    if isinstance(value, dict):
+        return {
+            field: kept(inner, own=own or field == "custom")
+            for field, inner in value.items()
+            if own or not (is_withheld(field) or is_otp_link(inner))
+        }
+    if isinstance(value, list):
+        return [kept(item, own=own) for item in value if own or not is_otp_link(item)]
+    return str(value) if is_beyond(value) else value
+
+
+def is_beyond(value: Any) -> bool:
+    """Whether it is a number that 64 bits cannot hold."""
+    if isinstance(value, int):
+        return not -(2**63) <= value < 2**63
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+def is_otp_link(value: Any) -> bool:
+    """Whether it is a link that holds the seed of one-time passwords."""
+    return isinstance(value, str) and value.lstrip()[:18].lower().startswith(("otpauth:", "otpauth-migration:"))

@@ -1,0 +1,187 @@
+"""Answers to rows that dlt takes as they are: each value in a column of its type, as in Arrow tables.
+
+Left to itself, dlt would make 5 true in a column of truth values, 16 of "0x10", and a time of any number.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from dlt_authsignal.schema.columns import Table
+from dlt_authsignal.schema.row_hash import fingerprint
+from dlt_authsignal.schema.tables import DELETED_AT, PROVENANCE, PROVENANCE_NAMES
+from dlt_authsignal.source.metrics.schema_drift import TableDrift
+from dlt_authsignal.source.privacy.policy import Privacy, is_time
+from dlt_authsignal.source.rows.column_names import Names
+from dlt_authsignal.source.rows.column_types import Columns
+from dlt_authsignal.source.rows.flatten import MORE, Answers, Row, flat, kept, updated, whole_columns, without_key
+
+_NOTHING: Final[Mapping[str, str]] = {}
+
+
+class Placer:
+    """Makes rows of one table's answers. Knows the columns that are there already, and those it has added.
+
+    Args:
+        table: The table.
+        api: API that the answers come from.
+        tenant_id: Written into rows whose answer does not say.
+        privacy: What is done to identifiers.
+        stored: Types of the columns that the destination has.
+        naming: The destination's name for a column that is not declared.
+        each_once: Leaves out rows whose key has come before: an upsert would insert them all.
+        drift: Where to note what the table was not made for.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        *,
+        api: str,
+        tenant_id: str | None,
+        privacy: Privacy,
+        stored: Mapping[str, str] = _NOTHING,
+        naming: Callable[[str], str] = str,
+        each_once: bool = False,
+        drift: TableDrift | None = None,
+    ) -> None:
+        self._table = table
+        self._key = frozenset(table.key)
+        rows = rows_of(table, api=api, tenant_id=tenant_id, privacy=privacy)
+        self._rows = once(table.key, rows) if each_once else rows
+        declared = self._declared = {column.name: column.type for column in (*table.columns, *PROVENANCE)}
+        self._drift = TableDrift() if drift is None else drift
+        self._columns = Columns({**stored, **declared}, self._drift)
+        self._names = Names(declared, stored, naming)
+
+    def __call__(self, answers: Answers) -> list[Row]:
+        """Rows; of those with one key in one answer, the one updated last.
+
+        Raises:
+            UnexpectedAnswer: An answer lacks part of the table's key.
+        """
+        placed = self.plain(self._rows(answers))
+        for row in placed:
+            if not row.keys() >= self._key:
+                raise without_key(self._table, sorted(self._key - row.keys()))
+        return placed
+
+    def plain(self, rows: Iterable[Mapping[str, Any]]) -> list[Row]:
+        """The same of flat rows."""
+        return [self._placed(row) for row in rows]
+
+    def new_types(self) -> dict[str, str]:
+        """Types of the columns that have come up. Each is told once."""
+        return self._columns.untold()
+
+    def _placed(self, row: Mapping[str, Any]) -> Row:
+        placed: Row = {}
+        homeless: Row = {}
+        for name, value in row.items():
+            if value is None:  # an upsert leaves what is not named
+                placed |= {name: None} if name in self._declared else {}
+                continue
+            column = self._names.column(name)
+            if column is None:
+                homeless[name] = kept(value, own=True)
+                self._drift.into_json(name, 1)
+            else:
+                placed.update((self._columns.put(column, value),))
+        if homeless:
+            placed.update((self._columns.put(MORE, homeless),))
+        return placed
+
+
+Shape = Callable[[Mapping[str, Any], Mapping[str, Any]], Row]
+
+
+def shaper(table: Table, *, api: str, tenant_id: str | None, privacy: Privacy) -> Shape:
+    """A function (answer, keys) → row for one table.
+
+    The row is flat: nested objects become `a__b` columns, lists and the table's JSON columns stay whole. `keys` are
+    the parents' keys and the provenance, and win over fields of the same name. Identifiers are protected.
+
+    Raises:
+        UnexpectedAnswer: The answer lacks part of the table's key.
+    """
+    whole = whole_columns(table)
+    types = {column.name: column.type for column in table.columns}
+    times = tuple(name for name, kind in types.items() if kind == "timestamp")
+    guard = privacy.of(table)
+
+    def shape(answer: Mapping[str, Any], keys: Mapping[str, Any]) -> Row:
+        row = flat(answer, whole)
+        row.update({name: value for name, value in keys.items() if name not in PROVENANCE_NAMES})
+        row = guard.row(row)
+        missing = [name for name in table.key if row.get(name) in (None, "")]
+        if missing:
+            raise without_key(table, missing)
+        for name in times:
+            if name in row:
+                _set_time(row, name)
+        row.update(
+            {
+                name: guard.protect_mismatch(name, row[name])
+                for name, kind in types.items()
+                if _strays(kind, row.get(name))
+            }
+        )
+        row["_row_hash"] = fingerprint(row)
+        row.update(tenant_id=row.get("tenant_id") or tenant_id, _api=api, _read_at=keys["_read_at"])
+        if DELETED_AT in table.columns:
+            row[DELETED_AT.name] = None  # an upsert leaves what is not named
+        return row
+
+    return shape
+
+
+def rows_of(table: Table, *, api: str, tenant_id: str | None, privacy: Privacy) -> Callable[[Answers], list[Row]]:
+    """A function from answers to rows; of rows with one key in one answer, it gives the one updated last."""
+    shape = shaper(table, api=api, tenant_id=tenant_id, privacy=privacy)
+
+    def rows(answers: Answers) -> list[Row]:
+        last: dict[tuple[Any, ...], Row] = {}
+        for item, request in zip(answers.items, answers.requests, strict=True):
+            keys = {name: values[request] for name, values in answers.keys.items()}
+            row = shape(item, {**keys, "_read_at": answers.read_at[request]})
+            key = (request, *(str(row[name]) for name in table.key))
+            if key not in last or updated(row.get("updated_at")) >= updated(last[key].get("updated_at")):
+                last[key] = row
+        return list(last.values())
+
+    return rows
+
+
+def _strays(type: str, value: Any) -> bool:
+    """Whether a value is of another type than its column's, so that it will go into one of its own."""
+    if isinstance(value, str):
+        return type in ("bool", "bigint", "double") or (type == "timestamp" and not is_time(value))
+    return isinstance(value, list | dict) and type != "json"
+
+
+def _set_time(row: Row, name: str) -> None:
+    """A datetime where the text is ISO 8601 with a zone, and the time has an equivalent in UTC. Anything else stays."""
+    value = row[name]
+    if not isinstance(value, str):
+        return
+    try:
+        moment = datetime.fromisoformat(value)
+        row[name] = moment.astimezone(UTC) if moment.tzinfo else value
+    except (OverflowError, ValueError):
+        return
+
+
+def once(key: Sequence[str], rows: Callable[[Any], list[Any]]) -> Callable[[Any], list[Any]]:
+    """`rows`, of which those whose key has come before are left out: an upsert inserts them all."""
+    seen: set[int] = set()
+
+    def unseen(batch: Any) -> list[Any]:
+        return [row for row in rows(batch) if _is_new(hash(tuple(row[name] for name in key)), seen)]
+
+    return unseen
+
+
+def _is_new(value: int, seen: set[int]) -> bool:
+    before = len(seen)
+    seen.add(value)
+    return len(seen) > before

@@ -1,0 +1,84 @@
+"""Ids that a query gives. It is written behind the database that it is asked of: `DATABASE?query=SQL`."""
+
+import re
+from collections.abc import Generator
+from typing import Final
+from urllib.parse import unquote_plus
+
+from dlt_authsignal.destination.redaction import without_values
+from dlt_authsignal.errors import ConfigurationError, UserIdsUnreadable
+from dlt_authsignal.source.user_ids.candidate import Candidate, NotAnId, as_id, id_column, no_column
+from dlt_authsignal.source.user_ids.sql_connection import Query, asked, place
+
+_SPLIT: Final = re.compile(r"(?P<database>.*?)[?&]query=(?P<sql>.*)", re.DOTALL)
+_ONE_NAME_QUOTED: Final = re.compile(r"""[^"'`]*["'`](?P<name>\w+)["'`][^"'`]*""")
+
+
+def is_query(source: str) -> bool:
+    """Whether a source of ids is a database rather than a file."""
+    return "://" in source or _SPLIT.fullmatch(source) is not None
+
+
+def parse(source: str) -> Query:
+    """Splits `DATABASE?query=SQL`. The SQL stands as it is, to the end; percent-encoded if there is no space in it.
+
+    Raises:
+        UserIdsUnreadable: There is no query.
+    """
+    found = _SPLIT.fullmatch(source)
+    sql = found["sql"].strip() if found else ""
+    if not found or not sql:
+        raise UserIdsUnreadable(
+            "A database needs a query behind it, as in"
+            ' "postgresql://reader@host/crm?query=select id from users", in quotes on a command line.'
+        )
+    return Query(found["database"], (sql if re.search(r"\s", sql) else unquote_plus(sql)).strip().rstrip(";"))
+
+
+def from_query(query: Query, column: str | None = None) -> Generator[Candidate]:
+    """Ids that a query gives, in its order, as often as they come; NULL and blank ones skipped.
+
+    Args:
+        query: The URL of a database, and SQL.
+        column: Column that holds the id; default the only one, else `user_id`, `userId` or `id`.
+
+    Raises:
+        ExtraMissing: SQLAlchemy is not installed, and the database is neither DuckDB nor SQLite.
+        UserIdsUnreadable: No driver, no connection, no such table, no id column, or no id in any row.
+    """
+    position, empty, fault = 0, True, ""
+    try:
+        with asked(query) as (columns, rows):
+            index = _index(columns, column)
+            for position, row in enumerate(rows, start=1):
+                if user_id := as_id(row[index]):
+                    empty = False
+                    yield Candidate(user_id=user_id, id_source="query", position=position)
+    except ConfigurationError:
+        raise
+    except NotAnId as kind:
+        fault = f"holds a value of type {kind} in row {position}: ids are text, whole numbers or UUIDs."
+    except Exception as error:  # a driver's own kind: it may quote a row
+        fault = f"failed: {_said(error, query.sql)}. Check the query."
+    if position and empty and not fault:
+        fault = f"gave {position:,} rows and no id in any of them."
+    if fault:  # out here, or the error would carry the driver's
+        raise UserIdsUnreadable(f"The query for user ids on {place(query.database)} {fault}")
+
+
+def _index(columns: list[str], column: str | None) -> int:
+    index = 0 if len(columns) == 1 else id_column(columns, column)
+    if index is None:
+        raise UserIdsUnreadable(f"The query for user ids gives {len(columns)} columns and {no_column(columns, column)}")
+    return index
+
+
+def _said(error: Exception, sql: str) -> str:
+    """What a database says of a query, without values: one quoted word may be shown if it stands in the query."""
+    cause = getattr(error, "orig", None) or error
+    text = str(cause.args[-1] if cause.args else cause).strip()
+    first = text.partition("\n")[0].rstrip(".")
+    quoted = _ONE_NAME_QUOTED.fullmatch(first)
+    if quoted and re.search(rf"\b{quoted['name']}\b", sql):
+        return first
+    return without_values(text)

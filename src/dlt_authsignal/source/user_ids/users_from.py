@@ -1,0 +1,81 @@
+"""What `users_from` names, with the credentials that dlt has for it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from dlt.common.configuration.exceptions import ConfigurationException
+from dlt.common.configuration.specs import ConnectionStringCredentials
+from dlt.common.destination import Destination
+from dlt.common.destination.exceptions import UnknownDestinationModule
+
+from dlt_authsignal.errors import UserIdsUnreadable
+from dlt_authsignal.source.user_ids.combined import LISTING, Source
+from dlt_authsignal.source.user_ids.sql_connection import Query
+from dlt_authsignal.source.user_ids.sql_query import is_query, parse
+
+DATABASE: Final = "users_database"
+DESTINATION: Final = "destination."
+
+
+def resolved(
+    users_from: str | Sequence[str] | None, users_database: ConnectionStringCredentials | None
+) -> tuple[Source, ...]:
+    """The sources that the setting names, each once; names of credentials are replaced by the URL they stand for.
+
+    Args:
+        users_from: One source, a list, or a list as JSON; the listing when it names none.
+        users_database: Credentials that `users_database?query=SQL` stands for.
+
+    Raises:
+        UserIdsUnreadable: No list of text, a query without SQL, or credentials that dlt does not find.
+    """
+    return tuple(
+        _with_credentials(parse(source), users_database) if is_query(source) else source for source in named(users_from)
+    )
+
+
+def named(users_from: str | Sequence[str] | None) -> tuple[str, ...]:
+    """The sources as they are written."""
+    if isinstance(users_from, str) and users_from.lstrip().startswith("["):  # as dlt gives a list of config.toml
+        try:
+            users_from = json.loads(users_from)
+        except ValueError:
+            raise UserIdsUnreadable('users_from is no list: expected something like ["listing", "ids.csv"].') from None
+    wanted: Sequence[Any] = [users_from] if isinstance(users_from, str) else users_from or ()
+    if not all(isinstance(source, str) for source in wanted):
+        raise UserIdsUnreadable("users_from holds something that is not text.")
+    return tuple(dict.fromkeys(source.strip() for source in wanted if source.strip())) or (LISTING,)
+
+
+def _with_credentials(query: Query, users_database: ConnectionStringCredentials | None) -> Query:
+    database = query.database
+    if "://" in database:
+        return query
+    if database == DATABASE:
+        url = users_database.to_native_representation() if users_database else None
+    elif database.startswith(DESTINATION):
+        url = _of_destination(database.removeprefix(DESTINATION).removesuffix(".credentials"))
+    else:
+        raise UserIdsUnreadable(
+            f'No database is called "{database}": expected a URL such as postgresql://user@host/database,'
+            f" {DATABASE}, or {DESTINATION}postgres for the credentials of a destination."
+        )
+    if not url:
+        raise UserIdsUnreadable(
+            f"dlt finds no complete credentials for {database}. They belong into .dlt/secrets.toml: {DATABASE}, a URL,"
+            f" under [sources.authsignal_source]; those of a destination under [{DESTINATION}NAME.credentials]."
+        )
+    return replace(query, database=url)
+
+
+def _of_destination(name: str) -> str | None:
+    """The URL of a destination's credentials; None when there are none, or they are of another kind."""
+    try:
+        destination: Any = Destination.from_reference(name)
+        credentials = destination.configuration(destination.spec(), accept_partial=True).credentials
+    except (ConfigurationException, UnknownDestinationModule):
+        return None
+    is_complete = isinstance(credentials, ConnectionStringCredentials) and credentials.is_resolved()
+    return credentials.to_native_representation() if is_complete else None
