@@ -212,6 +212,12 @@ class Store:
             "devices": sum(len(value.devices) for value in everything),
         }
 
+    def count_actions(self, since: datetime) -> int | None:
+        """Count the actions of existing users since then. None if that would create too many users: see `counts`."""
+        if len(self._seeded) > COUNTED_PEOPLE:
+            return None
+        return sum(len(self.actions(user.user_id, since)) for user in self.users())
+
 
 def window_start(now: datetime, days: int) -> datetime:
     """Oldest moment the action query reaches back to."""
