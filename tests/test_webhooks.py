@@ -24,7 +24,7 @@ from dlt_authsignal.sandbox.core.refusals import Refusal
 from dlt_authsignal.sandbox.sessions.challenges import Challenge
 from dlt_authsignal.sandbox.sessions.outbox import Message
 from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, User
-from dlt_authsignal.sandbox.webhooks.settings import WebhookTrouble
+from dlt_authsignal.sandbox.webhooks.settings import WebhookFaults
 from tests.ceremonies import Visitor
 from tests.helpers import SECRET, ask
 from tests.test_management import manage
@@ -331,7 +331,7 @@ def test_log_events_outlive_a_receiver_that_is_down_for_days(listened: RunningSa
 def test_during_an_outage_nothing_arrives_and_afterwards_everything(
     listened: RunningSandbox, receiver: Receiver
 ) -> None:
-    listened.sandbox.webhooks.disturb(WebhookTrouble(outage=2))
+    listened.sandbox.webhooks.set_faults(WebhookFaults(outage=2))
     steps(listened, 3)
     later(listened, 10 * MINUTE)
     later(listened, MINUTE / 2)
@@ -346,8 +346,8 @@ def test_duplicates_and_disorder_follow_from_the_seed_and_lose_nothing(
 ) -> None:
     seen = []
     for _ in range(2):
-        trouble = {"trouble": {"duplicates": 0.5, "shuffle": True, "seed": 3}}
-        assert ask(listened, "POST", "/_sandbox/webhooks", trouble)[0] == 200
+        faults = {"faults": {"duplicates": 0.5, "shuffle": True, "seed": 3}}
+        assert ask(listened, "POST", "/_sandbox/webhooks", faults)[0] == 200
         steps(listened, 40)
         later(listened, 10 * MINUTE)
         seen.append(keys(receiver.taken[-1]))
@@ -359,7 +359,7 @@ def test_duplicates_and_disorder_follow_from_the_seed_and_lose_nothing(
 
 
 def test_a_full_repeat_ends(listened: RunningSandbox, receiver: Receiver) -> None:
-    listened.sandbox.webhooks.disturb(WebhookTrouble(duplicates=1))
+    listened.sandbox.webhooks.set_faults(WebhookFaults(duplicates=1))
     steps(listened, 300)
     later(listened, 10 * MINUTE)
     later(listened, 10 * MINUTE)
@@ -480,7 +480,7 @@ def test_a_met_challenge_counts_only_if_the_webhook_of_its_action_agrees(
     with pytest.raises(Refusal, match="invalid_request") as raised:
         asyncio.run(sandbox.events.confirm(action, "SMS", mine))
     assert (raised.value.status, len(receiver.taken)) == (400, 2)
-    sandbox.webhooks.disturb(WebhookTrouble(outage=1))
+    sandbox.webhooks.set_faults(WebhookFaults(outage=1))
     with pytest.raises(Refusal):
         asyncio.run(sandbox.events.confirm(action, "SMS", None))
     assert len(receiver.taken) == 2
@@ -529,8 +529,8 @@ def test_webhooks_are_set_and_flushed_by_control_routes_which_show_no_secret(
         ({"log_events_url": "ftp://x/"}, "log_events_url must be an http or https URL"),
         ({"log_events": "http://x/"}, "log_events_url"),
         ({"provider_urls": {"PASSKEY": "http://x/"}}, "EMAIL_OTP"),
-        ({"trouble": {"outage": -1}, "include_public_keys": True}, "outage"),
-        ({"trouble": 5}, "trouble must be an object"),
+        ({"faults": {"outage": -1}, "include_public_keys": True}, "outage"),
+        ({"faults": 5}, "faults must be an object"),
     ],
 )
 def test_what_does_not_fit_is_said_and_changes_nothing(empty: RunningSandbox, body: Any, said: str) -> None:
@@ -544,14 +544,14 @@ def test_what_does_not_fit_is_said_and_changes_nothing(empty: RunningSandbox, bo
 def test_reset_forgets_what_waits_and_what_was_delivered_but_not_where_to(
     listened: RunningSandbox, receiver: Receiver
 ) -> None:
-    ask(listened, "POST", "/_sandbox/webhooks", {"trouble": {"outage": 5}})
+    ask(listened, "POST", "/_sandbox/webhooks", {"faults": {"outage": 5}})
     steps(listened, 2)
     later(listened, 10 * MINUTE)
     before = ask(listened, "GET", "/_sandbox/webhooks")[1]
     assert (before["queued"], len(before["deliveries"])) == (2, 1)
     ask(listened, "POST", "/_sandbox/reset")
     after = ask(listened, "GET", "/_sandbox/webhooks")[1]
-    assert (after["queued"], after["deliveries"], after["trouble"]["outage"]) == (0, [], 0)
+    assert (after["queued"], after["deliveries"], after["faults"]["outage"]) == (0, [], 0)
     assert after["settings"] == before["settings"]
     later(listened, timedelta(days=1))
     assert receiver.taken == []

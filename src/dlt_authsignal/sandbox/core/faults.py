@@ -134,32 +134,32 @@ def _is_utf8(text: str) -> bool:
 
 @dataclass(kw_only=True)
 class Waiting:
-    """A fault that was added: how many calls it has seen, and how many it struck."""
+    """A fault that was added: how many calls it has seen, and how many it applied."""
 
     fault: Fault
     rng: random.Random
     calls: int = 0
-    struck: int = 0
+    applied: int = 0
 
     @property
     def is_spent(self) -> bool:
-        return self.fault.times is not None and self.struck >= self.fault.times
+        return self.fault.times is not None and self.applied >= self.fault.times
 
-    def strikes(self) -> bool:
+    def applies(self) -> bool:
         """Whether it strikes this call, which is counted."""
         self.calls += 1
         if self.is_spent or self.calls <= self.fault.after:
             return False
         if self.fault.probability < 1 and self.rng.random() >= self.fault.probability:
             return False
-        self.struck += 1
+        self.applied += 1
         return True
 
     def shown(self) -> dict[str, Any]:
         """What `GET /_sandbox/faults` says of it: what it was asked to be, and its counts."""
         values = [(item, getattr(self.fault, item.name)) for item in fields(Fault)]
         asked = {item.name: value for item, value in values if item.name == "times" or value not in (item.default, {})}
-        return {**asked, "calls": self.calls, "struck": self.struck, "waits": not self.is_spent}
+        return {**asked, "calls": self.calls, "applied": self.applied, "waits": not self.is_spent}
 
 
 class Faults:
@@ -186,7 +186,7 @@ class Faults:
         self._spent.clear()
         self._added = 0
 
-    def strike(self, route: str, *, paged: bool = False) -> Waiting | None:
+    def apply(self, route: str, *, paged: bool = False) -> Waiting | None:
         """The first fault that strikes this call; the ones after it do not see the call.
 
         Args:
@@ -197,7 +197,7 @@ class Faults:
             fault = waiting.fault
             if fault.route not in ("*", route) or (fault.kind == "repeat_cursor" and not paged):
                 continue
-            if waiting.strikes():
+            if waiting.applies():
                 if waiting.is_spent and waiting in self.waiting:
                     self.waiting.remove(waiting)
                     self._spent.append(waiting)
@@ -205,7 +205,7 @@ class Faults:
         return None
 
     def shown(self) -> list[dict[str, Any]]:
-        """The last ones that struck as often as they should, then those that wait."""
+        """The last ones that applied as often as they should, then those that wait."""
         return [value.shown() for value in (*self._spent, *self.waiting)]
 
 

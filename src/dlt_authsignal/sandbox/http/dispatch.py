@@ -119,11 +119,11 @@ async def _faulted(
 ) -> Response:
     if not sandbox.faults.waiting:
         return await _answered(run, request)
-    struck = sandbox.faults.strike(route, paged=fault_answers.CURSOR in request.query_params)
-    if struck is None:
+    applied = sandbox.faults.apply(route, paged=fault_answers.CURSOR in request.query_params)
+    if applied is None:
         return await _answered(run, request)
-    instead = await fault_answers.before(sandbox, request, struck)
-    return instead or fault_answers.after(sandbox, request, struck, await _answered(run, request))
+    instead = await fault_answers.before(sandbox, request, applied)
+    return instead or fault_answers.after(sandbox, request, applied, await _answered(run, request))
 
 
 async def _answered(run: Callable[[Request], Awaitable[Response]], request: Request) -> Response:

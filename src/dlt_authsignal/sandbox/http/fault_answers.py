@@ -67,12 +67,12 @@ class Trickle(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def before(sandbox: "Sandbox", request: Request, struck: Waiting) -> Response | None:
+async def before(sandbox: "Sandbox", request: Request, applied: Waiting) -> Response | None:
     """What happens before the answer is made; an answer where the fault gives one in its place."""
-    fault = struck.fault
+    fault = applied.fault
     if fault.kind in ANSWERS:
         return _instead(fault)
-    if seconds := fault.wait(struck.rng):
+    if seconds := fault.wait(applied.rng):
         await asyncio.sleep(seconds)
     if fault.kind == "drop_user":
         sandbox.store.remove_user(unquote(request.path_params["userId"]), actions=True)
@@ -95,9 +95,9 @@ def _json_headers(fault: Fault) -> dict[str, str]:
     return {"content-type": "application/json", **{name.lower(): value for name, value in fault.headers.items()}}
 
 
-def after(sandbox: "Sandbox", request: Request, struck: Waiting, response: Response) -> Response:
+def after(sandbox: "Sandbox", request: Request, applied: Waiting, response: Response) -> Response:
     """The answer as the fault leaves it."""
-    fault = struck.fault
+    fault = applied.fault
     match fault.kind:
         case "cut":
             response.headers["content-length"] = str(len(response.body))

@@ -9,8 +9,6 @@ from dlt_authsignal.sandbox.core.config import SandboxConfig
 
 Json = dict[str, Any]
 
-RESULTS: Final = ("ALLOW", "BLOCK", "CHALLENGE", "REVIEW")
-
 BLOCK_RULE: Final = "0b6f1c9e-5d0f-4b6e-9a57-6d0a4f0f7a01"
 REVIEW_RULE: Final = "0b6f1c9e-5d0f-4b6e-9a57-6d0a4f0f7a02"
 UPLIFT_RULE: Final = "0b6f1c9e-5d0f-4b6e-9a57-6d0a4f0f7a03"

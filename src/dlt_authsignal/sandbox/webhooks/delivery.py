@@ -21,7 +21,7 @@ from dlt_authsignal.api.webhooks import LOG_TYPES, MAX_RECORDS, SIGNATURE_HEADER
 from dlt_authsignal.sandbox.core.clock import IdMaker, iso, random_ids, seeded_ids
 from dlt_authsignal.sandbox.tenant_state import TenantState
 from dlt_authsignal.sandbox.webhooks.queue import Pending, Queue, next_wait
-from dlt_authsignal.sandbox.webhooks.settings import WebhookSettings, WebhookTrouble, changed, shown_url
+from dlt_authsignal.sandbox.webhooks.settings import WebhookFaults, WebhookSettings, changed, shown_url
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
@@ -77,13 +77,13 @@ class Webhooks:
         self.reset()
 
     def reset(self) -> None:
-        """Forgets what waits, what was delivered, and the trouble; the settings stay."""
+        """Forgets what waits, what was delivered, and the faults; the settings stay."""
         seed = self._state.config.seed
         self._queue = Queue()
         self.deliveries: deque[Delivery] = deque(maxlen=DELIVERIES_KEPT)
         # Ids of their own: with the sandbox's, switching webhooks on would change the ids of users and actions.
         self._new_id: IdMaker = random_ids if seed is None else seeded_ids(random.Random(f"{seed}:webhooks"))
-        self.disturb(WebhookTrouble())
+        self.set_faults(WebhookFaults())
 
     def configure(self, **changes: Any) -> WebhookSettings:
         """Changes some settings, such as `log_events_url`; mappings are replaced whole.
@@ -94,10 +94,10 @@ class Webhooks:
         self.settings = changed(self.settings, changes)
         return self.settings
 
-    def disturb(self, trouble: WebhookTrouble) -> None:
-        """Makes this trouble from now on, in place of any earlier."""
-        self.trouble = trouble
-        self._rng = random.Random(trouble.seed)
+    def set_faults(self, faults: WebhookFaults) -> None:
+        """Makes this faults from now on, in place of any earlier."""
+        self.faults = faults
+        self._rng = random.Random(faults.seed)
 
     def queue(self, type: str, at: datetime, make: Callable[[], Json | None]) -> None:
         """Queues an event, if there is a URL for it: log events for as long as tokens last, others to go at once.
@@ -154,12 +154,12 @@ class Webhooks:
             return tried
 
     def _parcels(self, due: list[Pending]) -> list[list[Pending]]:
-        """What goes into each delivery, with the trouble that was asked for."""
+        """What goes into each delivery, with the faults that was asked for."""
         sendable = [pending for pending in due if self._url(pending.type) and self._seal(pending)]
-        trouble, rng = self.trouble, self._rng
-        if trouble.duplicates:
-            sendable = [one for one in sendable for _ in range(2 if rng.random() < trouble.duplicates else 1)]
-        if trouble.shuffle:
+        faults, rng = self.faults, self._rng
+        if faults.duplicates:
+            sendable = [one for one in sendable for _ in range(2 if rng.random() < faults.duplicates else 1)]
+        if faults.shuffle:
             rng.shuffle(sendable)
         logs = [pending for pending in sendable if pending.is_log]
         alone = [[pending] for pending in sendable if not pending.is_log]
@@ -194,8 +194,8 @@ class Webhooks:
         deliveries = self.deliveries  # those of now: a reset in the meantime begins new ones
         status: int | None = None
         failure: str | None = "outage"
-        if self.trouble.outage:
-            self.trouble = replace(self.trouble, outage=self.trouble.outage - 1)
+        if self.faults.outage:
+            self.faults = replace(self.faults, outage=self.faults.outage - 1)
         else:
             status, failure = await _sent(session, url, encode(body), self._keys())
         delivery = Delivery(
@@ -243,26 +243,26 @@ class Webhooks:
         """What `GET /_sandbox/webhooks` answers."""
         return {
             "settings": self.settings.shown(),
-            "trouble": {name: getattr(self.trouble, name) for name in ("duplicates", "shuffle", "outage", "seed")},
+            "faults": {name: getattr(self.faults, name) for name in ("duplicates", "shuffle", "outage", "seed")},
             "queued": len(self._queue),
             "lost": self._queue.lost,
             "deliveries": [_shown(delivery) for delivery in list(self.deliveries)[-100:]],
         }
 
     def change(self, body: Json) -> Json:
-        """`POST /_sandbox/webhooks`: settings, and under `trouble` the trouble to make.
+        """`POST /_sandbox/webhooks`: settings, and under `faults` the faults to make.
 
         Raises:
             ValueError: Something unknown or unfit; then nothing is changed.
         """
         changes = dict(body)
-        trouble = changes.pop("trouble", None)
-        if not isinstance(trouble, dict | None):
-            raise ValueError("trouble must be an object.")
-        wanted = None if trouble is None else changed(WebhookTrouble(), trouble)
+        faults = changes.pop("faults", None)
+        if not isinstance(faults, dict | None):
+            raise ValueError("faults must be an object.")
+        wanted = None if faults is None else changed(WebhookFaults(), faults)
         self.configure(**changes)
         if wanted:
-            self.disturb(wanted)
+            self.set_faults(wanted)
         return self.shown()
 
     async def flushed(self, _body: Json) -> Json:

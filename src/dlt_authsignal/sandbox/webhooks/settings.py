@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from dlt_authsignal.api.webhooks import CHALLENGE_WEBHOOKS
 
-Settings = TypeVar("Settings", "WebhookSettings", "WebhookTrouble")
+Settings = TypeVar("Settings", "WebhookSettings", "WebhookFaults")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,7 @@ class WebhookSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WebhookTrouble:
+class WebhookFaults:
     """What a receiver has to survive: Authsignal promises neither order nor that an event comes only once.
 
     Attributes:
