@@ -423,9 +423,9 @@ def test_a_message_goes_to_the_webhook_of_its_method(
 @pytest.mark.parametrize(
     ("path", "answer", "status", "said"),
     [
-        ("/sms", 500, "500", "answered 500"),
-        ("/sms", 301, "301", "answered 301"),
-        ("/slow", 200, None, "did not answer"),
+        ("/sms", 500, "500", "responded with 500"),
+        ("/sms", 301, "301", "responded with 301"),
+        ("/slow", 200, None, "did not respond"),
     ],
 )
 def test_a_message_that_its_webhook_does_not_take_fails_the_call(

@@ -1,6 +1,6 @@
-"""A local Authsignal: stateful, seeded, with a clock of its own. Needs the `sandbox` extra.
+"""The sandbox: a local Authsignal with state, invented users and its own clock. Needs the `sandbox` extra.
 
-Names load on first use: the pytest plugin lives in this package, and a test run that uses no sandbox must not pay.
+Names load on first use, because the pytest plugin is in this package: a test run without a sandbox must stay fast.
 """
 
 from importlib import import_module

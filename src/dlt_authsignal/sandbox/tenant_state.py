@@ -68,7 +68,7 @@ class TenantState:
             self.tenant = replace(self.tenant, details=details)
 
     def new_recovery_codes(self, user_id: str) -> list[str]:
-        """Replace the user's recovery codes by five new ones. Each works once."""
+        """Replace the user's recovery codes with five new ones. Each works once."""
         codes = [f"{self.rng.getrandbits(40):010x}" for _ in range(5)]
         self.recovery_codes[user_id] = frozenset(codes)
         return codes
@@ -79,5 +79,5 @@ class TenantState:
         return self.tenant.token_minutes
 
     def allowed_methods(self) -> list[str]:
-        """Verification methods that are switched on."""
+        """Return the active verification methods."""
         return self.tenant.active_methods()

@@ -1,4 +1,4 @@
-"""The sandbox as an ASGI app."""
+"""The ASGI app of a sandbox."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,7 +22,7 @@ from dlt_authsignal.sandbox.sandbox import Sandbox
 
 
 class ClientCors:
-    """Lets pages of any origin call the Client API, as browsers must; nothing else is opened to them."""
+    """Allow pages of any origin to call the Client API, as browsers need it, and no other route."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -36,7 +36,7 @@ class ClientCors:
 
 
 def create_app(sandbox: Sandbox) -> Starlette:
-    """An app that serves one sandbox: the API under `/v1`, control under `/_sandbox/`."""
+    """Create the app of one sandbox: the APIs under `/v1`, control under `/_sandbox/`."""
     served = (*SERVED, *(ALIASES if sandbox.config.seed_page_paths else ()))
     routes = [
         Route(f"/v1{described.path}", endpoint(sandbox, described, handler), methods=[described.method])
@@ -47,10 +47,10 @@ def create_app(sandbox: Sandbox) -> Starlette:
         status = error.status_code if isinstance(error, HTTPException) else 500
         sandbox.log.begin()
         sandbox.note(f"{request.method} (no such route)", status)
-        return refused(Refusal(status, "not_found", "The sandbox serves no such route."))
+        return refused(Refusal(status, "not_found", "The sandbox does not serve this route."))
 
     async def broken(_request: Request, _error: Exception) -> Response:
-        return refused(Refusal(500, "internal_error", "The sandbox failed; its log says how."))
+        return refused(Refusal(500, "internal_error", "The sandbox failed. See the traceback in its log."))
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -63,5 +63,5 @@ def create_app(sandbox: Sandbox) -> Starlette:
         exception_handlers={HTTPException: no_route, Exception: broken},
         lifespan=lifespan,
     )
-    app.router.redirect_slashes = False  # Authsignal is not known to redirect
+    app.router.redirect_slashes = False  # Authsignal is not documented to redirect
     return app

@@ -1,4 +1,4 @@
-"""Control routes under `/_sandbox/`: no Authsignal has them, and no key guards them. Loopback only, for tests."""
+"""Control routes under `/_sandbox/`. They need no key, and the real Authsignal does not have them."""
 
 import asyncio
 import inspect
@@ -37,7 +37,7 @@ SWITCHES: Final[dict[str, Any]] = {
     "failed_on_max_attempts": bool,
     "masked_credentials": bool,
 }
-"""What can be changed while it runs: the values it takes, their type, or a pattern."""
+"""Settings that can change while the sandbox runs: their values, their type, or a pattern."""
 
 MAX_SWITCH: Final = 1_000_000
 MAX_SEEDED_USERS: Final = 1_000_000
@@ -51,7 +51,7 @@ Body = dict[str, Any]
 
 
 class Control:
-    """What the routes do, bound to one sandbox. Bad input raises ValueError."""
+    """The handlers of the control routes of one sandbox. Invalid input raises ValueError."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -72,9 +72,9 @@ class Control:
     def seed(self, body: Body) -> Body:
         users, days = _whole(body, "users", 500), _whole(body, "days", 45)
         if users > MAX_SEEDED_USERS:
-            raise ValueError(f"users is at most {MAX_SEEDED_USERS}.")
+            raise ValueError(f"users must be at most {MAX_SEEDED_USERS}.")
         if days > MAX_SEEDED_DAYS:
-            raise ValueError(f"days is at most {MAX_SEEDED_DAYS}.")
+            raise ValueError(f"days must be at most {MAX_SEEDED_DAYS}.")
         self._sandbox.seed(users, days, _whole(body, "seed", 7))
         return self.info(body)
 
@@ -108,7 +108,7 @@ class Control:
 
     def advance(self, body: Body) -> Body:
         if unknown := sorted(set(body) - set(UNITS)):
-            raise ValueError(f'Time moves by {", ".join(UNITS)}, not by "{unknown[0]}".')
+            raise ValueError(f'Unknown unit "{unknown[0]}". Known: {", ".join(UNITS)}. The clock was not moved.')
         by = {unit: _whole(body, unit, 0) for unit in UNITS}
         self._sandbox.clock.advance(seconds=sum(UNITS[unit] * count for unit, count in by.items()))
         return self._time()
@@ -137,7 +137,7 @@ class Control:
         return {"notEmulated": list(NOT_EMULATED)}
 
     def know_ip(self, body: Body) -> Body:
-        """What rules are told of an IP address from now on."""
+        """Set what rules see of an IP address."""
         address, country, anonymous = body.get("address"), body.get("countryCode"), body.get("isAnonymous", False)
         if not isinstance(address, str) or not address:
             raise ValueError("address must be text.")
@@ -158,7 +158,9 @@ class Control:
     def add_fault(self, body: Body) -> Body:
         fault = fault_from_json(body)
         if fault.route not in ("*", *ROUTES):
-            raise ValueError(f'The sandbox serves no route "{fault.route}". Do you mean "{_nearest(fault.route)}"?')
+            raise ValueError(
+                f'The sandbox does not serve the route "{fault.route}". Did you mean "{_nearest(fault.route)}"?'
+            )
         self._sandbox.faults.add(fault)
         return self.faults(body)
 
@@ -179,7 +181,7 @@ class Control:
 
 
 class OwnPagesOnly:
-    """Refuses what a page of another site asks of `/_sandbox/`: browsers name the origin of a page that writes."""
+    """Refuse requests to `/_sandbox/` from pages of other sites. Browsers send the origin of a page that writes."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -187,7 +189,10 @@ class OwnPagesOnly:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app = self._app
         if scope["type"] == "http" and scope["path"].startswith("/_sandbox") and _is_foreign(Request(scope)):
-            app = json_response({"error": "Pages of other sites do not control the sandbox. Ask without Origin."}, 403)
+            app = json_response(
+                {"error": "Pages of other sites cannot control the sandbox. Send no Origin header."},
+                403,
+            )
         await app(scope, receive, send)
 
 
@@ -197,7 +202,7 @@ def _is_foreign(request: Request) -> bool:
 
 
 def control_routes(sandbox: Sandbox) -> list[Route]:
-    """The routes, bound to one sandbox."""
+    """Return the control routes of one sandbox."""
     control = Control(sandbox)
     return [
         _route("GET", "", control.info),
@@ -235,17 +240,17 @@ def _check_switch(name: str, value: Any) -> None:
         raise ValueError(f'Unknown setting "{name}". Known: {", ".join(SWITCHES)}.')
     allowed = SWITCHES[name]
     if isinstance(allowed, tuple) and value not in allowed:
-        raise ValueError(f"{name} is one of {', '.join(map(str, allowed))}.")
+        raise ValueError(f"{name} must be one of {', '.join(map(str, allowed))}.")
     if allowed is ACTION_CODE and not (isinstance(value, str) and ACTION_CODE.fullmatch(value)):
-        raise ValueError(f"{name} has 1 to 64 letters, digits, hyphens or underscores.")
+        raise ValueError(f"{name} must have 1 to 64 letters, digits, hyphens or underscores.")
     if allowed is bool and not isinstance(value, bool):
-        raise ValueError(f"{name} is true or false.")
+        raise ValueError(f"{name} must be true or false.")
     if allowed is int and (not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_SWITCH):
         raise ValueError(f"{name} must be a whole number from 1 to {MAX_SWITCH}.")
 
 
 def _nearest(route: str) -> str:
-    """The route that a path belongs to, else the one written most alike."""
+    """Return the route that a path belongs to, else the one with the most similar text."""
     for known in ROUTES:
         if re.fullmatch(re.sub(r"{\w+}", "[^/]+", known), route):
             return known
@@ -273,7 +278,7 @@ def _moment(text: Any) -> datetime | None:
 
 
 async def _body(request: Request) -> Body:
-    """What is asked for: the JSON body, or the query where there is none."""
+    """Return the JSON body, or the query if there is no body."""
     try:
         raw = await read_body(request)
         body = msgspec.json.decode(raw) if raw.strip() else dict(request.query_params)

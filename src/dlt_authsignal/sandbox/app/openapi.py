@@ -1,4 +1,4 @@
-"""`/openapi.json`: what this sandbox serves, out of the types that its routes check input and write answers with."""
+"""`/openapi.json`: the routes of the sandbox, generated from the types with which they validate and respond."""
 
 import json
 import re
@@ -24,7 +24,7 @@ SECURITY: Final[dict[str, Json]] = {
     "server": {"type": "http", "scheme": "basic", "description": "The Server API secret; no password."},
     "management": {"type": "http", "scheme": "basic", "description": "The Management API secret; no password."},
     "tenant": {"type": "http", "scheme": "basic", "description": "The tenant id; no password."},
-    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "A token that track gives."},
+    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "A token from track."},
 }
 
 ERROR: Final[Json] = {
@@ -35,10 +35,10 @@ ERROR: Final[Json] = {
 }
 
 REFUSALS: Final = {
-    "400": "The request is not as it should be.",
+    "400": "The request is invalid.",
     "401": "The key or token is missing, wrong or expired.",
-    "403": "The token lacks a scope.",
-    "404": "There is no such thing.",
+    "403": "The token does not have the required scope.",
+    "404": "The object does not exist.",
     "413": f"The body exceeds {MAX_BODY_BYTES} bytes.",
     "429": "Too many requests.",
 }
@@ -46,7 +46,7 @@ REFUSALS: Final = {
 
 @cache
 def describe(served: tuple[Served, ...]) -> Json:
-    """The OpenAPI document of these routes."""
+    """Return the OpenAPI document of these routes."""
     signatures = [(endpoint, Signature.of(handler)) for endpoint, handler in served]
     types = {kind for _, found in signatures for kind in (found.body, found.query, found.answer) if kind is not None}
     named = sorted(types, key=repr)
@@ -61,7 +61,7 @@ def describe(served: tuple[Served, ...]) -> Json:
         "info": {
             "title": "Authsignal sandbox",
             "version": version("dlt-authsignal"),
-            "description": "A local double of Authsignal's APIs, as far as they are known. Not from Authsignal.",
+            "description": "A local emulator of Authsignal's APIs, as far as they are published. Not from Authsignal.",
         },
         "servers": [{"url": "/v1"}],
         "paths": paths,
@@ -108,7 +108,7 @@ def _query(signature: Signature, shapes: dict[Any, Json], components: Json) -> I
 
 
 def _plain(schema: Json) -> Json:
-    """The schema without null, which a query cannot say."""
+    """Return the schema without null, which a query cannot express."""
     kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
     return kinds[0] if len(kinds) == 1 else {name: value for name, value in schema.items() if value is not None}
 
@@ -119,18 +119,18 @@ def _responses(endpoint: Endpoint, signature: Signature, shapes: dict[Any, Json]
         "400": takes_input or endpoint.effect == "write",
         "401": endpoint.auth != "none",
         "403": "bearer" in endpoint.auth,
-        "404": takes_input,  # what is named, in the path or in the body
+        "404": takes_input,  # an id in the path or in the body
         "413": signature.body is not None,
         "429": endpoint.auth != "none",
     }
     answer = {} if signature.answer is None else shapes[signature.answer]
     refusal = _json({"$ref": f"{SCHEMAS}Error"})
     refusals = {code: {"description": REFUSALS[code], "content": refusal} for code in REFUSALS if can_occur[code]}
-    return {"200": {"description": "The answer.", "content": _json(answer)}, **refusals}
+    return {"200": {"description": "The response.", "content": _json(answer)}, **refusals}
 
 
 def _with_short_names(found: Json, components: Json) -> Json:
-    """The document with names of schemas that two modules share made short: `CodesVerified`."""
+    """Shorten the names of schemas that two modules share, such as `CodesVerified`."""
     text = json.dumps(found)
     for name in components:
         if "." in name:
@@ -141,7 +141,7 @@ def _with_short_names(found: Json, components: Json) -> Json:
 
 
 def openapi_route(served: tuple[Served, ...]) -> Route:
-    """The route, which needs no key."""
+    """Return the route. It needs no key."""
 
     async def show(_request: Request) -> Response:
         return Response(msgspec.json.encode(describe(served)), headers={"content-type": "application/json"})

@@ -1,4 +1,4 @@
-"""What the sandbox shows in a browser."""
+"""The pages of the sandbox in a browser."""
 
 import re
 from dataclasses import fields
@@ -24,7 +24,7 @@ from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.sessions.outbox import Message
 
 SHOWN: Final = 50
-"""So many of the last requests and messages."""
+"""Number of last requests and messages on the page."""
 
 TRIED_ACTION: Final = "signIn"
 
@@ -32,7 +32,7 @@ POLICY: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""The page loads nothing from anywhere, and no other page may frame it."""
+"""The page loads nothing from other servers, and other pages cannot embed it."""
 
 
 class Trying(msgspec.Struct, rename="camel"):
@@ -42,7 +42,7 @@ class Trying(msgspec.Struct, rename="camel"):
 
 
 def page_routes(sandbox: Sandbox) -> list[Route]:
-    """Routes that answer with HTML, and what their pages ask for."""
+    """Return the routes of the pages, and those that the pages call."""
 
     async def index(request: Request) -> Response:
         headers = {"vary": "Accept", "cache-control": "no-store"}
@@ -60,10 +60,10 @@ def page_routes(sandbox: Sandbox) -> list[Route]:
             return refused(refusal)
 
     async def magic_link(request: Request) -> Response:
-        if request.method == "HEAD":  # mail scanners look; only people open
+        if request.method == "HEAD":  # mail scanners send HEAD; it must not use up the link
             return Response(status_code=200)
         opened = open_magic_link(sandbox, request.query_params.get("secret", ""))
-        text = "Signed in. Go back to the page that waits." if opened else "This link is not known, or has expired."
+        text = "Signed in. Go back to the page where you started." if opened else "This link is unknown or has expired."
         return HTMLResponse(_page(text), 200 if opened else 404)
 
     return [
@@ -75,7 +75,7 @@ def page_routes(sandbox: Sandbox) -> list[Route]:
 
 
 def prefers_html(accept: str) -> bool:
-    """Whether an `Accept` header names HTML, and no less than JSON: browsers do, programs do not.
+    """Return whether an `Accept` header prefers HTML over JSON, as browsers do and programs do not.
 
     Example:
         >>> prefers_html("text/html,application/xhtml+xml,*/*;q=0.8"), prefers_html("*/*")
@@ -98,7 +98,7 @@ def _index() -> str:
 
 
 def snapshot(sandbox: Sandbox) -> dict[str, Any]:
-    """All that the page shows, newest first."""
+    """Return the data of the page, newest first."""
     config = sandbox.config
     return {
         "tenantId": config.tenant_id,
@@ -115,7 +115,7 @@ def snapshot(sandbox: Sandbox) -> dict[str, Any]:
 
 
 def _unless_chosen(config: SandboxConfig, name: str) -> str | None:
-    """The sandbox's own key; one that somebody chose may open more than the sandbox, and is not shown."""
+    """Return the default key. A key that the user chose may be a real one, so it is not shown."""
     own = next(field.default for field in fields(config) if field.name == name)
     return str(own) if getattr(config, name) == own else None
 
@@ -134,7 +134,7 @@ def _shown(message: Message) -> dict[str, Any]:
 
 
 def _try(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
-    """Tracks a sign-in of the user, as an application's server would, with a token that may add passkeys."""
+    """Track a sign-in of the user, as an application's server would, for a token that may add passkeys."""
     try:
         user_id = msgspec.json.decode(raw, type=Trying).user_id.strip()
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -1,4 +1,4 @@
-"""All routes that the sandbox serves."""
+"""All API routes of the sandbox."""
 
 from typing import Final
 
@@ -26,9 +26,9 @@ _ALL: Final[tuple[Served, ...]] = (
 )
 
 SERVED: Final = tuple(sorted(_ALL, key=lambda served: "{" in served[0].path))
-"""Fixed paths first: `/users/authenticators` is not the user of that name."""
+"""Fixed paths first, so that `/users/authenticators` is not taken for a user id."""
 
 _HANDLERS: Final = dict(SERVED)
 
 ALIASES: Final[tuple[Served, ...]] = tuple((alias, _HANDLERS[real]) for alias, real in SEED_PAGE_ALIASES)
-"""The dltHub page's own paths, served unless the configuration says otherwise."""
+"""The paths that only dltHub's Authsignal page has. `seed_page_paths` turns them off."""

@@ -1,4 +1,4 @@
-"""Serving the sandbox: in the foreground for people, in a thread for tests."""
+"""Serve a sandbox: in the foreground for the command, in a thread for tests."""
 
 import asyncio
 import logging
@@ -33,12 +33,11 @@ STOP_SECONDS: Final = 5.0
 
 @dataclass(frozen=True)
 class RunningSandbox:
-    """A sandbox that answers at `url`.
+    """A sandbox that is served at `url`. Its methods do what the control routes of the same names do.
 
     Attributes:
         url: Base URL, with `/v1`.
-        sandbox: Its state; change it from here as freely as over `/_sandbox/`. What the control routes do is here
-            under the same names.
+        sandbox: Its state, which you can change directly.
     """
 
     url: str
@@ -46,63 +45,63 @@ class RunningSandbox:
 
     @property
     def clock(self) -> "Clock":
-        """`freeze()`, `advance(days=30)`, `resume()`. After a reset or a restore it is another clock."""
+        """The clock: `freeze()`, `advance(days=30)`, `resume()`. A reset or a restore replaces it."""
         return self.sandbox.clock
 
     @property
     def outbox(self) -> "Outbox":
-        """What would have been sent; `last(to)` is the newest."""
+        """The messages that would have been sent. `last(to)` returns the newest."""
         return self.sandbox.outbox
 
     @property
     def faults(self) -> "Faults":
-        """`add(Fault(...))`, `clear()`."""
+        """The faults: `add(Fault(...))`, `clear()`."""
         return self.sandbox.faults
 
     @property
     def limits(self) -> "Limits":
-        """`set(Limit(...))`, `clear()`."""
+        """The rate limits: `set(Limit(...))`, `clear()`."""
         return self.sandbox.limits
 
     def reset(self) -> None:
-        """Forgets everybody, faults, limits and the log; see `Sandbox.reset`."""
+        """Delete all users, faults, limits and the request log: see `Sandbox.reset`."""
         self.sandbox.reset()
 
     def seed(self, users: int, days: int = 45, seed: int | None = None) -> None:
-        """Adds people."""
+        """Add invented users."""
         self.sandbox.seed(users, days, seed)
 
     def snapshot(self, name: str) -> None:
-        """Keeps all state under a name."""
+        """Keep the state under a name."""
         self.sandbox.snapshot(name)
 
     def restore(self, name: str) -> None:
-        """Goes back to a snapshot."""
+        """Go back to a snapshot."""
         self.sandbox.restore(name)
 
     def snapshots(self) -> list[str]:
-        """Names of the snapshots."""
+        """Return the names of the snapshots."""
         return self.sandbox.snapshots()
 
     def requests(self) -> dict[str, Any]:
-        """The request log: counters by route and status, and the last requests."""
+        """Return the request log: counts by route and status, and the last requests."""
         return self.sandbox.log.shown()
 
     def truth(self, read_at: datetime | None = None) -> dict[str, Any]:
-        """What every KPI must say."""
+        """Return the expected result of every KPI."""
         return self.sandbox.truth(read_at)
 
     @property
     def control_url(self) -> str:
-        """Where the control routes start."""
+        """Base URL of the control routes."""
         return self.url.removesuffix("/v1") + "/_sandbox/"
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A bound socket; port 0 lets the system choose.
+    """Bind a socket. Port 0 lets the system choose.
 
     Raises:
-        OSError: The port is taken, or the host is not this machine's.
+        OSError: The port is in use, or the host is not an address of this machine.
     """
     bound = socket.create_server((host, port), backlog=256)
     bound.set_inheritable(True)
@@ -110,31 +109,31 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def address(bound: socket.socket) -> str:
-    """Base URL of a bound socket."""
+    """Return the base URL of a bound socket."""
     host, port = bound.getsockname()[:2]
     return f"http://{host}:{port}/v1"
 
 
 class _Connection:
-    """One connection, as a fault may treat it."""
+    """A connection that a fault can reset."""
 
     def __init__(self, protocol: Any, transport: Any) -> None:
         self._protocol, self._transport = protocol, transport
 
     def reset(self) -> None:
-        """Breaks it: with a lingering time of zero, closing sends a TCP reset."""
+        """Reset it: with a linger time of zero, closing sends a TCP reset."""
         if bound := self._transport.get_extra_info("socket"):
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._transport.abort()
 
     def without_date(self) -> None:
-        """Leaves the server's own Date header out of the answer that is being made."""
+        """Leave the server's own Date header out of the current response."""
         cycle = self._protocol.cycle
         cycle.default_headers = [pair for pair in cycle.default_headers if pair[0].lower() != b"date"]
 
 
-class _Protocol(AutoHTTPProtocol):  # type: ignore[valid-type,misc]  # whichever of two uvicorn has chosen
-    """Uvicorn's HTTP, which hands each request its connection: ASGI alone cannot break one."""
+class _Protocol(AutoHTTPProtocol):  # type: ignore[valid-type,misc]  # uvicorn chooses between two classes
+    """Uvicorn's HTTP protocol, which passes the connection to each request: ASGI alone cannot reset one."""
 
     app: Any
 
@@ -149,14 +148,14 @@ class _Protocol(AutoHTTPProtocol):  # type: ignore[valid-type,misc]  # whichever
         self.app = with_connection
 
 
-def _not_asked_for(record: logging.LogRecord) -> bool:
-    """False for the complaint about a body that a `cut` fault has cut."""
+def _is_unexpected(record: logging.LogRecord) -> bool:
+    """Return False for the error about a body that a `cut` fault has truncated."""
     return not (record.exc_info and "shorter than Content-Length" in str(record.exc_info[1]))
 
 
 def server(sandbox: Sandbox) -> uvicorn.Server:
-    """A uvicorn server that logs only what went wrong."""
-    logging.getLogger("uvicorn.error").addFilter(_not_asked_for)
+    """Create a uvicorn server that logs only errors."""
+    logging.getLogger("uvicorn.error").addFilter(_is_unexpected)
     return uvicorn.Server(
         uvicorn.Config(
             create_app(sandbox),
@@ -174,7 +173,7 @@ def server(sandbox: Sandbox) -> uvicorn.Server:
 def run_in_thread(
     config: SandboxConfig | None = None, *, host: str = "127.0.0.1", port: int = 0
 ) -> Iterator[RunningSandbox]:
-    """A sandbox for as long as the block lasts.
+    """Serve a sandbox until the block ends. It has no users unless the configuration adds some.
 
     Example:
         >>> with run_in_thread(SandboxConfig(users=3, seed=7)) as running:

@@ -1,4 +1,4 @@
-"""The sandbox's clock and id maker: everything it knows of the present and of chance."""
+"""The sandbox's clock and its id makers."""
 
 import random
 import uuid
@@ -10,14 +10,14 @@ from typing import Final
 IdMaker = Callable[[], str]
 
 LAST_MOMENT: Final = datetime(9000, 1, 1, tzinfo=UTC)
-"""Where the clock cannot go: lifetimes are added to it."""
+"""The clock must stay before this: lifetimes are added to it."""
 
 
 class Clock:
-    """Time that starts where it is told, passes at the usual speed, and can be moved forward or stopped.
+    """A clock that runs at normal speed from a given start, and can be moved forward or stopped.
 
     Args:
-        start: Present moment, in UTC; the real one by default.
+        start: Time at which it starts, in UTC. Default: the present.
     """
 
     def __init__(self, start: datetime | None = None) -> None:
@@ -30,7 +30,7 @@ class Clock:
         return self._start + self._moved + passed
 
     def now_to_the_second(self) -> datetime:
-        """Now without its fraction: what a seeded tenant is built on, so that its bytes do not depend on start-up."""
+        """Return the time without its fraction. Seeded data must not depend on the start-up time."""
         return self.now().replace(microsecond=0)
 
     @property
@@ -40,10 +40,10 @@ class Clock:
     def advance(
         self, by: timedelta = timedelta(), *, seconds: float = 0, minutes: float = 0, hours: float = 0, days: float = 0
     ) -> None:
-        """Moves time forward by all that is given.
+        """Move time forward by the sum of the arguments.
 
         Raises:
-            ValueError: Backwards, or past the year 9000.
+            ValueError: The sum is negative, or leads past the year 9000.
         """
         try:
             by += timedelta(seconds=seconds, minutes=minutes, hours=hours, days=days)
@@ -57,25 +57,25 @@ class Clock:
         self._moved += by
 
     def freeze(self) -> None:
-        """Stops time here; `advance` still moves it."""
+        """Stop time. `advance` still moves it."""
         self._start, self._moved, self._since = self.now(), timedelta(), None
 
     def resume(self) -> None:
-        """Lets time pass again, from where it stands."""
+        """Let time run again."""
         if self._since is None:
             self._since = monotonic()
 
 
 def iso(moment: datetime) -> str:
-    """ISO 8601 in UTC with milliseconds, as Authsignal writes times."""
+    """Format a time as Authsignal does: ISO 8601 in UTC with milliseconds."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def random_ids() -> str:
-    """A new UUID each time."""
+    """Return a new UUID."""
     return str(uuid.uuid4())
 
 
 def seeded_ids(rng: random.Random) -> IdMaker:
-    """UUIDs that follow from the generator's seed."""
+    """Return a maker of UUIDs that follow from the generator's seed."""
     return lambda: str(uuid.UUID(int=rng.getrandbits(128), version=4))

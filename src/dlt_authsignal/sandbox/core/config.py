@@ -1,4 +1,4 @@
-"""One value that says what kind of Authsignal the sandbox is."""
+"""The configuration of the sandbox."""
 
 import re
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Final, Literal
 
 SEEDED_NOW: Final = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
-"""Where the clock of a seeded tenant starts unless told: with it, one seed gives the same bytes on any day."""
+"""Default start of the clock with a seed. A fixed time, so that a seed gives the same data on any day."""
 
 METHODS: Final = (
     "PASSKEY",
@@ -24,40 +24,42 @@ METHODS: Final = (
 
 DOMAIN: Final = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?")
 ORIGIN: Final = re.compile(r"https?://[a-zA-Z0-9.-]+(:[0-9]{1,5})?|(android|ios):\S+")
-"""What a browser calls its origin; apps have forms of their own."""
+"""The origin of a browser page or of a mobile app."""
 
 Listing = Literal["allowed", "refused"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SandboxConfig:
-    """What the sandbox pretends to be.
+    """The configuration of a sandbox. By default it has no users.
+
+    "Assumed" marks behaviour that Authsignal does not document.
 
     Attributes:
-        tenant_id: The tenant.
-        api_secret_key: Server API secret that is accepted.
-        management_secret_key: Management API secret that is accepted.
-        listing: Whether `GET /users` answers without a filter. Not known of the real API, so it can be switched.
-        default_page_size: Users per page when no `limit` is given. Not known of the real API.
-        max_page_size: Largest `limit` that is honoured. Not known of the real API.
-        token_minutes: Lifetime of short-lived tokens.
-        default_action_result: What track answers for an enrolled user: ALLOW, BLOCK, CHALLENGE or REVIEW.
-        action_results: The same by action code.
-        methods: Verification methods the tenant has set up.
+        tenant_id: Id of the tenant.
+        api_secret_key: Accepted Server API secret key.
+        management_secret_key: Accepted Management API secret key.
+        listing: Whether `GET /users` without a filter lists all users: `allowed` or `refused`. Assumed.
+        default_page_size: Users per page without `limit`. Assumed.
+        max_page_size: Largest accepted `limit`. Assumed.
+        token_minutes: Lifetime of tokens and challenges.
+        default_action_result: Result of track for an enrolled user: ALLOW, BLOCK, CHALLENGE or REVIEW.
+        action_results: The result by action code.
+        methods: Verification methods that the tenant has configured.
         relying_party: WebAuthn rpId.
-        expected_origins: Origins that passkeys are accepted from; none: every one below the relying party.
-        passkey_action: Action code of a passkey sign-in that names none. Not known of the real API.
-        missing_scope_status: Status of a call whose token lacks the scope. Not known of the real API.
-        failed_on_max_attempts: Whether too many wrong codes make the action CHALLENGE_FAILED. Not known.
-        masked_credentials: Whether providers' credentials are hidden in authenticator configurations. Not known.
-        seed_page_paths: Whether the three paths of the dltHub page that no official SDK calls are served too.
-        users: People in the seeded tenant.
-        days: Days of history in the seeded tenant.
-        seed: Seed of that tenant; None for another one at each start.
-        now: Where the clock starts; None for `SEEDED_NOW` with a seed, for the present without.
+        expected_origins: Origins from which passkeys are accepted. Empty: every origin at or below the relying party.
+        passkey_action: Action code of a passkey sign-in without one. Assumed.
+        missing_scope_status: Status of a call whose token has not the required scope. Assumed.
+        failed_on_max_attempts: Whether too many wrong codes make the action CHALLENGE_FAILED. Assumed.
+        masked_credentials: Whether providers' credentials are hidden in authenticator configurations. Assumed.
+        seed_page_paths: Whether to serve the three paths of dltHub's Authsignal page that no official SDK calls.
+        users: Number of invented users.
+        days: Days of actions of the invented users.
+        seed: Seed of the invented users, ids and codes. None: different ones at each start.
+        now: Start of the clock. None: `SEEDED_NOW` with a seed, the present without.
 
     Raises:
-        ValueError: A number that is none, a domain or an origin in another form.
+        ValueError: A value has the wrong type or form.
     """
 
     tenant_id: str = "5a4db0c5-0000-4000-8000-sandbox00001"
@@ -85,18 +87,18 @@ class SandboxConfig:
     def __post_init__(self) -> None:
         for name in ("users", "days", "default_page_size", "max_page_size", "token_minutes"):
             if type(getattr(self, name)) is not int or getattr(self, name) < 0:
-                raise ValueError(f"{name} must be a whole number.")
+                raise ValueError(f"{name} must be a whole number, 0 or more.")
         if not DOMAIN.fullmatch(self.relying_party):
-            raise ValueError("relying_party (--rp-id) is a domain, such as example.com, without https:// and port.")
+            raise ValueError("relying_party (--rp-id) must be a domain without https:// and port, such as example.com.")
         if isinstance(self.expected_origins, str):
-            raise ValueError("expected_origins is a tuple of origins, not one text.")
+            raise ValueError("expected_origins must be a tuple of origins, not a string.")
         for origin in self.expected_origins:
             if not ORIGIN.fullmatch(origin):
                 raise ValueError(
-                    f'expected_origins (--origin): "{origin}" is no origin. Write it as in https://app.example.com:8443.'
+                    f'expected_origins (--origin): "{origin}" is not an origin. Example: https://app.example.com:8443.'
                 )
 
     @property
     def starts_at(self) -> datetime | None:
-        """Where the clock starts, None for the present."""
+        """Start of the clock. None for the present."""
         return self.now or (SEEDED_NOW if self.seed is not None else None)

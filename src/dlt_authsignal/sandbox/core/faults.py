@@ -1,4 +1,4 @@
-"""Faults on request: what a network or a tired server does to an answer. When they strike; not what they then do."""
+"""Faults that a test can add, and the decision to which calls they apply. `http.fault_answers` applies them."""
 
 import random
 import re
@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 ANSWERS: Final = ("status", "html", "body", "reset")
-"""Kinds that take the place of the answer: the request changes nothing."""
+"""Kinds that replace the response: the request changes nothing."""
 
 KINDS: Final = (
     *ANSWERS,
@@ -45,28 +45,28 @@ class Fault:
 
     Attributes:
         route: Method and path template, such as `GET /users/{userId}/actions`; `*` for every route.
-        kind: `status` an error body with that status; `html` a page with status 200; `body` the given text with
-            status 200; `reset` the connection breaks without an answer; `cut` it ends in mid-body; `content_type` the
-            right answer, called a web page; `delay` and `latency` the right answer, late; `slow` its body trickles;
-            `repeat_cursor` the page's cursor is the one asked with; `skip_cursor` it jumps over a page; `drop_user`
-            the user of the path is deleted before the answer; `clock_skew` another time in the Date header;
+        kind: `status` an error body with that status; `html` a web page with status 200; `body` the given text with
+            status 200; `reset` the connection breaks without a response; `cut` a truncated body; `content_type` the
+            right response with `text/html`; `delay` and `latency` the right response, late; `slow` its body arrives in
+            parts; `repeat_cursor` the cursor is that of the request; `skip_cursor` the cursor skips a page;
+            `drop_user` the user of the path is deleted first; `clock_skew` another time in the Date header;
             `unknown_fields` more fields in every object; `changed_types` other JSON types in some fields.
-        times: How often it strikes; None for always.
-        after: So many calls of the route pass first.
-        probability: Chance that it strikes a call, above 0 and up to 1.
-        seed: Of chance; the sandbox's own by default. The same seed strikes the same calls.
+        times: How often it is applied. None: always.
+        after: Number of calls of the route that pass first.
+        probability: Probability that it is applied to a call, above 0 and up to 1.
+        seed: Seed of the probability. Default: the sandbox's. The same seed chooses the same calls.
         status: Status for kind `status`.
         body: Text for kind `body`.
-        seconds: Delay for `delay` and `latency`, length of a `slow` body, difference for `clock_skew`.
-        low: Shortest `latency` in seconds, where it is uniform.
-        high: Longest one.
-        median: Middle `latency` in seconds, where it is lognormal.
-        sigma: Its spread: the standard deviation of the logarithm.
-        fields: Names that `changed_types` changes; empty for about half of them, chosen by the seed.
+        seconds: Delay for `delay` and `latency`, duration of a `slow` body, difference for `clock_skew`.
+        low: Shortest uniform `latency` in seconds.
+        high: Longest uniform `latency` in seconds.
+        median: Median of a lognormal `latency` in seconds.
+        sigma: Standard deviation of the logarithm of that latency.
+        fields: Names that `changed_types` changes. Empty: about half of them, chosen by the seed.
         headers: Extra response headers of `status`, `html` and `body`, such as `Retry-After`.
 
     Raises:
-        ValueError: A value that no answer can have.
+        ValueError: A value is out of range, or does not fit the kind.
     """
 
     route: str
@@ -88,34 +88,40 @@ class Fault:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f'Unknown kind of fault "{self.kind}". Known: {", ".join(KINDS)}.')
-        _check(self.times is None or self.times >= 1, "times is a whole number above 0, or null for always")
-        _check(self.after >= 0, "after is a whole number, 0 or more")
-        _check(0 < self.probability <= 1, "probability is above 0 and at most 1")
-        _check(200 <= self.status <= 599 and self.status not in NO_BODY, "status is one of 200 to 599 that has a body")
-        _check(self.kind == "clock_skew" or 0 <= self.seconds <= MAX_SECONDS, f"seconds is 0 to {MAX_SECONDS:.0f}")
-        _check(abs(self.seconds) <= MAX_SKEW_SECONDS, "a clock is at most a year off")
-        _check(not self.kind.endswith("_cursor") or self.route == LISTING, f"{self.kind} is for {LISTING}")
-        _check(self.kind != "drop_user" or "{userId}" in self.route, "drop_user is for routes with {userId}")
-        _check(_is_utf8(self.body), "body is text that UTF-8 can write")
+        _check(self.times is None or self.times >= 1, "times must be a whole number above 0, or null for always")
+        _check(self.after >= 0, "after must be a whole number, 0 or more")
+        _check(0 < self.probability <= 1, "probability must be above 0 and at most 1")
+        _check(
+            200 <= self.status <= 599 and self.status not in NO_BODY,
+            "status must be 200 to 599, and one that has a body",
+        )
+        _check(self.kind == "clock_skew" or 0 <= self.seconds <= MAX_SECONDS, f"seconds must be 0 to {MAX_SECONDS:.0f}")
+        _check(abs(self.seconds) <= MAX_SKEW_SECONDS, "seconds must be at most a year for clock_skew")
+        _check(not self.kind.endswith("_cursor") or self.route == LISTING, f"{self.kind} needs the route {LISTING}")
+        _check(self.kind != "drop_user" or "{userId}" in self.route, "drop_user needs a route with {userId}")
+        _check(_is_utf8(self.body), "body must be text that UTF-8 can encode")
         self._check_latency()
         for name, value in self.headers.items():
             fits = _HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)
             _check(
-                bool(fits) and name.lower() not in FRAMING, "headers are printable ASCII, and none that frame a body"
+                bool(fits) and name.lower() not in FRAMING,
+                "headers must be printable ASCII, and not the ones that frame a body",
             )
 
     def _check_latency(self) -> None:
         uniform, lognormal = (self.low, self.high), (self.median, self.sigma)
         for name, pair in (("low and high", uniform), ("median and sigma", lognormal)):
-            _check((pair[0] is None) == (pair[1] is None), f"{name} go together")
-        _check(self.low is None or self.median is None, "a latency is uniform or lognormal, not both")
+            _check((pair[0] is None) == (pair[1] is None), f"{name} need each other")
+        _check(self.low is None or self.median is None, "a latency must be uniform or lognormal, not both")
         if self.low is not None and self.high is not None:
             _check(0 <= self.low <= self.high <= MAX_SECONDS, f"0 <= low <= high <= {MAX_SECONDS:.0f}")
         if self.median is not None and self.sigma is not None:
-            _check(0 < self.median <= MAX_SECONDS and 0 <= self.sigma <= 10, "median is above 0, sigma 0 to 10")
+            _check(
+                0 < self.median <= MAX_SECONDS and 0 <= self.sigma <= 10, "median must be above 0, and sigma 0 to 10"
+            )
 
     def wait(self, rng: random.Random) -> float:
-        """Seconds by which this fault holds the answer back."""
+        """Return by how many seconds the response is delayed."""
         if self.kind == "latency" and self.low is not None and self.high is not None:
             return rng.uniform(self.low, self.high)
         if self.kind == "latency" and self.median is not None and self.sigma is not None:
@@ -125,7 +131,7 @@ class Fault:
 
 def _check(fits: bool, rule: str) -> None:
     if not fits:
-        raise ValueError(f"A fault does not fit: {rule}.")
+        raise ValueError(f"Invalid fault: {rule}. It was not added.")
 
 
 def _is_utf8(text: str) -> bool:
@@ -134,7 +140,7 @@ def _is_utf8(text: str) -> bool:
 
 @dataclass(kw_only=True)
 class Waiting:
-    """A fault that was added: how many calls it has seen, and how many it applied."""
+    """A fault that was added, with how many calls it has counted and how often it was applied."""
 
     fault: Fault
     rng: random.Random
@@ -146,7 +152,7 @@ class Waiting:
         return self.fault.times is not None and self.applied >= self.fault.times
 
     def applies(self) -> bool:
-        """Whether it strikes this call, which is counted."""
+        """Count this call, and decide whether the fault applies to it."""
         self.calls += 1
         if self.is_spent or self.calls <= self.fault.after:
             return False
@@ -156,17 +162,17 @@ class Waiting:
         return True
 
     def shown(self) -> dict[str, Any]:
-        """What `GET /_sandbox/faults` says of it: what it was asked to be, and its counts."""
+        """Its entry in `GET /_sandbox/faults`: the settings and the counts."""
         values = [(item, getattr(self.fault, item.name)) for item in fields(Fault)]
         asked = {item.name: value for item, value in values if item.name == "times" or value not in (item.default, {})}
         return {**asked, "calls": self.calls, "applied": self.applied, "waits": not self.is_spent}
 
 
 class Faults:
-    """Faults that wait for their route to be called, in the order they were added.
+    """The active faults, in the order they were added.
 
     Args:
-        seed: Of chance, for faults without a seed of their own; None for another one each time.
+        seed: Seed for faults without their own. None: a different one each time.
     """
 
     def __init__(self, seed: int | None = None) -> None:
@@ -187,11 +193,11 @@ class Faults:
         self._added = 0
 
     def apply(self, route: str, *, paged: bool = False) -> Waiting | None:
-        """The first fault that strikes this call; the ones after it do not see the call.
+        """Return the first fault that applies to this call. The faults after it do not count the call.
 
         Args:
             route: Method and path template.
-            paged: Whether the call asks with a cursor: there is none to repeat without.
+            paged: Whether the request has a cursor. `repeat_cursor` needs one.
         """
         for waiting in tuple(self.waiting):
             fault = waiting.fault
@@ -205,20 +211,20 @@ class Faults:
         return None
 
     def shown(self) -> list[dict[str, Any]]:
-        """The last ones that applied as often as they should, then those that wait."""
+        """The last faults that are used up, then the active ones."""
         return [value.shown() for value in (*self._spent, *self.waiting)]
 
 
 def fault_from_json(value: Any) -> Fault:
-    """A fault as the control route takes it.
+    """Parse the body of `POST /_sandbox/faults`.
 
     Raises:
-        ValueError: Not an object, an unknown field or kind, or a value that does not fit.
+        ValueError: Not an object, an unknown field or kind, or an invalid value.
     """
     if not isinstance(value, dict) or not isinstance(value.get("route"), str):
-        raise ValueError("A fault is an object with at least route and kind.")
+        raise ValueError("A fault must be an object with at least route and kind.")
     if unknown := sorted(set(value) - {item.name for item in fields(Fault)}):
-        raise ValueError(f'A fault has no field "{unknown[0]}".')
+        raise ValueError(f'Unknown field "{unknown[0]}" of a fault.')
     try:
         return msgspec.convert(value, Fault)
     except msgspec.ValidationError as error:

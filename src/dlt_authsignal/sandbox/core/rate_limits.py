@@ -1,4 +1,4 @@
-"""Rate limits on request: token buckets in real time, one for each way to authenticate."""
+"""Rate limits that a test can set: token buckets in real time, one for each way to authenticate."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ MIN_RATE: Final = 0.001
 
 @dataclass(frozen=True, kw_only=True)
 class Limit:
-    """How much one key may ask.
+    """The rate limit of one key.
 
     Attributes:
         key: `server`, `management`, `tenant`, or `bearer` for all tokens together.
-        per_second: Calls per second in the long run.
-        burst: Calls at once, after a rest.
-        retry_after: Whether the refusal says how long to wait, in whole seconds.
+        per_second: Average calls per second.
+        burst: Calls that are possible immediately after a pause.
+        retry_after: Whether a 429 has a `Retry-After` header, in whole seconds.
 
     Raises:
         ValueError: An unknown key, or a number out of range.
@@ -35,11 +35,11 @@ class Limit:
 
     def __post_init__(self) -> None:
         if self.key not in KEYS:
-            raise ValueError(f'No key is called "{self.key}". Known: {", ".join(KEYS)}.')
+            raise ValueError(f'Unknown key "{self.key}". Known: {", ".join(KEYS)}.')
         if not (isfinite(self.per_second) and MIN_RATE <= self.per_second <= MAX_RATE):
-            raise ValueError(f"perSecond is {MIN_RATE} to {MAX_RATE:,}.")
+            raise ValueError(f"perSecond must be {MIN_RATE} to {MAX_RATE:,}.")
         if not 1 <= self.burst <= MAX_RATE:
-            raise ValueError(f"burst is 1 to {MAX_RATE:,}.")
+            raise ValueError(f"burst must be 1 to {MAX_RATE:,}.")
 
     def shown(self) -> dict[str, Any]:
         return {
@@ -55,7 +55,7 @@ class _Bucket:
         self.limit, self._left, self._seen = limit, float(limit.burst), monotonic()
 
     def take(self) -> float:
-        """Takes one call; seconds until there is one where there is none now, else 0."""
+        """Take one call. Return 0, or the seconds to wait if none is left."""
         now = monotonic()
         self._left = min(self.limit.burst, self._left + (now - self._seen) * self.limit.per_second)
         self._seen = now
@@ -66,7 +66,7 @@ class _Bucket:
 
 
 class Limits:
-    """The limits in force, by key."""
+    """The active limits, by key."""
 
     def __init__(self) -> None:
         self._buckets: dict[str, _Bucket] = {}
@@ -75,17 +75,17 @@ class Limits:
         return bool(self._buckets)
 
     def set(self, limit: Limit) -> None:
-        """Puts a limit in force, in place of the key's earlier one, with a full burst."""
+        """Replace the limit of a key. It starts with a full burst."""
         self._buckets = {**self._buckets, limit.key: _Bucket(limit)}
 
     def clear(self) -> None:
         self._buckets = {}
 
     def take(self, key: str) -> None:
-        """Counts one call.
+        """Count one call.
 
         Raises:
-            Refusal: 429, where the key has none left.
+            Refusal: 429: the key has no calls left.
         """
         bucket = self._buckets.get(key)
         if bucket and (seconds := bucket.take()):
@@ -96,18 +96,18 @@ class Limits:
 
 
 def limit_from_json(value: Mapping[str, Any]) -> Limit:
-    """A limit as the control route takes it.
+    """Parse the body of `POST /_sandbox/limits`.
 
     Raises:
-        ValueError: An unknown field, or a value that does not fit.
+        ValueError: An unknown field or an invalid value.
     """
     names = {"key": "key", "perSecond": "per_second", "burst": "burst", "retryAfter": "retry_after"}
     if unknown := sorted(set(value) - set(names)):
-        raise ValueError(f'A limit has no field "{unknown[0]}".')
+        raise ValueError(f'Unknown field "{unknown[0]}" of a limit. Known: {", ".join(names)}.')
     if not isinstance(value.get("key"), str) or not _is_number(value.get("perSecond")):
-        raise ValueError("A limit has at least a key and perSecond, a number.")
+        raise ValueError("A limit needs at least key, and perSecond as a number.")
     if not _is_number(value.get("burst", 1), whole=True) or not isinstance(value.get("retryAfter", True), bool):
-        raise ValueError("burst is a whole number, and retryAfter true or false.")
+        raise ValueError("burst must be a whole number, and retryAfter true or false.")
     return Limit(**{names[name]: given for name, given in value.items()})
 
 

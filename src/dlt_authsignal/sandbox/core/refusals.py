@@ -1,15 +1,15 @@
-"""Error answers, by their documented codes."""
+"""Error responses, by their documented codes."""
 
 from dlt_authsignal.api.responses import UNAUTHORIZED_TEXT
 
 
 class Refusal(Exception):
-    """An error answer.
+    """An error response.
 
     Args:
         status: HTTP status.
         code: Authsignal's short code, sent as `error` and as `errorCode`.
-        description: What to say, without personal data.
+        description: Text for the reader, without personal data.
         headers: Extra response headers.
     """
 
@@ -31,7 +31,7 @@ def expired_token() -> Refusal:
 
 
 def not_found(what: str) -> Refusal:
-    """How the real API answers an unknown action, rule or list is documented for value lists only: 404."""
+    """A 404. Authsignal documents it for value lists only; for other objects it is assumed."""
     return Refusal(404, "not_found", f"There is no such {what}.")
 
 

@@ -1,4 +1,4 @@
-"""Who calls: the four schemes of the `Authorization` header, and what a token allows."""
+"""Authentication: the four schemes of the `Authorization` header, and the scopes of a token."""
 
 import base64
 import hmac
@@ -14,13 +14,13 @@ from dlt_authsignal.sandbox.sessions.tokens import Token, read
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls: the holder of a key, or of a user's token."""
+    """The caller: the holder of a key, or of a user's token."""
 
     token: Token | None = None
 
     @property
     def user(self) -> Token:
-        """The token, where the route takes nothing else."""
+        """The token, on routes that accept only a token."""
         if self.token is None:
             raise unauthorized()
         return self.token
@@ -30,7 +30,7 @@ _KEY_HOLDER: Final = Caller()
 
 
 def authenticate(sandbox: Sandbox, endpoint: Endpoint, header: str) -> Caller:
-    """The caller, if the endpoint takes this header.
+    """Return the caller, if the endpoint accepts this header.
 
     Raises:
         Refusal: 401 for a missing or wrong key or token, 403 for a token without the scope.
@@ -93,6 +93,8 @@ def _bearer(sandbox: Sandbox, endpoint: Endpoint, header: str) -> Caller:
     if token.expires_at <= now.timestamp():
         raise expired_token()
     if endpoint.scope and endpoint.scope not in token.scopes:
-        # that a scope is needed is documented, how its lack is answered is not
-        raise Refusal(sandbox.config.missing_scope_status, "unauthorized", f"The token lacks {endpoint.scope}.")
+        # the required scope is documented, the response without it is not
+        raise Refusal(
+            sandbox.config.missing_scope_status, "unauthorized", f"The token does not have the scope {endpoint.scope}."
+        )
     return Caller(token)

@@ -1,4 +1,4 @@
-"""Between ASGI and the routes: authentication, JSON bodies, faults, the log, and errors as Authsignal words them."""
+"""From ASGI to the routes: authentication, JSON bodies, faults, the request log, and errors in Authsignal's format."""
 
 import inspect
 from collections.abc import Awaitable, Callable
@@ -22,7 +22,7 @@ from dlt_authsignal.sandbox.sandbox import Sandbox
 MAX_BODY_BYTES: Final = 1024 * 1024
 
 Handler = Callable[..., Any]
-"""Takes a `Call`, and by keyword what it declares of `body` and `query`; returns an answer or a coroutine of one."""
+"""Takes a `Call`, and `body` and `query` by keyword if it declares them. Returns a response or a coroutine of one."""
 
 Served = tuple[Endpoint, Handler]
 
@@ -30,11 +30,12 @@ _encode = msgspec.json.Encoder().encode
 
 
 def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """JSON with `Content-Type: application/json` and nothing after it: the Python SDK compares the whole value."""
+    """A JSON response. Its content type has no parameters, because the Python SDK compares the whole value."""
     return Response(_encode(value), status, {**(headers or {}), "content-type": "application/json"})
 
 
 def refused(refusal: Refusal) -> Response:
+    """The response for an error."""
     return json_response(error_body(refusal.code, refusal.description), refusal.status, refusal.headers)
 
 
@@ -68,7 +69,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Signature:
-    """What a handler wants besides the call, and whether it has to be awaited."""
+    """The parameters and the result of a handler, and whether it has to be awaited."""
 
     body: type[Any] | None
     query: type[Any] | None
@@ -82,7 +83,7 @@ class Signature:
 
 
 def endpoint(sandbox: Sandbox, described: Endpoint, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-    """The handler of one route, with authentication before it and faults around it."""
+    """Wrap the handler of one route with authentication, rate limits, faults and the request log."""
     route, signature = str(described), Signature.of(handler)
 
     async def run(request: Request) -> Response:
@@ -134,14 +135,14 @@ async def _answered(run: Callable[[Request], Awaitable[Response]], request: Requ
 
 
 def _key(described: Endpoint, caller: Caller) -> str:
-    """Whose rate limit a call counts against."""
+    """Return the key whose rate limit a call counts against."""
     if described.auth == "tenant or bearer":
         return "tenant" if caller.token is None else "bearer"
     return described.auth
 
 
 async def read_body(request: Request) -> bytes:
-    """The raw body.
+    """Read the raw body.
 
     Raises:
         Refusal: 413 above `MAX_BODY_BYTES`.
@@ -152,17 +153,17 @@ async def read_body(request: Request) -> bytes:
             raw += chunk
             if len(raw) > MAX_BODY_BYTES:
                 raise Refusal(413, "invalid_request", f"The body exceeds {MAX_BODY_BYTES} bytes.")
-    except ClientDisconnect:  # nobody is there to be told
-        raise invalid("The body ended before its end.") from None
+    except ClientDisconnect:  # the caller will not see this
+        raise invalid("The body is truncated.") from None
     return bytes(raw)
 
 
 def _parsed(raw: bytes, kind: type[Any]) -> Any:
-    """The body as the handler's type; an absent body is an empty object."""
+    """Parse the body as the handler's type. An empty body counts as an empty object."""
     try:
         return msgspec.json.decode(raw if raw.strip() else b"{}", type=kind)
     except msgspec.ValidationError as error:
-        raise invalid(f"The body is not as it should be: {error}.") from None
+        raise invalid(f"The body is invalid: {error}.") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise invalid("The body is not valid JSON.") from None
 
@@ -171,7 +172,7 @@ def _query(request: Request, kind: type[Any]) -> Any:
     try:
         return msgspec.convert(dict(request.query_params), type=kind, strict=False)
     except msgspec.ValidationError as error:
-        raise invalid(f"The query is not as it should be: {error}.") from None
+        raise invalid(f"The query is invalid: {error}.") from None
 
 
 def _cookie(name: str, value: str) -> str:
@@ -182,12 +183,12 @@ def _cookie(name: str, value: str) -> str:
 
 
 def base_url(call: Call) -> str:
-    """Where the caller reached the sandbox."""
+    """Return the URL at which the caller reached the sandbox, without a path."""
     return str(call.request.base_url).rstrip("/")
 
 
 class RawPaths:
-    """Routes by the path as it was sent, so that an encoded `/` in an id stays part of the id."""
+    """Route by the raw path, so that an encoded `/` in an id stays part of the id."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

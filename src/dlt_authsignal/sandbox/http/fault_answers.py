@@ -1,4 +1,4 @@
-"""What a fault that strikes does: to the tenant and the wait before the answer, and to the answer."""
+"""Apply a fault: to the tenant and the delay before the response, and to the response."""
 
 import asyncio
 import random
@@ -24,10 +24,10 @@ CONNECTION: Final = "dlt_authsignal.connection"
 """ASGI extension of the sandbox's server: the connection, which a fault can break."""
 
 RESET_STATUS: Final = 0
-"""What the log shows for a call that got no answer."""
+"""Status in the request log for a call without a response."""
 
 TRICKLES: Final = 10
-"""A slow body comes in so many parts."""
+"""Number of parts of a slow body."""
 
 CURSOR: Final = "lastEvaluatedUserId"
 
@@ -35,7 +35,7 @@ UNKNOWN_FIELDS: Final = {"sandboxNewText": "tomorrow", "sandboxNewObject": {"lis
 
 
 class Reset(Response):
-    """No answer: the connection breaks."""
+    """No response: the connection is reset."""
 
     def __init__(self) -> None:
         super().__init__(status_code=RESET_STATUS)
@@ -43,14 +43,14 @@ class Reset(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection = scope.get("extensions", {}).get(CONNECTION)
         if connection is None:
-            raise ConnectionResetError("A fault that was asked for: the connection is reset.")
+            raise ConnectionResetError("Injected fault: the connection is reset.")
         connection.reset()
         while (await receive())["type"] != "http.disconnect":
             pass
 
 
 class Trickle(Response):
-    """An answer whose body comes in parts, spread over some seconds."""
+    """A response whose body arrives in parts over some seconds."""
 
     def __init__(self, whole: Response, seconds: float) -> None:
         super().__init__(whole.body, whole.status_code)
@@ -68,7 +68,7 @@ class Trickle(Response):
 
 
 async def before(sandbox: "Sandbox", request: Request, applied: Waiting) -> Response | None:
-    """What happens before the answer is made; an answer where the fault gives one in its place."""
+    """Apply a fault before the response is made. Return a response if the fault replaces it."""
     fault = applied.fault
     if fault.kind in ANSWERS:
         return _instead(fault)
@@ -84,7 +84,7 @@ def _instead(fault: Fault) -> Response:
         return Reset()
     if fault.kind == "status":
         code = "too_many_requests" if fault.status == 429 else "sandbox_fault"
-        body = msgspec.json.encode(error_body(code, "A fault that was asked for."))
+        body = msgspec.json.encode(error_body(code, "Injected fault of the sandbox."))
         return Response(body, fault.status, _json_headers(fault))
     if fault.kind == "html":
         return Response("<!doctype html><title>Gateway</title>", 200, dict(fault.headers), "text/html")
@@ -96,7 +96,7 @@ def _json_headers(fault: Fault) -> dict[str, str]:
 
 
 def after(sandbox: "Sandbox", request: Request, applied: Waiting, response: Response) -> Response:
-    """The answer as the fault leaves it."""
+    """Apply a fault to the response."""
     fault = applied.fault
     match fault.kind:
         case "cut":
@@ -135,7 +135,7 @@ def _with_cursor(sandbox: "Sandbox", request: Request, page: dict[str, Any], kin
     if CURSOR not in page:
         return page
     users, beyond = sandbox.store.page(page[CURSOR], _limit(sandbox, request))
-    del users  # nobody sees them: that is the fault
+    del users  # skipped: this is the fault
     rest = {name: value for name, value in page.items() if name != CURSOR}
     return rest if beyond is None else {**rest, CURSOR: beyond}
 
@@ -154,7 +154,7 @@ def _with_unknown_fields(value: Any) -> Any:
 
 
 def _chooser(fault: Fault) -> Callable[[str], bool]:
-    """Which fields change: a schema changes for all rows alike, so chance goes by the field's name."""
+    """Choose the fields that change, by name: a schema changes in the same way for all rows."""
     if fault.fields:
         return lambda name: name in fault.fields
     return lambda name: random.Random(f"{fault.seed or 0}:{name}").random() < 0.5
@@ -172,7 +172,7 @@ def _with_changed_types(value: Any, chosen: Callable[[str], bool]) -> Any:
 
 
 def _other_type(value: Any) -> Any:
-    """Numbers and booleans as text, text that reads as one of them or as a time as that; the rest as it is."""
+    """Turn numbers and booleans into text, and text that reads as a number, boolean or time into that type."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):

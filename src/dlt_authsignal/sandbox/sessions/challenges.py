@@ -1,4 +1,4 @@
-"""Challenges that wait for their answer: single use, expiring, one value each."""
+"""Open challenges. Each can be used once and expires."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -8,10 +8,10 @@ from typing import Any, Final, Literal
 Ceremony = Literal["register", "authenticate"]
 
 SWEEP_EVERY: Final = 1000
-"""Expired challenges are thrown away after so many new ones."""
+"""Expired challenges are deleted each time this many new ones were added."""
 
 KEPT: Final = timedelta(hours=1)
-"""How long an expired challenge can still be told from one that never was."""
+"""How long an expired challenge is kept."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,29 +19,29 @@ class Challenge:
     """One challenge.
 
     Attributes:
-        challenge_id: Its id.
-        method: Verification method; `ANY` for one that an action has begun and no method has taken up yet.
-        created_at: When it was made.
-        expires_at: When it ends.
-        user_id: Whom it challenges; None until a discoverable passkey, a claim or the app says so.
+        challenge_id: Id of the challenge.
+        method: Verification method. `ANY`: an action started the challenge, and no method uses it yet.
+        created_at: Start of its lifetime.
+        expires_at: End of its lifetime.
+        user_id: The user. None until a discoverable passkey, a claim or the app identifies the user.
         action_code: The action it belongs to, if any.
         idempotency_key: The attempt it belongs to, if any.
         user_authenticator_id: The authenticator challenged or being enrolled.
-        email: Where a code or link went.
-        phone_number: The same.
-        sms_channel: How it went there.
-        code: What was sent, or is shown in a push notification.
+        email: Address that a code or link was sent to.
+        phone_number: Number that a code was sent to.
+        sms_channel: Channel by which it was sent.
+        code: The code that was sent, or that a push notification shows.
         link: Secret of a magic link.
-        ceremony: Which WebAuthn ceremony it belongs to.
-        webauthn: Its WebAuthn challenge, the bytes the authenticator signs.
-        about: What registration was asked with (username, display name), what a QR code carries.
+        ceremony: The WebAuthn ceremony it belongs to.
+        webauthn: Its WebAuthn challenge: the bytes that the authenticator signs.
+        about: User name and display name of a registration, or the data of a QR code.
         scope: Scope of the token that success gives.
-        attempts: Wrong answers so far.
+        attempts: Number of wrong codes so far.
         verified_at: When it was met.
         device_code: Secret of the browser that polls.
         claimed_by: Authenticator of the app that scanned the QR code.
-        approved: What the app answered.
-        consumed: Whether its success has been handed out.
+        approved: Whether the app approved it. None: not answered yet.
+        consumed: Whether its success was returned to a caller.
     """
 
     challenge_id: str
@@ -73,7 +73,7 @@ class Challenge:
 
 
 class Challenges:
-    """All challenges of a tenant, by id, in the order they were made."""
+    """All challenges of a tenant, by id, in order of creation."""
 
     def __init__(self, known: dict[str, Challenge] | None = None) -> None:
         self._known = dict(known or {})
@@ -83,7 +83,7 @@ class Challenges:
         return Challenges(self._known)
 
     def put(self, challenge: Challenge) -> Challenge:
-        """Keeps a new challenge, or a changed one in its place."""
+        """Store a new challenge, or replace it by a changed one."""
         if challenge.challenge_id not in self._known:
             self._until_sweep -= 1
             if self._until_sweep <= 0:
@@ -96,19 +96,19 @@ class Challenges:
         self._until_sweep = SWEEP_EVERY
 
     def get(self, challenge_id: str, now: datetime) -> Challenge | None:
-        """The challenge, if it has not expired."""
+        """Return the challenge if it has not expired."""
         found = self._known.get(challenge_id)
         return found if found and found.is_live(now) else None
 
     def take(self, challenge_id: str, now: datetime) -> Challenge | None:
-        """The challenge, which nobody can take again."""
+        """Remove and return the challenge, so that it is used only once."""
         found = self.get(challenge_id, now)
         if found:
             del self._known[challenge_id]
         return found
 
     def live(self, now: datetime) -> Iterator[Challenge]:
-        """Those that have not expired, newest first."""
+        """Iterate over the challenges that have not expired, newest first."""
         return (value for value in reversed(list(self._known.values())) if value.is_live(now))
 
     def forget_user(self, user_id: str) -> None:

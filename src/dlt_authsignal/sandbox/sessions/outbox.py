@@ -1,4 +1,4 @@
-"""What would have been sent: codes, links and push notifications, for tests and people to read back."""
+"""The outbox: codes, links and push notifications that would have been sent."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -16,10 +16,10 @@ class Message:
     """One message.
 
     Attributes:
-        sent_at: When.
+        sent_at: When it would have been sent.
         channel: `email`, `sms`, `whatsapp` or `push`.
         to: Address, number, or the id of the app's authenticator.
-        user_id: Whose, if known.
+        user_id: The user, if known.
         method: Verification method.
         challenge_id: The challenge it belongs to.
         action_code: The action it belongs to.
@@ -38,7 +38,7 @@ class Message:
     url: str | None = None
 
     def shown(self) -> dict[str, str]:
-        """What `GET /_sandbox/outbox` says of it: what is not known is left out."""
+        """Its entry in `GET /_sandbox/outbox`, without unknown values."""
         values = {
             "sentAt": iso(self.sent_at),
             "channel": self.channel,
@@ -75,7 +75,7 @@ class Outbox:
         self._messages.clear()
 
     def last(self, to: str | None = None) -> Message | None:
-        """The newest message, or the newest one to an address, a number or a user id."""
+        """Return the newest message, or the newest one to an address, a number or a user id."""
         for message in reversed(self._messages):
             if to is None or to in (message.to, message.user_id):
                 return message

@@ -1,11 +1,11 @@
-"""Counting in sliding windows of the sandbox's own time: how often codes are sent and tried."""
+"""Count how often codes are sent and tried, in sliding windows of the sandbox's clock."""
 
 from collections import deque
 from datetime import datetime, timedelta
 
 
 class Windows:
-    """When what happened, by key."""
+    """Times of events, by key."""
 
     def __init__(self) -> None:
         self._moments: dict[tuple[str, ...], deque[datetime]] = {}
@@ -16,7 +16,7 @@ class Windows:
         return other
 
     def allow(self, key: tuple[str, ...], now: datetime, *, limit: int, minutes: float) -> bool:
-        """Whether one more fits among the last `minutes`; if so it is counted."""
+        """Count an event unless there were `limit` in the last `minutes`. Return whether it was counted."""
         moments = self._moments.setdefault(key, deque())
         while moments and moments[0] <= now - timedelta(minutes=minutes):
             moments.popleft()

@@ -1,4 +1,4 @@
-"""Sessions: RS256 access tokens with a published key, and refresh tokens that are used once."""
+"""Sessions: RS256 access tokens with a published key, and refresh tokens that work once."""
 
 import base64
 import hashlib
@@ -38,7 +38,7 @@ class Session:
 
 
 class Keys:
-    """The tenant's RSA key, made when it is first needed."""
+    """The tenant's RSA key, created on first use."""
 
     @cached_property
     def private(self) -> "RSAPrivateKey":
@@ -58,7 +58,7 @@ class Keys:
 
 
 KEYS: Final = Keys()
-"""One key pair for all sandboxes of a process: making one takes a tenth of a second."""
+"""One key pair for all sandboxes of a process, because creating one takes a tenth of a second."""
 
 
 class Sessions:
@@ -81,7 +81,7 @@ class Sessions:
         return None
 
     def by_access_token(self, claims: dict[str, Any]) -> Session | None:
-        """The session of a token, if neither was revoked nor replaced."""
+        """Return the session of a token unless the session was revoked or the token replaced."""
         session = self._known.get(str(claims.get("sid")))
         return session if session and not session.revoked and session.version == claims.get("ver") else None
 
@@ -95,7 +95,7 @@ class Sessions:
 
 
 def access_token(session: Session, now: datetime, tenant_id: str) -> str:
-    """An access token of the session: audience is the app client."""
+    """Create an access token of the session. Its audience is the app client."""
     issued = int(now.timestamp())
     claims = {
         "iat": issued,
@@ -112,7 +112,7 @@ def access_token(session: Session, now: datetime, tenant_id: str) -> str:
 
 
 def read_access_token(text: str) -> dict[str, Any] | None:
-    """Claims of an access token, also of an expired one; None when the signature or the form is wrong."""
+    """Return the claims of an access token, expired or not. None if its signature or form is wrong."""
     options: Any = {"verify_exp": False, "verify_aud": False, "verify_iat": False}
     try:
         claims: dict[str, Any] = jwt.decode(text, KEYS.private.public_key(), algorithms=[ALGORITHM], options=options)

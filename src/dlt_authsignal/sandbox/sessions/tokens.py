@@ -1,4 +1,4 @@
-"""Short-lived tokens: real JWTs, signed with the server secret, with the claims older SDKs decoded."""
+"""Short-lived tokens: JWTs signed with the Server API secret, with the claims that older SDKs decoded."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,15 +15,15 @@ MANAGE: Final = "read:authenticators add:authenticators update:authenticators re
 
 @dataclass(frozen=True, kw_only=True)
 class Token:
-    """What a token says: one attempt of one user.
+    """A decoded token. It belongs to one attempt of one user.
 
     Attributes:
-        user_id: Whose it is.
-        action_code: Of which action.
-        idempotency_key: Of which attempt.
-        scopes: What it allows.
-        expires_at: Unix seconds.
-        claims: All of it.
+        user_id: The user.
+        action_code: The action.
+        idempotency_key: The attempt.
+        scopes: The permissions.
+        expires_at: Expiry in Unix seconds.
+        claims: All claims.
     """
 
     user_id: str
@@ -44,7 +44,7 @@ def mint(
     scope: str,
     minutes: float | None = None,
 ) -> str:
-    """A token for one attempt of one user."""
+    """Create a token for one attempt of one user."""
     issued = int(now.timestamp())
     claims = {
         "iat": issued,
@@ -64,7 +64,7 @@ def mint(
 
 
 def read(config: SandboxConfig, text: str) -> Token | None:
-    """The token, also one that has expired; None when signature, form or tenant is wrong."""
+    """Decode a token, expired or not. None if its signature, form or tenant is wrong."""
     options: Any = {"verify_exp": False, "verify_aud": False, "verify_iat": False, "verify_nbf": False}
     try:
         claims: dict[str, Any] = jwt.decode(text, _key(config), algorithms=["HS256"], options=options)
@@ -84,5 +84,5 @@ def read(config: SandboxConfig, text: str) -> Token | None:
 
 
 def _key(config: SandboxConfig) -> str:
-    # HS256 wants 32 bytes or more; the sandbox's secrets may be shorter
+    # HS256 needs at least 32 bytes, and the sandbox's secrets may be shorter
     return config.api_secret_key.ljust(32, ".")

@@ -1,6 +1,6 @@
-"""The JSON objects Authsignal answers with, as types, and how stored values become them.
+"""The JSON objects of Authsignal's responses as types, and how stored values become them.
 
-What is not known is left out, never null: every optional field defaults to None, and defaults are not written.
+Unknown values are left out, never null: every optional field defaults to None, and defaults are not written.
 """
 
 from datetime import datetime
@@ -16,17 +16,17 @@ Json = dict[str, Any]
 
 
 class Answer(Struct, rename="camel", omit_defaults=True):
-    """Base of all answers."""
+    """Base of all responses."""
 
 
 class Success(Answer, kw_only=True):
-    """What deletes answer."""
+    """The response to a deletion."""
 
     success: bool
 
 
 class Person(Answer, kw_only=True):
-    """What every full view of a user shows."""
+    """The fields of every full view of a user."""
 
     user_id: str
     email: str | None = None
@@ -38,7 +38,7 @@ class Person(Answer, kw_only=True):
 
 
 class UserAttributes(Person, kw_only=True):
-    """What `PATCH /users/{userId}` echoes."""
+    """The response of `PATCH /users/{userId}`."""
 
     default_verification_method: str | None = None
     custom: Json | None = None

@@ -1,4 +1,4 @@
-"""What a realistic tenant is made of: providers of passkeys, devices, countries, habits."""
+"""The parts of a realistic tenant: passkey providers, devices, countries, habits."""
 
 import random
 from bisect import bisect
@@ -11,10 +11,10 @@ T = TypeVar("T")
 
 
 class Weighted(Generic[T]):
-    """A choice by weight. The sums are made once: a tenant draws millions of times.
+    """A weighted choice. The sums are computed once, because a tenant draws millions of times.
 
     Args:
-        choices: Values with their weights, which need not add up to 1.
+        choices: Values with their weights. The weights need not add up to 1.
     """
 
     def __init__(self, choices: Iterable[tuple[T, float]]) -> None:
@@ -22,7 +22,7 @@ class Weighted(Generic[T]):
         self._sums: list[float] = list(accumulate(weights))
 
     def draw(self, rng: random.Random) -> T:
-        """One value; takes one number from the generator."""
+        """Draw one value. It takes one number from the generator."""
         place = bisect(self._sums, rng.random() * self._sums[-1], 0, len(self._sums) - 1)
         value: T = self._values[place]
         return value
@@ -56,7 +56,7 @@ PROVIDERS: Final = (APPLE, GOOGLE, WINDOWS, ONE_PASSWORD, BITWARDEN, SAMSUNG, YU
 
 
 def provider_name(aaguid: str) -> str | None:
-    """Name of the provider with that AAGUID, if we know it."""
+    """Return the name of the provider with that AAGUID, None if it is unknown."""
     return next((provider.name for provider in PROVIDERS if provider.aaguid == aaguid), None)
 
 
@@ -169,12 +169,12 @@ HOUR: Final = Weighted(enumerate((1, 1, 1, 1, 1, 2, 4, 7, 10, 10, 9, 8, 8, 8, 8,
 ACTIONS: Final = Weighted([("signIn", 0.86), ("payment", 0.07), ("addPayee", 0.04), ("updateProfile", 0.03)])
 
 ATTEMPTS_A_DAY: Final = Weighted([(0.7, 0.12), (0.25, 0.3), (0.06, 0.43), (0.0, 0.15)])
-"""How often a person does something: the daily, the weekly, the now and then, and those who never come back."""
+"""Actions a day: of daily, weekly, occasional users, and of users who never return."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Habit:
-    """How challenges of one method go: share that succeeds, median seconds, share of the rest that fails outright."""
+    """Challenges of one method: share that succeeds, median seconds, share of the others that fails."""
 
     success: float
     median_seconds: float

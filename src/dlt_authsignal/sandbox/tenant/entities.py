@@ -1,4 +1,4 @@
-"""What the sandbox knows of a tenant, as frozen values: a change is a new value in the old one's place."""
+"""Entities of a tenant, as frozen values. A change replaces the value."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class User:
-    """A person known to the tenant."""
+    """A user."""
 
     user_id: str
     created_at: datetime
@@ -44,7 +44,7 @@ class Credential:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AppCredential:
-    """The key pair of a mobile app that is enrolled for push, QR code or in-app verification: its public half."""
+    """The public key of a mobile app that is enrolled for push, QR code or in-app verification."""
 
     public_key: str
     device_name: str | None
@@ -55,7 +55,7 @@ class AppCredential:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Authenticator:
-    """One enrolled method of a user."""
+    """An authenticator of a user."""
 
     user_authenticator_id: str
     user_id: str
@@ -110,7 +110,7 @@ class Action:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Device:
-    """A device a user was seen on."""
+    """A device that a user has used."""
 
     user_id: str
     device_id: str

@@ -1,7 +1,7 @@
-"""The right answers: what every KPI must say of a store, counted in plain Python and apart from the KPIs' SQL.
+"""The expected result of every KPI for a store, counted in Python, independently of the KPIs' SQL.
 
-A sync that lost, doubled or bent a row gives other numbers. It walks over the store person by person and keeps counts
-only, so that it stays small for any tenant.
+A sync that loses, duplicates or changes a row gives other numbers. The store is read user by user and only counts are
+kept, so memory does not grow with the tenant.
 """
 
 from collections import Counter, defaultdict
@@ -15,7 +15,7 @@ from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator
 from dlt_authsignal.sandbox.tenant.store import Store, window_start
 
 SETTLED_AFTER: Final = timedelta(minutes=10)
-"""A challenge that has not been met by then never is."""
+"""A challenge that is not met by then is never met."""
 
 DORMANT_AFTER: Final = timedelta(days=90)
 
@@ -27,7 +27,7 @@ Answers = dict[str, dict[str, Answer]]
 
 @dataclass
 class _Tally:
-    """Counts by slice: `hits` of `cases`. A slice is there with its first case."""
+    """Counts by slice: `hits` of `cases`. A slice exists from its first case."""
 
     hits: Counter[str] = field(default_factory=Counter)
     cases: Counter[str] = field(default_factory=Counter)
@@ -42,7 +42,7 @@ class _Tally:
 
 @dataclass
 class _Tallies:
-    """All that is counted on the way."""
+    """All counts."""
 
     of_users: int = 0
     with_passkey: int = 0
@@ -59,19 +59,19 @@ class _Tallies:
 
 
 def truth(store: Store, now: datetime, *, read_at: datetime | None = None) -> Answers:
-    """Numerator and denominator of every KPI by name and slice, over what a sync at `now` sees.
+    """Return numerator and denominator of every KPI by name and slice, over the data that a sync at `now` reads.
 
-    Users who still exist, all their authenticators, and their actions of the last `ACTION_WINDOW_DAYS` days.
+    These are the users who exist, all their authenticators, and their actions of the last `ACTION_WINDOW_DAYS` days.
 
     Args:
-        store: The tenant.
-        now: The sandbox's present: actions before its window are not seen.
-        read_at: When the sync reads, by its own clock, which ages are counted up to; `now` by default. They differ
-            where the sandbox's clock does not show the present.
+        store: The users of the tenant.
+        now: Time of the sandbox's clock. The window of actions ends there.
+        read_at: Time of the sync by its own clock, up to which ages are counted. Default: `now`. They differ where
+            the sandbox's clock does not show the present.
 
     Returns:
         `{"block_rate": {"signIn": {"numerator": 12, "denominator": 900}}, …}`; the numerator of
-        `seconds_to_authenticate` is in seconds, None where no duration is known. A slice without a case is not there.
+        `seconds_to_authenticate` is in seconds, None where no duration is known. Slices without a case are missing.
     """
     tallies, at, since = _Tallies(), read_at or now, window_start(now, ACTION_WINDOW_DAYS)
     for user in store.users():
@@ -119,7 +119,7 @@ def _durations(action: Action) -> Iterator[int]:
 
 
 def _shown(moment: datetime) -> datetime:
-    """A moment as the API shows it, without what is below a millisecond."""
+    """Truncate a time to milliseconds, as the API does."""
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
@@ -145,7 +145,7 @@ def _named(tallies: _Tallies) -> Answers:
 
 
 def _median_seconds(milliseconds: Counter[int]) -> float | None:
-    """The middle one, or halfway between the middle two."""
+    """Return the median."""
     total = milliseconds.total()
     if total == 0:
         return None
@@ -154,7 +154,7 @@ def _median_seconds(milliseconds: Counter[int]) -> float | None:
 
 
 def _ranked(counts: Counter[int], rank: int) -> int:
-    """The value at a place of the sorted values, the first being 0."""
+    """Return the value at a position of the sorted values, starting at 0."""
     for value in sorted(counts):
         rank -= counts[value]
         if rank < 0:

@@ -1,7 +1,7 @@
-"""One person out of two integers: who they are, what they enrolled, and what they did.
+"""Invent one user from a seed and a number: attributes, authenticators, devices and actions.
 
-Everything here is a pure function of (seeding, number): it can be forgotten and made again, the same each time. All
-draws of a person come from one generator, in one order, so a new draw goes last or changes everything after it.
+Everything here is a pure function of (seeding, number), so data can be dropped and created again. All draws of a user
+come from one generator in one order: add a new draw last, or everything after it changes.
 """
 
 import base64
@@ -41,16 +41,16 @@ REVIEW_RULE: Final = Rule(
 )
 
 PEOPLE_KEPT: Final = 2_048
-"""People whose belongings stay in memory, in about 6 KB each: more than a sync reads between a page and its users."""
+"""Users whose data stays in memory, in about 6 KB each: more than a sync reads between a page and its users."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seeding:
-    """What a person follows from, together with their number.
+    """The inputs from which users are invented, together with their number.
 
     Attributes:
-        seed: Names the tenant.
-        days: Days of history until `now`.
+        seed: The seed of the tenant.
+        days: Days of actions until `now`.
         now: The present, in UTC.
     """
 
@@ -61,7 +61,7 @@ class Seeding:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Beginning:
-    """A person before the first action, and the generator that the actions are drawn from."""
+    """A user before the first action, and the generator from which the actions are drawn."""
 
     rng: random.Random
     user: User
@@ -71,13 +71,13 @@ class _Beginning:
 
 
 def user_of(seeding: Seeding, number: int) -> User:
-    """The user alone, about four times as fast as all of the person."""
+    """Invent the user without their other data, which is about four times as fast."""
     return _begin(seeding, number).user
 
 
 @lru_cache(maxsize=PEOPLE_KEPT)
 def belongings_of(seeding: Seeding, number: int) -> Belongings:
-    """All that belongs to the user of that number."""
+    """Invent the other data of the user with that number."""
     person = _begin(seeding, number)
     device = Device(user_id=person.user.user_id, device_id=_id(person.rng), created_at=person.user.created_at)
     actions = list(_actions(person, seeding))
@@ -100,14 +100,14 @@ def _begin(seeding: Seeding, number: int) -> _Beginning:
 
 
 def _id(rng: random.Random) -> str:
-    """A random UUID, as `clock.seeded_ids` makes it, without the detour over a UUID object."""
+    """Return a random UUID like `clock.seeded_ids`, without creating a UUID object."""
     bits = rng.getrandbits(128) & ~(0xF000 << 64 | 0xC000 << 48) | 0x4000 << 64 | 0x8000 << 48
     text = f"{bits:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def _age(rng: random.Random, days: int) -> int:
-    """Days since sign-up: most people were there before the window, the rest joined during it, more of them lately."""
+    """Return the days since sign-up: most users signed up before the window, the others during it."""
     return days + rng.randrange(700) if rng.random() < 0.75 else int(days * rng.random() ** 1.4)
 
 
@@ -129,7 +129,7 @@ def _user(rng: random.Random, number: int, country: Country, created: datetime) 
 
 
 def _user_id(rng: random.Random, number: int) -> str:
-    """Ids are the customer's own free text: mostly UUIDs, some with characters that URLs must encode."""
+    """Return a user id: mostly UUIDs, some with characters that URLs must encode, because ids are free text."""
     kind = rng.random()
     if kind < 0.93:
         return _id(rng)
@@ -148,7 +148,7 @@ def _custom(rng: random.Random) -> dict[str, Any]:
 
 
 def _authenticators(rng: random.Random, user: User, platform: Platform, seeding: Seeding) -> list[Authenticator]:
-    """What the user enrolled; the first is the default."""
+    """Return the user's authenticators. The first is the default."""
     if rng.random() < 0.12:
         return []
     found: list[Authenticator] = []
@@ -190,7 +190,7 @@ def _plain(rng: random.Random, user: User, method: str, now: datetime, *, first:
 
 
 def _passkey_day(rng: random.Random, user: User, seeding: Seeding) -> datetime | None:
-    """When the person made a passkey: a third had one before the window, and each day of it adds more."""
+    """Return when the user created a passkey: some before the window, more on each day of it."""
     chance, window = rng.random(), seeding.now - timedelta(days=seeding.days)
     start = max(user.created_at, window)
     if chance < 0.2:
@@ -257,7 +257,7 @@ def _actions(person: _Beginning, seeding: Seeding) -> Iterator[Action]:
 
 
 def _moments(rng: random.Random, created: datetime, country: Country, seeding: Seeding) -> Iterator[datetime]:
-    """When the person does something, day by day; draws go on while the caller makes its own in between."""
+    """Iterate over the times of actions, day by day. The caller draws from the same generator in between."""
     per_day, random = ATTEMPTS_A_DAY.draw(rng), rng.random
     for midnight, rhythm in _rhythm(seeding):
         chance = per_day * rhythm
@@ -271,7 +271,7 @@ def _moments(rng: random.Random, created: datetime, country: Country, seeding: S
 
 @lru_cache(maxsize=8)
 def _rhythm(seeding: Seeding) -> tuple[tuple[datetime, float], ...]:
-    """The midnights of the window, and how busy each day is."""
+    """Return the midnights of the window, and the activity of each day."""
     first = (seeding.now - timedelta(days=seeding.days)).replace(hour=0, minute=0, second=0, microsecond=0)
     days = (first + timedelta(days=day) for day in range(seeding.days + 1))
     return tuple((midnight, WEEKDAY[midnight.weekday()] / 2) for midnight in days)
@@ -279,7 +279,7 @@ def _rhythm(seeding: Seeding) -> tuple[tuple[datetime, float], ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """How an attempt ends, and how long after it began."""
+    """How an attempt ends, and how long after its start."""
 
     state: str
     after: timedelta = timedelta()
@@ -320,7 +320,7 @@ def _challenge(rng: random.Random, usable: list[Authenticator]) -> _Outcome:
 
 
 def _settled(outcome: _Outcome, began: datetime, now: datetime) -> _Outcome:
-    """The outcome; what would happen after `now` has not happened."""
+    """Return the outcome at `now`: what would happen later has not happened yet."""
     if began + outcome.after <= now:
         return outcome
     return _UNREVIEWED if outcome.rules else _ABANDONED

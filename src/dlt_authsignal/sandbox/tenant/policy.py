@@ -1,4 +1,4 @@
-"""What a tracked action becomes: the state machine, as far as it is known."""
+"""Verification methods, and the states of actions as far as they are published."""
 
 import re
 from typing import Final
@@ -30,7 +30,7 @@ VERIFICATION_METHODS: Final = (
     "DIGITAL_CREDENTIAL",
     "OIDC_PROVIDER",
 )
-"""Every method that some source of Authsignal's names."""
+"""Every method that Authsignal's documentation or SDKs contain."""
 
 STATES: Final = (
     "ALLOW",
@@ -45,12 +45,12 @@ STATES: Final = (
 
 
 def tracked_state(result: str, *, enrolled: bool) -> str:
-    """State of a new action. A challenge that the user has no method for is an ALLOW, by the FAQ."""
+    """Return the state of a new action. Without an enrolled method a challenge becomes ALLOW, as the FAQ says."""
     if result == "CHALLENGE":
         return "CHALLENGE_REQUIRED" if enrolled else "ALLOW"
     return "REVIEW_REQUIRED" if result == "REVIEW" else result
 
 
 def enrolled_methods(authenticators: list[Authenticator]) -> list[str]:
-    """Methods with a verified authenticator, in the order they were enrolled, each once."""
+    """Return the methods with a verified authenticator, in order of enrolment, each once."""
     return list(dict.fromkeys(value.verification_method for value in authenticators if value.verified_at))

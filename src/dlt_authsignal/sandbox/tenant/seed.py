@@ -1,6 +1,6 @@
-"""A tenant out of one integer: its people, and the places of those who left.
+"""Invent a tenant from a seed: its users, and the places of deleted users in the user list.
 
-Each person follows from (seed, number) alone, so a larger tenant begins with the same people as a smaller one.
+Each user follows from (seed, number) alone, so a larger tenant starts with the same users as a smaller one.
 """
 
 from datetime import datetime
@@ -11,13 +11,13 @@ from dlt_authsignal.sandbox.tenant.people import Seeding, belongings_of, user_of
 from dlt_authsignal.sandbox.tenant.store import Store
 
 GONE_EVERY: Final = 60
-"""After so many people the listing has places of deleted ones, now and then enough of them for a whole empty page."""
+"""After this many users the user list has places of deleted users, sometimes enough for an empty page."""
 
 
 def populate(store: Store, *, users: int, days: int, seed: int, now: datetime) -> None:
-    """Fills a store with `users` people and `days` days of what they did until `now`.
+    """Add `users` invented users to a store, with `days` days of actions until `now`.
 
-    Users are made now, in some 30 microseconds each; what belongs to them when it is read.
+    Users are created immediately, in about 30 microseconds each. Their other data is created when it is read.
     """
     seeding = Seeding(seed, days, now)
     make = partial(belongings_of, seeding)

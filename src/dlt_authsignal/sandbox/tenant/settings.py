@@ -1,4 +1,4 @@
-"""What a tenant has configured: methods, actions, rules, data points, lists. Values are replaced, never changed."""
+"""The configuration of a tenant: methods, actions, rules, data points, lists. Values are replaced, never changed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -16,7 +16,7 @@ UPLIFT_RULE: Final = "0b6f1c9e-5d0f-4b6e-9a57-6d0a4f0f7a03"
 
 @dataclass(frozen=True, kw_only=True)
 class IpFacts:
-    """What the sandbox is told of an IP address."""
+    """What rules see of an IP address."""
 
     country_code: str | None = None
     is_anonymous: bool = False
@@ -27,7 +27,7 @@ class Tenant:
     """One tenant's configuration, as the Management API shows it: camelCase objects without nulls.
 
     Attributes:
-        details: `GET /tenant`, but for the id.
+        details: `GET /tenant` without the id.
         methods: Authenticator configurations by id.
         actions: Action configurations by code.
         rules: Rules by id.
@@ -47,27 +47,27 @@ class Tenant:
     overrides: Json = field(default_factory=dict)
 
     def put(self, collection: str, key: str, value: Json) -> "Tenant":
-        """The tenant with one object of a collection new or changed."""
+        """Return the tenant with one object of a collection added or replaced."""
         return replace(self, **{collection: {**getattr(self, collection), key: value}})
 
     def without(self, collection: str, key: str) -> "Tenant":
-        """The tenant without one object of a collection."""
+        """Return the tenant without one object of a collection."""
         kept = {name: value for name, value in getattr(self, collection).items() if name != key}
         return replace(self, **{collection: kept})
 
     def method(self, verification_method: str) -> Json | None:
-        """The authenticator configuration of a method that is switched on."""
+        """Return the authenticator configuration of an active method."""
         for value in self.methods.values():
             if value["verificationMethod"] == verification_method and value.get("isActive", True):
                 return value
         return None
 
     def active_methods(self) -> list[str]:
-        """Methods that are switched on, in the order they were set up."""
+        """Return the active methods, in the order in which they were configured."""
         return [value["verificationMethod"] for value in self.methods.values() if value.get("isActive", True)]
 
     def rules_of(self, action_code: str) -> list[Json]:
-        """Rules of an action, the most important first."""
+        """Return the rules of an action, by priority."""
         mine = [value for value in self.rules.values() if value["actionCode"] == action_code]
         return sorted(mine, key=lambda value: value["priority"])
 
@@ -79,7 +79,7 @@ class Tenant:
 
 
 def new_tenant(config: SandboxConfig, new_id: IdMaker) -> Tenant:
-    """A tenant as the configuration describes it, with the actions and rules of the invented people."""
+    """Create the tenant from the configuration, with the actions and rules of the invented users."""
     methods = (_method(config, name, new_id()) for name in config.methods)
     actions = {code: {"actionCode": code, "tenantId": config.tenant_id, **_result(config, code)} for code in ACTIONS}
     actions |= {

@@ -1,4 +1,4 @@
-"""All state of a tenant: frozen values in plain dictionaries, replaced whole."""
+"""The users of a tenant and their data: frozen values in plain dictionaries, replaced as a whole."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,17 +11,17 @@ from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, Device
 ActionKey = tuple[str, str]
 
 COUNTED_PEOPLE: Final = 2_000
-"""`Store.counts` makes at most so many seeded people to count what is theirs: a fifth of a second."""
+"""`Store.counts` creates the data of at most this many seeded users, which takes a fifth of a second."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Belongings:
-    """What belongs to one user id. A change is a new value; the mappings are never changed in place.
+    """The data of one user id. A change is a new value; the mappings are never changed in place.
 
     Attributes:
-        authenticators: By their id, in the order of enrolment.
-        devices: By their id.
-        actions: By action code and idempotency key, in the order they were put.
+        authenticators: Authenticators by id, in order of enrolment.
+        devices: Devices by id.
+        actions: Actions by action code and idempotency key, in order of creation.
     """
 
     authenticators: Mapping[str, Authenticator] = field(default_factory=dict)
@@ -30,20 +30,19 @@ class Belongings:
 
 
 MakeBelongings = Callable[[int], Belongings]
-"""The belongings of a seeded person by number: the same value each time, so that it need not be kept."""
+"""Creates the data of a seeded user by number: the same value each time, so that it need not be stored."""
 
 NOTHING: Final = Belongings()
 
 
 @dataclass
 class Store:
-    """One tenant.
+    """The users of one tenant and their data.
 
-    Users keep their place in the listing when they are deleted: the listing walks over them without showing them, so
-    pages come out short or empty, as a key-value store's do.
+    Deleted users keep their place in the user list: it skips them, so pages can be short or empty, as those of a
+    key-value store are.
 
-    What belongs to a seeded person is made when it is read, as often as it is read. With its first change it is kept
-    for good, and from then on nothing of that person is made any more.
+    The data of a seeded user is created each time it is read. Its first change stores it permanently.
     """
 
     _users: dict[str, User | None] = field(default_factory=dict)
@@ -54,9 +53,9 @@ class Store:
     _holders: dict[str, str] = field(default_factory=dict)
 
     def copy(self) -> "Store":
-        """Another store with the same content; neither sees what is put into the other afterwards.
+        """Return an independent copy.
 
-        Copies dictionaries and shares their frozen values: some 15 milliseconds for 100,000 users.
+        It copies the dictionaries and shares their frozen values: about 15 milliseconds for 100,000 users.
         """
         return Store(
             _users=self._users.copy(),
@@ -72,7 +71,7 @@ class Store:
         self._users[user.user_id] = user
 
     def put_seeded(self, user: User, make: MakeBelongings, number: int) -> None:
-        """Adds a person whose belongings are `make(number)`; one who is there already stays as they are."""
+        """Add a user whose data is `make(number)`. A user with that id who exists is not changed."""
         if self._users.get(user.user_id) is not None:
             return
         self.put_user(user)
@@ -83,7 +82,7 @@ class Store:
             self._keep(user.user_id, replace(made, actions={**left.actions, **made.actions}))
 
     def put_gone(self, user_id: str) -> None:
-        """A place in the listing that shows nobody."""
+        """Add a place of a deleted user to the user list."""
         self._place(user_id)
         self._users[user_id] = None
 
@@ -99,10 +98,9 @@ class Store:
         return (user for user in list(self._users.values()) if user is not None)
 
     def find(self, **wanted: str) -> list[User]:
-        """Users whose attributes equal all that is wanted, such as `email="ann@example.com"`, in the listing's order.
+        """Return the users with these attributes, such as `email="ann@example.com"`, in the order of the user list.
 
-        A linear scan over plain attributes, one at a time: no index to keep right, and below 20 milliseconds for
-        100,000 users.
+        A linear scan needs no index, and takes less than 20 milliseconds for 100,000 users.
 
         Raises:
             AttributeError: Users have no such attribute.
@@ -114,7 +112,7 @@ class Store:
         return found
 
     def page(self, after: str | None, limit: int) -> tuple[list[User], str | None]:
-        """The next `limit` places of the listing, and the cursor that follows, None at the end."""
+        """Return the users in the next `limit` places of the user list, and the next cursor, None at the end."""
         start = 0 if after is None else self._places.get(after, len(self._order) - 1) + 1
         ids = self._order[start : start + limit]
         users = [user for user_id in ids if (user := self._users[user_id]) is not None]
@@ -139,14 +137,14 @@ class Store:
         return list(self._of(user_id).authenticators.values())
 
     def passkey(self, credential_id: str) -> Authenticator | None:
-        """Who holds a WebAuthn credential that was enrolled here; the ones of invented people are not looked up."""
+        """Return the authenticator of an enrolled WebAuthn credential. Those of invented users are not found."""
         held = self._of(self._holders.get(credential_id, "")).authenticators.values()
         return next(
             (value for value in held if value.credential and value.credential.credential_id == credential_id), None
         )
 
     def app(self, verification_method: str, public_key: str) -> Authenticator | None:
-        """The authenticator of a mobile app."""
+        """Return the authenticator of a mobile app."""
         held = self._of(self._holders.get(f"{verification_method}:{public_key}", "")).authenticators.values()
         for value in held:
             if value.app and (value.verification_method, value.app.public_key) == (verification_method, public_key):
@@ -185,7 +183,9 @@ class Store:
         return list(self._of(user_id).devices.values())
 
     def _of(self, user_id: str) -> Belongings:
-        if (seeded := self._seeded.get(user_id)) is not None:  # first: `_keep` leaves no moment between the two
+        if (
+            seeded := self._seeded.get(user_id)
+        ) is not None:  # first, because `_keep` adds to the one before it removes from the other
             make, number = seeded
             return make(number)
         return self._kept.get(user_id, NOTHING)
@@ -195,10 +195,10 @@ class Store:
         self._seeded.pop(user_id, None)
 
     def counts(self) -> dict[str, int]:
-        """Entities by kind.
+        """Count the entities by kind.
 
-        Exact, or not there: with more than `COUNTED_PEOPLE` unchanged seeded people it is `users` alone, since the
-        rest could only be counted by making all of them.
+        With more than `COUNTED_PEOPLE` unchanged seeded users it is `users` alone, because counting the rest would
+        create all of their data.
         """
         users = sum(user is not None for user in list(self._users.values()))
         if len(self._seeded) > COUNTED_PEOPLE:
@@ -220,5 +220,5 @@ class Store:
 
 
 def window_start(now: datetime, days: int) -> datetime:
-    """Oldest moment the action query reaches back to."""
+    """Return the oldest time of an action that the API returns."""
     return now - timedelta(days=days)

@@ -1,7 +1,7 @@
-"""Delivering webhooks: signed, in batches or alone, again after a failure.
+"""Deliver webhooks: signed, in batches or one by one, and again after a failure.
 
-Assumed, as it is not documented: that a redirect is a failure, and that every attempt of one event repeats its
-envelope, id and time included.
+Not documented, so assumed: a redirect is a failure, and every attempt of an event repeats its envelope, including id
+and time.
 """
 
 import asyncio
@@ -39,13 +39,13 @@ class Delivery:
     """One attempt to deliver.
 
     Attributes:
-        at: When, on the sandbox's clock.
-        url: Where to, without what may be secret in it.
-        types: Types of the events it carried.
-        records: How many events it carried.
-        attempt: 1 for the first; of a batch, the highest of its events.
-        status: HTTP status of the answer, None if none came.
-        failure: Why no answer came, such as `TimeoutError`; `outage` for one that was asked for.
+        at: Time of the attempt on the sandbox's clock.
+        url: The URL without its secret parts.
+        types: Types of its events.
+        records: Number of its events.
+        attempt: Number of the attempt, from 1. For a batch, the highest of its events.
+        status: HTTP status of the response, None without a response.
+        failure: Why there was no response, such as `TimeoutError`. `outage` for the fault of that name.
     """
 
     at: datetime
@@ -62,7 +62,7 @@ class Delivery:
 
 
 class Webhooks:
-    """Where webhooks go, what waits to be sent, and what was.
+    """The settings, the queue and the deliveries of the webhooks.
 
     Args:
         state: The tenant: its clock and its keys.
@@ -77,57 +77,57 @@ class Webhooks:
         self.reset()
 
     def reset(self) -> None:
-        """Forgets what waits, what was delivered, and the faults; the settings stay."""
+        """Delete queued events, the log of deliveries, and the faults. The settings stay."""
         seed = self._state.config.seed
         self._queue = Queue()
         self.deliveries: deque[Delivery] = deque(maxlen=DELIVERIES_KEPT)
-        # Ids of their own: with the sandbox's, switching webhooks on would change the ids of users and actions.
+        # A separate id maker, so that turning webhooks on does not change the ids of users and actions.
         self._new_id: IdMaker = random_ids if seed is None else seeded_ids(random.Random(f"{seed}:webhooks"))
         self.set_faults(WebhookFaults())
 
     def configure(self, **changes: Any) -> WebhookSettings:
-        """Changes some settings, such as `log_events_url`; mappings are replaced whole.
+        """Change some settings, such as `log_events_url`. Mappings are replaced as a whole.
 
         Raises:
-            ValueError: An unknown setting, or a value that does not fit.
+            ValueError: An unknown setting or an invalid value. Nothing is changed.
         """
         self.settings = changed(self.settings, changes)
         return self.settings
 
     def set_faults(self, faults: WebhookFaults) -> None:
-        """Makes this faults from now on, in place of any earlier."""
+        """Replace the faults."""
         self.faults = faults
         self._rng = random.Random(faults.seed)
 
     def queue(self, type: str, at: datetime, make: Callable[[], Json | None]) -> None:
-        """Queues an event, if there is a URL for it: log events for as long as tokens last, others to go at once.
+        """Queue an event if there is a URL for it. Log events are due after a token lifetime, others immediately.
 
         Args:
             type: Type of the event.
             at: When it happened.
-            make: Gives its payload; called when it is first due.
+            make: Returns its payload. Called when it is first due.
         """
         if self._url(type) is None:
             return
         wait = timedelta(minutes=self._state.config.token_minutes if type in LOG_TYPES else 0)
         self._queue.put(at + wait, Pending(type=type, time=at + wait, make=make))
         if loop := self._loop:
-            with suppress(RuntimeError):  # the loop has just been closed
+            with suppress(RuntimeError):  # the loop was closed in the meantime
                 loop.call_soon_threadsafe(self._wake.set)
 
     def _url(self, type: str) -> str | None:
         return self.settings.log_events_url if type in LOG_TYPES else self.settings.authenticator_events_url
 
     async def ask(self, url: str, type: str, payload: Json) -> Delivery:
-        """Delivers one event now, once, and waits for the answer."""
+        """Deliver one event now, once, and wait for the response."""
         async with _client(self.settings.timeout_seconds) as session:
             return await self._post(session, url, self._envelope(type, self._state.clock.now(), payload), (type,), 1)
 
     def flush(self) -> int:
-        """Tries to deliver everything that is due now, from any thread but the server's, and returns when tried.
+        """Try to deliver everything that is due now. Call it from any thread except the server's.
 
         Returns:
-            How many deliveries were tried. After 30 s of slow receivers the rest stays queued.
+            The number of deliveries that were tried. After 30 s of slow receivers the others stay queued.
 
         Raises:
             TimeoutError: It did not end within 70 s.
@@ -137,7 +137,7 @@ class Webhooks:
         return asyncio.run_coroutine_threadsafe(self.deliver_due(), self._loop).result(FLUSH_SECONDS)
 
     async def deliver_due(self) -> int:
-        """Tries to deliver everything that is due now; returns how many deliveries were tried."""
+        """Try to deliver everything that is due now. Return the number of deliveries that were tried."""
         async with self._turn:
             queue, now = self._queue, self._state.clock.now()
             parcels = self._parcels(queue.take_due(now))
@@ -154,7 +154,7 @@ class Webhooks:
             return tried
 
     def _parcels(self, due: list[Pending]) -> list[list[Pending]]:
-        """What goes into each delivery, with the faults that was asked for."""
+        """Divide the due events into deliveries, and apply the faults."""
         sendable = [pending for pending in due if self._url(pending.type) and self._seal(pending)]
         faults, rng = self.faults, self._rng
         if faults.duplicates:
@@ -166,7 +166,7 @@ class Webhooks:
         return [*alone, *(logs[start : start + MAX_RECORDS] for start in range(0, len(logs), MAX_RECORDS))]
 
     def _seal(self, pending: Pending) -> bool:
-        """Puts an event into its envelope, once; False if there is nothing left to say."""
+        """Put an event into its envelope, once. Return False if its payload no longer exists."""
         if pending.envelope is None and (payload := pending.make()) is not None:
             pending.envelope = self._envelope(pending.type, pending.time, payload)
         return pending.envelope is not None
@@ -183,7 +183,7 @@ class Webhooks:
         delivery = await self._post(session, self._url(first.type) or "", body, types, attempt)
         if delivery.accepted:
             return
-        for pending in {id(pending): pending for pending in parcel}.values():  # a duplicate fails once
+        for pending in {id(pending): pending for pending in parcel}.values():  # a duplicate counts as one failure
             pending.attempts += 1
             if (wait := next_wait(pending)) is not None:
                 queue.put(delivery.at + wait, pending)
@@ -191,7 +191,7 @@ class Webhooks:
     async def _post(
         self, session: "ClientSession", url: str, body: Json, types: Sequence[str], attempt: int
     ) -> Delivery:
-        deliveries = self.deliveries  # those of now: a reset in the meantime begins new ones
+        deliveries = self.deliveries  # kept here, because a reset in the meantime replaces the log
         status: int | None = None
         failure: str | None = "outage"
         if self.faults.outage:
@@ -216,7 +216,7 @@ class Webhooks:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Delivers in the background, in this event loop, for as long as the block lasts."""
+        """Deliver in the background of this event loop until the block ends."""
         self._loop, self._wake, self._turn = asyncio.get_running_loop(), asyncio.Event(), asyncio.Lock()
         task = asyncio.create_task(self._keep_delivering())
         try:
@@ -228,7 +228,7 @@ class Webhooks:
                 await task
 
     async def _keep_delivering(self) -> None:
-        """Looks at the clock, which others move, while something is queued; sleeps while nothing is."""
+        """Poll the clock, which tests can move, while events are queued. Sleep while the queue is empty."""
         while True:
             self._wake.clear()
             if not self._queue:
@@ -240,7 +240,7 @@ class Webhooks:
             await asyncio.sleep(LOOK_SECONDS)
 
     def shown(self, _body: Json | None = None) -> Json:
-        """What `GET /_sandbox/webhooks` answers."""
+        """The response of `GET /_sandbox/webhooks`."""
         return {
             "settings": self.settings.shown(),
             "faults": {name: getattr(self.faults, name) for name in ("duplicates", "shuffle", "outage", "seed")},
@@ -250,10 +250,10 @@ class Webhooks:
         }
 
     def change(self, body: Json) -> Json:
-        """`POST /_sandbox/webhooks`: settings, and under `faults` the faults to make.
+        """Handle `POST /_sandbox/webhooks`: change settings, and replace the faults if `faults` is there.
 
         Raises:
-            ValueError: Something unknown or unfit; then nothing is changed.
+            ValueError: An unknown setting or an invalid value. Nothing is changed.
         """
         changes = dict(body)
         faults = changes.pop("faults", None)
@@ -266,13 +266,13 @@ class Webhooks:
         return self.shown()
 
     async def flushed(self, _body: Json) -> Json:
-        """`POST /_sandbox/webhooks/flush`."""
+        """Handle `POST /_sandbox/webhooks/flush`."""
         return {"tried": await self.deliver_due(), "queued": len(self._queue)}
 
 
 @asynccontextmanager
 async def _client(seconds: float) -> AsyncIterator["ClientSession"]:
-    """An HTTP client that waits so long for one answer. Imported late: most sandboxes never send anything."""
+    """An HTTP client with that timeout. Imported late, because most sandboxes never send a webhook."""
     from aiohttp import ClientSession, ClientTimeout, DummyCookieJar
 
     async with ClientSession(timeout=ClientTimeout(total=seconds), cookie_jar=DummyCookieJar()) as session:
@@ -280,10 +280,10 @@ async def _client(seconds: float) -> AsyncIterator["ClientSession"]:
 
 
 async def _sent(session: "ClientSession", url: str, body: bytes, keys: list[str]) -> tuple[int | None, str | None]:
-    """(status, None), or (None, why no answer came).
+    """Send a delivery. Return (status, None), or (None, why there was no response).
 
-    Signed with the time of the machine, not of the sandbox: receivers compare it with their own clock, and would
-    refuse everything from a sandbox whose clock starts elsewhere or was moved.
+    It is signed with the machine's time, not the sandbox's: receivers compare it with their own clock, and would refuse
+    everything from a sandbox whose clock was moved.
     """
     from aiohttp import ClientError
 

@@ -39,23 +39,23 @@ class Events:
         self._webhooks.queue(event.type, at, data)
 
     def action(self, at: datetime, action: Action) -> None:
-        """A new action: its log record follows once its token has expired."""
+        """An action was created. Its log record follows when its token has expired."""
         self._recorded.append(Event(at=at, type=ACTION_LOG, about=action))
         self._webhooks.queue(ACTION_LOG, at, lambda: payloads.action_record(self._state, action))
 
     def challenge(self, at: datetime, type: str, **about: Any) -> None:
-        """A step of a challenge, such as `SMS_SENT`."""
+        """A challenge made a step, such as `SMS_SENT`."""
         self._recorded.append(Event(at=at, type=CHALLENGE_LOG, about={"type": type, **about}))
         self._webhooks.queue(CHALLENGE_LOG, at, lambda: payloads.challenge_record(self._state, at, type, about))
 
     async def send(self, message: Message) -> None:
-        """Hands a message to the tenant's own webhook, where one is set as the provider of that method.
+        """Send a message to the webhook that is the provider of its method, if there is one.
 
-        That the call then fails is documented; that it fails with 400 `invalid_configuration` is assumed. So is, for
-        push, the type of the challenge event, whose list is not published in full.
+        Documented: the call fails if the webhook does. Assumed: with 400 `invalid_configuration`. For push, the type of
+        the challenge event is assumed too, because the list of types is not published in full.
 
         Raises:
-            Refusal: The webhook did not take it.
+            Refusal: The webhook did not accept the message.
         """
         configured = self._state.tenant.method(message.method) or {}
         url = configured.get("webhookUrl") or self._webhooks.settings.provider_urls.get(message.method)
@@ -80,12 +80,12 @@ class Events:
         raise Refusal(400, "invalid_configuration", f"The webhook that sends {message.method} {_answered(delivery)}.")
 
     async def confirm(self, action: Action, method: str, authenticator: Authenticator | None) -> None:
-        """Asks the action configuration's `verificationWebhookUrl`, where one is set, whether the challenge counts.
+        """Request approval of a met challenge from the action's `verificationWebhookUrl`, if it has one.
 
-        That it does not count without a 2xx is documented; that the call fails with 400 `invalid_request` is assumed.
+        Documented: only a 2xx response approves. Assumed: otherwise the call fails with 400 `invalid_request`.
 
         Raises:
-            Refusal: It did not agree.
+            Refusal: The webhook did not approve.
         """
         configured = self._state.tenant.actions.get(action.action_code, {}).get("verificationWebhookUrl")
         url = configured or self._webhooks.settings.verification_urls.get(action.action_code)
@@ -98,4 +98,4 @@ class Events:
 
 
 def _answered(delivery: Delivery) -> str:
-    return "did not answer" if delivery.status is None else f"answered {delivery.status}"
+    return "did not respond" if delivery.status is None else f"responded with {delivery.status}"

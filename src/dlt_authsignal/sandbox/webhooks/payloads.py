@@ -1,4 +1,4 @@
-"""What each webhook event says, out of the sandbox's state. What is not known is left out, never null."""
+"""The payload of each webhook event. Unknown values are left out, never null."""
 
 import base64
 from datetime import datetime
@@ -23,15 +23,15 @@ CHALLENGE_FIELDS: Final = {
     "status_code": "statusCode",
     "data": "data",
 }
-"""What a `challenge.log_created` record can say, by the sandbox's name for it."""
+"""The fields of a `challenge.log_created` record, by the sandbox's names."""
 
 
 def action_record(state: TenantState, action: Action) -> Json | None:
-    """`action.log_created`: the action as it stands now; None if its data has been deleted since.
+    """`action.log_created`: the current action. None if it was deleted in the meantime.
 
-    Assumed, as the documentation describes these in words only: the keys `deviceId`, `custom` and
-    `enrolledVerificationMethods`, and that rules look as in `GET …/actions/{action}/{idempotencyKey}`. Assumed too:
-    that nothing is logged of an action whose data was deleted in the meantime.
+    Assumed, because the documentation describes these in words only: the keys `deviceId`, `custom` and
+    `enrolledVerificationMethods`, and rules as in `GET …/actions/{action}/{idempotencyKey}`. Also assumed: a deleted
+    action has no record.
     """
     now = state.store.get_action(action.user_id, action.action_code, action.idempotency_key)
     if now is None:
@@ -63,7 +63,7 @@ def action_record(state: TenantState, action: Action) -> Json | None:
 
 
 def challenge_record(state: TenantState, at: datetime, type: str, about: Json) -> Json:
-    """`challenge.log_created`: one step of a challenge; keys of `about` as in `CHALLENGE_FIELDS`, others left out."""
+    """`challenge.log_created`: one step of a challenge. Only the keys in `CHALLENGE_FIELDS` are used."""
     facts = {name: about.get(known) for known, name in CHALLENGE_FIELDS.items()}
     return _known(tenantId=state.config.tenant_id, createdAt=iso(at), type=type, **facts)
 
@@ -71,8 +71,8 @@ def challenge_record(state: TenantState, at: datetime, type: str, about: Json) -
 def authenticator_data(value: Authenticator, *, with_public_key: bool, deleted_at: datetime | None = None) -> Json:
     """`authenticator.created`, `.updated` and `.deleted`.
 
-    Assumed, as no page shows them: that `.updated` says the same as `.created`, that the time of deletion is called
-    `deletedAt`, and that the public key is base64url without padding.
+    Assumed, because they are not documented: `.updated` has the fields of `.created`, the time of deletion is called
+    `deletedAt`, and the public key is base64url without padding.
     """
     return _known(
         userId=value.user_id,
@@ -124,7 +124,7 @@ def message_data(state: TenantState, message: Message) -> Json:
 
 
 def idempotency_key(state: TenantState, message: Message) -> str | None:
-    """The attempt a message belongs to, as its challenge knows it."""
+    """Return the idempotency key of the attempt that a message belongs to."""
     challenge = state.challenges.get(message.challenge_id, state.clock.now())
     return challenge.idempotency_key if challenge else None
 
@@ -136,7 +136,7 @@ def _action(state: TenantState, message: Message, key: str | None) -> Action | N
 
 
 def verify_data(action: Action, verified_at: datetime, method: str, authenticator: Authenticator | None) -> Json:
-    """`action.verify`: a challenge has been met, if the receiver agrees."""
+    """`action.verify`: a challenge was met, if the receiver approves."""
     return _known(
         userId=action.user_id,
         action=action.action_code,

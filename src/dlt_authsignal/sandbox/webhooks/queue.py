@@ -1,7 +1,7 @@
-"""Webhook events that wait for their moment, and how long they wait after a failure.
+"""The queue of webhook events, and the waits after a failure.
 
-Authsignal's documentation says what is retried, not how long it waits. Assumed: 30 s, doubling up to an hour, for log
-events; 30 s for authenticator events.
+Authsignal documents which events are retried, but not the waits. Assumed: 30 s, doubling up to an hour, for log events;
+30 s for authenticator events.
 """
 
 import threading
@@ -21,12 +21,12 @@ AUTHENTICATOR_RETRIES: Final = 3
 FIRST_WAIT: Final = timedelta(seconds=30)
 LONGEST_WAIT: Final = timedelta(hours=1)
 DOUBLINGS: Final = 7
-"""After so many, the longest wait is reached."""
+"""After this many, the longest wait is reached."""
 
 
 @dataclass(kw_only=True, slots=True)
 class Pending:
-    """An event that waits to be delivered; `make` gives its payload when it is first due, None if it has gone."""
+    """A queued event. `make` returns its payload when it is first due, None if the data was deleted."""
 
     type: str
     time: datetime
@@ -40,7 +40,7 @@ class Pending:
 
 
 class Queue:
-    """Pending events by the moment they are due; a full queue takes no more, and counts what it did not take."""
+    """Queued events by due time. A full queue drops further events and counts them."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[datetime, int, Pending]] = []
@@ -67,7 +67,7 @@ class Queue:
 
 
 def next_wait(pending: Pending) -> timedelta | None:
-    """How long until the next attempt, after so many failed ones; None if there is none."""
+    """Return the wait until the next attempt, None if there is no further attempt."""
     if pending.is_log:
         return min(LONGEST_WAIT, FIRST_WAIT * (1 << min(pending.attempts - 1, DOUBLINGS)))
     return FIRST_WAIT if pending.attempts <= AUTHENTICATOR_RETRIES else None

@@ -1,4 +1,4 @@
-"""Where webhooks go, and what trouble is made for them on the way."""
+"""Settings of the webhooks, and the faults of their delivery."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -12,16 +12,16 @@ Settings = TypeVar("Settings", "WebhookSettings", "WebhookFaults")
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookSettings:
-    """Where webhooks go.
+    """The settings of the webhooks.
 
     Attributes:
-        log_events_url: Takes `action.log_created` and `challenge.log_created`, in batches.
-        authenticator_events_url: Takes `authenticator.created`, `.updated` and `.deleted`.
-        provider_urls: By verification method (EMAIL_OTP, EMAIL_MAGIC_LINK, SMS, PUSH), what takes its messages.
-        verification_urls: By action code, what confirms a met challenge: the configuration's `verificationWebhookUrl`.
-        include_public_keys: Whether `authenticator.*` events of passkeys carry the public key.
-        previous_secret_key: A second active key, as while keys are rotated; it signs too.
-        timeout_seconds: How long an answer may take. Not known of the real API.
+        log_events_url: Receives `action.log_created` and `challenge.log_created`, in batches.
+        authenticator_events_url: Receives `authenticator.created`, `.updated` and `.deleted`.
+        provider_urls: By verification method (EMAIL_OTP, EMAIL_MAGIC_LINK, SMS, PUSH), the URL that gets its messages.
+        verification_urls: By action code, the URL that approves a met challenge: `verificationWebhookUrl`.
+        include_public_keys: Whether `authenticator.*` events of passkeys contain the public key.
+        previous_secret_key: A second active key, as during a key rotation. It signs too.
+        timeout_seconds: How long to wait for a response. Assumed.
 
     Raises:
         ValueError: A URL that is not http or https, an unknown verification method, or a value of another type.
@@ -46,7 +46,9 @@ class WebhookSettings:
                 check_url(f'{name}["{key}"]', url)
         if unknown := sorted(set(self.provider_urls) - set(CHALLENGE_WEBHOOKS)):
             known = ", ".join(CHALLENGE_WEBHOOKS)
-            raise ValueError(f'No webhook can be the provider of "{unknown[0]}". It can be of {known}.')
+            raise ValueError(
+                f'provider_urls: unknown verification method "{unknown[0]}". A webhook can be the provider of {known}.'
+            )
         if not isinstance(self.include_public_keys, bool):
             raise ValueError("include_public_keys must be true or false.")
         if self.previous_secret_key is not None and not (
@@ -56,7 +58,7 @@ class WebhookSettings:
         _check_number("timeout_seconds", self.timeout_seconds, above=0, most=60)
 
     def shown(self) -> dict[str, Any]:
-        """The settings without their secrets: no key, and no query or password in a URL."""
+        """Return the settings without secrets: no key, and no query or password in a URL."""
         return {
             "log_events_url": shown_url(self.log_events_url),
             "authenticator_events_url": shown_url(self.authenticator_events_url),
@@ -70,16 +72,16 @@ class WebhookSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookFaults:
-    """What a receiver has to survive: Authsignal promises neither order nor that an event comes only once.
+    """Faults of delivery. Authsignal guarantees neither order nor that an event is sent only once.
 
     Attributes:
         duplicates: Probability, 0 to 1, that a log or authenticator event is sent twice.
         shuffle: Whether events that are due together are sent in random order.
-        outage: So many next deliveries, the synchronous ones too, are not sent and count as failed.
-        seed: Makes duplicates and order repeatable; None for other ones each time.
+        outage: Number of next deliveries that fail without being sent, including synchronous ones.
+        seed: Makes duplicates and order repeatable. None: different ones each time.
 
     Raises:
-        ValueError: A value out of its range or of another type.
+        ValueError: A value is out of range or has another type.
     """
 
     duplicates: float = 0.0
@@ -98,10 +100,10 @@ class WebhookFaults:
 
 
 def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
-    """The settings with some changed; mappings are replaced whole.
+    """Return the settings with some changes. Mappings are replaced as a whole.
 
     Raises:
-        ValueError: An unknown name, or a value that does not fit.
+        ValueError: An unknown name or an invalid value.
     """
     known = [one.name for one in fields(settings)]
     if unknown := sorted(set(changes) - set(known)):
@@ -110,7 +112,7 @@ def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
 
 
 def shown_url(url: str | None) -> str | None:
-    """A URL without what may be secret in it: user, password, query."""
+    """Return a URL without its secret parts: user, password, query."""
     if url is None:
         return None
     parts = urlsplit(url)
@@ -119,7 +121,7 @@ def shown_url(url: str | None) -> str | None:
 
 
 def check_url(name: str, url: Any) -> None:
-    """Refuses what is not a plain http or https URL, with ValueError."""
+    """Raise ValueError unless the value is an http or https URL."""
     parts = _split(url)
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"{name} must be an http or https URL, such as http://127.0.0.1:8000/webhooks.")
