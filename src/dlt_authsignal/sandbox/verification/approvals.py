@@ -1,6 +1,6 @@
-"""What push, QR code and in-app verification share: whose key signed, the app's answer, and what it gives the browser.
+"""Functions that push, QR code and in-app verification share: signatures, the app's answer, and the browser's token.
 
-How errors are worded is assumed, apart from `invalid_credential` for a key that the API does not know (any more).
+The texts of errors are assumed, except `invalid_credential` for a key that is not enrolled.
 """
 
 from dataclasses import replace
@@ -32,22 +32,22 @@ class AppAnswer(Signed, kw_only=True):
 
 
 class Answered(answers.Answer, kw_only=True):
-    """What an app's answer is answered with. The docs name no field; older iOS models read this one."""
+    """The response to an app's answer. The field is not documented; older iOS models read it."""
 
     is_verified: bool
 
 
 class UserContext(answers.Answer, kw_only=True):
-    """What an app is shown of the user it is asked about."""
+    """The user's data that an app shows."""
 
     custom: answers.Json
 
 
 def holder(sandbox: Sandbox, method: str, public_key: str) -> Authenticator:
-    """The authenticator with that key, written as in a body or as in a query.
+    """Return the authenticator with that key, in the form of a body or of a query.
 
     Raises:
-        Refusal: `invalid_credential`: nobody enrolled it for that method, or it was removed.
+        Refusal: `invalid_credential`: it is not enrolled for that method, or was removed.
     """
     key = canonical(public_key)
     found = sandbox.store.app(method, key) if key else None
@@ -57,10 +57,10 @@ def holder(sandbox: Sandbox, method: str, public_key: str) -> Authenticator:
 
 
 def signer(sandbox: Sandbox, method: str, signed: Signed, *messages: str) -> Authenticator:
-    """The authenticator whose key signed one of the messages.
+    """Return the authenticator whose key signed one of the messages.
 
     Raises:
-        Refusal: The key is not known, or the signature is not by it over any of them.
+        Refusal: The key is unknown, or it did not sign any of them.
     """
     found = holder(sandbox, method, signed.public_key)
     check_signature(found, signed.signature, *messages)
@@ -68,14 +68,14 @@ def signer(sandbox: Sandbox, method: str, signed: Signed, *messages: str) -> Aut
 
 
 def check_signature(authenticator: Authenticator, signature: str, *messages: str) -> None:
-    """Refuses what the authenticator's key did not sign."""
+    """Raise Refusal unless the authenticator's key signed one of the messages."""
     key = authenticator.app.public_key if authenticator.app else ""
     if not any(is_signed(key, message, signature) for message in messages):
         raise invalid("The signature is not by that key over that challenge.")
 
 
 def known(sandbox: Sandbox, method: str, challenge_id: str) -> Challenge:
-    """A live challenge of that method, answered or not."""
+    """Return a live challenge of that method, answered or not."""
     challenge = sandbox.challenges.get(challenge_id, sandbox.clock.now())
     if challenge is None or challenge.method != method:
         raise invalid("The challenge is not known, or has expired.")
@@ -83,7 +83,7 @@ def known(sandbox: Sandbox, method: str, challenge_id: str) -> Challenge:
 
 
 def unanswered(sandbox: Sandbox, method: str, challenge_id: str) -> Challenge:
-    """A live challenge of that method that no app has answered."""
+    """Return a live challenge of that method that no app has answered."""
     challenge = known(sandbox, method, challenge_id)
     if challenge.approved is not None:
         raise invalid("The challenge was answered already.")
@@ -93,12 +93,12 @@ def unanswered(sandbox: Sandbox, method: str, challenge_id: str) -> Challenge:
 async def settle_answer(
     sandbox: Sandbox, challenge: Challenge, authenticator: Authenticator, *, approved: bool
 ) -> Answered:
-    """Keeps an app's one answer; approval meets the action's challenge.
+    """Store an app's one answer. An approval meets the action's challenge.
 
-    That a declined challenge leaves the action as it is, free to be met by another method, is assumed.
+    Assumed: a declined challenge does not change the action, which another method can still meet.
 
     Raises:
-        Refusal: The webhook of the action configuration did not agree; the challenge stays unanswered.
+        Refusal: The webhook of the action configuration did not approve. The challenge stays unanswered.
     """
     answered = sandbox.challenges.put(replace(challenge, approved=approved))
     if approved:
@@ -112,17 +112,17 @@ async def settle_answer(
 
 
 def is_verified(challenge: Challenge) -> bool:
-    """Whether it was approved; while the action's webhook is still asked, it was not."""
+    """Return whether it was approved. It is not while the action's webhook has not responded."""
     return challenge.verified_at is not None
 
 
 def is_consumed(challenge: Challenge) -> bool:
-    """Whether it was approved or declined."""
+    """Return whether it was approved or declined."""
     return is_verified(challenge) or challenge.approved is False
 
 
 async def meet(sandbox: Sandbox, challenge: Challenge, authenticator: Authenticator) -> None:
-    """The challenge's action succeeds by that authenticator, which counts as verified now."""
+    """Let the challenge's action succeed by that authenticator, which counts as verified now."""
     code, key = challenge.action_code or "", challenge.idempotency_key or ""
     action = sandbox.store.get_action(authenticator.user_id, code, key)
     if action and may_succeed(action):
@@ -131,7 +131,7 @@ async def meet(sandbox: Sandbox, challenge: Challenge, authenticator: Authentica
 
 
 def hand_out(sandbox: Sandbox, challenge: Challenge) -> str | None:
-    """The token of an approved challenge, the first time it is asked for; that once is all is assumed."""
+    """Return the token of an approved challenge on the first request. Assumed: it is returned only once."""
     user_id, code, key = challenge.user_id, challenge.action_code, challenge.idempotency_key
     if not is_verified(challenge) or challenge.consumed or not (user_id and code and key):
         return None
@@ -140,6 +140,6 @@ def hand_out(sandbox: Sandbox, challenge: Challenge) -> str | None:
 
 
 def user_context(sandbox: Sandbox, user_id: str) -> UserContext | None:
-    """The user's own custom data, None without any."""
+    """Return the user's custom data, None without any."""
     user = sandbox.store.get_user(user_id)
     return UserContext(custom=dict(user.custom)) if user and user.custom else None

@@ -1,4 +1,4 @@
-"""A challenge begun, and what follows when it is met: the authenticator, the action, the device, and the new token."""
+"""Start challenges, and update authenticator, action, device and token when one is met."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ RECOVERY_CODE: Final = "RECOVERY_CODE"
 
 
 def new_challenge(sandbox: Sandbox, method: str, **about: Any) -> Challenge:
-    """A challenge that lives as long as a token, kept."""
+    """Create and store a challenge that lives as long as a token."""
     now = sandbox.clock.now()
     return sandbox.challenges.put(
         Challenge(
@@ -28,7 +28,7 @@ def new_challenge(sandbox: Sandbox, method: str, **about: Any) -> Challenge:
 
 
 def mark_verified(sandbox: Sandbox, authenticator: Authenticator) -> Authenticator:
-    """The authenticator as verified now; the first time enrols it. One that was deleted meanwhile stays so."""
+    """Mark the authenticator as verified now. The first time enrols it. A deleted one stays deleted."""
     now = sandbox.clock.now()
     first = authenticator.verified_at is None
     held = sandbox.store.authenticators(authenticator.user_id)
@@ -55,7 +55,7 @@ def _others(sandbox: Sandbox, authenticator: Authenticator) -> bool:
 
 
 def settle(sandbox: Sandbox, action: Action, state: str, authenticator: Authenticator | None = None) -> Action:
-    """The action in a new state, met by that authenticator if one is given."""
+    """Set the state of an action, and the authenticator that met it if there is one."""
     now = sandbox.clock.now()
     changed = replace(action, state=state, state_updated_at=now, updated_at=now)
     if authenticator:
@@ -69,7 +69,7 @@ def settle(sandbox: Sandbox, action: Action, state: str, authenticator: Authenti
 
 
 def sign_in_action(sandbox: Sandbox, user_id: str, action_code: str, idempotency_key: str | None = None) -> Action:
-    """A new attempt that a challenge without a tracked action belongs to: a sign-in that began with no user known."""
+    """Create the attempt of a challenge without a tracked action: a sign-in that started without a known user."""
     now = sandbox.clock.now()
     action = Action(
         user_id=user_id,
@@ -89,7 +89,7 @@ def sign_in_action(sandbox: Sandbox, user_id: str, action_code: str, idempotency
 async def met(
     sandbox: Sandbox, token: Token, method: str, authenticator: Authenticator | None, device_id: str | None = None
 ) -> str:
-    """What a met challenge gives the holder of a token: the action settled, and a token that manages authenticators."""
+    """Let the action of a token succeed, and return a token that may manage authenticators."""
     action = sandbox.store.get_action(token.user_id, token.action_code, token.idempotency_key)
     if action:
         action = await succeed(sandbox, action, method, authenticator, device_id)
@@ -101,13 +101,13 @@ async def met(
 async def succeed(
     sandbox: Sandbox, action: Action, method: str, authenticator: Authenticator | None, device_id: str | None = None
 ) -> Action:
-    """The challenge of an action is met: asks the action's webhook, then settles action and device.
+    """Request approval from the action's webhook, then let the action succeed and update the device.
 
-    An action that must not succeed stays as it is, also one that came to that, or was deleted, while the webhook was
-    asked.
+    An action that must not succeed does not change. This includes one that was blocked or deleted while the webhook
+    was called.
 
     Raises:
-        Refusal: The webhook of the action configuration did not agree.
+        Refusal: The webhook of the action configuration did not approve.
     """
     if not may_succeed(action):
         return action
@@ -138,12 +138,12 @@ def _seen_on(sandbox: Sandbox, user_id: str, device_id: str, method: str, now: d
 
 
 def may_succeed(action: Action) -> bool:
-    """A blocked action or one under review stays so, whatever is verified."""
+    """Return whether verification can change the action. It cannot if the action is blocked or under review."""
     return action.state in ("CHALLENGE_REQUIRED", "CHALLENGE_SUCCEEDED", "ALLOW", "CHALLENGE_FAILED")
 
 
 def token_for(sandbox: Sandbox, user_id: str, action_code: str, idempotency_key: str, scope: str) -> str:
-    """A new token for that attempt."""
+    """Create a token for that attempt."""
     return tokens.mint(
         sandbox.config,
         sandbox.clock.now(),
@@ -156,18 +156,20 @@ def token_for(sandbox: Sandbox, user_id: str, action_code: str, idempotency_key:
 
 
 async def use_recovery_code(sandbox: Sandbox, token: str, code: str) -> str:
-    """Meet the challenge of a token with one of its user's recovery codes, which then no longer works.
+    """Meet the challenge of a token with one of its user's recovery codes, which is used up.
+
+    No documented API route accepts recovery codes: Authsignal's pre-built pages do, which the sandbox does not emulate.
 
     Returns:
         The new token.
 
     Raises:
         ValueError: The token is not valid, or the code is not one of the user's unused ones.
-        Refusal: The action's webhook did not agree.
+        Refusal: The action's webhook did not approve.
     """
     known = tokens.read(sandbox.config, token)
     if known is None or known.expires_at <= sandbox.clock.now().timestamp():
-        raise ValueError("The token is not valid, or has expired. Track an action to get one.")
+        raise ValueError("The token is invalid or has expired. Track an action to get a new one.")
     left = sandbox.recovery_codes.get(known.user_id, frozenset())
     if code not in left:
         raise ValueError("The code is not one of the user's unused recovery codes.")

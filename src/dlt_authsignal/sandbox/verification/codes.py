@@ -1,4 +1,4 @@
-"""One-time codes and links: made, sent, checked, limited."""
+"""Create, send, check and limit one-time codes and links."""
 
 import hmac
 import secrets
@@ -17,7 +17,7 @@ FailureReason = Literal["CODE_INVALID_OR_EXPIRED", "MAX_ATTEMPTS_EXCEEDED"]
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Documented limits of one method: messages sent, and codes tried, each in so many minutes."""
+    """Documented limits of one method: messages sent and codes tried, each in a number of minutes."""
 
     sent: int
     sent_minutes: float = 10
@@ -32,13 +32,13 @@ LIMITS: Final = {
     "WHATSAPP": Limits(sent=6),
     "AUTHENTICATOR_APP": Limits(sent=0),
 }
-"""WhatsApp's are not published; SMS's are taken."""
+"""The limits of WhatsApp are not published, so those of SMS are used."""
 
 EVENT: Final = {"EMAIL_OTP": "EMAIL_OTP", "EMAIL_MAGIC_LINK": "EMAIL_MAGIC_LINK", "SMS": "SMS", "WHATSAPP": "WHATSAPP"}
 
 
 def limits_of(sandbox: Sandbox, method: str) -> Limits:
-    """The limits of a method: the tenant's own where it has set some."""
+    """Return the limits of a method: the tenant's own if it has set some."""
     configured, limits = sandbox.tenant.method(method) or {}, LIMITS[method]
     sending, trying = configured.get("sendingRateLimitConfiguration"), configured.get("rateLimitConfiguration")
     if sending:
@@ -49,19 +49,19 @@ def limits_of(sandbox: Sandbox, method: str) -> Limits:
 
 
 def new_code(sandbox: Sandbox, method: str) -> str:
-    """Digits, six unless the tenant says otherwise; with a seed, the same ones in the same order."""
+    """Return a code of six digits, or as many as the tenant has set. With a seed, codes repeat in the same order."""
     length = (sandbox.tenant.method(method) or {}).get("verificationCodeLength", CODE_LENGTH)
     return f"{sandbox.rng.randrange(10**length):0{length}d}"
 
 
 async def send(sandbox: Sandbox, challenge: Challenge, base_url: str) -> Challenge:
-    """Sends the code or link of a challenge to its address or number; kept in the outbox.
+    """Put the code or link of a challenge into the outbox, and send it to the tenant's own webhook if there is one.
 
     Args:
-        base_url: Of the sandbox, without a path: where its magic links lead.
+        base_url: URL of the sandbox without a path, to which magic links lead.
 
     Raises:
-        Refusal: 429 after too many messages; the tenant's own webhook did not take it.
+        Refusal: 429 after too many messages, or the webhook did not accept the message.
     """
     limits, now = limits_of(sandbox, challenge.method), sandbox.clock.now()
     to = challenge.email or challenge.phone_number or ""
@@ -102,7 +102,7 @@ def _channel(challenge: Challenge) -> str:
 
 
 def check(sandbox: Sandbox, challenge: Challenge | None, code: str) -> FailureReason | None:
-    """Why the code does not meet the challenge; None if it does, and then it does so once."""
+    """Return why the code does not meet the challenge. None if it does, which works once."""
     if challenge is None or challenge.code is None:
         return "CODE_INVALID_OR_EXPIRED"
     limits, now = limits_of(sandbox, challenge.method), sandbox.clock.now()
@@ -120,7 +120,7 @@ def check(sandbox: Sandbox, challenge: Challenge | None, code: str) -> FailureRe
 
 
 def log(sandbox: Sandbox, challenge: Challenge, step: str) -> None:
-    """Notes a step of a challenge for the log events."""
+    """Record a step of a challenge as an event."""
     sandbox.events.challenge(
         sandbox.clock.now(),
         f"{EVENT[challenge.method]}_{step}",

@@ -1,4 +1,4 @@
-"""What a tracked action becomes: the tenant's rules, then the action's default result."""
+"""Decide on a tracked action: by the tenant's rules, then by the action's default result."""
 
 import ipaddress
 import json
@@ -18,30 +18,30 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 OFAC_COUNTRIES: Final = frozenset({"CU", "IR", "KP", "SY"})
-"""Countries under comprehensive sanctions of the United States; which list Authsignal keeps is not published."""
+"""Countries under comprehensive sanctions of the United States; Authsignal's own list is not published."""
 
 ANONYMOUS_NETWORK: Final = ipaddress.ip_network("192.0.2.0/24")
-"""Addresses of this documentation range count as anonymous: an address with which a rule can be tried."""
+"""Addresses of this documentation range count as anonymous, so that you can test a rule."""
 
 TRAVEL_TIME: Final = timedelta(hours=2)
-"""Two countries within so short a time are an impossible travel. Authsignal's own measure is not published."""
+"""Two countries within this time are an impossible travel. Authsignal's own limit is not published."""
 
 KNOWN_AFTER: Final = 5
-"""From so many actions on, a country never seen before is an atypical travel. Assumed as well."""
+"""After this many actions, a country never seen before is an atypical travel. Assumed."""
 
 BOTS: Final = ("bot", "crawler", "spider", "headlesschrome")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """What the rules say.
+    """The decision on an action.
 
     Attributes:
         result: ALLOW, BLOCK, CHALLENGE or REVIEW.
-        rules: Rules that fired, the decisive one first.
-        methods: Verification methods that may meet the challenge; empty for all the tenant has.
-        country_code: Where the IP address is.
-        output: What the action's detail shows of it.
+        rules: Rules that matched, the deciding one first.
+        methods: Verification methods that may meet the challenge. Empty: all of the tenant.
+        country_code: Country of the IP address.
+        output: `output` of the action.
     """
 
     result: str
@@ -52,7 +52,7 @@ class Decision:
 
 
 class Attempt(Protocol):
-    """What track tells of an attempt."""
+    """The data of an attempt that track sends."""
 
     ip_address: str | None
     user_agent: str | None
@@ -61,7 +61,7 @@ class Attempt(Protocol):
 
 
 def decide(sandbox: Sandbox, user: User, action_code: str, attempt: Attempt) -> Decision:
-    """The decision on one attempt: that of the most important active rule that matches, else the action's default."""
+    """Decide on one attempt: the first active rule that matches, by priority, else the action's default."""
     tenant = sandbox.tenant
     configured = tenant.actions.get(action_code, {})
     facts = variables(sandbox, user, attempt)
@@ -80,7 +80,7 @@ def decide(sandbox: Sandbox, user: User, action_code: str, attempt: Attempt) -> 
 
 
 def matches(rule: Json, facts: Json) -> bool:
-    """Whether a rule's conditions hold. Conditions that cannot be evaluated do not."""
+    """Return whether a rule's conditions hold. Conditions that cannot be evaluated do not hold."""
     from datalogic_py import DataLogicError
 
     try:
@@ -91,7 +91,7 @@ def matches(rule: Json, facts: Json) -> bool:
 
 @lru_cache(maxsize=1024)
 def compiled(conditions: str) -> "Compiled":
-    """JsonLogic ready to be evaluated.
+    """Compile JsonLogic.
 
     Raises:
         DataLogicError: Not JsonLogic.
@@ -102,7 +102,7 @@ def compiled(conditions: str) -> "Compiled":
 
 
 def variables(sandbox: Sandbox, user: User, attempt: Attempt) -> Json:
-    """What conditions may ask for: `ip`, `device`, `user` and `custom`."""
+    """Return the variables of conditions: `ip`, `device`, `user` and `custom`."""
     now = sandbox.clock.now()
     actions = sandbox.store.actions(user.user_id, now - timedelta(days=365))
     facts = _ip(sandbox, attempt.ip_address)

@@ -1,9 +1,9 @@
 """Signatures of mobile apps, as Authsignal's iOS and Android SDKs make them.
 
 An app's public key is base64 of a DER SubjectPublicKeyInfo. A signature is base64 of an ECDSA signature (P-256,
-SHA-256, DER) over the UTF-8 text of a challenge id, of a message that the API gave out, or, where an app removes
-itself, of the present ten minutes. RSA keys (PKCS #1 v1.5, SHA-256) are taken as well: no official SDK makes them, so
-that is assumed.
+SHA-256, DER) over the UTF-8 text of a challenge id, of a message from the API, or, where an app removes
+itself, of the current ten minutes. Assumed: RSA keys (PKCS #1 v1.5, SHA-256) are accepted too; no official SDK makes
+them.
 """
 
 import base64
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 REMOVAL_WINDOW: Final = timedelta(minutes=10)
-"""The SDKs count time in these where an app removes itself; no id is asked for first."""
+"""Unit of time in the signature with which an app removes itself."""
 
 MIN_RSA_BITS: Final = 2048
 
 
 def canonical(text: str) -> str | None:
-    """A public key in the one form it is kept in, None if the text is no key.
+    """Return a public key in the form in which it is stored, None if the text is not a key.
 
-    Bodies carry the key's base64; for a query the SDKs encode that text again, Android in base64 and iOS in base64url.
+    Bodies contain the key's base64. For a query the SDKs encode that text again, Android in base64, iOS in base64url.
     """
     return _kept(text) or _kept(_inner(text))
 
@@ -39,7 +39,7 @@ def _inner(text: str) -> str:
 
 
 def _bytes(text: str) -> bytes:
-    """What base64 or base64url stands for, with or without padding; nothing if it is neither."""
+    """Decode base64 or base64url, with or without padding. Empty if it is neither."""
     plain = text.replace(" ", "+").replace("-", "+").replace("_", "/").rstrip("=")  # a query's + arrives as a space
     try:
         return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
@@ -63,7 +63,7 @@ def _key(der: bytes) -> "EllipticCurvePublicKey | RSAPublicKey | None":
 
 
 def is_signed(public_key: str, message: str, signature: str) -> bool:
-    """Whether the holder of a public key (in its kept form) signed that message."""
+    """Return whether the holder of a public key, in its stored form, signed that message."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -83,5 +83,5 @@ def is_signed(public_key: str, message: str, signature: str) -> bool:
 
 
 def removal_message(now: datetime) -> str:
-    """What an app signs to remove itself: the number of the present ten minutes since 1970, such as `2973024.0`."""
+    """Return the text that an app signs to remove itself: the number of ten minutes since 1970, such as `2973024.0`."""
     return f"{now.timestamp() // REMOVAL_WINDOW.total_seconds():.1f}"

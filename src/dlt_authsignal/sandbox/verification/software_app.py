@@ -1,4 +1,4 @@
-"""A mobile app in software, to try push, QR code and in-app verification without a phone."""
+"""A mobile app in software, to test push, QR code and in-app verification without a phone."""
 
 import base64
 from datetime import datetime
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 class SoftwareApp:
-    """One installed app with a key pair of its own. It makes request bodies; any HTTP client sends them.
+    """An installed app with its own key pair. It makes request bodies, which any HTTP client can send.
 
     Args:
-        device_name: As the phone calls itself.
-        platform: As the SDKs write it.
-        algorithm: `EC` as all official SDKs, or `RSA`.
+        device_name: Name of the phone.
+        platform: Platform as in the SDKs.
+        algorithm: `EC` as in all official SDKs, or `RSA`.
 
     Example:
         >>> app = SoftwareApp()
@@ -45,11 +45,11 @@ class SoftwareApp:
 
     @property
     def query_key(self) -> str:
-        """The public key as the SDKs put it into a query: encoded once more, in base64url."""
+        """The public key as the SDKs put it into a query: encoded again, in base64url."""
         return base64.urlsafe_b64encode(self.public_key.encode()).decode().rstrip("=")
 
     def sign(self, message: str) -> str:
-        """Base64 of the signature over a challenge id, or over a message that the API gave out."""
+        """Base64 of the signature over a challenge id, or over a message from the API."""
         from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePrivateKey
         from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
         from cryptography.hazmat.primitives.hashes import SHA256
@@ -75,7 +75,7 @@ class SoftwareApp:
         return {**body, "verificationCode": code} if code else body
 
     def update(self, challenge_id: str, message: str, **changes: Any) -> dict[str, Any]:
-        """Body of `PATCH …/push`, after `POST …/push/sign` gave out the id and the message."""
+        """Body of `PATCH …/push`, with the id and the message of `POST …/push/sign`."""
         return {
             "publicKey": self.public_key,
             "challengeId": challenge_id,
@@ -87,7 +87,7 @@ class SoftwareApp:
         """Body of `POST …/{push,qr-code,in-app}/remove`.
 
         Args:
-            now: The present by the sandbox's clock, which a seeded tenant starts elsewhere.
+            now: Time of the sandbox's clock, which differs from the present with a seed.
         """
         return {"publicKey": self.public_key, "signature": self.sign(removal_message(now))}
 

@@ -1,4 +1,4 @@
-"""WebAuthn ceremonies: options, and answers verified by py_webauthn."""
+"""WebAuthn ceremonies: options, and responses verified by py_webauthn."""
 
 import base64
 import binascii
@@ -24,12 +24,12 @@ Kind = Literal["PASSKEY", "SECURITY_KEY"]
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """What the relying party asks of an authenticator.
+    """The relying party's requirements for an authenticator.
 
     Attributes:
         relying_party: rpId.
-        name: What the browser shows.
-        origins: Accepted origins; none for every one whose host is the relying party or below it.
+        name: Name that the browser shows.
+        origins: Accepted origins. Empty: every origin whose host is the relying party or below it.
         user_verification: required, preferred or discouraged.
         attachment: platform, cross-platform, or None for either.
     """
@@ -42,7 +42,7 @@ class Policy:
 
 
 def policy(sandbox: Sandbox, kind: Kind) -> Policy:
-    """The tenant's settings; security keys share the passkeys' relying party."""
+    """Return the tenant's requirements. Security keys share the passkeys' relying party."""
     passkeys = sandbox.tenant.method("PASSKEY") or {}
     mine = sandbox.tenant.method(kind) or {}
     is_key = kind == "SECURITY_KEY"
@@ -56,7 +56,7 @@ def policy(sandbox: Sandbox, kind: Kind) -> Policy:
 
 
 def user_handle(sandbox: Sandbox, user_id: str) -> bytes:
-    """32 bytes that say nothing of the user id, as WebAuthn asks."""
+    """Return 32 bytes that do not reveal the user id, as WebAuthn requires."""
     return hashlib.sha256(f"{sandbox.config.tenant_id}:{user_id}".encode()).digest()
 
 
@@ -107,7 +107,7 @@ def registration_options(
 
 
 def authentication_options(sandbox: Sandbox, kind: Kind, challenge: bytes, user_id: str | None) -> Json:
-    """PublicKeyCredentialRequestOptionsJSON; without a user any discoverable passkey will do."""
+    """PublicKeyCredentialRequestOptionsJSON; without a user, any discoverable passkey is accepted."""
     from webauthn import generate_authentication_options, options_to_json
     from webauthn.helpers.structs import UserVerificationRequirement
 
@@ -150,10 +150,10 @@ def _is_id(credential: Credential) -> bool:
 def verify_registration(
     sandbox: Sandbox, kind: Kind, challenge: Challenge, credential: Json, *, agent: str | None, silent: bool
 ) -> Credential:
-    """The credential that a browser made.
+    """Return the credential that a browser created.
 
     Args:
-        silent: Made without the user being asked (conditional create): presence is not required.
+        silent: Created without asking the user (conditional create), so presence is not required.
 
     Raises:
         Refusal: `invalid_credential`.
@@ -201,7 +201,7 @@ def _attachment(credential: Json) -> str:
 def verify_authentication(
     sandbox: Sandbox, kind: Kind, challenge: Challenge, authenticator: Authenticator, credential: Json
 ) -> int:
-    """The new sign count of a credential whose answer is right.
+    """Return the new sign count of a credential whose response is right.
 
     Raises:
         Refusal: `invalid_credential`.
@@ -211,7 +211,9 @@ def verify_authentication(
 
     asked, held = policy(sandbox, kind), authenticator.credential
     if held is None or held.public_key is None:
-        raise Refusal(400, "invalid_credential", "The sandbox invented this credential: nobody holds its private key.")
+        raise Refusal(
+            400, "invalid_credential", "The sandbox invented this credential, so its private key does not exist."
+        )
     _check_handle(sandbox, authenticator, credential)
     try:
         verified = verify_authentication_response(
@@ -239,10 +241,10 @@ def _check_handle(sandbox: Sandbox, authenticator: Authenticator, credential: Js
 
 
 def _origin(asked: Policy, credential: Json) -> str:
-    """The browser's own origin, if the tenant names it, or names none and it is at or below the rpId.
+    """Return the browser's origin, if it is one of the tenant's, or the tenant has none and it is at or below the rpId.
 
     Raises:
-        ValueError: Another origin, or none to be read.
+        ValueError: Another origin, or an unreadable one.
     """
     from webauthn.helpers import base64url_to_bytes
 
@@ -250,7 +252,7 @@ def _origin(asked: Policy, credential: Json) -> str:
     if asked.origins:
         if origin in asked.origins:
             return origin
-        raise ValueError(f"the origin {_short(origin)} is none of {', '.join(asked.origins)}")
+        raise ValueError(f"the origin {_short(origin)} is not one of {', '.join(asked.origins)}")
     host = urlsplit(origin).hostname or ""
     if host == asked.relying_party or host.endswith(f".{asked.relying_party}"):
         return origin
@@ -266,5 +268,5 @@ def invalid_credential(error: Exception) -> Refusal:
 
 
 def _reason(error: Exception) -> str:
-    """What py_webauthn says, without the values it quotes."""
+    """Return py_webauthn's message without the values in it."""
     return str(error).partition('"')[0].partition("b'")[0].strip(" :,") or type(error).__name__

@@ -1,6 +1,6 @@
-"""Credentials of mobile apps: enrolled for push, QR code or in-app verification, read, updated and removed.
+"""Credentials of mobile apps: enrol them for push, QR code or in-app verification, read, update and remove them.
 
-Attestation is accepted unchecked, and credentials do not expire: when real ones do is not published.
+Attestation is accepted without a check, and credentials do not expire: their real lifetime is not published.
 """
 
 from dataclasses import replace
@@ -24,7 +24,7 @@ METHODS: Final = {"push": "PUSH", "qr-code": "QR_CODE", "in-app": "IN_APP"}
 PLATFORMS: Final = ("IOS", "ANDROID", "WEB")
 
 UPDATE: Final = "APP_UPDATE"
-"""Method of the challenge that an update of a push credential answers; no verification method."""
+"""Method of the challenge for an update of a push credential. It is not a verification method."""
 
 
 class AppEnrolment(Body, kw_only=True):
@@ -38,13 +38,13 @@ class AppEnrolment(Body, kw_only=True):
 
 
 class AppQuery(Body, kw_only=True):
-    """Query of what an app asks about itself."""
+    """Query with which an app reads its own credential."""
 
     public_key: str
 
 
 class PushUpdate(Signed, kw_only=True):
-    """Body of `PATCH /client/user-authenticators/push`; the message that `…/push/sign` gave out is signed."""
+    """Body of `PATCH /client/user-authenticators/push`; the message that `…/push/sign` returned is signed."""
 
     challenge_id: str
     push_token: str | None = None
@@ -62,7 +62,7 @@ class AppAuthenticator(answers.Answer, kw_only=True):
 
 
 class Updated(answers.Answer, kw_only=True):
-    """`PATCH /client/user-authenticators/push`; `pushToken` echoes the one that was sent."""
+    """`PATCH /client/user-authenticators/push`; `pushToken` is the one in the request."""
 
     user_authenticator_id: str
     user_id: str
@@ -79,13 +79,13 @@ class ToSign(answers.Answer, kw_only=True):
 
 
 class Removed(answers.Answer, kw_only=True):
-    """What removal answers. The docs name no field; older iOS models read this one."""
+    """The response to a removal. The field is not documented; older iOS models read it."""
 
     removed_authenticator_id: str
 
 
 def enroller(method: str) -> Handler:
-    """Adds an app's key to the token's user; signing with it is what verifies, so it counts as verified at once."""
+    """Add an app's key to the token's user. It counts as verified immediately, because signing with it verifies."""
 
     def enroll(call: Call, body: AppEnrolment) -> AppAuthenticator:
         sandbox, user_id = call.sandbox, call.caller.user.user_id
@@ -123,7 +123,7 @@ def _added(sandbox: Sandbox, method: str, user_id: str, app: AppCredential) -> A
 
 
 def _renewed(sandbox: Sandbox, known: Authenticator, app: AppCredential) -> Authenticator:
-    """The SDKs keep their key, so enrolling again finds it here; that no second authenticator appears is assumed."""
+    """Return the authenticator that already has this key: SDKs keep their key. Assumed: no second one is created."""
     changed = replace(known, app=app)
     sandbox.store.put_authenticator(changed)
     sandbox.events.authenticator(sandbox.clock.now(), "updated", changed)
@@ -145,7 +145,7 @@ def _expiry(value: Authenticator) -> int | None:
 
 
 def reader(method: str) -> Handler:
-    """What is known of an app's key."""
+    """Return the authenticator of an app's key."""
 
     def read(call: Call, query: AppQuery) -> AppAuthenticator:
         return _answer(holder(call.sandbox, method, query.public_key))
@@ -154,7 +154,7 @@ def reader(method: str) -> Handler:
 
 
 def remover(method: str) -> Handler:
-    """Removes an app that signed the present ten minutes; that the ones before count too is assumed."""
+    """Remove an app that signed the current ten minutes. Assumed: the ten before count too."""
 
     def remove(call: Call, body: Signed) -> Removed:
         sandbox, now = call.sandbox, call.sandbox.clock.now()
@@ -167,7 +167,7 @@ def remover(method: str) -> Handler:
 
 
 def sign_update(call: Call, query: AppQuery) -> ToSign:
-    """A message to sign before an update."""
+    """Return a message to sign before an update."""
     value = holder(call.sandbox, "PUSH", query.public_key)
     challenge = new_challenge(
         call.sandbox,
@@ -179,7 +179,7 @@ def sign_update(call: Call, query: AppQuery) -> ToSign:
 
 
 def update(call: Call, body: PushUpdate) -> Updated:
-    """A new push token, or a sign of life. That either counts as a verification is assumed: the answer dates it."""
+    """Change the push token, or only report that the app is alive. Assumed: both count as a verification."""
     sandbox, now = call.sandbox, call.sandbox.clock.now()
     value = holder(sandbox, "PUSH", body.public_key)
     challenge = sandbox.challenges.get(body.challenge_id, now)

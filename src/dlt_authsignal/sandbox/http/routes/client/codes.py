@@ -47,7 +47,7 @@ class CodeAnswer(Body, kw_only=True):
 
 
 class Enrolling(answers.Answer, kw_only=True):
-    """An authenticator that waits for its first code."""
+    """An authenticator whose enrolment waits for its first code."""
 
     user_authenticator_id: str
     user_id: str
@@ -60,7 +60,7 @@ class Challenged(answers.Answer, kw_only=True):
 
 
 class Verified(answers.Answer, kw_only=True):
-    """A verified challenge, or why it is not: a wrong code is an answer, not an error."""
+    """Whether a challenge was verified, and why not. A wrong code is a normal response, not an error."""
 
     is_verified: bool
     access_token: str | None = None
@@ -69,7 +69,7 @@ class Verified(answers.Answer, kw_only=True):
 
 
 async def _enroll(call: Call, method: str, **address: str | None) -> Enrolling:
-    """A new authenticator in place of the user's unfinished one, and a code to its address."""
+    """Replace the user's unfinished authenticator by a new one, and send a code to its address."""
     sandbox, user_id = call.sandbox, call.caller.user.user_id
     check_active(sandbox, method)
     if not (address.get("email") or address.get("phone_number")):
@@ -120,7 +120,7 @@ async def _start(call: Call, method: str, channel: str | None = None) -> Challen
 
 
 def _to_challenge(sandbox: Sandbox, user_id: str, method: str) -> Authenticator:
-    """The authenticator being enrolled, else the default one, else the newest. WhatsApp reaches the SMS number too."""
+    """Choose the authenticator being enrolled, else the default, else the newest. WhatsApp also uses the SMS number."""
     methods = ("WHATSAPP", "SMS") if method == "WHATSAPP" else (method,)
     mine = [value for value in sandbox.store.authenticators(user_id) if value.verification_method in methods]
     if not mine:
@@ -130,7 +130,7 @@ def _to_challenge(sandbox: Sandbox, user_id: str, method: str) -> Authenticator:
 
 
 def waiting(call: Call, method: str) -> Challenge | None:
-    """The token holder's newest live challenge of that method."""
+    """Return the newest live challenge of that method for the token's attempt."""
     token = call.caller.user
     for challenge in call.sandbox.challenges.live(call.sandbox.clock.now()):
         attempt = (challenge.user_id, challenge.action_code, challenge.idempotency_key)
@@ -152,7 +152,7 @@ async def _verify(call: Call, method: str, body: CodeAnswer) -> Verified:
 
 
 async def _unless_refused(call: Call, challenge: Challenge) -> Verified:
-    """The answer to a challenge that was met; a webhook that refuses leaves it used up, and not met."""
+    """Respond to a met challenge. If a webhook refuses, the challenge is used up and not met."""
     try:
         return await verified(call, challenge)
     except Refusal:
@@ -161,7 +161,7 @@ async def _unless_refused(call: Call, challenge: Challenge) -> Verified:
 
 
 def give_up(call: Call) -> None:
-    """Whether too many wrong codes fail the action is not known, so it is a setting."""
+    """Fail the action after too many wrong codes, if so configured: Authsignal does not document it."""
     token = call.caller.user
     action: Action | None = call.sandbox.store.get_action(token.user_id, token.action_code, token.idempotency_key)
     if call.sandbox.config.failed_on_max_attempts and action and action.state == "CHALLENGE_REQUIRED":
@@ -169,7 +169,7 @@ def give_up(call: Call) -> None:
 
 
 async def verified(call: Call, challenge: Challenge) -> Verified:
-    """The answer to a challenge that was met: its authenticator verified, its action settled."""
+    """Respond to a met challenge: verify its authenticator and update its action."""
     sandbox = call.sandbox
     value = _authenticator(sandbox, challenge)
     if value is None:
@@ -178,7 +178,7 @@ async def verified(call: Call, challenge: Challenge) -> Verified:
 
 
 async def proved(call: Call, method: str, value: Authenticator) -> Verified:
-    """What a right code gives: the enrolment of its authenticator, or the challenge of the token's action met."""
+    """Accept a right code: finish the enrolment of its authenticator, or meet the challenge of the token's action."""
     sandbox = call.sandbox
     if value.verified_at is None:
         access = await enrolled_with(sandbox, call, value, first=not enrolled(sandbox, value.user_id))
@@ -230,7 +230,7 @@ def _verifying(method: str) -> Callable[..., Any]:
 
 
 async def finalize_magic_link(call: Call) -> Verified:
-    """Polled by the page that waits while the person opens the link elsewhere."""
+    """Respond to the page that polls while the user opens the link elsewhere."""
     challenge = waiting(call, MAGIC_LINK)
     if challenge is None or challenge.verified_at is None or challenge.consumed:
         return Verified(is_verified=False)
@@ -239,7 +239,7 @@ async def finalize_magic_link(call: Call) -> Verified:
 
 
 def open_magic_link(sandbox: Sandbox, secret: str) -> bool:
-    """What clicking on the link does; False if it is not known or has expired."""
+    """Open a magic link. Return False if it is unknown or has expired."""
     now = sandbox.clock.now()
     for challenge in sandbox.challenges.live(now):
         if challenge.link is not None and challenge.link == secret and challenge.verified_at is None:

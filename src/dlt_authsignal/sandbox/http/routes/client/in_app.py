@@ -1,4 +1,4 @@
-"""In-app verification: an app starts a challenge with `POST /client/challenge`, signs its id, and is given a token."""
+"""In-app verification: an app starts a challenge with `POST /client/challenge`, signs its id, and gets a token."""
 
 from dataclasses import replace
 from typing import Final
@@ -17,7 +17,7 @@ from dlt_authsignal.sandbox.verification.challenge_flow import sign_in_action, t
 IN_APP: Final = "IN_APP"
 
 UNNAMED_ACTION: Final = "signInWithApp"
-"""Action code of an in-app sign-in that named none. Not known of the real API."""
+"""Action code of an in-app sign-in without one. Assumed."""
 
 
 class InAppProof(Signed, kw_only=True):
@@ -36,7 +36,7 @@ class InAppVerified(answers.Answer, kw_only=True):
 
 
 async def verify(call: Call, body: InAppProof) -> InAppVerified:
-    """With a token, the action is the token's, as the SDKs name none then; otherwise the challenge's, begun here."""
+    """Verify the app. The action is the token's; without a token it is the challenge's, created here."""
     sandbox, token = call.sandbox, call.caller.token
     value = signer(sandbox, IN_APP, body, body.challenge_id)
     challenge = _unused(sandbox, body.challenge_id)
@@ -67,7 +67,7 @@ def _unused(sandbox: Sandbox, challenge_id: str) -> Challenge:
 
 
 def _attempt(sandbox: Sandbox, challenge: Challenge, token: Token | None) -> tuple[str, str]:
-    """(action code, idempotency key) of what is being verified."""
+    """Return (action code, idempotency key) of the attempt."""
     if token:
         return token.action_code, token.idempotency_key
     return challenge.action_code or UNNAMED_ACTION, challenge.idempotency_key or sandbox.new_id()

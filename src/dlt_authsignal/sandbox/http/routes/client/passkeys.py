@@ -1,4 +1,4 @@
-"""Passkeys: challenge, registration, authentication, with a user's token or with none."""
+"""Passkeys: challenge, registration and authentication, with or without a user's token."""
 
 from dataclasses import replace
 from typing import Any, Final, Literal
@@ -27,7 +27,7 @@ from dlt_authsignal.sandbox.verification.challenge_flow import (
 )
 
 CHALLENGE_COOKIE: Final = "authsignal-sandbox-challenge"
-"""Cookie of the `/web` variants. That they set one is known; its name is not."""
+"""Cookie of the `/web` variants. Its name is assumed."""
 
 PASSKEY: Final = "PASSKEY"
 
@@ -113,7 +113,7 @@ class Authenticated(answers.Answer, kw_only=True):
 
 
 class KnownPasskey(answers.Answer, kw_only=True):
-    """A credential that is enrolled."""
+    """An enrolled credential."""
 
     credential_id: str
     verified_at: str
@@ -210,7 +210,7 @@ async def register(call: Call, body: Registration) -> Registered:
 async def enrolled_with(
     sandbox: Sandbox, call: Call, value: Authenticator, *, first: bool, device_id: str | None = None
 ) -> str:
-    """The token after an enrolment. Only a user's first authenticator meets the challenge of the action as well."""
+    """Return the token after an enrolment. A user's first authenticator also meets the challenge of the action."""
     token = call.caller.user
     if first:
         return await met(sandbox, token, value.verification_method, value, device_id)
@@ -218,7 +218,7 @@ async def enrolled_with(
 
 
 def _take(call: Call, challenge_id: str | None, ceremony: str) -> Challenge:
-    """The challenge named in the body or the cookie: taken out, so that of two answers one at most is heard."""
+    """Remove the challenge of the body or the cookie, so that at most one of two answers is accepted."""
     wanted = challenge_id or call.cookie(CHALLENGE_COOKIE)
     if not wanted:
         raise invalid("challengeId is required.")
@@ -262,7 +262,7 @@ def _started(call: Call, challenge_id: str) -> Challenge:
 
 
 def _begun(call: Call, challenge_id: str) -> Challenge | None:
-    """The live challenge that the caller may go on with."""
+    """Return the live challenge that the caller may continue."""
     challenge = call.sandbox.challenges.get(challenge_id, call.sandbox.clock.now())
     token = call.caller.token
     mine = challenge and challenge.user_id in (None, token.user_id if token else None)
@@ -272,14 +272,14 @@ def _begun(call: Call, challenge_id: str) -> Challenge | None:
 
 
 def _user_named(sandbox: Sandbox, username: str | None) -> str | None:
-    """The user that `username` restricts the credentials to; nobody's, if there is none of that name."""
+    """Return the user that `username` restricts the credentials to, or an unknown id if no user has that name."""
     if username is None:
         return None
     return next((user.user_id for user in sandbox.store.find(username=username)), "")
 
 
 def authentication_options_web(call: Call, body: AuthenticationRequest) -> Options:
-    """Goes on with the cookie's challenge. The cookie outlives the ceremony it was set for: then it means nothing."""
+    """Continue the cookie's challenge. A cookie of an earlier ceremony is ignored."""
     cookie = call.cookie(CHALLENGE_COOKIE)
     started = _started(call, body.challenge_id) if body.challenge_id else _begun(call, cookie) if cookie else None
     answer = _authentication_options(call, body, started)

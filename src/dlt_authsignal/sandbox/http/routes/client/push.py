@@ -34,18 +34,18 @@ from dlt_authsignal.sandbox.verification.signatures import is_signed
 PUSH: Final = "PUSH"
 
 READ: Final = "APP_READ"
-"""Method of the challenge whose message an app signs to read what is pending; no verification method."""
+"""Method of the challenge whose message an app signs to read. It is not a verification method."""
 
 
 class PushStart(Body, kw_only=True):
-    """Body of `POST /client/challenge/push`. The action is the token's; one that is named here is ignored (assumed)."""
+    """Body of `POST /client/challenge/push`. The action is the token's. Assumed: `action` is ignored."""
 
     action: str | None = None
     user_authenticator_id: str | None = None
 
 
 class Delivery(answers.Answer, kw_only=True):
-    """A push authenticator that the challenge went to; every delivery succeeds here, so no `errorCode`."""
+    """A push authenticator to which the challenge was sent. Each delivery succeeds, so there is no `errorCode`."""
 
     user_authenticator_id: str
 
@@ -64,7 +64,7 @@ class PushPoll(Body, kw_only=True):
 
 
 class PushState(answers.Answer, kw_only=True):
-    """`POST /client/verify/push`: consumed is answered, verified is approved; the token comes once."""
+    """`POST /client/verify/push`: consumed means answered, verified means approved. The token is returned once."""
 
     is_verified: bool
     is_consumed: bool
@@ -78,7 +78,7 @@ class ReadMessage(answers.Answer, kw_only=True):
 
 
 class Pending(answers.Answer, kw_only=True):
-    """`GET …/push/challenge`: without a challenge id, nothing is pending; `expiresAt` in Unix seconds."""
+    """`GET …/push/challenge`: no challenge id means that nothing is pending. `expiresAt` in Unix seconds."""
 
     user_authenticator_id: str
     challenge_id: str | None = None
@@ -115,7 +115,7 @@ async def start(call: Call, body: PushStart) -> PushStarted:
 
 
 def _targets(sandbox: Sandbox, user_id: str, wanted: str | None) -> list[Authenticator]:
-    """All of the user's push authenticators, or the one that was asked for."""
+    """Return all of the user's push authenticators, or the requested one."""
     mine = [
         value
         for value in sandbox.store.authenticators(user_id)
@@ -127,7 +127,7 @@ def _targets(sandbox: Sandbox, user_id: str, wanted: str | None) -> list[Authent
 
 
 def _about(call: Call, token: Token) -> dict[str, str | None]:
-    """Where the request comes from: what was tracked, else (assumed) this request itself."""
+    """Return user agent and address of the tracked action, else (assumed) of this request."""
     action = call.sandbox.store.get_action(token.user_id, token.action_code, token.idempotency_key)
     return {
         "user_agent": (action.user_agent if action else None) or call.user_agent,
@@ -137,9 +137,9 @@ def _about(call: Call, token: Token) -> dict[str, str | None]:
 
 
 async def _notify(sandbox: Sandbox, challenge: Challenge, targets: list[Authenticator]) -> None:
-    """One message for each app. Where a webhook sends them, it is asked once, as its payload names no app.
+    """Send one message to each app. A webhook is called once, because its payload does not identify an app.
 
-    The message carries a number to match: where real ones show it is not published, so that is assumed.
+    Assumed: the message contains the number to match. Where Authsignal shows it is not published.
     """
     messages = [
         Message(
@@ -164,7 +164,7 @@ async def _notify(sandbox: Sandbox, challenge: Challenge, targets: list[Authenti
 
 
 def sign_read(call: Call, query: AppQuery) -> ReadMessage:
-    """A message to sign before reading what is pending."""
+    """Return a message to sign before reading the pending challenge."""
     value = holder(call.sandbox, PUSH, query.public_key)
     message = call.sandbox.new_id()
     new_challenge(call.sandbox, READ, user_authenticator_id=value.user_authenticator_id, about={"message": message})
@@ -172,10 +172,10 @@ def sign_read(call: Call, query: AppQuery) -> ReadMessage:
 
 
 def pending(call: Call, query: AppQuery) -> Pending:
-    """The newest challenge that waits for this app.
+    """Return the newest challenge that waits for this app.
 
-    Newer SDKs sign a message for it and send `X-Authsignal-Signature`; older ones send none, so none is needed here.
-    A signature that is sent must be right, and its message is used up.
+    Newer SDKs sign a message and send `X-Authsignal-Signature`. Older SDKs do not, so no signature is required. If one
+    is sent, it must be right, and its message is used up.
     """
     sandbox = call.sandbox
     value = holder(sandbox, PUSH, query.public_key)
@@ -201,7 +201,7 @@ def pending(call: Call, query: AppQuery) -> Pending:
 
 
 def _use_up(sandbox: Sandbox, value: Authenticator, signature: str) -> None:
-    """Takes the message that was signed, one of those given out to this app."""
+    """Remove the signed message, which must be one that this app got."""
     now, key = sandbox.clock.now(), value.app.public_key if value.app else ""
     for given in sandbox.challenges.live(now):
         mine = (given.method, given.user_authenticator_id) == (READ, value.user_authenticator_id)
@@ -220,7 +220,7 @@ def _waiting(sandbox: Sandbox, value: Authenticator) -> Challenge | None:
 
 
 async def answer(call: Call, body: AppAnswer) -> Answered:
-    """Approves or declines. A number is only checked if one is sent; a wrong one answers nothing (both assumed)."""
+    """Approve or decline. Assumed: a number is only checked if it is sent, and a wrong one changes nothing."""
     sandbox = call.sandbox
     value = signer(sandbox, PUSH, body, body.challenge_id)
     challenge = unanswered(sandbox, PUSH, body.challenge_id)

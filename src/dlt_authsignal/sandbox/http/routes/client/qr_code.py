@@ -1,4 +1,4 @@
-"""QR code: the browser shows one and polls; the app that scans it claims it, and approves or declines."""
+"""QR code: the browser shows it and polls. The app that scans it claims it, and approves or declines."""
 
 from dataclasses import replace
 from typing import Final
@@ -32,18 +32,18 @@ from dlt_authsignal.sandbox.verification.challenge_flow import new_challenge, si
 QR_CODE: Final = "QR_CODE"
 
 UNNAMED_ACTION: Final = "signInWithQrCode"
-"""Action code of a QR code that no user was known for and no action was named for. Not known of the real API."""
+"""Action code of a QR code without user and action. Assumed."""
 
 
 class QrStart(Body, kw_only=True):
-    """Body of `POST /client/challenge/qr-code`. Both count only without a token: a token has its action already."""
+    """Body of `POST /client/challenge/qr-code`. Both are used only without a token, because a token has its action."""
 
     action: str | None = None
     custom: answers.Json | None = None
 
 
 class QrStarted(answers.Answer, kw_only=True):
-    """`POST /client/challenge/qr-code`; `expiresAt` is text here, ISO 8601 (its form is assumed)."""
+    """`POST /client/challenge/qr-code`; `expiresAt` is ISO 8601 (assumed)."""
 
     challenge_id: str
     expires_at: str
@@ -57,7 +57,7 @@ class QrClaim(Signed, kw_only=True):
 
 
 class QrClaimed(answers.Answer, kw_only=True):
-    """`POST …/qr-code/challenge/claim`: what the app shows before it asks."""
+    """`POST …/qr-code/challenge/claim`: the data that the app shows before the user decides."""
 
     success: bool
     user_agent: str | None = None
@@ -76,7 +76,7 @@ class QrPoll(Body, kw_only=True):
 
 
 class QrState(answers.Answer, kw_only=True):
-    """`POST /client/verify/qr-code`: claimed is scanned, consumed answered, verified approved; the token comes once."""
+    """`POST /client/verify/qr-code`: claimed, consumed (answered), verified (approved). The token is returned once."""
 
     is_claimed: bool
     is_consumed: bool
@@ -111,7 +111,7 @@ def start(call: Call, body: QrStart) -> QrStarted:
 
 
 def claim(call: Call, body: QrClaim) -> QrClaimed:
-    """Who scans it becomes the user, where none was known, with an action of the code it began with."""
+    """Claim a challenge. Without a known user, the app's user becomes its user, with an action of its code."""
     sandbox = call.sandbox
     value = signer(sandbox, QR_CODE, body, body.challenge_id)
     challenge = unanswered(sandbox, QR_CODE, body.challenge_id)
@@ -141,7 +141,7 @@ def _begin_action(sandbox: Sandbox, challenge: Challenge, user_id: str) -> None:
 
 
 async def answer(call: Call, body: AppAnswer) -> Answered:
-    """Approves or declines what the same app claimed."""
+    """Approve or decline a challenge that the same app claimed."""
     sandbox = call.sandbox
     value = signer(sandbox, QR_CODE, body, body.challenge_id)
     challenge = unanswered(sandbox, QR_CODE, body.challenge_id)

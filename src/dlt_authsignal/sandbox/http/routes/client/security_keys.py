@@ -1,4 +1,4 @@
-"""Security keys: bare options and bare credentials, without a challenge id."""
+"""Security keys. Their requests and responses have no challenge id."""
 
 from dataclasses import replace
 from typing import Any, Final
@@ -42,7 +42,7 @@ def registration_options(call: Call) -> dict[str, Any]:
 
 
 def _begin(call: Call, ceremony: Ceremony) -> Challenge:
-    """A new challenge in place of the user's earlier ones: no id ties the answer to it."""
+    """Replace the user's earlier challenges by a new one, because the answer has no challenge id."""
     while _waiting(call, ceremony):
         _take(call, ceremony)
     return new_challenge(

@@ -17,11 +17,11 @@ METHOD: Final = "AUTHENTICATOR_APP"
 STEP_SECONDS: Final = 30
 
 DRIFT_STEPS: Final = 1
-"""A code of the step before or after is taken too, for clocks that differ."""
+"""Codes of this many steps before and after are accepted too, because clocks differ."""
 
 
 class TotpEnrolling(answers.Answer, kw_only=True):
-    """What an authenticator app needs."""
+    """The data that an authenticator app needs."""
 
     user_authenticator_id: str
     user_id: str
@@ -52,7 +52,7 @@ def enroll(call: Call) -> TotpEnrolling:
 
 
 def _issuer(sandbox: Sandbox) -> str:
-    """What the app shows beside the code."""
+    """Return the name that the app shows beside the code."""
     configured = sandbox.tenant.method(METHOD) or {}
     name: str = configured.get("issuerName") or sandbox.tenant.details.get("name", "Sandbox")
     return name
@@ -73,7 +73,7 @@ async def verify(call: Call, body: CodeAnswer) -> Verified:
 
 
 def _matching(sandbox: Sandbox, user_id: str, code: str) -> Authenticator | None:
-    """The authenticator whose code it is, with the step used up: each code works once."""
+    """Return the authenticator with this code, with its time step used up: each code works once."""
     import pyotp
 
     now = int(sandbox.clock.now().timestamp()) // STEP_SECONDS

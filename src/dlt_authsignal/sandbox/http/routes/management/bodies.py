@@ -1,4 +1,4 @@
-"""What the Management API takes: documented fields, with the values they may have."""
+"""Request bodies of the Management API: the documented fields and their values."""
 
 from typing import Annotated, Any, Literal
 
@@ -15,7 +15,7 @@ Methods = list[str] | UnsetType
 
 
 class Changes(Body, omit_defaults=True):
-    """Base of what is written: a field that is not named keeps its value, one that is null loses it."""
+    """Base of bodies that write. A missing field keeps its value, null removes the value."""
 
 
 class TenantChanges(Changes, kw_only=True):
@@ -47,7 +47,7 @@ class ActionChanges(Changes, kw_only=True):
 
 
 class RuleChanges(Changes, kw_only=True):
-    """`POST` and `PATCH …/rules`; priority 0 comes first and is unique in its action."""
+    """`POST` and `PATCH …/rules`; priority 0 is evaluated first. Each priority is unique in its action."""
 
     name: Text = UNSET
     description: str | UnsetType | None = UNSET
@@ -68,7 +68,7 @@ class RateLimit(Body, kw_only=True):
 
 
 class MethodChanges(Changes, kw_only=True):
-    """`POST` and `PATCH /authenticator-configurations`, its documented fields but providers' credentials."""
+    """`POST` and `PATCH /authenticator-configurations`, its documented fields without providers' credentials."""
 
     verification_method: Text = UNSET
     authenticator_type: Text = UNSET
@@ -133,6 +133,6 @@ class ValueListChanges(Changes, kw_only=True):
 
 
 class Overrides(Body, kw_only=True):
-    """`PATCH /message-overrides`: all of them, anew."""
+    """`PATCH /message-overrides`: replaces all of them."""
 
     message_overrides: dict[str, dict[str, str]]

@@ -1,4 +1,4 @@
-"""What the routes of the Management API share."""
+"""Functions that the routes of the Management API share."""
 
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 
 class Deleted(answers.Answer, kw_only=True):
-    """What deletes answer; the field names are those of the Go SDK's response type."""
+    """The response to a deletion, with the field names of the Go SDK's response type."""
 
     success: bool
     status_code: int
@@ -23,7 +23,7 @@ DELETED: Final = Deleted(success=True, status_code=200)
 
 
 def written(body: Changes) -> Json:
-    """What a body names, nulls included."""
+    """Return the fields that a body contains, nulls included."""
     value: Json = msgspec.to_builtins(body)
     return value
 

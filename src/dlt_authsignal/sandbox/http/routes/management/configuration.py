@@ -1,4 +1,4 @@
-"""The Management API: the tenant's configuration, read and written. Lists are whole: nothing is paged."""
+"""The Management API: read and write the tenant's configuration. Lists are not paged."""
 
 import json
 from collections.abc import Callable
@@ -28,7 +28,7 @@ Json = dict[str, Any]
 
 
 def _check_methods(sandbox: Sandbox, body: Json) -> None:
-    """Methods named in an action or a rule must be ones the tenant has enabled."""
+    """Check that the methods of an action or a rule are enabled for the tenant."""
     named = [*(body.get("verificationMethods") or ()), *(body.get("promptToEnrollVerificationMethods") or ())]
     if body.get("defaultVerificationMethod"):
         named.append(body["defaultVerificationMethod"])
@@ -75,7 +75,7 @@ def update_overrides(call: Call, body: Overrides) -> Json:
 
 
 def get_overrides_catalog(_call: Call) -> Json:
-    """The catalogue's content is Authsignal's own: here it is empty."""
+    """Return an empty catalogue: its content is not published."""
     return {"catalogVersion": "sandbox", "screens": [], "points": []}
 
 
@@ -195,7 +195,7 @@ def list_methods(call: Call) -> list[Json]:
 
 
 def _masked(sandbox: Sandbox, value: Json) -> Json:
-    """Without providers' secrets, as the types of Authsignal's Go client suggest; what the API does is not known."""
+    """Leave out providers' secrets. Assumed from the types of Authsignal's Go client."""
     if not sandbox.config.masked_credentials:
         return value
     return {
@@ -279,6 +279,6 @@ _UNDERSCORED: Final[tuple[tuple[Endpoint, Handler], ...]] = tuple(
     for described, handler in _HANDLERS
     if "action-configurations" in described.path
 )
-"""The documentation prints the paths of rules with an underscore, the SDK sends a hyphen."""
+"""The documentation has an underscore in the paths of rules, the SDK a hyphen."""
 
 ROUTES: tuple[Served, ...] = (*_HANDLERS, *_UNDERSCORED)

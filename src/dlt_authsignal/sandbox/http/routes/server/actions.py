@@ -1,4 +1,4 @@
-"""Actions: track, read, change, validate."""
+"""Actions: track, read, update, validate."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ from dlt_authsignal.sandbox.verification.rules import Decision, decide
 
 
 class Track(Body, kw_only=True):
-    """Body of track; all of it optional."""
+    """Body of track. All fields are optional."""
 
     idempotency_key: str | None = None
     redirect_url: str | None = None
@@ -69,7 +69,7 @@ def track(call: Call, body: Track) -> answers.Tracked:
 
 
 def tracked(sandbox: Sandbox, user_id: str, code: str, body: Track) -> answers.Tracked:
-    """Begins an action, or goes on with the one of the same key, and gives a token for it."""
+    """Start an action, or continue the one with the same key, and return a token for it."""
     check_code(code)
     if not sandbox.allowed_methods():
         raise Refusal(400, "AUTHENTICATOR_NOT_FOUND", "No authenticators are configured for the tenant.")
@@ -101,7 +101,7 @@ def check_code(code: str) -> None:
 
 
 def _scope(asked: str | None, methods: list[str]) -> str:
-    """The first authenticator may always be added; later ones only when asked for."""
+    """Return the scope of the token. Adding authenticators is always allowed for the first, later only on request."""
     return asked or (READ if methods else f"{READ} add:authenticators")
 
 
@@ -112,7 +112,7 @@ def _default(user: User, methods: list[str]) -> str | None:
 
 
 def new_action(sandbox: Sandbox, user: User, code: str, key: str, body: Track) -> Action:
-    """A new action, decided by the rules, kept and logged."""
+    """Create an action, apply the rules, store and log it."""
     now = sandbox.clock.now()
     methods = enrolled(sandbox, user.user_id)
     decision: Decision = decide(sandbox, user, code, body)
@@ -146,7 +146,7 @@ def new_action(sandbox: Sandbox, user: User, code: str, key: str, body: Track) -
 
 
 def _note_use(sandbox: Sandbox, code: str, now: datetime) -> None:
-    """When an action was last tracked. One that nobody has set up is set up by its first use; that is assumed."""
+    """Record when an action was last tracked. Assumed: the first use of an unknown code configures it."""
     default = {
         "actionCode": code,
         "tenantId": sandbox.config.tenant_id,
@@ -157,7 +157,7 @@ def _note_use(sandbox: Sandbox, code: str, now: datetime) -> None:
 
 
 def _verified_before(sandbox: Sandbox, challenge_id: str | None, user_id: str, code: str) -> Challenge | None:
-    """The challenge, if the server's own verify has met it for this action, and nothing has used it since."""
+    """Return the challenge if the server verified it for this action and it was not used since."""
     if challenge_id is None:
         return None
     challenge = sandbox.challenges.get(challenge_id, sandbox.clock.now())
@@ -194,7 +194,7 @@ def get_action(call: Call) -> answers.ActionDetail:
 
 def _action(call: Call) -> Action:
     action = call.sandbox.store.get_action(call.path("userId"), call.path("action"), call.path("idempotencyKey"))
-    if action is None:  # how the real API answers an unknown key is not documented
+    if action is None:  # the response to an unknown key is not documented
         raise not_found("action")
     return action
 
@@ -207,7 +207,7 @@ def update_action(call: Call, body: ActionChanges) -> answers.ActionDetail:
 
 
 def validate(call: Call, body: Validation) -> answers.Validated:
-    """Is the token's challenge met? A token that is not valid is an answer, not an error."""
+    """Return whether the token's challenge is met. An invalid token is a normal response, not an error."""
     token = read(call.sandbox.config, body.token)
     if token is None:
         return _not_valid("Token is invalid.")

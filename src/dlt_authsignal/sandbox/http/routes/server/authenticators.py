@@ -1,4 +1,4 @@
-"""Authenticators, as the server enrols and removes them, and as the token's own user sees them."""
+"""Authenticators: enrolled and removed by the server, and read by the server or the user of a token."""
 
 import base64
 import binascii
@@ -114,7 +114,7 @@ def _no_longer_default(sandbox: Sandbox, user_id: str) -> None:
 
 
 def check_active(sandbox: Sandbox, method: str) -> None:
-    """Refuses a method that the tenant has not set up or has switched off."""
+    """Raise Refusal unless the method is configured and active."""
     if method not in sandbox.allowed_methods():
         raise invalid(f"{method} is not enabled for the tenant.")
 
@@ -150,7 +150,7 @@ def _credential(sandbox: Sandbox, body: Enrolment) -> Credential:
 
 
 def public_key(text: str) -> bytes:
-    """A COSE key out of base64 or base64url; which of the two the API wants is not documented."""
+    """Decode a COSE key from base64 or base64url. Authsignal does not document which of them it expects."""
     try:
         return base64.urlsafe_b64decode(text.replace("+", "-").replace("/", "_") + "=" * (-len(text) % 4))
     except (binascii.Error, ValueError):

@@ -98,7 +98,7 @@ class Claimed(answers.Answer, kw_only=True):
 
 
 class Active(answers.Answer, kw_only=True):
-    """The active challenge; nothing at all when there is none."""
+    """The active challenge. Empty if there is none."""
 
     challenge_id: str | None = None
     expires_at: int | None = None
@@ -141,13 +141,13 @@ async def start(call: Call, body: ChallengeStart) -> Started:
 
 
 def _may_go_on(challenge: Challenge, user_id: str | None) -> bool:
-    """Whether the server may send a code for a challenge that was begun before."""
+    """Return whether the server may send a code for an earlier challenge."""
     own = challenge.user_id in (None, user_id) and challenge.ceremony is None and not challenge.user_authenticator_id
     return own and challenge.verified_at is None and challenge.method in CLAIMABLE
 
 
 def _address(sandbox: Sandbox, body: ChallengeStart) -> tuple[str | None, str | None]:
-    """(email, phone number) to send to: as given, else the user's own."""
+    """Return (email, phone number) to send to: those of the request, else those of the user."""
     user = sandbox.store.get_user(body.user_id) if body.user_id else None
     if body.verification_method == "EMAIL_OTP":
         email = body.email or (user.email if user else None)
@@ -191,7 +191,7 @@ async def _met(sandbox: Sandbox, challenge: Challenge, user_id: str) -> None:
 
 
 def _reached(sandbox: Sandbox, challenge: Challenge, user_id: str) -> Authenticator | None:
-    """The user's authenticator with that address, if there is one."""
+    """Return the user's authenticator with that address, if there is one."""
     for value in sandbox.store.authenticators(user_id):
         same = (value.email, value.phone_number) == (challenge.email, challenge.phone_number)
         if value.verification_method == challenge.method and same:
@@ -200,7 +200,7 @@ def _reached(sandbox: Sandbox, challenge: Challenge, user_id: str) -> Authentica
 
 
 async def claim(call: Call, body: ChallengeClaim) -> Claimed:
-    """Gives a challenge that began without a user to one: the attempt becomes theirs, with a token for it."""
+    """Assign a challenge without a user to a user, with a new attempt and a token for it."""
     sandbox = call.sandbox
     challenge = sandbox.challenges.get(body.challenge_id, sandbox.clock.now())
     if challenge is None or challenge.consumed or challenge.method not in CLAIMABLE:
@@ -226,7 +226,7 @@ def active(call: Call, query: ChallengeQuery) -> Active:
 
 
 def active_by_post(call: Call, body: ChallengeQuery) -> Active:
-    """As the Java and .NET SDKs ask."""
+    """The request of the Java and .NET SDKs."""
     return _active(call, body)
 
 

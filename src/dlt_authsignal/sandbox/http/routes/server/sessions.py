@@ -1,4 +1,4 @@
-"""Sessions, and the key that their tokens are verified with."""
+"""Sessions, and the key with which their tokens are verified."""
 
 import secrets
 from dataclasses import replace
@@ -92,7 +92,7 @@ def validate(call: Call, body: AccessToken) -> ValidSession:
         raise invalid("The session belongs to another client.")
     user = sandbox.store.get_user(session.user_id)
     if user is None:
-        raise invalid("The session's user is gone.")
+        raise invalid("The session's user was deleted.")
     return ValidSession(
         user=answers.user_attributes(user),
         expires_at=int(claims["exp"]),
@@ -101,7 +101,7 @@ def validate(call: Call, body: AccessToken) -> ValidSession:
 
 
 def _session(sandbox: Sandbox, text: str) -> tuple[dict[str, Any], Session]:
-    """Claims and session of a live access token. The code of this refusal is not documented."""
+    """Return claims and session of a live access token. The code of the error is assumed."""
     claims = read_access_token(text)
     session = sandbox.sessions.by_access_token(claims) if claims else None
     if claims is None or session is None or claims["exp"] <= sandbox.clock.now().timestamp():

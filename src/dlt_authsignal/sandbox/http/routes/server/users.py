@@ -50,7 +50,7 @@ class UserDeletion(Body, kw_only=True):
 
 
 class DeviceChanges(Body, kw_only=True):
-    """Body of `PATCH …/devices/{deviceId}`: a moment, or null to forget it."""
+    """Body of `PATCH …/devices/{deviceId}`: a time, or null to remove it."""
 
     remembered_until: Annotated[datetime, Meta(tz=True)] | UnsetType | None = UNSET
 
@@ -94,7 +94,7 @@ def _listed(sandbox: Sandbox, user: User) -> answers.ListedUser:
 
 
 def enrolled(sandbox: Sandbox, user_id: str) -> list[str]:
-    """Methods the user can be challenged with."""
+    """Return the methods with which the user can be challenged."""
     return enrolled_methods(sandbox.store.authenticators(user_id))
 
 
@@ -111,7 +111,7 @@ def update_user(call: Call, body: UserChanges) -> answers.UserAttributes:
 
 
 def upsert(sandbox: Sandbox, user_id: str, changes: dict[str, Any]) -> User:
-    """The user with what is known changed; a new one if nobody has that id."""
+    """Update the user with the known values, or create the user."""
     known = sandbox.store.get_user(user_id)
     user = known or User(user_id=user_id, created_at=sandbox.clock.now())
     user = replace(user, **{name: value for name, value in changes.items() if value is not None})
@@ -121,7 +121,7 @@ def upsert(sandbox: Sandbox, user_id: str, changes: dict[str, Any]) -> User:
 
 
 def _rewrite_verified(sandbox: Sandbox, user: User, body: UserChanges) -> None:
-    """A verified address replaces the one of the user's matching authenticators."""
+    """Copy a verified address to the user's matching authenticators."""
     for value in sandbox.store.authenticators(user.user_id):
         method, changed = value.verification_method, value
         if body.email_verified and user.email and method in ("EMAIL_OTP", "EMAIL_MAGIC_LINK"):
@@ -133,7 +133,7 @@ def _rewrite_verified(sandbox: Sandbox, user: User, body: UserChanges) -> None:
 
 
 def delete_user(call: Call, query: UserDeletion) -> answers.Success:
-    """Forgets the user, and ends what they had begun: challenges, sessions, recovery codes."""
+    """Delete the user with their challenges, sessions and recovery codes."""
     sandbox, user_id = call.sandbox, call.path("userId")
     for value in sandbox.store.authenticators(user_id):
         sandbox.events.authenticator(sandbox.clock.now(), "deleted", value)
@@ -157,11 +157,11 @@ def update_device(call: Call, body: DeviceChanges) -> answers.Device:
 
 
 def _in_utc(moment: datetime) -> datetime:
-    """The same moment; at both ends of the calendar there are local times that UTC cannot say."""
+    """Convert to UTC. At both ends of the calendar some local times do not exist in UTC."""
     try:
         return moment.astimezone(UTC)
     except OverflowError:
-        raise invalid("rememberedUntil is beyond the calendar.") from None
+        raise invalid("rememberedUntil is out of range.") from None
 
 
 def invalidate_device(call: Call) -> answers.Device:
@@ -187,7 +187,7 @@ ROUTES: tuple[Served, ...] = (
     (endpoints.QUERY_USERS, query_users),
     (endpoints.GET_USER, get_user),
     (endpoints.UPDATE_USER, update_user),
-    (replace(endpoints.UPDATE_USER, method="POST"), update_user),  # as the Java and Ruby SDKs send it
+    (replace(endpoints.UPDATE_USER, method="POST"), update_user),  # the request of the Java and Ruby SDKs
     (endpoints.DELETE_USER, delete_user),
     (endpoints.GET_DEVICES, get_devices),
     (endpoints.UPDATE_DEVICE, update_device),
