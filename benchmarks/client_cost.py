@@ -68,7 +68,9 @@ async def cpu_microseconds(client: Any, url: str) -> float:
 
 def main() -> None:
     command = str(Path(sys.executable).with_name("dlt-authsignal"))
-    sandbox = subprocess.Popen([command, "sandbox", "--port", "0", "--json"], stdout=subprocess.PIPE, text=True)
+    sandbox = subprocess.Popen(
+        [command, "sandbox", "--empty", "--port", "0", "--json"], stdout=subprocess.PIPE, text=True
+    )
     try:
         assert sandbox.stdout  # noqa: S101
         url = json.loads(sandbox.stdout.readline())["url"]

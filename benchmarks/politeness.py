@@ -45,7 +45,7 @@ class Case:
 @contextmanager
 def sandbox(case: Case) -> Iterator[str]:
     """URL of a sandbox that limits its server key."""
-    command = [str(Path(sys.executable).with_name("dlt-authsignal")), "sandbox", "--port", "0", "--json"]
+    command = [str(Path(sys.executable).with_name("dlt-authsignal")), "sandbox", "--empty", "--port", "0", "--json"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout  # noqa: S101

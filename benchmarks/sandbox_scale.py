@@ -7,9 +7,9 @@ import sys
 import time
 
 from dlt_authsignal.sandbox import SandboxConfig
-from dlt_authsignal.sandbox.people import belongings_of
-from dlt_authsignal.sandbox.state import Sandbox
-from dlt_authsignal.sandbox.store import Store
+from dlt_authsignal.sandbox.sandbox import Sandbox
+from dlt_authsignal.sandbox.tenant.people import belongings_of
+from dlt_authsignal.sandbox.tenant.store import Store
 
 SIZES = (10_000, 100_000)
 READS = 5_000

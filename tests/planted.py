@@ -10,7 +10,7 @@ import pyotp
 
 from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig
-from dlt_authsignal.sandbox.software_app import SoftwareApp
+from dlt_authsignal.sandbox.verification.software_app import SoftwareApp
 from dlt_authsignal.schema.secret_fields import SECRET_ENDINGS, SECRET_FIELDS
 from tests.ceremonies import Visitor
 from tests.helpers import ask

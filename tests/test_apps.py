@@ -8,9 +8,9 @@ import pytest
 
 from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.sandbox import RunningSandbox
-from dlt_authsignal.sandbox.challenges import Challenge
-from dlt_authsignal.sandbox.signatures import canonical, removal_message
-from dlt_authsignal.sandbox.software_app import SoftwareApp
+from dlt_authsignal.sandbox.sessions.challenges import Challenge
+from dlt_authsignal.sandbox.verification.signatures import canonical, removal_message
+from dlt_authsignal.sandbox.verification.software_app import SoftwareApp
 from tests.helpers import ask
 
 APPS = "/client/user-authenticators"
@@ -93,7 +93,7 @@ def test_an_app_enrols_reads_itself_and_is_listed(empty: RunningSandbox, kind: s
         assert app_asks(empty, "GET", f"{kind}?publicKey={key}") == (200, answer)
     (row,) = ask(empty, "GET", APPS, auth=auth)[1]
     assert (row["verificationMethod"], row["devicePlatform"], row["isDefault"]) == (method, "ANDROID", True)
-    assert [event.type for event in empty.sandbox.events.recorded][-1] == "authenticator.created"
+    assert [event.type for event in empty.sandbox.recorded_events][-1] == "authenticator.created"
     assert ask(empty, "POST", "/users/u/actions/pay")[1]["enrolledVerificationMethods"] == [method]
 
 
@@ -122,7 +122,7 @@ def test_a_removed_app_is_unknown(empty: RunningSandbox, kind: str, method: str)
     assert status == 200
     assert refused(app_asks(empty, "GET", f"{kind}?publicKey={app.query_key}"), "invalid_credential")
     assert ask(empty, "GET", "/users/u/authenticators")[1] == []
-    last = empty.sandbox.events.recorded[-1]
+    last = empty.sandbox.recorded_events[-1]
     assert (last.type, last.about.verification_method) == ("authenticator.deleted", method)
 
 
@@ -294,7 +294,7 @@ def test_a_qr_code_goes_from_unclaimed_to_approved(empty: RunningSandbox) -> Non
     assert (validated["isValid"], validated["userId"], validated["action"]) == (True, "u", "kiosk")
     assert qr_state(empty, code) == {"isClaimed": True, "isConsumed": True, "isVerified": True}
     assert state_of(empty, "kiosk") == "CHALLENGE_SUCCEEDED"
-    recorded = [event.about.action_code for event in empty.sandbox.events.recorded if event.type.startswith("action.")]
+    recorded = [event.about.action_code for event in empty.sandbox.recorded_events if event.type.startswith("action.")]
     assert recorded[-1] == "kiosk"
 
 

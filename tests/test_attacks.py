@@ -7,7 +7,7 @@ import pytest
 
 from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.sandbox import RunningSandbox
-from dlt_authsignal.sandbox.software_app import SoftwareApp
+from dlt_authsignal.sandbox.verification.software_app import SoftwareApp
 from tests.ceremonies import Visitor
 from tests.helpers import ask
 from tests.test_management import manage

@@ -8,8 +8,8 @@ import pytest
 from dlt_authsignal.api.endpoints import Endpoint, basic_auth, bearer_auth
 from dlt_authsignal.api.responses import UNAUTHORIZED_TEXT
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
-from dlt_authsignal.sandbox.served import ALIASES, SERVED
-from dlt_authsignal.sandbox.tokens import mint
+from dlt_authsignal.sandbox.app.route_table import ALIASES, SERVED
+from dlt_authsignal.sandbox.sessions.tokens import mint
 from tests.ceremonies import Visitor
 from tests.helpers import MANAGEMENT_SECRET, SECRET, ask
 

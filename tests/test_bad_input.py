@@ -29,7 +29,7 @@ from dlt_authsignal.errors import (
     UserIdsUnreadable,
 )
 from dlt_authsignal.sandbox import Fault, RunningSandbox
-from dlt_authsignal.sandbox.tokens import mint
+from dlt_authsignal.sandbox.sessions.tokens import mint
 from dlt_authsignal.source.config.request_limits import RequestLimits
 from dlt_authsignal.source.http.session import read_only_session, writing_session
 from tests.helpers import at, command, rows, sync_from, table

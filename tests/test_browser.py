@@ -308,7 +308,7 @@ def test_a_passkey_is_made_and_used_through_the_buttons_of_the_page(page: Browse
     [authenticator] = page.running.sandbox.store.authenticators("<b>grace</b>")
     assert authenticator.last_verified_at is not None
     page.do("click", button="Create passkey")
-    page.do("waitFor", text="holds a passkey of that user already")
+    page.do("waitFor", text="already has a passkey of that user")
     assert page.do("complaints") == []
 
 

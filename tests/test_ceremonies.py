@@ -147,13 +147,13 @@ def test_a_refusal_says_why_but_repeats_nothing_that_was_sent(empty: RunningSand
     enrolled.register()
     load(empty, "passkey_register_options", token=enrolled.track().token)
     (row,) = table("passkey_register_options")
-    assert (row["status"], row["error_description"]) == (403, "The token lacks add:authenticators.")
+    assert (row["status"], row["error_description"]) == (403, "The token does not have the scope add:authenticators.")
     said = {"errorCode": "invalid_request", "errorDescription": "There is no ada@example.com here."}
     empty.sandbox.faults.add(
         Fault(route="POST /client/user-authenticators/passkey/authentication-options", kind="status", status=400)
     )
     load(empty, "passkey_authentication_options", username="ada@example.com")
-    assert table("passkey_authentication_options")[0]["error_description"] == "A fault that was asked for."
+    assert table("passkey_authentication_options")[0]["error_description"] == "Injected fault of the sandbox."
     assert description(json.dumps(said).encode(), {"username": "ada@example.com"}) is None
     assert description(json.dumps(said).encode(), {"username": "bob@example.com"}) == said["errorDescription"]
 

@@ -14,7 +14,7 @@ import pytest
 from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.cli.main import cli
 from dlt_authsignal.sandbox import Fault, RunningSandbox
-from dlt_authsignal.sandbox.not_emulated import NOT_EMULATED
+from dlt_authsignal.sandbox.app.not_emulated import NOT_EMULATED
 from tests.helpers import COMMAND, at, command, rows
 
 
@@ -122,7 +122,7 @@ def test_the_sandbox_command_says_in_json_where_it_is_and_stops_on_ctrl_c() -> N
         running.send_signal(signal.SIGINT)
         _, err = running.communicate(timeout=10)
     assert running.returncode == 0
-    assert err == "Sandbox stopped; its tenant is forgotten.\n"
+    assert err == "Sandbox stopped. Its data is deleted.\n"
 
 
 def test_the_sandbox_command_takes_keys_tenant_and_passkey_domain() -> None:

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from dlt_authsignal.sandbox import RunningSandbox
-from dlt_authsignal.sandbox.not_emulated import NOT_EMULATED
+from dlt_authsignal.sandbox.app.not_emulated import NOT_EMULATED
 from dlt_authsignal.sandbox.snapshots import MAX_SNAPSHOTS
 from tests.helpers import ask
 
@@ -93,10 +93,13 @@ def test_a_snapshot_outlives_a_reset(seeded: RunningSandbox) -> None:
     assert control(seeded, "POST", "restore", {"name": "forty"})["counts"]["users"] == 40
 
 
-def test_an_unknown_snapshot_is_named_with_the_known_ones(empty: RunningSandbox) -> None:
+def test_restoring_an_unknown_snapshot_lists_the_existing_ones(empty: RunningSandbox) -> None:
     empty.snapshot("begin")
     status, answer, _ = ask(empty, "POST", "/_sandbox/restore", {"name": "end"})
-    assert (status, answer["error"]) == (400, 'There is no snapshot "end". Known: "begin".')
+    assert (status, answer["error"]) == (
+        400,
+        'No snapshot is named "end". The sandbox was not changed. Existing snapshots: "begin".',
+    )
 
 
 def test_there_are_only_so_many_snapshots(empty: RunningSandbox) -> None:

@@ -13,7 +13,7 @@ import pytest
 from dlt_authsignal.errors import AuthsignalError, ConfigurationError, TooManyDeletes, UnexpectedAnswer
 from dlt_authsignal.pipeline.sync.report import SyncReport
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig, run_in_thread
-from dlt_authsignal.sandbox.entities import Action, Authenticator, User
+from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, User
 from tests.helpers import at, command, rows, sync_from, table
 
 

@@ -16,7 +16,7 @@ from dlt_authsignal.models import install, read
 from dlt_authsignal.pipeline.attach import attach
 from dlt_authsignal.pipeline.sync.report import SyncReport
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig, run_in_thread
-from dlt_authsignal.sandbox.entities import User
+from dlt_authsignal.sandbox.tenant.entities import User
 from tests.bigquery_stand_in import bigquery_stand_in
 from tests.helpers import at, command, sync_from
 from tests.snowflake_stand_in import snowflake_stand_in

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from dlt_authsignal.sandbox import RunningSandbox
-from dlt_authsignal.sandbox.control import SWITCHES, control_routes
-from dlt_authsignal.sandbox.faults import KINDS
-from dlt_authsignal.sandbox.not_emulated import NOT_EMULATED
-from dlt_authsignal.sandbox.state import Sandbox
+from dlt_authsignal.sandbox.app.control import SWITCHES, control_routes
+from dlt_authsignal.sandbox.app.not_emulated import NOT_EMULATED
+from dlt_authsignal.sandbox.core.faults import KINDS
+from dlt_authsignal.sandbox.sandbox import Sandbox
 from tests.helpers import at, command, rows
 
 ROOT = Path(__file__).parents[1]

@@ -12,7 +12,7 @@ from dlt_authsignal.destination.load_hints import hints
 from dlt_authsignal.pipeline.sync.report import SyncReport
 from dlt_authsignal.project.names import DATASET_NAME, PIPELINE_NAME
 from dlt_authsignal.sandbox import Fault, RunningSandbox
-from dlt_authsignal.sandbox.entities import User
+from dlt_authsignal.sandbox.tenant.entities import User
 from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.schema.tables import USER_ACTIONS, USER_AUTHENTICATORS, USER_DEVICES, USERS
 from dlt_authsignal.source.metrics.schema_drift import sentences

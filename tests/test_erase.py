@@ -23,7 +23,7 @@ from dlt_authsignal.pipeline.attach import attach
 from dlt_authsignal.pipeline.erase.run import ErasureReport, erase, lift
 from dlt_authsignal.pipeline.probe.run import probe
 from dlt_authsignal.sandbox import RunningSandbox, run_in_thread
-from dlt_authsignal.sandbox.entities import User
+from dlt_authsignal.sandbox.tenant.entities import User
 from tests.canaries import search
 from tests.helpers import COMMAND, command, sync_from
 from tests.planted import CEREMONIES, Planted, config, plant

@@ -13,7 +13,7 @@ import pytest
 
 from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.sandbox import Fault, RunningSandbox
-from dlt_authsignal.sandbox.faults import KINDS, Faults, fault_from_json
+from dlt_authsignal.sandbox.core.faults import KINDS, Faults, fault_from_json
 from tests.helpers import SECRET, ask
 
 
@@ -33,8 +33,8 @@ def ids(page: Any) -> list[str]:
     return [user["userId"] for user in page["users"]]
 
 
-def struck(running: RunningSandbox, calls: int, path: str = "/authenticators") -> list[int]:
-    """Which of so many calls a status fault struck."""
+def calls_with_fault(running: RunningSandbox, calls: int, path: str = "/authenticators") -> list[int]:
+    """The numbers of the calls to which a status fault was applied."""
     return [number for number in range(calls) if ask(running, "GET", path)[0] != 200]
 
 
@@ -206,43 +206,43 @@ def test_the_seed_chooses_which_types_change_the_same_in_every_row(seeded: Runni
     assert len(set(changed)) > 1
 
 
-def test_a_fault_lets_the_first_calls_pass_and_then_strikes_so_often(seeded: RunningSandbox) -> None:
+def test_a_fault_lets_the_first_calls_pass_and_then_applies_as_often_as_asked(seeded: RunningSandbox) -> None:
     fault(seeded, "status", "GET /authenticators", after=2, times=3)
-    assert struck(seeded, 8) == [2, 3, 4]
+    assert calls_with_fault(seeded, 8) == [2, 3, 4]
 
 
-def test_the_same_seed_strikes_the_same_calls(seeded: RunningSandbox) -> None:
+def test_the_same_seed_applies_a_fault_to_the_same_calls(seeded: RunningSandbox) -> None:
     seen = []
     for seed in (1, 1, 2):
         seeded.faults.clear()
         fault(seeded, "status", "GET /authenticators", times=None, probability=0.4, seed=seed)
-        seen.append(struck(seeded, 40))
+        seen.append(calls_with_fault(seeded, 40))
     assert seen[0] == seen[1] != seen[2]
     assert 6 < len(seen[0]) < 26
 
 
 def test_without_a_seed_of_its_own_a_fault_takes_the_sandboxs() -> None:
-    def strikes(seed: int | None) -> list[bool]:
+    def applied(seed: int | None) -> list[bool]:
         faults = Faults(seed)
         faults.add(Fault(route="*", kind="status", times=None, probability=0.5))
-        return [faults.strike("GET /users") is not None for _ in range(60)]
+        return [faults.apply("GET /users") is not None for _ in range(60)]
 
-    assert strikes(7) == strikes(7) != strikes(8)
-    assert strikes(None) != strikes(None)
+    assert applied(7) == applied(7) != applied(8)
+    assert applied(None) != applied(None)
 
 
-def test_of_several_faults_the_first_that_strikes_does(seeded: RunningSandbox) -> None:
+def test_of_several_faults_the_first_that_applies_is_used(seeded: RunningSandbox) -> None:
     fault(seeded, "status", "GET /authenticators", status=500, after=1)
     fault(seeded, "status", "*", status=502, times=2)
     assert [ask(seeded, "GET", "/authenticators")[0] for _ in range(4)] == [502, 500, 502, 200]
 
 
-def test_the_list_of_faults_says_how_often_each_struck(seeded: RunningSandbox) -> None:
+def test_the_list_of_faults_says_how_often_each_was_applied(seeded: RunningSandbox) -> None:
     fault(seeded, "status", "GET /authenticators", status=500)
     fault(seeded, "latency", "*", times=None, low=0, high=0.001)
-    struck(seeded, 3)
+    calls_with_fault(seeded, 3)
     listed = ask(seeded, "GET", "/_sandbox/faults")[1]["faults"]
-    assert [(one["kind"], one["calls"], one["struck"], one["waits"]) for one in listed] == [
+    assert [(one["kind"], one["calls"], one["applied"], one["waits"]) for one in listed] == [
         ("status", 1, 1, False),
         ("latency", 2, 2, True),
     ]

@@ -17,7 +17,7 @@ from dlt_authsignal.api.server_endpoints import ENROLL_AUTHENTICATOR, TRACK, UPD
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.pipeline.attach import attach
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig, run_in_thread
-from dlt_authsignal.sandbox.entities import Device, User
+from dlt_authsignal.sandbox.tenant.entities import Device, User
 from tests.helpers import COMMAND, SECRET, ask, at, command, rows, sync_from, table
 
 PER_USER = ("users", "user_authenticators", "user_actions", "user_devices")

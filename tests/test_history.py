@@ -10,7 +10,7 @@ import pytest
 from dlt_authsignal import authsignal_source, update_history
 from dlt_authsignal.pipeline.attach import attach
 from dlt_authsignal.sandbox import RunningSandbox
-from dlt_authsignal.sandbox.entities import User
+from dlt_authsignal.sandbox.tenant.entities import User
 from tests.helpers import SECRET, rows, sync_from
 
 Span = tuple[datetime, datetime | None]

@@ -5,7 +5,7 @@ from typing import Any
 
 from dlt_authsignal.api.endpoints import basic_auth, bearer_auth
 from dlt_authsignal.sandbox import RunningSandbox
-from dlt_authsignal.sandbox.limits import Limit
+from dlt_authsignal.sandbox.core.rate_limits import Limit
 from tests.helpers import ask
 
 

@@ -9,7 +9,7 @@ import pytest
 from dlt_authsignal import authsignal_source
 from dlt_authsignal.errors import RunFailed
 from dlt_authsignal.sandbox import RunningSandbox
-from dlt_authsignal.sandbox.entities import User
+from dlt_authsignal.sandbox.tenant.entities import User
 from dlt_authsignal.schema.history_tables import HISTORIES
 from tests.helpers import SECRET, at, command, rows, sync_from
 from tests.warehouses import Postgres

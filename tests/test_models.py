@@ -9,7 +9,7 @@ from dlt_authsignal.models import Model, all_models, find_model, install, read
 from dlt_authsignal.models.install import view_sql
 from dlt_authsignal.pipeline.attach import attach
 from dlt_authsignal.sandbox import RunningSandbox
-from dlt_authsignal.sandbox.entities import Action, Authenticator, User
+from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, User
 from tests.helpers import sync_from
 
 

@@ -12,11 +12,11 @@ from hypothesis.strategies import one_of
 
 from dlt_authsignal.api.endpoints import Endpoint, basic_auth, bearer_auth
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
-from dlt_authsignal.sandbox.entities import Device
-from dlt_authsignal.sandbox.openapi import describe
-from dlt_authsignal.sandbox.served import ALIASES, SERVED
-from dlt_authsignal.sandbox.tenant import BLOCK_RULE
-from dlt_authsignal.sandbox.tokens import MANAGE
+from dlt_authsignal.sandbox.app.openapi import describe
+from dlt_authsignal.sandbox.app.route_table import ALIASES, SERVED
+from dlt_authsignal.sandbox.sessions.tokens import MANAGE
+from dlt_authsignal.sandbox.tenant.entities import Device
+from dlt_authsignal.sandbox.tenant.settings import BLOCK_RULE
 from tests.helpers import ask
 
 ROUTES = [endpoint for endpoint, _ in (*SERVED, *ALIASES)]

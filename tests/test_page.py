@@ -10,7 +10,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
-from dlt_authsignal.sandbox.pages import SHOWN, prefers_html
+from dlt_authsignal.sandbox.app.pages import SHOWN, prefers_html
 from tests.helpers import ask
 
 CHROMIUM = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
@@ -48,7 +48,7 @@ def test_a_browser_gets_the_page_and_a_program_json(empty: RunningSandbox) -> No
 
 
 def test_the_page_loads_nothing_and_writes_no_markup() -> None:
-    html = files("dlt_authsignal.sandbox").joinpath("page.html").read_text("utf-8")
+    html = files("dlt_authsignal.sandbox.app").joinpath("page.html").read_text("utf-8")
     assert not re.search(r"(src|href)=.(https?:)?//|@import|url\(|<iframe", html)
     assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(", html)
 

@@ -224,7 +224,7 @@ def test_only_named_origins_are_accepted_where_the_tenant_names_some() -> None:
             answered, answer = visitor.register()
             assert answered == status, origin
             if status == 400:
-                assert f"the origin {origin} is none of https://app.example.com" in answer["errorDescription"]
+                assert f"the origin {origin} is not one of https://app.example.com" in answer["errorDescription"]
 
 
 def test_a_known_credential_id_is_confirmed_to_the_tenant(visitor: Visitor) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from dlt_authsignal.errors import ConfigurationError, PipelineBusy, RunFailed
 from dlt_authsignal.sandbox import Fault, RunningSandbox
-from dlt_authsignal.sandbox.entities import User
+from dlt_authsignal.sandbox.tenant.entities import User
 from tests.helpers import at, command, sync_from
 from tests.warehouses import Postgres
 

@@ -18,7 +18,7 @@ from dlt_authsignal.models import install, read
 from dlt_authsignal.pipeline.attach import attach
 from dlt_authsignal.pipeline.sync.report import SyncReport
 from dlt_authsignal.sandbox import Fault, RunningSandbox
-from dlt_authsignal.sandbox.entities import Action, Authenticator, Device, User
+from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, Device, User
 from dlt_authsignal.source.privacy.settings import LEFT_OUT
 from tests.canaries import search, search_database
 from tests.ceremonies import Visitor

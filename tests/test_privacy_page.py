@@ -13,7 +13,7 @@ import psycopg2
 import pytest
 
 from dlt_authsignal.sandbox import RunningSandbox
-from dlt_authsignal.sandbox.entities import Device, User
+from dlt_authsignal.sandbox.tenant.entities import Device, User
 from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.privacy.settings import privacy_of
 from tests.helpers import rows, sync_from

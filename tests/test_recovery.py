@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from dlt_authsignal.sandbox import RunningSandbox
-from dlt_authsignal.sandbox.recovery import use_recovery_code
+from dlt_authsignal.sandbox.verification.challenge_flow import use_recovery_code
 from tests.ceremonies import Visitor
 from tests.helpers import ask
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dlt_authsignal.sandbox import RunningSandbox
-from dlt_authsignal.sandbox.entities import Device
+from dlt_authsignal.sandbox.tenant.entities import Device
 from tests.helpers import ask
 from tests.test_management import manage
 

@@ -206,7 +206,7 @@ def test_assumptions_are_switched_while_it_runs(empty: RunningSandbox) -> None:
 
 def test_a_fault_on_a_route_that_is_not_served_names_the_nearest(empty: RunningSandbox) -> None:
     answer = ask(empty, "POST", "/_sandbox/faults", {"route": "GET /users/ann", "kind": "html"})[1]
-    assert 'Do you mean "GET /users/{userId}"?' in answer["error"]
+    assert 'Did you mean "GET /users/{userId}"?' in answer["error"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import jwt
 import pytest
 
 from dlt_authsignal.sandbox import RunningSandbox
-from dlt_authsignal.sandbox.entities import Device
+from dlt_authsignal.sandbox.tenant.entities import Device
 from tests.ceremonies import Visitor
 from tests.helpers import ask
 
@@ -240,5 +240,5 @@ def test_deleting_a_user_ends_their_challenges_sessions_and_recovery_codes(empty
     body = {"challengeId": options["challengeId"], "registrationCredential": {}}
     assert visitor.post("/user-authenticators/passkey", body)[1]["errorCode"] == "invalid_request"
     assert visitor.sign_in()[1]["errorCode"] == "unknown_credential"
-    deleted = [event.about.user_id for event in empty.sandbox.events.recorded if event.type == "authenticator.deleted"]
+    deleted = [event.about.user_id for event in empty.sandbox.recorded_events if event.type == "authenticator.deleted"]
     assert deleted == ["u"]

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig, run_in_thread
-from dlt_authsignal.sandbox.entities import Action, Authenticator, Device, User
+from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, Device, User
 from tests.crash.points import POINTS
 from tests.crash.syncs import SETTINGS, SMALL_FILES, Zygote
 from tests.helpers import at, table

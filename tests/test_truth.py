@@ -10,11 +10,11 @@ import pytest
 from dlt_authsignal.models import all_models, install, read
 from dlt_authsignal.pipeline.attach import attach
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
-from dlt_authsignal.sandbox.config import SEEDED_NOW
-from dlt_authsignal.sandbox.entities import Action, Authenticator, User
-from dlt_authsignal.sandbox.state import Sandbox
-from dlt_authsignal.sandbox.store import Store
-from dlt_authsignal.sandbox.truth import Answers, truth
+from dlt_authsignal.sandbox.core.config import SEEDED_NOW
+from dlt_authsignal.sandbox.sandbox import Sandbox
+from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, User
+from dlt_authsignal.sandbox.tenant.expected_kpis import Answers, truth
+from dlt_authsignal.sandbox.tenant.store import Store
 from tests.helpers import sync_from
 
 PEOPLE = 150

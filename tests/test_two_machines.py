@@ -12,7 +12,7 @@ import pytest
 from dlt_authsignal.pipeline.attach import attach
 from dlt_authsignal.pipeline.sync.report import SyncReport
 from dlt_authsignal.sandbox import Fault, RunningSandbox
-from dlt_authsignal.sandbox.entities import User
+from dlt_authsignal.sandbox.tenant.entities import User
 from dlt_authsignal.source.source import authsignal_source
 from tests.helpers import COMMAND, SECRET, at, command, sync_from
 from tests.warehouses import DuckDB, Postgres, Warehouse

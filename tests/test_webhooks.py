@@ -20,11 +20,11 @@ import pytest
 from dlt_authsignal.api.webhooks import sign, verify
 from dlt_authsignal.errors import SignatureRefused
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
-from dlt_authsignal.sandbox.challenges import Challenge
-from dlt_authsignal.sandbox.entities import Action, Authenticator, User
-from dlt_authsignal.sandbox.outbox import Message
-from dlt_authsignal.sandbox.refusals import Refusal
-from dlt_authsignal.sandbox.webhook_settings import WebhookTrouble
+from dlt_authsignal.sandbox.core.refusals import Refusal
+from dlt_authsignal.sandbox.sessions.challenges import Challenge
+from dlt_authsignal.sandbox.sessions.outbox import Message
+from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, User
+from dlt_authsignal.sandbox.webhooks.settings import WebhookFaults
 from tests.ceremonies import Visitor
 from tests.helpers import SECRET, ask
 from tests.test_management import manage
@@ -331,7 +331,7 @@ def test_log_events_outlive_a_receiver_that_is_down_for_days(listened: RunningSa
 def test_during_an_outage_nothing_arrives_and_afterwards_everything(
     listened: RunningSandbox, receiver: Receiver
 ) -> None:
-    listened.sandbox.webhooks.disturb(WebhookTrouble(outage=2))
+    listened.sandbox.webhooks.set_faults(WebhookFaults(outage=2))
     steps(listened, 3)
     later(listened, 10 * MINUTE)
     later(listened, MINUTE / 2)
@@ -346,8 +346,8 @@ def test_duplicates_and_disorder_follow_from_the_seed_and_lose_nothing(
 ) -> None:
     seen = []
     for _ in range(2):
-        trouble = {"trouble": {"duplicates": 0.5, "shuffle": True, "seed": 3}}
-        assert ask(listened, "POST", "/_sandbox/webhooks", trouble)[0] == 200
+        faults = {"faults": {"duplicates": 0.5, "shuffle": True, "seed": 3}}
+        assert ask(listened, "POST", "/_sandbox/webhooks", faults)[0] == 200
         steps(listened, 40)
         later(listened, 10 * MINUTE)
         seen.append(keys(receiver.taken[-1]))
@@ -359,7 +359,7 @@ def test_duplicates_and_disorder_follow_from_the_seed_and_lose_nothing(
 
 
 def test_a_full_repeat_ends(listened: RunningSandbox, receiver: Receiver) -> None:
-    listened.sandbox.webhooks.disturb(WebhookTrouble(duplicates=1))
+    listened.sandbox.webhooks.set_faults(WebhookFaults(duplicates=1))
     steps(listened, 300)
     later(listened, 10 * MINUTE)
     later(listened, 10 * MINUTE)
@@ -412,7 +412,7 @@ def test_a_message_goes_to_the_webhook_of_its_method(
 ) -> None:
     sandbox = empty.sandbox
     sandbox.webhooks.configure(provider_urls={method: f"{receiver.url}/messages"})
-    asyncio.run(sandbox.events.send(sandbox, message(empty, method, channel=channel, to="them", **secret)))
+    asyncio.run(sandbox.events.send(message(empty, method, channel=channel, to="them", **secret)))
     sent = receiver.taken[0].json
     to = {} if method == "PUSH" else {"to": "them"}
     email = {"verificationMethod": method} if channel == "email" else {}
@@ -423,9 +423,9 @@ def test_a_message_goes_to_the_webhook_of_its_method(
 @pytest.mark.parametrize(
     ("path", "answer", "status", "said"),
     [
-        ("/sms", 500, "500", "answered 500"),
-        ("/sms", 301, "301", "answered 301"),
-        ("/slow", 200, None, "did not answer"),
+        ("/sms", 500, "500", "responded with 500"),
+        ("/sms", 301, "301", "responded with 301"),
+        ("/slow", 200, None, "did not respond"),
     ],
 )
 def test_a_message_that_its_webhook_does_not_take_fails_the_call(
@@ -435,7 +435,7 @@ def test_a_message_that_its_webhook_does_not_take_fails_the_call(
     receiver.usually = answer
     sandbox.webhooks.configure(provider_urls={"SMS": receiver.url + path}, timeout_seconds=0.3)
     with pytest.raises(Refusal) as raised:
-        asyncio.run(sandbox.events.send(sandbox, message(listened, "SMS", channel="sms", to="+64", code="123456")))
+        asyncio.run(sandbox.events.send(message(listened, "SMS", channel="sms", to="+64", code="123456")))
     assert (raised.value.status, raised.value.code) == (400, "invalid_configuration")
     assert said in raised.value.description
     receiver.usually = 200
@@ -463,7 +463,7 @@ def test_a_met_challenge_counts_only_if_the_webhook_of_its_action_agrees(
     assert action
     mine = Authenticator(user_authenticator_id="a", user_id="u", verification_method="SMS", created_at=now)
     sandbox.webhooks.configure(verification_urls={"signIn": f"{receiver.url}/verify?secret=s"})
-    asyncio.run(sandbox.events.confirm(sandbox, action, "SMS", mine))
+    asyncio.run(sandbox.events.confirm(action, "SMS", mine))
     sent = receiver.taken[0].json
     assert sent["type"] == "action.verify"
     apart = datetime.fromisoformat(sent["time"]) - datetime.fromisoformat(sent["data"].pop("verifiedAt"))
@@ -478,11 +478,11 @@ def test_a_met_challenge_counts_only_if_the_webhook_of_its_action_agrees(
     }
     receiver.usually = 403
     with pytest.raises(Refusal, match="invalid_request") as raised:
-        asyncio.run(sandbox.events.confirm(sandbox, action, "SMS", mine))
+        asyncio.run(sandbox.events.confirm(action, "SMS", mine))
     assert (raised.value.status, len(receiver.taken)) == (400, 2)
-    sandbox.webhooks.disturb(WebhookTrouble(outage=1))
+    sandbox.webhooks.set_faults(WebhookFaults(outage=1))
     with pytest.raises(Refusal):
-        asyncio.run(sandbox.events.confirm(sandbox, action, "SMS", None))
+        asyncio.run(sandbox.events.confirm(action, "SMS", None))
     assert len(receiver.taken) == 2
 
 
@@ -490,7 +490,7 @@ def test_without_a_url_nothing_is_queued_but_everything_is_recorded(empty: Runni
     ask(empty, "POST", "/users/u/authenticators", {"verificationMethod": "SMS", "phoneNumber": "+1"})
     ask(empty, "POST", "/users/u/actions/signIn", {})
     assert ask(empty, "GET", "/_sandbox/webhooks")[1]["queued"] == 0
-    assert [event.type for event in empty.sandbox.events.recorded] == ["authenticator.created", "action.log_created"]
+    assert [event.type for event in empty.sandbox.recorded_events] == ["authenticator.created", "action.log_created"]
     empty.sandbox.webhooks.configure(log_events_url=receiver.url)
     later(empty, timedelta(days=1))
     assert receiver.taken == []
@@ -529,8 +529,8 @@ def test_webhooks_are_set_and_flushed_by_control_routes_which_show_no_secret(
         ({"log_events_url": "ftp://x/"}, "log_events_url must be an http or https URL"),
         ({"log_events": "http://x/"}, "log_events_url"),
         ({"provider_urls": {"PASSKEY": "http://x/"}}, "EMAIL_OTP"),
-        ({"trouble": {"outage": -1}, "include_public_keys": True}, "outage"),
-        ({"trouble": 5}, "trouble must be an object"),
+        ({"faults": {"outage": -1}, "include_public_keys": True}, "outage"),
+        ({"faults": 5}, "faults must be an object"),
     ],
 )
 def test_what_does_not_fit_is_said_and_changes_nothing(empty: RunningSandbox, body: Any, said: str) -> None:
@@ -544,14 +544,14 @@ def test_what_does_not_fit_is_said_and_changes_nothing(empty: RunningSandbox, bo
 def test_reset_forgets_what_waits_and_what_was_delivered_but_not_where_to(
     listened: RunningSandbox, receiver: Receiver
 ) -> None:
-    ask(listened, "POST", "/_sandbox/webhooks", {"trouble": {"outage": 5}})
+    ask(listened, "POST", "/_sandbox/webhooks", {"faults": {"outage": 5}})
     steps(listened, 2)
     later(listened, 10 * MINUTE)
     before = ask(listened, "GET", "/_sandbox/webhooks")[1]
     assert (before["queued"], len(before["deliveries"])) == (2, 1)
     ask(listened, "POST", "/_sandbox/reset")
     after = ask(listened, "GET", "/_sandbox/webhooks")[1]
-    assert (after["queued"], after["deliveries"], after["trouble"]["outage"]) == (0, [], 0)
+    assert (after["queued"], after["deliveries"], after["faults"]["outage"]) == (0, [], 0)
     assert after["settings"] == before["settings"]
     later(listened, timedelta(days=1))
     assert receiver.taken == []
@@ -620,5 +620,5 @@ def test_a_code_that_its_webhook_does_not_take_is_not_sent_and_enrols_nothing(
     status, answer = visitor.post("/user-authenticators/sms", {"phoneNumber": "+64211234567"})
     assert (status, answer["errorCode"]) == (400, "invalid_configuration")
     assert (visitor.authenticators(), len(empty.sandbox.outbox)) == ([], 0)
-    logged = [event.about["type"] for event in empty.sandbox.events.recorded if event.type == "challenge.log_created"]
+    logged = [event.about["type"] for event in empty.sandbox.recorded_events if event.type == "challenge.log_created"]
     assert logged == ["SMS_SEND_DOWNSTREAM_FAILED"]

@@ -9,11 +9,11 @@ from datetime import timedelta
 import pytest
 
 from dlt_authsignal.sandbox import SandboxConfig
-from dlt_authsignal.sandbox.config import SEEDED_NOW
-from dlt_authsignal.sandbox.entities import Action, Authenticator, Device, User
-from dlt_authsignal.sandbox.people import belongings_of
-from dlt_authsignal.sandbox.state import Sandbox
-from dlt_authsignal.sandbox.store import COUNTED_PEOPLE, Store
+from dlt_authsignal.sandbox.core.config import SEEDED_NOW
+from dlt_authsignal.sandbox.sandbox import Sandbox
+from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, Device, User
+from dlt_authsignal.sandbox.tenant.people import belongings_of
+from dlt_authsignal.sandbox.tenant.store import COUNTED_PEOPLE, Store
 
 EVER = SEEDED_NOW - timedelta(days=3650)
 

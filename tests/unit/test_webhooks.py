@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from dlt_authsignal.api.webhooks import batch, envelope, sign, verify
 from dlt_authsignal.errors import SignatureRefused
-from dlt_authsignal.sandbox.webhook_queue import QUEUE_LENGTH, Pending, Queue, next_wait
-from dlt_authsignal.sandbox.webhook_settings import WebhookSettings, WebhookTrouble, changed
+from dlt_authsignal.sandbox.webhooks.queue import QUEUE_LENGTH, Pending, Queue, next_wait
+from dlt_authsignal.sandbox.webhooks.settings import WebhookFaults, WebhookSettings, changed
 
 BODY = b'{"version":1}'
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
@@ -127,11 +127,11 @@ def test_a_setting_that_does_not_fit_is_refused(settings: dict[str, object]) -> 
 
 
 @pytest.mark.parametrize(
-    "trouble", [{"duplicates": 1.1}, {"duplicates": -0.1}, {"shuffle": "yes"}, {"outage": -1}, {"seed": 0.5}, {"x": 1}]
+    "faults", [{"duplicates": 1.1}, {"duplicates": -0.1}, {"shuffle": "yes"}, {"outage": -1}, {"seed": 0.5}, {"x": 1}]
 )
-def test_trouble_that_cannot_be_is_refused(trouble: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=str(next(iter(trouble)))):
-        changed(WebhookTrouble(), trouble)
+def test_faults_that_are_out_of_range_are_refused(faults: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=str(next(iter(faults)))):
+        changed(WebhookFaults(), faults)
 
 
 def test_shown_settings_hold_no_secret() -> None:

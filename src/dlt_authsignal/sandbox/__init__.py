@@ -1,25 +1,25 @@
-"""A local Authsignal: stateful, seeded, with a clock of its own. Needs the `sandbox` extra.
+"""The sandbox: a local Authsignal with state, invented users and its own clock. Needs the `sandbox` extra.
 
-Names load on first use: the pytest plugin lives in this package, and a test run that uses no sandbox must not pay.
+Names load on first use, because the pytest plugin is in this package: a test run without a sandbox must stay fast.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dlt_authsignal.sandbox.config import SandboxConfig
-    from dlt_authsignal.sandbox.faults import Fault
-    from dlt_authsignal.sandbox.limits import Limit
-    from dlt_authsignal.sandbox.serve import RunningSandbox, run_in_thread
-    from dlt_authsignal.sandbox.state import Sandbox
+    from dlt_authsignal.sandbox.app.serve import RunningSandbox, run_in_thread
+    from dlt_authsignal.sandbox.core.config import SandboxConfig
+    from dlt_authsignal.sandbox.core.faults import Fault
+    from dlt_authsignal.sandbox.core.rate_limits import Limit
+    from dlt_authsignal.sandbox.sandbox import Sandbox
 
 _WHERE = {
-    "Fault": "faults",
-    "Limit": "limits",
-    "RunningSandbox": "serve",
-    "Sandbox": "state",
-    "SandboxConfig": "config",
-    "run_in_thread": "serve",
+    "Fault": "core.faults",
+    "Limit": "core.rate_limits",
+    "RunningSandbox": "app.serve",
+    "Sandbox": "sandbox",
+    "SandboxConfig": "core.config",
+    "run_in_thread": "app.serve",
 }
 
 __all__ = ["Fault", "Limit", "RunningSandbox", "Sandbox", "SandboxConfig", "run_in_thread"]

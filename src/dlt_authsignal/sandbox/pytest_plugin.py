@@ -1,4 +1,4 @@
-"""Pytest fixtures: a sandbox for each test that asks for one. Nothing but pytest is imported until then."""
+"""Pytest fixtures: a sandbox for each test that uses one. Until then only pytest is imported."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -14,17 +14,17 @@ MARKER = "authsignal_sandbox"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Makes the marker known."""
+    """Register the marker."""
     config.addinivalue_line(
         "markers",
-        f"{MARKER}(users=0, days=45, seed=None, ...): what the authsignal_sandbox and authsignal_app fixtures pretend"
-        " to be: any field of SandboxConfig.",
+        f"{MARKER}(users=0, days=45, seed=None, ...): configuration of the authsignal_sandbox and"
+        " authsignal_app fixtures: any field of SandboxConfig.",
     )
 
 
 @pytest.fixture
 def authsignal_sandbox(request: pytest.FixtureRequest) -> "Iterator[RunningSandbox]":
-    """A local Authsignal at `.url`, on a free port, for this test alone.
+    """A local Authsignal at `.url`, on a free port, for this test only. It has no users unless the marker adds some.
 
     Example:
         >>> @pytest.mark.authsignal_sandbox(users=20, seed=7)
@@ -40,7 +40,7 @@ def authsignal_sandbox(request: pytest.FixtureRequest) -> "Iterator[RunningSandb
 
 @pytest.fixture
 def authsignal_app(request: pytest.FixtureRequest) -> "Starlette":
-    """The same as an ASGI app, without a socket: for an HTTP client's ASGI transport. `.state.sandbox` is its state.
+    """The same as an ASGI app without a socket, for an HTTP client's ASGI transport. Its state is `.state.sandbox`.
 
     Example:
         >>> async def test_sign_in(authsignal_app):
@@ -49,7 +49,7 @@ def authsignal_app(request: pytest.FixtureRequest) -> "Starlette":
     """
     config = _config(request)
     from dlt_authsignal.sandbox import Sandbox
-    from dlt_authsignal.sandbox.app import create_app
+    from dlt_authsignal.sandbox.app.app import create_app
 
     sandbox = Sandbox(config)
     app = create_app(sandbox)
@@ -58,7 +58,7 @@ def authsignal_app(request: pytest.FixtureRequest) -> "Starlette":
 
 
 def _config(request: pytest.FixtureRequest) -> "SandboxConfig":
-    """What the markers say, those nearest to the test last."""
+    """Merge the markers. The one nearest to the test takes precedence."""
     try:
         from dlt_authsignal.sandbox import SandboxConfig
     except ModuleNotFoundError as missing:
@@ -66,7 +66,7 @@ def _config(request: pytest.FixtureRequest) -> "SandboxConfig":
     given: dict[str, Any] = {}
     for marker in reversed(list(request.node.iter_markers(MARKER))):
         if marker.args:
-            raise pytest.UsageError(f"@pytest.mark.{MARKER} takes fields by name, such as users=20.")
+            raise pytest.UsageError(f"@pytest.mark.{MARKER} takes fields by name only, such as users=20.")
         given |= marker.kwargs
     try:
         return SandboxConfig(**given)

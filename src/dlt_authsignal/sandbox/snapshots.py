@@ -1,23 +1,20 @@
-"""Snapshots: the whole state of a sandbox under a name, to go back to as often as wanted."""
+"""Snapshots: the state of a tenant under a name, which can be restored any number of times."""
 
-from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from dlt_authsignal.sandbox.challenges import Challenges
-from dlt_authsignal.sandbox.clock import Clock
-from dlt_authsignal.sandbox.config import SandboxConfig
-from dlt_authsignal.sandbox.events import Event
-from dlt_authsignal.sandbox.outbox import Outbox
-from dlt_authsignal.sandbox.sessions import Sessions
-from dlt_authsignal.sandbox.store import Store
-from dlt_authsignal.sandbox.tenant import IpFacts, Tenant
-from dlt_authsignal.sandbox.windows import Windows
-
-if TYPE_CHECKING:
-    from dlt_authsignal.sandbox.state import Sandbox
+from dlt_authsignal.sandbox.core.clock import Clock
+from dlt_authsignal.sandbox.core.config import SandboxConfig
+from dlt_authsignal.sandbox.sessions.challenges import Challenges
+from dlt_authsignal.sandbox.sessions.outbox import Outbox
+from dlt_authsignal.sandbox.sessions.rate_windows import Windows
+from dlt_authsignal.sandbox.sessions.sessions import Sessions
+from dlt_authsignal.sandbox.tenant.entities import Event
+from dlt_authsignal.sandbox.tenant.settings import IpFacts, Tenant
+from dlt_authsignal.sandbox.tenant.store import Store
+from dlt_authsignal.sandbox.tenant_state import TenantState
 
 MAX_SNAPSHOTS: Final = 20
 MAX_NAME: Final = 100
@@ -25,7 +22,7 @@ MAX_NAME: Final = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """What was known at one moment. Nothing of it is changed afterwards, only copied."""
+    """The state at one moment. It is only copied, never changed."""
 
     config: SandboxConfig
     now: datetime
@@ -39,43 +36,44 @@ class Snapshot:
     recovery_codes: dict[str, frozenset[str]]
     tenant: Tenant
     ip_facts: dict[str, IpFacts]
-    codes: tuple[Any, ...]
-    ids: tuple[Any, ...]
+    rng: tuple[Any, ...]
+    id_rng: tuple[Any, ...]
 
 
-def taken(sandbox: "Sandbox") -> Snapshot:
-    """The sandbox as it is: all but faults, limits, the request log, and webhooks with what waits for them."""
+def copied(state: TenantState) -> Snapshot:
+    """Return a copy of the state."""
     return Snapshot(
-        config=sandbox.config,
-        now=sandbox.clock.now(),
-        frozen=sandbox.clock.is_frozen,
-        store=sandbox.store.copy(),
-        challenges=sandbox.challenges.copy(),
-        sessions=sandbox.sessions.copy(),
-        outbox=sandbox.outbox.copy(),
-        windows=sandbox.windows.copy(),
-        events=tuple(sandbox.events.recorded),
-        recovery_codes=dict(sandbox.recovery_codes),
-        tenant=sandbox.tenant,
-        ip_facts=dict(sandbox.ip_facts),
-        codes=sandbox.rng.getstate(),
-        ids=sandbox.id_rng.getstate(),
+        config=state.config,
+        now=state.clock.now(),
+        frozen=state.clock.is_frozen,
+        store=state.store.copy(),
+        challenges=state.challenges.copy(),
+        sessions=state.sessions.copy(),
+        outbox=state.outbox.copy(),
+        windows=state.windows.copy(),
+        events=tuple(state.recorded_events),
+        recovery_codes=dict(state.recovery_codes),
+        tenant=state.tenant,
+        ip_facts=dict(state.ip_facts),
+        rng=state.rng.getstate(),
+        id_rng=state.id_rng.getstate(),
     )
 
 
-def put_back(sandbox: "Sandbox", snapshot: Snapshot) -> None:
-    """Makes the sandbox what it was; its clock goes on from then, or stands still as it did."""
-    sandbox.config, sandbox.tenant = snapshot.config, snapshot.tenant
-    sandbox.clock = Clock(snapshot.now)
+def put_back(state: TenantState, snapshot: Snapshot) -> None:
+    """Set the state to that of the snapshot. The clock continues from then, or is frozen again."""
+    state.config, state.tenant = snapshot.config, snapshot.tenant
+    state.clock = Clock(snapshot.now)
     if snapshot.frozen:
-        sandbox.clock.freeze()
-    sandbox.store, sandbox.challenges = snapshot.store.copy(), snapshot.challenges.copy()
-    sandbox.sessions, sandbox.outbox = snapshot.sessions.copy(), snapshot.outbox.copy()
-    sandbox.windows = snapshot.windows.copy()
-    sandbox.events.recorded = deque(snapshot.events, maxlen=sandbox.events.recorded.maxlen)
-    sandbox.recovery_codes, sandbox.ip_facts = dict(snapshot.recovery_codes), dict(snapshot.ip_facts)
-    sandbox.rng = _at(snapshot.codes)
-    sandbox.id_rng.setstate(snapshot.ids)
+        state.clock.freeze()
+    state.store, state.challenges = snapshot.store.copy(), snapshot.challenges.copy()
+    state.sessions, state.outbox = snapshot.sessions.copy(), snapshot.outbox.copy()
+    state.windows = snapshot.windows.copy()
+    state.recorded_events.clear()
+    state.recorded_events.extend(snapshot.events)
+    state.recovery_codes, state.ip_facts = dict(snapshot.recovery_codes), dict(snapshot.ip_facts)
+    state.rng = _at(snapshot.rng)
+    state.id_rng.setstate(snapshot.id_rng)
 
 
 def _at(state: tuple[Any, ...]) -> Random:
@@ -85,33 +83,38 @@ def _at(state: tuple[Any, ...]) -> Random:
 
 
 class Snapshots:
-    """Snapshots by name; a name used again replaces the earlier one."""
+    """Snapshots by name. Using a name again replaces its snapshot."""
 
     def __init__(self) -> None:
         self._kept: dict[str, Snapshot] = {}
 
-    def take(self, name: str, sandbox: "Sandbox") -> None:
-        """Keeps the present state under that name.
+    def take(self, name: str, state: TenantState) -> None:
+        """Keep the present state under that name.
 
         Raises:
-            ValueError: No name, or too many snapshots.
+            ValueError: The name is empty or too long, or there are too many snapshots.
         """
         if not name or len(name) > MAX_NAME:
-            raise ValueError(f"A snapshot has a name of 1 to {MAX_NAME} characters.")
+            raise ValueError(f"A snapshot name must have 1 to {MAX_NAME} characters. Nothing was stored.")
         if name not in self._kept and len(self._kept) >= MAX_SNAPSHOTS:
-            raise ValueError(f"There are {MAX_SNAPSHOTS} snapshots, the most there can be. Use one of their names.")
-        self._kept[name] = taken(sandbox)
+            raise ValueError(
+                f"There are already {MAX_SNAPSHOTS} snapshots, which is the maximum. Nothing was stored. "
+                "Use the name of an existing snapshot to replace it."
+            )
+        self._kept[name] = copied(state)
 
-    def restore(self, name: str, sandbox: "Sandbox") -> None:
-        """Puts the sandbox back.
+    def restore(self, name: str, state: TenantState) -> None:
+        """Set the state to that of the snapshot with that name.
 
         Raises:
-            ValueError: There is no snapshot of that name.
+            ValueError: No snapshot has that name.
         """
         if name not in self._kept:
             known = ", ".join(f'"{one}"' for one in self._kept) or "none"
-            raise ValueError(f'There is no snapshot "{name}". Known: {known}.')
-        put_back(sandbox, self._kept[name])
+            raise ValueError(
+                f'No snapshot is named "{name}". The sandbox was not changed. Existing snapshots: {known}.'
+            )
+        put_back(state, self._kept[name])
 
     def names(self) -> list[str]:
         return list(self._kept)

@@ -1,15 +1,20 @@
 """`dlt-authsignal sandbox`."""
 
 import json
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
 import click
 
+from dlt_authsignal.api.endpoints import ACTION_WINDOW_DAYS
 from dlt_authsignal.errors import ConfigurationError, ExtraMissing
 
 if TYPE_CHECKING:
-    from dlt_authsignal.sandbox.state import Sandbox
+    from dlt_authsignal.sandbox.sandbox import Sandbox
+
+
+DEFAULT_USERS: Final = 100
+"""Enough to look at, with every verification method among them, and ready in less than 10 ms."""
 
 
 def _moment(_context: click.Context, _option: click.Parameter, value: str | None) -> datetime | None:
@@ -18,13 +23,13 @@ def _moment(_context: click.Context, _option: click.Parameter, value: str | None
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:
-        raise click.BadParameter(f'"{value}" is not an ISO 8601 date or time.') from None
+        raise click.BadParameter(f'"{value}" is not an ISO 8601 date or time. Example: 2026-11-02T09:00.') from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _not_emulated(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
     if wanted and not context.resilient_parsing:
-        from dlt_authsignal.sandbox.not_emulated import NOT_EMULATED
+        from dlt_authsignal.sandbox.app.not_emulated import NOT_EMULATED
 
         click.echo("The sandbox does not emulate:\n" + "\n".join(f"- {line}" for line in NOT_EMULATED))
         context.exit()
@@ -32,54 +37,80 @@ def _not_emulated(context: click.Context, _option: click.Parameter, wanted: bool
 
 @click.command(short_help="Run a local Authsignal to test against.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=4443, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
-@click.option("--users", default=0, show_default=True, type=click.IntRange(0, 1_000_000), help="People to invent.")
-@click.option("--days", default=45, show_default=True, type=click.IntRange(1, 3650), help="Days of history for them.")
 @click.option(
-    "--seed", type=int, help="The same tenant, ids and clock every time. Without it: other people, at the present."
+    "--port",
+    default=4443,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port to listen on. 0 chooses a free port.",
+)
+@click.option(
+    "--users",
+    type=click.IntRange(0, 1_000_000),
+    help=f"Number of users to invent.  [default: {DEFAULT_USERS}]",
+)
+@click.option("--empty", is_flag=True, help="Start without users, as most tests need it. The same as --users 0.")
+@click.option(
+    "--days",
+    default=45,
+    show_default=True,
+    type=click.IntRange(1, 3650),
+    help="Days of actions to invent for these users.",
+)
+@click.option(
+    "--seed",
+    type=int,
+    help="Start with the same users, ids and clock every time. Default: different users at each start.",
 )
 @click.option(
     "--now",
     metavar="TIME",
     callback=_moment,
-    help="Where the clock starts. Default: the present; 2026-11-02 09:00 with --seed.",
+    help="Start of the sandbox's clock, in ISO 8601. Default: the present, or 2026-11-02 09:00 UTC with --seed.",
 )
 @click.option(
     "--listing",
     type=click.Choice(["allowed", "refused"]),
     default="allowed",
     show_default=True,
-    help="Whether GET /users answers without a filter; the real API's answer is not documented.",
+    help="Whether GET /users without a filter lists all users. Authsignal does not document whether its API does.",
 )
-@click.option("--secret", default="sandbox-server-secret", show_default=True, help="Server API secret to accept.")
+@click.option("--secret", default="sandbox-server-secret", show_default=True, help="Accepted Server API secret key.")
 @click.option(
     "--management-secret",
     default="sandbox-management-secret",
     show_default=True,
-    help="Management API secret to accept.",
+    help="Accepted Management API secret key.",
 )
-@click.option("--tenant-id", metavar="ID", help="The tenant's id, which the Client API is called with.")
-@click.option("--rp-id", default="localhost", show_default=True, help="Domain that passkeys belong to.")
+@click.option(
+    "--tenant-id",
+    metavar="ID",
+    help="Tenant id, with which the Client API is called. Default: a fixed id, which is printed.",
+)
+@click.option(
+    "--rp-id", default="localhost", show_default=True, help="Domain of the passkeys (the WebAuthn relying party id)."
+)
 @click.option(
     "--origin",
     "origins",
     metavar="URL",
     multiple=True,
-    help="Origin that passkeys are accepted from; may be given again. Default: every one below --rp-id.",
+    help="Origin from which passkeys are accepted. Repeatable. Default: every origin at or below --rp-id.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print URLs and keys as one JSON line.")
+@click.option("--json", "as_json", is_flag=True, help="Print the URLs and keys as one line of JSON.")
 @click.option(
     "--not-emulated",
     is_flag=True,
     is_eager=True,
     expose_value=False,
     callback=_not_emulated,
-    help="List what the sandbox does not do, and exit.",
+    help="List what the sandbox does not emulate, and exit.",
 )
 def sandbox(
     host: str,
     port: int,
-    users: int,
+    users: int | None,
+    empty: bool,
     days: int,
     seed: int | None,
     now: datetime | None,
@@ -91,19 +122,21 @@ def sandbox(
     origins: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Run a local Authsignal to test against. It keeps its state in memory and forgets it when it stops.
+    """Run a local Authsignal to test against. All data is in memory and is lost when the sandbox stops.
 
-    Point Authsignal's own SDKs, or this pipeline, at the URL it prints. Control it under /_sandbox/.
+    Use the printed URL in Authsignal's SDKs or in `dlt-authsignal sync`. Routes under /_sandbox/ control the sandbox.
 
     \b
         dlt-authsignal sandbox --users 500 --days 45 --seed 7
     """
     try:
-        from dlt_authsignal.sandbox.config import SandboxConfig
-        from dlt_authsignal.sandbox.serve import address, listen, server
-        from dlt_authsignal.sandbox.state import Sandbox
+        from dlt_authsignal.sandbox.app.serve import address, listen, server
+        from dlt_authsignal.sandbox.core.config import SandboxConfig
+        from dlt_authsignal.sandbox.sandbox import Sandbox
     except ModuleNotFoundError as missing:
         raise ExtraMissing("The sandbox", "sandbox") from missing
+    if empty and users:
+        raise ConfigurationError(f"--empty and --users {users} contradict each other. Pass only one of them.")
     try:
         config = SandboxConfig(
             api_secret_key=secret,
@@ -112,7 +145,7 @@ def sandbox(
             relying_party=rp_id,
             expected_origins=origins,
             listing="refused" if listing == "refused" else "allowed",
-            users=users,
+            users=_users(users, empty=empty),
             days=days,
             seed=seed,
             now=now,
@@ -124,11 +157,17 @@ def sandbox(
     except OSError as error:
         raise ConfigurationError(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --port.") from None
     state = Sandbox(config)
-    click.echo((_as_json if as_json else _for_people)(address(bound), state))
+    click.echo((_as_json if as_json else _banner)(address(bound), state))
     try:
         server(state).run(sockets=[bound])
     except KeyboardInterrupt:
-        click.echo("Sandbox stopped; its tenant is forgotten.", err=True)
+        click.echo("Sandbox stopped. Its data is deleted.", err=True)
+
+
+def _users(users: int | None, *, empty: bool) -> int:
+    if empty:
+        return 0
+    return DEFAULT_USERS if users is None else users
 
 
 def _as_json(url: str, state: "Sandbox") -> str:
@@ -148,20 +187,32 @@ def _control(url: str) -> str:
     return url.removesuffix("/v1") + "/_sandbox/"
 
 
-def _for_people(url: str, state: "Sandbox") -> str:
+def _contents(state: "Sandbox") -> str:
+    """The sandbox's data in numbers. A sync loads fewer actions than there are, so both numbers are given."""
+    counts = state.store.counts()
+    if not counts["users"]:
+        return "no users"
+    recent = state.store.count_actions(state.clock.now() - timedelta(days=ACTION_WINDOW_DAYS))
+    if recent is None:  # too many users to count what they have
+        return f"{counts['users']:,} users; a sync loads their actions of the last {ACTION_WINDOW_DAYS} days"
+    actions = counts.pop("actions")
+    listed = ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
+    return f"{listed}, {actions:,} actions (a sync loads the {recent:,} of the last {ACTION_WINDOW_DAYS} days)"
+
+
+def _banner(url: str, state: "Sandbox") -> str:
     secret = state.config.api_secret_key
-    counts = ", ".join(f"{count:,} {kind}" for kind, count in state.store.counts().items())
     return "\n".join(
         (
-            f"Local Authsignal at {url}   (not the real one; Ctrl-C stops it)",
+            f"Local Authsignal at {url}   (an emulator; Ctrl-C stops it)",
             f"  tenant   {state.config.tenant_id}",
             f"  keys     server {secret}, management {state.config.management_secret_key}",
-            f"  holds    {counts}",
+            f"  data     {_contents(state)}",
             f"  clock    {state.clock.now():%Y-%m-%d %H:%M} UTC",
             "  sync it  "
             f"SOURCES__AUTHSIGNAL_SOURCE__BASE_URL={url} SOURCES__AUTHSIGNAL_SOURCE__API_SECRET_KEY={secret}"
             " dlt-authsignal sync --pipeline-name sandbox --rate max",
-            f"  look     curl -u {secret}: '{url}/users?limit=2'",
-            f"  page     {_control(url).replace('127.0.0.1', 'localhost')}   (try a passkey; control it)",
+            f"  try it   curl -u {secret}: '{url}/users?limit=2'",
+            f"  page     {_control(url).replace('127.0.0.1', 'localhost')}   (users, requests, codes; try a passkey)",
         )
     )

@@ -1,0 +1,1 @@
+"""The web application: routes, control API, pages, OpenAPI description and server."""

@@ -1,0 +1,67 @@
+"""The ASGI app of a sandbox."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from dlt_authsignal.sandbox.app.control import OwnPagesOnly, control_routes
+from dlt_authsignal.sandbox.app.openapi import openapi_route
+from dlt_authsignal.sandbox.app.pages import page_routes
+from dlt_authsignal.sandbox.app.route_table import ALIASES, SERVED
+from dlt_authsignal.sandbox.core.refusals import Refusal
+from dlt_authsignal.sandbox.http.dispatch import RawPaths, endpoint, refused
+from dlt_authsignal.sandbox.sandbox import Sandbox
+
+
+class ClientCors:
+    """Allow pages of any origin to call the Client API, as browsers need it, and no other route."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._open = CORSMiddleware(
+            app, allow_origin_regex=".*", allow_credentials=True, allow_methods=["*"], allow_headers=["*"]
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_client = scope["type"] == "http" and scope["path"].startswith("/v1/client/")
+        await (self._open if is_client else self._app)(scope, receive, send)
+
+
+def create_app(sandbox: Sandbox) -> Starlette:
+    """Create the app of one sandbox: the APIs under `/v1`, control under `/_sandbox/`."""
+    served = (*SERVED, *(ALIASES if sandbox.config.seed_page_paths else ()))
+    routes = [
+        Route(f"/v1{described.path}", endpoint(sandbox, described, handler), methods=[described.method])
+        for described, handler in served
+    ]
+
+    async def no_route(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        sandbox.log.begin()
+        sandbox.note(f"{request.method} (no such route)", status)
+        return refused(Refusal(status, "not_found", "The sandbox does not serve this route."))
+
+    async def broken(_request: Request, _error: Exception) -> Response:
+        return refused(Refusal(500, "internal_error", "The sandbox failed. See the traceback in its log."))
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with sandbox.webhooks.running():
+            yield
+
+    app = Starlette(
+        routes=[*routes, *page_routes(sandbox), *control_routes(sandbox), openapi_route(served)],
+        middleware=[Middleware(RawPaths), Middleware(ClientCors), Middleware(OwnPagesOnly)],
+        exception_handlers={HTTPException: no_route, Exception: broken},
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False  # Authsignal is not documented to redirect
+    return app

@@ -1,0 +1,157 @@
+"""The pages of the sandbox in a browser."""
+
+import re
+from dataclasses import fields
+from functools import cache
+from html import escape
+from importlib.resources import files
+from itertools import islice
+from typing import Any, Final
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from dlt_authsignal.sandbox.app.control import Control
+from dlt_authsignal.sandbox.core.clock import iso
+from dlt_authsignal.sandbox.core.config import SandboxConfig
+from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
+from dlt_authsignal.sandbox.http.dispatch import json_response, read_body, refused
+from dlt_authsignal.sandbox.http.routes.client.codes import open_magic_link
+from dlt_authsignal.sandbox.http.routes.server.actions import Track, tracked
+from dlt_authsignal.sandbox.sandbox import Sandbox
+from dlt_authsignal.sandbox.sessions.outbox import Message
+
+SHOWN: Final = 50
+"""Number of last requests and messages on the page."""
+
+TRIED_ACTION: Final = "signIn"
+
+POLICY: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""The page loads nothing from other servers, and other pages cannot embed it."""
+
+
+class Trying(msgspec.Struct, rename="camel"):
+    """Body of `POST /_sandbox/try`."""
+
+    user_id: str
+
+
+def page_routes(sandbox: Sandbox) -> list[Route]:
+    """Return the routes of the pages, and those that the pages call."""
+
+    async def index(request: Request) -> Response:
+        headers = {"vary": "Accept", "cache-control": "no-store"}
+        if prefers_html(request.headers.get("accept", "")):
+            return HTMLResponse(_index(), headers={**headers, "content-security-policy": POLICY})
+        return json_response(Control(sandbox).info({}), headers=headers)
+
+    async def page(_request: Request) -> Response:
+        return json_response(snapshot(sandbox), headers={"cache-control": "no-store"})
+
+    async def try_passkey(request: Request) -> Response:
+        try:
+            return json_response(_try(sandbox, await read_body(request)))
+        except Refusal as refusal:
+            return refused(refusal)
+
+    async def magic_link(request: Request) -> Response:
+        if request.method == "HEAD":  # mail scanners send HEAD; it must not use up the link
+            return Response(status_code=200)
+        opened = open_magic_link(sandbox, request.query_params.get("secret", ""))
+        text = "Signed in. Go back to the page where you started." if opened else "This link is unknown or has expired."
+        return HTMLResponse(_page(text), 200 if opened else 404)
+
+    return [
+        Route("/_sandbox/", index, methods=["GET"]),
+        Route("/_sandbox/page", page, methods=["GET"]),
+        Route("/_sandbox/try", try_passkey, methods=["POST"]),
+        Route("/_sandbox/magic-link", magic_link, methods=["GET"]),
+    ]
+
+
+def prefers_html(accept: str) -> bool:
+    """Return whether an `Accept` header prefers HTML over JSON, as browsers do and programs do not.
+
+    Example:
+        >>> prefers_html("text/html,application/xhtml+xml,*/*;q=0.8"), prefers_html("*/*")
+        (True, False)
+    """
+    weights = {}
+    for item in accept.lower().split(","):
+        kind, *parameters = (part.strip() for part in item.split(";"))
+        weight = next((match for match in (re.fullmatch(r"q=([\d.]+)", text) for text in parameters) if match), None)
+        try:
+            weights[kind] = float(weight[1]) if weight else 1.0
+        except ValueError:
+            weights[kind] = 0.0
+    return weights.get("text/html", 0.0) > 0 and weights["text/html"] >= weights.get("application/json", 0.0)
+
+
+@cache
+def _index() -> str:
+    return files(__package__).joinpath("page.html").read_text("utf-8")
+
+
+def snapshot(sandbox: Sandbox) -> dict[str, Any]:
+    """Return the data of the page, newest first."""
+    config = sandbox.config
+    return {
+        "tenantId": config.tenant_id,
+        "apiSecretKey": _unless_chosen(config, "api_secret_key"),
+        "managementSecretKey": _unless_chosen(config, "management_secret_key"),
+        "relyingParty": config.relying_party,
+        "listing": config.listing,
+        "now": iso(sandbox.clock.now()),
+        "counts": sandbox.store.counts(),
+        "total": sum(sandbox.log.by_route.values()),
+        "requests": list(islice(reversed(sandbox.log.entries), SHOWN)),
+        "outbox": [_shown(message) for message in list(sandbox.outbox)[: -SHOWN - 1 : -1]],
+    }
+
+
+def _unless_chosen(config: SandboxConfig, name: str) -> str | None:
+    """Return the default key. A key that the user chose may be a real one, so it is not shown."""
+    own = next(field.default for field in fields(config) if field.name == name)
+    return str(own) if getattr(config, name) == own else None
+
+
+def _shown(message: Message) -> dict[str, Any]:
+    return {
+        "sentAt": iso(message.sent_at),
+        "channel": message.channel,
+        "to": message.to,
+        "userId": message.user_id,
+        "method": message.method,
+        "actionCode": message.action_code,
+        "code": message.code,
+        "url": message.url,
+    }
+
+
+def _try(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
+    """Track a sign-in of the user, as an application's server would, for a token that may add passkeys."""
+    try:
+        user_id = msgspec.json.decode(raw, type=Trying).user_id.strip()
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise invalid("The body must be a JSON object with userId.") from None
+    if not user_id:
+        raise invalid("userId is empty.")
+    known = sandbox.store.get_user(user_id)
+    username = None if known and known.username else user_id
+    asked = Track(username=username, scope="read:authenticators add:authenticators")
+    answer = tracked(sandbox, user_id, TRIED_ACTION, asked)
+    return {"userId": user_id, "token": answer.token, "isEnrolled": answer.is_enrolled, "state": answer.state}
+
+
+def _page(text: str) -> str:
+    return (
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+        "<meta name=color-scheme content='light dark'><title>Authsignal sandbox</title>"
+        "<body style='font:16px/1.5 system-ui,sans-serif;margin:15vh auto;max-width:28em;padding:0 1em'>"
+        f"<p>{escape(text)}</p>"
+    )

@@ -1,0 +1,207 @@
+"""Serve a sandbox: in the foreground for the command, in a thread for tests."""
+
+import asyncio
+import logging
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import uvicorn
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+from dlt_authsignal.sandbox.app.app import create_app
+from dlt_authsignal.sandbox.core.config import SandboxConfig
+from dlt_authsignal.sandbox.http.fault_answers import CONNECTION
+from dlt_authsignal.sandbox.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from dlt_authsignal.sandbox.core.clock import Clock
+    from dlt_authsignal.sandbox.core.faults import Faults
+    from dlt_authsignal.sandbox.core.rate_limits import Limits
+    from dlt_authsignal.sandbox.sessions.outbox import Outbox
+
+START_SECONDS: Final = 10.0
+STOP_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True)
+class RunningSandbox:
+    """A sandbox that is served at `url`. Its methods do what the control routes of the same names do.
+
+    Attributes:
+        url: Base URL, with `/v1`.
+        sandbox: Its state, which you can change directly.
+    """
+
+    url: str
+    sandbox: Sandbox
+
+    @property
+    def clock(self) -> "Clock":
+        """The clock: `freeze()`, `advance(days=30)`, `resume()`. A reset or a restore replaces it."""
+        return self.sandbox.clock
+
+    @property
+    def outbox(self) -> "Outbox":
+        """The messages that would have been sent. `last(to)` returns the newest."""
+        return self.sandbox.outbox
+
+    @property
+    def faults(self) -> "Faults":
+        """The faults: `add(Fault(...))`, `clear()`."""
+        return self.sandbox.faults
+
+    @property
+    def limits(self) -> "Limits":
+        """The rate limits: `set(Limit(...))`, `clear()`."""
+        return self.sandbox.limits
+
+    def reset(self) -> None:
+        """Delete all users, faults, limits and the request log: see `Sandbox.reset`."""
+        self.sandbox.reset()
+
+    def seed(self, users: int, days: int = 45, seed: int | None = None) -> None:
+        """Add invented users."""
+        self.sandbox.seed(users, days, seed)
+
+    def snapshot(self, name: str) -> None:
+        """Keep the state under a name."""
+        self.sandbox.snapshot(name)
+
+    def restore(self, name: str) -> None:
+        """Go back to a snapshot."""
+        self.sandbox.restore(name)
+
+    def snapshots(self) -> list[str]:
+        """Return the names of the snapshots."""
+        return self.sandbox.snapshots()
+
+    def requests(self) -> dict[str, Any]:
+        """Return the request log: counts by route and status, and the last requests."""
+        return self.sandbox.log.shown()
+
+    def truth(self, read_at: datetime | None = None) -> dict[str, Any]:
+        """Return the expected result of every KPI."""
+        return self.sandbox.truth(read_at)
+
+    @property
+    def control_url(self) -> str:
+        """Base URL of the control routes."""
+        return self.url.removesuffix("/v1") + "/_sandbox/"
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind a socket. Port 0 lets the system choose.
+
+    Raises:
+        OSError: The port is in use, or the host is not an address of this machine.
+    """
+    bound = socket.create_server((host, port), backlog=256)
+    bound.set_inheritable(True)
+    return bound
+
+
+def address(bound: socket.socket) -> str:
+    """Return the base URL of a bound socket."""
+    host, port = bound.getsockname()[:2]
+    return f"http://{host}:{port}/v1"
+
+
+class _Connection:
+    """A connection that a fault can reset."""
+
+    def __init__(self, protocol: Any, transport: Any) -> None:
+        self._protocol, self._transport = protocol, transport
+
+    def reset(self) -> None:
+        """Reset it: with a linger time of zero, closing sends a TCP reset."""
+        if bound := self._transport.get_extra_info("socket"):
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._transport.abort()
+
+    def without_date(self) -> None:
+        """Leave the server's own Date header out of the current response."""
+        cycle = self._protocol.cycle
+        cycle.default_headers = [pair for pair in cycle.default_headers if pair[0].lower() != b"date"]
+
+
+class _Protocol(AutoHTTPProtocol):  # type: ignore[valid-type,misc]  # uvicorn chooses between two classes
+    """Uvicorn's HTTP protocol, which passes the connection to each request: ASGI alone cannot reset one."""
+
+    app: Any
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        app, connection = self.app, _Connection(self, transport)
+
+        async def with_connection(scope: Scope, receive: Receive, send: Send) -> None:
+            scope.setdefault("extensions", {})[CONNECTION] = connection
+            await app(scope, receive, send)
+
+        self.app = with_connection
+
+
+def _is_unexpected(record: logging.LogRecord) -> bool:
+    """Return False for the error about a body that a `cut` fault has truncated."""
+    return not (record.exc_info and "shorter than Content-Length" in str(record.exc_info[1]))
+
+
+def server(sandbox: Sandbox) -> uvicorn.Server:
+    """Create a uvicorn server that logs only errors."""
+    logging.getLogger("uvicorn.error").addFilter(_is_unexpected)
+    return uvicorn.Server(
+        uvicorn.Config(
+            create_app(sandbox),
+            http=_Protocol,
+            log_level=logging.ERROR,
+            access_log=False,
+            lifespan="on",
+            timeout_graceful_shutdown=1,
+            server_header=False,
+        )
+    )
+
+
+@contextmanager
+def run_in_thread(
+    config: SandboxConfig | None = None, *, host: str = "127.0.0.1", port: int = 0
+) -> Iterator[RunningSandbox]:
+    """Serve a sandbox until the block ends. It has no users unless the configuration adds some.
+
+    Example:
+        >>> with run_in_thread(SandboxConfig(users=3, seed=7)) as running:
+        ...     running.sandbox.store.counts()["users"]
+        3
+
+    Raises:
+        TimeoutError: The server did not start or stop in time.
+    """
+    sandbox = Sandbox(config)
+    running = server(sandbox)
+    bound = listen(host, port)
+    thread = threading.Thread(target=running.run, kwargs={"sockets": [bound]}, name="authsignal-sandbox", daemon=True)
+    thread.start()
+    try:
+        _wait_until_started(running, thread)
+        yield RunningSandbox(address(bound), sandbox)
+    finally:
+        running.should_exit = True
+        thread.join(STOP_SECONDS)
+        bound.close()
+    if thread.is_alive():
+        raise TimeoutError(f"The sandbox did not stop within {STOP_SECONDS} s.")
+
+
+def _wait_until_started(running: uvicorn.Server, thread: threading.Thread) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not running.started:
+        if time.monotonic() > deadline or not thread.is_alive():
+            raise TimeoutError(f"The sandbox did not start within {START_SECONDS} s.")
+        time.sleep(0.005)

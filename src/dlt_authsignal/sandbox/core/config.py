@@ -1,0 +1,104 @@
+"""The configuration of the sandbox."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+SEEDED_NOW: Final = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+"""Default start of the clock with a seed. A fixed time, so that a seed gives the same data on any day."""
+
+METHODS: Final = (
+    "PASSKEY",
+    "SMS",
+    "EMAIL_OTP",
+    "AUTHENTICATOR_APP",
+    "SECURITY_KEY",
+    "RECOVERY_CODE",
+    "EMAIL_MAGIC_LINK",
+    "WHATSAPP",
+    "PUSH",
+    "QR_CODE",
+    "IN_APP",
+)
+
+DOMAIN: Final = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?")
+ORIGIN: Final = re.compile(r"https?://[a-zA-Z0-9.-]+(:[0-9]{1,5})?|(android|ios):\S+")
+"""The origin of a browser page or of a mobile app."""
+
+Listing = Literal["allowed", "refused"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SandboxConfig:
+    """The configuration of a sandbox. By default it has no users.
+
+    "Assumed" marks behaviour that Authsignal does not document.
+
+    Attributes:
+        tenant_id: Id of the tenant.
+        api_secret_key: Accepted Server API secret key.
+        management_secret_key: Accepted Management API secret key.
+        listing: Whether `GET /users` without a filter lists all users: `allowed` or `refused`. Assumed.
+        default_page_size: Users per page without `limit`. Assumed.
+        max_page_size: Largest accepted `limit`. Assumed.
+        token_minutes: Lifetime of tokens and challenges.
+        default_action_result: Result of track for an enrolled user: ALLOW, BLOCK, CHALLENGE or REVIEW.
+        action_results: The result by action code.
+        methods: Verification methods that the tenant has configured.
+        relying_party: WebAuthn rpId.
+        expected_origins: Origins from which passkeys are accepted. Empty: every origin at or below the relying party.
+        passkey_action: Action code of a passkey sign-in without one. Assumed.
+        missing_scope_status: Status of a call whose token has not the required scope. Assumed.
+        failed_on_max_attempts: Whether too many wrong codes make the action CHALLENGE_FAILED. Assumed.
+        masked_credentials: Whether providers' credentials are hidden in authenticator configurations. Assumed.
+        seed_page_paths: Whether to serve the three paths of dltHub's Authsignal page that no official SDK calls.
+        users: Number of invented users.
+        days: Days of actions of the invented users.
+        seed: Seed of the invented users, ids and codes. None: different ones at each start.
+        now: Start of the clock. None: `SEEDED_NOW` with a seed, the present without.
+
+    Raises:
+        ValueError: A value has the wrong type or form.
+    """
+
+    tenant_id: str = "5a4db0c5-0000-4000-8000-sandbox00001"
+    api_secret_key: str = "sandbox-server-secret"  # noqa: S105 - a local double guards nothing
+    management_secret_key: str = "sandbox-management-secret"  # noqa: S105
+    listing: Listing = "allowed"
+    default_page_size: int = 50
+    max_page_size: int = 200
+    token_minutes: int = 10
+    default_action_result: str = "CHALLENGE"
+    action_results: dict[str, str] = field(default_factory=lambda: {"updateProfile": "ALLOW"})
+    methods: tuple[str, ...] = METHODS
+    relying_party: str = "localhost"
+    expected_origins: tuple[str, ...] = ()
+    passkey_action: str = "signInWithPasskey"
+    missing_scope_status: int = 403
+    failed_on_max_attempts: bool = False
+    masked_credentials: bool = True
+    seed_page_paths: bool = True
+    users: int = 0
+    days: int = 45
+    seed: int | None = None
+    now: datetime | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("users", "days", "default_page_size", "max_page_size", "token_minutes"):
+            if type(getattr(self, name)) is not int or getattr(self, name) < 0:
+                raise ValueError(f"{name} must be a whole number, 0 or more.")
+        if not DOMAIN.fullmatch(self.relying_party):
+            raise ValueError("relying_party (--rp-id) must be a domain without https:// and port, such as example.com.")
+        if isinstance(self.expected_origins, str):
+            raise ValueError("expected_origins must be a tuple of origins, not a string.")
+        for origin in self.expected_origins:
+            if not ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    f'expected_origins (--origin): "{origin}" is not an origin. Example: https://app.example.com:8443.'
+                )
+
+    @property
+    def starts_at(self) -> datetime | None:
+        """Start of the clock. None for the present."""
+        return self.now or (SEEDED_NOW if self.seed is not None else None)

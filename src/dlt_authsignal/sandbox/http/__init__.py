@@ -1,0 +1,1 @@
+"""From an HTTP request to a response: authentication, faults, dispatch and routes."""

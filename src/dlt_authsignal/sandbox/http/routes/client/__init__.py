@@ -1,0 +1,1 @@
+"""Routes of the Client API, one module per subject."""

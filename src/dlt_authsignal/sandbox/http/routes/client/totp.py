@@ -1,0 +1,93 @@
+"""Authenticator apps: RFC 6238 codes."""
+
+from dataclasses import replace
+from typing import Final
+
+from dlt_authsignal.api import client_endpoints as endpoints
+from dlt_authsignal.sandbox.http.dispatch import Call, Served
+from dlt_authsignal.sandbox.http.routes.client.codes import CodeAnswer, Verified, give_up, proved
+from dlt_authsignal.sandbox.http.routes.server.authenticators import check_active
+from dlt_authsignal.sandbox.http.routes.server.users import upsert
+from dlt_authsignal.sandbox.sandbox import Sandbox
+from dlt_authsignal.sandbox.tenant import answers
+from dlt_authsignal.sandbox.tenant.entities import Authenticator
+from dlt_authsignal.sandbox.verification.codes import limits_of
+
+METHOD: Final = "AUTHENTICATOR_APP"
+STEP_SECONDS: Final = 30
+
+DRIFT_STEPS: Final = 1
+"""Codes of this many steps before and after are accepted too, because clocks differ."""
+
+
+class TotpEnrolling(answers.Answer, kw_only=True):
+    """The data that an authenticator app needs."""
+
+    user_authenticator_id: str
+    user_id: str
+    uri: str
+    secret: str
+
+
+def enroll(call: Call) -> TotpEnrolling:
+    import pyotp
+
+    sandbox, user_id = call.sandbox, call.caller.user.user_id
+    check_active(sandbox, METHOD)
+    user = upsert(sandbox, user_id, {})
+    secret = pyotp.random_base32()
+    value = Authenticator(
+        user_authenticator_id=sandbox.new_id(),
+        user_id=user_id,
+        verification_method=METHOD,
+        created_at=sandbox.clock.now(),
+        totp_secret=secret,
+    )
+    for earlier in sandbox.store.authenticators(user_id):
+        if earlier.verification_method == METHOD and earlier.verified_at is None:
+            sandbox.store.remove_authenticator(user_id, earlier.user_authenticator_id)
+    sandbox.store.put_authenticator(value)
+    uri = pyotp.TOTP(secret).provisioning_uri(name=user.email or user.username or user_id, issuer_name=_issuer(sandbox))
+    return TotpEnrolling(user_authenticator_id=value.user_authenticator_id, user_id=user_id, uri=uri, secret=secret)
+
+
+def _issuer(sandbox: Sandbox) -> str:
+    """Return the name that the app shows beside the code."""
+    configured = sandbox.tenant.method(METHOD) or {}
+    name: str = configured.get("issuerName") or sandbox.tenant.details.get("name", "Sandbox")
+    return name
+
+
+async def verify(call: Call, body: CodeAnswer) -> Verified:
+    sandbox, token = call.sandbox, call.caller.user
+    limits = limits_of(sandbox, METHOD)
+    key = ("tried", METHOD, token.user_id)
+    if not sandbox.windows.allow(key, sandbox.clock.now(), limit=limits.tried, minutes=limits.tried_minutes):
+        give_up(call)
+        return Verified(is_verified=False, failure_reason="MAX_ATTEMPTS_EXCEEDED")
+    found = _matching(sandbox, token.user_id, body.verification_code)
+    if found is None:
+        return Verified(is_verified=False, failure_reason="CODE_INVALID_OR_EXPIRED")
+    sandbox.store.put_authenticator(found)
+    return await proved(call, METHOD, found)
+
+
+def _matching(sandbox: Sandbox, user_id: str, code: str) -> Authenticator | None:
+    """Return the authenticator with this code, with its time step used up: each code works once."""
+    import pyotp
+
+    now = int(sandbox.clock.now().timestamp()) // STEP_SECONDS
+    for value in sandbox.store.authenticators(user_id):
+        if value.verification_method != METHOD or value.totp_secret is None:
+            continue
+        for step in range(now - DRIFT_STEPS, now + DRIFT_STEPS + 1):
+            right = pyotp.TOTP(value.totp_secret).at(step * STEP_SECONDS)
+            if step > value.totp_step and pyotp.utils.strings_equal(right, code):
+                return replace(value, totp_step=step)
+    return None
+
+
+ROUTES: tuple[Served, ...] = (
+    (endpoints.TOTP_ENROLL, enroll),
+    (endpoints.TOTP_VERIFY, verify),
+)

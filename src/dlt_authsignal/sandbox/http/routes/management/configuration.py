@@ -1,0 +1,284 @@
+"""The Management API: read and write the tenant's configuration. Lists are not paged."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final
+
+from dlt_authsignal.api import management_endpoints as endpoints
+from dlt_authsignal.api.endpoints import Endpoint
+from dlt_authsignal.sandbox.core.refusals import invalid, not_found
+from dlt_authsignal.sandbox.http.dispatch import Call, Handler, Served
+from dlt_authsignal.sandbox.http.routes.management import data_points as management_data
+from dlt_authsignal.sandbox.http.routes.management.bodies import (
+    ActionChanges,
+    MethodChanges,
+    Overrides,
+    RuleChanges,
+    TenantChanges,
+)
+from dlt_authsignal.sandbox.http.routes.management.common import DELETED, Deleted, merged, one, required, written
+from dlt_authsignal.sandbox.http.routes.server.actions import check_code
+from dlt_authsignal.sandbox.sandbox import Sandbox
+from dlt_authsignal.sandbox.tenant.policy import VERIFICATION_METHODS
+from dlt_authsignal.sandbox.verification.rules import compiled
+from dlt_authsignal.sandbox.webhooks.settings import check_url
+
+Json = dict[str, Any]
+
+
+def _check_methods(sandbox: Sandbox, body: Json) -> None:
+    """Check that the methods of an action or a rule are enabled for the tenant."""
+    named = [*(body.get("verificationMethods") or ()), *(body.get("promptToEnrollVerificationMethods") or ())]
+    if body.get("defaultVerificationMethod"):
+        named.append(body["defaultVerificationMethod"])
+    for method in named:
+        if method not in sandbox.tenant.active_methods():
+            raise invalid(f'"{method[:40]}" is not a verification method that is enabled for the tenant.')
+
+
+def _check_url(body: Json, name: str) -> None:
+    if body.get(name):
+        try:
+            check_url(name, body[name])
+        except ValueError as error:
+            raise invalid(str(error)) from None
+
+
+def get_tenant(call: Call) -> Json:
+    return {"tenantId": call.sandbox.config.tenant_id, **call.sandbox.tenant.details}
+
+
+def update_tenant(call: Call, body: TenantChanges) -> Json:
+    sandbox = call.sandbox
+    sandbox.tenant = replace(sandbox.tenant, details=merged(sandbox.tenant.details, written(body)))
+    return get_tenant(call)
+
+
+def get_theme(call: Call) -> Json:
+    return call.sandbox.tenant.theme
+
+
+def update_theme(call: Call, body: Json) -> Json:
+    sandbox = call.sandbox
+    sandbox.tenant = replace(sandbox.tenant, theme=merged(sandbox.tenant.theme, body))
+    return sandbox.tenant.theme
+
+
+def get_overrides(call: Call) -> Json:
+    return {"messageOverrides": call.sandbox.tenant.overrides}
+
+
+def update_overrides(call: Call, body: Overrides) -> Json:
+    call.sandbox.tenant = replace(call.sandbox.tenant, overrides=body.message_overrides)
+    return get_overrides(call)
+
+
+def get_overrides_catalog(_call: Call) -> Json:
+    """Return an empty catalogue: its content is not published."""
+    return {"catalogVersion": "sandbox", "screens": [], "points": []}
+
+
+def list_actions(call: Call) -> list[Json]:
+    return list(call.sandbox.tenant.actions.values())
+
+
+def _action(call: Call) -> Json:
+    return one(call, "actions", "actionCode", "action configuration")
+
+
+def create_action(call: Call, body: ActionChanges) -> Json:
+    sandbox, new = call.sandbox, written(body)
+    required(new, "actionCode")
+    _check_url(new, "verificationWebhookUrl")
+    check_code(new["actionCode"])
+    _check_methods(sandbox, new)
+    if new["actionCode"] in sandbox.tenant.actions:
+        raise invalid("That action code is taken.")
+    value = merged(
+        {
+            "tenantId": sandbox.config.tenant_id,
+            "defaultUserActionResult": sandbox.config.default_action_result,
+        },
+        new,
+    )
+    sandbox.tenant = sandbox.tenant.put("actions", value["actionCode"], value)
+    return value
+
+
+def update_action(call: Call, body: ActionChanges) -> Json:
+    sandbox, old, new = call.sandbox, _action(call), written(body)
+    _check_url(new, "verificationWebhookUrl")
+    _check_methods(sandbox, new)
+    value = {**merged(old, new), "actionCode": old["actionCode"]}
+    sandbox.tenant = sandbox.tenant.put("actions", value["actionCode"], value)
+    return value
+
+
+def delete_action(call: Call) -> Deleted:
+    sandbox, old = call.sandbox, _action(call)
+    for rule in sandbox.tenant.rules_of(old["actionCode"]):
+        sandbox.tenant = sandbox.tenant.without("rules", rule["ruleId"])
+    sandbox.tenant = sandbox.tenant.without("actions", old["actionCode"])
+    return DELETED
+
+
+PROVIDER_SECRETS: Final = frozenset(
+    {"authToken", "accessKey", "apiKey", "apiSecret", "password", "privateKey", "serviceAccountKey"}
+)
+
+
+def list_rules(call: Call) -> list[Json]:
+    return call.sandbox.tenant.rules_of(_action(call)["actionCode"])
+
+
+def get_rule(call: Call) -> Json:
+    rule = one(call, "rules", "ruleId", "rule")
+    if rule["actionCode"] != call.path("actionCode"):
+        raise not_found("rule")
+    return rule
+
+
+def create_rule(call: Call, body: RuleChanges) -> Json:
+    sandbox, action, new = call.sandbox, _action(call), written(body)
+    required(new, "name", "type", "conditions")
+    base = {
+        "ruleId": sandbox.new_id(),
+        "actionCode": action["actionCode"],
+        "tenantId": sandbox.config.tenant_id,
+        "isActive": True,
+        "priority": _next_priority(sandbox, action["actionCode"]),
+    }
+    return _keep_rule(sandbox, merged(base, new), new)
+
+
+def _next_priority(sandbox: Sandbox, action_code: str) -> int:
+    taken = {rule["priority"] for rule in sandbox.tenant.rules_of(action_code)}
+    free = next((priority for priority in range(100) if priority not in taken), None)
+    if free is None:
+        raise invalid("The action has a rule of every priority.")
+    return free
+
+
+def update_rule(call: Call, body: RuleChanges) -> Json:
+    old, new = get_rule(call), written(body)
+    return _keep_rule(call.sandbox, merged(old, new), new)
+
+
+def _keep_rule(sandbox: Sandbox, rule: Json, new: Json) -> Json:
+    _check_methods(sandbox, new)
+    for other in sandbox.tenant.rules_of(rule["actionCode"]):
+        if other["ruleId"] != rule["ruleId"] and other["priority"] == rule["priority"]:
+            raise invalid(f"Priority {rule['priority']} is taken by another rule of the action.")
+    if "conditions" in new:
+        _check_conditions(new["conditions"])
+    sandbox.tenant = sandbox.tenant.put("rules", rule["ruleId"], rule)
+    return rule
+
+
+def _check_conditions(conditions: Json) -> None:
+    from datalogic_py import DataLogicError
+
+    try:
+        compiled(json.dumps(conditions, sort_keys=True))
+    except DataLogicError as error:
+        raise invalid(f"conditions is not JsonLogic: {str(error)[:120]}.") from None
+
+
+def delete_rule(call: Call) -> Deleted:
+    call.sandbox.tenant = call.sandbox.tenant.without("rules", get_rule(call)["ruleId"])
+    return DELETED
+
+
+def list_methods(call: Call) -> list[Json]:
+    return [_masked(call.sandbox, value) for value in call.sandbox.tenant.methods.values()]
+
+
+def _masked(sandbox: Sandbox, value: Json) -> Json:
+    """Leave out providers' secrets. Assumed from the types of Authsignal's Go client."""
+    if not sandbox.config.masked_credentials:
+        return value
+    return {
+        name: {field: kept for field, kept in inner.items() if field not in PROVIDER_SECRETS}
+        if name.endswith("Credentials") and isinstance(inner, dict)
+        else inner
+        for name, inner in value.items()
+    }
+
+
+def _method(call: Call) -> Json:
+    return one(call, "methods", "authenticatorId", "authenticator configuration")
+
+
+def get_method(call: Call) -> Json:
+    return _masked(call.sandbox, _method(call))
+
+
+def create_method(call: Call, body: MethodChanges) -> Json:
+    sandbox, new = call.sandbox, written(body)
+    required(new, "verificationMethod")
+    _check_url(new, "webhookUrl")
+    method = new["verificationMethod"]
+    if method not in VERIFICATION_METHODS:
+        raise invalid(f"verificationMethod is one of {', '.join(VERIFICATION_METHODS)}.")
+    if any(value["verificationMethod"] == method for value in sandbox.tenant.methods.values()):
+        raise invalid(f"{method} is set up already.")
+    value = merged({"authenticatorId": sandbox.new_id(), "isActive": True}, new)
+    sandbox.tenant = sandbox.tenant.put("methods", value["authenticatorId"], value)
+    return _masked(sandbox, value)
+
+
+def update_method(call: Call, body: MethodChanges) -> Json:
+    sandbox, old, new = call.sandbox, _method(call), written(body)
+    _check_url(new, "webhookUrl")
+    value = {**merged(old, new), "verificationMethod": old["verificationMethod"]}
+    sandbox.tenant = sandbox.tenant.put("methods", value["authenticatorId"], value)
+    return _masked(sandbox, value)
+
+
+def delete_method(call: Call) -> Deleted:
+    call.sandbox.tenant = call.sandbox.tenant.without("methods", _method(call)["authenticatorId"])
+    return DELETED
+
+
+_HANDLERS: Final[tuple[tuple[Endpoint, Callable[..., Any]], ...]] = (
+    (endpoints.GET_TENANT, get_tenant),
+    (endpoints.UPDATE_TENANT, update_tenant),
+    (endpoints.GET_THEME, get_theme),
+    (endpoints.UPDATE_THEME, update_theme),
+    (endpoints.GET_MESSAGE_OVERRIDES, get_overrides),
+    (endpoints.UPDATE_MESSAGE_OVERRIDES, update_overrides),
+    (endpoints.GET_MESSAGE_OVERRIDES_CATALOG, get_overrides_catalog),
+    (endpoints.LIST_ACTION_CONFIGURATIONS, list_actions),
+    (endpoints.GET_ACTION_CONFIGURATION, _action),
+    (endpoints.CREATE_ACTION_CONFIGURATION, create_action),
+    (endpoints.UPDATE_ACTION_CONFIGURATION, update_action),
+    (endpoints.DELETE_ACTION_CONFIGURATION, delete_action),
+    (endpoints.LIST_RULES, list_rules),
+    (endpoints.GET_RULE, get_rule),
+    (endpoints.CREATE_RULE, create_rule),
+    (endpoints.UPDATE_RULE, update_rule),
+    (endpoints.DELETE_RULE, delete_rule),
+    (endpoints.LIST_AUTHENTICATOR_CONFIGURATIONS, list_methods),
+    (endpoints.GET_AUTHENTICATOR_CONFIGURATION, get_method),
+    (endpoints.CREATE_AUTHENTICATOR_CONFIGURATION, create_method),
+    (endpoints.UPDATE_AUTHENTICATOR_CONFIGURATION, update_method),
+    (endpoints.DELETE_AUTHENTICATOR_CONFIGURATION, delete_method),
+    *management_data.ROUTES,
+)
+
+_UNDERSCORED: Final[tuple[tuple[Endpoint, Handler], ...]] = tuple(
+    (
+        replace(
+            described,
+            name=f"{described.name}_underscored",
+            path=described.path.replace("action-configurations", "action_configurations"),
+        ),
+        handler,
+    )
+    for described, handler in _HANDLERS
+    if "action-configurations" in described.path
+)
+"""The documentation has an underscore in the paths of rules, the SDK a hyphen."""
+
+ROUTES: tuple[Served, ...] = (*_HANDLERS, *_UNDERSCORED)

@@ -1,0 +1,1 @@
+"""Routes of the Server API, one module per subject."""

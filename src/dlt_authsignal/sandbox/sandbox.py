@@ -1,0 +1,74 @@
+"""The sandbox: the state of the tenant with its faults, rate limits, request log, snapshots, events and webhooks."""
+
+from datetime import datetime
+from typing import Any
+
+from dlt_authsignal.sandbox.core.clock import iso
+from dlt_authsignal.sandbox.core.config import SandboxConfig
+from dlt_authsignal.sandbox.core.faults import Faults
+from dlt_authsignal.sandbox.core.rate_limits import Limits
+from dlt_authsignal.sandbox.core.request_log import RequestLog
+from dlt_authsignal.sandbox.snapshots import Snapshots
+from dlt_authsignal.sandbox.tenant.expected_kpis import truth
+from dlt_authsignal.sandbox.tenant_state import TenantState
+from dlt_authsignal.sandbox.webhooks.delivery import Webhooks
+from dlt_authsignal.sandbox.webhooks.events import Events
+
+
+class Sandbox(TenantState):
+    """One emulated Authsignal tenant, without a server.
+
+    Args:
+        config: What it emulates. With `users` above 0 it starts with that many invented users.
+    """
+
+    def __init__(self, config: SandboxConfig | None = None) -> None:
+        super().__init__(config or SandboxConfig())
+        self.faults = Faults(self.config.seed)
+        self.limits = Limits()
+        self.log = RequestLog()
+        self.webhooks = Webhooks(self)
+        self.events = Events(self, self.webhooks)
+        self._snapshots = Snapshots()
+        if self.config.users:
+            self.seed(self.config.users, self.config.days, self.config.seed)
+
+    def reset(self) -> None:
+        """Delete all users, faults, limits, the request log and queued webhooks; set the clock back to its start.
+
+        Snapshots and settings stay.
+        """
+        self.empty()
+        self.webhooks.reset()
+        self.events = Events(self, self.webhooks)
+        self.faults.clear()
+        self.limits.clear()
+        self.log.clear()
+
+    def snapshot(self, name: str) -> None:
+        """Keep the state under a name, without faults, limits, the request log and webhooks.
+
+        Raises:
+            ValueError: The name is empty or too long, or there are too many snapshots.
+        """
+        self._snapshots.take(name, self)
+
+    def restore(self, name: str) -> None:
+        """Go back to a snapshot. It can be restored again later.
+
+        Raises:
+            ValueError: No snapshot has that name.
+        """
+        self._snapshots.restore(name, self)
+
+    def snapshots(self) -> list[str]:
+        """Return the names of the snapshots, oldest first."""
+        return self._snapshots.names()
+
+    def truth(self, read_at: datetime | None = None) -> dict[str, Any]:
+        """Return the expected result of every KPI for this state: see `tenant.expected_kpis.truth`."""
+        return truth(self.store, self.clock.now(), read_at=read_at)
+
+    def note(self, route: str, status: int) -> None:
+        """Log the end of a request that `log.begin` has started."""
+        self.log.add(iso(self.clock.now()), route, status)

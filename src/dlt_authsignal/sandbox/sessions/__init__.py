@@ -1,0 +1,1 @@
+"""Short-lived state: tokens, challenges, sessions, sent messages and rate windows."""

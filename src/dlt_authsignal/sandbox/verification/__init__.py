@@ -1,0 +1,1 @@
+"""How a challenge is met: codes, passkeys, app signatures, rules and recovery codes."""

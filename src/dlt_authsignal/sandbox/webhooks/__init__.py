@@ -1,0 +1,1 @@
+"""Webhooks of the sandbox: events, their payloads, the queue and the delivery."""

@@ -1,0 +1,316 @@
+"""Deliver webhooks: signed, in batches or one by one, and again after a failure.
+
+Not documented, so assumed: a redirect is a failure, and every attempt of an event repeats its envelope, including id
+and time.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec.json import encode
+
+from dlt_authsignal.api.webhooks import LOG_TYPES, MAX_RECORDS, SIGNATURE_HEADER, batch, envelope, sign
+from dlt_authsignal.sandbox.core.clock import IdMaker, iso, random_ids, seeded_ids
+from dlt_authsignal.sandbox.tenant_state import TenantState
+from dlt_authsignal.sandbox.webhooks.queue import Pending, Queue, next_wait
+from dlt_authsignal.sandbox.webhooks.settings import WebhookFaults, WebhookSettings, changed, shown_url
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
+
+Json = dict[str, Any]
+
+LOOK_SECONDS: Final = 0.05
+ROUND_SECONDS: Final = 30.0
+FLUSH_SECONDS: Final = 2 * ROUND_SECONDS + 10
+DELIVERIES_KEPT: Final = 1_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delivery:
+    """One attempt to deliver.
+
+    Attributes:
+        at: Time of the attempt on the sandbox's clock.
+        url: The URL without its secret parts.
+        types: Types of its events.
+        records: Number of its events.
+        attempt: Number of the attempt, from 1. For a batch, the highest of its events.
+        status: HTTP status of the response, None without a response.
+        failure: Why there was no response, such as `TimeoutError`. `outage` for the fault of that name.
+    """
+
+    at: datetime
+    url: str
+    types: tuple[str, ...]
+    records: int
+    attempt: int
+    status: int | None
+    failure: str | None = None
+
+    @property
+    def accepted(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+
+class Webhooks:
+    """The settings, the queue and the deliveries of the webhooks.
+
+    Args:
+        state: The tenant: its clock and its keys.
+    """
+
+    def __init__(self, state: TenantState) -> None:
+        self._state = state
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wake = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self.settings = WebhookSettings()
+        self.reset()
+
+    def reset(self) -> None:
+        """Delete queued events, the log of deliveries, and the faults. The settings stay."""
+        seed = self._state.config.seed
+        self._queue = Queue()
+        self.deliveries: deque[Delivery] = deque(maxlen=DELIVERIES_KEPT)
+        # A separate id maker, so that turning webhooks on does not change the ids of users and actions.
+        self._new_id: IdMaker = random_ids if seed is None else seeded_ids(random.Random(f"{seed}:webhooks"))
+        self.set_faults(WebhookFaults())
+
+    def configure(self, **changes: Any) -> WebhookSettings:
+        """Change some settings, such as `log_events_url`. Mappings are replaced as a whole.
+
+        Raises:
+            ValueError: An unknown setting or an invalid value. Nothing is changed.
+        """
+        self.settings = changed(self.settings, changes)
+        return self.settings
+
+    def set_faults(self, faults: WebhookFaults) -> None:
+        """Replace the faults."""
+        self.faults = faults
+        self._rng = random.Random(faults.seed)
+
+    def queue(self, type: str, at: datetime, make: Callable[[], Json | None]) -> None:
+        """Queue an event if there is a URL for it. Log events are due after a token lifetime, others immediately.
+
+        Args:
+            type: Type of the event.
+            at: When it happened.
+            make: Returns its payload. Called when it is first due.
+        """
+        if self._url(type) is None:
+            return
+        wait = timedelta(minutes=self._state.config.token_minutes if type in LOG_TYPES else 0)
+        self._queue.put(at + wait, Pending(type=type, time=at + wait, make=make))
+        if loop := self._loop:
+            with suppress(RuntimeError):  # the loop was closed in the meantime
+                loop.call_soon_threadsafe(self._wake.set)
+
+    def _url(self, type: str) -> str | None:
+        return self.settings.log_events_url if type in LOG_TYPES else self.settings.authenticator_events_url
+
+    async def ask(self, url: str, type: str, payload: Json) -> Delivery:
+        """Deliver one event now, once, and wait for the response."""
+        async with _client(self.settings.timeout_seconds) as session:
+            return await self._post(session, url, self._envelope(type, self._state.clock.now(), payload), (type,), 1)
+
+    def flush(self) -> int:
+        """Try to deliver everything that is due now. Call it from any thread except the server's.
+
+        Returns:
+            The number of deliveries that were tried. After 30 s of slow receivers the others stay queued.
+
+        Raises:
+            TimeoutError: It did not end within 70 s.
+        """
+        if self._loop is None:
+            return asyncio.run(self.deliver_due())
+        return asyncio.run_coroutine_threadsafe(self.deliver_due(), self._loop).result(FLUSH_SECONDS)
+
+    async def deliver_due(self) -> int:
+        """Try to deliver everything that is due now. Return the number of deliveries that were tried."""
+        async with self._turn:
+            queue, now = self._queue, self._state.clock.now()
+            parcels = self._parcels(queue.take_due(now))
+            if not parcels:
+                return 0
+            tried, deadline = 0, time.monotonic() + ROUND_SECONDS
+            async with _client(self.settings.timeout_seconds) as session:
+                for parcel in parcels:
+                    if time.monotonic() > deadline:
+                        _put_back(queue, parcel, now)
+                    else:
+                        await self._deliver(session, queue, parcel)
+                        tried += 1
+            return tried
+
+    def _parcels(self, due: list[Pending]) -> list[list[Pending]]:
+        """Divide the due events into deliveries, and apply the faults."""
+        sendable = [pending for pending in due if self._url(pending.type) and self._seal(pending)]
+        faults, rng = self.faults, self._rng
+        if faults.duplicates:
+            sendable = [one for one in sendable for _ in range(2 if rng.random() < faults.duplicates else 1)]
+        if faults.shuffle:
+            rng.shuffle(sendable)
+        logs = [pending for pending in sendable if pending.is_log]
+        alone = [[pending] for pending in sendable if not pending.is_log]
+        return [*alone, *(logs[start : start + MAX_RECORDS] for start in range(0, len(logs), MAX_RECORDS))]
+
+    def _seal(self, pending: Pending) -> bool:
+        """Put an event into its envelope, once. Return False if its payload no longer exists."""
+        if pending.envelope is None and (payload := pending.make()) is not None:
+            pending.envelope = self._envelope(pending.type, pending.time, payload)
+        return pending.envelope is not None
+
+    def _envelope(self, type: str, at: datetime, payload: Json) -> Json:
+        return envelope(type, payload, id=self._new_id(), time=iso(at), tenant_id=self._state.config.tenant_id)
+
+    async def _deliver(self, session: "ClientSession", queue: Queue, parcel: list[Pending]) -> None:
+        first = parcel[0]
+        envelopes = [pending.envelope or {} for pending in parcel]
+        body = batch(envelopes) if first.is_log else envelopes[0]
+        attempt = 1 + max(pending.attempts for pending in parcel)
+        types = tuple(pending.type for pending in parcel)
+        delivery = await self._post(session, self._url(first.type) or "", body, types, attempt)
+        if delivery.accepted:
+            return
+        for pending in {id(pending): pending for pending in parcel}.values():  # a duplicate counts as one failure
+            pending.attempts += 1
+            if (wait := next_wait(pending)) is not None:
+                queue.put(delivery.at + wait, pending)
+
+    async def _post(
+        self, session: "ClientSession", url: str, body: Json, types: Sequence[str], attempt: int
+    ) -> Delivery:
+        deliveries = self.deliveries  # kept here, because a reset in the meantime replaces the log
+        status: int | None = None
+        failure: str | None = "outage"
+        if self.faults.outage:
+            self.faults = replace(self.faults, outage=self.faults.outage - 1)
+        else:
+            status, failure = await _sent(session, url, encode(body), self._keys())
+        delivery = Delivery(
+            at=self._state.clock.now(),
+            url=shown_url(url) or "",
+            types=tuple(dict.fromkeys(types)),
+            records=len(types),
+            attempt=attempt,
+            status=status,
+            failure=failure,
+        )
+        deliveries.append(delivery)
+        return delivery
+
+    def _keys(self) -> list[str]:
+        previous = self.settings.previous_secret_key
+        return [self._state.config.api_secret_key, *([previous] if previous else [])]
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Deliver in the background of this event loop until the block ends."""
+        self._loop, self._wake, self._turn = asyncio.get_running_loop(), asyncio.Event(), asyncio.Lock()
+        task = asyncio.create_task(self._keep_delivering())
+        try:
+            yield
+        finally:
+            self._loop = None
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _keep_delivering(self) -> None:
+        """Poll the clock, which tests can move, while events are queued. Sleep while the queue is empty."""
+        while True:
+            self._wake.clear()
+            if not self._queue:
+                await self._wake.wait()
+            try:
+                await self.deliver_due()
+            except Exception:
+                logging.getLogger(__name__).exception("The sandbox failed to deliver webhooks.")
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def shown(self, _body: Json | None = None) -> Json:
+        """The response of `GET /_sandbox/webhooks`."""
+        return {
+            "settings": self.settings.shown(),
+            "faults": {name: getattr(self.faults, name) for name in ("duplicates", "shuffle", "outage", "seed")},
+            "queued": len(self._queue),
+            "lost": self._queue.lost,
+            "deliveries": [_shown(delivery) for delivery in list(self.deliveries)[-100:]],
+        }
+
+    def change(self, body: Json) -> Json:
+        """Handle `POST /_sandbox/webhooks`: change settings, and replace the faults if `faults` is there.
+
+        Raises:
+            ValueError: An unknown setting or an invalid value. Nothing is changed.
+        """
+        changes = dict(body)
+        faults = changes.pop("faults", None)
+        if not isinstance(faults, dict | None):
+            raise ValueError("faults must be an object.")
+        wanted = None if faults is None else changed(WebhookFaults(), faults)
+        self.configure(**changes)
+        if wanted:
+            self.set_faults(wanted)
+        return self.shown()
+
+    async def flushed(self, _body: Json) -> Json:
+        """Handle `POST /_sandbox/webhooks/flush`."""
+        return {"tried": await self.deliver_due(), "queued": len(self._queue)}
+
+
+@asynccontextmanager
+async def _client(seconds: float) -> AsyncIterator["ClientSession"]:
+    """An HTTP client with that timeout. Imported late, because most sandboxes never send a webhook."""
+    from aiohttp import ClientSession, ClientTimeout, DummyCookieJar
+
+    async with ClientSession(timeout=ClientTimeout(total=seconds), cookie_jar=DummyCookieJar()) as session:
+        yield session
+
+
+async def _sent(session: "ClientSession", url: str, body: bytes, keys: list[str]) -> tuple[int | None, str | None]:
+    """Send a delivery. Return (status, None), or (None, why there was no response).
+
+    It is signed with the machine's time, not the sandbox's: receivers compare it with their own clock, and would refuse
+    everything from a sandbox whose clock was moved.
+    """
+    from aiohttp import ClientError
+
+    headers = {
+        "content-type": "application/json",
+        "user-agent": "authsignal-sandbox",
+        SIGNATURE_HEADER: sign(keys, body, int(time.time())),
+    }
+    try:
+        async with session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
+            return answer.status, None
+    except (ClientError, OSError, ValueError) as error:
+        return None, type(error).__name__
+
+
+def _put_back(queue: Queue, parcel: list[Pending], due: datetime) -> None:
+    for pending in parcel:
+        queue.put(due, pending)
+
+
+def _shown(delivery: Delivery) -> Json:
+    return {
+        "at": iso(delivery.at),
+        "url": delivery.url,
+        "types": list(delivery.types),
+        "records": delivery.records,
+        "attempt": delivery.attempt,
+        "status": delivery.status,
+        "failure": delivery.failure,
+    }
