@@ -6,7 +6,7 @@ import atexit
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import dlt
 from dlt.common.pipeline import get_dlt_pipelines_dir
@@ -34,6 +34,32 @@ def begun_elsewhere(pipeline_name: str = PIPELINE_NAME) -> Path | None:
         return None
     begun_in = Path(dlt.attach(pipeline_name).get_local_state_val("initial_cwd"))
     return None if begun_in == Path.cwd() else begun_in
+
+
+def make_pipeline(
+    *,
+    destination: str = "duckdb",
+    staging: str | None = None,
+    dataset: str = DATASET_NAME,
+    pipeline_name: str = PIPELINE_NAME,
+    progress: Any = None,
+) -> Pipeline:
+    """The pipeline that a command loads with.
+
+    Args:
+        destination: dlt destination name; its credentials are resolved by dlt.
+        staging: dlt destination to load by way of, a bucket; for Redshift.
+        dataset: Dataset (schema) to load into.
+        pipeline_name: Names dlt's working folder and state.
+        progress: What dlt reports its steps to.
+
+    Raises:
+        ConfigurationError: There is no such destination, or the pipeline's name cannot be one.
+    """
+    with translate_errors(destination):
+        return dlt.pipeline(
+            pipeline_name, destination=destination, staging=staging, dataset_name=dataset, progress=progress
+        )
 
 
 def _passing_folder() -> str:

@@ -83,7 +83,7 @@ def erase(
         AuthsignalError: Something could not be removed; the message says what, and what to do.
     """
     _check(user_id)
-    forms = stored_forms(user_id)
+    forms = stored_forms(user_id, pipeline_name)
     with translate_errors(destination):
         pipeline = attach(destination=destination, dataset=dataset, pipeline_name=pipeline_name)
         with single_run(pipeline), translate_errors(destination), redacted(pipeline), untraced(pipeline):

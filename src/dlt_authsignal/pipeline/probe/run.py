@@ -24,8 +24,10 @@ from dlt_authsignal.pipeline.probe.steps import LOADED, Probing, Step
 from dlt_authsignal.schema.bookkeeping_tables import PROBE_RUNS
 from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.schema.row_hash import fingerprint
-from dlt_authsignal.source.config.connection import Settings, is_loopback, settings
-from dlt_authsignal.source.privacy.settings import privacy_settings
+from dlt_authsignal.source.config.connection import is_loopback
+from dlt_authsignal.source.config.resolve import resolved_settings
+from dlt_authsignal.source.config.source_settings import SourceSettings
+from dlt_authsignal.source.privacy.settings import privacy_from
 from dlt_authsignal.source.resources.ceremonies import Authenticator
 from dlt_authsignal.source.resources.client import user_of
 from dlt_authsignal.source.resources.table_resource import Loading
@@ -81,7 +83,7 @@ def probe(
     destination: str = "duckdb",
     dataset: str = DATASET_NAME,
     pipeline_name: str = PIPELINE_NAME,
-    **connection: Any,
+    **settings: Any,
 ) -> ProbeReport:
     """Registers a passkey for a canary user, signs in with it (MFA and sign-in), removes it, and loads the six tables.
 
@@ -94,7 +96,7 @@ def probe(
         destination: dlt destination name.
         dataset: Dataset (schema) to load into.
         pipeline_name: Names dlt's working folder and state, and the lock that keeps two probes apart.
-        **connection: Arguments of `settings`; default what dlt finds.
+        **settings: Settings of `authsignal_source`, such as `region`. They win over those that dlt finds.
 
     Raises:
         NotACanary: The user may be a person.
@@ -103,8 +105,8 @@ def probe(
     """
     started, began = time.monotonic(), datetime.now(UTC)
     with translate_errors(destination):
-        found = settings(**connection)
-        canary, privacy = _canary(found, user_id, leave_passkey=leave_passkey), privacy_settings()
+        found = resolved_settings(pipeline_name, **settings)
+        canary, privacy = _canary(found, user_id, leave_passkey=leave_passkey), privacy_from(found)
         privacy.stored_id(canary)  # says what is missing before anything is written to Authsignal
         probing = Probing(found, privacy, canary, action, authenticator)
         if not allow_writes:
@@ -141,7 +143,7 @@ def probe(
     )
 
 
-def _check_is_local(found: Settings) -> None:
+def _check_is_local(found: SourceSettings) -> None:
     if not is_loopback(found.base.host or ""):
         raise ConfigurationError(
             f"A probe writes to {found.base.host}: it tracks attempts of the canary user, enrols a passkey for it and"
@@ -149,7 +151,7 @@ def _check_is_local(found: Settings) -> None:
         )
 
 
-def _canary(found: Settings, user_id: str | None, *, leave_passkey: bool) -> str:
+def _canary(found: SourceSettings, user_id: str | None, *, leave_passkey: bool) -> str:
     """Whom to probe with what there is."""
     if found.api_secret_key:
         if user_id in (None, "", ".", ".."):
