@@ -77,11 +77,14 @@ def main() -> None:
 
 
 def in_process() -> Callable[[], None]:
+    from dlt_authsignal.pipeline.attach import make_pipeline
     from dlt_authsignal.pipeline.sync.run import sync
 
-    return lambda: print(
-        end="" if sync(apis=["server"]).users_read == 0 else "users were read: the figures are wrong\n"
-    )
+    def run() -> None:
+        if sync(make_pipeline()).users_read:
+            raise SystemExit("Users were read: the figures are wrong.")
+
+    return run
 
 
 def loaded_tables() -> list[str]:

@@ -11,12 +11,14 @@ from urllib.parse import urlsplit
 import duckdb
 
 from dlt_authsignal.api.endpoints import basic_auth
+from dlt_authsignal.pipeline.attach import make_pipeline
 from dlt_authsignal.pipeline.sync.report import SyncReport
 from dlt_authsignal.pipeline.sync.run import sync
 from dlt_authsignal.sandbox import RunningSandbox
 
 SECRET = "sandbox-server-secret"
 MANAGEMENT_SECRET = "sandbox-management-secret"
+PIPELINE_ARGUMENTS = {"destination", "staging", "dataset", "pipeline_name", "progress"}
 COMMAND = str(Path(sys.executable).with_name("dlt-authsignal"))
 
 
@@ -24,7 +26,13 @@ def sync_from(running: RunningSandbox, **arguments: Any) -> SyncReport:
     """One sync of a sandbox into ./authsignal_pipeline.duckdb."""
     defaults = {"base_url": running.url, "api_secret_key": SECRET, "rate": "max", "attempts": 3, "backoff": 0.01}
     defaults["privacy"] = "keep"  # tests look at plain values; tests/test_privacy.py at what is done to them
-    return sync(**{**defaults, **arguments})
+    return sync_into(**{**defaults, **arguments})
+
+
+def sync_into(**arguments: Any) -> SyncReport:
+    """One sync into the pipeline that some arguments describe, as the command makes it; the others are sync's."""
+    into = {name: arguments.pop(name) for name in PIPELINE_ARGUMENTS & arguments.keys()}
+    return sync(make_pipeline(**into), **arguments)
 
 
 def rows(query: str, database: str = "authsignal_pipeline.duckdb") -> list[tuple[Any, ...]]:

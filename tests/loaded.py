@@ -46,7 +46,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
         Path("ids.txt").write_text("\n".join([*people, "nobody-1", "nobody-2", "nobody-3"]))
         wanted = [name for name, table in TABLES.items() if "server" in table.apis]
         sync_from(running)
-        sync_from(running, resources=wanted, users_from="ids.txt")
+        sync_from(running, tables=wanted, users_from="ids.txt")
         for _ in range(2):
             probe(user_id="canary", base_url=running.url, api_secret_key=SECRET, pipeline_name="authsignal_pipeline")
     return found

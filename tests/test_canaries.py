@@ -26,11 +26,10 @@ import pytest
 
 from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.errors import AuthsignalError
-from dlt_authsignal.pipeline.sync.run import sync
 from dlt_authsignal.sandbox import Fault, run_in_thread
 from dlt_authsignal.source.rows.column_names import MOST_UNDECLARED
 from tests.canaries import Hit, found_in, search, search_database, told_by
-from tests.helpers import COMMAND
+from tests.helpers import COMMAND, sync_into
 from tests.planted import CEREMONIES, Echo, Planted, config, plant
 
 ROOT = Path(__file__).parents[1]
@@ -219,7 +218,7 @@ def test_a_load_that_the_destination_refuses_leaves_nothing_behind_but_its_packa
     planted.running.faults.clear()
     env = planted.env("api_secret_key") | {"RUNTIME__LOG_LEVEL": "DEBUG"}
     key = planted.running.sandbox.config.api_secret_key
-    sync(base_url=planted.running.url, api_secret_key=key, resources=["users"])
+    sync_into(base_url=planted.running.url, api_secret_key=key, tables=["users"])
     alter = "alter table authsignal_data.users alter email type {} using {}"
     with duckdb.connect(DATABASE) as connection:
         connection.execute("delete from authsignal_data.users")
@@ -323,7 +322,7 @@ def test_no_exception_repeats_what_a_gateway_echoes(planted: Planted, workdir: P
     (workdir / "ids.txt").write_text(planted.user_id, encoding="utf-8")
     key = planted.running.sandbox.config.api_secret_key
     with echoing(*ECHOES[echo]) as url, pytest.raises(AuthsignalError) as raised:
-        sync(base_url=url, api_secret_key=key, users_from="ids.txt", attempts=2, backoff=0.01)
+        sync_into(base_url=url, api_secret_key=key, users_from="ids.txt", attempts=2, backoff=0.01)
     said = "\n".join(told_by(raised.value)).encode()
     assert found_in(said, planted.secret | planted.personal, "exception") == []
     (workdir / "ids.txt").unlink()

@@ -19,10 +19,9 @@ from dlt.common.configuration.specs import PluggableRunContext
 from dlt_authsignal import authsignal_source
 from dlt_authsignal.destination.redaction import unreadable
 from dlt_authsignal.errors import ConfigurationError, CredentialsMissing, Unauthorized
-from dlt_authsignal.pipeline.sync.run import sync
 from dlt_authsignal.sandbox import RunningSandbox
 from tests.ceremonies import Visitor
-from tests.helpers import SECRET, command, rows, sync_from
+from tests.helpers import SECRET, command, rows, sync_from, sync_into
 from tests.vaults import aws, openbao
 
 PAGE = (Path(__file__).parents[1] / "docs" / "credentials.md").read_text("utf-8")
@@ -65,7 +64,7 @@ def reloaded() -> Iterator[Any]:
 
 def one_call(**arguments: Any) -> int:
     """A sync of one table, with whatever credentials dlt finds; rows read."""
-    return sync(resources=["tenant_authenticators"], **arguments).tables["tenant_authenticators"].read
+    return sync_into(tables=["tenant_authenticators"], **arguments).tables["tenant_authenticators"].read
 
 
 def exported(block: str) -> dict[str, str]:
@@ -112,7 +111,7 @@ def test_token_and_tenant_id_are_found_as_the_key_is(
         secrets(f'tenant_id = "{tenant_id}"\n[sources.authsignal_source]\ntoken = "{visitor.token}"\n')
     reloaded()
     assert set(authsignal_source().selected_resources) == {"user_authenticators", "complete_reads"}
-    sync(resources=["user_authenticators", "passkey_initiate_challenge"], privacy="keep")
+    sync_into(tables=["user_authenticators", "passkey_initiate_challenge"], privacy="keep")
     assert rows("select tenant_id, phone_number from user_authenticators") == [
         (empty.sandbox.config.tenant_id, "+64211234567")
     ]

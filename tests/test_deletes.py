@@ -116,7 +116,7 @@ def test_who_comes_back_in_a_run_of_some_tables_lives_again_in_the_others_with_t
     seeded.sandbox.store.remove_user(user_id, actions=True)
     sync_from(seeded)
     seeded.restore("before")
-    sync_from(seeded, resources=["users"])
+    sync_from(seeded, tables=["users"])
     sync_from(seeded)
     alive = f"select count(*) from user_devices where user_id = '{user_id}' and deleted_at is null"
     assert rows(alive) == [(devices,)]
@@ -213,7 +213,7 @@ def test_a_run_of_some_tables_marks_nothing_in_the_others(few: RunningSandbox) -
     user = holder(few, 2)
     for authenticator in list(few.sandbox.store.authenticators(user.user_id)):
         few.sandbox.store.remove_authenticator(user.user_id, authenticator.user_authenticator_id)
-    sync_from(few, resources=["user_actions", "users"], full=True)
+    sync_from(few, tables=["user_actions", "users"], full=True)
     assert rows("select count(deleted_at) from user_authenticators") == [(0,)]
     later = sync_from(few, full=True)
     assert deleted(later) == {"user_authenticators": 2}
@@ -401,7 +401,7 @@ def test_nobody_is_made_of_actions_that_are_left_of_a_user_whom_the_list_does_no
     assert sync_from(seeded, refresh_users=["gone"]).unknown_users == 1
     assert rows("select user_id, id_source from unknown_user_ids") == [("gone", "named")]
     assert rows("select count(*) from users where user_id = 'gone'") == [(0,)]
-    assert sync_from(seeded, refresh_users=["gone"], resources=["users"]).unknown_users == 1
+    assert sync_from(seeded, refresh_users=["gone"], tables=["users"]).unknown_users == 1
 
 
 def test_a_file_that_names_a_user_who_is_gone_overwrites_nothing(seeded: RunningSandbox, workdir: Path) -> None:

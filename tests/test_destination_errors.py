@@ -79,5 +79,5 @@ def test_a_destination_under_a_name_of_its_own_is_treated_as_what_it_is(
 ) -> None:
     monkeypatch.setenv("DESTINATION__OUR_LAKE__DESTINATION_TYPE", "filesystem")
     monkeypatch.setenv("DESTINATION__OUR_LAKE__BUCKET_URL", str(workdir / "ours"))
-    sync_from(empty, destination="our_lake", resources=["tenant_authenticators"])
+    sync_from(empty, destination="our_lake", tables=["tenant_authenticators"])
     assert list(workdir.glob("ours/authsignal_data/tenant_authenticators/_delta_log/*.json"))

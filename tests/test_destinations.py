@@ -88,7 +88,7 @@ seen_by_other_processes = pytest.mark.parametrize(
 
 
 def load(running: RunningSandbox, into: Warehouse, **arguments: Any) -> SyncReport:
-    return sync_from(running, **{"destination": into.destination, "resources": TABLES, "full": True, **arguments})
+    return sync_from(running, **{"destination": into.destination, "tables": TABLES, "full": True, **arguments})
 
 
 def counts(report: SyncReport) -> dict[str, tuple[int, int, int]]:
@@ -195,7 +195,7 @@ def test_new_fields_changed_types_and_odd_values_lose_nothing(empty: RunningSand
         for value in row
         if isinstance(value, str | bool)
     }
-    assert counts(load(empty, warehouse, resources=["users"]))["users"] == (0, 0, 1)
+    assert counts(load(empty, warehouse, tables=["users"]))["users"] == (0, 0, 1)
 
 
 def test_a_field_that_turns_up_late_in_a_load_is_kept(
@@ -206,7 +206,7 @@ def test_a_field_that_turns_up_late_in_a_load_is_kept(
         empty.sandbox.store.put_user(User(user_id=f"u{place}", created_at=empty.sandbox.clock.now(), email="a@x"))
         late = {"late": "kept"} if place in (2, 4) else {}
         empty.sandbox.faults.add(devices({"deviceId": f"d{place}", **late}))
-    load(empty, warehouse, resources=["user_devices"], concurrency=1)
+    load(empty, warehouse, tables=["user_devices"], concurrency=1)
     assert warehouse.rows("select count(*), count(late) from user_devices") == [(6, 2)]
 
 
@@ -218,7 +218,7 @@ def test_a_key_that_comes_twice_in_a_load_is_one_row(
         empty.sandbox.store.put_user(User(user_id=user_id, created_at=empty.sandbox.clock.now(), email="a@x"))
     for _ in range(2):
         empty.sandbox.faults.add(Fault(route="GET /users/{userId}/authenticators", kind="body", body=body, times=2))
-        load(empty, warehouse, resources=["user_authenticators"])
+        load(empty, warehouse, tables=["user_authenticators"])
         assert warehouse.rows("select user_authenticator_id from user_authenticators") == [("moved",)]
 
 
@@ -226,7 +226,8 @@ KILLED_AT = """
 import os, sys
 from dlt.common.storages.load_package import PackageStorage
 from dlt.load.load import Load
-from dlt_authsignal.pipeline.sync.run import sync
+from dlt_authsignal import sync
+from dlt_authsignal.pipeline.attach import make_pipeline
 
 done = 0
 real = PackageStorage.complete_job
@@ -239,7 +240,7 @@ def complete(self, load_id, file_name):
     return real(self, load_id, file_name)
 
 PackageStorage.complete_job = complete
-sync(destination=sys.argv[1], resources=sys.argv[3].split(","))
+sync(make_pipeline(destination=sys.argv[1]), tables=sys.argv[3].split(","))
 """
 
 
@@ -276,7 +277,7 @@ def test_every_kpi_gives_the_known_answer(empty: RunningSandbox, warehouse: Ware
     if isinstance(warehouse, Redshift):
         pytest.skip("PostgreSQL has no DATEDIFF: Redshift's views are compiled only")
     fill(empty)
-    load(empty, warehouse, resources=TABLES[:3])
+    load(empty, warehouse, tables=TABLES[:3])
     pipeline = attach(destination=warehouse.destination)
     for _ in range(2):
         install(pipeline)

@@ -84,7 +84,7 @@ def says(running: RunningSandbox, table: str, *items: Mapping[str, Any], raw: st
 
 
 def load(running: RunningSandbox, into: Warehouse, **arguments: Any) -> SyncReport:
-    wanted = {"destination": into.destination, "resources": list(ROUTES), "full": True, "concurrency": 1}
+    wanted = {"destination": into.destination, "tables": list(ROUTES), "full": True, "concurrency": 1}
     return sync_from(running, **wanted | arguments)
 
 
@@ -197,7 +197,7 @@ def test_every_type_may_turn_into_every_other_within_a_batch_and_between_runs(
                 says(empty, table.name, item)
         if table is not USERS:
             says(empty, table.name, *items)
-        report = load(empty, warehouse, resources=[table.name])
+        report = load(empty, warehouse, tables=[table.name])
         rows = records(warehouse, table.name)
         for item in items:
             assert lost(row_of(rows, item, table), item) == []
@@ -226,7 +226,7 @@ DATES = [
 def test_dates_beyond_the_calendar_are_kept_as_they_came(one: RunningSandbox, warehouse: Warehouse) -> None:
     items = [keyed(USER_DEVICES, {"createdAt": date, "seenAt": date}, place) for place, date in enumerate(DATES)]
     says(one, "user_devices", *items)
-    load(one, warehouse, resources=["user_devices"])
+    load(one, warehouse, tables=["user_devices"])
     rows = records(warehouse, "user_devices")
     for item in items:
         assert [(name, value) for name, value in lost(row_of(rows, item, USER_DEVICES), item) if value != ""] == []
@@ -246,7 +246,7 @@ ODD_NUMBERS = '{"deviceId": "d0", "huge": %s, "low": -9223372036854775809, "far"
 
 def test_numbers_that_no_column_holds_become_text(one: RunningSandbox, warehouse: Warehouse) -> None:
     says(one, "user_devices", raw=f"[{ODD_NUMBERS % 2**80}]")
-    report = load(one, warehouse, resources=["user_devices"])
+    report = load(one, warehouse, tables=["user_devices"])
     (row,) = [row for row in records(warehouse, "user_devices") if row["device_id"] == "d0"]
     found = {name: row[name] for name in ("huge", "low", "far", "nan", "less")}
     assert found == {"huge": str(2**80), "low": str(-(2**63) - 1), "far": "inf", "nan": "nan", "less": "-inf"}
@@ -262,7 +262,7 @@ def test_fields_beyond_the_bound_stand_in_one_column(one: RunningSandbox, wareho
     for place in range(2):  # the second run finds the first one's columns taken
         item = keyed(USER_DEVICES, {**wide, **deep}, place)
         says(one, "user_devices", item)
-        report = load(one, warehouse, resources=["user_devices"])
+        report = load(one, warehouse, tables=["user_devices"])
         assert lost(row_of(records(warehouse, "user_devices"), item, USER_DEVICES), item) == []
         drift = report.drift["user_devices"]
         assert len(drift["new_columns"]) == (0 if place else MOST_UNDECLARED)
@@ -274,7 +274,7 @@ def test_what_stands_in_one_column_counts_as_a_change(one: RunningSandbox) -> No
     for value, expected in (("a", (1, 0)), ("a", (0, 0)), ("b", (0, 1))):
         wide = {f"field{number}": value for number in range(MOST_UNDECLARED + 1)}
         says(one, "user_devices", {"deviceId": "d1", **dict.fromkeys(wide, "same"), "field200": value})
-        counts = load(one, DuckDB(), resources=["user_devices"]).tables["user_devices"]
+        counts = load(one, DuckDB(), tables=["user_devices"]).tables["user_devices"]
         assert (counts.new, counts.changed) == expected
 
 
@@ -289,7 +289,7 @@ def test_sizes_beyond_reason_stay_one_column_of_json(one: RunningSandbox, wareho
         **{f"key {number}": number for number in range(10_000)},
     }
     says(one, "users", {"custom": custom, "mark": 1})
-    load(one, warehouse, resources=["users"])
+    load(one, warehouse, tables=["users"])
     row = row_of(records(warehouse, "users"), {"mark": 1}, USERS)
     assert as_json(row["custom"]) == custom
 
@@ -299,7 +299,7 @@ def test_an_unknown_object_may_be_a_hundred_deep(one: RunningSandbox, warehouse:
     for _ in range(100):
         deep = {"level": deep}
     says(one, "user_devices", {"deviceId": "d1", "deep": deep})
-    load(one, warehouse, resources=["user_devices"])
+    load(one, warehouse, tables=["user_devices"])
     (row,) = [row for row in records(warehouse, "user_devices") if row["device_id"] == "d1"]
     assert "bottom" in row.values()
 
@@ -330,14 +330,14 @@ NAMES = {
 
 def test_names_of_every_kind_get_columns_of_their_own(one: RunningSandbox, warehouse: Warehouse) -> None:
     says(one, "user_devices", {"deviceId": "d1", **NAMES})
-    load(one, warehouse, resources=["user_devices"])
+    load(one, warehouse, tables=["user_devices"])
     (row,) = [row for row in records(warehouse, "user_devices") if row["device_id"] == "d1"]
     assert set(NAMES.values()) <= {value for value in row.values() if isinstance(value, str)}
 
 
 def test_values_of_lists_that_nobody_knows_pass(one: RunningSandbox, warehouse: Warehouse) -> None:
     says(one, "user_actions", {"actionCode": "x", "idempotencyKey": "k", "state": "TELEPORTED", "newMethod": "SCENT"})
-    report = load(one, warehouse, resources=["user_actions"])
+    report = load(one, warehouse, tables=["user_actions"])
     (row,) = [row for row in records(warehouse, "user_actions") if row["action_code"] == "x"]
     assert (row["state"], row["new_method"]) == ("TELEPORTED", "SCENT")
     assert report.drift == {
@@ -354,7 +354,7 @@ def test_values_of_lists_that_nobody_knows_pass(one: RunningSandbox, warehouse: 
 def test_a_list_that_nobody_knows_stays_in_its_column_run_after_run(one: RunningSandbox, warehouse: Warehouse) -> None:
     for _ in range(4):
         says(one, "users", {"userId": "u1", "fresh": [1, "x"]})
-        report = load(one, warehouse, resources=["users"])
+        report = load(one, warehouse, tables=["users"])
     (row,) = [row for row in records(warehouse, "users") if row["user_id"] == "u1"]
     found = row["fresh"]
     assert (json.loads(found) if isinstance(found, str) else found) == [1, "x"]
@@ -364,9 +364,9 @@ def test_a_list_that_nobody_knows_stays_in_its_column_run_after_run(one: Running
 
 def test_fields_that_vanish_leave_their_columns(one: RunningSandbox, warehouse: Warehouse) -> None:
     says(one, "user_devices", {"deviceId": "d1", "fresh": 1}, {"deviceId": "d2", "fresh": 2})
-    load(one, warehouse, resources=["user_devices"])
+    load(one, warehouse, tables=["user_devices"])
     says(one, "user_devices", {"deviceId": "d1"})
-    load(one, warehouse, resources=["user_devices"])
+    load(one, warehouse, tables=["user_devices"])
     held = {row["device_id"]: row.get("fresh") for row in records(warehouse, "user_devices")}
     assert (held["d1"], held["d2"]) == (None, 2)
 
@@ -386,7 +386,7 @@ def test_the_command_says_what_was_kept_otherwise_and_never_a_value(one: Running
 
 def test_text_that_no_database_takes_is_kept_as_its_escapes_and_told(one: RunningSandbox, warehouse: Warehouse) -> None:
     says(one, "user_devices", raw=r'[{"deviceId": "d1", "note": "a\u0000b", "pair": "\ud83d\ude00", "half": "\ud800"}]')
-    report = load(one, warehouse, resources=["user_devices"])
+    report = load(one, warehouse, tables=["user_devices"])
     (row,) = (row for row in records(warehouse, "user_devices") if row["device_id"] == "d1")
     assert (row["note"], row["pair"], row["half"]) == (r"a\u0000b", "\U0001f600", r"\ud800")
     assert report.drift["user_devices"]["escaped_answers"] == 1

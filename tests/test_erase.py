@@ -227,7 +227,7 @@ def test_a_token_of_the_person_is_refused_by_the_client_api(loaded_people: Plant
                 token=token,
                 privacy="keep",
                 apis=["client"],
-                resources=tables,
+                tables=tables,
             )
     assert people_of("user_authenticators") & {loaded_people.user_id} == set()
 
@@ -250,7 +250,7 @@ def test_the_ceremonies_of_the_person_go_also_those_that_name_their_passkey_only
         "apis": ["client"],
         **values,
     }
-    sync_from(loaded_people.running, api_secret_key=None, resources=list(CEREMONIES), **asked)
+    sync_from(loaded_people.running, api_secret_key=None, tables=list(CEREMONIES), **asked)
     load(loaded_people, DuckDB())
     assert people_of("passkey_register") == {loaded_people.user_id}
     report = erase(loaded_people.user_id)
@@ -308,10 +308,11 @@ def test_killed_at_any_moment_it_can_be_run_again_and_nobody_came_back_meanwhile
 PENDING = """
 import os, sys
 from dlt.pipeline.pipeline import Pipeline
-from dlt_authsignal.pipeline.sync.run import sync
+from dlt_authsignal import sync
+from dlt_authsignal.pipeline.attach import make_pipeline
 
 setattr(Pipeline, sys.argv[1], lambda *_, **__: os._exit(9))
-sync(destination="duckdb", full=True)
+sync(make_pipeline(), full=True)
 """
 
 
@@ -331,7 +332,7 @@ def interrupted(people: Planted, step: str) -> None:
 
 @pytest.mark.parametrize("step", ["normalize", "load"])
 def test_a_pending_package_is_loaded_first_and_then_erased_from(people: Planted, workdir: Path, step: str) -> None:
-    load(people, DuckDB(), resources=["tenant_authenticators"])
+    load(people, DuckDB(), tables=["tenant_authenticators"])
     interrupted(people, step)
     report = erase(people.user_id)
     assert report.finished_pending
@@ -359,7 +360,7 @@ def test_a_pending_package_that_the_destination_refuses_is_dropped(
 def test_a_package_that_waits_on_another_machine_does_not_bring_the_person_back(
     people: Planted, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load(people, DuckDB(), resources=["tenant_authenticators"])
+    load(people, DuckDB(), tables=["tenant_authenticators"])
     interrupted(people, "load")
     monkeypatch.setenv("DLT_DATA_DIR", str(workdir / "another-disk"))
     erase(people.user_id)

@@ -68,7 +68,7 @@ class Slow(SoftwarePasskey):
 def test_a_token_that_expires_in_mid_ceremony_says_so_and_nothing_is_loaded(empty: RunningSandbox) -> None:
     token = Visitor(empty).track().token
     with pytest.raises(TokenExpired, match=r"POST /client/user-authenticators/passkey.*the token has expired"):
-        sync_from(empty, api_secret_key=None, token=token, authenticator=Slow(empty), resources=["passkey_register"])
+        sync_from(empty, api_secret_key=None, token=token, authenticator=Slow(empty), tables=["passkey_register"])
     loaded = {name.rpartition(".")[2] for name, _ in database_rows(Path("authsignal_pipeline.duckdb"))}
     assert {name for name in loaded if not name.startswith("_dlt")} == {"sync_runs"}
 

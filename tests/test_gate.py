@@ -196,22 +196,22 @@ def test_a_budget_of_time_leaves_the_rest_to_the_next_run(seeded: RunningSandbox
 
 def test_details_are_asked_for_once_and_again_while_an_action_is_open(seeded: RunningSandbox) -> None:
     tables = ["users", "user_actions", "action_details"]
-    first = sync_from(seeded, resources=tables)
+    first = sync_from(seeded, tables=tables)
     assert first.tables["action_details"].total == first.tables["user_actions"].total
     seeded.sandbox.log.clear()
-    sync_from(seeded, resources=tables, max_staleness="0")
+    sync_from(seeded, tables=tables, max_staleness="0")
     asked = requests_of(seeded)["GET /users/{userId}/actions/{action}/{idempotencyKey}"]
     open_ = "select count(*) from user_actions where state in ('CHALLENGE_REQUIRED', 'REVIEW_REQUIRED')"
     assert asked <= rows(open_)[0][0]
     seeded.sandbox.log.clear()
-    sync_from(seeded, resources=tables, full=True)
+    sync_from(seeded, tables=tables, full=True)
     again = requests_of(seeded)["GET /users/{userId}/actions/{action}/{idempotencyKey}"]
     assert again == first.tables["action_details"].total
 
 
 def test_a_table_wanted_for_the_first_time_is_read_of_everybody(seeded: RunningSandbox) -> None:
-    sync_from(seeded, resources=["users"])
-    assert sync_from(seeded, resources=["users"]).users_read == 0
+    sync_from(seeded, tables=["users"])
+    assert sync_from(seeded, tables=["users"]).users_read == 0
     seeded.sandbox.log.clear()
     assert sync_from(seeded).users_read == 40
     assert requests_of(seeded)["GET /users/{userId}"] == 0

@@ -99,7 +99,7 @@ def test_views_before_the_first_sync_say_what_to_do() -> None:
 
 
 def test_models_whose_tables_are_missing_are_left_out_by_name(empty: RunningSandbox) -> None:
-    sync_from(empty, resources=["users", "user_authenticators"])
+    sync_from(empty, tables=["users", "user_authenticators"])
     installed = install(attach())
     assert installed.skipped["drop_off_rate"] == ["user_actions"]
     assert "kpi_mfa_coverage" in installed.views

@@ -64,10 +64,11 @@ def test_a_running_sync_holds_that_lock(empty: RunningSandbox, postgres: Postgre
                 seen.append(postgres.rows("select count(*) from pg_locks where locktype = 'advisory'")[0][0])
             super().__setattr__(name, value)
 
+    from dlt_authsignal.pipeline.sync.stages import StageCollector
     from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 
-    meter = type("WatchingMeter", (Watching, RunMetrics), {})()
-    sync_from(empty, destination="postgres", meter=meter)
+    metrics = type("WatchingMetrics", (Watching, RunMetrics), {})()
+    sync_from(empty, destination="postgres", progress=StageCollector(metrics), metrics=metrics)
     assert seen
     assert set(seen) == {1}
     assert any(is_released(postgres) for _ in range(50))
@@ -92,7 +93,7 @@ def test_empty_text_arrives_as_null_and_is_no_change_the_next_time(empty: Runnin
     body = '[{"deviceId":"d1","name":""}]'
     for expected in ((1, 0), (0, 0)):
         empty.sandbox.faults.add(Fault(route="GET /users/{userId}/devices", kind="body", body=body))
-        report = sync_from(empty, destination="postgres", resources=["user_devices"]).tables["user_devices"]
+        report = sync_from(empty, destination="postgres", tables=["user_devices"]).tables["user_devices"]
         assert (report.new, report.changed) == expected
         assert postgres.rows("select name from user_devices") == [(None,)]
 
@@ -144,7 +145,7 @@ def test_a_wrong_password_is_a_mistake_in_the_configuration(
 
 def test_no_table_forbids_that_a_file_is_copied_into_it_again(seeded: RunningSandbox, postgres: Postgres) -> None:
     """As a run does whose predecessor was killed before it had noted that the file is there."""
-    sync_from(seeded, destination="postgres", resources=["users", "user_actions", "action_details"])
+    sync_from(seeded, destination="postgres", tables=["users", "user_actions", "action_details"])
     ours = "connamespace::regnamespace::text like 'authsignal_data%'"
     assert (
         postgres.rows(f"select conrelid::regclass::text from pg_constraint where {ours} and contype in ('u', 'p')")

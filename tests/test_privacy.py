@@ -86,7 +86,7 @@ def person(running: RunningSandbox, user_id: str = EMAIL) -> None:
 
 def test_nothing_of_a_person_is_left_in_any_byte(empty: RunningSandbox, workdir: Path) -> None:
     person(empty)
-    report = sync_from(empty, resources=[*PER_USER[:4], "action_details"], **ON)
+    report = sync_from(empty, tables=[*PER_USER[:4], "action_details"], **ON)
     assert {name: report.tables[name].new for name in PER_USER[:4]} == dict.fromkeys(PER_USER[:4], 1)
     assert not search(workdir, CANARIES)
     assert not search_database(workdir / "authsignal_pipeline.duckdb", CANARIES)
@@ -117,11 +117,11 @@ def test_the_same_person_is_the_same_in_every_table(empty: RunningSandbox) -> No
 
 def test_a_second_sync_knows_whom_the_first_has_read(empty: RunningSandbox) -> None:
     person(empty)
-    sync_from(empty, resources=["user_actions", "action_details"], **ON)
-    again = sync_from(empty, resources=["user_actions", "action_details"], **ON)
+    sync_from(empty, tables=["user_actions", "action_details"], **ON)
+    again = sync_from(empty, tables=["user_actions", "action_details"], **ON)
     assert (again.users_found, again.users_due) == (1, 0)
     empty.sandbox.log.clear()
-    named = sync_from(empty, resources=["user_actions", "action_details"], refresh_users=[EMAIL], **ON)
+    named = sync_from(empty, tables=["user_actions", "action_details"], refresh_users=[EMAIL], **ON)
     assert named.users_read == 1
     assert not [route for route in empty.sandbox.log.by_route if "idempotencyKey" in route]  # its detail is known
 
@@ -197,8 +197,8 @@ def test_everybody_is_stored_anew_once_settings_change(empty: RunningSandbox) ->
 def test_actions_and_their_details_are_stored_anew_too(empty: RunningSandbox) -> None:
     person(empty, "u1")
     reading = ["users", "user_actions", "action_details"]
-    sync_from(empty, resources=reading, **ON)
-    sync_from(empty, resources=reading, privacy="keep")
+    sync_from(empty, tables=reading, **ON)
+    sync_from(empty, tables=reading, privacy="keep")
     assert rows("select ip_address from user_actions") == [(CANARIES["address"],)]
     assert rows("select output->>'note' from action_details") == [(CANARIES["custom"],)]
 
@@ -207,7 +207,7 @@ def test_what_is_not_read_under_the_new_settings_is_due_in_the_run_that_reads_it
     person(empty, "u1")
     sync_from(empty, **ON)
     kept = {"privacy": "keep"}
-    sync_from(empty, resources=["users"], **kept)
+    sync_from(empty, tables=["users"], **kept)
     assert rows("select email from users") == [(EMAIL,)]
     assert rows("select phone_number from user_authenticators") == [(digest(CANARIES["number"]),)]
     sync_from(empty, accept_deletes=True, **kept)

@@ -104,26 +104,26 @@ def test_pages_may_be_short_or_empty(seeded: RunningSandbox) -> None:
 
 def test_action_details_come_only_when_named(seeded: RunningSandbox) -> None:
     assert "action_details" not in sync_from(seeded).tables
-    report = sync_from(seeded, resources=["user_actions", "action_details"])
+    report = sync_from(seeded, tables=["user_actions", "action_details"])
     assert report.tables["action_details"].total == held(seeded)["user_actions"]
     assert rows("select count(*) from action_details where json_extract_string(output, '$.custom') is null") == [(0,)]
 
 
 def test_only_what_is_selected_is_asked_for(seeded: RunningSandbox) -> None:
-    sync_from(seeded, resources=["user_devices"])
+    sync_from(seeded, tables=["user_devices"])
     asked = set(seeded.sandbox.log.by_route)
     assert asked == {"GET /users", "GET /users/{userId}/devices"}
 
 
 def test_the_pipeline_sends_nothing_but_get(seeded: RunningSandbox) -> None:
-    sync_from(seeded, resources=["users", "user_authenticators", "user_actions", "user_devices", "action_details"])
+    sync_from(seeded, tables=["users", "user_authenticators", "user_actions", "user_devices", "action_details"])
     assert all(route.startswith("GET ") for route in seeded.sandbox.log.by_route)
 
 
 @pytest.mark.parametrize("limit", [1, 3])
 def test_all_tables_together_keep_to_one_limit_of_requests_in_flight(seeded: RunningSandbox, limit: int) -> None:
     seeded.sandbox.faults.add(Fault(route="*", kind="delay", seconds=0.005, times=None))
-    sync_from(seeded, concurrency=limit, resources=[*PER_USER, "tenant_authenticators", "action_details"])
+    sync_from(seeded, concurrency=limit, tables=[*PER_USER, "tenant_authenticators", "action_details"])
     assert seeded.sandbox.log.most_in_flight == limit
 
 
@@ -131,7 +131,7 @@ def test_an_action_without_its_key_is_an_error_before_its_detail_is_asked_for(em
     empty.sandbox.store.put_user(User(user_id="u1", created_at=empty.sandbox.clock.now(), email="a@x"))
     empty.sandbox.faults.add(Fault(route="GET /users/{userId}/actions", kind="body", body='[{"actionCode":"a"}]'))
     with pytest.raises(UnexpectedAnswer, match="idempotencyKey"):
-        sync_from(empty, resources=["action_details"])
+        sync_from(empty, tables=["action_details"])
 
 
 def test_secrets_in_answers_and_the_key_are_in_no_byte_left_behind(empty: RunningSandbox, workdir: Path) -> None:

@@ -1,29 +1,66 @@
-"""Everything Authsignal knows, in your own database. Names load on first use: dlt alone takes about a second."""
+"""Authsignal in your own database. Names load on first use: dlt alone takes about a second to import."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from dlt_authsignal.errors import (
+        AuthsignalError,
+        ConfigurationError,
+        CredentialsMissing,
+        ExtraMissing,
+        ListingRefused,
+        PipelineBusy,
+        RateLimited,
+        RunFailed,
+        TooManyDeletes,
+        Unauthorized,
+        Unreachable,
+    )
     from dlt_authsignal.pipeline.history.update import update_history
+    from dlt_authsignal.pipeline.sync.changes import TableReport
     from dlt_authsignal.pipeline.sync.report import SyncReport
     from dlt_authsignal.pipeline.sync.run import sync
     from dlt_authsignal.source.incremental.state_table import known_reads
+    from dlt_authsignal.source.metrics.run_metrics import RunMetrics
     from dlt_authsignal.source.source import authsignal_source
 
-_WHERE = {
-    "authsignal_source": "dlt_authsignal.source.source",
-    "known_reads": "dlt_authsignal.source.incremental.state_table",
-    "update_history": "dlt_authsignal.pipeline.history.update",
-    "sync": "dlt_authsignal.pipeline.sync.run",
-    "SyncReport": "dlt_authsignal.pipeline.sync.run",
-}
+__all__ = [
+    "sync",
+    "SyncReport",
+    "TableReport",
+    "authsignal_source",
+    "known_reads",
+    "update_history",
+    "RunMetrics",
+    "AuthsignalError",
+    "ConfigurationError",
+    "CredentialsMissing",
+    "Unauthorized",
+    "ListingRefused",
+    "ExtraMissing",
+    "RunFailed",
+    "Unreachable",
+    "RateLimited",
+    "PipelineBusy",
+    "TooManyDeletes",
+]
 
-__all__ = ["SyncReport", "authsignal_source", "known_reads", "update_history", "sync"]
+_WHERE: Final = {
+    "sync": "pipeline.sync.run",
+    "SyncReport": "pipeline.sync.report",
+    "TableReport": "pipeline.sync.changes",
+    "authsignal_source": "source.source",
+    "known_reads": "source.incremental.state_table",
+    "update_history": "pipeline.history.update",
+    "RunMetrics": "source.metrics.run_metrics",
+}
+"""Module of each public name; the others are in `errors`."""
 
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return import_module("importlib.metadata").version("dlt-authsignal")
-    if name in _WHERE:
-        return getattr(import_module(_WHERE[name]), name)
+    if name in __all__:
+        return getattr(import_module(f"dlt_authsignal.{_WHERE.get(name, 'errors')}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -23,8 +23,8 @@ def test_a_span_is_said_in_the_greatest_unit_of_which_there_are_two(seconds: flo
 
 
 def test_the_estimate_says_who_is_due_what_it_takes_and_how_long() -> None:
-    meter = RunMetrics(users_found=5_000, users_due=1_200, requests_due=4_800, rate=20.0, user_ids_complete=True)
-    assert estimate(meter) == "1,200 of 5,000 users are due: up to 4,800 requests, 4 minutes at 20 a second."
-    meter.rate, meter.user_ids_complete = None, False
-    assert estimate(meter).startswith("At least 1,200 of 5,000 users are due: up to 4,800 requests, as fast as")
-    assert estimate(RunMetrics(users_found=3)) == "Nobody is due, of 3 users."
+    meter = RunMetrics(users_found=5_000, users_due=1_200, requests_due=4_800, user_ids_complete=True)
+    assert estimate(meter, 20.0) == "1,200 of 5,000 users are due: up to 4,800 requests, 4 minutes at 20 a second."
+    meter.user_ids_complete = False
+    assert estimate(meter, None).startswith("At least 1,200 of 5,000 users are due: up to 4,800 requests, as fast as")
+    assert estimate(RunMetrics(users_found=3), 20.0) == "Nobody is due, of 3 users."

@@ -1,37 +1,11 @@
-"""Commands and places, spelled so that they work from here."""
+"""What a command does when it is stopped."""
 
-import os
-import shutil
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import click
-
-
-def runnable(program: str) -> str:
-    """`program` where it is on the path and is this installation's, else its path from here."""
-    mine = Path(sys.executable).with_name(program)
-    found = shutil.which(program)
-    if not mine.exists() or (found and Path(found).parent == mine.parent):
-        return program
-    return os.path.relpath(mine)
-
-
-def counted(count: int, thing: str) -> str:
-    """`1 request`, `2,009 requests`."""
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
-
-
-def place(destination: str, location: str) -> str:
-    """The DuckDB file, short when it is in this folder; elsewhere what dlt calls the place."""
-    if destination != "duckdb":
-        return location
-    path = Path(location.removeprefix("duckdb:///"))
-    return path.name if path.parent == Path.cwd() else str(path)
 
 
 @contextmanager

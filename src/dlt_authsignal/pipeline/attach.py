@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
+from typing import Any
 
 from dlt.pipeline.pipeline import Pipeline
 
@@ -13,7 +14,42 @@ from dlt_authsignal.destination.errors import translate_errors
 from dlt_authsignal.destination.load_hints import check_ready
 from dlt_authsignal.errors import NoData
 from dlt_authsignal.project.names import dataset_name_or, pipeline_name_or
-from dlt_authsignal.project.pipelines import look_at_pipeline
+from dlt_authsignal.project.pipelines import look_at_pipeline, open_pipeline
+
+
+def make_pipeline(
+    *,
+    destination: str = "duckdb",
+    staging: str | None = None,
+    dataset: str | None = None,
+    pipeline_name: str | None = None,
+    progress: Any = None,
+    notes: list[str] | None = None,
+) -> Pipeline:
+    """Return the pipeline that a command loads with.
+
+    Args:
+        destination: dlt destination name; its credentials are resolved by dlt.
+        staging: dlt destination to load through, a bucket; for Redshift.
+        dataset: Dataset (schema) to load into. Default: `dataset_name` in `.dlt/config.toml`, or `authsignal_data`.
+        pipeline_name: Names dlt's state, and the DuckDB file. Default: `pipeline_name` in `.dlt/config.toml`, or
+            `authsignal_pipeline`.
+        progress: What dlt reports its steps to.
+        notes: Is given a sentence if state of an earlier version was moved into the project.
+
+    Raises:
+        ConfigurationError: The destination or the pipeline's name is unknown, or the pipeline belongs to another
+            project.
+    """
+    with translate_errors(destination):
+        return open_pipeline(
+            pipeline_name_or(pipeline_name),
+            destination=destination,
+            dataset=dataset_name_or(dataset),
+            notes=notes,
+            staging=staging,
+            progress=progress,
+        )
 
 
 def _passing_folder() -> str:

@@ -17,6 +17,7 @@ from dlt.pipeline.pipeline import Pipeline
 from dlt_authsignal.destination.duckdb_file import keep_open
 from dlt_authsignal.errors import AuthsignalError
 from dlt_authsignal.pipeline.run_table import write_records
+from dlt_authsignal.schema.run_counters import RunCounters
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 
 MAX_TEXT: Final = 500
@@ -26,22 +27,12 @@ MAX_KEPT: Final = 1000
 logger = logging.getLogger(__name__)
 
 
-_COUNTED: Final = (
-    "users_found",
-    "users_due",
-    "users_read",
-    "users_remaining",
-    "unknown_users",
-    "requests",
-    "retries",
-    "throttled",
-)
 _NEEDED: Final = frozenset({"run_id", "started_at", "ended_at", "outcome"})
 _TIMES: Final = ("started_at", "ended_at", "oldest_read_at")
 
 
 @dataclass(kw_only=True)
-class Run:
+class Run(RunCounters):
     """One run, as its row will say.
 
     Attributes:
@@ -60,14 +51,6 @@ class Run:
     error: str | None = None
     error_message: str | None = None
     apis: str | None = None
-    users_found: int = 0
-    users_due: int = 0
-    users_read: int = 0
-    users_remaining: int = 0
-    unknown_users: int = 0
-    requests: int = 0
-    retries: int = 0
-    throttled: int = 0
     seconds: float | None = None
     errors: dict[str, int] | None = None
     rows_new: int = 0
@@ -84,11 +67,10 @@ class Run:
         self.ended_at = datetime.now(UTC)
         self.outcome = outcome
         self.seconds = round((self.ended_at - self.started_at).total_seconds(), 2)
-        for name in _COUNTED:
-            setattr(self, name, getattr(meter, name))
+        for name, count in meter.counters().items():
+            setattr(self, name, count)
         for name in ("new", "changed", "deleted"):
             setattr(self, f"rows_{name}", sum(table.get(name, 0) for table in self.tables.values()))
-        self.apis = ", ".join(meter.apis) or None
         self.errors = dict(meter.errors) or None
         self.drift = meter.drift.report() or None
         if error is not None:

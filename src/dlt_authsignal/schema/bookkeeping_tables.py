@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from dlt_authsignal.schema.columns import Table, own
+from dlt_authsignal.schema.run_counters import COUNTERS
 
 COMPLETE_READS: Final = Table(
     name="complete_reads",
@@ -73,14 +74,7 @@ SYNC_RUNS: Final = Table(
         own("error", "text", "Kind of error."),
         own("error_message", "text", "What sync said."),
         own("apis", "text", "APIs that were read: server, client."),
-        own("users_found", "bigint", "Users that the roster named."),
-        own("users_due", "bigint", "Of those, the ones who were due."),
-        own("users_read", "bigint", "Users read completely."),
-        own("users_remaining", "bigint", "Users due whom the run's budget left to the next."),
-        own("unknown_users", "bigint", "Ids that Authsignal does not know."),
-        own("requests", "bigint", "HTTP requests, retries included."),
-        own("retries", "bigint", "Of those, repeated ones."),
-        own("throttled", "bigint", "Answers with status 429."),
+        *(own(name, "bigint", meaning) for name, meaning in COUNTERS.items()),
         own("seconds", "double", "Duration."),
         own("errors", "json", "Requests that failed, by kind (503, 429, timeout, …), also where a later try did not."),
         own("rows_new", "bigint", "Rows that the tables did not have before, or had as deleted."),

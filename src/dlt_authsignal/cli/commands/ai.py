@@ -7,8 +7,8 @@ import click
 
 from dlt_authsignal.assistant.agents import AGENTS
 from dlt_authsignal.cli import names, project
-from dlt_authsignal.cli.shell import counted
 from dlt_authsignal.errors import ExtraMissing
+from dlt_authsignal.pipeline.wording import counted
 
 WORDS = {"missing": "is not there", "partial": "lacks our part", "differs": "is not what this version writes"}
 

@@ -5,8 +5,8 @@ from typing import Final
 
 import click
 
-from dlt_authsignal.cli.shell import runnable
 from dlt_authsignal.errors import ExtraMissing
+from dlt_authsignal.pipeline.wording import runnable
 
 PIPELINE_NAME: Final = "authsignal_demo"
 """A pipeline of its own, so that invented people never mix with real ones."""
@@ -38,16 +38,16 @@ def demo(users: int, days: int, seed: int, pipeline_name: str) -> None:
         click.echo(f"   {running.url}, seed {seed}\n")
         click.secho("2. Sync into DuckDB", bold=True)
         run(
-            as_json=False,
-            pipeline_name=pipeline_name,
-            dataset=dataset,
-            apis=["server"],
-            base_url=running.url,
-            api_secret_key=running.sandbox.config.api_secret_key,
-            tenant_id=running.sandbox.config.tenant_id,
-            privacy_key=hashlib.sha256(f"invented people, seed {seed}".encode()).hexdigest(),  # the same in every run
-            rate="max",
-            concurrency=16,
+            {"pipeline_name": pipeline_name, "dataset": dataset},
+            {
+                "apis": ["server"],
+                "base_url": running.url,
+                "api_secret_key": running.sandbox.config.api_secret_key,
+                "tenant_id": running.sandbox.config.tenant_id,
+                "privacy_key": hashlib.sha256(f"invented people, seed {seed}".encode()).hexdigest(),  # always the same
+                "rate": "max",
+                "concurrency": 16,
+            },
         )
     from dlt_authsignal.pipeline.attach import attach
 

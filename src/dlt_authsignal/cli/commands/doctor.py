@@ -1,11 +1,15 @@
 """`dlt-authsignal doctor`."""
 
 import os
+from typing import TYPE_CHECKING
 
 import click
 
 from dlt_authsignal.cli import names
 from dlt_authsignal.errors import ConfigurationError, ListingRefused
+
+if TYPE_CHECKING:
+    from dlt_authsignal.source.config.source_settings import SourceSettings
 
 
 @click.command(short_help="Try out keys and destination: what works, and what to do about what does not.")
@@ -24,8 +28,9 @@ def doctor(destination: str, pipeline_name: str | None) -> None:
 
     with translate_errors(destination):
         resolved_name = pipeline_name_or(pipeline_name)
-    refused, reads_everybody = _keys()
-    _privacy()
+    settings = _settings(resolved_name)
+    refused, reads_everybody = _keys(settings)
+    _privacy(settings)
     for done in try_out(destination, resolved_name):
         _tick(f"{destination}: {done}")
     if refused:
@@ -36,24 +41,30 @@ def doctor(destination: str, pipeline_name: str | None) -> None:
     click.echo(f"\nNext: dlt-authsignal sync --destination {destination}{named}")
 
 
+def _settings(pipeline_name: str) -> "SourceSettings":
+    from dlt_authsignal.destination.errors import translate_errors
+    from dlt_authsignal.source.config.resolve import resolved_settings
+
+    with translate_errors("duckdb"):
+        return resolved_settings(pipeline_name)
+
+
 def _due(destination: str, pipeline_name: str | None) -> None:
     """Says what a sync would have to do now."""
     from dlt_authsignal.cli.report.estimate import estimate
     from dlt_authsignal.pipeline.monitor.forecast import forecast
 
     try:
-        _tick(f"sync: {estimate(forecast(destination, pipeline_name))}")
+        _tick(f"sync: {estimate(*forecast(destination, pipeline_name))}")
     except ListingRefused as refused:
         click.echo(f"- sync: {refused}")
 
 
-def _privacy() -> None:
+def _privacy(settings: "SourceSettings") -> None:
     """Says what is done to identifiers."""
-    from dlt_authsignal.destination.errors import translate_errors
-    from dlt_authsignal.source.privacy.settings import LEFT_OUT, privacy_settings
+    from dlt_authsignal.source.privacy.settings import LEFT_OUT, privacy_from
 
-    with translate_errors("duckdb"):
-        found = privacy_settings()
+    found = privacy_from(settings)
     if found.leaves_out:
         click.echo(f"- privacy: {LEFT_OUT}")
     elif found.mode == "keep":
@@ -64,15 +75,11 @@ def _privacy() -> None:
         click.echo(f"  but for {', '.join(f'{name}: {chosen}' for name, chosen in found.columns.items())}")
 
 
-def _keys() -> tuple[str, bool]:
+def _keys(found: "SourceSettings") -> tuple[str, bool]:
     """Says what each key unlocks; returns what is wrong with those that do not work, and whether everybody can be
     read."""
-    from dlt_authsignal.destination.errors import translate_errors
     from dlt_authsignal.pipeline.monitor.key_check import check
-    from dlt_authsignal.source.config.connection import settings
 
-    with translate_errors("duckdb"):
-        found = settings()
     if not (found.api_secret_key or found.tenant_id or found.token):
         click.echo("- no keys found: dlt-authsignal init sets them up")
         return "", False

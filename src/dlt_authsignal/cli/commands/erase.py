@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from dlt_authsignal.cli import names
-from dlt_authsignal.cli.shell import counted, stoppable
+from dlt_authsignal.cli.shell import stoppable
+from dlt_authsignal.pipeline.wording import counted
 
 if TYPE_CHECKING:
     from dlt_authsignal.pipeline.erase.run import ErasureReport

@@ -9,8 +9,8 @@ import click
 
 from dlt_authsignal.api.endpoints import REGIONS
 from dlt_authsignal.cli import project
-from dlt_authsignal.cli.shell import runnable
 from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.pipeline.wording import runnable
 
 if TYPE_CHECKING:
     from dlt_authsignal.pipeline.monitor.key_check import Finding
@@ -109,9 +109,10 @@ def _usable(present: Mapping[str, object]) -> dict[str, str]:
 def _privacy_key(present: Mapping[str, object]) -> dict[str, str]:
     """A new key, unless there is one already, here or wherever else dlt finds it, or none is needed."""
     from dlt_authsignal.source.config.credentials import clean_credential
-    from dlt_authsignal.source.privacy.settings import privacy_settings
+    from dlt_authsignal.source.config.resolve import resolved_settings
+    from dlt_authsignal.source.privacy.settings import privacy_from
 
-    if clean_credential("privacy_key", present.get("privacy_key")) or not privacy_settings().leaves_out:
+    if clean_credential("privacy_key", present.get("privacy_key")) or not privacy_from(resolved_settings()).leaves_out:
         return {}
     return {"privacy_key": secrets.token_hex(32)}
 
@@ -140,11 +141,11 @@ def _checked(keys: Mapping[str, str], where: dict[str, str | None], *, asking: b
 
 def _look(keys: Mapping[str, str], where: Mapping[str, str | None]) -> "list[Finding]":
     from dlt_authsignal.pipeline.monitor.key_check import check
-    from dlt_authsignal.source.config.connection import settings
+    from dlt_authsignal.source.config.resolve import resolved_settings
 
     nothing = dict.fromkeys(KEYS)  # None, or dlt would look for them
     clean_credential: dict[str, Any] = {**nothing, **keys, **{name: value for name, value in where.items() if value}}
-    return check(settings(**clean_credential))
+    return check(resolved_settings(**clean_credential))
 
 
 def _home(api_secret_key: str, region: str, *, asking: bool) -> str:

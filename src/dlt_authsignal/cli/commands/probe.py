@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from dlt_authsignal.cli import names
-from dlt_authsignal.cli.shell import counted, place, stoppable
+from dlt_authsignal.cli.shell import stoppable
 from dlt_authsignal.errors import ProbeFailed
+from dlt_authsignal.pipeline.wording import counted, place
 
 if TYPE_CHECKING:
     from dlt_authsignal.pipeline.probe.policy_drift import Change

@@ -18,8 +18,8 @@ from urllib.request import urlopen
 import click
 
 from dlt_authsignal.cli import names
-from dlt_authsignal.cli.shell import runnable
 from dlt_authsignal.errors import ConfigurationError, ExtraMissing, RunFailed
+from dlt_authsignal.pipeline.wording import runnable
 
 HOST: Final = "127.0.0.1"
 READY_SECONDS: Final = 60

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dlt_authsignal.cli import names
-from dlt_authsignal.cli.shell import counted
 from dlt_authsignal.errors import ConfigurationError, DataTooOld
+from dlt_authsignal.pipeline.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -1,6 +1,7 @@
 """`dlt-authsignal sync`."""
 
 import os
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import click
@@ -51,7 +52,11 @@ STOPPED: Final = "What was being read is dropped; a load that had begun is finis
     help="Read users again who were read longer ago: 7d, 12h. Default: 7d; at most 25d.",
 )
 @click.option(
-    "--refresh-user", metavar="ID", multiple=True, help="Read this user in any case: somebody has heard of a change."
+    "--refresh-user",
+    "refresh_users",
+    metavar="ID",
+    multiple=True,
+    help="Read this user in any case: somebody has heard of a change.",
 )
 @click.option(
     "--max-requests",
@@ -74,7 +79,7 @@ def sync(
     apis: str | None,
     tables: str | None,
     as_json: bool,
-    **source: Any,
+    **settings: Any,
 ) -> None:
     """Bring the database up to date with Authsignal.
 
@@ -91,35 +96,45 @@ def sync(
         api_secret_key = "…"    # Authsignal portal: Settings, API keys
         region = "us"           # us, au, eu, ca
     """
-    given = {name: value for name, value in source.items() if value not in (None, ())}
+    given = {name: value for name, value in settings.items() if value not in (None, ())}
     given |= {name: list(given[name]) for name in ("users_from", "exclude_users", "refresh_users") if name in given}
     if apis:
         given["apis"] = _names(apis)
-    run(
-        as_json=as_json,
-        destination=destination,
-        staging=staging,
-        dataset=dataset,
-        pipeline_name=pipeline_name,
-        resources=_tables(tables),
-        **given,
-    )
+    into = {"destination": destination, "staging": staging, "dataset": dataset, "pipeline_name": pipeline_name}
+    run(into, given, tables=_tables(tables), as_json=as_json)
 
 
-def run(*, as_json: bool, **arguments: Any) -> None:
-    """One sync with a display that suits the terminal, and its summary."""
+def run(
+    into: Mapping[str, Any], settings: Mapping[str, Any], *, tables: Sequence[str] | None = None, as_json: bool = False
+) -> None:
+    """One sync with a display that suits the terminal, and its summary.
+
+    Args:
+        into: Arguments of `make_pipeline`.
+        settings: Settings of the source that win over those that dlt finds; `sync` checks them.
+        tables: Tables to load; None for all.
+        as_json: Print the report as JSON, and show nothing else.
+    """
     from dlt_authsignal.cli.report.notice import noticed
     from dlt_authsignal.cli.report.progress import showing
-    from dlt_authsignal.cli.report.summary import print_json, print_summary
+    from dlt_authsignal.cli.report.summary import print_report
     from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 
     os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")  # dlt warns of every column that stayed empty
-    meter = RunMetrics()
-    with stoppable(STOPPED), noticed("sync"), showing(meter, silent=as_json):
-        from dlt_authsignal.pipeline.sync import run as engine
+    metrics = RunMetrics()
+    with stoppable(STOPPED), noticed("sync"), showing(metrics, silent=as_json) as on_planned:
+        from dlt_authsignal.pipeline.attach import make_pipeline
+        from dlt_authsignal.pipeline.sync.run import sync
+        from dlt_authsignal.pipeline.sync.stages import StageCollector
+        from dlt_authsignal.project.settings import remember
+        from dlt_authsignal.project.working_folder import working_folder
 
-        report = engine.sync(meter=meter, **arguments)
-    (print_json if as_json else print_summary)(report)
+        notes: list[str] = []
+        pipeline = make_pipeline(**into, progress=StageCollector(metrics), notes=notes)
+        report = sync(pipeline, tables=tables, metrics=metrics, on_planned=on_planned, **settings)
+        written = remember(working_folder(pipeline.pipeline_name))
+        report.notes += [*notes, *([written] if written else [])]
+    print_report(report, as_json=as_json)
 
 
 def _tables(text: str | None) -> list[str] | None:

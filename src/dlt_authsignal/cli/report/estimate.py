@@ -1,12 +1,12 @@
 """What a sync will take, in words."""
 
-from dlt_authsignal.cli.shell import counted
+from dlt_authsignal.pipeline.wording import counted
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 
 _SPANS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
 
-def estimate(meter: RunMetrics) -> str:
+def estimate(meter: RunMetrics, rate: float | None) -> str:
     """Who is due, the most requests that can take, and how long at the ceiling of the rate."""
     if not meter.users_due:
         return f"Nobody is due, of {counted(meter.users_found, 'user')}."
@@ -14,9 +14,9 @@ def estimate(meter: RunMetrics) -> str:
     least = "" if meter.user_ids_complete else "At least "
     said = f"{least}{meter.users_due:,} of {counted(meter.users_found, 'user')} {is_are} due"
     said += f": up to {counted(meter.requests_due, 'request')}"
-    if meter.rate is None:
+    if rate is None:
         return f"{said}, as fast as Authsignal takes them."
-    return f"{said}, {span(meter.requests_due / meter.rate)} at {meter.rate:g} a second."
+    return f"{said}, {span(meter.requests_due / rate)} at {rate:g} a second."
 
 
 def span(seconds: float) -> str:

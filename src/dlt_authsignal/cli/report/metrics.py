@@ -3,21 +3,20 @@
 from typing import TYPE_CHECKING, Final
 
 from dlt_authsignal.errors import ExtraMissing
+from dlt_authsignal.schema.bookkeeping_tables import SYNC_RUNS
 
 if TYPE_CHECKING:
     from dlt_authsignal.pipeline.monitor.status import Status
 
 _OF_RUN: Final = {
-    "seconds": ("authsignal_sync_duration_seconds", "Duration of the last sync."),
-    "users_read": ("authsignal_sync_users", "Users that the last sync read."),
-    "users_remaining": ("authsignal_sync_users_left", "Users due whom the last sync's budget left to the next."),
-    "requests": ("authsignal_sync_requests", "HTTP requests of the last sync, retries included."),
-    "retries": ("authsignal_sync_retries", "Of those, repeated ones."),
-    "rows_new": ("authsignal_sync_rows_new", "Rows that the last sync added."),
-    "rows_changed": ("authsignal_sync_rows_changed", "Rows that the last sync changed."),
-    "rows_deleted": ("authsignal_sync_rows_deleted", "Rows that the last sync marked as deleted."),
-    "throttled": ("authsignal_sync_throttled", "Answers with status 429 in the last sync."),
+    "seconds": ("authsignal_sync_duration_seconds", "Duration."),
+    **{
+        column.name: (f"authsignal_sync_{column.name}", column.meaning)
+        for column in SYNC_RUNS.columns
+        if column.type == "bigint"
+    },
 }
+"""Name and meaning of the metric for each number that `sync_runs` holds of a run."""
 
 
 def exposition(found: "Status") -> str:
@@ -49,7 +48,7 @@ def exposition(found: "Status") -> str:
         )
     for run in found.runs[:1]:
         for name, (metric, meaning) in _OF_RUN.items():
-            gauge(metric, meaning, run[name] or 0.0)
+            gauge(metric, f"Last sync: {meaning}", run[name] or 0.0)
     errors = Gauge("authsignal_sync_errors", "Requests of the last sync that failed.", ["kind"], registry=registry)
     for kind, times in (found.runs[0]["errors"] if found.runs else {}).items():
         errors.labels(kind).set(times)

@@ -71,8 +71,8 @@ def _seconds_left(meter: RunMetrics, per_second: float) -> float:
 
 
 @contextmanager
-def showing(meter: RunMetrics, *, silent: bool) -> Iterator[None]:
-    """Shows the meter while the block runs."""
+def showing(meter: RunMetrics, *, silent: bool) -> Iterator[Callable[[float | None], None] | None]:
+    """Shows the meter while the block runs; gives what shows the estimate once all users who are due are known."""
     console = Console(stderr=True)
     started, speed = time.monotonic(), Speed()
 
@@ -80,10 +80,11 @@ def showing(meter: RunMetrics, *, silent: bool) -> Iterator[None]:
         now = time.monotonic()
         return describe(meter, now - started, speed.of(meter.requests, now))
 
-    if not silent:
-        meter.when_listed = lambda: console.print(estimate(meter), highlight=False, soft_wrap=True)
+    def planned(rate: float | None) -> None:
+        console.print(estimate(meter, rate), highlight=False, soft_wrap=True)
+
     if silent:
-        yield
+        yield None
     elif console.is_terminal:
         spinner = Spinner("dots")
 
@@ -92,10 +93,10 @@ def showing(meter: RunMetrics, *, silent: bool) -> Iterator[None]:
             return spinner
 
         with Live(get_renderable=render, console=console, refresh_per_second=8, transient=True):
-            yield
+            yield planned
     else:
         with _lines(line):
-            yield
+            yield planned
 
 
 @contextmanager

@@ -85,9 +85,11 @@ def erase(
         AuthsignalError: Something could not be removed; the message says what, and what to do.
     """
     _check(user_id)
-    forms = stored_forms(user_id)
     with translate_errors(destination):
-        bring_state(pipeline_name_or(pipeline_name))  # what is pending there holds people too
+        pipeline_name = pipeline_name_or(pipeline_name)
+    forms = stored_forms(user_id, pipeline_name)
+    with translate_errors(destination):
+        bring_state(pipeline_name)  # what is pending there holds people too
         pipeline = attach(destination=destination, dataset=dataset, pipeline_name=pipeline_name)
         with single_run(pipeline), translate_errors(destination), redacted(pipeline), untraced(pipeline):
             finished, dropped = _settle_pending(pipeline)

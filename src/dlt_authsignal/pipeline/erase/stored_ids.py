@@ -3,17 +3,19 @@
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
+from dlt_authsignal.source.config.resolve import resolved_settings
 from dlt_authsignal.source.privacy.policy import Privacy
-from dlt_authsignal.source.privacy.settings import _former_keys, privacy_settings
+from dlt_authsignal.source.privacy.settings import privacy_from
 
 
-def stored_forms(user_id: str) -> frozenset[str]:
+def stored_forms(user_id: str, pipeline_name: str) -> frozenset[str]:
     """The values of `user_id` columns that mean this person, whichever settings of privacy they were loaded with.
 
     The id itself, and its hash under the privacy key and under those that were used before it: a hash of this id is
     nobody else's.
     """
-    return forms_of(user_id, [privacy_settings().key, *_former_keys()])
+    settings = resolved_settings(pipeline_name)
+    return forms_of(user_id, [privacy_from(settings).key, *(settings.former_privacy_keys or "").split()])
 
 
 def forms_of(user_id: str, keys: Iterable[str | None]) -> frozenset[str]:

@@ -1,25 +1,41 @@
 """What a sync would have to do now, without doing it."""
 
+from typing import NamedTuple
+
 from dlt_authsignal.destination.errors import translate_errors
 from dlt_authsignal.errors import NoData
 from dlt_authsignal.pipeline.attach import attach
+from dlt_authsignal.source.config.request_limits import limits_of
+from dlt_authsignal.source.config.resolve import resolved_settings
 from dlt_authsignal.source.incremental.state_table import KnownReads, known_reads
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.resources.server import DUE
-from dlt_authsignal.source.source import authsignal_source
+from dlt_authsignal.source.source import source_of
 
 
-def forecast(destination: str, pipeline_name: str | None) -> RunMetrics:
+class Forecast(NamedTuple):
+    """What a sync would have to do.
+
+    Attributes:
+        metrics: Users who are due, and the requests that they take.
+        rate: Limit on requests a second; None for none.
+    """
+
+    metrics: RunMetrics
+    rate: float | None
+
+
+def forecast(destination: str, pipeline_name: str | None) -> Forecast:
     """Counts who is due: reads the list, for a minute at most, and what the destination knows of earlier reads.
 
     Raises:
         AuthsignalError: The list, or the destination, cannot be read.
     """
-    meter = RunMetrics()
+    metrics = RunMetrics()
     with translate_errors(destination):
-        source = authsignal_source(reads=_known(destination, pipeline_name), meter=meter, apis=["server"])
-        list(source.resources[DUE])
-    return meter
+        settings = resolved_settings(pipeline_name, apis=["server"])
+        list(source_of(settings, _known(destination, pipeline_name), metrics).resources[DUE])
+    return Forecast(metrics, limits_of(settings).rate)
 
 
 def _known(destination: str, pipeline_name: str | None) -> KnownReads:

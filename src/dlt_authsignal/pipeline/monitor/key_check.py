@@ -13,8 +13,8 @@ from dlt_authsignal.api.server_endpoints import GET_TENANT_AUTHENTICATORS
 from dlt_authsignal.errors import HttpError, ListingRefused, RequestRefused, TokenExpired, Unauthorized
 from dlt_authsignal.schema.ceremony_tables import CEREMONIES
 from dlt_authsignal.schema.tables import TABLES
-from dlt_authsignal.source.config.connection import Settings
 from dlt_authsignal.source.config.request_limits import RequestLimits
+from dlt_authsignal.source.config.source_settings import SourceSettings
 from dlt_authsignal.source.http.client import Api, connect
 from dlt_authsignal.source.http.rate_limiter import RateLimiter
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
@@ -43,7 +43,7 @@ class Finding:
     notes: Sequence[str] = ()
 
 
-def check(found: Settings) -> list[Finding]:
+def check(found: SourceSettings) -> list[Finding]:
     """What each key that is there unlocks. Only reads.
 
     Raises:
@@ -69,7 +69,7 @@ def region_of(api_secret_key: str) -> str | None:
     return next((region for region, taken in zip(REGIONS, asyncio.run(everywhere()), strict=True) if taken), None)
 
 
-async def _check(found: Settings) -> list[Finding]:
+async def _check(found: SourceSettings) -> list[Finding]:
     asked: list[Awaitable[Finding]] = []
     if found.api_secret_key:
         asked.append(_server(found.base, found.api_secret_key))

@@ -14,7 +14,7 @@ from dlt_authsignal.pipeline.monitor.staleness import Gap, Staleness, gaps, stal
 from dlt_authsignal.schema.bookkeeping_tables import SYNC_RUNS
 from dlt_authsignal.schema.tables import TABLES
 from dlt_authsignal.source.config.durations import duration
-from dlt_authsignal.source.incremental.due import DEFAULT_STALENESS
+from dlt_authsignal.source.config.source_settings import SourceSettings
 from dlt_authsignal.source.incremental.read_state import PARTS, LastRead, milliseconds
 from dlt_authsignal.source.incremental.state_table import known_reads
 
@@ -82,7 +82,9 @@ def status(pipeline: Pipeline) -> Status:
     done = next((index for index, run in enumerate(runs) if run["outcome"] == "done"), None)
     found = {name: freshness(pipeline, name) for name in TABLES}
     reads = list(known_reads(pipeline))
-    longest = duration("max_staleness", dlt.config.get(f"{_SECTION}.max_staleness", str) or DEFAULT_STALENESS)
+    longest = duration(
+        "max_staleness", dlt.config.get(f"{_SECTION}.max_staleness", str) or SourceSettings.max_staleness
+    )
     return Status(
         now=now,
         runs=runs[:RUNS_SHOWN],

@@ -27,8 +27,10 @@ from dlt_authsignal.project.working_folder import working_folder
 from dlt_authsignal.schema.bookkeeping_tables import PROBE_RUNS
 from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.schema.row_hash import fingerprint
-from dlt_authsignal.source.config.connection import Settings, is_loopback, settings
-from dlt_authsignal.source.privacy.settings import privacy_settings
+from dlt_authsignal.source.config.connection import is_loopback
+from dlt_authsignal.source.config.resolve import resolved_settings
+from dlt_authsignal.source.config.source_settings import SourceSettings
+from dlt_authsignal.source.privacy.settings import privacy_from
 from dlt_authsignal.source.resources.ceremonies import Authenticator
 from dlt_authsignal.source.resources.client import user_of
 from dlt_authsignal.source.resources.table_resource import Loading
@@ -86,7 +88,7 @@ def probe(
     destination: str = "duckdb",
     dataset: str | None = None,
     pipeline_name: str = PIPELINE_NAME,
-    **connection: Any,
+    **settings: Any,
 ) -> ProbeReport:
     """Registers a passkey for a canary user, signs in with it (MFA and sign-in), removes it, and loads the six tables.
 
@@ -99,7 +101,7 @@ def probe(
         destination: dlt destination name.
         dataset: Dataset (schema) to load into. Default: `dataset_name` in `.dlt/config.toml`, or `authsignal_data`.
         pipeline_name: Names dlt's working folder and state, and the lock that keeps two probes apart.
-        **connection: Arguments of `settings`; default what dlt finds.
+        **settings: Settings of `authsignal_source`, such as `region`. They win over those that dlt finds.
 
     Raises:
         NotACanary: The user may be a person.
@@ -108,8 +110,8 @@ def probe(
     """
     started, began, notes = time.monotonic(), datetime.now(UTC), list[str]()
     with translate_errors(destination):
-        found = settings(**connection)
-        canary, privacy = _canary(found, user_id, leave_passkey=leave_passkey), privacy_settings()
+        found = resolved_settings(pipeline_name, **settings)
+        canary, privacy = _canary(found, user_id, leave_passkey=leave_passkey), privacy_from(found)
         privacy.stored_id(canary)  # says what is missing before anything is written to Authsignal
         probing = Probing(found, privacy, canary, action, authenticator)
         if not allow_writes:
@@ -149,7 +151,7 @@ def probe(
     )
 
 
-def _check_is_local(found: Settings) -> None:
+def _check_is_local(found: SourceSettings) -> None:
     if not is_loopback(found.base.host or ""):
         raise ConfigurationError(
             f"A probe writes to {found.base.host}: it tracks attempts of the canary user, enrols a passkey for it and"
@@ -157,7 +159,7 @@ def _check_is_local(found: Settings) -> None:
         )
 
 
-def _canary(found: Settings, user_id: str | None, *, leave_passkey: bool) -> str:
+def _canary(found: SourceSettings, user_id: str | None, *, leave_passkey: bool) -> str:
     """Whom to probe with what there is."""
     if found.api_secret_key:
         if user_id in (None, "", ".", ".."):

@@ -13,8 +13,8 @@ from dlt_authsignal.pipeline.probe import canary
 from dlt_authsignal.pipeline.probe.canary import Backend
 from dlt_authsignal.schema import tables
 from dlt_authsignal.schema.ceremony_tables import CEREMONIES
-from dlt_authsignal.source.config.connection import Settings
 from dlt_authsignal.source.config.request_limits import RequestLimits
+from dlt_authsignal.source.config.source_settings import SourceSettings
 from dlt_authsignal.source.http.rate_limiter import RateLimiter
 from dlt_authsignal.source.http.session import writing_session
 from dlt_authsignal.source.http.single_call import Call, send
@@ -67,7 +67,7 @@ class Probing:
         removed_before: Passkeys of interrupted probes that were removed first.
     """
 
-    settings: Settings
+    settings: SourceSettings
     privacy: Privacy
     user_id: str
     action: str

@@ -3,43 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from dlt.pipeline.pipeline import Pipeline
-
 from dlt_authsignal.pipeline.sync.changes import TableReport
-from dlt_authsignal.source.metrics.run_metrics import RunMetrics
+from dlt_authsignal.pipeline.sync.summary import as_html, as_text
+from dlt_authsignal.schema.run_counters import RunCounters
 
 
-@dataclass(frozen=True, kw_only=True)
-class SyncReport:
-    """One finished run.
+@dataclass(kw_only=True)
+class SyncReport(RunCounters):
+    """One finished sync. `print(report)` prints the summary that the command prints; a notebook shows it as a table.
 
     Attributes:
         pipeline: dlt pipeline name.
-        destination: Destination type.
+        destination: Destination name.
         location: Where the data is, without credentials.
         dataset: Dataset (schema) name.
         table_format: Format of tables made of files; None in a database.
-        tables: Report per table, in the registry's order.
-        users_found: Users that the roster named.
-        users_due: Of those, the ones who were due.
+        tables: Report of each table: rows read, new, changed, deleted, and in total.
+        users_found: User ids in the user id sources.
+        users_due: Of those, the users who were due.
         users_read: Users read completely.
-        users_remaining: Users due whom the budget left to the next run.
-        unknown_users: Ids of the roster that Authsignal does not know.
-        unknown_positions: Lines or rows in which the first of those stand, in files and queries.
+        users_remaining: Users due whom the run's budget left to the next run.
+        users_with_old_privacy: Of the users due, those whose rows had other privacy settings.
+        unknown_users: User ids that Authsignal does not know.
+        unknown_positions: Lines or rows of the first unknown ids, in files and queries.
         requests: HTTP requests, retries included.
-        retries: Of those, repeated ones.
-        throttled: Answers with status 429.
+        retries: Of the requests, those that repeated another.
+        throttled: Responses with status 429.
+        errors: Requests that failed, by kind, also where a later try succeeded.
         seconds: Duration.
-        finished_pending: True when an earlier run's unfinished load was completed first.
-        dropped_pending: True when it was dropped, because another machine has loaded newer rows since.
-        users_with_old_privacy: Of the users due, the ones whose rows were stored under other privacy settings.
-        recreated: Tables that somebody had taken out of the database, or columns of.
-        identifiers_left_out: True when there is no privacy_key to hash them with.
-        errors: Requests that failed, by kind, also where a later try did not.
-        drift: What answers held that the tables were not made for, by table: `source/metrics/schema_drift.py`.
+        finished_pending: True if the unfinished load of an earlier run was completed first.
+        dropped_pending: True if it was dropped, because another machine has loaded newer rows since.
+        recreated: Tables that had been dropped, in whole or in part, and were recreated.
+        identifiers_left_out: True if there is no privacy_key to hash identifiers with.
+        drift: Schema drift by table: new columns, values stored in another type or column.
         notes: What was set up in the project's folder, a sentence each.
     """
 
@@ -49,43 +48,22 @@ class SyncReport:
     dataset: str
     table_format: str | None
     tables: Mapping[str, TableReport]
-    users_found: int
-    users_due: int
-    users_read: int
-    users_remaining: int
-    unknown_users: int
     unknown_positions: list[int]
-    requests: int
-    retries: int
-    throttled: int
+    errors: Mapping[str, int]
     seconds: float
     finished_pending: bool
     dropped_pending: bool
-    users_with_old_privacy: int
     recreated: list[str]
     identifiers_left_out: bool
-    errors: Mapping[str, int]
     drift: Mapping[str, Any]
     notes: list[str]
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain values, as `--json` prints it."""
+        return asdict(self)
 
-def _report(pipeline: Pipeline, meter: RunMetrics, **known: Any) -> SyncReport:
-    return SyncReport(
-        pipeline=pipeline.pipeline_name,
-        destination=pipeline.destination.destination_name,
-        dataset=pipeline.dataset_name,
-        users_found=meter.users_found,
-        users_due=meter.users_due,
-        users_read=meter.users_read,
-        users_remaining=meter.users_remaining,
-        unknown_users=meter.unknown_users,
-        unknown_positions=sorted(meter.unknown_positions),
-        requests=meter.requests,
-        retries=meter.retries,
-        throttled=meter.throttled,
-        users_with_old_privacy=meter.users_with_old_privacy,
-        identifiers_left_out=meter.leaves_out,
-        errors=dict(meter.errors),
-        drift=meter.drift.report(),
-        **known,
-    )
+    def __str__(self) -> str:
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        return as_html(self)

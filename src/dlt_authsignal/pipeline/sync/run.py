@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from typing import Any, Final
 
-from dlt.common.runtime.collector import NullCollector
 from dlt.extract import DltSource
 from dlt.pipeline.pipeline import Pipeline
 
@@ -23,74 +22,71 @@ from dlt_authsignal.destination.locks import dataset_lock, pipeline_lock
 from dlt_authsignal.destination.redaction import redacted
 from dlt_authsignal.destination.stores.queries import row_counts
 from dlt_authsignal.destination.tombstones import tombstones
+from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.pipeline.history.update import update_history
 from dlt_authsignal.pipeline.load_packages import Pending, abort_packages_before, finish_pending
 from dlt_authsignal.pipeline.repair import recreate
 from dlt_authsignal.pipeline.run_log import Run, recorded
 from dlt_authsignal.pipeline.sync.changes import Tally, known_hashes
 from dlt_authsignal.pipeline.sync.created_at import carrier, created_at
-from dlt_authsignal.pipeline.sync.report import SyncReport, _report
-from dlt_authsignal.project.names import dataset_name_or, pipeline_name_or
-from dlt_authsignal.project.pipelines import open_pipeline
-from dlt_authsignal.project.settings import remember
-from dlt_authsignal.project.working_folder import working_folder
+from dlt_authsignal.pipeline.sync.report import SyncReport
+from dlt_authsignal.project.pipelines import check_pipeline
 from dlt_authsignal.schema.bookkeeping_tables import COMPLETE_READS, USER_READS
 from dlt_authsignal.schema.tables import TABLES
+from dlt_authsignal.source.build import OnPlanned, apis_of
+from dlt_authsignal.source.config.resolve import check_names, nearest, resolved_settings
 from dlt_authsignal.source.incremental.due import parts_of
 from dlt_authsignal.source.incremental.state_table import KnownReads, oldest_read
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
-from dlt_authsignal.source.source import authsignal_source
+from dlt_authsignal.source.privacy.settings import privacy_from
+from dlt_authsignal.source.source import source_of
 
 
 def sync(
+    pipeline: Pipeline,
     *,
-    destination: str = "duckdb",
-    staging: str | None = None,
-    dataset: str | None = None,
-    pipeline_name: str | None = None,
-    resources: list[str] | None = None,
-    meter: RunMetrics | None = None,
-    **source: Any,
+    tables: Sequence[str] | None = None,
+    metrics: RunMetrics | None = None,
+    on_planned: OnPlanned | None = None,
+    **settings: Any,
 ) -> SyncReport:
-    """Brings the destination up to date with Authsignal.
+    """Bring the pipeline's dataset up to date with Authsignal, as `dlt-authsignal sync` does.
+
+    Finishes the load of an interrupted run, reads the users who are due, loads what was read, marks deleted rows,
+    writes history, and records the run in `sync_runs`. A second run of the same pipeline, or into the same dataset, is
+    refused while the first one runs.
 
     Args:
-        destination: dlt destination name; its credentials are resolved by dlt.
-        staging: dlt destination to load by way of, a bucket; for Redshift.
-        dataset: Dataset (schema) to load into. Default: `dataset_name` in `.dlt/config.toml`, or `authsignal_data`.
-        pipeline_name: Names dlt's state, and the DuckDB file. Default: `pipeline_name` in `.dlt/config.toml`, or
-            `authsignal_pipeline`.
-        resources: Tables to load; default all of the accessible APIs but the opt-in ones.
-        meter: Counters to fill, for a progress display.
-        **source: Arguments of `authsignal_source`.
+        pipeline: Any `dlt.pipeline(…)` with a destination. It becomes dlt's active pipeline.
+        tables: Tables to load. Default: all that the credentials give access to, except `action_details` and the
+            passkey ceremonies.
+        metrics: Counters to fill, for a progress display.
+        on_planned: Called once all users who are due are known, with the limit on requests a second.
+        **settings: Settings of `authsignal_source`. They win over those that dlt finds.
 
     Raises:
-        AuthsignalError: The subclass that says what to do. Nothing of a failed run's reading is loaded.
+        ConfigurationError: A setting is missing or wrong. Nothing was loaded.
+        RunFailed: The run did not complete. Nothing that it read was loaded.
     """
-    meter = meter or RunMetrics()
-    started, notes = time.monotonic(), list[str]()
+    _check_arguments(pipeline, tables, settings)
+    started, metrics = time.monotonic(), metrics or RunMetrics()
+    pipeline.activate()  # another one may have been made since, and the source looks at the active one's destination
+    destination = pipeline.destination.destination_name
     with translate_errors(destination):
-        pipeline = open_pipeline(
-            pipeline_name_or(pipeline_name),
-            destination=destination,
-            staging=staging,
-            dataset=dataset_name_or(dataset),
-            progress=_StageCollector(meter),
-            notes=notes,
-        )
+        check_pipeline(pipeline)
         table_format = check_ready(pipeline)
         alone = _alone(pipeline, destination)
         with (
             pipeline_lock(pipeline),
             shared_clients(pipeline),
-            recorded(pipeline, meter, alone) as run,
+            recorded(pipeline, metrics, alone) as run,
             translate_errors(destination),
             redacted(pipeline),
         ):
+            found = resolved_settings(pipeline.pipeline_name, **settings)
+            run.apis = ", ".join(apis_of(found))
             reads = KnownReads()
-            reading = authsignal_source(meter=meter, reads=reads, **source)
-            if resources:
-                reading = reading.with_resources(*resources, *_memory(resources) & reading.resources.keys())
+            reading = _selected(source_of(found, reads, metrics, on_planned), tables)
             with keep_open(pipeline):
                 pending, recreated = _catch_up(pipeline, run)
                 reads.recall(pipeline, details="action_details" in reading.selected_resources)
@@ -102,23 +98,63 @@ def sync(
             with keep_open(pipeline):
                 deleted = update_history(pipeline)
                 run.oldest_read_at = oldest_read(pipeline)
-                tables = tally.reports(before, row_counts(pipeline, tally.tables), deleted)
-            run.tables = {name: asdict(report) for name, report in tables.items()}
-    meter.stage = "done"
-    if written := remember(working_folder(pipeline.pipeline_name)):
-        notes.append(written)
-    return _report(
-        pipeline,
-        meter,
-        tables=tables,
+                reports = tally.reports(before, row_counts(pipeline, tally.tables), deleted)
+            run.tables = {name: asdict(report) for name, report in reports.items()}
+    metrics.stage = "done"
+    return SyncReport(
+        pipeline=pipeline.pipeline_name,
+        destination=destination,
         location=load.destination_displayable_credentials or "",
+        dataset=pipeline.dataset_name,
         table_format=table_format,
+        tables=reports,
+        unknown_positions=sorted(metrics.unknown_positions),
+        errors=dict(metrics.errors),
         seconds=round(time.monotonic() - started, 2),
         finished_pending=pending is Pending.FINISHED,
         dropped_pending=pending is Pending.DROPPED,
         recreated=recreated,
-        notes=notes,
+        identifiers_left_out=privacy_from(found).leaves_out,
+        drift=metrics.drift.report(),
+        notes=[],
+        **metrics.counters(),
     )
+
+
+def _check_arguments(pipeline: Any, tables: Sequence[str] | None, settings: Mapping[str, Any]) -> None:
+    """Refuse what cannot be meant, before anything is asked or changed."""
+    if not isinstance(pipeline, Pipeline):
+        raise ConfigurationError(
+            f"sync takes a pipeline, not {type(pipeline).__name__}: sync(dlt.pipeline(…)). Nothing was loaded."
+        )
+    if pipeline.destination is None:
+        raise ConfigurationError(
+            f'Pipeline "{pipeline.pipeline_name}" has no destination: dlt.pipeline(…, destination="duckdb"). Nothing'
+            " was loaded."
+        )
+    check_names(settings)
+    if isinstance(tables, str):
+        raise ConfigurationError(f'tables is a list: tables=["{tables}"]. Nothing was loaded.')
+    for name in tables or ():
+        if name not in TABLES:
+            raise ConfigurationError(
+                f'There is no table "{name}".{nearest(name, TABLES)} All tables: {", ".join(TABLES)}.'
+                " Nothing was loaded."
+            )
+
+
+def _selected(reading: DltSource, tables: Sequence[str] | None) -> DltSource:
+    """The source with those tables, and with what has to be loaded along."""
+    if not tables:
+        return reading
+    for name in tables:
+        if name not in reading.resources:
+            apis = " or ".join(f"{api.title()} API" for api in TABLES[name].apis)
+            raise ConfigurationError(
+                f'Table "{name}" is read from the {apis}, to which the credentials that were found give no access.'
+                " Nothing was loaded."
+            )
+    return reading.with_resources(*tables, *_memory(tables) & reading.resources.keys())
 
 
 @contextmanager
@@ -155,18 +191,6 @@ def _counted(pipeline: Pipeline, reading: DltSource) -> Tally:
     for name in tally.tables:
         reading.resources[name].add_map(tally.counter(name))
     return tally
-
-
-class _StageCollector(NullCollector):
-    """Tells the meter which of dlt's steps is running."""
-
-    _STAGES: Final = {"extract": "reading", "normalize": "preparing", "load": "loading"}
-
-    def __init__(self, meter: RunMetrics) -> None:
-        self._meter = meter
-
-    def _start(self, step: str) -> None:
-        self._meter.stage = self._STAGES.get(step.split(maxsplit=1)[0].lower(), self._meter.stage)
 
 
 SELDOM: Final = (100_000, 50, 100)

@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, Final
+from typing import Any
 
 from dlt_authsignal.errors import ConfigurationError
-
-DEFAULT_RATE: Final = "20"
-"""Requests a second. The limit is shared with people who sign in."""
+from dlt_authsignal.source.config.source_settings import SourceSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,13 +23,13 @@ class RequestLimits:
         timeout: Seconds for one whole answer.
     """
 
-    concurrency: int = 8
-    rate: float | None = float(DEFAULT_RATE)
+    concurrency: int = SourceSettings.concurrency
+    rate: float | None = float(SourceSettings.rate)
     shared_budget: str | None = None
-    attempts: int = 6
-    backoff: float = 0.5
+    attempts: int = SourceSettings.attempts
+    backoff: float = SourceSettings.backoff
     max_wait: float = 120.0
-    timeout: float = 60.0
+    timeout: float = SourceSettings.timeout
 
     def __post_init__(self) -> None:
         for name in ("concurrency", "attempts", "timeout"):
@@ -39,6 +37,22 @@ class RequestLimits:
                 raise ConfigurationError(f"{name} must be above 0, got {getattr(self, name)}.")
         if self.shared_budget and self.rate is None:
             raise ConfigurationError('A shared budget needs a rate to share: set rate to a number, not "max".')
+
+
+def limits_of(settings: SourceSettings) -> RequestLimits:
+    """The limits that the settings ask for.
+
+    Raises:
+        ConfigurationError: A value that cannot be used.
+    """
+    return RequestLimits(
+        concurrency=settings.concurrency,
+        rate=ceiling(settings.rate),
+        shared_budget=settings.shared_budget,
+        attempts=settings.attempts,
+        backoff=settings.backoff,
+        timeout=settings.timeout,
+    )
 
 
 def ceiling(rate: Any) -> float | None:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dlt_authsignal.errors import ConfigurationError, TooManyDeletes
 from dlt_authsignal.schema.tables import TABLES
+from dlt_authsignal.source.config.source_settings import SourceSettings
 
 if TYPE_CHECKING:
     from dlt_authsignal.source.incremental.user_read import UserRead
     from dlt_authsignal.source.rows.arrow_hash import Hashes
 
 LEAST: Final = 20
-DEFAULT_MAX_DELETES: Final = "5%"
 _FIELDS: Final = {"user_authenticators": "userAuthenticatorId", "user_devices": "deviceId"}
 """Of each user's own tables, the field that tells rows of one user apart."""
 
@@ -35,7 +35,7 @@ class Limit:
         is_lifted: Whether any number may.
     """
 
-    share: float = 0.05
+    share: float = float(SourceSettings.max_deletes.removesuffix("%")) / 100
     rows: int | None = None
     is_lifted: bool = False
 

@@ -12,10 +12,12 @@ import msgspec
 
 from dlt_authsignal.api.endpoints import ACTION_WINDOW_DAYS
 from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.source.config.durations import duration
+from dlt_authsignal.source.config.source_settings import SourceSettings
 from dlt_authsignal.source.incremental.read_state import CLOCK_SKEW, DAY, KEPT, PARTS, TOLD_BY_THE_LIST, LastRead
 
+DEFAULT_STALENESS: Final = duration("max_staleness", SourceSettings.max_staleness)
 LONGEST_STALENESS: Final = timedelta(days=ACTION_WINDOW_DAYS - 5)
-DEFAULT_STALENESS: Final = "7d"
 
 
 Reason = Literal["new", "changed", "named", "missing", "stale", "full", "privacy"]
@@ -34,7 +36,7 @@ class Policy:
         ConfigurationError: A staleness out of range.
     """
 
-    max_staleness: timedelta = timedelta(days=7)
+    max_staleness: timedelta = DEFAULT_STALENESS
     full: bool = False
     named: frozenset[str] = frozenset()
 

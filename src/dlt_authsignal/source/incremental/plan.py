@@ -33,6 +33,7 @@ class Plan:
         budget: What may be spent.
         limit: How much may vanish.
         list_first: Whether the whole list is read before the first user is, which is then the one who waits longest.
+        on_planned: Called once all users who are due are known, before the first is read, if the list is read first.
         has_detail: Whether an action's detail has been loaded, by stored user id, action code and idempotency key.
         now: Clock for `read_at`.
     """
@@ -45,6 +46,7 @@ class Plan:
     budget: Budget = field(default_factory=lambda: Budget(clock=time.monotonic))
     limit: Limit = field(default_factory=Limit)
     list_first: bool = False
+    on_planned: Callable[[], None] = lambda: None
     has_detail: Callable[[str, str, str], bool] = lambda _user, _action, _key: False
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 

@@ -92,7 +92,7 @@ async def _oldest_first(
             await _hand_out(room, plan, meter, send, out)
         room.enter(errand.ask.rank, errand.candidate)
     meter.users_remaining = room.turned_away
-    meter.when_listed()
+    plan.on_planned()
     await _hand_out(room, plan, meter, send, out)
 
 

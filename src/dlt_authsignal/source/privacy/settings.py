@@ -3,14 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, get_args
 
-from dlt.common.configuration import with_config
-from dlt.common.typing import TSecretStrValue
-
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.schema.columns import Column, Table
 from dlt_authsignal.schema.secret_fields import is_secret
 from dlt_authsignal.schema.tables import TABLES
 from dlt_authsignal.source.config.credentials import clean_credential
+from dlt_authsignal.source.config.source_settings import SourceSettings
 from dlt_authsignal.source.privacy.policy import EVERY, Mode, Privacy, Treatment
 
 LEAST_KEY: Final = 32
@@ -26,19 +24,13 @@ LEFT_OUT: Final = (
 _IDENTIFIERS: Final = frozenset({"email", "phone", "name", "ip", "user_agent", "device", "credential"})
 
 
-@with_config(sections=("sources", "authsignal_source"))
-def privacy_settings(
-    privacy: str = "pseudonymize",
-    privacy_key: TSecretStrValue | None = None,
-    privacy_columns: dict[str, Any] | None = None,
-    privacy_allow: list[str] | None = None,
-) -> Privacy:
-    """What `[sources.authsignal_source]` says of privacy; an argument that is given wins.
+def privacy_from(settings: SourceSettings) -> Privacy:
+    """What the settings say of privacy.
 
     Raises:
         ConfigurationError: A value that cannot be used.
     """
-    return privacy_of(privacy, privacy_key, privacy_columns, privacy_allow)
+    return privacy_of(settings.privacy, settings.privacy_key, settings.privacy_columns, settings.privacy_allow)
 
 
 def privacy_of(
@@ -111,13 +103,3 @@ def _possible(table: Table, column: Column) -> set[Treatment]:
     if column.kind == "ip":
         found.add("truncate")
     return found
-
-
-def _former_keys() -> Sequence[str]:
-    found: str | None = _settings()
-    return (found or "").split()
-
-
-@with_config(sections=("sources", "authsignal_source"))
-def _settings(former_privacy_keys: TSecretStrValue | None = None) -> Any:
-    return former_privacy_keys

@@ -1,0 +1,154 @@
+"""From settings to resources: the credentials that are set decide which APIs are read."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from dlt.extract import DltResource
+
+from dlt_authsignal.errors import ConfigurationError, CredentialsMissing
+from dlt_authsignal.source.config.durations import duration
+from dlt_authsignal.source.config.request_limits import RequestLimits, limits_of
+from dlt_authsignal.source.config.source_settings import SourceSettings
+from dlt_authsignal.source.http.rate_limiter import RateLimiter
+from dlt_authsignal.source.incremental.delete_guard import limit
+from dlt_authsignal.source.incremental.due import Policy
+from dlt_authsignal.source.incremental.plan import Plan
+from dlt_authsignal.source.incremental.queue import Budget
+from dlt_authsignal.source.incremental.state_table import KnownReads
+from dlt_authsignal.source.metrics.run_metrics import RunMetrics
+from dlt_authsignal.source.privacy.policy import Privacy
+from dlt_authsignal.source.privacy.settings import privacy_from
+from dlt_authsignal.source.resources.ceremonies import Asked
+from dlt_authsignal.source.resources.ceremony_resources import ceremony_resources
+from dlt_authsignal.source.resources.client import Client, client_resources
+from dlt_authsignal.source.resources.server import Server, server_resources
+from dlt_authsignal.source.user_ids import UserIdSources
+from dlt_authsignal.source.user_ids.users_from import resolved
+
+APIS: Final = ("server", "client")
+
+OnPlanned = Callable[[float | None], None]
+"""Called once all users who are due are known, before the first of them is read, with the limit on requests a second;
+None is no limit."""
+
+
+def resources_of(
+    settings: SourceSettings,
+    *,
+    reads: KnownReads | None = None,
+    metrics: RunMetrics | None = None,
+    on_planned: OnPlanned | None = None,
+) -> list[DltResource]:
+    """Return the resources of every API that is read; where two APIs fill one table, the Server API's.
+
+    Raises:
+        CredentialsMissing: No credential gives access to an API, or to one asked for.
+        ConfigurationError: A value that cannot be used.
+    """
+    metrics, limits, privacy = metrics or RunMetrics(), limits_of(settings), privacy_from(settings)
+    resources: list[DltResource] = []
+    for api in apis_of(settings):
+        if api == "server":
+            plan = _plan(settings, privacy, limits, reads, on_planned)
+            found = server_resources(_server(settings, privacy, limits, metrics), plan)
+        else:
+            client = _client(settings, privacy, limits, metrics)
+            found = [*client_resources(client), *ceremony_resources(client, _asked(settings))]
+        taken = {resource.name for resource in resources}
+        resources += [resource for resource in found if resource.name not in taken]
+    return resources
+
+
+def apis_of(settings: SourceSettings) -> Sequence[str]:
+    """The APIs that are read, the Server API first.
+
+    Raises:
+        CredentialsMissing: No credential gives access to an API, or to one asked for.
+        ConfigurationError: There is no such API.
+    """
+    credentials = {"server": settings.api_secret_key, "client": settings.token or settings.tenant_id}
+    for api in settings.apis or ():
+        if api not in APIS:
+            raise ConfigurationError(f'Unknown API "{api}". Known: {", ".join(APIS)}.')
+        if not credentials[api]:
+            raise CredentialsMissing(f"the {api.title()} API", settings.blank)
+    found = [api for api in APIS if credentials[api] and api in (settings.apis or APIS)]
+    if not found:
+        raise CredentialsMissing(blank=settings.blank)
+    return found
+
+
+def _server(settings: SourceSettings, privacy: Privacy, limits: RequestLimits, metrics: RunMetrics) -> Server:
+    return Server(
+        base=settings.base,
+        api_secret_key=settings.api_secret_key or "",
+        tenant_id=settings.tenant_id,
+        privacy=privacy,
+        throttle=RateLimiter(pace=limits),
+        meter=metrics,
+    )
+
+
+def _client(settings: SourceSettings, privacy: Privacy, limits: RequestLimits, metrics: RunMetrics) -> Client:
+    return Client(
+        base=settings.base,
+        token=settings.token,
+        tenant_id=settings.tenant_id,
+        throttle=RateLimiter(pace=limits),
+        meter=metrics,
+        privacy=privacy,
+    )
+
+
+def _plan(
+    settings: SourceSettings,
+    privacy: Privacy,
+    limits: RequestLimits,
+    reads: KnownReads | None,
+    on_planned: OnPlanned | None,
+) -> Plan:
+    return Plan(
+        tables=frozenset(),
+        privacy=privacy,
+        user_ids=UserIdSources(
+            sources=resolved(settings.users_from, settings.users_database),
+            column=settings.users_column,
+            page_size=settings.page_size,
+            exclude_users=frozenset(settings.exclude_users or ()),
+        ),
+        policy=Policy(
+            max_staleness=duration("max_staleness", settings.max_staleness),
+            full=settings.full,
+            named=frozenset(settings.refresh_users or ()),
+        ),
+        budget=_budget(settings, reads),
+        limit=limit(settings.max_deletes, accepted=settings.accept_deletes),
+        reads=reads,
+        has_detail=reads.has_detail if reads is not None else Plan.has_detail,
+        list_first=limits.rate is not None,
+        on_planned=(lambda: on_planned(limits.rate)) if on_planned else Plan.on_planned,
+    )
+
+
+def _budget(settings: SourceSettings, reads: KnownReads | None) -> Budget:
+    if reads is None and (settings.max_requests or settings.max_duration):
+        raise ConfigurationError(
+            "max_requests and max_duration leave users to the next run, which has to know who was read. Call"
+            " dlt_authsignal.sync(pipeline, …), or pass authsignal_source(reads=known_reads(pipeline))."
+        )
+    longest = duration("max_duration", settings.max_duration).total_seconds() if settings.max_duration else None
+    return Budget(max_requests=settings.max_requests, max_seconds=longest, clock=time.monotonic)
+
+
+def _asked(settings: SourceSettings) -> Asked:
+    return Asked(
+        username=settings.username,
+        display_name=settings.display_name,
+        attachment=settings.authenticator_attachment,
+        action=settings.action,
+        challenge_id=settings.challenge_id,
+        authenticator=settings.authenticator,
+        origin=settings.origin,
+        paths=settings.paths,
+    )

@@ -1,0 +1,89 @@
+"""What dlt finds of the settings, and names that are no setting."""
+
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any, Final
+
+import dlt
+from dlt.common.configuration import inject_section, resolve_configuration
+from dlt.common.configuration.providers.toml import SettingsTomlProvider
+from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
+
+from dlt_authsignal.destination.redaction import hide_from_trace
+from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.source.config.source_settings import NAMES, PYTHON_ONLY, SourceConfiguration, SourceSettings
+
+SECTION: Final = "sources.authsignal_source"
+_SECTIONS: Final = ("sources", "authsignal_source", "authsignal_source")
+_VARIABLES: Final = "SOURCES__AUTHSIGNAL_SOURCE__"
+_OF_DLT: Final = frozenset({"max_table_nesting", "root_key", "schema_contract"})
+"""Settings that dlt itself reads in the section of a source."""
+
+
+def resolved_settings(pipeline_name: str | None = None, **given: Any) -> SourceSettings:
+    """Return the settings as a source of the pipeline would find them: those given, then dlt's, then the defaults.
+
+    Args:
+        pipeline_name: Settings may be in a section of this pipeline only.
+        **given: Settings that win over what dlt finds; None is a value too.
+
+    Raises:
+        ConfigurationError: A name or a value that cannot be used.
+    """
+    check_names(given)
+    check_configured(pipeline_name)
+    with inject_section(ConfigSectionContext(pipeline_name=pipeline_name, sections=_SECTIONS)):
+        found = resolve_configuration(
+            SourceConfiguration(), explicit_value={name: given[name] for name in given if name not in PYTHON_ONLY}
+        )
+    hide_from_trace(*SourceSettings.PERSONAL)
+    return SourceSettings(**dict(found), **{name: given[name] for name in PYTHON_ONLY & given.keys()})
+
+
+def check_names(given: Iterable[str], known: Collection[str] = NAMES) -> None:
+    """Refuse the first name that is no setting.
+
+    Raises:
+        ConfigurationError: Names it, and the setting whose name is nearest.
+    """
+    for name in given:
+        if name not in known:
+            raise ConfigurationError(f'There is no setting "{name}".{nearest(name, known)} {_ALL}')
+
+
+def check_configured(pipeline_name: str | None = None) -> None:
+    """Refuse the first name in the source's section of a TOML file, or in the environment, that is no setting.
+
+    Raises:
+        ConfigurationError: Says where it is.
+    """
+    for name, where in [*_in_files(pipeline_name), *_in_environment()]:
+        if name not in NAMES and name not in _OF_DLT:
+            raise ConfigurationError(f'{where}: there is no setting "{name}".{nearest(name, NAMES)} {_ALL}')
+
+
+_ALL: Final = "All settings: docs/settings.md."
+
+
+def nearest(name: str, known: Collection[str]) -> str:
+    """A question that names the nearest of the known names; empty if none is near."""
+    found = get_close_matches(name, known, n=1, cutoff=0.5)
+    return f' Did you mean "{found[0]}"?' if found else ""
+
+
+def _in_files(pipeline_name: str | None) -> Iterator[tuple[str, str]]:
+    for provider in dlt.config.config_providers:
+        if isinstance(provider, SettingsTomlProvider):
+            for pipeline in {"", pipeline_name or ""}:
+                section, _ = provider.get_value("authsignal_source", Mapping, pipeline, "sources")
+                for name, value in section.items() if isinstance(section, Mapping) else ():
+                    if name in NAMES or not isinstance(value, Mapping):  # another table is a resource's, or dlt's
+                        yield name, f"{provider.name}, [{SECTION}]"
+
+
+def _in_environment() -> Iterator[tuple[str, str]]:
+    for variable in os.environ:
+        name = variable.removeprefix(_VARIABLES)
+        if name != variable and "__" not in name:
+            yield name.lower(), f"Environment variable {variable}"

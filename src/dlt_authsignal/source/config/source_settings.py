@@ -1,0 +1,124 @@
+"""Every setting of the source: its name, type and default, once.
+
+`authsignal_source`, the command, `doctor`, `erase`, `probe` and docs/settings.md all read this list. The docstring of
+`authsignal_source` says what each setting means.
+"""
+
+from dataclasses import MISSING, dataclass, field, fields
+from functools import cached_property
+from typing import Any, ClassVar, Final
+
+from dlt.common.configuration import configspec
+from dlt.common.configuration.specs import BaseConfiguration, ConnectionStringCredentials
+from dlt.common.typing import TSecretStrValue
+from yarl import URL
+
+from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.source.config.connection import api_url
+from dlt_authsignal.source.config.credentials import clean_credential
+
+_CREDENTIALS: Final = ("token", "tenant_id", "api_secret_key")
+_CHOICES: Final = {"authenticator_attachment": ("platform", "cross-platform"), "paths": ("authsignal", "dlthub")}
+_POSITIVE: Final = ("page_size", "max_requests")
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class SourceSettings:
+    """The settings of one source, as they were found. Personal and secret ones are typed so that dlt keeps no trace.
+
+    Raises:
+        ConfigurationError: A value that cannot be used.
+    """
+
+    token: TSecretStrValue | None = None
+    tenant_id: str | None = None
+    api_secret_key: TSecretStrValue | None = None
+    region: str = "us"
+    base_url: str | None = None
+    apis: list[str] | None = None
+    users_from: str | list[str] | None = None
+    users_database: ConnectionStringCredentials | None = None
+    users_column: str | None = None
+    exclude_users: list[str] | None = None
+    page_size: int = 100
+    concurrency: int = 8
+    rate: Any = "20"  # dlt has no type "a number or a word"; the limit is shared with people who sign in
+    shared_budget: TSecretStrValue | None = None
+    attempts: int = 6
+    backoff: float = 0.5
+    timeout: float = 60.0
+    username: TSecretStrValue | None = None
+    display_name: TSecretStrValue | None = None
+    authenticator_attachment: str | None = None
+    action: str | None = None
+    challenge_id: TSecretStrValue | None = None
+    authenticator: Any = field(default=None, metadata={"python_only": True})
+    origin: str | None = None
+    paths: str = "authsignal"
+    max_staleness: str = "7d"
+    full: bool = False
+    refresh_users: list[str] | None = None
+    max_requests: int | None = None
+    max_duration: str | None = None
+    privacy: str = "pseudonymize"
+    privacy_key: TSecretStrValue | None = None
+    former_privacy_keys: TSecretStrValue | None = None
+    privacy_columns: dict[str, Any] | None = None
+    privacy_allow: list[str] | None = None
+    max_deletes: str = "5%"
+    accept_deletes: bool = False
+
+    PERSONAL: ClassVar = ("users_from", "refresh_users", "exclude_users")
+    """Settings that may hold a password in a URL, or an e-mail address as an id: kept out of dlt's trace."""
+
+    def __post_init__(self) -> None:
+        blank = []
+        for name in _CREDENTIALS:
+            found = getattr(self, name)
+            clean = clean_credential(name, found)
+            if found is not None and clean is None:
+                blank.append(name)
+            object.__setattr__(self, name, clean)
+        object.__setattr__(self, "blank", tuple(blank))
+        for name, allowed in _CHOICES.items():
+            if getattr(self, name) not in (None, *allowed):
+                raise ConfigurationError(f'{name} is one of {", ".join(allowed)}, not "{getattr(self, name)}".')
+        for name in _POSITIVE:
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigurationError(f"{name} must be above 0, got {value}.")
+        _ = self.base  # an address that cannot be used is found now
+
+    blank: ClassVar[tuple[str, ...]] = ()
+    """Credentials that are set, but empty or still an example's. Each instance has its own."""
+
+    @cached_property
+    def base(self) -> URL:
+        """The URL that paths are appended to."""
+        return api_url(self.region, self.base_url)
+
+    def __repr__(self) -> str:
+        given = [each.name for each in fields(self) if getattr(self, each.name) != each.default]
+        return f"SourceSettings({', '.join(f'{name}=…' for name in given)})"  # no values: they may be secret
+
+
+DEFAULTS: Final[dict[str, Any]] = {each.name: each.default for each in fields(SourceSettings)}
+"""Default of every setting, by name."""
+
+NAMES: Final = tuple(DEFAULTS)
+
+PYTHON_ONLY: Final = frozenset(each.name for each in fields(SourceSettings) if each.metadata.get("python_only"))
+"""Settings that are objects, so that no file and no environment variable can hold them."""
+
+assert MISSING not in DEFAULTS.values()  # noqa: S101 - every setting has a default
+
+
+def _configuration() -> type[BaseConfiguration]:
+    """The same list as dlt resolves it."""
+    found = [each for each in fields(SourceSettings) if each.name not in PYTHON_ONLY]
+    members: dict[str, Any] = {each.name: each.default for each in found}
+    members |= {"__module__": __name__, "__annotations__": {each.name: each.type for each in found}}
+    return configspec(type("SourceConfiguration", (BaseConfiguration,), members))
+
+
+SourceConfiguration: Final = _configuration()
