@@ -89,7 +89,9 @@ def demo(demo_folder: Path, workdir: Path, monkeypatch: pytest.MonkeyPatch) -> P
 def node_modules() -> Path:
     """Folder of Authsignal's JavaScript SDKs, installed as the lock file says; one test process at a time."""
     if not (shutil.which("node") and shutil.which("npm")):
-        pytest.fail("Authsignal's JavaScript SDKs judge the sandbox: these tests need Node 20 or newer, with npm.")
+        pytest.fail(
+            "These tests check the sandbox with Authsignal's JavaScript SDKs. Install Node 20 or newer, with npm."
+        )
     lock, done = NODE / "package-lock.json", NODE / "node_modules" / ".package-lock.json"
     with FileLock(NODE / ".install.lock", timeout=120):
         if not done.exists() or done.stat().st_mtime < lock.stat().st_mtime:

@@ -18,7 +18,7 @@ __all__ = ["receiver"]
 
 @pytest.fixture
 def visitor(empty: RunningSandbox) -> Visitor:
-    """Somebody who has a passkey."""
+    """A user with a passkey."""
     visitor = Visitor(empty).track()
     visitor.register()
     return visitor

@@ -1,4 +1,4 @@
-"""Authsignal's own browser SDK as the judge of the Client API: in a real Chromium, with virtual authenticators."""
+"""Conformance of the Client API: Authsignal's browser SDK in a real Chromium, with virtual authenticators."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -15,7 +15,7 @@ from tests.helpers import ask
 
 @pytest.fixture
 def visitor(empty: RunningSandbox) -> Visitor:
-    """Somebody without authenticators, with a token."""
+    """A user without authenticators, with a token."""
     return Visitor(empty).track()
 
 

@@ -39,7 +39,7 @@ def emails_of(running: RunningSandbox) -> dict[str, str | None]:
 
 
 def code_sent(running: RunningSandbox, email: str) -> str:
-    """The challenge id of a code sent to somebody."""
+    """The challenge id of a code sent to a user."""
     body = {"verificationMethod": "EMAIL_OTP", "action": "signIn", "email": email}
     status, answer, _ = ask(running, "POST", "/challenge", body)
     assert status == 200, answer

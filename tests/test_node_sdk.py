@@ -1,4 +1,4 @@
-"""Authsignal's own Node SDK as the judge of the Server API: every method of it, against a real sandbox."""
+"""Conformance of the Server API: every method of Authsignal's Node SDK against a real sandbox."""
 
 import ast
 import re

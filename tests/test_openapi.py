@@ -1,4 +1,4 @@
-"""The sandbox's OpenAPI document, and Schemathesis, which holds every route to it with input nobody would think of."""
+"""The sandbox's OpenAPI document. Schemathesis checks every route against it with generated input."""
 
 import json
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ def judged_schema() -> Any:
 
 
 class Judged:
-    """A sandbox with somebody in it, whom the judge can name, and every way to authenticate."""
+    """A sandbox with a user that the checks can use, and every way to authenticate."""
 
     def __init__(self, running: RunningSandbox) -> None:
         self.running = running
@@ -121,13 +121,13 @@ def test_no_input_gets_an_answer_that_the_document_does_not_describe(judged: Jud
         suppress_health_check=list(HealthCheck),
     )
     @given(case=cases)
-    def judge(case: Any) -> None:
+    def check(case: Any) -> None:
         answer = case.call(base_url=judged.running.url, headers=headers)
         statuses.append(answer.status_code)
         case.validate_response(answer, checks=held_to)  # raises with all that does not fit
 
     statuses: list[int] = []
-    judge()
+    check()
     assert statuses
     assert max(statuses) < 500
 

@@ -94,4 +94,4 @@ def test_a_link_that_is_not_known_says_so(empty: RunningSandbox) -> None:
         urlopen(f"{empty.control_url}magic-link?secret=x", timeout=5)
     with refused.value as answer:
         assert answer.status == 404
-        assert "not known" in answer.read().decode()
+        assert "unknown" in answer.read().decode()

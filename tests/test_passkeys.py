@@ -1,4 +1,4 @@
-"""Passkey and security key ceremonies against the sandbox: py_webauthn is the judge on the server's side."""
+"""Passkey and security key ceremonies against the sandbox: py_webauthn verifies on the server's side."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -15,7 +15,7 @@ from tests.helpers import ask
 
 @pytest.fixture
 def visitor(empty: RunningSandbox) -> Visitor:
-    """Somebody without authenticators, with a token."""
+    """A user without authenticators, with a token."""
     return Visitor(empty).track()
 
 

@@ -96,7 +96,7 @@ def test_a_challenge_needs_an_enrolled_user(empty: RunningSandbox) -> None:
 
 def test_the_listing_walks_everybody_once_through_short_and_empty_pages(seeded: RunningSandbox) -> None:
     for place in range(45):
-        seeded.sandbox.store.put_gone(f"gone-{place}")
+        seeded.sandbox.store.put_deleted(f"gone-{place}")
     ask(seeded, "PATCH", "/users/last", {"email": "l@x"})
     seen, sizes, cursor = [], [], ""
     for _ in range(50):

@@ -95,7 +95,7 @@ def test_an_empty_tenant_makes_every_table_and_no_row(empty: RunningSandbox) -> 
 
 def test_pages_may_be_short_or_empty(seeded: RunningSandbox) -> None:
     for place in range(300):
-        seeded.sandbox.store.put_gone(f"gone-{place}")
+        seeded.sandbox.store.put_deleted(f"gone-{place}")
     seeded.sandbox.store.put_user(User(user_id="the last one", created_at=seeded.sandbox.clock.now()))
     report = sync_from(seeded, page_size=7)
     assert report.tables["users"].total == 41

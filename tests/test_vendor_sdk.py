@@ -1,4 +1,4 @@
-"""Authsignal's own Python SDK as the judge: of the sandbox by its own tests, of the sync by what it wrote."""
+"""Conformance with Authsignal's Python SDK: its own tests against the sandbox, and a sync of what it wrote."""
 
 import os
 import subprocess

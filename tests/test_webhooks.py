@@ -29,7 +29,7 @@ from tests.ceremonies import Visitor
 from tests.helpers import SECRET, ask
 from tests.test_management import manage
 
-JUDGE = Path(__file__).parent / "node" / "webhooks.mjs"
+NODE_RECEIVER = Path(__file__).parent / "node" / "webhooks.mjs"
 MINUTE = timedelta(minutes=1)
 
 
@@ -131,7 +131,7 @@ def judged(deliveries: list[tuple[bytes, str]], secret: str = SECRET) -> list[di
     """What `constructEvent` of Authsignal's Node SDK returns or throws."""
     cases = [{"body": body.decode(), "signature": signature} for body, signature in deliveries]
     done = subprocess.run(
-        [shutil.which("node") or "node", JUDGE],
+        [shutil.which("node") or "node", NODE_RECEIVER],
         input=json.dumps({"secret": secret, "deliveries": cases}),
         capture_output=True,
         text=True,

@@ -1,4 +1,4 @@
-"""The store makes seeded people when they are read; nobody may notice."""
+"""The store creates seeded users when they are read, which must not be visible to callers."""
 
 import random
 import time
@@ -39,7 +39,7 @@ def ids_of(store: Store) -> list[str]:
     return [user.user_id for user in store.users()]
 
 
-def somebody(store: Store) -> str:
+def seeded_user(store: Store) -> str:
     """A user with authenticators, devices and actions."""
     return next(i for i in ids_of(store) if store.authenticators(i) and store.devices(i) and store.actions(i, EVER))
 
@@ -80,7 +80,7 @@ def test_what_the_user_and_their_default_authenticator_say_agrees() -> None:
 
 def test_a_changed_user_keeps_what_is_theirs() -> None:
     store = seeded()
-    user_id = somebody(store)
+    user_id = seeded_user(store)
     before, user = belongings(store, user_id), store.get_user(user_id)
     assert user is not None
     store.put_user(replace(user, email="new@example.com"))
@@ -92,7 +92,7 @@ def test_a_changed_user_keeps_what_is_theirs() -> None:
 @pytest.mark.parametrize("actions", [True, False])
 def test_a_deleted_user_does_not_come_back(actions: bool) -> None:
     store = seeded()
-    user_id = somebody(store)
+    user_id = seeded_user(store)
     history = store.actions(user_id, EVER)
     evict()
     store.remove_user(user_id, actions=actions)
@@ -107,7 +107,7 @@ def test_a_deleted_user_does_not_come_back(actions: bool) -> None:
 
 def test_a_removed_authenticator_does_not_come_back_and_nothing_else_goes() -> None:
     store = seeded()
-    user_id = somebody(store)
+    user_id = seeded_user(store)
     first, *others = store.authenticators(user_id)
     rest = (store.devices(user_id), store.actions(user_id, EVER))
     evict()
@@ -120,7 +120,7 @@ def test_a_removed_authenticator_does_not_come_back_and_nothing_else_goes() -> N
 
 def test_what_is_put_stands_beside_what_was_seeded() -> None:
     store = seeded()
-    user_id = somebody(store)
+    user_id = seeded_user(store)
     before = (store.authenticators(user_id), store.devices(user_id), store.actions(user_id, EVER))
     evict()
     device = Device(user_id=user_id, device_id="new", created_at=SEEDED_NOW)
@@ -137,7 +137,7 @@ def test_what_is_put_stands_beside_what_was_seeded() -> None:
 
 def test_a_seeded_action_that_is_put_again_keeps_its_place() -> None:
     store = seeded()
-    user_id = somebody(store)
+    user_id = seeded_user(store)
     first, *others = store.actions(user_id, EVER)
     changed = replace(first, state="REVIEW_FAILED")
     store.put_action(changed)
@@ -147,7 +147,7 @@ def test_a_seeded_action_that_is_put_again_keeps_its_place() -> None:
 
 def test_a_change_of_one_person_is_no_change_of_another() -> None:
     store, untouched = seeded(), seeded()
-    user_id = somebody(store)
+    user_id = seeded_user(store)
     store.put_action(attempt(user_id))
     others = [other for other in ids_of(store) if other != user_id]
     assert content(store, others) == content(untouched, others)
@@ -157,17 +157,17 @@ def test_seeding_again_leaves_those_who_are_there_and_brings_back_those_who_are_
     sandbox = Sandbox(SandboxConfig(users=40, seed=7))
     store = sandbox.store
     before, page = content(store, ids_of(store)), store.page(None, 1000)
-    gone = somebody(store)
-    changed = next(i for i in ids_of(store) if i != gone)
-    store.remove_user(gone, actions=True)
-    store.put_action(attempt(gone))
+    deleted = seeded_user(store)
+    changed = next(i for i in ids_of(store) if i != deleted)
+    store.remove_user(deleted, actions=True)
+    store.put_action(attempt(deleted))
     store.put_action(attempt(changed))
     sandbox.seed(40, 45, 7)
     evict()
     assert store.page(None, 1000) == page
     assert attempt(changed) in store.actions(changed, EVER)
-    assert attempt(gone) in store.actions(gone, EVER)
-    others = set(before) - {gone, changed}
+    assert attempt(deleted) in store.actions(deleted, EVER)
+    others = set(before) - {deleted, changed}
     assert content(store, others) == {user_id: before[user_id] for user_id in others}
 
 
@@ -180,7 +180,7 @@ def test_two_seeds_stand_side_by_side() -> None:
 
 def test_a_copy_and_its_original_go_their_own_ways() -> None:
     store = seeded()
-    user_id = somebody(store)
+    user_id = seeded_user(store)
     before, page = content(store, ids_of(store)), store.page(None, 1000)
     copied = store.copy()
     store.remove_user(user_id, actions=True)
@@ -189,7 +189,7 @@ def test_a_copy_and_its_original_go_their_own_ways() -> None:
     evict()
     assert copied.page(None, 1000) == page
     assert content(copied, before) == before
-    copied.put_gone("somebody else")
+    copied.put_deleted("another user")
     assert store.get_user("later") is not None
     assert store.page("later", 10) == ([], None)
 

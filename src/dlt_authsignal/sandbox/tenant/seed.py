@@ -10,7 +10,7 @@ from typing import Final
 from dlt_authsignal.sandbox.tenant.people import Seeding, belongings_of, user_of
 from dlt_authsignal.sandbox.tenant.store import Store
 
-GONE_EVERY: Final = 60
+DELETED_EVERY: Final = 60
 """After this many users the user list has places of deleted users, sometimes enough for an empty page."""
 
 
@@ -23,11 +23,11 @@ def populate(store: Store, *, users: int, days: int, seed: int, now: datetime) -
     make = partial(belongings_of, seeding)
     for number in range(users):
         store.put_seeded(user_of(seeding, number), make, number)
-        if number % GONE_EVERY == GONE_EVERY - 1:
-            _add_gone(store, seed, number)
+        if number % DELETED_EVERY == DELETED_EVERY - 1:
+            _add_deleted(store, seed, number)
 
 
-def _add_gone(store: Store, seed: int, number: int) -> None:
-    places = 250 if number % (5 * GONE_EVERY) == 5 * GONE_EVERY - 1 else 3
+def _add_deleted(store: Store, seed: int, number: int) -> None:
+    places = 250 if number % (5 * DELETED_EVERY) == 5 * DELETED_EVERY - 1 else 3
     for place in range(places):
-        store.put_gone(f"gone-{seed}-{number}-{place}")
+        store.put_deleted(f"gone-{seed}-{number}-{place}")

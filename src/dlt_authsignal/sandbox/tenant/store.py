@@ -81,7 +81,7 @@ class Store:
             made = make(number)
             self._keep(user.user_id, replace(made, actions={**left.actions, **made.actions}))
 
-    def put_gone(self, user_id: str) -> None:
+    def put_deleted(self, user_id: str) -> None:
         """Add a place of a deleted user to the user list."""
         self._place(user_id)
         self._users[user_id] = None
