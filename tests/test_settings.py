@@ -46,14 +46,14 @@ def test_a_mistyped_setting_is_refused_with_the_nearest_name(workdir: Path) -> N
         lambda: authsignal_source(max_stalenes="1d"),  # type: ignore[arg-type]
         lambda: resolved_settings(max_stalenes="1d"),
     ):
-        with pytest.raises(ConfigurationError, match='no setting "max_stalenes". Did you mean "max_staleness"'):
+        with pytest.raises(ConfigurationError, match=r'no setting "max_stalenes". Did you mean "max_staleness"'):
             call()
 
 
 def test_a_mistyped_setting_in_the_environment_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     check_configured()
     monkeypatch.setenv("SOURCES__AUTHSIGNAL_SOURCE__REGOIN", "eu")
-    with pytest.raises(ConfigurationError, match='SOURCES__AUTHSIGNAL_SOURCE__REGOIN: .* Did you mean "region"'):
+    with pytest.raises(ConfigurationError, match=r'SOURCES__AUTHSIGNAL_SOURCE__REGOIN: .* Did you mean "region"'):
         authsignal_source(tenant_id="t")
 
 
@@ -74,7 +74,7 @@ def test_what_cannot_be_synced_is_refused_before_anything_is_loaded(workdir: Pat
         sync("duckdb")  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="has no destination"):
         sync(dlt.pipeline("nowhere"))
-    with pytest.raises(ConfigurationError, match='no table "user". Did you mean "users"'):
+    with pytest.raises(ConfigurationError, match=r'no table "user". Did you mean "users"'):
         sync(pipeline, tables=["user"])
     with pytest.raises(ConfigurationError, match="tables is a list"):
         sync(pipeline, tables="users")
