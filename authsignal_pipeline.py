@@ -1,11 +1,13 @@
-"""Loads Authsignal into DuckDB. Keys come from .dlt/secrets.toml; copy this file and change what you like."""
+"""Load Authsignal into DuckDB. Keys come from .dlt/secrets.toml; copy this file and change what you like.
+
+Run it again, and only users who are new, changed or stale are read. `help(dlt_authsignal.sync)` explains the settings.
+"""
 
 import sys
 
 import dlt
 
-from dlt_authsignal import authsignal_source, update_history
-from dlt_authsignal.errors import AuthsignalError
+from dlt_authsignal import AuthsignalError, sync
 
 
 def load() -> None:
@@ -14,12 +16,12 @@ def load() -> None:
         destination="duckdb",
         dataset_name="authsignal_data",
     )
-    print(pipeline.run(authsignal_source()))
-    update_history(pipeline)  # marks what is gone, keeps old versions
+    print(sync(pipeline))
 
 
 if __name__ == "__main__":
     try:
         load()
-    except AuthsignalError as error:
-        sys.exit(f"Error: {error}")
+    except AuthsignalError as error:  # says what to do; a traceback would not help
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

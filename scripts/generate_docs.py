@@ -1,13 +1,17 @@
 """Writes the generated pages from what the code itself says. `--check` only compares."""
 
+import dataclasses
+import inspect
 import re
 import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import click
 
+import dlt_authsignal
 from dlt_authsignal.assistant.dictionary import PAGES_FOLDER, index, table_page
 from dlt_authsignal.cli.main import cli
 from dlt_authsignal.destination.registry import DESTINATIONS
@@ -15,7 +19,10 @@ from dlt_authsignal.models import Model, all_models
 from dlt_authsignal.schema.bookkeeping_tables import COMPLETE_READS, ERASED_USERS, PROBE_RUNS, SYNC_RUNS, USER_READS
 from dlt_authsignal.schema.columns import Column, Table
 from dlt_authsignal.schema.history_tables import HISTORIES, TABLES_AND_HISTORIES, VALID_FROM, VALID_TO
+from dlt_authsignal.schema.run_counters import COUNTERS
 from dlt_authsignal.schema.tables import PROVENANCE, TABLES
+from dlt_authsignal.source.config.source_settings import DEFAULTS
+from dlt_authsignal.source.source import authsignal_source
 
 ROOT = Path(__file__).parents[1]
 
@@ -136,6 +143,75 @@ def _between(page: str, mark: str, text: str) -> str:
     return block.sub(lambda found: f"{found[1]}{text}\n{found[2]}", page)
 
 
+def settings_page() -> str:
+    """The page, with the table between its marks written anew from the source's docstring, defaults and options."""
+    return _between((ROOT / "docs" / "settings.md").read_text("utf-8"), "settings", _settings())
+
+
+def _settings() -> str:
+    options = {each.name: each.opts[0] for each in cli.commands["sync"].params}
+    rows = ["| setting | default | option | meaning |", "| --- | --- | --- | --- |"]
+    for name, meaning in meanings(authsignal_source).items():
+        default = DEFAULTS.get(name)
+        shown = "" if default is None else f"`{str(default).lower() if isinstance(default, bool) else default}`"
+        option = f"`{options[name]}`" if name in options else ""
+        rows.append(f"| `{name}` | {shown} | {option} | {meaning.replace('|', chr(92) + '|')} |")
+    return "\n".join(rows)
+
+
+def meanings(function: Callable[..., object]) -> dict[str, str]:
+    """What the docstring of a function says of each argument, by name."""
+    listed = (inspect.getdoc(function) or "").split("Args:\n")[1].split("\n\n")[0]
+    found = re.findall(r"^    (\w+): (.*(?:\n {8,}.*)*)", listed, re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in found}
+
+
+def python_page() -> str:
+    """The page, with signatures, fields and errors between their marks written anew."""
+    page = (ROOT / "docs" / "python-api.md").read_text("utf-8")
+    for name in ("sync", "authsignal_source", "known_reads", "update_history"):
+        page = _between(page, f"signature {name}", f"```text\n{_signature(name)}\n```")
+    for name in ("SyncReport", "TableReport", "RunMetrics"):
+        page = _between(page, f"fields {name}", _fields(getattr(dlt_authsignal, name)))
+    return _between(page, "errors", _errors())
+
+
+def _signature(name: str) -> str:
+    signature = inspect.signature(getattr(dlt_authsignal, name))
+    shown = [each.name if each.default is each.empty else f"{each.name}={each.default!r}" for each in _named(signature)]
+    if any(each.kind is each.VAR_KEYWORD and each.name != "unknown" for each in signature.parameters.values()):
+        shown.append("**settings")
+    line = f"{name}({', '.join(shown)})"
+    return line if len(line) <= 100 else f"{name}(\n" + "".join(f"    {each},\n" for each in shown) + ")"
+
+
+def _named(signature: inspect.Signature) -> list[inspect.Parameter]:
+    return [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
+
+
+def _fields(of: type) -> str:
+    said = (of.__doc__ or "").split("Attributes:\n")[1]
+    meanings = {name: " ".join(text.split()) for name, text in re.findall(_ENTRY, f"{said}\n", re.MULTILINE)} | COUNTERS
+    rows = ["| field | type | meaning |", "| --- | --- | --- |"]
+    for each in dataclasses.fields(of):
+        kind = each.type if isinstance(each.type, str) else getattr(each.type, "__name__", str(each.type))
+        rows.append(f"| `{each.name}` | {kind.replace('|', 'or')} | {meanings[each.name]} |")
+    return "\n".join(rows)
+
+
+_ENTRY: Final = r"^ {8}(\w+): (.*(?:\n {9,}.*)*)"
+
+
+def _errors() -> str:
+    rows = ["| error | exit code | meaning |", "| --- | --- | --- |"]
+    for name in dlt_authsignal.__all__:
+        found = getattr(dlt_authsignal, name)
+        if isinstance(found, type) and issubclass(found, Exception):
+            said = (inspect.getdoc(found) or "").split("\n\n")[0]
+            rows.append(f"| `{name}` | {found.exit_code} | {' '.join(said.split())} |")
+    return "\n".join(rows)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "docs/tables.md": tables_page,
     "docs/kpis.md": kpis_page,
@@ -143,6 +219,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/llms.txt": index,
     **{f"{PAGES_FOLDER}/{name}.md": partial(table_page, name) for name in TABLES_AND_HISTORIES},
     "docs/destinations.md": destinations_page,
+    "docs/settings.md": settings_page,
+    "docs/python-api.md": python_page,
 }
 
 

@@ -209,7 +209,7 @@ def test_the_command_says_why_the_last_syncs_failed(seeded: RunningSandbox) -> N
 def test_prometheus_reads_the_metrics(seeded: RunningSandbox) -> None:
     sync_from(seeded)
     families = {family.name: family for family in text_string_to_metric_families(exposition(found()))}
-    assert families["authsignal_sync_users"].samples[0].value == 40
+    assert families["authsignal_sync_users_read"].samples[0].value == 40
     assert families["authsignal_sync_failures"].samples[0].value == 0
     tables = {sample.labels["table"]: sample.value for sample in families["authsignal_table_rows"].samples}
     assert tables["users"] == 40

@@ -73,7 +73,9 @@ def index() -> str:
 PAGES: Final = (
     (PurePosixPath("../README.md"), "what it is, and how to begin"),
     (PurePosixPath("command.md"), "every command and option"),
-    (PurePosixPath("how-it-works.md"), "what a sync asks, promises, and does when something fails; every setting"),
+    (PurePosixPath("how-it-works.md"), "what a sync asks, promises, and does when something fails"),
+    (PurePosixPath("settings.md"), "every setting, its default and its option"),
+    (PurePosixPath("python-api.md"), "every public function and class, with its signature"),
     (PurePosixPath("kpis.md"), "every KPI, its definition and SQL"),
     (PurePosixPath("credentials.md"), "where keys can come from"),
     (PurePosixPath("destinations.md"), "each database it loads into, and how well that is tested"),

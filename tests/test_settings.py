@@ -1,0 +1,91 @@
+"""One list of settings: signature, command, documentation, files and environment."""
+
+import inspect
+import re
+from pathlib import Path
+
+import dlt
+import pytest
+
+from dlt_authsignal import authsignal_source, sync
+from dlt_authsignal.cli.commands.sync import sync as sync_command
+from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.pipeline.attach import make_pipeline
+from dlt_authsignal.source.config.resolve import check_configured, resolved_settings
+from dlt_authsignal.source.config.source_settings import DEFAULTS, NAMES, SourceSettings
+
+PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
+NOT_SETTINGS = {"destination", "staging", "dataset", "pipeline_name", "tables", "as_json"}
+PARAMETERS = {
+    name: each
+    for name, each in inspect.signature(authsignal_source).parameters.items()
+    if each.kind is not each.VAR_KEYWORD
+}
+
+
+def test_the_signature_of_the_source_is_the_list_of_settings() -> None:
+    ours = {name: each.default for name, each in PARAMETERS.items() if name not in ("reads", "metrics")}
+    assert ours == DEFAULTS
+    types = inspect.get_annotations(SourceSettings)
+    assert {name: PARAMETERS[name].annotation for name in NAMES} == {name: types[name] for name in NAMES}
+
+
+def test_every_option_of_sync_is_a_setting_and_is_on_the_settings_page() -> None:
+    options = {each.name: each.opts[0] for each in sync_command.params if each.name not in NOT_SETTINGS}
+    assert options.keys() <= set(NAMES)
+    page = PAGE.read_text("utf-8")
+    listed = dict(re.findall(r"^\| `(\w+)` \| [^|]* \| (?:`(--[\w-]+)`)? ?\|", page, re.MULTILINE))
+    assert list(listed) == list(PARAMETERS)
+    assert {name: option for name, option in listed.items() if option} == options
+
+
+def test_a_mistyped_setting_is_refused_with_the_nearest_name(workdir: Path) -> None:
+    pipeline = make_pipeline()
+    for call in (
+        lambda: sync(pipeline, max_stalenes="1d"),
+        lambda: authsignal_source(max_stalenes="1d"),  # type: ignore[arg-type]
+        lambda: resolved_settings(max_stalenes="1d"),
+    ):
+        with pytest.raises(ConfigurationError, match=r'no setting "max_stalenes". Did you mean "max_staleness"'):
+            call()
+
+
+def test_a_mistyped_setting_in_the_environment_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_configured()
+    monkeypatch.setenv("SOURCES__AUTHSIGNAL_SOURCE__REGOIN", "eu")
+    with pytest.raises(ConfigurationError, match=r'SOURCES__AUTHSIGNAL_SOURCE__REGOIN: .* Did you mean "region"'):
+        authsignal_source(tenant_id="t")
+
+
+def test_a_mistyped_setting_in_a_file_is_refused(workdir: Path) -> None:
+    import subprocess
+    import sys
+
+    (workdir / ".dlt").mkdir(exist_ok=True)
+    (workdir / ".dlt/config.toml").write_text('[sources.authsignal_source]\nregoin = "eu"\n', encoding="utf-8")
+    code = "from dlt_authsignal.source.config.resolve import check_configured; check_configured()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=False)
+    assert 'config.toml, [sources.authsignal_source]: there is no setting "regoin"' in done.stderr
+
+
+def test_what_cannot_be_synced_is_refused_before_anything_is_loaded(workdir: Path) -> None:
+    pipeline = make_pipeline()
+    with pytest.raises(ConfigurationError, match="sync takes a pipeline, not str"):
+        sync("duckdb")  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="has no destination"):
+        sync(dlt.pipeline("nowhere"))
+    with pytest.raises(ConfigurationError, match=r'no table "user". Did you mean "users"'):
+        sync(pipeline, tables=["user"])
+    with pytest.raises(ConfigurationError, match="tables is a list"):
+        sync(pipeline, tables="users")
+    assert not list(workdir.glob("*.duckdb"))
+
+
+def test_the_settings_of_a_pipeline_s_own_section_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINE__SOURCES__AUTHSIGNAL_SOURCE__REGION", "eu")
+    assert resolved_settings("mine").region == "eu"
+    assert resolved_settings().region == "us"
+
+
+def test_settings_do_not_show_their_values() -> None:
+    assert repr(SourceSettings(api_secret_key="sk", region="eu")) == "SourceSettings(api_secret_key=…, region=…)"
