@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Final
@@ -12,6 +10,7 @@ import dlt
 from dlt.common.pipeline import get_dlt_pipelines_dir
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_authsignal.destination.dlt_patches import adapt_dlt, remove_with
 from dlt_authsignal.destination.duckdb_file import database_file
 from dlt_authsignal.destination.errors import translate_errors
 from dlt_authsignal.destination.load_hints import check_ready
@@ -36,12 +35,6 @@ def begun_elsewhere(pipeline_name: str = PIPELINE_NAME) -> Path | None:
     return None if begun_in == Path.cwd() else begun_in
 
 
-def _passing_folder() -> str:
-    folder = tempfile.mkdtemp(prefix="authsignal-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
-
-
 def attach(*, destination: str = "duckdb", dataset: str = DATASET_NAME, pipeline_name: str = PIPELINE_NAME) -> Pipeline:
     """The pipeline that loaded a dataset, for reading it. Nothing is made: no file, and no folder of dlt's.
 
@@ -49,12 +42,20 @@ def attach(*, destination: str = "duckdb", dataset: str = DATASET_NAME, pipeline
         NoData: There is no such DuckDB file.
     """
     with translate_errors(destination):
+        folder = (
+            None
+            if is_begun(pipeline_name)
+            else tempfile.TemporaryDirectory(prefix="authsignal-", ignore_cleanup_errors=True)
+        )
         pipeline = dlt.pipeline(
             pipeline_name,
-            pipelines_dir=get_dlt_pipelines_dir() if is_begun(pipeline_name) else _passing_folder(),
+            pipelines_dir=folder.name if folder else get_dlt_pipelines_dir(),
             destination=destination,
             dataset_name=dataset,
         )
+        if folder:
+            remove_with(pipeline, folder)
+        adapt_dlt(pipeline)
         check_ready(pipeline)
         file = database_file(pipeline)
         if file and not file.exists():

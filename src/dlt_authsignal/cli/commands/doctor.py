@@ -1,6 +1,5 @@
 """`dlt-authsignal doctor`."""
 
-import os
 
 import click
 
@@ -16,7 +15,6 @@ def doctor(destination: str, pipeline_name: str) -> None:
 
     Says what works, one line each, and what to do about what does not. Nothing is written to Authsignal.
     """
-    os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")
     from dlt_authsignal.pipeline.monitor.destination_check import try_out
 
     refused, reads_everybody = _keys()

@@ -1,7 +1,6 @@
 """`dlt-authsignal erase`."""
 
 import json
-import os
 import sys
 from dataclasses import asdict
 from datetime import UTC
@@ -35,7 +34,6 @@ def erase(
     USER_ID is the id that the user has at Authsignal; - reads it from the standard input, where no list of processes
     shows it. A second run removes what a first one that was stopped has left.
     """
-    os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")
     wanted = {"destination": destination, "dataset": dataset, "pipeline_name": pipeline_name}
     person = _from_stdin() if user_id == "-" else user_id
     if not (lift or yes):

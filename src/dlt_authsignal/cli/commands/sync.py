@@ -1,6 +1,5 @@
 """`dlt-authsignal sync`."""
 
-import os
 from typing import Any, Final
 
 import click
@@ -112,7 +111,6 @@ def run(*, as_json: bool, **arguments: Any) -> None:
     from dlt_authsignal.cli.report.summary import print_json, print_summary
     from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 
-    os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")  # dlt warns of every column that stayed empty
     meter = RunMetrics()
     with stoppable(STOPPED), noticed("sync"), showing(meter, silent=as_json):
         from dlt_authsignal.pipeline.sync import run as engine

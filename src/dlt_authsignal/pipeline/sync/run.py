@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from dlt.common.runtime.collector import NullCollector
 from dlt.extract import DltSource
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_authsignal.destination.dlt_patches import adapt_dlt, rare_garbage_collection
 from dlt_authsignal.destination.duckdb_file import keep_open
 from dlt_authsignal.destination.errors import translate_errors
 from dlt_authsignal.destination.load_hints import check_ready
@@ -72,6 +72,7 @@ def sync(
             dataset_name=dataset,
             progress=_StageCollector(meter),
         )
+        adapt_dlt(pipeline)
         table_format = check_ready(pipeline)
         alone = _alone(pipeline, destination)
         with (
@@ -157,21 +158,3 @@ class _StageCollector(NullCollector):
 
     def _start(self, step: str) -> None:
         self._meter.stage = self._STAGES.get(step.split(maxsplit=1)[0].lower(), self._meter.stage)
-
-
-SELDOM: Final = (100_000, 50, 100)
-
-
-@contextmanager
-def rare_garbage_collection() -> Iterator[None]:
-    """Looks for cycles less often: answers are many small objects without any, and each look walks all of dlt's."""
-    before, is_ours = gc.get_threshold(), not gc.get_freeze_count()  # a host that froze its own keeps it frozen
-    if is_ours:
-        gc.freeze()
-    gc.set_threshold(*SELDOM)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        if is_ours:
-            gc.unfreeze()
