@@ -4,7 +4,7 @@ import gc
 
 import pytest
 
-from dlt_authsignal.pipeline.sync.run import SELDOM, rare_garbage_collection
+from dlt_authsignal.destination.dlt_patches import SELDOM, rare_garbage_collection
 
 
 def test_the_collector_is_as_it_was_also_after_a_failure() -> None:

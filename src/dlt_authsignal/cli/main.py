@@ -15,6 +15,7 @@ from dlt_authsignal.cli.commands.sandbox import sandbox
 from dlt_authsignal.cli.commands.show import show
 from dlt_authsignal.cli.commands.status import status
 from dlt_authsignal.cli.commands.sync import sync
+from dlt_authsignal.cli.shell import quieten_dlt
 from dlt_authsignal.errors import AuthsignalError
 
 
@@ -28,6 +29,7 @@ def cli() -> None:
 
     Exit codes: 0 done, 1 the run failed, 2 wrong usage or configuration.
     """
+    quieten_dlt()
 
 
 for command in (demo, init, doctor, sync, status, show, models, probe, erase, sandbox, ai):

@@ -4,11 +4,11 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 import tomlkit
 from tomlkit.exceptions import ParseError, TOMLKitError
@@ -112,15 +112,19 @@ def _written(target: Path, text: str, *, private: bool) -> bool:
     if same and not (private and target.stat().st_mode & 0o077):
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
-    mode = 0o600 if private else _mode(target)
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    name = target.with_name(f".{target.name}.{uuid4().hex}")
+    # the system takes the user's umask off: to ask for it is to change it, for every thread
+    descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private or target.exists() else 0o666)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
-        os.chmod(name, mode)
+        if private:
+            name.chmod(0o600)
+        elif target.exists():
+            name.chmod(target.stat().st_mode & 0o777)
         os.replace(name, target)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        name.unlink(missing_ok=True)
         raise
     return True
 
@@ -134,14 +138,6 @@ def is_tracked(path: Path) -> bool:
         [git, "ls-files", "--error-unmatch", str(path)], capture_output=True, check=False, timeout=10
     )
     return known.returncode == 0
-
-
-def _mode(path: Path) -> int:
-    if path.exists():
-        return path.stat().st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
 
 
 def _parsed(path: Path) -> tomlkit.TOMLDocument:

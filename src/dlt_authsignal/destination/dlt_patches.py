@@ -1,25 +1,225 @@
-"""What Delta and Iceberg tables need and dlt 1.31 does not do.
+"""Every change that this package makes to dlt or to the process. Importing this module makes none of them.
 
-Every file's columns, each key once, and for Iceberg a merge that ends in our lifetime.
+`adapt_dlt(pipeline)` makes them for one pipeline. Where dlt offers no setting of one pipeline, a function of dlt is
+replaced by one that looks whose work is running (`is_ours`) and hands the work of all other pipelines to the original.
+`tests/test_dlt_contract.py` lists what is relied on; docs/decisions/0011-changes-to-dlt.md says why.
 """
 
+import gc
+import inspect
 import logging
-from collections.abc import Iterator, Sequence
+import tempfile
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import wraps
 from typing import Any, Final
 
+import dlt
+from dlt.common.configuration.container import Container
+from dlt.common.configuration.providers.provider import ConfigProvider, get_key_name
+from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
+from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+from dlt.common.pipeline import PipelineContext
+from dlt.pipeline.pipeline import Pipeline
 
-def read_every_column() -> None:
-    """Makes dlt read the columns of all files of one load, where it reads those of the first and drops the rest.
+from dlt_authsignal.destination.registry import destination_of_type
+from dlt_authsignal.errors import ConfigurationError
+
+SECTION: Final = "authsignal_source"
+"""dlt's name of our source, in the section that it sets while a source is extracted."""
+
+LIMIT: Final = "256MB"
+"""Beyond it DuckDB uses files beside the database, for as long as the merge lasts."""
+
+SELDOM: Final = (100_000, 50, 100)
+
+_DEFAULTS: Final = {
+    ("load", "delete_completed_jobs"): True,  # no loaded rows stay in dlt's working folder
+    ("normalize", "parquet_normalizer", "add_dlt_load_id"): True,  # Arrow tables get the column that all others have
+}
+_PIPELINES: Final[set[str]] = set()
+_LOCK: Final = threading.Lock()
+
+
+def adapt_dlt(pipeline: Pipeline) -> None:
+    """Make dlt load this pipeline as its tables need it. Other pipelines stay as they are. Can be repeated.
+
+    Raises:
+        ConfigurationError: This version of dlt has not got what would be changed.
+    """
+    with _LOCK:
+        _PIPELINES.add(pipeline.pipeline_name)
+        _add_defaults()
+        _send_no_usage_reports()
+        _log_no_needless_warning()
+        if pipeline.destination is not None:
+            _adapt_destination(pipeline.destination)
+
+
+def adapt_running_pipeline() -> None:
+    """Do the same for the pipeline that extracts at this moment: `pipeline.run(authsignal_source())` in a script."""
+    adapt_dlt(Container()[PipelineContext].pipeline())  # type: ignore[arg-type]
+
+
+def is_ours() -> bool:
+    """Whether an adapted pipeline, or our source in any pipeline, is at work in this thread or its pool."""
+    running = Container()[ConfigSectionContext]
+    return running.pipeline_name in _PIPELINES or SECTION in running.sections
+
+
+def is_anothers() -> bool:
+    """Whether a pipeline is at work here that was never adapted; False if there is no telling."""
+    return Container()[ConfigSectionContext].pipeline_name is not None and not is_ours()
+
+
+def check_signature(owner: Any, name: str, *parameters: str) -> Any:
+    """Return what bears that name in dlt.
+
+    Raises:
+        ConfigurationError: Nothing does, or it takes other parameters.
+    """
+    found = inspect.getattr_static(owner, name, None)
+    function = found.fget if isinstance(found, property) else found
+    if callable(function) and tuple(inspect.signature(function).parameters) == parameters:
+        return found
+    from dlt.version import __version__ as version
+
+    where = getattr(owner, "__qualname__", None) or owner.__name__
+    raise ConfigurationError(
+        f"dlt {version} does not fit: {where}.{name}({', '.join(parameters)}) is not there as in dlt 1.31."
+        " Nothing was loaded. Install a version that fits: pip install 'dlt>=1.31,<1.32'"
+    )
+
+
+# Settings of dlt
+
+
+class _Defaults(ConfigProvider):
+    """Comes after all other providers, and is empty while another pipeline is at work."""
+
+    def get_value(self, key: str, hint: Any, pipeline_name: str | None, *sections: str) -> tuple[Any, str]:
+        value = None if pipeline_name else _DEFAULTS.get((*sections, key))
+        return value, get_key_name(key, ".", *filter(None, (pipeline_name, *sections)))
+
+    @property
+    def name(self) -> str:
+        return "Defaults of dlt-authsignal"
+
+    @property
+    def supports_secrets(self) -> bool:
+        return False
+
+    @property
+    def supports_sections(self) -> bool:
+        return True
+
+    @property
+    def is_empty(self) -> bool:
+        return not is_ours()
+
+
+def _add_defaults() -> None:
+    providers = Container()[PluggableRunContext].providers
+    if not any(isinstance(provider, _Defaults) for provider in providers.providers):  # dlt may have made them again
+        providers.add_provider(_Defaults())
+
+
+def _send_no_usage_reports() -> None:
+    """dlt reports each step of each pipeline to its maker; ours are reported only where a setting asks for it."""
+    from dlt.pipeline import track
+
+    def ours_only_if_wanted(original: Callable[..., None]) -> Callable[..., None]:
+        @wraps(original)
+        def report(event_category: str, event_name: str, properties: Any) -> None:
+            if not _is_silent(properties):
+                original(event_category, event_name, properties)
+
+        return report
+
+    _replace(track, "dlthub_telemetry_track", ("event_category", "event_name", "properties"), ours_only_if_wanted)
+
+
+def _is_silent(properties: Any) -> bool:
+    from dlt.common.utils import digest128
+
+    ours = {digest128(name) for name in tuple(_PIPELINES)}
+    is_of_ours = is_ours() or (properties or {}).get("pipeline_name_hash") in ours
+    return is_of_ours and dlt.config.get("runtime.dlthub_telemetry", bool) is not True
+
+
+# The log
+
+
+class _Meant(logging.Filter):
+    """dlt warns for each batch that a column of JSON comes as text; Arrow knows it no other way."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "when merging arrow schema with dlt schema" not in record.getMessage() or not is_ours()
+
+
+def _log_no_needless_warning() -> None:
+    log = logging.getLogger("dlt")
+    if not any(isinstance(known, _Meant) for known in log.filters):
+        log.addFilter(_Meant())
+
+
+# The destination
+
+
+def _adapt_destination(destination: Any) -> None:
+    known = destination_of_type(destination.destination_type)
+    if known.transactions:
+        # dlt 1.31 does not say of any database that it has them, and then deletes and inserts without one
+        destination.caps_params.setdefault("supports_transactions", True)
+    if known.name == "duckdb":
+        _limit_memory(destination)
+    if known.name == "postgres":
+        # a file that was copied before its run was killed is copied again, and unique ids would refuse that for ever
+        destination.config_params["create_indexes"] = False
+    if known.table_format:
+        _read_every_column()
+        _merge_iceberg_at_once()
+
+
+def _limit_memory(destination: Any) -> None:
+    """Give the databases that this one destination opens the limit, unless `global_config` has another."""
+    if "configuration" in vars(destination):
+        return
+    check_signature(type(destination), "configuration", "self", "initial_config", "accept_partial")
+    resolve = destination.configuration
+
+    @wraps(resolve)
+    def configuration(initial_config: Any, accept_partial: bool = False) -> Any:
+        config = resolve(initial_config, accept_partial)
+        if config.credentials is not None:
+            config.credentials.global_config = {"memory_limit": LIMIT, **(config.credentials.global_config or {})}
+        return config
+
+    destination.configuration = configuration
+
+
+def _read_every_column() -> None:
+    """Read the columns of all files of one load, where dlt reads those of the first file and drops the rest.
 
     A field that turns up late in a load would be lost without a word otherwise.
     """
     from dlt.common.libs import pyarrow as reading
     from dlt.destinations.impl.filesystem.filesystem import TableFormatLoadFilesystemJob as Job
 
-    reading.get_local_dataset_reader = _reader
-    Job.arrow_dataset = property(lambda job: dataset_of(job.file_paths))  # type: ignore[method-assign,assignment]
+    def every_column(original: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(original)
+        def reader(file_paths: Sequence[str]) -> Any:
+            return _reader(file_paths) if is_ours() else original(file_paths)
+
+        return reader
+
+    def every_column_of_job(original: property) -> property:
+        return property(lambda job: dataset_of(job.file_paths) if is_ours() else original.__get__(job))
+
+    _replace(reading, "get_local_dataset_reader", ("file_paths",), every_column)
+    _replace(Job, "arrow_dataset", ("self",), every_column_of_job)
 
 
 def dataset_of(paths: Sequence[str]) -> Any:
@@ -31,14 +231,42 @@ def dataset_of(paths: Sequence[str]) -> Any:
     return pyarrow.dataset.dataset(list(paths), schema=pa.unify_schemas([pq.read_schema(path) for path in paths]))
 
 
-def merge_at_once() -> None:
-    """Makes dlt merge an Iceberg table in one piece and one commit.
+def _reader(file_paths: Sequence[str]) -> Any:
+    return dataset_of(file_paths).scanner(batch_size=65_536, batch_readahead=2, fragment_readahead=1).to_reader()
 
-    It does so by 1,000 rows otherwise and searches the table for each: minutes for a few thousand.
+
+def _merge_iceberg_at_once() -> None:
+    """Merge an Iceberg table in one commit: dlt does it by 1,000 rows and searches the table for each of them.
+
+    That takes minutes for a few thousand rows. pyiceberg is imported only once there is a table to load.
     """
+    from dlt.destinations.impl.filesystem.filesystem import IcebergLoadFilesystemJob as Job
+
+    def with_our_merge(original: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(original)
+        def run(self: Any) -> Any:
+            if is_ours():
+                with _LOCK:
+                    replace_iceberg_merge()
+            return original(self)
+
+        return run
+
+    _replace(Job, "run", ("self",), with_our_merge)
+
+
+def replace_iceberg_merge() -> None:
+    """Replace dlt's merge of an Iceberg table for our pipelines. Imports pyiceberg."""
     from dlt.common.libs import pyiceberg as merging
 
-    merging.merge_iceberg_table = _merge
+    def at_once(original: Callable[..., None]) -> Callable[..., None]:
+        @wraps(original)
+        def merge(table: Any, data: Any, schema: Any, load_table_name: str) -> None:
+            (_merge if is_ours() else original)(table, data, schema, load_table_name)
+
+        return merge
+
+    _replace(merging, "merge_iceberg_table", ("table", "data", "schema", "load_table_name"), at_once)
 
 
 def _merge(table: Any, data: Any, schema: Any, load_table_name: str) -> None:
@@ -60,33 +288,33 @@ def _merge(table: Any, data: Any, schema: Any, load_table_name: str) -> None:
     table.overwrite(pa.concat_tables([held.take(kept["_place"]), new], promote_options="permissive"))
 
 
-def _reader(file_paths: Sequence[str]) -> Any:
-    return dataset_of(file_paths).scanner(batch_size=65_536, batch_readahead=2, fragment_readahead=1).to_reader()
+_REPLACED: Final[set[tuple[str, str]]] = set()
 
 
-class _Meant(logging.Filter):
-    """dlt warns for each batch that a column of JSON comes as text; Arrow knows it no other way."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return "when merging arrow schema with dlt schema" not in record.getMessage()
-
-
-LIMIT: Final = "256MB"
-"""Beyond it DuckDB uses files beside the database, for as long as the merge lasts."""
+def _replace(owner: Any, name: str, parameters: tuple[str, ...], make: Callable[[Any], Any]) -> None:
+    """Put `make(original)` in the place of something of dlt, once in a process."""
+    place = (f"{getattr(owner, '__module__', '')}.{owner.__name__}", name)
+    if place not in _REPLACED:
+        setattr(owner, name, make(check_signature(owner, name, *parameters)))
+        _REPLACED.add(place)
 
 
-@cache
-def limit_memory() -> None:
-    """Gives every DuckDB that dlt opens in this process the limit, unless `global_config` has one."""
-    from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
+# The process
 
-    resolved = DuckDbCredentials.on_resolved
 
-    def on_resolved(credentials: Any) -> None:
-        credentials.global_config = {"memory_limit": LIMIT, **(credentials.global_config or {})}
-        resolved(credentials)
-
-    DuckDbCredentials.on_resolved = on_resolved  # type: ignore[method-assign,assignment]
+@contextmanager
+def rare_garbage_collection() -> Iterator[None]:
+    """Looks for cycles less often: answers are many small objects without any, and each look walks all of dlt's."""
+    before, is_first = gc.get_threshold(), not gc.get_freeze_count()  # a host that froze its own keeps it frozen
+    if is_first:
+        gc.freeze()
+    gc.set_threshold(*SELDOM)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        if is_first:
+            gc.unfreeze()
 
 
 @contextmanager
@@ -98,3 +326,8 @@ def already_synced(pipeline: Any) -> Iterator[None]:
         yield
     finally:
         config.restore_from_destination = restores
+
+
+def remove_with(pipeline: Pipeline, folder: tempfile.TemporaryDirectory[str]) -> None:
+    """Remove the folder when the pipeline is no longer used, at the end of the process at the latest."""
+    weakref.finalize(pipeline, folder.cleanup)

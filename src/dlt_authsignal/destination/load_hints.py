@@ -8,7 +8,6 @@ from dlt.common.pipeline import PipelineContext
 from dlt.common.schema.typing import TTableSchemaColumns
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_authsignal.destination.dlt_patches import limit_memory, merge_at_once, read_every_column
 from dlt_authsignal.destination.duckdb_file import database_file
 from dlt_authsignal.destination.registry import (
     Destination,
@@ -51,9 +50,10 @@ def columns(table: Table) -> TTableSchemaColumns:
 
 
 def active_destination() -> tuple[Destination, TableFormat | None]:
-    """What is known of the active pipeline's destination, and the table format chosen for it.
+    """What is known of the active pipeline's destination, and the table format chosen for it. Changes nothing.
 
     Raises:
+        ExtraMissing: Iceberg is chosen and not installed.
         ConfigurationError: A table format that cannot be used.
     """
     context = Container()[PipelineContext]
@@ -61,22 +61,12 @@ def active_destination() -> tuple[Destination, TableFormat | None]:
     if active is None:
         return destination_of_type("none yet"), None
     destination = destination_of_type(active.destination_type)
-    if destination.transactions:
-        # dlt 1.31 does not say of any database that it has them, and then deletes and inserts without one
-        active.caps_params.setdefault("supports_transactions", True)
-    if destination.name == "duckdb":
-        limit_memory()
-    if destination.name == "postgres":
-        # a file that was copied before its run was killed is copied again, and unique ids would refuse that for ever
-        active.config_params["create_indexes"] = False
     if destination.table_format is None:
         return destination, None
-    read_every_column()
     wanted = dlt.config.get(f"destination.{active.destination_name}.table_format", str)
     table_format = checked_table_format(wanted or destination.table_format)
     if table_format == "iceberg":
         check_installed(destination, table_format=table_format)
-        merge_at_once()
     return destination, table_format
 
 

@@ -17,8 +17,12 @@ from dlt.pipeline.pipeline import Pipeline
 from dlt.pipeline.trace import save_trace
 from tomlkit.exceptions import ParseError, TOMLKitError
 
+from dlt_authsignal.destination.dlt_patches import is_anothers
+
 _ABOUT_ROWS: Final = ("extract", "normalize", "load")
-_LOADING: Final = re.compile(r"[/\\](load|destinations?)[/\\]")
+_PASSING: Final = ("dlt_authsignal",)
+"""Loggers whose words are ours, which quote nothing."""
+
 _QUOTED: Final = re.compile(r"[\"'].*[\"']|[\"'].*")
 QUOTING_ERRORS: Final = (PipelineStepFailed, TomlProviderReadException, DatabaseException)
 """Errors that are not shown under our own: they may quote a row, or a line of secrets.toml."""
@@ -61,10 +65,15 @@ def unreadable(error: TomlProviderReadException) -> str:
 
 
 def hide_from_trace(*settings: str) -> None:
-    """Keeps settings out of dlt's trace, into which it writes all that it does not know for secrets."""
+    """Keep settings of ours out of dlt's trace, into which it writes all that it does not know for secrets."""
     traces = get_resolved_traces()
     for log in (traces.resolved_traces, traces.all_traces):
-        log[:] = [trace for trace in log if trace.key not in settings]
+        log[:] = [trace for trace in log if trace.key not in settings or not _is_setting_of_ours(trace.config)]
+
+
+def _is_setting_of_ours(config: object) -> bool:
+    """dlt makes a class of settings out of a signature, in the module of the function."""
+    return config is None or type(config).__module__.partition(".")[0] == __package__.partition(".")[0]
 
 
 @contextmanager
@@ -83,7 +92,7 @@ def redacted(pipeline: Pipeline) -> Iterator[None]:
 
 @contextmanager
 def redacted_log() -> Iterator[None]:
-    """Keeps rows out of dlt's log."""
+    """Keep rows out of dlt's log. Records of other pipelines, in other threads, stay as they are."""
     log, guard = logging.getLogger("dlt"), _WithoutValues()
     log.addFilter(guard)
     try:
@@ -104,13 +113,16 @@ def _rewrite_trace(pipeline: Pipeline, failed: PipelineStepFailed) -> None:
 
 
 class _WithoutValues(logging.Filter):
-    """Cuts what dlt logs of loading: it repeats the destination's refusals, tracebacks and all."""
+    """Cut everything that dlt logs: it repeats refusals of a destination, which quote rows, tracebacks and all.
+
+    A record passes whole only if a logger of ours made it, or if a pipeline that is not ours is known to be at work.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if _LOADING.search(record.pathname):
+        if record.name.partition(".")[0] not in _PASSING and not is_anothers():
             kind = record.exc_info[0] if record.exc_info else None
             record.msg = without_values(record.getMessage()) + (f" ({kind.__name__})" if kind else "")
-            record.args, record.exc_info, record.exc_text = (), None, None
+            record.args, record.exc_info, record.exc_text, record.stack_info = (), None, None, None
         return True
 
 

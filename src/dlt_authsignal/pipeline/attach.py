@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
-import shutil
 import tempfile
 from typing import Any
 
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_authsignal.destination.dlt_patches import adapt_dlt, remove_with
 from dlt_authsignal.destination.duckdb_file import database_file
 from dlt_authsignal.destination.errors import translate_errors
 from dlt_authsignal.destination.load_hints import check_ready
@@ -52,12 +51,6 @@ def make_pipeline(
         )
 
 
-def _passing_folder() -> str:
-    folder = tempfile.mkdtemp(prefix="authsignal-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
-
-
 def attach(*, destination: str = "duckdb", dataset: str | None = None, pipeline_name: str | None = None) -> Pipeline:
     """The pipeline that loaded a dataset, for reading it. Nothing is made: no file, and no folder of dlt's.
 
@@ -66,12 +59,15 @@ def attach(*, destination: str = "duckdb", dataset: str | None = None, pipeline_
         ConfigurationError: The pipeline belongs to another project.
     """
     with translate_errors(destination):
+        folder = tempfile.TemporaryDirectory(prefix="authsignal-", ignore_cleanup_errors=True)
         pipeline = look_at_pipeline(
             pipeline_name_or(pipeline_name),
             destination=destination,
             dataset=dataset_name_or(dataset),
-            scratch=_passing_folder(),
+            scratch=folder.name,
         )
+        remove_with(pipeline, folder)
+        adapt_dlt(pipeline)
         check_ready(pipeline)
         file = database_file(pipeline)
         if file and not file.exists():

@@ -1,6 +1,5 @@
 """`dlt-authsignal doctor`."""
 
-import os
 from typing import TYPE_CHECKING
 
 import click
@@ -21,7 +20,6 @@ def doctor(destination: str, pipeline_name: str | None) -> None:
 
     Says what works, one line each, and what to do about what does not. Nothing is written to Authsignal.
     """
-    os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")
     from dlt_authsignal.destination.errors import translate_errors
     from dlt_authsignal.pipeline.monitor.destination_check import try_out
     from dlt_authsignal.project.names import pipeline_name_or

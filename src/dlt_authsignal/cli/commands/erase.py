@@ -1,7 +1,6 @@
 """`dlt-authsignal erase`."""
 
 import json
-import os
 import sys
 from dataclasses import asdict
 from datetime import UTC
@@ -37,7 +36,6 @@ def erase(
     USER_ID is the id that the user has at Authsignal; - reads it from the standard input, where no list of processes
     shows it. A second run removes what a first one that was stopped has left.
     """
-    os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")
     from dlt_authsignal.destination.errors import translate_errors
     from dlt_authsignal.project.names import dataset_name_or
 

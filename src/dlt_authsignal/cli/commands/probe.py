@@ -1,7 +1,6 @@
 """`dlt-authsignal probe`."""
 
 import json
-import os
 from dataclasses import asdict
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
@@ -46,7 +45,6 @@ def probe(as_json: bool, **arguments: Any) -> None:
     It touches no user but the canary, and refuses one that may be a person: with an address, a name, an authenticator
     that no probe made, or attempts of another action. Each probe tracks two actions, which Authsignal may count.
     """
-    os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")  # dlt warns of every column that stayed empty
     from dlt_authsignal.cli.report.notice import noticed
     from dlt_authsignal.pipeline.probe import run as engine
 

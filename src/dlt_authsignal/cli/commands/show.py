@@ -18,6 +18,7 @@ from urllib.request import urlopen
 import click
 
 from dlt_authsignal.cli import names
+from dlt_authsignal.cli.shell import signals_handled
 from dlt_authsignal.errors import ConfigurationError, ExtraMissing, RunFailed
 from dlt_authsignal.pipeline.wording import runnable
 
@@ -37,18 +38,19 @@ def show(pipeline_name: str | None, port: int, no_browser: bool) -> None:
     """
     if not (find_spec("marimo") and find_spec("ibis")):
         raise ExtraMissing("The dashboard", "dashboard")
-    os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
     pipeline_name, folder = _found(pipeline_name)
     port, key = _free_port(port), secrets.token_urlsafe(16)
-    for name in ("SIGTERM", "SIGHUP"):  # a closed terminal must not leave the child behind
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.default_int_handler)
+    with signals_handled(signal.default_int_handler, "SIGTERM", "SIGHUP"):  # a closed terminal ends the child too
+        _serve(pipeline_name, folder, port, key, browser=not no_browser)
+
+
+def _serve(pipeline_name: str, folder: Path, port: int, key: str, *, browser: bool) -> None:
     dashboard = _start(pipeline_name, folder, port, key)
     try:
         _wait_until_ready(dashboard, port)
         address = f"http://{HOST}:{port}/?access_token={key}"
         click.echo(f"dlt's dashboard of {pipeline_name}, until Ctrl-C: {address}")
-        if not no_browser:
+        if browser:
             webbrowser.open(address)
         raise RunFailed(f"The dashboard ended by itself, with exit code {dashboard.wait()}.")
     except KeyboardInterrupt:

@@ -1,6 +1,5 @@
 """`dlt-authsignal sync`."""
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -120,7 +119,6 @@ def run(
     from dlt_authsignal.cli.report.summary import print_report
     from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 
-    os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")  # dlt warns of every column that stayed empty
     metrics = RunMetrics()
     with stoppable(STOPPED), noticed("sync"), showing(metrics, silent=as_json) as on_planned:
         from dlt_authsignal.pipeline.attach import make_pipeline

@@ -10,6 +10,7 @@ from uuid import uuid4
 import dlt
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_authsignal.destination.dlt_patches import adapt_dlt
 from dlt_authsignal.destination.duckdb_file import database_file
 from dlt_authsignal.destination.errors import translate_errors
 from dlt_authsignal.destination.load_hints import check_ready, hints
@@ -47,6 +48,7 @@ def try_out(destination: str, pipeline_name: str) -> Iterator[str]:
     with translate_errors(destination), tempfile.TemporaryDirectory() as folder:
         check_is_usable(pipeline_name, destination)
         pipeline = try_pipeline(pipeline_name, folder, destination=destination, dataset=dataset)
+        adapt_dlt(pipeline)
         check_ready(pipeline)
         file = database_file(pipeline)
         is_new = file is not None and not file.exists()

@@ -11,6 +11,7 @@ import dlt
 from anyio.from_thread import start_blocking_portal
 from dlt.extract import DltResource
 
+from dlt_authsignal.destination.dlt_patches import adapt_dlt
 from dlt_authsignal.destination.errors import translate_errors
 from dlt_authsignal.destination.load_hints import check_ready, hints, no_rows
 from dlt_authsignal.destination.locks import single_run
@@ -117,6 +118,7 @@ def probe(
         if not allow_writes:
             _check_is_local(found)
         pipeline = open_pipeline(pipeline_name, destination=destination, dataset=dataset_name_or(dataset), notes=notes)
+        adapt_dlt(pipeline)
         check_ready(pipeline)
         with single_run(pipeline), redacted(pipeline):
             erased = tombstones(pipeline)

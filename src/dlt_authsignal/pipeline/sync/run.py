@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from dlt.extract import DltSource
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.clients import shared_clients
-from dlt_authsignal.destination.dlt_patches import already_synced
+from dlt_authsignal.destination.dlt_patches import adapt_dlt, already_synced, rare_garbage_collection
 from dlt_authsignal.destination.duckdb_file import keep_open
 from dlt_authsignal.destination.errors import translate_errors
 from dlt_authsignal.destination.load_hints import check_ready
@@ -74,6 +73,7 @@ def sync(
     destination = pipeline.destination.destination_name
     with translate_errors(destination):
         check_pipeline(pipeline)
+        adapt_dlt(pipeline)
         table_format = check_ready(pipeline)
         alone = _alone(pipeline, destination)
         with (
@@ -191,21 +191,3 @@ def _counted(pipeline: Pipeline, reading: DltSource) -> Tally:
     for name in tally.tables:
         reading.resources[name].add_map(tally.counter(name))
     return tally
-
-
-SELDOM: Final = (100_000, 50, 100)
-
-
-@contextmanager
-def rare_garbage_collection() -> Iterator[None]:
-    """Looks for cycles less often: answers are many small objects without any, and each look walks all of dlt's."""
-    before, is_ours = gc.get_threshold(), not gc.get_freeze_count()  # a host that froze its own keeps it frozen
-    if is_ours:
-        gc.freeze()
-    gc.set_threshold(*SELDOM)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        if is_ours:
-            gc.unfreeze()

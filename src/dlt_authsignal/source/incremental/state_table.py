@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_authsignal.destination.dlt_patches import adapt_dlt
 from dlt_authsignal.destination.stores.queries import (
     are_there,
     arrow_columns_of,
@@ -204,6 +205,7 @@ def known_reads(pipeline: Pipeline, *, details: bool = False) -> KnownReads:
 
     Finish what an earlier run left (`pipeline.run()` while `pipeline.has_pending_data`) before asking.
     """
+    adapt_dlt(pipeline)
     if not pipeline.default_schema_name:
         pipeline.sync_destination()
     reads = KnownReads()

@@ -1,6 +1,5 @@
 """How a table of the registry becomes a dlt resource."""
 
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -8,7 +7,7 @@ import dlt
 from dlt.common.schema import Schema
 from dlt.extract import DltResource
 
-from dlt_authsignal.destination.dlt_patches import _Meant
+from dlt_authsignal.destination.dlt_patches import adapt_running_pipeline
 from dlt_authsignal.destination.load_hints import active_destination, hints, no_rows
 from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.source.metrics.schema_drift import Drift
@@ -47,6 +46,7 @@ class Loading:
         privacy: Privacy = _STRICTEST,
         drift: Drift | None = None,
     ) -> None:
+        adapt_running_pipeline()
         nothing = no_rows()
         schema = dlt.current.source().schema
         stored = schema.tables.get(table.name, {}).get("columns", {})
@@ -131,10 +131,8 @@ def transformer(table: Table, parent: DltResource, rows: Callable[[Any], list[An
     files."""
 
     def pick(batch: Any) -> Iterator[Any]:
+        adapt_running_pipeline()
         yield rows(batch) or no_rows()
 
     resource: DltResource = dlt.transformer(pick, data_from=parent, selected=not table.opt_in, **hints(table))
     return resource
-
-
-logging.getLogger("dlt").addFilter(_Meant())
