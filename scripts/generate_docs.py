@@ -206,7 +206,7 @@ def _errors() -> str:
     rows = ["| error | exit code | meaning |", "| --- | --- | --- |"]
     for name in dlt_authsignal.__all__:
         found = getattr(dlt_authsignal, name)
-        if isinstance(found, type) and issubclass(found, Exception):
+        if isinstance(found, type) and issubclass(found, dlt_authsignal.AuthsignalError):
             said = (inspect.getdoc(found) or "").split("\n\n")[0]
             rows.append(f"| `{name}` | {found.exit_code} | {' '.join(said.split())} |")
     return "\n".join(rows)

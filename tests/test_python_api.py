@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import dlt
 import pytest
@@ -73,7 +74,7 @@ def test_a_pipeline_that_is_no_longer_dlt_s_active_one_is_synced_into_its_own_de
 ) -> None:
     mine = dlt.pipeline("mine", destination="duckdb", dataset_name="data")
     dlt.pipeline("another", destination="filesystem", dataset_name="data")
-    settings = {"base_url": empty.url, "api_secret_key": "sandbox-server-secret", "privacy": "keep"}
+    settings: dict[str, Any] = {"base_url": empty.url, "api_secret_key": "sandbox-server-secret", "privacy": "keep"}
     report = sync(mine, tables=["users"], **settings)
     assert (report.pipeline, report.destination, report.dataset) == ("mine", "duckdb", "data")
     assert (workdir / "mine.duckdb").exists()
