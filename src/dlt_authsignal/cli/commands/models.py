@@ -5,12 +5,12 @@ import click
 
 @click.group(short_help="KPI views: list, show, install.")
 def models() -> None:
-    """KPI views: one question each, as SQL beside your data."""
+    """KPI views: list them, show their SQL, install them in your dataset."""
 
 
 @models.command(name="list")
 def list_() -> None:
-    """List the models and the question each answers."""
+    """List the KPIs with the question that each answers."""
     from rich.console import Console
     from rich.table import Table
 
@@ -25,7 +25,7 @@ def list_() -> None:
 @models.command()
 @click.argument("name")
 def show(name: str) -> None:
-    """Show a model's definition and SQL."""
+    """Show the definition and SQL of a KPI."""
     from dlt_authsignal.models import find_model
 
     model = find_model(name)
@@ -34,10 +34,15 @@ def show(name: str) -> None:
 
 @models.command()
 @click.option("--destination", default="duckdb", show_default=True, help="dlt destination that holds the data.")
-@click.option("--dataset", default="authsignal_data", show_default=True, help="Dataset (schema) in it.")
-@click.option("--pipeline-name", default="authsignal_pipeline", show_default=True, help="The pipeline that loaded it.")
+@click.option("--dataset", default="authsignal_data", show_default=True, help="Dataset (schema) in the destination.")
+@click.option(
+    "--pipeline-name",
+    default="authsignal_pipeline",
+    show_default=True,
+    help="Name of the pipeline that loaded the data.",
+)
 def install(destination: str, dataset: str, pipeline_name: str) -> None:
-    """Create or replace the views in the destination."""
+    """Create or replace the KPI views in the destination."""
     from dlt_authsignal.cli.report.kpis import print_kpis
     from dlt_authsignal.destination.errors import translate_errors
     from dlt_authsignal.pipeline.attach import attach

@@ -1,4 +1,4 @@
-"""The closing summary of a sync: for people, and as JSON."""
+"""The summary of a sync, as text and as JSON."""
 
 import json
 from dataclasses import asdict
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def print_json(report: "SyncReport") -> None:
-    """The report as one JSON object on one line of stdout."""
+    """Print the report as one JSON object on one line of stdout."""
     click.echo(json.dumps(asdict(report)))
 
 
 def print_summary(report: "SyncReport") -> None:
-    """The report as a table, what happened on the way, and the next command."""
+    """Print the report as a table, notes on the run, and the next command."""
     console = Console(highlight=False, soft_wrap=True)
     table = Table("table", title=None, box=None, pad_edge=False, header_style="bold")
     for heading in ("rows", "new", "changed", "deleted"):
@@ -59,30 +59,30 @@ def _notes(report: "SyncReport") -> list[str]:
     notes = []
     if report.users_remaining:
         notes.append(
-            f"{counted(report.users_remaining, 'user')} due {'is' if report.users_remaining == 1 else 'are'} left for"
-            " the next sync, which begins with those who have waited longest: the budget of this one is spent."
+            f"{counted(report.users_remaining, 'due user')} {'is' if report.users_remaining == 1 else 'are'} left for"
+            " the next sync, because this run's budget is used up. Users who have waited longest are read first."
         )
         if not report.users_read:
-            notes.append("The list alone took all of it: give more, or nobody will ever be read.")
+            notes.append("Listing users used the whole budget, so no user was read. Raise --max-requests.")
     if report.finished_pending:
-        notes.append("First completed the load that an earlier run had left unfinished.")
+        notes.append("First completed the unfinished load of an earlier run.")
     if report.dropped_pending:
         notes.append(
-            "Dropped the load that an earlier run had left unfinished here:"
+            "Dropped the unfinished load of an earlier run on this machine:"
             " another machine has loaded newer rows since."
         )
     if report.recreated:
         notes.append(
-            f"Made again what was no longer in the database, in whole or in part: {', '.join(report.recreated)}."
+            f"Recreated tables that were missing or incomplete in the database: {', '.join(report.recreated)}."
         )
     if report.elsewhere:
         notes.append(
-            "This pipeline was begun in another folder and keeps its database there;"
-            " --pipeline-name NAME gives this folder its own."
+            "This pipeline was first run in another folder and keeps its database there."
+            " Pass --pipeline-name NAME to give this folder a database of its own."
         )
     if report.users_with_old_privacy:
         them = counted(report.users_with_old_privacy, "user")
-        notes.append(f"Privacy settings are others than before: {them} due for that, to be stored anew.")
+        notes.append(f"Privacy settings changed: {them} due, so that their rows are stored under the new settings.")
     if report.identifiers_left_out:
         notes.append(_left_out())
     if report.unknown_users:
@@ -91,7 +91,7 @@ def _notes(report: "SyncReport") -> list[str]:
         where = f" (line or row {places}{more})" if places else ""
         listed = ": see unknown_user_ids" if "unknown_user_ids" in report.tables else ""
         notes.append(
-            f"{counted(report.unknown_users, 'id')} not known to Authsignal{where}, not loaded as users{listed}."
+            f"{counted(report.unknown_users, 'id')} unknown to Authsignal{where}, not loaded as users{listed}."
         )
     return notes
 
@@ -109,7 +109,7 @@ def _drift(report: "SyncReport") -> list[str]:
 
 
 def next_query(report: "SyncReport") -> str:
-    """A command that shows the data."""
+    """Return a command that shows the data."""
     python = runnable("python")
     table = "user_authenticators" if "user_authenticators" in report.tables else next(iter(report.tables))
     if report.destination == "duckdb":
@@ -121,7 +121,7 @@ def next_query(report: "SyncReport") -> str:
 
 
 def _frame(report: "SyncReport", table: str) -> str:
-    """Python that prints a table. DuckDB would fetch an extension to read Delta or Iceberg; their libraries do not."""
+    """Return Python code that prints a table. DuckDB would download an extension to read Delta or Iceberg."""
     pipeline = f"dlt.pipeline('{report.pipeline}', dataset_name='{report.dataset}')"
     if report.table_format == "delta":
         opened = f"get_delta_tables({pipeline}, '{table}')['{table}'].to_pandas()"
