@@ -1,4 +1,4 @@
-"""Authsignal to dlt.
+"""The dlt source for Authsignal.
 
 Importing this changes three of dlt's defaults for the process, unless the environment says otherwise: no telemetry, no
 loaded rows left in dlt's working folder, and `_dlt_load_id` in tables that are loaded as Arrow, as in all others.
