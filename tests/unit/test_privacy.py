@@ -372,8 +372,8 @@ def test_single_columns_can_be_treated_otherwise() -> None:
         ({"users.user_id": "keep"}, r"\*\.user_id"),
         ({"*.user_id": "drop"}, 'must be one of keep, hash, not "drop"'),
         ({"users.email": 7}, 'not "7"'),
-        ({"user_authenticators.otp_uri": "keep"}, "is a secret, and is never loaded"),
-        ({"*.recovery_codes": "keep"}, "is a secret, and is never loaded"),
+        ({"user_authenticators.otp_uri": "keep"}, "is a secret and is never loaded"),
+        ({"*.recovery_codes": "keep"}, "is a secret and is never loaded"),
     ],
 )
 def test_an_override_that_cannot_be_is_refused(columns: dict[str, Any], said: str) -> None:

@@ -62,7 +62,7 @@ def kind_of(value: Any) -> str:
 def _said(kind: str, value: Any) -> str:
     """Return a description of a value that does not fit its column."""
     if isinstance(value, str):
-        return "text" if kind != "timestamp" else "text that is not a time, or a time with too many digits"
+        return "text" if kind != "timestamp" else "text that is not a valid time"
     if is_beyond(value):
         return "a number beyond 64 bits" if isinstance(value, int) else "a number that is not finite"
     return _WORDS.get(type(value), "text")
