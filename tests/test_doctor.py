@@ -9,7 +9,7 @@ from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
 from tests.helpers import at, command, sync_from
 from tests.warehouses import Postgres
 
-DONE = ("driver is installed", "lets us in", "lets us make", "it merges", "drop")
+DONE = ("driver is installed", "the connection works", "it allows creating", "it merges", "dropping")
 
 
 def ticks(said: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a sync would have to do now, without doing it."""
+"""Estimate the work of a sync without running it."""
 
 from dlt_authsignal.destination.errors import translate_errors
 from dlt_authsignal.errors import NoData
@@ -10,10 +10,10 @@ from dlt_authsignal.source.source import authsignal_source
 
 
 def forecast(destination: str, pipeline_name: str) -> RunMetrics:
-    """Counts who is due: reads the list, for a minute at most, and what the destination knows of earlier reads.
+    """Count the due users, from the user list (for at most a minute) and the stored state of earlier reads.
 
     Raises:
-        AuthsignalError: The list, or the destination, cannot be read.
+        AuthsignalError: The user list or the destination cannot be read.
     """
     meter = RunMetrics()
     with translate_errors(destination):
