@@ -109,10 +109,10 @@ def test_what_was_changed_is_named_and_replaced_only_by_force(agent: str) -> Non
     theirs = files()
     done = run("init", "--agent", agent)
     assert files() == theirs
-    assert [path for path in changed if f"Left {path}: it is not what this version writes" not in done.output] == []
+    assert [path for path in changed if f"Kept {path}: it differs from this version" not in done.output] == []
     stale = run("init", "--agent", agent, "--check")
     assert stale.exit_code == 1
-    assert [path for path in changed if f"{agent}: {path} is not what this version writes." not in stale.output] == []
+    assert [path for path in changed if f"{agent}: {path} differs from this version." not in stale.output] == []
     run("init", "--agent", agent, "--force")
     assert {path: json.loads(text) if path.endswith(".json") else text for path, text in files().items()} == {
         path: json.loads(text) if path.endswith(".json") else text for path, text in ours.items()

@@ -60,11 +60,11 @@ def test_a_question_has_as_many_answers_for_an_assistant_as_for_anybody(
 def test_most_questions_find_something(loaded: Loaded) -> None:
     silent = {text for table, text, sql in QUESTIONS if table not in HISTORIES and not truth(loaded, sql)}
     assert silent == {
-        "Which attempts were blocked without any rule?",
-        "Which of them does Authsignal know by now?",
-        "Why did those fail that failed?",
-        "How often does it fail, and why?",
-        "Who still has a method that is switched off?",
+        "Which attempts were blocked although no rule fired?",
+        "Which unknown ids does Authsignal know by now?",
+        "Why did calls fail?",
+        "How often do calls fail, and why?",
+        "Which users still have a method that is switched off?",
     }
 
 

@@ -45,9 +45,9 @@ insert into tenant_authenticators_history values
 """
 
 ANSWERS = {
-    "Who was there a week before the last sync, and is not there now?": [("gone lately", "2026-05-29 00:00")],
-    "Whose attributes changed most often?": [("changed", 3)],
-    "How many people have gone, month by month?": [
+    "Which users existed a week before the last sync and are now deleted?": [("gone lately", "2026-05-29 00:00")],
+    "Which users changed most often?": [("changed", 3)],
+    "How many users were deleted each month?": [
         ("2026-04-01 00:00", 1),
         ("2026-05-01 00:00", 2),
     ],
@@ -56,18 +56,24 @@ ANSWERS = {
         ("2026-03-02", 1),
         ("2026-03-03", 2),
     ],
-    "Which authenticators are gone, and how long were they in use?": [
+    "Which authenticators were deleted, and how long were they in use?": [
         ("here", "SMS", "2026-02-01 00:00", "2026-03-02 08:00")
     ],
-    "Which went away and came back?": [("back again", 1)],
-    "When was which method switched on or off?": [
+    "Which authenticators were deleted and then restored?": [("back again", 1)],
+    "When was each verification method switched on or off?": [
         ("PASSKEY", True, "2026-05-20 00:00"),
         ("EMAIL_OTP", True, "2026-03-01 00:00"),
         ("PASSKEY", False, "2026-03-01 00:00"),
         ("SMS", True, "2026-03-01 00:00"),
     ],
-    "What was set up a month before the last sync?": [("PASSKEY", False, True), ("SMS", True, True)],
-    "Which methods are no longer set up?": [("SMS", "2026-05-21 00:00"), ("EMAIL_OTP", "2026-03-02 00:00")],
+    "Which verification methods were configured a month before the last sync?": [
+        ("PASSKEY", False, True),
+        ("SMS", True, True),
+    ],
+    "Which verification methods are no longer configured?": [
+        ("SMS", "2026-05-21 00:00"),
+        ("EMAIL_OTP", "2026-03-02 00:00"),
+    ],
 }
 
 

@@ -247,7 +247,7 @@ def test_an_empty_variable_hides_secrets_toml_and_is_named(
     secrets(f'api_secret_key = "{SECRET}"')
     monkeypatch.setenv(KEY, "")
     reloaded()
-    with pytest.raises(CredentialsMissing, match="api_secret_key: there, but empty"):
+    with pytest.raises(CredentialsMissing, match="api_secret_key: empty, or still"):
         one_call()
 
 
@@ -283,7 +283,7 @@ def test_white_space_around_a_key_is_taken_off(empty: RunningSandbox, around: st
 
 @pytest.mark.parametrize("value", ["", "  \n", "<configure me>", "your_server_secret_here"])
 def test_a_setting_that_is_blank_is_named_as_such(value: str) -> None:
-    with pytest.raises(CredentialsMissing, match="api_secret_key: there, but empty") as raised:
+    with pytest.raises(CredentialsMissing, match="api_secret_key: empty, or still") as raised:
         authsignal_source(api_secret_key=value)
     assert raised.value.blank == ("api_secret_key",)
 
@@ -291,7 +291,7 @@ def test_a_setting_that_is_blank_is_named_as_such(value: str) -> None:
 FOUND = {
     "a list": ('["CANARY"]', ConfigurationError, "quotes or brackets"),
     "a table": ('{a = "CANARY"}', ConfigurationError, "quotes or brackets"),
-    "an empty text": ('""', CredentialsMissing, "there, but empty"),
+    "an empty text": ('""', CredentialsMissing, "empty, or still"),
     "a number": ("12345", Unauthorized, "check .*api_secret_key"),
 }
 

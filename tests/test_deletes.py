@@ -312,7 +312,7 @@ def test_rows_that_say_they_are_another_users_stop_the_run(seeded: RunningSandbo
     before = table("user_devices")
     mixed_up = json.dumps([{"deviceId": "d", "userId": "somebody else"}])
     seeded.sandbox.faults.add(Fault(route="GET /users/{userId}/devices", kind="body", body=mixed_up))
-    with pytest.raises(UnexpectedAnswer, match="another user than the one asked for"):
+    with pytest.raises(UnexpectedAnswer, match="returned a different user than requested"):
         sync_from(seeded, full=True)
     assert table("user_devices") == before
 

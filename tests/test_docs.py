@@ -49,7 +49,7 @@ def test_the_probe_page_shows_what_a_probe_prints(empty: RunningSandbox) -> None
     printed = command("probe", "--user", "canary", env=settings).stdout
 
     def shape(text: str) -> list[str]:
-        return [re.sub(r"[\d.,:]+( UTC)?|as at|seen for the first time|-", "", line) for line in words(text)]
+        return [re.sub(r"[\d.,:]+( UTC)?|unchanged since|read for the first time|-", "", line) for line in words(text)]
 
     (query,) = blocks("probe.md", "sql")
     assert [row[1:4] for row in rows(query, "authsignal_probe.duckdb")] == [("tenant", 1, 1.0), ("token", 1, 1.0)]

@@ -9,7 +9,7 @@ from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
 from tests.helpers import at, command, sync_from
 from tests.warehouses import Postgres
 
-DONE = ("driver is installed", "lets us in", "lets us make", "it merges", "drop")
+DONE = ("driver is installed", "the connection works", "it allows creating", "it merges", "dropping")
 
 
 def ticks(said: str) -> list[str]:
@@ -80,7 +80,7 @@ def test_it_says_who_is_due_and_how_long_a_sync_will_take(seeded: RunningSandbox
     assert "✓ sync: 40 of 40 users are due: up to 160 requests, 8 seconds at 20 a second." in said
     sync_from(seeded)
     seeded.sandbox.log.clear()
-    assert "✓ sync: Nobody is due, of 40 users." in command("doctor", env=at(seeded)).stdout
+    assert "✓ sync: No user is due, of 40 users." in command("doctor", env=at(seeded)).stdout
     assert "GET /users/{userId}" not in seeded.sandbox.log.by_route
 
 

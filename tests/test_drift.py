@@ -376,7 +376,7 @@ def test_the_command_says_what_was_kept_otherwise_and_never_a_value(one: Running
     done = command("sync", env=at(one))
     assert "New columns: user_devices.tier." in done.stdout
     assert (
-        "user_devices.created_at came as text that is no time, or too fine a one 1 time: kept in created_at__v_text."
+        "user_devices.created_at came as text that is not a valid time 1 time: kept in created_at__v_text."
         in done.stdout
     )
     assert "CANARY" not in done.stdout + done.stderr

@@ -432,7 +432,7 @@ def test_the_command_says_what_it_removed_and_never_whom(loaded_people: Planted,
     done = command("erase", loaded_people.user_id, "--yes")
     assert done.returncode == 0, done.stderr
     assert "users" in done.stdout
-    assert "Tombstone of " in done.stdout
+    assert "Tombstone written on " in done.stdout
     assert loaded_people.user_id not in done.stdout + done.stderr
 
 
@@ -447,7 +447,7 @@ def test_a_second_run_of_the_command_finds_nothing_and_leaves_the_tombstone_as_i
 def test_the_command_lifts_a_tombstone_once(loaded_people: Planted) -> None:
     erase(loaded_people.user_id)
     lifted = command("erase", "--lift", loaded_people.user_id)
-    assert "The next sync reads this person again." in lifted.stdout
+    assert "Removed the tombstone. The next sync reads this person again." in lifted.stdout
     assert "no tombstone" in command("erase", "--lift", loaded_people.user_id).stdout
 
 
@@ -458,7 +458,7 @@ def test_on_a_terminal_it_asks_first(loaded_people: Planted) -> None:
 
     for answer, left in (("n", 13), ("y", 12)):
         child = pexpect.spawn(COMMAND, ["erase", loaded_people.user_id], timeout=40)
-        child.expect("for good")
+        child.expect("Permanently")
         child.sendline(answer)
         child.expect(pexpect.EOF)
         child.close()
@@ -541,5 +541,5 @@ def test_an_id_that_is_typed_ends_with_its_line_and_the_question_comes_next(work
     said, _ = asked.communicate(timeout=50)
     os.close(here)
     os.close(there)
-    assert b"Remove this person" in said
+    assert b"Permanently remove this person" in said
     assert (asked.returncode, b"Stopped." in said) == (1, True)

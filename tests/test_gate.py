@@ -126,8 +126,8 @@ def test_ids_that_are_named_stand_in_nothing_that_dlt_leaves(
 def test_a_budget_that_the_list_alone_eats_says_so(seeded: RunningSandbox) -> None:
     done = command("sync", "--max-requests", "2", env=at(seeded, RATE="max"))
     assert done.returncode == 0, done.stderr
-    assert "40 users due are left for the next sync" in done.stdout
-    assert "The list alone took all of it" in done.stdout
+    assert "40 due users are left for the next sync" in done.stdout
+    assert "Listing users used the whole budget" in done.stdout
 
 
 @pytest.mark.parametrize("wait", [0.0, 0.15, 0.4])

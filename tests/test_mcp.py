@@ -117,7 +117,7 @@ def test_people_are_shown_only_when_that_is_asked_for(loaded: Loaded) -> None:
 def test_before_the_first_sync_the_assistant_is_told_what_to_do(loaded: Loaded) -> None:
     calls: Calls = [("list_tables", {}), query("select 1")]
     for answer in session(loaded, calls, "--pipeline-name", "never_ran"):
-        assert "Run a sync first: dlt-authsignal sync" in answer
+        assert "Run first: dlt-authsignal sync" in answer
     assert not (loaded.data_dir / "pipelines" / "never_ran").exists()
 
 

@@ -360,9 +360,9 @@ def test_settings_come_from_a_file_and_from_the_environment(empty: RunningSandbo
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"PRIVACY": "off"}, "privacy is one of pseudonymize, keep"),
+        ({"PRIVACY": "off"}, "privacy must be one of pseudonymize, keep"),
         ({"PRIVACY_KEY": "1234"}, "privacy_key is too short"),
-        ({"PRIVACY_COLUMNS": '{"users.nosuch": "keep"}'}, "no table declares users.nosuch"),
+        ({"PRIVACY_COLUMNS": '{"users.nosuch": "keep"}'}, "no table has a column users.nosuch"),
     ],
 )
 def test_a_setting_that_cannot_be_stops_with_the_next_step(

@@ -65,7 +65,7 @@ def test_a_probe_says_that_passkeys_work_and_loads_the_six_tables(empty: Running
     done = run(empty)
     assert done.returncode == 0, done.stderr
     assert "Passkeys work at 127.0.0.1" in done.stdout
-    assert "seen for the first time: localhost, user verification required, algorithms -8, -7, -257" in done.stdout
+    assert "read for the first time: localhost, user verification required, algorithms -8, -7, -257" in done.stdout
     assert [count(name) for name in SIX] == [1, 1, 2, 2, 1, 1]
     assert rows("select works, failed_step, calls, left_behind from probe_runs", DATABASE) == [(True, None, 18, 0)]
     ways = rows("select authenticated_with, is_verified, user_id from passkey_verify_authentication", DATABASE)
@@ -81,7 +81,7 @@ def test_a_second_probe_finds_the_policy_as_it_was(empty: RunningSandbox) -> Non
     assert {step.flow for step in second.steps} == {"enrol", "mfa", "sign_in", "clean_up"}
     assert count("passkey_register") == 2
     shown = command("status", "--pipeline-name", "authsignal_probe")
-    assert (shown.returncode, "No sync is recorded here" in shown.stdout) == (0, True)
+    assert (shown.returncode, "No sync is recorded in this dataset" in shown.stdout) == (0, True)
 
 
 def test_nobody_but_the_canary_is_touched(seeded: RunningSandbox) -> None:
@@ -188,7 +188,7 @@ def test_a_passkey_that_cannot_be_removed_is_an_alarm(empty: RunningSandbox) -> 
         Fault(route="DELETE /users/{userId}/authenticators/{userAuthenticatorId}", kind="status", status=500)
     )
     report = probed(empty)
-    assert "1 passkey of the canary could not be removed." in alarms(report)
+    assert "1 passkey of the canary user could not be removed." in alarms(report)
     empty.sandbox.faults.clear()
     assert probed(empty).removed_before == 1
     assert passkeys(empty) == []
@@ -292,7 +292,7 @@ def test_a_second_stop_waits_until_the_passkey_is_gone(empty: RunningSandbox) ->
         process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=20)
     assert (process.returncode, passkeys(empty)) == (1, [])
-    assert "A passkey that the probe had enrolled was removed" in said
+    assert "The passkey of this probe was removed" in said
 
 
 def test_two_probes_of_one_canary_do_not_disturb_each_other(empty: RunningSandbox) -> None:

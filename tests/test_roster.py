@@ -111,8 +111,8 @@ def test_a_query_may_be_percent_encoded(seeded: RunningSandbox, made: MakeDataba
         ("select nickname from people", r"nickname.*Check the query"),
         ("selec id from people", r"selec.*Check the query"),
         ("select name, name as alias from people", r"2 columns and has no column called .*name, alias.*users_column"),
-        ("select null from people", "2 rows and no id"),
-        ("select 1.5 from people", r"row 1: ids are text"),
+        ("select null from people", "2 rows without any user id"),
+        ("select 1.5 from people", r"row 1\. User ids must be text"),
     ],
 )
 def test_a_query_that_gives_no_ids_says_why(
@@ -180,19 +180,19 @@ def test_its_credentials_can_be_given_in_parts_and_be_those_of_a_destination(
         ("users_database?query=select 1", r"users_database.*secrets.toml"),
         ("destination.postgres?query=select 1", r"destination.postgres"),
         ("destination.nowhere?query=select 1", r"destination.nowhere"),
-        ("crm?query=select 1", 'No database is called "crm"'),
-        ("postgresql://reader@host/crm", "needs a query"),
-        ("postgresql://reader@host/crm?query= ", "needs a query"),
-        ("nosuch://host/crm?query=select 1", "nosuch.*no dialect"),
+        ("crm?query=select 1", '"crm" is not a database'),
+        ("postgresql://reader@host/crm", "has no query"),
+        ("postgresql://reader@host/crm?query= ", "has no query"),
+        ("nosuch://host/crm?query=select 1", "nosuch.*no such SQLAlchemy dialect"),
         ("mssql+pymssql://host/crm?query=select 1", "pymssql"),
         ("duckdb:///nowhere.duckdb?query=select 1", "no such file"),
         ("sqlite:///nowhere.db?query=select 1", "no such file"),
         ("sqlite://?query=select 1", "needs a file"),
         ("duckdb:///ids.txt?query=select 1", "DuckDB cannot open"),
         ("sqlite:///ids.txt?query=select id from people", "not a database"),
-        ('["listing", "ids.csv"', "no list"),
+        ('["listing", "ids.csv"', "not a valid list"),
         ("[1]", "not text"),
-        ("known", "known from earlier runs yet"),
+        ("known", "no user ids of earlier runs"),
     ],
 )
 def test_a_source_that_cannot_be_used_says_so(seeded: RunningSandbox, source: str, message: str) -> None:
@@ -381,5 +381,5 @@ def test_the_command_takes_several_sources(seeded: RunningSandbox) -> None:
     source = f"{in_sqlite([ids[1], 'nobody'])}?query=select id from people"
     done = command("sync", "--users-from", "ids.txt", "--users-from", source, env=at(seeded))
     assert done.returncode == 0, done.stderr
-    assert "1 id not known to Authsignal (line or row 2)" in done.stdout
+    assert "1 id unknown to Authsignal (line or row 2)" in done.stdout
     assert read() == set(ids[:2])

@@ -159,7 +159,7 @@ def test_the_command_shows_it_and_alarms_when_the_data_is_old(seeded: RunningSan
     sync_from(seeded)
     done = command("status", "--max-age", "1")
     assert done.returncode == 0, done.stderr
-    for expected in ("last syncs", "done", "users", "Last sync that succeeded: 20"):
+    for expected in ("last syncs", "done", "users", "Last successful sync: 20"):
         assert expected in done.stdout
     late = command("status", "--json", "--max-age", "0.0001")
     assert late.returncode == 1
@@ -183,15 +183,17 @@ def test_the_command_says_what_is_about_to_be_lost_and_what_is(seeded: RunningSa
     age_reads(27, 3)
     near = command("status", "--fail-if-stale", "30d")
     assert near.returncode == 0, near.stderr
-    assert "3 users last read more than 25 days ago: Authsignal forgets actions after 30 days. Sync now" in near.stdout
+    assert (
+        "3 users last read more than 25 days ago: Authsignal returns actions for 30 days only. Sync now" in near.stdout
+    )
     assert "0-1 days 37, 25-30 days 3;" in near.stdout
     age_reads(40, 2, complete_from="now()")
     past = command("status", "--fail-if-stale", "30d")
     assert past.returncode == 1
-    assert "Somebody was last read" in past.stderr
+    assert "At least one user was last read" in past.stderr
     assert "2 of them more than 30" in past.stdout
-    assert "are lost for good" in past.stdout
-    assert "2 users may lack actions for good: read too late once." in past.stdout
+    assert "are permanently lost" in past.stdout
+    assert "2 users were once read too late" in past.stdout
     told = json.loads(command("status", "--json").stdout)
     assert (told["users"]["past_horizon"], told["users"]["with_hole"], len(told["gaps"])) == (2, 2, 1)
 
@@ -203,7 +205,7 @@ def test_the_command_says_why_the_last_syncs_failed(seeded: RunningSandbox) -> N
         sync_from(seeded, full=True)
     shown = command("status").stdout
     assert "failed: ServerFault: Authsignal answered 502" in shown
-    assert "It met 502 " in shown
+    assert "Failed requests: 502 " in shown
 
 
 def test_prometheus_reads_the_metrics(seeded: RunningSandbox) -> None:

@@ -1,57 +1,60 @@
-"""Every public exception, by who must act.
+"""Every public exception, grouped by who has to act.
 
 AuthsignalError
-├── ConfigurationError        yours to fix; the command exits with 2
-│   ├── CredentialsMissing    no API is accessible
-│   ├── Unauthorized          wrong key, or right key in the wrong region
-│   ├── TokenExpired          a bearer token past its few minutes
-│   ├── ListingRefused        the tenant does not list users without a filter
-│   ├── UserIdsUnreadable      a file or a query for user ids that cannot be used
-│   ├── NoData         a database to be looked at is not there
-│   ├── NotACanary            the user that a probe was to use may be a person
-│   ├── UserErased            a user who was erased was to be loaded again
+├── ConfigurationError        you have to change something; the command exits with 2
+│   ├── CredentialsMissing    no key or token was found
+│   ├── Unauthorized          wrong key, or a key of another region
+│   ├── TokenExpired          the bearer token has expired
+│   ├── ListingRefused        the tenant refuses to list users without a filter
+│   ├── UserIdsUnreadable     a user id source (file or query) cannot be read or has no ids
+│   ├── NoData                the database to be read does not exist yet
+│   ├── NotACanary            the user given to a probe may be a real person
+│   ├── UserErased            the requested user was erased and must not be loaded again
 │   └── ExtraMissing          an optional part is not installed
 ├── RunFailed                 the run did not complete; the command exits with 1
 │   ├── Unreachable           no connection, after all retries
 │   ├── RateLimited           429, after all retries
 │   ├── ServerFault           5xx, after all retries
-│   ├── UnexpectedAnswer      not what the API documents: HTML, a cut body, another shape
-│   ├── PagingLoop            a cursor that came back a second time
-│   ├── RequestRefused        any other 4xx or 3xx
-│   ├── PipelineBusy          another sync works in the same pipeline folder
-│   ├── TooManyDeletes           more would be marked as deleted than max_deletes allows
-│   ├── DataTooOld            no sync has succeeded lately
-│   └── ProbeFailed           a passkey ceremony failed, or the tenant's WebAuthn policy is not what it was
-├── CeremonyRefused           a browser refuses this passkey ceremony too; `dom_name` is what it would throw
+│   ├── UnexpectedAnswer      an undocumented response: HTML, a truncated body, another structure
+│   ├── PagingLoop            the user list returned a page cursor twice
+│   ├── RequestRefused        any other 3xx or 4xx
+│   ├── PipelineBusy          another run uses the same pipeline or dataset
+│   ├── TooManyDeletes        more rows would be marked as deleted than max_deletes allows
+│   ├── DataTooOld            no sync has succeeded within the given time
+│   └── ProbeFailed           a passkey ceremony failed, or the tenant's WebAuthn policy changed
+├── CeremonyRefused           a browser would refuse this passkey ceremony; `dom_name` is its exception
 │   ├── PasskeyNotAllowed     NotAllowedError: no passkey fits the request, or the user is not verified
-│   ├── PasskeyExists         InvalidStateError: the site asked not to enrol this authenticator twice
+│   ├── PasskeyExists         InvalidStateError: this authenticator is already enrolled at the site
 │   ├── AlgorithmUnsupported  NotSupportedError: no signature algorithm in common
-│   ├── ForeignRelyingParty   SecurityError: the relying party id is not the origin's to use
-│   └── OptionsUnusable       TypeError: the options lack a field, or hold one in another form
-├── QueryRefused              SQL that the MCP server does not run, or that is wrong
-├── SignatureRefused          a webhook that Authsignal did not sign, or not lately
-└── MutationRefused           a request was about to leave that its session must not send
+│   ├── ForeignRelyingParty   SecurityError: the relying party id does not belong to the origin
+│   └── OptionsUnusable       TypeError: a field of the options is missing or malformed
+├── QueryRefused              SQL that the MCP server does not allow, or that has an error
+├── SignatureRefused          a webhook whose signature is wrong or too old
+└── MutationRefused           a read-only session was asked to send a request that writes
 
-Messages name the request by its route (`GET /users/{userId}`), never by the user, and never carry a key or a token.
+Messages identify a request by its route (`GET /users/{userId}`). They never contain a user id, a key or a token.
 """
 
 import json
 from collections.abc import Sequence
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, distribution
-from typing import ClassVar
+from typing import ClassVar, Final
 from urllib.parse import unquote, urlsplit
+
+# to be set at publication: messages link here, because the package does not contain docs/
+DOCS: Final = "https://github.com/dlt-authsignal/dlt-authsignal/blob/main/docs"
 
 
 class AuthsignalError(Exception):
-    """Base of everything this package raises on purpose."""
+    """Base class of all exceptions that this package raises on purpose."""
 
     exit_code: ClassVar[int] = 1
     retryable: ClassVar[bool] = False
 
 
 class ConfigurationError(AuthsignalError):
-    """Something the caller set is missing or wrong."""
+    """A setting or argument is missing or wrong."""
 
     exit_code = 2
 
@@ -60,30 +63,30 @@ class CredentialsMissing(ConfigurationError):
     """No credential was found, so no API can be read.
 
     Args:
-        wanted: What they are needed for.
-        blank: Settings that are there, but empty or still an example's.
+        wanted: API or task that needs credentials.
+        blank: Settings that exist, but are empty or still hold the example value.
     """
 
     def __init__(self, wanted: str = "any API", blank: Sequence[str] = ()) -> None:
         self.wanted = wanted
         self.blank = tuple(blank)
-        noted = f" ({', '.join(blank)}: there, but empty or still the example's)" if blank else ""
+        noted = f" ({', '.join(blank)}: empty, or still the example value)" if blank else ""
         super().__init__(
-            f"No Authsignal credentials found for {wanted}{noted}. Put api_secret_key (Server API: everybody's"
-            " users, authenticators, actions, devices) or token and tenant_id (Client API: one user) under"
-            " [sources.authsignal_source] in .dlt/secrets.toml, or set"
-            " SOURCES__AUTHSIGNAL_SOURCE__API_SECRET_KEY. No account at hand? Run: dlt-authsignal demo"
+            f"No Authsignal credentials found for {wanted}{noted}. Nothing was read. Put api_secret_key (Server API:"
+            " all users) or token and tenant_id (Client API: one user) under [sources.authsignal_source] in"
+            " .dlt/secrets.toml, or set SOURCES__AUTHSIGNAL_SOURCE__API_SECRET_KEY. To try it without an account, run:"
+            " dlt-authsignal demo"
         )
 
 
 class HttpError(AuthsignalError):
-    """An answer, or the lack of one, to one request.
+    """One HTTP request failed: with an error response, or without any response.
 
     Attributes:
         request: Method and route template, such as `GET /users/{userId}`.
-        status: HTTP status, None when no answer came.
-        error_code: Authsignal's `errorCode`, None when the body had none.
-        retry_after: Seconds the server asked to wait, None when it did not say.
+        status: HTTP status, None if no response came.
+        error_code: Authsignal's `errorCode`, None if the body had none.
+        retry_after: Seconds that the server asked to wait, None if it sent no `Retry-After`.
     """
 
     def __init__(
@@ -103,7 +106,7 @@ class HttpError(AuthsignalError):
 
     @property
     def kind(self) -> str:
-        """What it is, to be counted: the status, or that a success status came with something else than an answer."""
+        """Return the label under which this failure is counted: the status, or `unreadable answer` for a 2xx."""
         return str(self.status) if self.status and not 200 <= self.status < 300 else "unreadable answer"
 
 
@@ -126,31 +129,31 @@ class ListingRefused(HttpError, ConfigurationError):
 
 
 class UserIdsUnreadable(ConfigurationError):
-    """What was named as a source of user ids cannot be read, or names nobody."""
+    """A user id source cannot be read, or contains no user id."""
 
 
 class NoData(ConfigurationError):
-    """The database that was to be looked at is not there."""
+    """The database to be read does not exist."""
 
     def __init__(self, pipeline: str, place: str) -> None:
         super().__init__(
-            f'Nothing has been synced by pipeline "{pipeline}" yet, as far as can be seen from here: there is no'
-            f" {place}. Run: dlt-authsignal sync. Another --pipeline-name names another file."
+            f'Pipeline "{pipeline}" has no data here: {place} does not exist. Run: dlt-authsignal sync. If you synced'
+            " under another pipeline name, pass it as --pipeline-name."
         )
 
 
 class NotACanary(ConfigurationError):
-    """The user that a probe was to use may be a person."""
+    """The user given to a probe may be a real person."""
 
     def __init__(self, signs: str) -> None:
         super().__init__(
-            f"This user has {signs} that no probe made, so it may be a person. Nothing was changed."
-            " Give the probe a user id that nobody else uses, such as --user canary."
+            f"This user has {signs} that no probe created, so it may be a real person. Nothing was changed."
+            " Pass a user id that is used only by the probe, such as --user canary."
         )
 
 
 class UserErased(ConfigurationError):
-    """A user who was erased was named, by a token or as a canary.
+    """The user of a token, or the canary user, was erased from the dataset.
 
     Attributes:
         erased_at: Date of the tombstone.
@@ -159,13 +162,13 @@ class UserErased(ConfigurationError):
     def __init__(self, erased_at: datetime) -> None:
         self.erased_at = erased_at
         super().__init__(
-            f"This user was erased from the dataset on {erased_at:%Y-%m-%d} and is not loaded again. If they came back:"
-            " dlt-authsignal erase --lift USER_ID"
+            f"This user was erased from the dataset on {erased_at:%Y-%m-%d}, so their data is not loaded. Nothing was"
+            " changed. To load the user again, remove the tombstone: dlt-authsignal erase --lift USER_ID"
         )
 
 
 class ExtraMissing(ConfigurationError):
-    """A part of the package that ships as an extra is not installed."""
+    """An optional part of the package (an extra) is not installed."""
 
     def __init__(self, what: str, extra: str) -> None:
         self.extra = extra
@@ -173,7 +176,7 @@ class ExtraMissing(ConfigurationError):
 
 
 def _installable() -> str:
-    """What pip installs again: the folder that this package came from, or its name on an index."""
+    """Return what to pass to pip: the folder that this package was installed from, or its name."""
     try:
         origin = json.loads(distribution("dlt-authsignal").read_text("direct_url.json") or "{}")
     except (PackageNotFoundError, ValueError):
@@ -183,14 +186,14 @@ def _installable() -> str:
 
 
 class RunFailed(AuthsignalError):
-    """The run stopped; what it read was not loaded, and the next run starts over."""
+    """The run failed. Its rows were not loaded; the next run reads them again."""
 
 
 class Unreachable(HttpError, RunFailed):
-    """No answer came: refused, reset, timed out, or the name does not resolve.
+    """No response came: connection refused or reset, timeout, or unknown host name.
 
     Attributes:
-        kind: Which of these.
+        kind: Label under which the failure is counted, such as `timeout`.
     """
 
     retryable = True
@@ -198,65 +201,65 @@ class Unreachable(HttpError, RunFailed):
 
 
 class RateLimited(HttpError, RunFailed):
-    """429."""
+    """429: too many requests."""
 
     retryable = True
 
 
 class ServerFault(HttpError, RunFailed):
-    """5xx."""
+    """5xx: an error at Authsignal."""
 
     retryable = True
 
 
 class UnexpectedAnswer(HttpError, RunFailed):
-    """A success status with a body that is not what the API documents."""
+    """A success status whose body does not match the API documentation."""
 
     retryable = True
 
 
 class PagingLoop(HttpError, RunFailed):
-    """The listing handed out a cursor it had handed out before."""
+    """The user list returned a page cursor that it had already returned."""
 
 
 class RequestRefused(HttpError, RunFailed):
-    """A 4xx or 3xx that no other class names."""
+    """A 3xx or 4xx status that has no class of its own."""
 
 
 class PipelineBusy(RunFailed):
-    """Another process is running the same pipeline."""
+    """Another process uses the same pipeline or dataset."""
 
 
 class TooManyDeletes(RunFailed):
-    """More rows would be marked as deleted than one run may.
+    """More rows would be marked as deleted than one run is allowed to mark.
 
     Attributes:
-        table: The table they are in.
+        table: Table that contains the rows.
         gone: Rows that would be marked.
-        held: Rows that are there.
+        held: Rows that are not marked yet.
         allowed: Rows that may be marked.
     """
 
     def __init__(self, *, table: str, gone: int, held: int, allowed: int) -> None:
         self.table, self.gone, self.held, self.allowed = table, gone, held, allowed
         super().__init__(
-            f"{gone:,} of {held:,} rows of {table} would be marked as deleted: Authsignal no longer shows them. That is"
-            f" more than the {allowed:,} that max_deletes allows, so nothing was loaded. Is this the key of the same"
-            " tenant, are privacy and privacy_key what they were, and is Authsignal well? If they are really gone, run"
-            " again with --accept-deletes."
+            f"{gone:,} of {held:,} rows of {table} would be marked as deleted, because Authsignal no longer returns"
+            f" them. max_deletes allows {allowed:,}, so nothing was loaded. Check that the key belongs to the same"
+            " tenant, that privacy and privacy_key are unchanged, and that Authsignal has no outage. If the rows really"
+            " were deleted, run again with --accept-deletes."
         )
 
 
 class DataTooOld(RunFailed):
-    """No sync has succeeded for longer than was asked for."""
+    """No sync has succeeded within the time given to `status --max-age`."""
 
 
 class ProbeFailed(RunFailed):
-    """Passkeys do not work, or work otherwise than last time."""
+    """A passkey ceremony failed, or the tenant's WebAuthn policy changed."""
 
 
 class CeremonyRefused(AuthsignalError):
-    """A passkey ceremony that a browser would have refused before anything was signed.
+    """A browser would refuse this passkey ceremony before anything is signed.
 
     Attributes:
         dom_name: Name of the DOMException (or TypeError) that a web page would see.
@@ -275,7 +278,7 @@ class PasskeyNotAllowed(CeremonyRefused):
 
 
 class PasskeyExists(CeremonyRefused):
-    """The authenticator holds a passkey that the site asked not to enrol again."""
+    """The authenticator already has a passkey that the site excludes from enrolment."""
 
     dom_name = "InvalidStateError"
 
@@ -293,18 +296,18 @@ class ForeignRelyingParty(CeremonyRefused):
 
 
 class OptionsUnusable(CeremonyRefused):
-    """The options of a ceremony lack a field, or hold it in another form than WebAuthn's JSON."""
+    """A field of the ceremony's options is missing, or does not have the form of WebAuthn's JSON."""
 
     dom_name = "TypeError"
 
 
 class MutationRefused(AuthsignalError):
-    """A request was about to leave a session that must not send it."""
+    """A read-only session was asked to send a request that could change something."""
 
 
 class QueryRefused(AuthsignalError):
-    """SQL that is no SELECT on the tables shown, or that DuckDB finds wrong."""
+    """The SQL is not a SELECT on the visible tables, or DuckDB reports an error in it."""
 
 
 class SignatureRefused(AuthsignalError):
-    """A webhook whose signature does not show that Authsignal sent these bytes lately."""
+    """The signature of a webhook is wrong or too old."""

@@ -1,4 +1,4 @@
-"""What dlt learns of us: `dlt authsignal …`, and where our source is. Loaded at every `import dlt`, so it is light."""
+"""Plugins for dlt: the command `dlt authsignal` and the source. Loaded at every `import dlt`, so imports are few."""
 
 import argparse
 import os
@@ -11,26 +11,26 @@ from dlt.common.configuration import plugins
 
 @plugins.hookimpl(specname="plug_cli")
 def plug_cli_authsignal(host: str) -> type[plugins.SupportsCliCommand]:
-    """Our command, under `dlt` and `dlthub`."""
+    """Return the command for the CLI of `dlt` or `dlthub`."""
     return AuthsignalCommand if host == "dlt" else HubCommand
 
 
 class AuthsignalCommand:
-    """Hands everything on to `dlt-authsignal`."""
+    """The dlt subcommand that passes all its arguments to `dlt-authsignal`."""
 
     command: str = "authsignal"
     help_string: str = "Authsignal (passkeys, MFA) in your database: demo, init, sync, models, probe, sandbox, ai"
-    description: str | None = "The same as the command dlt-authsignal. Without arguments it lists what it can do."
+    description: str | None = "Same as the command dlt-authsignal. Run it without arguments to list the subcommands."
     docs_url: str | None = None
     parent: str | None = None
     compose: plugins.TCliCommandCompose = "replace"
     program: ClassVar[str] = "dlt authsignal"
 
     def configure_parser(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("arguments", nargs=argparse.REMAINDER, help="As for dlt-authsignal.")
+        parser.add_argument("arguments", nargs=argparse.REMAINDER, help="Arguments for dlt-authsignal.")
 
     def execute(self, args: argparse.Namespace) -> None:
-        """In a new process: this one has dlt configured already, with usage reports and a talkative log."""
+        """Run in a new process: dlt is already configured in this one, with usage reports and a verbose log."""
         code = f"from dlt_authsignal.cli.main import main; main(program={self.program!r})"
         command = [sys.executable, "-c", code, *args.arguments]
         sys.stdout.flush()
@@ -40,6 +40,6 @@ class AuthsignalCommand:
 
 
 class HubCommand(AuthsignalCommand):
-    """The same, as part of `dlthub`."""
+    """The same command as part of `dlthub`."""
 
     program = "dlthub authsignal"

@@ -437,7 +437,7 @@ def test_options_of_another_form_are_an_error_and_leave_no_passkey(wrong: dict[s
 
 
 def test_options_in_their_wrapping_are_an_error_that_says_so() -> None:
-    with pytest.raises(errors.OptionsUnusable, match="without what the server wraps them in"):
+    with pytest.raises(errors.OptionsUnusable, match="not the server response around it"):
         SoftwarePasskey(origin=ORIGIN).get({"challengeId": "c", "options": request()})
 
 

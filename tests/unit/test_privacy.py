@@ -363,17 +363,17 @@ def test_single_columns_can_be_treated_otherwise() -> None:
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
-        ({"users.emial": "keep"}, "no table declares users.emial"),
-        ({"people.email": "keep"}, "no table declares people.email"),
-        ({"email": "keep"}, "no table declares email"),
-        ({"users.email": "truncate"}, 'can be keep, hash, drop, not "truncate"'),
-        ({"users.custom": "hash"}, 'can be keep, drop, not "hash"'),
-        ({"user_devices.device_id": "drop"}, 'can be keep, hash, not "drop"'),
+        ({"users.emial": "keep"}, "no table has a column users.emial"),
+        ({"people.email": "keep"}, "no table has a column people.email"),
+        ({"email": "keep"}, "no table has a column email"),
+        ({"users.email": "truncate"}, 'must be one of keep, hash, drop, not "truncate"'),
+        ({"users.custom": "hash"}, 'must be one of keep, drop, not "hash"'),
+        ({"user_devices.device_id": "drop"}, 'must be one of keep, hash, not "drop"'),
         ({"users.user_id": "keep"}, r"\*\.user_id"),
-        ({"*.user_id": "drop"}, 'can be keep, hash, not "drop"'),
+        ({"*.user_id": "drop"}, 'must be one of keep, hash, not "drop"'),
         ({"users.email": 7}, 'not "7"'),
-        ({"user_authenticators.otp_uri": "keep"}, "is a secret, and is never loaded"),
-        ({"*.recovery_codes": "keep"}, "is a secret, and is never loaded"),
+        ({"user_authenticators.otp_uri": "keep"}, "is a secret and is never loaded"),
+        ({"*.recovery_codes": "keep"}, "is a secret and is never loaded"),
     ],
 )
 def test_an_override_that_cannot_be_is_refused(columns: dict[str, Any], said: str) -> None:

@@ -20,7 +20,7 @@ from dlt_authsignal.source.metrics.run_metrics import RunMetrics
         )
         + ("Reading from Authsignal  users 100 of 400 due  requests 310  20/s  47 seconds left  12 s",),
         (RunMetrics(stage="reading", requests=9, throttled=3, retries=4, waiting=1), 0.0)
-        + ("Waiting as Authsignal asked (429)  requests 9  429s 3  retries 4  12 s",),
+        + ("Waiting, as requested by Authsignal (429)  requests 9  429s 3  retries 4  12 s",),
         (
             RunMetrics(stage="loading", requests=310, users_found=9, users_due=4, users_read=4, user_ids_complete=True),
             5.0,

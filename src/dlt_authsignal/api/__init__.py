@@ -1,1 +1,1 @@
-"""What Authsignal says, as plain values. No I/O; the standard library only."""
+"""Authsignal's APIs as plain values: endpoints, responses, webhooks. No I/O; standard library only."""

@@ -82,7 +82,7 @@ QR_CODE_VERIFY: Final = _post("qr_code_verify", "/verify/qr-code", "tenant or be
 IN_APP_VERIFY: Final = _post("in_app_verify", "/verify/in-app", "tenant or bearer")
 
 APP_KINDS: Final = ("push", "qr-code", "in-app")
-"""Credentials of a mobile app: a key pair that the app holds, and signs with."""
+"""Credentials of a mobile app: key pairs that the app stores and signs with."""
 
 APP_ENROLL: Final = {
     kind: _bearer(f"{kind}_enroll", f"/user-authenticators/{kind}", "add:authenticators") for kind in APP_KINDS
@@ -117,4 +117,4 @@ SEED_PAGE_ALIASES: Final = (
         PASSKEY_REGISTER,
     ),
 )
-"""Paths that the dltHub page for Authsignal gives and no official SDK calls, with the ones they stand for."""
+"""Paths that only dltHub's Authsignal page lists, each with the endpoint that the official SDKs call instead."""

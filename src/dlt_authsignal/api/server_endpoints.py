@@ -4,7 +4,7 @@ from typing import Final
 
 from dlt_authsignal.api.endpoints import reading, writing
 
-QUERY_USERS: Final = reading("query_users", "/users", evidence="docs, sdk; whether it answers unfiltered is unknown")
+QUERY_USERS: Final = reading("query_users", "/users", evidence="docs, sdk; unknown whether it works without a filter")
 
 
 GET_USER: Final = reading("get_user", "/users/{userId}", evidence="docs, live")

@@ -1,4 +1,4 @@
-"""Webhooks: their signature, and the envelope that every event travels in."""
+"""Webhooks: their signature, and the envelope of every event."""
 
 import base64
 import hashlib
@@ -11,7 +11,7 @@ from dlt_authsignal.errors import SignatureRefused
 SIGNATURE_HEADER: Final = "X-Signature-V2"
 SIGNATURE_VERSION: Final = "v2"
 TOLERANCE_SECONDS: Final = 300
-"""How old a signature may be unless told otherwise: what Authsignal's SDKs take."""
+"""Default maximum age of a signature, as in Authsignal's SDKs."""
 
 ENVELOPE_VERSION: Final = 1
 SOURCE: Final = "https://authsignal.com"
@@ -22,7 +22,7 @@ LOG_TYPES: Final = (ACTION_LOG, CHALLENGE_LOG)
 """Events that come in batches, with their payload under `record` instead of `data`."""
 
 MAX_RECORDS: Final = 500
-"""Most records of one batch of log events."""
+"""Maximum number of records in one batch of log events."""
 
 ChallengeWebhook = Literal["email.created", "sms.created", "push.created"]
 
@@ -32,16 +32,16 @@ CHALLENGE_WEBHOOKS: Final[dict[str, ChallengeWebhook]] = {
     "SMS": "sms.created",
     "PUSH": "push.created",
 }
-"""Verification methods whose provider can be a webhook, and the event it gets."""
+"""Verification methods whose messages can be sent through a webhook, and the event that the webhook receives."""
 
 
 def sign(secrets: str | Sequence[str], body: bytes, timestamp: int) -> str:
-    """Value of the `X-Signature-V2` header.
+    """Return the value of the `X-Signature-V2` header.
 
     Args:
-        secrets: The API secret keys that are active: one, or two while a key is being rotated.
+        secrets: The active API secret keys: one, or two while a key is being rotated.
         body: The exact bytes of the body.
-        timestamp: Now, in Unix seconds.
+        timestamp: Current time in Unix seconds.
     """
     signatures = (f"{SIGNATURE_VERSION}={_signature(secret, body, timestamp)}" for secret in _each(secrets))
     return ",".join((f"t={timestamp}", *signatures))
@@ -54,32 +54,32 @@ def verify(
     now: float,
     tolerance: float = TOLERANCE_SECONDS,
 ) -> None:
-    """Returns if one of the secrets signed this body, not too long ago.
+    """Check that one of the secrets signed this body, and that the signature is not too old.
 
-    As in Authsignal's SDKs, a time in the future is no reason to refuse.
+    As in Authsignal's SDKs, a timestamp in the future is accepted.
 
     Args:
-        secrets: The API secret keys that are accepted.
-        body: The raw body, before anything has parsed it.
-        header: Value of `X-Signature-V2`; None if there was none.
-        now: Now, in Unix seconds.
-        tolerance: How old the signature may be, in seconds; 0 or less for any age.
+        secrets: The accepted API secret keys.
+        body: The raw body, before parsing.
+        header: Value of `X-Signature-V2`; None if the header is missing.
+        now: Current time in Unix seconds.
+        tolerance: Maximum age of the signature in seconds; 0 or less accepts any age.
 
     Raises:
-        SignatureRefused: It is malformed, too old, or by another key or over another body.
+        SignatureRefused: The signature is malformed, too old, or was made with another key or for another body.
     """
     timestamp, signatures = _parse(header or "")
     age = now - timestamp
     if 0 < tolerance < age:
         raise SignatureRefused(
             f"Timestamp is outside the tolerance zone: it is {age:.0f} s old, {tolerance:.0f} s are accepted."
-            " Check this machine's clock; if the clock is right, somebody may be replaying an old delivery."
+            " Check this machine's clock. If the clock is right, this may be a replay of an old delivery."
         )
     expected = [_signature(secret, body, timestamp).encode() for secret in _each(secrets)]
     found = [hmac.compare_digest(one.encode("utf-8", "replace"), other) for one in signatures for other in expected]
     if not any(found):
         raise SignatureRefused(
-            "Signature mismatch. Verify the body as it came, before parsing it, with the Server API secret key of the"
+            "Signature mismatch. Verify the raw body, before parsing it, with the Server API secret key of the"
             " tenant that sends the webhook."
         )
 
@@ -94,7 +94,7 @@ def _signature(secret: str, body: bytes, timestamp: int) -> str:
 
 
 def _parse(header: str) -> tuple[int, list[str]]:
-    """(time, signatures of the version known here); those of other versions are passed over."""
+    """Return (time, signatures of the supported version). Signatures of other versions are skipped."""
     parts = [part.strip().partition("=") for part in header.split(",")]
     times = [value for name, _, value in parts if name == "t"]
     signatures = [value for name, _, value in parts if name == SIGNATURE_VERSION]
@@ -107,14 +107,14 @@ def _parse(header: str) -> tuple[int, list[str]]:
 
 
 def envelope(type: str, payload: dict[str, Any], *, id: str, time: str, tenant_id: str) -> dict[str, Any]:
-    """One event as it is sent.
+    """Return one event as Authsignal sends it.
 
     Args:
-        type: Such as `authenticator.created`.
-        payload: What the event says.
-        id: UUID; what a receiver tells repeated deliveries by.
+        type: Event type, such as `authenticator.created`.
+        payload: Content of the event.
+        id: UUID by which a receiver recognises repeated deliveries.
         time: ISO 8601 with milliseconds.
-        tenant_id: Whose event.
+        tenant_id: Tenant that sends the event.
     """
     return {
         "version": ENVELOPE_VERSION,
@@ -128,5 +128,5 @@ def envelope(type: str, payload: dict[str, Any], *, id: str, time: str, tenant_i
 
 
 def batch(envelopes: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Body that carries log events; at most `MAX_RECORDS` of them."""
+    """Return the body of a batch of log events, at most `MAX_RECORDS`."""
     return {"records": list(envelopes)}

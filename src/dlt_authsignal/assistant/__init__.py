@@ -1,1 +1,1 @@
-"""What coding assistants get: skills and rules in a project, and a read-only MCP server on its data."""
+"""Support for coding assistants: skills and rules in a project, and a read-only MCP server for its data."""

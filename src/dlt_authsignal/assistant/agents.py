@@ -1,4 +1,4 @@
-"""Where each coding assistant looks for skills, rules, servers, and files to leave alone."""
+"""The files in which each coding assistant expects skills, rules, MCP servers and ignored paths."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ Format = Literal["json", "toml"]
 
 @dataclass(frozen=True, kw_only=True)
 class Agent:
-    """One assistant's places, relative to the project.
+    """The file locations of one assistant, relative to the project.
 
     Attributes:
         skills: Folder of skills, each a folder with a `SKILL.md`.
-        rules: Where rules go: a file name with `{name}`, or `AGENTS.md`, which is shared with others.
-        front_matter: What the assistant wants to stand above a rule.
+        rules: File for rules: a name with `{name}`, or `AGENTS.md`, which is shared with other tools.
+        front_matter: Front matter that the assistant requires above a rule.
         servers: File of MCP servers.
-        servers_key: Table in it.
-        ignore: File of paths to leave alone.
-        denied: JSON file and path of a list that forbids reading, where there is one.
+        servers_key: Table of the servers in that file.
+        ignore: File of paths that the assistant must not read.
+        denied: JSON file and the path of its list of denied reads; None if the assistant has no such list.
     """
 
     skills: str

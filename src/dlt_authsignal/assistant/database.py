@@ -1,4 +1,4 @@
-"""The DuckDB file that a pipeline loads, and questions to it. It is open only while one is answered: a sync can run."""
+"""Queries on the DuckDB file of a pipeline. The file is open only during a query, so that a sync can run."""
 
 import json
 import os
@@ -14,19 +14,19 @@ from dlt_authsignal.errors import ConfigurationError, QueryRefused, RunFailed
 
 AT_ONCE: Final = 2
 KEPT_ENVIRONMENT: Final = ("PATH", "PYTHONPATH", "SYSTEMROOT", "TMPDIR", "TEMP", "LD_LIBRARY_PATH", "LANG")
-"""All that the process answering a question gets of ours: keys may stand in the rest."""
+"""The only environment variables that the query process gets: others may contain keys."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Database:
-    """Where the data is, and what of it may be seen.
+    """Location of the data, and what may be shown of it.
 
     Attributes:
         path: The DuckDB file.
-        dataset: Schema in it.
-        allow_identifiers: Whether people may be seen.
-        seconds: Time limit of one question.
-        key: Key of the masks: equal values are equal as long as it lives, and nobody can guess one from its hash.
+        dataset: Schema in the file.
+        allow_identifiers: Whether personal identifiers are shown unmasked.
+        seconds: Time limit of one query.
+        key: Random key of the masks. With it, equal values have equal masks, and masks cannot be guessed from values.
     """
 
     path: Path
@@ -37,20 +37,20 @@ class Database:
     _slots: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(AT_ONCE), repr=False, compare=False)
 
     def query(self, sql: str, limit: int) -> dict[str, Any]:
-        """Columns and up to `limit` rows of one SELECT; `more` says whether there would have been others.
+        """Return the columns and up to `limit` rows of one SELECT. `more` is true if there are further rows.
 
         Raises:
-            QueryRefused: It is no SELECT, reads what was not shown, or DuckDB finds it wrong.
-            RunFailed: It took too long or too much memory.
+            QueryRefused: It is not a SELECT, reads tables that are not visible, or DuckDB reports an error in it.
+            RunFailed: The query took too long or too much memory.
         """
         return self._ask(ask="query", sql=sql, limit=limit)
 
     def overview(self) -> dict[str, Any]:
-        """Rows, columns and age of each table, and the last syncs and loads."""
+        """Return rows, columns and age of each table, and the last syncs and loads."""
         return self._ask(ask="overview")
 
     def request(self, **question: Any) -> dict[str, Any]:
-        """What the worker is told."""
+        """Return the request for the worker process."""
         return {
             "database": str(self.path),
             "dataset": self.dataset,
@@ -61,7 +61,7 @@ class Database:
 
     def _ask(self, **question: Any) -> dict[str, Any]:
         if not self.path.exists():
-            raise ConfigurationError(f"{self.path.name} is not there. Run a sync first: dlt-authsignal sync")
+            raise ConfigurationError(f"{self.path.name} does not exist. Run first: dlt-authsignal sync")
         try:
             with self._slots:
                 done = subprocess.run(
@@ -74,9 +74,13 @@ class Database:
                     env={name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ},
                 )
         except subprocess.TimeoutExpired:
-            raise RunFailed(f"Stopped after {self.seconds:g} s. Ask for less: fewer rows, no cross join.") from None
+            raise RunFailed(
+                f"The query was stopped after {self.seconds:g} s. Simplify it: fewer rows, no cross join."
+            ) from None
         if done.returncode:
-            raise RunFailed("DuckDB gave up on the query, most likely for want of memory. Ask for less.")
+            raise RunFailed(
+                "DuckDB ended during the query, most likely because it ran out of memory. Select fewer rows or columns."
+            )
         answer: dict[str, Any] = json.loads(done.stdout)
         if reason := answer.get("refused") or answer.get("failed"):
             raise _explained(str(reason))
@@ -85,17 +89,17 @@ class Database:
 
 def _explained(reason: str) -> QueryRefused | RunFailed:
     if "Could not set lock on file" in reason:
-        return RunFailed("A sync is writing to the database just now. Ask again when it is done.")
+        return RunFailed("A sync is writing to the database. Repeat the query when the sync has ended.")
     if reason.startswith("Out of Memory"):
-        return RunFailed("The query needs too much memory. Ask for less.")
+        return RunFailed("The query needs too much memory. Select fewer rows or columns.")
     return QueryRefused(reason)
 
 
 def locate(pipeline_name: str | None, dataset: str | None) -> tuple[Path, str]:
-    """File and dataset of a pipeline, as dlt remembers them.
+    """Return the file and dataset of a pipeline from dlt's state.
 
     Raises:
-        ConfigurationError: The pipeline never ran on this machine, or loads into something else than DuckDB.
+        ConfigurationError: The pipeline never ran on this machine, or does not load into DuckDB.
     """
     import dlt
 
@@ -106,16 +110,16 @@ def locate(pipeline_name: str | None, dataset: str | None) -> tuple[Path, str]:
 
     pipeline_name = pipeline_name_or(pipeline_name)
     where = working_folder(pipeline_name)
-    if not where.path.is_dir():  # dlt would begin one
+    if not where.path.is_dir():  # dlt would create one
         raise ConfigurationError(
-            f'Pipeline "{pipeline_name}" has not run in this folder. Run a sync first: dlt-authsignal sync'
+            f'Pipeline "{pipeline_name}" has not run in this folder. Run first: dlt-authsignal sync'
         )
     with translate_errors("duckdb"):
         pipeline = dlt.attach(pipeline_name, pipelines_dir=str(where.parent))
         kind = pipeline.destination.destination_name if pipeline.destination else "nothing"
         if pipeline.destination is None or not pipeline.destination.destination_type.endswith(".duckdb"):
             raise ConfigurationError(
-                f'Pipeline "{pipeline_name}" loads into {kind}. Questions can be asked of a DuckDB file only.'
+                f'Pipeline "{pipeline_name}" loads into {kind}. The MCP server can query only a DuckDB file.'
             )
         check_pipeline(pipeline)
         client = pipeline.sql_client()

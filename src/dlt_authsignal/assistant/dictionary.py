@@ -1,4 +1,4 @@
-"""The schema in words: one page a table, from the registry and its questions, and the index `llms.txt`."""
+"""The schema as pages for assistants: one page per table, and the index `llms.txt`."""
 
 from pathlib import PurePosixPath
 from typing import Final
@@ -12,23 +12,23 @@ from dlt_authsignal.schema.history_tables import TABLES_AND_HISTORIES as _ALL
 from dlt_authsignal.schema.tables import PROVENANCE
 
 ABOUT: Final = (
-    "Everything Authsignal (passkeys, MFA) knows about a company's users, in tables. `dlt-authsignal sync` fills them;"
-    " by default in `authsignal_pipeline.duckdb`, schema `authsignal_data`. All times are UTC."
+    "The users of an Authsignal tenant (passkeys, MFA) in tables. `dlt-authsignal sync` fills them, by default in"
+    " `authsignal_pipeline.duckdb`, schema `authsignal_data`. All times are UTC."
 )
 PAGES_FOLDER: Final = "src/dlt_authsignal/assistant/toolkit/workbench/authsignal/skills/authsignal-explore/tables"
 RULES: Final = (
-    "One row of `user_actions` is one attempt of an action that reached Authsignal. It tells of the last 30 days only;"
-    " what was synced earlier stays.",
-    "`verified_at` is null while an enrolment is unfinished: leave those rows out when you count who has a method.",
-    "What Authsignal no longer shows stays, with `deleted_at`: `deleted_at is null` is what is there now.",
-    "Method and state are open lists: never assume that you know all values; group by them.",
-    "Columns that are JSON hold lists or objects: `column::json::varchar[]`, `json_array_length(column::json)`.",
-    "A value of another type than its column stands in a column beside it, such as `risk__v_text`.",
+    "One row of `user_actions` is one attempt of an action that reached Authsignal. Authsignal returns only the last 30"
+    " days; rows that were synced earlier stay.",
+    "`verified_at` is null while an enrolment is unfinished: exclude those rows when you count users with a method.",
+    "Deleted rows stay in the tables with a `deleted_at`. Filter with `deleted_at is null` for existing rows.",
+    "Verification methods and states are open lists: do not assume that you know all values; group by them.",
+    "JSON columns contain lists or objects. Use `column::json::varchar[]` or `json_array_length(column::json)`.",
+    "A value whose type differs from its column is stored in a second column, such as `risk__v_text`.",
 )
 
 
 def table_page(name: str) -> str:
-    """Meaning, key, columns, and three questions with their SQL. For a KPI its definition."""
+    """Return the page of a table (meaning, key, columns, three questions with SQL) or of a KPI (definition, SQL)."""
     if name not in _ALL:
         known = [*_ALL, *(model.view for model in all_models())]
         if name not in known:
@@ -44,7 +44,7 @@ def table_page(name: str) -> str:
 
 def _facts(table: Table) -> str:
     key = ", ".join(f"`{name}`" for name in table.key)
-    opt_in = " Only there if it was named: `dlt-authsignal sync --tables …`." if table.opt_in else ""
+    opt_in = " Exists only if selected: `dlt-authsignal sync --tables …`." if table.opt_in else ""
     return f"Key: {key}. API: {', '.join(table.apis)}. From {table.source}.{opt_in}"
 
 
@@ -54,11 +54,11 @@ def _column(table: str, column: Column) -> str:
 
 
 def index() -> str:
-    """`docs/llms.txt`: what there is, and where to read on."""
+    """Return `docs/llms.txt`: the tables, KPIs and documentation pages."""
     parts = [
         "# dlt-authsignal",
         f"> {ABOUT}",
-        "## Know before you query",
+        "## Before you query",
         "\n".join(f"- {rule}" for rule in RULES),
         "## Tables",
         "\n".join(f"- [{name}](../{PAGES_FOLDER}/{name}.md): {table.meaning}" for name, table in _ALL.items()),
@@ -71,15 +71,15 @@ def index() -> str:
 
 
 PAGES: Final = (
-    (PurePosixPath("../README.md"), "what it is, and how to begin"),
-    (PurePosixPath("command.md"), "every command and option"),
-    (PurePosixPath("how-it-works.md"), "what a sync asks, promises, and does when something fails"),
-    (PurePosixPath("settings.md"), "every setting, its default and its option"),
-    (PurePosixPath("python-api.md"), "every public function and class, with its signature"),
-    (PurePosixPath("kpis.md"), "every KPI, its definition and SQL"),
-    (PurePosixPath("credentials.md"), "where keys can come from"),
-    (PurePosixPath("destinations.md"), "each database it loads into, and how well that is tested"),
-    (PurePosixPath("scheduling.md"), "running it regularly, and noticing when it does not work"),
+    (PurePosixPath("../README.md"), "what it does and how to start"),
+    (PurePosixPath("command.md"), "all commands and options"),
+    (PurePosixPath("how-it-works.md"), "what a sync reads, guarantees, and does on errors; all settings"),
+    (PurePosixPath("settings.md"), "all settings, with defaults and options"),
+    (PurePosixPath("python-api.md"), "all public functions and classes, with signatures"),
+    (PurePosixPath("kpis.md"), "all KPIs with definition and SQL"),
+    (PurePosixPath("credentials.md"), "where to store keys"),
+    (PurePosixPath("destinations.md"), "supported databases and how well each is tested"),
+    (PurePosixPath("scheduling.md"), "running syncs on a schedule, with alarms"),
     (PurePosixPath("look-at-the-data.md"), "dashboard, notebooks, SQL"),
     (PurePosixPath("probe.md"), "synthetic monitoring of passkeys"),
     (PurePosixPath("sandbox.md"), "the local Authsignal, for tests"),

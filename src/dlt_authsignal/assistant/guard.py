@@ -1,12 +1,12 @@
-"""What an assistant's query may be: one SELECT on the tables it was shown.
+"""Check of an assistant's query: it must be one SELECT on the visible tables.
 
-Judged by the syntax tree of DuckDB's own parser, so there is no second reading of the text that could differ.
+The check uses the syntax tree of DuckDB's own parser, so both always read the SQL in the same way.
 """
 
 from collections.abc import Iterator, Set
 from typing import Any, Final
 
-ONLY: Final = "Only one SELECT (or WITH, DESCRIBE, SUMMARIZE) at a time can be run: this connection never writes."
+ONLY: Final = "Only one SELECT (or WITH, DESCRIBE, SUMMARIZE) at a time is allowed: this connection is read-only."
 
 _READ: Final = frozenset(
     {"BASE_TABLE", "EMPTY", "EXPRESSION_LIST", "JOIN", "PIVOT", "SHOW_REF", "SUBQUERY", "TABLE_FUNCTION"}
@@ -23,13 +23,13 @@ _SHOWN: Final = frozenset({"DESCRIBE", "SUMMARY"})
 
 
 def refusal(tree: Any, *, schema: str, tables: Set[str], taken: Set[str]) -> str | None:
-    """Why a query may not run; None if it may.
+    """Return why a query is refused; None if it is allowed.
 
     Args:
-        tree: What DuckDB's `json_serialize_sql` says of it, without null and empty values.
+        tree: Output of DuckDB's `json_serialize_sql` for the query, without null and empty values.
         schema: Schema of the tables.
         tables: Names that may be read, lower-case.
-        taken: Names of DuckDB's own views, lower-case; a CTE may not hide behind one.
+        taken: Names of DuckDB's own views, lower-case, which a CTE must not use.
     """
     if tree.get("error"):
         text = str(tree.get("error_message", ""))
@@ -68,7 +68,7 @@ def _fault(node: dict[str, Any], *, schema: str, names: Set[str], tables: Set[st
     if kind == "BASE_TABLE":
         return _table_fault(node, schema, names, tables)
     if kind == "SHOW_REF" and (node.get("show_type") not in _SHOWN or "query" not in node):
-        return "DESCRIBE and SUMMARIZE take a table or a query. The tables: list_tables."
+        return "DESCRIBE and SUMMARIZE need a table or a query. Call list_tables for the tables."
     if kind == "TABLE_FUNCTION":
         name = str(node.get("function", {}).get("function_name", "")).lower()
         return None if name in _TABLE_FUNCTIONS else f"{name}() cannot be read from."

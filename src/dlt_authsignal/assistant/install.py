@@ -1,6 +1,6 @@
-"""What `dlt-authsignal ai init` writes for an assistant: skills, rules, the MCP server, what to leave alone.
+"""The files that `dlt-authsignal ai init` writes: skills, rules, the MCP server entry, ignored paths.
 
-Read from the same tree that dlt's own installer takes: `toolkit/workbench/authsignal`.
+They come from `toolkit/workbench/authsignal`, the folder that dlt's own installer uses.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,23 +14,23 @@ from dlt_authsignal.assistant.agents import AGENTS, Agent
 from dlt_authsignal.errors import ConfigurationError
 
 TOOLKIT: Final = Path(__file__).parent / "toolkit"
-"""The folder that `dlthub ai toolkit install authsignal --location` takes."""
+"""The folder for `dlthub ai toolkit install authsignal --location`."""
 
 _TREE: Final = TOOLKIT / "workbench" / "authsignal"
 _DENIED: Final = ["Read(./.dlt/secrets.toml)"]
 
 Change = Callable[[str | None], str | None]
-"""Text of a file as it is, None if there is none, to what it should be; None if the place is taken."""
+"""Function from the present text of a file (None if missing) to its new text (None if it must not be replaced)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Piece:
-    """One file, and what becomes of it.
+    """One file to write, and its state.
 
     Attributes:
         path: The file, relative to the project.
-        text: What it should hold; None if something else than ours stands there.
-        state: `missing`, `same`, `partial` (the file is there and lacks our part) or `differs`.
+        text: Text to write; None if the file has other content that must not be replaced.
+        state: `missing`, `same`, `partial` (the file exists without this package's part) or `differs`.
     """
 
     path: Path
@@ -39,16 +39,16 @@ class Piece:
 
 
 def plan(agent: str, root: Path, launcher: str, *, force: bool = False) -> list[Piece]:
-    """Every file that the assistant should find in the project, compared with what is there.
+    """Return all files for the assistant, compared with the files in the project.
 
     Args:
         agent: Name of the assistant.
         root: Folder of the project.
-        launcher: How to start `dlt-authsignal` from there.
-        force: Whether what differs is replaced.
+        launcher: Command that starts `dlt-authsignal` from that folder.
+        force: Whether to replace files that differ.
 
     Raises:
-        ConfigurationError: A file to merge into cannot be read as what it should be.
+        ConfigurationError: A file to merge into is malformed.
     """
     return [_piece(root, path, change) for path, change in _changes(AGENTS[agent], launcher, force)]
 
@@ -91,7 +91,7 @@ def _changes(agent: Agent, launcher: str, force: bool) -> Iterator[tuple[str, Ch
 
 
 def _rule(text: str) -> tuple[str, str]:
-    """Description and body of a rule."""
+    """Return the description and body of a rule."""
     _, front, body = text.split("---\n", 2)
     fields = dict(line.split(": ", 1) for line in front.strip().splitlines())
     return fields["description"], body

@@ -1,7 +1,7 @@
-"""Views that an assistant sees in place of the tables: whatever may name or describe a person is a keyed hash in them.
+"""Views that an assistant sees instead of the tables. Values that may identify or describe a person are keyed hashes.
 
-Masked at the source, so that no query can undo it by renaming, cutting or joining. Only columns that the registry calls
-harmless are shown; what Authsignal adds later, and values that landed in a column of another type, are masked.
+The views mask the values, so no query can undo it by renaming, cutting or joining. Only columns that the table registry
+marks as `plain` are shown. Fields that Authsignal adds later and values of unexpected types are masked too.
 """
 
 from collections.abc import Sequence
@@ -14,24 +14,24 @@ KEY_VARIABLE: Final = "mask_key"
 DIGITS: Final = 16
 
 _HARMLESS: Final = frozenset(column.name for column in PROVENANCE) - {"_row_hash"} | {"_dlt_load_id"}
-"""`_row_hash` is left out: it has no key, so a short row can be guessed from it."""
+"""`_row_hash` is excluded: it has no key, so the values of a short row could be guessed from it."""
 
 
 def is_masked(table: str, column: str) -> bool:
-    """Whether the column of that table is shown as a hash only."""
+    """Return whether a column is shown only as a hash."""
     plain = {known.name for known in TABLES_AND_HISTORIES[table].columns if known.sensitivity == "plain"}
     return column not in plain | _HARMLESS
 
 
 def view(table: str, columns: Sequence[str], *, place: str, source: str, allow_identifiers: bool) -> str:
-    """`create view` of one table.
+    """Return the `create view` statement for one table.
 
     Args:
-        table: Its name in the registry.
-        columns: Columns that it has in the database.
+        table: Name in the table registry.
+        columns: Columns of the table in the database.
         place: Schema for the view, quoted.
-        source: Schema of the table, quoted and with its database.
-        allow_identifiers: Whether people may be seen.
+        source: Schema of the table, quoted, with the database name.
+        allow_identifiers: Whether personal identifiers are shown unmasked.
     """
     shown = [
         _masked(quoted(name)) if is_masked(table, name) and not allow_identifiers else quoted(name) for name in columns
@@ -40,18 +40,18 @@ def view(table: str, columns: Sequence[str], *, place: str, source: str, allow_i
 
 
 def _masked(column: str) -> str:
-    """Equal values stay equal and null stays null, so that joins and counts are right."""
+    """Return the SQL of a masked column. Equal values stay equal and null stays null, so joins and counts are right."""
     digest = f"left(sha256(getvariable('{KEY_VARIABLE}') || {column}::varchar), {DIGITS})"
     return f"'masked:' || {digest} as {column}"
 
 
 def quoted(name: str) -> str:
-    """An identifier, safe in SQL."""
+    """Return an SQL identifier, quoted."""
     escaped = name.replace('"', '""')
     return f'"{escaped}"'
 
 
 def literal(text: str) -> str:
-    """A text, safe in SQL. (Values given apart from it make DuckDB import pandas, which takes longer than all else.)"""
+    """Return an SQL text literal. Bound parameters would make DuckDB import pandas, which is slow."""
     escaped = text.replace("'", "''")
     return f"'{escaped}'"

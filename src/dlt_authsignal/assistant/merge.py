@@ -1,6 +1,6 @@
-"""Our part of a file that is somebody else's too. Each function takes its text and gives the text with our part in it.
+"""Merge this package's part into a file that is shared with other tools. Each function returns the new text.
 
-None means that the place is taken by something else than ours; with `force` it is replaced.
+None means that the file already has other content in that place; with `force` it is replaced.
 """
 
 import json
@@ -17,12 +17,12 @@ END: Final = "<!-- authsignal: end -->"
 
 
 def whole(text: str | None, ours: str, *, force: bool) -> str | None:
-    """A file that is ours alone."""
+    """Merge into a file that belongs to this package alone."""
     return ours if text in (None, ours) or force else None
 
 
 def lines(text: str | None, ours: Sequence[str]) -> str:
-    """A file of lines, such as an ignore file."""
+    """Merge into a file of lines, such as an ignore file."""
     text = text or ""
     missing = [line for line in ours if line not in {present.strip() for present in text.splitlines()}]
     gap = "\n" if text and missing and not text.endswith("\n") else ""
@@ -30,7 +30,7 @@ def lines(text: str | None, ours: Sequence[str]) -> str:
 
 
 def block(text: str | None, ours: str, *, force: bool) -> str | None:
-    """A marked part of a Markdown file."""
+    """Merge into the marked part of a Markdown file."""
     text, marked = text or "", f"{BEGIN}\n{ours.strip()}\n{END}\n"
     begin, end = text.find(BEGIN), text.find(END)
     if begin < 0 or end < begin:
@@ -42,13 +42,15 @@ def block(text: str | None, ours: str, *, force: bool) -> str | None:
 
 
 def json_entry(text: str | None, path: Sequence[str], ours: Any, *, force: bool) -> str | None:
-    """A value in a JSON file: set if nothing stands there. A list gets what it lacks."""
+    """Merge into a JSON file: set the value if it is missing, or append missing items to a list."""
     document = _json(text)
     place = document
     for name in path[:-1]:
         place = place.setdefault(name, {})
         if not isinstance(place, dict):
-            raise ConfigurationError(f'"{name}" is no object there. Correct it by hand, then run again.')
+            raise ConfigurationError(
+                f'"{name}" is not an object. The file was not changed. Correct it, then run again.'
+            )
     present, name = place.get(path[-1]), path[-1]
     if isinstance(ours, list) and isinstance(present, list):
         ours = present + [item for item in ours if item not in present]
@@ -61,11 +63,13 @@ def json_entry(text: str | None, path: Sequence[str], ours: Any, *, force: bool)
 
 
 def toml_entry(text: str | None, path: Sequence[str], ours: Mapping[str, Any], *, force: bool) -> str | None:
-    """A table in a TOML file: set if nothing stands there. What else it holds stays, comments too."""
+    """Merge into a TOML file: set the table if it is missing. All other content and comments stay."""
     try:
         document: Any = tomlkit.parse(text or "")
     except TOMLKitError:
-        raise ConfigurationError("It is not TOML. Correct it, then run again.") from None
+        raise ConfigurationError(
+            "The file is not valid TOML and was not changed. Correct it, then run again."
+        ) from None
     place: Any = document
     for name in path[:-1]:
         if name not in place:
@@ -84,7 +88,9 @@ def _json(text: str | None) -> dict[str, Any]:
     try:
         document = json.loads(text) if text and text.strip() else {}
     except ValueError:
-        raise ConfigurationError("It is not JSON. Correct it, then run again.") from None
+        raise ConfigurationError(
+            "The file is not valid JSON and was not changed. Correct it, then run again."
+        ) from None
     if not isinstance(document, dict):
-        raise ConfigurationError("It is no JSON object. Correct it, then run again.")
+        raise ConfigurationError("The file is not a JSON object and was not changed. Correct it, then run again.")
     return document

@@ -1,4 +1,4 @@
-"""The MCP server: an assistant may look at the data, and do nothing else. Speaks over standard input and output."""
+"""The MCP server: gives an assistant read-only access to the data, over standard input and output."""
 
 from collections.abc import Callable
 from functools import cache
@@ -20,27 +20,27 @@ from dlt_authsignal.schema.history_tables import TABLES_AND_HISTORIES as _ALL
 INSTRUCTIONS: Final = "\n".join(
     (
         ABOUT,
-        "Begin with list_tables, read explain_table before you query a table, then query in DuckDB's SQL.",
+        "Start with list_tables. Call explain_table before you query a table. Then query in DuckDB's SQL.",
         *(f"- {rule}" for rule in RULES),
-        '- Values such as "masked:3f5a…" stand for people, devices and addresses: equal values are equal, so that'
-        " joining and counting them is right. They cannot be turned back.",
-        "- Nothing here writes, reads files or tells keys. Do not read .dlt/secrets.toml by other means either.",
+        '- Values such as "masked:3f5a…" replace user ids, devices and addresses. Equal values have equal masks, so you'
+        " can join and count them. They cannot be reversed.",
+        "- This server never writes, reads files or returns keys. Do not read .dlt/secrets.toml by other means either.",
     )
 )
 _LOOKING: Final = ToolAnnotations(read_only_hint=True, destructive_hint=False, open_world_hint=False)
 
 T = TypeVar("T")
-Sql = Annotated[str, Field(description="One SELECT in DuckDB's SQL. Tables need no schema in front.")]
-Name = Annotated[str, Field(description="A table, such as users, or a KPI, such as kpi_mfa_coverage.")]
+Sql = Annotated[str, Field(description="One SELECT in DuckDB's SQL. Table names need no schema.")]
+Name = Annotated[str, Field(description="Name of a table, such as users, or of a KPI, such as kpi_mfa_coverage.")]
 
 
 def serve(
     pipeline_name: str | None, dataset: str | None, *, allow_identifiers: bool, max_rows: int, seconds: float
 ) -> None:
-    """Serves one pipeline's data until standard input ends."""
+    """Serve the data of one pipeline until standard input ends."""
 
     @cache
-    def database() -> Database:  # found at the first question: dlt takes a second to import
+    def database() -> Database:  # located at the first query, because importing dlt takes a second
         path, found = locate(pipeline_name, dataset)
         return Database(path=path, dataset=found, allow_identifiers=allow_identifiers, seconds=seconds)
 
@@ -48,14 +48,14 @@ def serve(
 
 
 def server(database: Callable[[], Database], *, max_rows: int = 1000) -> MCPServer[Any]:
-    """The server and its four tools."""
+    """Return the MCP server with its four tools."""
     mcp: MCPServer[Any] = MCPServer(
         "authsignal", version=version("dlt-authsignal"), instructions=INSTRUCTIONS, log_level="WARNING"
     )
 
     @mcp.tool(annotations=_LOOKING)
     async def list_tables() -> dict[str, Any]:
-        """The tables and KPI views that are there, what each is about, and how many rows it has."""
+        """List the existing tables and KPI views with their meaning and number of rows."""
         found = await _in_thread(lambda: database().overview())
         present = {table["name"]: table["rows"] for table in found["tables"]}
         return {
@@ -66,19 +66,19 @@ def server(database: Callable[[], Database], *, max_rows: int = 1000) -> MCPServ
 
     @mcp.tool(annotations=_LOOKING)
     async def explain_table(name: Name) -> str:
-        """What a table holds: its key, each column's meaning, three questions with SQL that runs. Or a KPI's SQL."""
+        """Explain a table: key, column meanings, three questions with tested SQL. For a KPI: definition and SQL."""
         return await _in_thread(lambda: table_page(name))
 
     @mcp.tool(annotations=_LOOKING)
     async def query(
-        sql: Sql, limit: Annotated[int, Field(description="Rows to return at most.", ge=1, le=max_rows)] = 100
+        sql: Sql, limit: Annotated[int, Field(description="Maximum number of rows to return.", ge=1, le=max_rows)] = 100
     ) -> dict[str, Any]:
-        """Run one SELECT and return its columns and rows. `more` is true when rows were left out."""
+        """Run one SELECT and return its columns and rows. `more` is true if there are further rows."""
         return await _in_thread(lambda: database().query(sql, limit))
 
     @mcp.tool(annotations=_LOOKING)
     async def sync_status() -> dict[str, Any]:
-        """When each table was last read from Authsignal, its rows, and how the last syncs ended."""
+        """Show when each table was last read from Authsignal, its number of rows, and the outcome of the last syncs."""
         found = await _in_thread(lambda: database().overview())
         tables = [{key: table[key] for key in ("name", "rows", "last_read")} for table in found["tables"]]
         return {"tables": tables, "syncs": found["syncs"], "loads": found["loads"]}
@@ -87,7 +87,7 @@ def server(database: Callable[[], Database], *, max_rows: int = 1000) -> MCPServ
 
 
 async def _in_thread(call: Callable[[], T]) -> T:
-    """Our own errors reach the assistant in words; others as a crash, without them."""
+    """Run in a thread. The assistant sees the text of this package's errors, but not of any other exception."""
     try:
         return await anyio.to_thread.run_sync(call)
     except AuthsignalError as error:

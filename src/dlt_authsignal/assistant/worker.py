@@ -1,7 +1,7 @@
-"""One question to the DuckDB file, answered by a process of its own: `python -m dlt_authsignal.assistant.worker`.
+"""Run one query on the DuckDB file in a separate process: `python -m dlt_authsignal.assistant.worker`.
 
-Why a process: some SQL functions neither mind DuckDB's memory limit nor can be interrupted, and then it can be killed.
-It is started without the environment of the server. One JSON object comes in, one goes out.
+A process can be killed. Some SQL functions ignore DuckDB's memory limit and cannot be interrupted otherwise.
+It starts without the server's environment, reads one JSON object and writes one.
 """
 
 import contextlib
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
-    """What was asked for; or `refused`, or `failed`, with the reason."""
+    """Return the result, or `refused` or `failed` with the reason."""
     try:
         return _answer(request)
     except duckdb.Error as error:
@@ -52,7 +52,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _limit() -> None:
-    """No file can be written from here on, and memory is bounded where DuckDB does not see to it."""
+    """Forbid writing files, and limit the memory of the process where DuckDB's own limit does not apply."""
     with contextlib.suppress(ImportError, ValueError, OSError):  # not on Windows
         import resource
 
@@ -62,7 +62,7 @@ def _limit() -> None:
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
     with duckdb.connect(":memory:", config=CLOSED) as connection:
-        store = f"store_{secrets.token_hex(8)}"  # a name that no query can guess
+        store = f"store_{secrets.token_hex(8)}"  # random, so that no query can guess it
         present = _open(connection, store, request)
         if request["ask"] == "query":
             return _query(connection, request)
@@ -70,7 +70,7 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _open(connection: duckdb.DuckDBPyConnection, store: str, request: dict[str, Any]) -> dict[str, list[str]]:
-    """Views on the file, opened for reading only; then the door is shut. Gives the columns of each table."""
+    """Open the file read-only, create the views, then disable external access. Returns the columns of each table."""
     dataset = request["dataset"]
     connection.execute("set temp_directory = ''")
     connection.execute("set timezone = 'UTC'")
@@ -112,7 +112,7 @@ def _kpi(name: str, view_name: str, sql: str) -> str:
 
 
 def _query(connection: duckdb.DuckDBPyConnection, request: dict[str, Any]) -> dict[str, Any]:
-    if "\0" in request["sql"]:  # ends a text for DuckDB, so the rest would not be judged
+    if "\0" in request["sql"]:  # DuckDB's parser stops at NUL, so the rest would not be checked
         return {"refused": ONLY}
     names = connection.execute("select lower(view_name), internal from duckdb_views()").fetchall()
     options = "skip_default := false, skip_null := true, skip_empty := true"
@@ -140,7 +140,7 @@ def _query(connection: duckdb.DuckDBPyConnection, request: dict[str, Any]) -> di
 
 
 def _cell(value: Any) -> Any:
-    """A value that JSON can hold; long ones cut."""
+    """Return a value as JSON allows it; long texts are truncated."""
     if value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
         return value
     text = value.isoformat() if hasattr(value, "isoformat") else str(value)
@@ -150,7 +150,7 @@ def _cell(value: Any) -> Any:
 def _overview(
     connection: duckdb.DuckDBPyConnection, store: str, dataset: str, present: dict[str, list[str]]
 ) -> dict[str, Any]:
-    """Rows, columns and age of each table, and the last syncs and loads."""
+    """Return rows, columns and age of each table, and the last syncs and loads."""
     tables = []
     for name, columns in present.items():
         read_at = "max(_read_at)" if "_read_at" in columns else "null"
@@ -163,7 +163,7 @@ def _overview(
 
 
 def _last(connection: duckdb.DuckDBPyConnection, table: str, columns: tuple[str, ...], by: str) -> list[dict[str, Any]]:
-    """The last rows of a table that dlt or a sync keeps; none if it is not there."""
+    """Return the last rows of a bookkeeping table; none if the table does not exist."""
     with contextlib.suppress(duckdb.CatalogException):
         rows = connection.execute(
             f"select {', '.join(columns)} from {table} order by {by} desc limit {SHOWN}"

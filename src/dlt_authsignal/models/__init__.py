@@ -1,6 +1,6 @@
-"""KPI views: one SQL file each, all with the same columns, installed beside the data.
+"""KPI views: one SQL file each, all with the same columns, installed in the dataset of the data.
 
-Columns: `kpi`, `slice`, `numerator`, `denominator`, `value` (numerator / denominator, null over nothing), `unit`.
+Columns: `kpi`, `slice`, `numerator`, `denominator`, `value` (numerator / denominator, null if that is 0), `unit`.
 """
 
 from dlt_authsignal.models.catalogue import Model, all_models, find_model

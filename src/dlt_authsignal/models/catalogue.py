@@ -1,4 +1,4 @@
-"""The models, read from their files. A file's first comment is its title, the rest of its comments its definition."""
+"""The KPI models, read from SQL files. The first comment line holds title and question, the others the definition."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -12,11 +12,11 @@ class Model:
     """One KPI.
 
     Attributes:
-        name: Its name; the view is called `kpi_<name>`.
-        title: Its title.
-        question: What it answers.
-        definition: Grain and rules.
-        sql: The query, in DuckDB's dialect, on unqualified table names.
+        name: Name of the model; the view is called `kpi_<name>`.
+        title: Title for display.
+        question: Question that the KPI answers.
+        definition: Grain and rules of the KPI.
+        sql: Query in DuckDB's dialect, with unqualified table names.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Model:
 
 @cache
 def all_models() -> tuple[Model, ...]:
-    """Every model, by name."""
+    """Return all models, sorted by name."""
     found = files("dlt_authsignal.models").joinpath("sql").iterdir()
     return tuple(
         _parse(file.name.removesuffix(".sql"), file.read_text(encoding="utf-8"))
@@ -42,10 +42,10 @@ def all_models() -> tuple[Model, ...]:
 
 
 def find_model(name: str) -> Model:
-    """The model of that name, with or without `kpi_`.
+    """Return a model by name, with or without `kpi_`.
 
     Raises:
-        ConfigurationError: There is none; the message lists them.
+        ConfigurationError: No such model; the message lists the existing ones.
     """
     for model in all_models():
         if name in (model.name, model.view):

@@ -1,4 +1,4 @@
-"""The models' SQL in the dialects of warehouses, where sqlglot leaves what they do not know."""
+"""The models' SQL in warehouse dialects, where sqlglot alone would produce unsupported SQL."""
 
 from typing import TYPE_CHECKING, Final
 
@@ -6,11 +6,11 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 MEDIANS: Final = {"bigquery": "approx_quantiles({}, 1000)[safe_offset(500)]"}
-"""BigQuery's PERCENTILE_CONT is a window function only."""
+"""Medians by dialect. In BigQuery, PERCENTILE_CONT is a window function only."""
 
 
 def portable(query: "exp.Expr", dialect: str) -> "exp.Expr":
-    """`count(*) filter (where …)` as a count of cases, which every dialect knows, and a median that this one knows."""
+    """Replace `count(*) filter (where …)` with a count of cases, and the median with one that the dialect supports."""
     from sqlglot import exp, parse_one
 
     for node in list(query.find_all(exp.Filter)):

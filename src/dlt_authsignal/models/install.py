@@ -1,4 +1,4 @@
-"""Models as views in the destination, in its own dialect."""
+"""Install the KPI models as views in the destination, in its SQL dialect, and read them."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,10 +18,10 @@ class Kpi:
 
     Attributes:
         model: The model.
-        slice: What the row is about, such as an action code or a method.
-        numerator: Counted part, or seconds.
-        denominator: The whole.
-        value: numerator / denominator; None over nothing.
+        slice: Group that the row is about, such as an action code or a verification method.
+        numerator: Number of matching rows, or seconds.
+        denominator: Number of all rows.
+        value: numerator / denominator; None if the denominator is 0.
         unit: ratio or seconds.
     """
 
@@ -35,11 +35,11 @@ class Kpi:
 
 @dataclass(frozen=True, kw_only=True)
 class Installed:
-    """What `install` did.
+    """Result of `install`.
 
     Attributes:
-        views: Names of the views made; none where tables are files, which hold no views.
-        skipped: For each model that could not be made, the tables that have not been synced.
+        views: Names of the created views. Empty for tables made of files, which cannot have views.
+        skipped: For each skipped model, the tables that are missing because they were not synced.
     """
 
     views: list[str]
@@ -47,10 +47,10 @@ class Installed:
 
 
 def install(pipeline: "Pipeline") -> Installed:
-    """Creates or replaces every view whose tables are there.
+    """Create or replace every view whose tables exist.
 
     Raises:
-        RunFailed: None could be made, since nothing has been synced; or the destination refused.
+        RunFailed: No view could be created, because nothing was synced or the destination refused.
     """
     from dlt.destinations.exceptions import DatabaseException
 
@@ -68,7 +68,7 @@ def install(pipeline: "Pipeline") -> Installed:
                     client.execute_sql(view_sql(model, dataset, dialect))
                     done.views.append(model.view)
     except DatabaseException as error:
-        raise RunFailed(f"The views could not be made: {error}") from error
+        raise RunFailed(f"Cannot create the KPI views; the data is unchanged: {error}") from error
     if not done.views:
         raise _nothing_synced(dataset)
     return done
@@ -83,7 +83,7 @@ def _nothing_to_install(pipeline: "Pipeline") -> Installed:
 
 
 def _nothing_synced(dataset: str) -> RunFailed:
-    return RunFailed(f'Dataset "{dataset}" holds no table that a KPI needs. Run a sync first: dlt-authsignal sync')
+    return RunFailed(f'Dataset "{dataset}" has none of the tables that the KPIs need. Run first: dlt-authsignal sync')
 
 
 def _is_there(client: Any, table: str) -> bool:
@@ -97,7 +97,7 @@ def _is_there(client: Any, table: str) -> bool:
 
 
 def tables_of(model: Model) -> list[str]:
-    """Tables a model reads."""
+    """Return the tables that a model reads."""
     from sqlglot import exp, parse_one
 
     query = parse_one(model.sql, dialect="duckdb")
@@ -106,7 +106,7 @@ def tables_of(model: Model) -> list[str]:
 
 
 def view_sql(model: Model, dataset: str, dialect: str) -> str:
-    """`create or replace view` of one model, its tables qualified with the dataset."""
+    """Return the `create or replace view` statement of a model, with the dataset before each table name."""
     from sqlglot import exp
 
     view = exp.to_table(f"{dataset}.{model.view}").sql(dialect=dialect)
@@ -114,7 +114,7 @@ def view_sql(model: Model, dataset: str, dialect: str) -> str:
 
 
 def query_sql(model: Model, dataset: str | None, dialect: str) -> str:
-    """The query of one model with the columns that every model has."""
+    """Return the query of a model, with the columns that all models have."""
     from sqlglot import exp, parse_one
 
     query = parse_one(model.sql, dialect="duckdb")
@@ -134,7 +134,7 @@ _READ = "select slice, numerator, denominator, value, unit from {} order by deno
 
 
 def read(pipeline: "Pipeline") -> list[Kpi]:
-    """All rows of all installed views, largest denominators first within a model. Over files, of all models."""
+    """Return all rows of the installed views, largest denominators first. Over files, compute all models."""
     if lake.is_lake(pipeline):
         return _read_files(pipeline)
     found = []

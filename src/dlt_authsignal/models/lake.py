@@ -1,4 +1,4 @@
-"""Tables made of files: they hold no views, so DuckDB computes the models over them when they are read."""
+"""KPIs over Delta and Iceberg tables: they cannot have views, so DuckDB computes the models when they are read."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 def is_lake(pipeline: "Pipeline") -> bool:
-    """Whether the pipeline loads into files."""
+    """Return whether the pipeline loads into files."""
     return pipeline.destination.destination_type.endswith(".filesystem")
 
 
 def held(pipeline: "Pipeline") -> dict[str, Any]:
-    """Tables that have rows, as Arrow."""
+    """Return the tables that have rows, as Arrow datasets or tables."""
     formats = _formats(pipeline)
     found: dict[str, Any] = {}
     if names := [name for name, kind in formats.items() if kind == "delta"]:
@@ -39,7 +39,7 @@ def _formats(pipeline: "Pipeline") -> dict[str, str]:
 
 @contextmanager
 def opened(tables: dict[str, Any]) -> Iterator["duckdb.DuckDBPyConnection"]:
-    """A DuckDB in memory that sees the tables."""
+    """Open an in-memory DuckDB in which the tables can be queried."""
     import duckdb
 
     with duckdb.connect() as connection:

@@ -1,8 +1,8 @@
-"""A WebAuthn authenticator and its browser in software: passkey ceremonies without either.
+"""A WebAuthn authenticator and its browser in software, for passkey ceremonies without hardware.
 
-Options and answers are those of WebAuthn's JSON (`PublicKeyCredentialCreationOptionsJSON`, `RegistrationResponseJSON`
-and so on): dicts whose bytes are base64url text without padding. `create` and `get` refuse what a browser refuses;
-`Tamper` makes them lie, so that a server can be tested against lies.
+Options and responses use WebAuthn's JSON (`PublicKeyCredentialCreationOptionsJSON`, `RegistrationResponseJSON` and so
+on): dicts in which bytes are base64url text without padding. `create` and `get` refuse the same requests as a browser.
+`Tamper` falsifies parts of a response, so that you can test whether a server rejects it.
 """
 
 from dlt_authsignal.passkey.keys import ALGORITHMS, Credential

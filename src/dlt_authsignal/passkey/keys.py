@@ -1,4 +1,4 @@
-"""Passkeys as an authenticator keeps them, and what it does with their keys."""
+"""Passkeys as an authenticator stores them, and the operations on their keys."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -26,12 +26,12 @@ except ModuleNotFoundError as missing:
 PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 
 ALGORITHMS = {"ES256": -7, "EdDSA": -8, "RS256": -257}
-"""What a software passkey can sign with: name to COSE number."""
+"""Signature algorithms of a software passkey: name to COSE number."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Credential:
-    """One passkey as the authenticator keeps it. `sign_count` is the last one reported."""
+    """One passkey as the authenticator stores it. `sign_count` is the last reported counter."""
 
     credential_id: bytes
     rp_id: str
@@ -44,7 +44,7 @@ class Credential:
 
 
 def new_key(algorithm: int) -> PrivateKey:
-    """A fresh key for one of the numbers in ALGORITHMS."""
+    """Generate a key for one of the numbers in ALGORITHMS."""
     if algorithm == ALGORITHMS["ES256"]:
         return ec.generate_private_key(ec.SECP256R1())
     if algorithm == ALGORITHMS["EdDSA"]:
@@ -53,13 +53,13 @@ def new_key(algorithm: int) -> PrivateKey:
 
 
 def cose_key(key: PrivateKey) -> tuple[int, bytes]:
-    """(COSE algorithm, COSE key as CBOR) of the public key."""
+    """Return (COSE algorithm, COSE key as CBOR) of the public key."""
     parameters = _cose_parameters(key)
     return parameters[3], cbor2.dumps(parameters)
 
 
 def _cose_parameters(key: PrivateKey) -> dict[int, Any]:
-    # written in CTAP2's canonical order, which a dict and CBOR keep
+    # in CTAP2's canonical order; a dict and CBOR keep the order
     if isinstance(key, ec.EllipticCurvePrivateKey):
         point = key.public_key().public_numbers()
         return {1: 2, 3: -7, -1: 1, -2: point.x.to_bytes(32, "big"), -3: point.y.to_bytes(32, "big")}
@@ -70,12 +70,12 @@ def _cose_parameters(key: PrivateKey) -> dict[int, Any]:
 
 
 def spki(key: PrivateKey) -> bytes:
-    """The public key as DER SubjectPublicKeyInfo."""
+    """Return the public key as DER SubjectPublicKeyInfo."""
     return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def sign(key: PrivateKey, data: bytes, client_data: bytes, *, spoil: bool = False) -> bytes:
-    """The signature of an assertion or of self attestation; spoiled, it is well formed and signs something else."""
+    """Sign an assertion or self attestation. With `spoil`, the signature is well formed but signs other bytes."""
     message = data + sha256(client_data).digest() + (b"spoiled" if spoil else b"")
     if isinstance(key, ec.EllipticCurvePrivateKey):
         return key.sign(message, ec.ECDSA(SHA256()))
@@ -85,13 +85,13 @@ def sign(key: PrivateKey, data: bytes, client_data: bytes, *, spoil: bool = Fals
 
 
 def attestation_object(data: bytes, algorithm: int, signature: bytes | None) -> bytes:
-    """Packed self attestation of authenticator data as CBOR; without a signature, format "none"."""
+    """Return the attestation object as CBOR: packed self attestation, or format "none" without a signature."""
     statement = {} if signature is None else {"alg": algorithm, "sig": signature}
     return cbor2.dumps({"fmt": "packed" if statement else "none", "attStmt": statement, "authData": data})
 
 
 def exported(credential: Credential) -> dict[str, Any]:
-    """The credential as JSON can hold it, private key included."""
+    """Return the credential, including its private key, as a dict that can be written as JSON."""
     pem = credential.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     kept = {entry.name: getattr(credential, entry.name) for entry in fields(credential)}
     return {
@@ -103,10 +103,10 @@ def exported(credential: Credential) -> dict[str, Any]:
 
 
 def imported(kept: Mapping[str, Any]) -> Credential:
-    """What `exported` wrote.
+    """Return the credential from a dict made by `exported`.
 
     Raises:
-        KeyError, TypeError, ValueError, OptionsUnusable: It is something else.
+        KeyError, TypeError, ValueError, OptionsUnusable: The dict was not made by `exported`.
     """
     try:
         key = load_pem_private_key(kept["private_key"].encode(), None)

@@ -1,4 +1,4 @@
-"""What a browser reads before it asks an authenticator: its own origin, and the options of a ceremony."""
+"""Checks of a browser before it calls an authenticator: its own origin, and the options of a ceremony."""
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -13,10 +13,10 @@ _BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
 
 
 def check_origin(origin: str) -> None:
-    """Refuse an origin that no browser would show a passkey at.
+    """Check that browsers allow passkeys at this origin.
 
     Raises:
-        ConfigurationError: Not written as browsers do, an IP address, or http anywhere but at localhost.
+        ConfigurationError: The origin is malformed, is an IP address, or uses http for a host other than localhost.
     """
     try:
         parts = urlsplit(origin)
@@ -24,17 +24,19 @@ def check_origin(origin: str) -> None:
     except ValueError:
         parts, host, port = urlsplit(""), "", None
     if _is_address(host):
-        raise ConfigurationError(f"Browsers have no passkeys at an IP address. Use localhost instead of {host}.")
+        raise ConfigurationError(f"Browsers do not support passkeys at an IP address. Use localhost instead of {host}.")
     default_port = {"https": 443, "http": 80}.get(parts.scheme)
     written = f"{parts.scheme}://{host}" + ("" if port is None else f":{port}")
     if not host or default_port in (None, port) or origin != written or not origin.isascii():
-        # not quoted: it may carry a password
+        # not quoted: it may contain a password
         raise ConfigurationError(
-            "origin must be written as a browser does: scheme, host in lower case, port unless it is the default, no"
-            " slash at the end. For example: http://localhost:4443"
+            "origin must have the form that browsers use: scheme, host in lower case, port if it is not the default,"
+            " and no slash at the end. For example: http://localhost:4443"
         )
     if parts.scheme == "http" and host != "localhost" and not host.endswith(".localhost"):
-        raise ConfigurationError(f"Browsers have no passkeys over http, except at localhost. Use https://{host}.")
+        raise ConfigurationError(
+            f"Browsers do not support passkeys over http, except at localhost. Use https://{host}."
+        )
 
 
 def _is_address(host: str) -> bool:
@@ -46,7 +48,7 @@ def _is_address(host: str) -> bool:
 
 
 def part(options: Mapping[str, Any], name: str, *, required: bool = True) -> Mapping[str, Any]:
-    """The object in a field; {} if it may be absent and is."""
+    """Return the object in a field; {} if the field is optional and missing."""
     value = options.get(name)
     if value is None and not required:
         return {}
@@ -56,7 +58,7 @@ def part(options: Mapping[str, Any], name: str, *, required: bool = True) -> Map
 
 
 def rows(options: Mapping[str, Any], name: str, *, required: bool = False) -> list[Mapping[str, Any]]:
-    """The list of objects in a field; [] if it may be absent and is."""
+    """Return the list of objects in a field; [] if the field is optional and missing."""
     value = options.get(name)
     if value is None and not required:
         return []
@@ -66,7 +68,7 @@ def rows(options: Mapping[str, Any], name: str, *, required: bool = False) -> li
 
 
 def decoded(options: Mapping[str, Any], name: str) -> bytes:
-    """The bytes in a field of base64url text without padding."""
+    """Return the bytes in a field of base64url text without padding."""
     value = options.get(name)
     if not isinstance(value, str) or not _BASE64URL.fullmatch(value) or len(value) % 4 == 1:
         raise _unusable(name, "base64url text without padding")
@@ -74,7 +76,7 @@ def decoded(options: Mapping[str, Any], name: str) -> bytes:
 
 
 def user_of(options: Mapping[str, Any]) -> tuple[bytes, str, str]:
-    """(id, name, displayName) of `user`."""
+    """Return (id, name, displayName) of `user`."""
     user = part(options, "user")
     handle, name, display_name = decoded(user, "id"), user.get("name"), user.get("displayName")
     if not 1 <= len(handle) <= 64:
@@ -86,16 +88,16 @@ def user_of(options: Mapping[str, Any]) -> tuple[bytes, str, str]:
 
 def _unusable(name: str, form: str) -> OptionsUnusable:
     return OptionsUnusable(
-        f"`{name}` is missing or is not {form}. Pass the options themselves, without what the server wraps them in."
+        f"`{name}` is missing or is not {form}. Pass the options object itself, not the server response around it."
     )
 
 
 def wants_resident(selection: Mapping[str, Any]) -> bool:
-    """Whether the site prefers or requires a discoverable passkey."""
+    """Return whether the site prefers or requires a discoverable passkey."""
     wanted = selection.get("residentKey")
     return bool(selection.get("requireResidentKey")) if wanted is None else wanted in ("preferred", "required")
 
 
 def encoded(value: bytes) -> str:
-    """Bytes as base64url text without padding."""
+    """Return bytes as base64url text without padding."""
     return urlsafe_b64encode(value).rstrip(b"=").decode()

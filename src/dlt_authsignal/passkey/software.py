@@ -1,4 +1,4 @@
-"""The authenticator and its browser: one ceremony in, one answer out."""
+"""The software authenticator with its browser: one ceremony in, one response out."""
 
 import json
 import secrets
@@ -32,29 +32,29 @@ from dlt_authsignal.passkey.options import check_origin, decoded, encoded, part,
 from dlt_authsignal.passkey.tamper import HONEST, Tamper
 
 SOFTWARE_AAGUID = str(UUID(bytes=b"dlt-authsignal\0\0"))
-"""Says in ASCII who made the passkey, so that nobody takes it for a product."""
+"""AAGUID that spells this package's name in ASCII, so that it is not mistaken for a product."""
 
 _PRESENT, _VERIFIED, _ELIGIBLE, _BACKED_UP, _ATTESTED = 0x01, 0x04, 0x08, 0x10, 0x40
 
 
 @dataclass(kw_only=True, slots=True, eq=False, repr=False)
 class SoftwarePasskey:
-    """An authenticator with its passkeys, in a browser that shows one origin.
+    """An authenticator with its passkeys, in a browser at one origin.
 
     Attributes:
-        origin: As a browser writes it: `https://host[:port]`, or `http://` for localhost. Not an IP address.
-        algorithm: A key of ALGORITHMS for new passkeys; None takes the first one that the site offers.
+        origin: Origin of the page, as browsers write it: `https://host[:port]`, or `http://` for localhost.
+        algorithm: Name from ALGORITHMS for new passkeys; None uses the first one that the site offers.
         attachment: "platform" (a phone, a laptop; passkeys are always discoverable) or "cross-platform" (a security
             key; discoverable if the site prefers or requires it).
         aaguid: Model of the authenticator, as UUID text.
-        user_present: Whether somebody touches it. Browsers insist; False shows what a server does.
-        user_verified: Whether it can verify its user.
+        user_present: Whether the user touches it. Browsers require it; False tests the server's reaction.
+        user_verified: Whether the authenticator can verify its user.
         backup_eligible: Whether passkeys may leave the device.
-        backed_up: Whether they have; needs `backup_eligible`.
-        counting: Whether the counter rises; False keeps it at 0, as synced passkeys do.
+        backed_up: Whether passkeys are backed up; requires `backup_eligible`.
+        counting: Whether the signature counter increases; False keeps it at 0, like synced passkeys.
 
     Raises:
-        ConfigurationError: A setting that no browser or authenticator could have.
+        ConfigurationError: A setting is not possible for a browser or an authenticator.
     """
 
     origin: str
@@ -87,25 +87,25 @@ class SoftwarePasskey:
 
     @property
     def credentials(self) -> tuple[Credential, ...]:
-        """Every passkey, oldest first."""
+        """Return all passkeys, oldest first."""
         return tuple(self._credentials)
 
     def create(self, options: Mapping[str, Any], *, tamper: Tamper = HONEST) -> dict[str, Any]:
-        """Make a passkey; what `navigator.credentials.create` does.
+        """Create a passkey, as `navigator.credentials.create` does.
 
         Args:
-            options: PublicKeyCredentialCreationOptionsJSON. Attestation "direct" and "indirect" give packed self
+            options: PublicKeyCredentialCreationOptionsJSON. Attestation "direct" and "indirect" return packed self
                 attestation, anything else "none".
-            tamper: Lies to tell.
+            tamper: Parts of the response to falsify.
 
         Returns:
             RegistrationResponseJSON.
 
         Raises:
             OptionsUnusable: A field is missing or malformed.
-            ForeignRelyingParty: `rp.id` is not the origin's to use.
+            ForeignRelyingParty: `rp.id` does not belong to the origin.
             AlgorithmUnsupported: No algorithm in common.
-            PasskeyNotAllowed: Wrong attachment, or verification is required and not to be had.
+            PasskeyNotAllowed: Wrong attachment, or user verification is required but not available.
             PasskeyExists: `excludeCredentials` lists a passkey of this authenticator.
         """
         client_data = self._client_data("webauthn.create", decoded(options, "challenge"), tamper)
@@ -118,7 +118,7 @@ class SoftwarePasskey:
         flags = self._flags(selection.get("userVerification"), tamper)
         if self._matching(rp_id, rows(options, "excludeCredentials")):
             raise PasskeyExists(
-                "excludeCredentials lists a passkey of this authenticator: it is enrolled already."
+                "excludeCredentials lists a passkey of this authenticator, which is therefore already enrolled."
                 " Sign in with it, or enrol another SoftwarePasskey."
             )
         credential = Credential(
@@ -137,19 +137,19 @@ class SoftwarePasskey:
         return self._answer(credential.credential_id, response, results)
 
     def get(self, options: Mapping[str, Any], *, tamper: Tamper = HONEST) -> dict[str, Any]:
-        """Sign in with the newest passkey that fits; what `navigator.credentials.get` does.
+        """Sign in with the newest matching passkey, as `navigator.credentials.get` does.
 
         Args:
-            options: PublicKeyCredentialRequestOptionsJSON. Without `allowCredentials`, discoverable passkeys fit.
-            tamper: Lies to tell.
+            options: PublicKeyCredentialRequestOptionsJSON. Without `allowCredentials`, discoverable passkeys match.
+            tamper: Parts of the response to falsify.
 
         Returns:
-            AuthenticationResponseJSON; `userHandle` is absent if the passkey is not discoverable.
+            AuthenticationResponseJSON, without `userHandle` if the passkey is not discoverable.
 
         Raises:
             OptionsUnusable: A field is missing or malformed.
-            ForeignRelyingParty: `rpId` is not the origin's to use.
-            PasskeyNotAllowed: No passkey fits, or verification is required and not to be had.
+            ForeignRelyingParty: `rpId` does not belong to the origin.
+            PasskeyNotAllowed: No passkey matches, or user verification is required but not available.
         """
         client_data = self._client_data("webauthn.get", decoded(options, "challenge"), tamper)
         rp_id = self._relying_party(options.get("rpId"), tamper)
@@ -178,27 +178,27 @@ class SoftwarePasskey:
         )
 
     def export(self) -> dict[str, Any]:
-        """Everything, for `load`, as a dict that JSON can hold.
+        """Return the authenticator with its passkeys, for `load`, as a dict that can be written as JSON.
 
-        It is a secret: private keys are in it as unencrypted PEM. Keep it as you keep a password.
+        It is a secret: it contains private keys as unencrypted PEM. Store it like a password.
         """
         settings = {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.init}
         return {**settings, "credentials": [exported(value) for value in self._credentials]}
 
     @classmethod
     def load(cls, kept: Mapping[str, Any]) -> Self:
-        """The authenticator that `export` wrote.
+        """Return the authenticator from a dict made by `export`.
 
         Raises:
-            ConfigurationError: It is not what `export` wrote.
+            ConfigurationError: The dict was not made by `export`.
         """
         try:
             passkey = cls(**{name: value for name, value in kept.items() if name != "credentials"})
             passkey._credentials.extend(imported(row) for row in kept["credentials"])
         except (AttributeError, KeyError, TypeError, ValueError, OptionsUnusable):
-            # the cause may quote a key
+            # raised without its cause, which may quote a key
             raise ConfigurationError(
-                "This is not an exported passkey. Pass what SoftwarePasskey.export() gave."
+                "This is not an exported passkey. Pass the result of SoftwarePasskey.export()."
             ) from None
         return passkey
 
@@ -208,7 +208,7 @@ class SoftwarePasskey:
             return host
         if not isinstance(wanted, str):
             raise OptionsUnusable("the relying party id is not text. Send a domain such as localhost.")
-        # there is no list of public suffixes here: one label stands for it, so "com" is refused and "co.uk" is not
+        # instead of a list of public suffixes, single labels are refused: "com" is refused, "co.uk" is not
         parent = "." in wanted and host.endswith(f".{wanted}")
         if wanted == host or parent or tamper.origin is not None or tamper.rp_id is not None:
             return wanted
@@ -221,13 +221,13 @@ class SoftwarePasskey:
         if wanted != self.attachment and wanted in ("platform", "cross-platform"):
             raise PasskeyNotAllowed(
                 f"the site wants a {wanted} authenticator and this one is {self.attachment}."
-                f' Make the passkey with attachment="{wanted}".'
+                f' Create the passkey with attachment="{wanted}".'
             )
 
     def _negotiated(self, offered: list[Mapping[str, Any]]) -> int:
         numbers = [row.get("alg") for row in offered if row.get("type") == "public-key"]
         if not offered:
-            numbers = [ALGORITHMS["ES256"], ALGORITHMS["RS256"]]  # what WebAuthn puts in place of an empty list
+            numbers = [ALGORITHMS["ES256"], ALGORITHMS["RS256"]]  # WebAuthn's default for an empty list
         ours = list(ALGORITHMS.values()) if self.algorithm is None else [ALGORITHMS[self.algorithm]]
         for number in numbers:
             if number in ours:
@@ -240,7 +240,7 @@ class SoftwarePasskey:
         verified = self.user_verified and verification != "discouraged"
         if verification == "required" and not verified and tamper.user_verified is None:
             raise PasskeyNotAllowed(
-                "user verification is required and this passkey has none. Make it with user_verified=True, or ask for"
+                "user verification is required but this passkey has none. Create it with user_verified=True, or request"
                 ' "preferred".'
             )
         truth = (

@@ -1,25 +1,25 @@
-"""Lies that a passkey and its browser can tell."""
+"""Parts of a passkey's response that can be falsified."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tamper:
-    """Lies of one ceremony; None tells the truth. The answer is signed as it lies, unless `bad_signature`.
+    """Falsified values for one ceremony; None keeps the true value. They are signed, unless `bad_signature` is set.
 
     Attributes:
-        origin: Origin in the client data. It also lets any relying party id pass, as a phishing page's client would.
-        rp_id: Relying party id whose hash the authenticator signs; lets any relying party id pass too.
+        origin: Origin in the client data. Any relying party id is then accepted, as by the client of a phishing page.
+        rp_id: Relying party id whose hash the authenticator signs. Any relying party id is then accepted.
         type: Type in the client data, such as `webauthn.create` in an assertion.
         challenge: Challenge in the client data.
-        bad_signature: Sign other bytes. A registration with attestation "none" has no signature to spoil.
-        sign_count: Counter to report, 0 to 2**32 - 1; the passkey's own goes on as it would.
-        user_present: Flag to report, whatever happened.
-        user_verified: Flag to report; "required" is then not refused on this side.
+        bad_signature: Sign other bytes. No effect on a registration with attestation "none", which has no signature.
+        sign_count: Counter to report, 0 to 2**32 - 1. The passkey's own counter is unaffected.
+        user_present: Flag to report, whether true or not.
+        user_verified: Flag to report. The client then no longer refuses "required".
         backup_eligible: Flag to report.
-        backed_up: Flag to report; without eligibility it is a contradiction.
-        user_handle: Handle in an assertion; in a registration, the one that later assertions carry.
-        credential_id: Id that the answer goes by. A registration is consistent in it, as a takeover would be.
+        backed_up: Flag to report. True without eligibility is a contradiction.
+        user_handle: User handle in an assertion; in a registration, the handle of later assertions.
+        credential_id: Credential id of the response. A registration uses it throughout, as in a takeover attempt.
     """
 
     origin: str | None = None

@@ -1,4 +1,4 @@
-"""When a table, or one user's part of it, was read completely where `user_reads` does not say it."""
+"""Tables that the pipeline writes itself: complete reads, user reads, sync runs, probe runs, erased users."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -10,23 +10,23 @@ COMPLETE_READS: Final = Table(
     name="complete_reads",
     apis=("server", "client"),
     key=("table_name", "user_id"),
-    meaning="One row per table that is read at once, and per user whose authenticators were read with their own token:"
-    " when that was. What a later read did not show is marked as deleted.",
-    source="nothing: the pipeline writes it itself",
+    meaning="One row per table that is read as a whole, and one per user whose authenticators were read with a token:"
+    " when it was last read completely. Rows that a later complete read does not return are marked as deleted.",
+    source="no API: the pipeline writes this table",
     columns=(
         own("table_name", "text", "The table."),
-        own("user_id", "text", "Whose part of it; `*` for all of it.", "user_id"),
-        own("read_at", "timestamp", "When it was read."),
+        own("user_id", "text", "User whose rows were read; `*` for the whole table.", "user_id"),
+        own("read_at", "timestamp", "When it was last read completely."),
     ),
 )
 
-EVERYBODY: Final = "*"
+WHOLE_TABLE: Final = "*"
 
 
 def complete(
-    table: str, read_at: datetime, *, api: str, tenant_id: str | None, user_id: str = EVERYBODY
+    table: str, read_at: datetime, *, api: str, tenant_id: str | None, user_id: str = WHOLE_TABLE
 ) -> dict[str, Any]:
-    """The row that says so."""
+    """Return the row of `complete_reads` that records this read."""
     provenance = {"tenant_id": tenant_id, "_api": api, "_read_at": read_at}
     return {"table_name": table, "user_id": user_id, "read_at": read_at, **provenance}
 
@@ -35,26 +35,34 @@ USER_READS: Final = Table(
     name="user_reads",
     apis=("server",),
     key=("user_id",),
-    meaning="One row per user id: when what of them was last read, completely. Decides who is due in the next sync.",
-    source="nothing: the pipeline writes it itself",
+    meaning="One row per user id: when each part of their data was last read in full. Decides which users the"
+    " next sync re-reads.",
+    source="no API: the pipeline writes this table",
     columns=(
-        own("user_id", "text", "The company's own id of the user.", "user_id"),
-        own("first_seen_at", "timestamp", "When the roster first named the id."),
-        own("users_read_at", "timestamp", "When the user's own page was last read; null if it never was."),
-        own("user_authenticators_read_at", "timestamp", "The same for the authenticators."),
-        own("user_actions_read_at", "timestamp", "The same for the actions."),
-        own("user_devices_read_at", "timestamp", "The same for the devices."),
-        own("action_details_read_at", "timestamp", "The same for the details of the actions."),
-        own("listed_hash", "text", "Fingerprint of what the list last said; null for a user never listed."),
+        own("user_id", "text", "Your own id of the user.", "user_id"),
+        own("first_seen_at", "timestamp", "When a user id source first contained the id."),
+        own("users_read_at", "timestamp", "When the user record was last read; null if never."),
+        own(
+            "user_authenticators_read_at", "timestamp", "When the user's authenticators were last read; null if never."
+        ),
+        own("user_actions_read_at", "timestamp", "When the user's actions were last read; null if never."),
+        own("user_devices_read_at", "timestamp", "When the user's devices were last read; null if never."),
+        own(
+            "action_details_read_at",
+            "timestamp",
+            "When the details of the user's actions were last read; null if never.",
+        ),
+        own("listed_hash", "text", "Fingerprint of the user's last entry in the user list; null if never listed."),
         own("privacy_hash", "text", "Fingerprint of the privacy settings under which the user's rows were stored."),
-        own("newest_action_at", "timestamp", "When the newest action known changed last, by Authsignal's clock."),
-        own("actions_from", "timestamp", "From when on actions are asked for next."),
+        own("newest_action_at", "timestamp", "When the newest known action last changed, by Authsignal's clock."),
+        own("actions_from", "timestamp", "Start of the period for which the next read requests actions."),
         own(
             "actions_complete_from",
             "timestamp",
-            "From when on all actions are surely there; later than first_seen_at if some are lost for good.",
+            "All actions since this time are loaded. If later than first_seen_at, some older actions are lost"
+            " permanently.",
         ),
-        own("is_known", "bool", "Whether Authsignal knew the id."),
+        own("is_known", "bool", "Whether Authsignal returned a user for the id."),
     ),
 )
 
@@ -63,26 +71,30 @@ SYNC_RUNS: Final = Table(
     name="sync_runs",
     apis=(),
     key=("run_id",),
-    meaning="One row per sync, the failed ones too. A run that was killed, or that could not reach the destination, is"
+    meaning="One row per sync, failed ones included. A run that was killed, or could not reach the destination, is"
     " added by the next one.",
-    source="nothing: the pipeline writes it itself",
+    source="no API: the pipeline writes this table",
     columns=(
-        own("run_id", "text", "Made up by the pipeline."),
-        own("started_at", "timestamp", "When it began."),
-        own("ended_at", "timestamp", "When it ended; null if it was killed."),
+        own("run_id", "text", "Random id of the run."),
+        own("started_at", "timestamp", "When it started."),
+        own("ended_at", "timestamp", "When it ended; null if the run was killed."),
         own("outcome", "text", "done, failed, stopped (Ctrl-C, SIGTERM) or killed."),
-        own("error", "text", "Kind of error."),
-        own("error_message", "text", "What sync said."),
+        own("error", "text", "Error class; null if none."),
+        own("error_message", "text", "Error message that sync printed; null if none."),
         own("apis", "text", "APIs that were read: server, client."),
         *(own(name, "bigint", meaning) for name, meaning in COUNTERS.items()),
-        own("seconds", "double", "Duration."),
-        own("errors", "json", "Requests that failed, by kind (503, 429, timeout, …), also where a later try did not."),
-        own("rows_new", "bigint", "Rows that the tables did not have before, or had as deleted."),
-        own("rows_changed", "bigint", "Rows that Authsignal described otherwise than before."),
-        own("rows_deleted", "bigint", "Rows that Authsignal no longer showed."),
-        own("oldest_read_at", "timestamp", "When the user was last read who, after the run, had waited longest."),
-        own("tables", "json", "By table: rows read, new, changed, deleted, and in all."),
-        own("drift", "json", "By table: columns added, values kept otherwise than as they came; null if nothing was."),
+        own("seconds", "double", "Duration of the run in seconds."),
+        own("errors", "json", "Failed requests by kind (503, 429, timeout, …), including those that a retry fixed."),
+        own("rows_new", "bigint", "Rows that were not in the tables before, or were marked as deleted."),
+        own("rows_changed", "bigint", "Rows whose values changed at Authsignal."),
+        own("rows_deleted", "bigint", "Rows newly marked as deleted."),
+        own("oldest_read_at", "timestamp", "Oldest last-read time of any user after the run."),
+        own("tables", "json", "By table: rows read, new, changed, deleted, and total."),
+        own(
+            "drift",
+            "json",
+            "Schema drift by table: columns added, and values stored in another type or column; null if none.",
+        ),
         own("version", "text", "Version of dlt-authsignal."),
     ),
 )
@@ -92,19 +104,19 @@ PROBE_RUNS: Final = Table(
     name="probe_runs",
     apis=(),
     key=("probe_id",),
-    meaning="One row per probe, the failed ones too.",
-    source="nothing: the probe writes it itself",
+    meaning="One row per probe run, failed ones included.",
+    source="no API: the probe writes this table",
     columns=(
-        own("probe_id", "text", "Made up by the pipeline."),
-        own("probed_at", "timestamp", "When it began."),
-        own("host", "text", "Where."),
-        own("works", "bool", "Whether every step did what it should."),
-        own("failed_step", "text", "The first step that did not, such as mfa: validate."),
-        own("problem", "text", "Why."),
-        own("policy_changes", "bigint", "Settings of the WebAuthn policy that differ from the last probe's."),
-        own("calls", "bigint", "Calls made."),
-        own("milliseconds", "double", "All of them together."),
-        own("left_behind", "bigint", "Passkeys of probes that the canary still has."),
+        own("probe_id", "text", "Random id of the probe run."),
+        own("probed_at", "timestamp", "When it started."),
+        own("host", "text", "Host name of the machine that ran the probe."),
+        own("works", "bool", "Whether every step succeeded."),
+        own("failed_step", "text", "First step that failed, such as mfa: validate."),
+        own("problem", "text", "Why it failed."),
+        own("policy_changes", "bigint", "WebAuthn policy settings that differ from the previous probe."),
+        own("calls", "bigint", "Number of API calls."),
+        own("milliseconds", "double", "Total duration of all calls."),
+        own("left_behind", "bigint", "Passkeys of probes that the canary user still has."),
     ),
 )
 
@@ -113,12 +125,13 @@ ERASED_USERS: Final = Table(
     name="erased_users",
     apis=(),
     key=("user_hash",),
-    meaning="One row per user who was erased (`dlt-authsignal erase`). Names nobody: whoever knows an id can tell"
-    " whether it is among them.",
-    source="nothing: the pipeline writes it itself",
+    meaning="One row (tombstone) per user erased with `dlt-authsignal erase`. It contains no user id: you can"
+    " only check"
+    " whether an id that you already have was erased.",
+    source="no API: the pipeline writes this table",
     columns=(
         own("user_hash", "text", "HMAC-SHA-256 of the user's id, keyed with the salt; hexadecimal."),
-        own("salt", "text", "Random; the same in every row of a dataset."),
+        own("salt", "text", "Random salt, the same in every row of a dataset."),
         own("erased_at", "timestamp", "When the user was first erased."),
     ),
 )

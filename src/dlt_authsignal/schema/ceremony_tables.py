@@ -1,41 +1,45 @@
-"""Tables of the five passkey calls."""
+"""Tables of the five opt-in passkey calls."""
 
 from typing import Final
 
 from dlt_authsignal.schema.columns import Column, Table, own
 
-_CALL_ID = Column(name="call_id", field=None, type="text", meaning="Made up by the pipeline, one for each call.")
+_CALL_ID = Column(name="call_id", field=None, type="text", meaning="Random id, one for each call.")
 
 
 _CALL: Final = (
     _CALL_ID,
     own("called_at", "timestamp", "When the call was made."),
-    own("endpoint", "text", "Method and path that was called."),
-    own("authenticated_with", "text", "token: the user was known (MFA); tenant: nobody was known yet (sign-in)."),
-    own("status", "bigint", "HTTP status; null if no answer came, or the call could not be made."),
-    own("milliseconds", "double", "From sending the request to having read its answer."),
-    own("error_code", "text", "Authsignal's error code, or the browser's name of what the authenticator refused."),
-    own("error_description", "text", "The same in words.", "words"),
+    own("endpoint", "text", "HTTP method and path."),
+    own(
+        "authenticated_with",
+        "text",
+        "token: with a user's token (MFA). tenant: with the tenant id only (sign-in, no user yet).",
+    ),
+    own("status", "bigint", "HTTP status; null if no response came or the call was not made."),
+    own("milliseconds", "double", "Time from sending the request to the end of its response."),
+    own("error_code", "text", "Authsignal's error code, or the DOMException name if the authenticator refused."),
+    own("error_description", "text", "Description of the error.", "words"),
 )
 
 
-_CHALLENGE_HASH = own("challenge_hash", "text", "Tells challenges apart: a hash of the challenge's id.")
+_CHALLENGE_HASH = own("challenge_hash", "text", "Hash of the challenge id. Equal hashes mean the same challenge.")
 
 
 _ACTION = own("action", "text", "Action code of the sign-in.")
 
 
 _OPTIONS: Final = (
-    own("rp_id", "text", "Relying party that passkeys belong to."),
-    own("timeout_ms", "bigint", "How long the browser may take."),
+    own("rp_id", "text", "Relying party id of the passkeys."),
+    own("timeout_ms", "bigint", "Time limit for the browser, in milliseconds."),
     own("user_verification", "text", "required, preferred or discouraged."),
 )
 
 
 _VERIFIED: Final = (
     own("is_verified", "bool", "Whether Authsignal accepted the passkey."),
-    own("user_id", "text", "Whose passkey it is.", "user_id"),
-    own("user_authenticator_id", "text", "The passkey's id at Authsignal."),
+    own("user_id", "text", "User who owns the passkey.", "user_id"),
+    own("user_authenticator_id", "text", "Authsignal's id of the passkey."),
 )
 
 
@@ -53,7 +57,7 @@ def _ceremony(name: str, meaning: str, source: str, *columns: Column) -> Table:
 
 PASSKEY_INITIATE_CHALLENGE: Final = _ceremony(
     "passkey_initiate_challenge",
-    "One row per challenge begun for a passkey sign-in. Changes Authsignal: it makes a challenge.",
+    "One row per challenge started for a passkey sign-in. The call changes Authsignal: it creates a challenge.",
     "POST /client/challenge",
     _CHALLENGE_HASH,
     _ACTION,
@@ -62,18 +66,19 @@ PASSKEY_INITIATE_CHALLENGE: Final = _ceremony(
 
 PASSKEY_AUTHENTICATION_OPTIONS: Final = _ceremony(
     "passkey_authentication_options",
-    "One row per request for what a passkey has to sign. Changes Authsignal: it makes a challenge.",
+    "One row per request for sign-in options. The call changes Authsignal: it creates a challenge.",
     "POST /client/user-authenticators/passkey/authentication-options",
     _CHALLENGE_HASH,
     _ACTION,
     *_OPTIONS,
-    own("allowed_credential_ids", "json", "Credentials that may answer; empty for any.", "credential"),
+    own("allowed_credential_ids", "json", "Credential ids that may sign in; empty means any.", "credential"),
 )
 
 
 PASSKEY_VERIFY_AUTHENTICATION: Final = _ceremony(
     "passkey_verify_authentication",
-    "One row per answer of a passkey. Changes Authsignal: it uses the challenge up, and signs a user in.",
+    "One row per verification of a passkey sign-in. The call changes Authsignal: it completes the challenge and"
+    " signs the user in.",
     "POST /client/verify/passkey",
     _ACTION,
     *_VERIFIED,
@@ -82,23 +87,23 @@ PASSKEY_VERIFY_AUTHENTICATION: Final = _ceremony(
 
 PASSKEY_REGISTER_OPTIONS: Final = _ceremony(
     "passkey_register_options",
-    "One row per request for what a new passkey has to be. Changes Authsignal: it makes a challenge.",
+    "One row per request for registration options. The call changes Authsignal: it creates a challenge.",
     "POST /client/user-authenticators/passkey/registration-options",
     _CHALLENGE_HASH,
     *_OPTIONS,
-    own("rp_name", "text", "The relying party's name, as shown."),
+    own("rp_name", "text", "Display name of the relying party."),
     own("resident_key", "text", "required, preferred or discouraged."),
     own("authenticator_attachment", "text", "platform or cross-platform; null for either."),
     own("attestation", "text", "none, indirect, direct or enterprise."),
-    own("algorithms", "json", "Signature algorithms accepted, COSE numbers, the preferred one first."),
-    own("excluded_credential_ids", "json", "Credentials that must not be enrolled again.", "credential"),
-    own("user_id", "text", "Whose passkey it is to be.", "user_id"),
+    own("algorithms", "json", "Accepted signature algorithms as COSE numbers, preferred first."),
+    own("excluded_credential_ids", "json", "Credential ids that must not be enrolled again.", "credential"),
+    own("user_id", "text", "User who will own the passkey.", "user_id"),
 )
 
 
 PASSKEY_REGISTER: Final = _ceremony(
     "passkey_register",
-    "One row per passkey made. Changes Authsignal: it enrols the passkey.",
+    "One row per passkey registration. The call changes Authsignal: it enrols the passkey.",
     "POST /client/user-authenticators/passkey",
     *_VERIFIED,
 )
@@ -111,4 +116,4 @@ CEREMONIES: Final = (
     PASSKEY_REGISTER_OPTIONS,
     PASSKEY_REGISTER,
 )
-"""The five ceremony calls of the Client API, as the dltHub page names them."""
+"""The five passkey calls of the Client API, with the resource names of dltHub's Authsignal page."""

@@ -1,4 +1,4 @@
-"""What a table and its columns are made of, for the registry and the tables that the pipeline adds."""
+"""`Table` and `Column`: the building blocks of the table registry and of the pipeline's own tables."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -15,10 +15,10 @@ class Column:
 
     Attributes:
         name: Name in the destination.
-        field: Path in the API's answer, dots between levels; None for what the pipeline adds.
-        type: dlt data type; `json` keeps lists and free-form objects whole.
-        meaning: One sentence for people.
-        kind: What it says of a person; `source/privacy/policy.py` protects it by that.
+        field: Path in the API's response, levels separated by dots; None for columns that the pipeline adds.
+        type: dlt data type; `json` stores lists and free-form objects unflattened.
+        meaning: One sentence that describes the column.
+        kind: Kind of personal data in it; `source/privacy/policy.py` decides the protection by it.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Column:
 
     @property
     def sensitivity(self) -> Sensitivity:
-        """How much it says of a person."""
+        """Return how directly the column identifies a person."""
         return SENSITIVITY[self.kind]
 
 
@@ -39,13 +39,13 @@ class Table:
 
     Attributes:
         name: Table and resource name.
-        apis: APIs that fill it.
-        key: Merge key, in the destination's names.
+        apis: APIs that the table is read from.
+        key: Merge key, as column names of the destination.
         columns: API columns; `PROVENANCE` is added to each table.
-        meaning: Grain and content.
-        source: The route it is read from.
-        opt_in: True when it is read only if named.
-        history: True where `<name>_history` keeps every version that a row has had.
+        meaning: Grain and content of the table.
+        source: API route that the table is read from.
+        opt_in: True if the table is read only when selected.
+        history: True if `<name>_history` keeps every version of a row.
     """
 
     name: str
@@ -63,7 +63,7 @@ def _snake(field: str) -> str:
 
 
 def column_name(field: str) -> str:
-    """`webauthnCredential.aaguidMapping.name` becomes `webauthn_credential__aaguid_mapping__name`."""
+    """Return the column name of an API field: `aaguidMapping.name` becomes `aaguid_mapping__name`."""
     return "__".join(_snake(part) for part in field.split("."))
 
 
@@ -72,25 +72,25 @@ def _column(field: str, type: DataType, meaning: str, kind: Kind = "plain") -> C
 
 
 def text(field: str, meaning: str, kind: Kind = "plain") -> Column:
-    """A field of text."""
+    """Return a text column for an API field."""
     return _column(field, "text", meaning, kind)
 
 
 def time(field: str, meaning: str) -> Column:
-    """A field that holds a time."""
+    """Return a timestamp column for an API field."""
     return _column(field, "timestamp", meaning)
 
 
 def flag(field: str, meaning: str) -> Column:
-    """A field that is true or false."""
+    """Return a boolean column for an API field."""
     return _column(field, "bool", meaning)
 
 
 def json(field: str, meaning: str, kind: Kind = "plain") -> Column:
-    """A list or free-form object, kept whole."""
+    """Return a JSON column for a list or free-form object."""
     return _column(field, "json", meaning, kind)
 
 
 def own(name: str, type: DataType, meaning: str, kind: Kind = "plain") -> Column:
-    """A column that the pipeline adds."""
+    """Return a column that the pipeline adds."""
     return Column(name=name, field=None, type=type, meaning=meaning, kind=kind)

@@ -1,4 +1,4 @@
-"""HISTORIES: for each table that keeps its past, the table of its versions."""
+"""HISTORIES: the history table of each table that keeps versions."""
 
 from dataclasses import replace
 from typing import Final
@@ -8,19 +8,19 @@ from dlt_authsignal.schema.tables import DELETED_AT, TABLES
 
 VALID_FROM: Final = own("valid_from", "timestamp", "When this version was first read.")
 VALID_TO: Final = own(
-    "valid_to", "timestamp", "When it was found changed or gone; null for the version that is valid now."
+    "valid_to", "timestamp", "When a later read found the row changed or deleted; null for the current version."
 )
 
 
 def history_of(table: Table) -> Table:
-    """The table of a table's versions: one row for each, none without a change; a time without one is a deletion."""
+    """Return the history table of a table: one row per version. While a row is deleted, it has no version."""
     columns = tuple(column for column in table.columns if column is not DELETED_AT)
     return replace(
         table,
         name=f"{table.name}_history",
         key=(*table.key, VALID_FROM.name),
         columns=(*columns, VALID_FROM, VALID_TO),
-        meaning=f"One row per version that a row of {table.name} has had.",
+        meaning=f"One row per version of each row of {table.name}.",
         source=f"{table.name}, after each sync",
         history=False,
     )

@@ -1,4 +1,4 @@
-"""The hash of a row, by which two versions of it are told apart."""
+"""The hash of a row, which shows whether the row has changed."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from dlt_authsignal.schema.tables import PROVENANCE_NAMES
 
 
 def fingerprint(row: Mapping[str, Any]) -> str:
-    """16 hex digits that change when what Authsignal said changes. Neither the order of fields nor a null matters."""
+    """Return 16 hex digits that change when the row's values change. Field order and nulls do not matter."""
     said = {name: value for name, value in row.items() if value is not None and name not in PROVENANCE_NAMES}
     text = json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_plain)
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

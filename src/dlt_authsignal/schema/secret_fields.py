@@ -1,4 +1,4 @@
-"""Fields that are never loaded, wherever they turn up: secrets, and what is large and says nothing."""
+"""Fields that are never loaded, in any table: secrets, and large fields without information."""
 
 from functools import lru_cache
 from typing import Final
@@ -28,7 +28,7 @@ SECRET_FIELDS: Final = frozenset(
         "secretvalue",
     }
 )
-"""Fields that are never loaded wherever they turn up, lower-case without separators."""
+"""Names of secret fields that are never loaded in any table, in lower case without separators."""
 
 SECRET_ENDINGS: Final = (
     "token",
@@ -42,15 +42,15 @@ SECRET_ENDINGS: Final = (
     "credentials",
     "recoverycodes",
 )
-"""Ends of names that are never loaded either, so that a secret Authsignal adds later stays out."""
+"""Name endings that are never loaded either, so that secrets which Authsignal adds later are excluded too."""
 
 BULKY_FIELDS: Final = frozenset({"svgiconlight", "svgicondark"})
-"""Icons of `aaguidMapping`: large data URIs repeated on every passkey of one provider."""
+"""Icons of `aaguidMapping`: large data URIs, repeated on every passkey of a provider."""
 
 
 @lru_cache(maxsize=4096)
 def is_secret(field: str) -> bool:
-    """Whether a field, or the column it would be, holds a secret."""
+    """Return whether a field or column name is that of a secret."""
     plain = _plain(field)
     return (
         plain in SECRET_FIELDS or plain.endswith(SECRET_ENDINGS) or _plain(field.rpartition("__")[2]) in SECRET_FIELDS
@@ -59,7 +59,7 @@ def is_secret(field: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def is_withheld(field: str) -> bool:
-    """Whether a field is never loaded."""
+    """Return whether a field is never loaded."""
     return is_secret(field) or _plain(field) in BULKY_FIELDS
 
 

@@ -1,4 +1,4 @@
-"""What a column can say of a person: each column of the registry bears one of these marks."""
+"""Kinds of personal data. Every column of the table registry has one of them."""
 
 import re
 from functools import lru_cache
@@ -18,7 +18,7 @@ Kind = Literal[
     "words",
     "secret",
 ]
-"""`words` is text for people that may quote anything; `secret` never loads, and stands for what `withheld` names."""
+"""`words` is human-readable text that may quote anything. `secret` is never loaded; `secret_fields` lists the names."""
 
 Sensitivity = Literal["plain", "direct", "quasi", "free-form", "secret"]
 
@@ -36,10 +36,10 @@ SENSITIVITY: Final[dict[Kind, Sensitivity]] = {
     "words": "free-form",
     "secret": "secret",
 }
-"""A direct identifier names a person, a quasi-identifier may together with others, and free-form is anything."""
+"""A direct identifier identifies a person; a quasi-identifier may do so with others; free-form may be anything."""
 
 FREE_FORM: Final = frozenset({"custom", "output"})
-"""Fields that are the customer's own, wherever they turn up."""
+"""Fields with free-form data of the customer, in any table."""
 
 _BY_ENDING: Final[tuple[tuple[str, Kind], ...]] = (
     ("useragent", "user_agent"),
@@ -57,7 +57,7 @@ _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")
 
 @lru_cache(maxsize=4096)
 def kind_by_name(name: str) -> Kind:
-    """What something undeclared holds, by its name alone, however that is spelt: `plain` where it says nothing."""
+    """Return the kind of an undeclared field, judged by its name in any spelling; `plain` if the name is unknown."""
     words = [word.lower() for word in _WORD.findall(name)]
     together = "".join(words)
     for ending, kind in _BY_ENDING:

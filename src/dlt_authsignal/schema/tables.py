@@ -1,6 +1,6 @@
-"""TABLES: every table's name, API, key, columns, meaning and marks, stated once.
+"""TABLES: the registry of all tables, with their API, key, columns, meanings and kinds of personal data.
 
-The source takes its hints from here, the documentation its tables, the sandbox its field names.
+The source takes its hints from here, the documentation its table pages, and the sandbox its field names.
 """
 
 from typing import Final
@@ -13,37 +13,37 @@ PROVENANCE: Final = (
         name="tenant_id",
         field=None,
         type="text",
-        meaning="Tenant as configured or named by the token; null if unknown.",
+        meaning="Tenant id from the settings or from the token; null if unknown.",
     ),
-    Column(name="_api", field=None, type="text", meaning="API the row was read through: server or client."),
+    Column(name="_api", field=None, type="text", meaning="API that the row was read from: server or client."),
     Column(name="_read_at", field=None, type="timestamp", meaning="When the row was read."),
     Column(
         name="_row_hash",
         field=None,
         type="text",
-        meaning="Fingerprint of what Authsignal said; equal while nothing changed.",
+        meaning="Hash of the row's values at Authsignal; equal while nothing changed.",
     ),
 )
 
 DELETED_AT: Final = own(
     "deleted_at",
     "timestamp",
-    "When a complete read no longer showed it; null while it is there. The other columns keep what was last known.",
+    "When a complete read no longer returned the row; null while it exists. The other columns keep their last values.",
 )
 
-_USER_ID = text("userId", "The company's own id of the user.", "user_id")
-_EMAIL_DOMAIN = own("email_domain", "text", "Domain of the address.")
+_USER_ID = text("userId", "Your own id of the user.", "user_id")
+_EMAIL_DOMAIN = own("email_domain", "text", "Domain of the e-mail address.")
 _PHONE_COUNTRY = own(
-    "phone_number_country", "text", "Country of the number, ISO 3166-1 alpha-2; null without a country code."
+    "phone_number_country", "text", "Country of the phone number, ISO 3166-1 alpha-2; null without a country code."
 )
-_METHOD = text("verificationMethod", "Method, an open list: SMS, EMAIL_OTP, AUTHENTICATOR_APP, PASSKEY, …")
+_METHOD = text("verificationMethod", "Verification method: SMS, EMAIL_OTP, AUTHENTICATOR_APP, PASSKEY, … (open list).")
 
 USERS: Final = Table(
     name="users",
     apis=("server",),
     key=("user_id",),
     history=True,
-    meaning="One row per user known to Authsignal: what the listing and the user's own page say.",
+    meaning="One row per user: data from the user list and from the user record.",
     source="GET /users and GET /users/{userId}",
     columns=(
         _USER_ID,
@@ -56,12 +56,12 @@ USERS: Final = Table(
         text("username", "User name.", "name"),
         text("displayName", "Name shown to the user.", "name"),
         flag("isEnrolled", "Whether the user has at least one authenticator."),
-        json("enrolledVerificationMethods", "Methods the user has enrolled, a list."),
-        json("allowedVerificationMethods", "Methods the user may use, a list."),
-        text("defaultVerificationMethod", "Method offered first."),
-        json("custom", "Custom data points: those that `privacy_allow` names.", "free-form"),
+        json("enrolledVerificationMethods", "List of the verification methods that the user has enrolled."),
+        json("allowedVerificationMethods", "List of the verification methods that the user may use."),
+        text("defaultVerificationMethod", "Verification method offered first."),
+        json("custom", "Custom data points; only those listed in `privacy_allow`.", "free-form"),
         text("locale", "BCP 47 locale."),
-        time("createdAt", "When the user was created; the listing says it, the user's own page does not."),
+        time("createdAt", "When the user was created. Only the user list returns it; the user record does not."),
         DELETED_AT,
     ),
 )
@@ -80,41 +80,41 @@ USER_AUTHENTICATORS: Final = Table(
         _USER_ID,
         text("userAuthenticatorId", "Authsignal's id of the authenticator."),
         _METHOD,
-        time("createdAt", "When it was created."),
+        time("createdAt", "When the authenticator was created."),
         time("verifiedAt", "When it was first verified; null while enrolment is unfinished."),
-        time("lastVerifiedAt", "When it last verified a challenge."),
+        time("lastVerifiedAt", "When the user last passed a challenge with it."),
         flag("isDefault", "Whether it is offered first (Client API)."),
-        text("email", "Address codes are sent to.", "email"),
+        text("email", "E-mail address that codes are sent to.", "email"),
         _EMAIL_DOMAIN,
-        text("phoneNumber", "Number codes are sent to.", "phone"),
+        text("phoneNumber", "Phone number that codes are sent to.", "phone"),
         _PHONE_COUNTRY,
         text("username", "User name given at registration.", "name"),
         text("displayName", "Display name given at registration.", "name"),
-        text("previousSmsChannel", "Channel of the last code: DEFAULT, WHATSAPP."),
+        text("previousSmsChannel", "Channel of the last code: DEFAULT or WHATSAPP."),
         text("devicePlatform", "IOS, ANDROID, WEB (Client API)."),
         text("authenticatorAttachment", "platform or cross-platform (Client API)."),
         time("erroredAt", "When push delivery last failed (Client API)."),
         text("errorCode", "Why push delivery last failed (Client API)."),
         text(f"{_CREDENTIAL}.credentialId", "WebAuthn credential id.", "credential"),
-        text(f"{_CREDENTIAL}.deviceId", "Device the passkey was made on.", "device"),
-        text(f"{_CREDENTIAL}.name", "Name of the credential, the provider's unless its owner chose another.", "name"),
-        text(f"{_CREDENTIAL}.aaguid", "Model of the authenticator; all zero when withheld."),
-        text(f"{_CREDENTIAL}.aaguidMapping.name", "Provider the AAGUID stands for."),
-        flag(f"{_CREDENTIAL}.credentialBackedUp", "True for a synced passkey."),
+        text(f"{_CREDENTIAL}.deviceId", "Device on which the passkey was created.", "device"),
+        text(f"{_CREDENTIAL}.name", "Name of the credential: the provider's name, or one chosen by the user.", "name"),
+        text(f"{_CREDENTIAL}.aaguid", "Model of the authenticator; all zeros if not disclosed."),
+        text(f"{_CREDENTIAL}.aaguidMapping.name", "Passkey provider of the AAGUID."),
+        flag(f"{_CREDENTIAL}.credentialBackedUp", "True for a synced (backed-up) passkey."),
         text(f"{_CREDENTIAL}.credentialDeviceType", "singleDevice or multiDevice."),
         text(f"{_CREDENTIAL}.authenticatorAttachment", "platform or cross-platform."),
         time(f"{_CREDENTIAL}.verifiedAt", "When the credential was verified (Client API)."),
         text(f"{_AGENT}.ua", "User agent at registration.", "user_agent"),
         text(f"{_AGENT}.browser.name", "Browser at registration."),
-        text(f"{_AGENT}.browser.version", "Its version."),
-        text(f"{_AGENT}.browser.major", "Its major version."),
+        text(f"{_AGENT}.browser.version", "Version of the browser."),
+        text(f"{_AGENT}.browser.major", "Major version of the browser."),
         text(f"{_AGENT}.device.model", "Device model at registration."),
         text(f"{_AGENT}.device.type", "mobile, tablet, …; null on desktops."),
         text(f"{_AGENT}.device.vendor", "Device vendor."),
         text(f"{_AGENT}.engine.name", "Browser engine."),
-        text(f"{_AGENT}.engine.version", "Its version."),
+        text(f"{_AGENT}.engine.version", "Version of the browser engine."),
         text(f"{_AGENT}.os.name", "Operating system at registration."),
-        text(f"{_AGENT}.os.version", "Its version."),
+        text(f"{_AGENT}.os.version", "Version of the operating system."),
         text(f"{_AGENT}.cpu.architecture", "Processor architecture."),
         DELETED_AT,
     ),
@@ -122,16 +122,16 @@ USER_AUTHENTICATORS: Final = Table(
 
 _ACTION_KEY = (
     _USER_ID,
-    text("actionCode", "What the user was doing, such as signIn."),
-    text("idempotencyKey", "Names one attempt of that action."),
+    text("actionCode", "Action code: name of the action, such as signIn."),
+    text("idempotencyKey", "Identifies one attempt of the action."),
 )
-_STATE = text("state", "ALLOW, BLOCK, CHALLENGE_REQUIRED, CHALLENGE_SUCCEEDED, …, an open list.")
+_STATE = text("state", "ALLOW, BLOCK, CHALLENGE_REQUIRED, CHALLENGE_SUCCEEDED, … (open list).")
 
 USER_ACTIONS: Final = Table(
     name="user_actions",
     apis=("server",),
     key=("user_id", "action_code", "idempotency_key"),
-    meaning="One row per attempt of an action. Authsignal answers for the last 30 days; older rows stay in the table.",
+    meaning="One row per attempt of an action. Authsignal returns the last 30 days; older rows stay in the table.",
     source="GET /users/{userId}/actions",
     columns=(
         *_ACTION_KEY,
@@ -139,11 +139,11 @@ USER_ACTIONS: Final = Table(
         time("updatedAt", "When the row last changed."),
         _STATE,
         time("stateUpdatedAt", "When the state last changed."),
-        text("verificationMethod", "Method that verified the attempt."),
-        text("verifiedByAuthenticatorId", "Authenticator that verified the attempt."),
+        text("verificationMethod", "Verification method used for the attempt."),
+        text("verifiedByAuthenticatorId", "Id of the authenticator used for the attempt."),
         text("userAgent", "User agent.", "user_agent"),
         text("ipAddress", "IP address.", "ip"),
-        text("countryCode", "Country of the address, ISO 3166-1 alpha-2."),
+        text("countryCode", "Country of the IP address, ISO 3166-1 alpha-2."),
     ),
 )
 
@@ -151,7 +151,8 @@ ACTION_DETAILS: Final = Table(
     name="action_details",
     apis=("server",),
     key=("user_id", "action_code", "idempotency_key"),
-    meaning="One row per attempt, with the rules that fired. One request per action: read only when named.",
+    meaning="One row per attempt of an action, with the rules that fired. Needs one request per action, so read"
+    " only when selected.",
     source="GET /users/{userId}/actions/{action}/{idempotencyKey}",
     opt_in=True,
     columns=(
@@ -159,11 +160,11 @@ ACTION_DETAILS: Final = Table(
         _STATE,
         time("createdAt", "When the action was tracked."),
         time("stateUpdatedAt", "When the state last changed."),
-        text("verificationMethod", "Method that verified the attempt."),
-        json("output", "Output of the rule engine: what `privacy_allow` names.", "free-form"),
-        json("ruleIds", "Rules that fired, a list of ids."),
-        text("priorityRuleId", "Rule that decided."),
-        json("rules", "Rules that fired, as they were then, by priority."),
+        text("verificationMethod", "Verification method used for the attempt."),
+        json("output", "Output of the rule engine; only the keys listed in `privacy_allow`.", "free-form"),
+        json("ruleIds", "List of the ids of the rules that fired."),
+        text("priorityRuleId", "Id of the rule that decided."),
+        json("rules", "Rules that fired, in the version of that time, by priority."),
     ),
 )
 
@@ -171,16 +172,16 @@ USER_DEVICES: Final = Table(
     name="user_devices",
     apis=("server",),
     key=("user_id", "device_id"),
-    meaning="One row per device a user was seen on.",
+    meaning="One row per device that a user was seen on.",
     source="GET /users/{userId}/devices",
     columns=(
         _USER_ID,
         text("deviceId", "Authsignal's id of the device.", "device"),
         time("createdAt", "When the device was first seen."),
-        time("authenticatedAt", "When it last authenticated."),
-        time("invalidatedAt", "When it was invalidated."),
-        time("rememberedUntil", "Until when it is trusted."),
-        text("lastVerificationMethod", "Method last used on it."),
+        time("authenticatedAt", "When the user last authenticated on the device."),
+        time("invalidatedAt", "When the device was invalidated."),
+        time("rememberedUntil", "When trust in the device ends."),
+        text("lastVerificationMethod", "Verification method last used on the device."),
         DELETED_AT,
     ),
 )
@@ -190,14 +191,14 @@ TENANT_AUTHENTICATORS: Final = Table(
     apis=("server",),
     key=("authenticator_id",),
     history=True,
-    meaning="One row per verification method the tenant has set up.",
+    meaning="One row per verification method that is configured for the tenant.",
     source="GET /authenticators",
     columns=(
-        text("authenticatorId", "Authsignal's id of the configuration."),
+        text("authenticatorId", "Authsignal's id of the authenticator configuration."),
         _METHOD,
-        flag("isActive", "Whether users may use it."),
-        flag("isEditableByUser", "Whether users may add or remove it."),
-        flag("isHiddenToUser", "Whether users see it."),
+        flag("isActive", "Whether users may use this method."),
+        flag("isEditableByUser", "Whether users may add or remove this method."),
+        flag("isHiddenToUser", "Whether this method is hidden from users."),
         text("smsChannel", "DEFAULT or WHATSAPP."),
         DELETED_AT,
     ),
@@ -208,10 +209,10 @@ UNKNOWN_USER_IDS: Final = Table(
     apis=("server",),
     key=("user_id",),
     meaning=(
-        "One row per id that the roster named and Authsignal did not know at _read_at. An id that it knows by now has a"
-        " row in users that was read later."
+        "One row per requested user id for which Authsignal had no user at _read_at. If the user exists by now, users"
+        " has a row with a later _read_at."
     ),
-    source="GET /users/{userId}, which answers 200 with isEnrolled false for anybody",
+    source="GET /users/{userId}, which returns 200 with isEnrolled false for any id",
     columns=(
         _USER_ID,
         Column(
@@ -224,7 +225,7 @@ UNKNOWN_USER_IDS: Final = Table(
             name="position",
             field=None,
             type="bigint",
-            meaning="Line of the file, or row of the file or query; null for the others.",
+            meaning="Line or row of the file, or row of the query result; null for other sources.",
         ),
     ),
 )

@@ -1,1 +1,1 @@
-"""Where dlt looks for a source by name: `dlt_authsignal.sources.<name>.<name>`. The source itself is in `source`."""
+"""Modules that dlt imports to find a source by name. The source itself is in `dlt_authsignal.source`."""

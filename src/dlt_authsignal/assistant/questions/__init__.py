@@ -1,4 +1,4 @@
-"""What people ask of each table, one SQL file a table: three questions, each a comment and a query in DuckDB's SQL."""
+"""Three common questions per table, one SQL file per table. Each is a comment and a query in DuckDB's SQL."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -10,8 +10,8 @@ class Question:
     """One question.
 
     Attributes:
-        text: The question, in words.
-        sql: The query that answers it, on unqualified table names.
+        text: The question as a sentence.
+        sql: The query that answers it, with unqualified table names.
     """
 
     text: str
@@ -20,7 +20,7 @@ class Question:
 
 @cache
 def questions(table: str) -> tuple[Question, ...]:
-    """The questions of one table; none if nobody wrote any."""
+    """Return the questions of one table; empty if it has none."""
     file = files(__name__).joinpath(f"{table}.sql")
     if not file.is_file():
         return ()

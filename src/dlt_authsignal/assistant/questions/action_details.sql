@@ -1,4 +1,4 @@
--- Which rules decide, and how do those attempts end?
+-- Which rules decide, and how do their attempts end?
 select priority_rule_id, state, count(*) as attempts
 from action_details
 where priority_rule_id is not null
@@ -11,7 +11,7 @@ from action_details
 group by rules_fired
 order by rules_fired;
 
--- Which attempts were blocked without any rule?
+-- Which attempts were blocked although no rule fired?
 select action_code, count(*) as attempts
 from action_details
 where state = 'BLOCK' and priority_rule_id is null

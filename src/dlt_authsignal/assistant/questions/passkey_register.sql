@@ -1,17 +1,17 @@
--- Do registrations work, day by day?
+-- How many registrations succeed, by day?
 select called_at::date as day, count(*) as calls, count(*) filter (where is_verified) as registered
 from passkey_register
 group by day
 order by day;
 
--- Why did those fail that failed?
+-- Why did calls fail?
 select status, error_code, error_description, count(*) as calls
 from passkey_register
 where is_verified is not true
 group by status, error_code, error_description
 order by calls desc;
 
--- Which registered passkeys are among the authenticators today?
+-- Which registered passkeys still exist as authenticators?
 select r.called_at, r.user_id, a.verified_at, a.last_verified_at
 from passkey_register as r
 left join user_authenticators as a on a.user_id = r.user_id and a.verification_method = 'PASSKEY'

@@ -1,10 +1,10 @@
--- Which methods may people use?
+-- Which verification methods may users use?
 select verification_method, is_editable_by_user, is_hidden_to_user
 from tenant_authenticators
 where is_active and deleted_at is null
 order by verification_method;
 
--- Which active methods has nobody enrolled?
+-- Which active verification methods has no user enrolled?
 select t.verification_method
 from tenant_authenticators as t
 left join user_authenticators as a
@@ -14,7 +14,7 @@ group by t.verification_method
 having count(a.user_authenticator_id) = 0
 order by t.verification_method;
 
--- Who still has a method that is switched off?
+-- Which users still have a method that is switched off?
 select a.user_id, a.verification_method
 from user_authenticators as a
 join tenant_authenticators as t on t.verification_method = a.verification_method

@@ -4,7 +4,7 @@ from user_actions
 group by action_code, state
 order by action_code, attempts desc;
 
--- Which share of challenged sign-ins succeeded, week by week?
+-- What share of challenged sign-ins succeeded, by week?
 select
     date_trunc('week', created_at) as week,
     count(*) filter (where state = 'CHALLENGE_SUCCEEDED') as succeeded,

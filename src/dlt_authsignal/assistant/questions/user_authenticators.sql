@@ -1,11 +1,11 @@
--- Which methods have people enrolled, and how many of each were ever verified?
+-- How many authenticators of each method are enrolled, and how many were verified?
 select verification_method, count(*) as authenticators, count(verified_at) as verified
 from user_authenticators
 where deleted_at is null
 group by verification_method
 order by authenticators desc;
 
--- Where do the passkeys live, and are they synced between devices?
+-- Which providers store the passkeys, and are they synced between devices?
 select
     coalesce(webauthn_credential__aaguid_mapping__name, 'unknown') as provider,
     webauthn_credential__credential_backed_up as synced,
@@ -15,7 +15,7 @@ where verification_method = 'PASSKEY' and verified_at is not null and deleted_at
 group by provider, synced
 order by passkeys desc;
 
--- Whose only verified method is one that can be phished?
+-- Which users have only methods that can be phished?
 select user_id, list(distinct verification_method order by verification_method) as methods
 from user_authenticators
 where verified_at is not null and deleted_at is null

@@ -10,14 +10,14 @@ left join user_authenticators_history as h
 group by day
 order by day;
 
--- Which authenticators are gone, and how long were they in use?
+-- Which authenticators were deleted, and how long were they in use?
 select user_id, verification_method, verified_at, max(valid_to) as gone_at
 from user_authenticators_history
 group by user_id, user_authenticator_id, verification_method, verified_at
 having count(*) = count(valid_to)
 order by gone_at desc;
 
--- Which went away and came back?
+-- Which authenticators were deleted and then restored?
 select user_authenticator_id, count(*) as times
 from (
     select user_authenticator_id, valid_from, lag(valid_to) over (

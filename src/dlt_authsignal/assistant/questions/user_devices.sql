@@ -1,10 +1,10 @@
--- How many devices do people use?
+-- How many devices do users have?
 select devices, count(*) as people
 from (select user_id, count(*) as devices from user_devices where deleted_at is null group by user_id)
 group by devices
 order by devices;
 
--- How many devices were still trusted at the last sync, and how many were shut out?
+-- How many devices were trusted at the last sync, and how many were invalidated?
 select
     count(*) filter (where remembered_until > _read_at and invalidated_at is null) as trusted,
     count(*) filter (where invalidated_at is not null) as shut_out,
@@ -12,7 +12,7 @@ select
 from user_devices
 where deleted_at is null;
 
--- With which method did people last sign in on their devices?
+-- How many devices last used each verification method?
 select last_verification_method, count(*) as devices
 from user_devices
 where deleted_at is null

@@ -10,31 +10,36 @@ import click
 
 from dlt_authsignal.cli import names
 from dlt_authsignal.cli.shell import stoppable
+from dlt_authsignal.errors import DOCS
 from dlt_authsignal.pipeline.wording import counted
 
 if TYPE_CHECKING:
     from dlt_authsignal.pipeline.erase.run import ErasureReport
 
-STOPPED: Final = "Some of it may be left: run it again."
+STOPPED: Final = "The erasure may be incomplete. Run the same command again."
 
 
-@click.command(short_help="Remove one person from everything that a pipeline keeps.")
+@click.command(short_help="Remove one person's data from everything that a pipeline stores.")
 @click.argument("user_id")
 @click.option("--destination", default="duckdb", show_default=True, help="dlt destination that holds the data.")
-@click.option("--dataset", show_default=names.DATASET, help="Dataset (schema) in it.")
-@click.option("--pipeline-name", show_default=names.PIPELINE, help="The pipeline that loaded it.")
-@click.option("--lift", is_flag=True, help="Take the tombstone away: the next sync reads the person again.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--dataset", show_default=names.DATASET, help="Dataset (schema) in the destination.")
+@click.option(
+    "--pipeline-name",
+    show_default=names.PIPELINE,
+    help="Name of the pipeline that loaded the data.",
+)
+@click.option("--lift", is_flag=True, help="Remove the tombstone instead: the next sync reads the person again.")
+@click.option("--yes", is_flag=True, help="Erase without asking for confirmation.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
 def erase(
     user_id: str, destination: str, dataset: str | None, pipeline_name: str | None, lift: bool, yes: bool, as_json: bool
 ) -> None:
-    """Remove one person from everything that a pipeline keeps: the tables of its dataset, pending load packages, the
-    record of runs. Leaves a dated tombstone, a hash that names nobody, so that no sync brings them back. Changes
-    nothing at Authsignal, and asks it nothing.
+    """Remove one person's data from everything that a pipeline stores: the tables of its dataset, pending load packages
+    and the record of runs. A dated tombstone (a hash that does not reveal the id) stays, so that no sync loads the
+    person again. The command sends no request to Authsignal and changes nothing there.
 
-    USER_ID is the id that the user has at Authsignal; - reads it from the standard input, where no list of processes
-    shows it. A second run removes what a first one that was stopped has left.
+    USER_ID is the user's id at Authsignal. Pass - to read it from standard input, so that it does not appear in the
+    list of processes. If a run was interrupted, run the command again to remove the rest.
     """
     from dlt_authsignal.destination.errors import translate_errors
     from dlt_authsignal.project.names import dataset_name_or
@@ -56,25 +61,33 @@ def erase(
 
 
 def _from_stdin() -> str:
-    typed = sys.stdin.isatty()  # then the question is answered there too
+    typed = sys.stdin.isatty()  # then the confirmation is read from there too
     said = sys.stdin.buffer.readline() if typed else sys.stdin.buffer.read()
     first, *others = said.decode("utf-8", "surrogateescape").split("\n")
     if any(line.strip() for line in others):
-        raise click.UsageError("One user id at a time: the standard input has several lines. Nobody was erased.")
+        raise click.UsageError(
+            "Standard input has several lines, but only one user id can be erased at a time. No user was erased."
+        )
     return first.rstrip("\r")
 
 
 def _confirm(destination: str, dataset: str) -> None:
     if not sys.stdin.isatty():
-        raise click.UsageError("Nobody is there to ask whether this is meant. Say --yes.")
-    click.confirm(f"Remove this person from dataset {dataset} ({destination}) for good?", abort=True)
+        raise click.UsageError(
+            "Cannot ask for confirmation: standard input is not a terminal. Pass --yes to erase without asking."
+        )
+    click.confirm(f"Permanently remove this person from dataset {dataset} ({destination})?", abort=True)
 
 
 def _print_lifted(was_there: bool, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"lifted": was_there}))
     else:
-        click.echo("The next sync reads this person again." if was_there else "There is no tombstone of this person.")
+        click.echo(
+            "Removed the tombstone. The next sync reads this person again."
+            if was_there
+            else "This person has no tombstone. Nothing was changed."
+        )
 
 
 def _print_json(report: "ErasureReport") -> None:
@@ -101,15 +114,15 @@ def _print(report: "ErasureReport") -> None:
 def _notes(report: "ErasureReport") -> list[str]:
     notes = []
     if report.is_empty:
-        notes.append(f"Nothing was found of this person in dataset {report.dataset}.")
+        notes.append(f"Dataset {report.dataset} has no data of this person.")
     if report.finished_pending:
-        notes.append("First completed the load that an earlier run had left unfinished.")
+        notes.append("First completed the unfinished load of an earlier run.")
     if report.dropped_pending:
-        notes.append("Dropped a load that an earlier run had left unfinished: the next sync reads it again.")
+        notes.append("Dropped the unfinished load of an earlier run: the next sync reads its users again.")
     if report.old_files:
-        notes.append(f"{counted(report.old_files, 'file')} of earlier states of the tables removed.")
+        notes.append(f"Removed {counted(report.old_files, 'file')} with earlier states of the tables.")
     if not report.is_rewritten:
-        notes.append(f"{report.destination} removes the bytes of deleted rows in its own time: see docs/erase.md.")
+        notes.append(f"{report.destination} removes the bytes of deleted rows eventually: see {DOCS}/erase.md")
     date = f"{report.erased_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    notes.append(f"Tombstone of {date}: syncs pass this person over, until erase --lift.")
+    notes.append(f"Tombstone written on {date}: syncs skip this person until you run erase --lift.")
     return notes

@@ -7,12 +7,12 @@ from dlt_authsignal.cli import names
 
 @click.group(short_help="KPI views: list, show, install.")
 def models() -> None:
-    """KPI views: one question each, as SQL beside your data."""
+    """KPI views: list them, show their SQL, install them in your dataset."""
 
 
 @models.command(name="list")
 def list_() -> None:
-    """List the models and the question each answers."""
+    """List the KPIs with the question that each answers."""
     from rich.console import Console
     from rich.table import Table
 
@@ -27,7 +27,7 @@ def list_() -> None:
 @models.command()
 @click.argument("name")
 def show(name: str) -> None:
-    """Show a model's definition and SQL."""
+    """Show the definition and SQL of a KPI."""
     from dlt_authsignal.models import find_model
 
     model = find_model(name)
@@ -36,10 +36,14 @@ def show(name: str) -> None:
 
 @models.command()
 @click.option("--destination", default="duckdb", show_default=True, help="dlt destination that holds the data.")
-@click.option("--dataset", show_default=names.DATASET, help="Dataset (schema) in it.")
-@click.option("--pipeline-name", show_default=names.PIPELINE, help="The pipeline that loaded it.")
+@click.option("--dataset", show_default=names.DATASET, help="Dataset (schema) in the destination.")
+@click.option(
+    "--pipeline-name",
+    show_default=names.PIPELINE,
+    help="Name of the pipeline that loaded the data.",
+)
 def install(destination: str, dataset: str | None, pipeline_name: str | None) -> None:
-    """Create or replace the views in the destination."""
+    """Create or replace the KPI views in the destination."""
     from dlt_authsignal.cli.report.kpis import print_kpis
     from dlt_authsignal.destination.errors import translate_errors
     from dlt_authsignal.pipeline.attach import attach

@@ -16,34 +16,41 @@ if TYPE_CHECKING:
     from dlt_authsignal.pipeline.probe.policy_drift import Change
     from dlt_authsignal.pipeline.probe.run import ProbeReport
 
-STOPPED: Final = "A passkey that the probe had enrolled was removed; if that failed, the next probe removes it."
+STOPPED: Final = "The passkey of this probe was removed. If that failed, the next probe removes it."
 _FLOWS: Final = {"enrol": "enrol", "mfa": "MFA", "sign_in": "sign-in", "clean_up": "clean up"}
 
 
-@click.command(short_help="Try whether passkeys work: register, sign in, remove, as a canary user.")
-@click.option("--user", "user_id", metavar="ID", help="The canary: a user id that nobody else uses.")
-@click.option("--action", default="probe", show_default=True, help="Action code of the canary's attempts.")
+@click.command(short_help="Test passkeys with a canary user: register, sign in, remove.")
+@click.option("--user", "user_id", metavar="ID", help="Id of the canary user, used only by the probe.")
+@click.option("--action", default="probe", show_default=True, help="Action code of the canary user's attempts.")
 @click.option("--destination", default="duckdb", show_default=True, help="dlt destination to load into.")
-@click.option("--dataset", show_default=names.DATASET, help="Dataset (schema) in it.")
-@click.option("--pipeline-name", default="authsignal_probe", show_default=True, help="Names dlt's state.")
-@click.option("--region", type=click.Choice(["us", "au", "eu", "ca"]), help="Where the tenant lives.")
-@click.option("--origin", metavar="URL", help="Origin of your web app. Default: https:// and the relying party.")
-@click.option("--timeout", type=click.FloatRange(0, 300, min_open=True), help="Seconds for one answer. Default: 60.")
-@click.option("--allow-writes", is_flag=True, help="Probe a host that is not this machine.")
-@click.option("--leave-passkey", is_flag=True, help="With a token alone, which cannot remove the passkey again.")
+@click.option("--dataset", show_default=names.DATASET, help="Dataset (schema) in the destination.")
+@click.option("--pipeline-name", default="authsignal_probe", show_default=True, help="Name of the dlt pipeline.")
+@click.option("--region", type=click.Choice(["us", "au", "eu", "ca"]), help="Region of the tenant.")
+@click.option("--origin", metavar="URL", help="Origin of your web app. Default: https:// and the relying party id.")
+@click.option(
+    "--timeout", type=click.FloatRange(0, 300, min_open=True), help="Seconds to wait for one response. Default: 60."
+)
+@click.option("--allow-writes", is_flag=True, help="Allow the probe to write to a host that is not this machine.")
+@click.option(
+    "--leave-passkey",
+    is_flag=True,
+    help="Leave the passkey enrolled. Required with a token alone, which cannot remove it.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
 def probe(as_json: bool, **arguments: Any) -> None:
-    """Try whether passkeys work: as a canary user, register a passkey in software, sign in with it twice (MFA and
-    sign-in), and remove it again. Loads a row of the probe and the six tables of the dltHub page, and compares the
-    WebAuthn policy with the last probe's.
+    """Test passkeys with a canary user: register a software passkey, sign in with it twice (MFA and sign-in), and
+    remove it. Loads a row for the probe and the six tables of dltHub's Authsignal page, and compares the WebAuthn
+    policy with that of the previous probe.
 
-    Exits with 1 when a step fails, the policy is not what it was, or the passkey could not be removed. From cron:
+    Exits with 1 if a step fails, the policy changed, or the passkey could not be removed. From cron:
 
     \b
         * * * * * cd /srv/authsignal && .venv/bin/dlt-authsignal probe --user canary --allow-writes --json
 
-    It touches no user but the canary, and refuses one that may be a person: with an address, a name, an authenticator
-    that no probe made, or attempts of another action. Each probe tracks two actions, which Authsignal may count.
+    The probe changes only the canary user. It refuses a user who may be a real person: with an e-mail address, a name,
+    an authenticator that no probe created, or attempts of another action. Each probe tracks two actions, which
+    Authsignal may count.
     """
     from dlt_authsignal.cli.report.notice import noticed
     from dlt_authsignal.pipeline.probe import run as engine
@@ -59,13 +66,13 @@ def probe(as_json: bool, **arguments: Any) -> None:
 
 
 def alarms(report: "ProbeReport", *, may_leave_passkey: bool = False) -> list[str]:
-    """What is wrong, a line each."""
+    """Return one line for each problem found."""
     failed = [step for step in report.steps if step.problem]
     lines = [f"Passkeys fail at {report.host}: {_FLOWS[step.flow]}, {step.name}: {step.problem}" for step in failed]
     if report.changes:
         lines.append(f"The WebAuthn policy changed since {_last(report)}: {'; '.join(map(_change, report.changes))}.")
     if report.left_behind and not may_leave_passkey:
-        lines.append(f"{counted(report.left_behind, 'passkey')} of the canary could not be removed.")
+        lines.append(f"{counted(report.left_behind, 'passkey')} of the canary user could not be removed.")
     return lines
 
 
@@ -108,7 +115,7 @@ def _summary(report: "ProbeReport") -> list[str]:
     if report.works:
         lines.append(f"Passkeys work at {report.host}: {counted(len(report.steps), 'call')} in {spent:,.2f} s.")
     if report.removed_before:
-        lines.append(f"Removed {counted(report.removed_before, 'passkey')} that an interrupted probe had left.")
+        lines.append(f"Removed {counted(report.removed_before, 'passkey')} left by an interrupted probe.")
     if report.policy:
         policy = report.policy
         said = (
@@ -116,7 +123,7 @@ def _summary(report: "ProbeReport") -> list[str]:
             f" {', '.join(map(str, policy['algorithms'] or ()))}, timeout {(policy['timeout_ms'] or 0) / 1000:g} s,"
             f" attestation {policy['attestation']}"
         )
-        since = f"as at {_last(report)}" if report.compared_with else "seen for the first time"
+        since = f"unchanged since {_last(report)}" if report.compared_with else "read for the first time"
         lines.append(f"Policy{' CHANGED' if report.changes else f', {since}'}: {said}.")
     lines.append(f"Loaded into {place(report.destination, report.location)}, dataset {report.dataset}.")
     return [*lines, *report.notes]

@@ -20,20 +20,24 @@ if TYPE_CHECKING:
     from dlt_authsignal.pipeline.monitor.status import Status
 
 
-@click.command(short_help="How current the data is: last syncs, freshness, what is about to be lost.")
+@click.command(short_help="Show how current the data is: last syncs, freshness, losses.")
 @click.option("--destination", default="duckdb", show_default=True, help="dlt destination that holds the data.")
-@click.option("--dataset", show_default=names.DATASET, help="Dataset (schema) in it.")
-@click.option("--pipeline-name", show_default=names.PIPELINE, help="The pipeline that loaded it.")
+@click.option("--dataset", show_default=names.DATASET, help="Dataset (schema) in the destination.")
+@click.option(
+    "--pipeline-name",
+    show_default=names.PIPELINE,
+    help="Name of the pipeline that loaded the data.",
+)
 @click.option(
     "--max-age",
     metavar="HOURS",
     type=click.FloatRange(0, min_open=True),
-    help="Exit with 1 if the last sync that succeeded is older.",
+    help="Exit with 1 if the last successful sync is older than this many hours.",
 )
 @click.option(
     "--fail-if-stale",
     metavar="SPAN",
-    help="Exit with 1 if somebody was last read longer ago: 8d, 36h.",
+    help="Exit with 1 if any user was last read longer ago than this: 8d, 36h.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--prometheus", is_flag=True, help="Print metrics in Prometheus's text format.")
@@ -46,12 +50,12 @@ def status(
     as_json: bool,
     prometheus: bool,
 ) -> None:
-    """How current the data is. Reads the destination only, so it works on any machine.
+    """Show how current the data is. Reads only the destination, so it works on any machine.
 
     For an alarm, from cron: dlt-authsignal status --max-age 24 --fail-if-stale 8d
     """
     if as_json and prometheus:
-        raise click.UsageError("--json or --prometheus, not both.")
+        raise click.UsageError("Pass --json or --prometheus, not both.")
     from dlt_authsignal.destination.errors import translate_errors
     from dlt_authsignal.pipeline.attach import attach
     from dlt_authsignal.pipeline.monitor import status as engine
@@ -63,16 +67,17 @@ def status(
         found = engine.status(pipeline)
     if not (found.runs or found.tables):
         raise ConfigurationError(
-            f'Nothing has been synced into dataset "{pipeline.dataset_name}" by pipeline "{pipeline.pipeline_name}"'
-            " yet, as far as can be seen from here. Run: dlt-authsignal sync"
+            f'Dataset "{pipeline.dataset_name}" of pipeline "{pipeline.pipeline_name}" has no synced data.'
+            " Check --destination, --dataset and"
+            " --pipeline-name, or run: dlt-authsignal sync"
         )
     (_print_json if as_json else _print_prometheus if prometheus else _print)(found)
     if max_age is not None and (found.age is None or found.age > timedelta(hours=max_age)):
         raise DataTooOld(f"No sync has succeeded in the last {max_age:g} hours; {_last(found)}.")
     if longest is not None and found.users.oldest_read and found.now - found.users.oldest_read > longest:
         raise DataTooOld(
-            f"Somebody was last read {_time(found.users.oldest_read)}, longer than {fail_if_stale} ago."
-            " A sync reads those whose last read is older than its --max-staleness, as far as its budget goes."
+            f"At least one user was last read on {_time(found.users.oldest_read)}, longer than {fail_if_stale} ago."
+            " Run a sync with a --max-staleness below that limit, and with a budget for all due users."
         )
 
 
@@ -97,9 +102,7 @@ def _print(found: "Status") -> None:
 
     console = Console(highlight=False, soft_wrap=True)
     console.print(
-        _runs(found)
-        if found.runs
-        else "No sync is recorded here: its rows came by another way, as a script's or a probe's do."
+        _runs(found) if found.runs else "No sync is recorded in this dataset. Its rows came from a script or a probe."
     )
     for run in found.failed:
         console.print(f"\n{_time(run['started_at'])}, {run['outcome']}: {_reason(run)}", markup=False)
@@ -108,7 +111,7 @@ def _print(found: "Status") -> None:
     console.print()
     for line in (*_users(found), *_losses(found)):
         console.print(line)
-    console.print(f"Last sync that succeeded: {_time(found.last_done)}.")
+    console.print(f"Last successful sync: {_time(found.last_done)}.")
 
 
 def _runs(found: "Status") -> "Table":
@@ -132,8 +135,9 @@ def _runs(found: "Status") -> "Table":
 def _reason(run: "Mapping[str, Any]") -> str:
     met = ", ".join(f"{kind} {times:,} times" for kind, times in run["errors"].items())
     if not run["error"]:
-        return f"it was cut off{f' (it met {met})' if met else ''}."
-    return f"{run['error']}: {run['error_message'] or 'see the log of that run.'}{f' It met {met}.' if met else ''}"
+        return f"it was killed{f' (failed requests: {met})' if met else ''}."
+    failed = f" Failed requests: {met}." if met else ""
+    return f"{run['error']}: {run['error_message'] or 'see the log of that run.'}{failed}"
 
 
 def _tables(found: "Status") -> "Table":
@@ -157,29 +161,31 @@ def _users(found: "Status") -> "Iterator[str]":
 
 
 def _losses(found: "Status") -> "Iterator[str]":
-    """What is about to be lost, or is: Authsignal forgets actions after 30 days."""
+    """Yield warnings about actions that are lost or soon will be: Authsignal returns them for 30 days only."""
     users = found.users
     if users.near_horizon:
         past = f", {users.past_horizon:,} of them more than 30" if users.past_horizon else ""
         yield (
-            f"[red]{counted(users.near_horizon, 'user')} last read more than 25 days ago{past}: Authsignal forgets"
-            " actions after 30 days. Sync now; if max_requests or max_duration has left them out, give more.[/]"
+            f"[red]{counted(users.near_horizon, 'user')} last read more than 25 days ago{past}: Authsignal returns"
+            " actions for 30 days only. Sync now. If max_requests or max_duration stopped earlier syncs, raise it.[/]"
         )
     for gap in found.gaps:
         yield f"[red]{_gap(gap)}[/]"
     if users.with_hole:
         yield (
-            f"[red]{counted(users.with_hole, 'user')} may lack actions for good: read too late once. None are lacking"
-            f" since {_time(users.complete_from)}; user_reads.actions_complete_from says it for each.[/]"
+            f"[red]{counted(users.with_hole, 'user')} {'was' if users.with_hole == 1 else 'were'} once read too"
+            " late, so"
+            " some older actions may be lost permanently. Actions since"
+            f" {_time(users.complete_from)} are complete; see user_reads.actions_complete_from.[/]"
         )
 
 
 def _gap(gap: "Gap") -> str:
     ends = f"and {_time(gap.ends)}" if gap.ends else "and now"
     lost = (
-        f"actions between {_time(gap.begins)} and {_time(gap.lost_until)} are lost for good"
+        f"actions between {_time(gap.begins)} and {_time(gap.lost_until)} are permanently lost"
         if gap.lost_until
-        else "for those who had waited longest before, actions may be lost"
+        else "actions of the users who had waited longest may be lost"
     )
     return f"No sync succeeded between {_time(gap.begins)} {ends}: {lost}."
 

@@ -1,1 +1,1 @@
-"""What commands print: progress, summaries, KPIs, metrics."""
+"""Output of the commands: progress, summaries, KPIs, metrics."""

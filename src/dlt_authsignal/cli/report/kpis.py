@@ -1,4 +1,4 @@
-"""Installs the KPI views and prints what they say."""
+"""Install the KPI views and print their values."""
 
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
@@ -15,7 +15,7 @@ ROWS_PER_MODEL: Final = 5
 
 
 def print_kpis(pipeline: "Pipeline") -> None:
-    """Installs the views in the pipeline's dataset and prints the largest slices of each."""
+    """Install the views in the pipeline's dataset and print the largest slices of each."""
     from dlt_authsignal.models import install, read
 
     installed = install(pipeline)
@@ -34,22 +34,23 @@ def print_kpis(pipeline: "Pipeline") -> None:
     console.print(table)
     console.print(f"\n{_where(pipeline, installed)}", soft_wrap=True)
     for model, tables in installed.skipped.items():
-        console.print(f"Left out {model}: {', '.join(tables)} not synced yet.", soft_wrap=True)
+        console.print(f"Skipped {model}: {', '.join(tables)} not synced yet.", soft_wrap=True)
 
 
 def _where(pipeline: "Pipeline", installed: "Installed") -> str:
     if not installed.views:
-        return "Files hold no views: this was computed now. The SQL of each: dlt-authsignal models show NAME"
-    return f"These are views beside your data, such as {pipeline.dataset_name}.{installed.views[0]}."
+        return "Tables made of files cannot have views, so these values were computed now. To see the SQL:"
+        " dlt-authsignal models show NAME"
+    return f"These are views in your dataset, such as {pipeline.dataset_name}.{installed.views[0]}."
 
 
 def value_text(kpi: "Kpi") -> str:
-    """`84.2 %` or `7.3 s`; a dash over nothing."""
+    """Format a value: `84.2 %` or `7.3 s`; a dash if there is none."""
     if kpi.value is None:
         return "-"
     return f"{kpi.value:.1f} s" if kpi.unit == "seconds" else f"{kpi.value:.1%}".replace("%", " %")
 
 
 def of_text(kpi: "Kpi") -> str:
-    """`321 of 500`; nothing for seconds."""
+    """Format the counts of a ratio: `321 of 500`; empty for seconds."""
     return "" if kpi.unit == "seconds" else f"{kpi.numerator:,} of {kpi.denominator:,}"

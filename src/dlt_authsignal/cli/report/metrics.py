@@ -20,7 +20,7 @@ _OF_RUN: Final = {
 
 
 def exposition(found: "Status") -> str:
-    """Metrics in Prometheus's text format, for node_exporter's textfile collector, say."""
+    """Return metrics in Prometheus's text format, for example for node_exporter's textfile collector."""
     try:
         from prometheus_client import CollectorRegistry, Gauge, generate_latest
     except ModuleNotFoundError as missing:
@@ -33,17 +33,17 @@ def exposition(found: "Status") -> str:
 
     gauge(
         "authsignal_sync_last_success_timestamp_seconds",
-        "When the last sync that succeeded ended; 0 if none has.",
+        "End of the last successful sync; 0 if there is none.",
         found.last_done.timestamp() if found.last_done else 0.0,
     )
-    gauge("authsignal_sync_failures", "Syncs that failed since the last that succeeded.", found.failures)
+    gauge("authsignal_sync_failures", "Failed syncs since the last successful one.", found.failures)
     gauge("authsignal_users_due", "Users last read longer ago than max_staleness, or never.", found.users_due)
     gauge("authsignal_users_near_horizon", "Users last read more than 25 days ago.", found.users.near_horizon)
-    gauge("authsignal_users_with_hole", "Users of whom actions may be lost for good.", found.users.with_hole)
+    gauge("authsignal_users_with_hole", "Users for whom some actions may be lost permanently.", found.users.with_hole)
     if found.users.oldest_read:
         gauge(
             "authsignal_users_oldest_read_timestamp_seconds",
-            "When the user was last read who has waited longest.",
+            "Oldest last-read time of any user.",
             found.users.oldest_read.timestamp(),
         )
     for run in found.runs[:1]:
@@ -55,7 +55,7 @@ def exposition(found: "Status") -> str:
     rows = Gauge("authsignal_table_rows", "Rows in a table.", ["table"], registry=registry)
     oldest = Gauge(
         "authsignal_table_oldest_read_timestamp_seconds",
-        "When the oldest row of a table was read.",
+        "Oldest read time of any row in a table.",
         ["table"],
         registry=registry,
     )

@@ -1,4 +1,4 @@
-"""A word to where people look, when a run fails and nobody watches."""
+"""Notification of a failed run to a chat channel."""
 
 import socket
 import threading
@@ -15,9 +15,9 @@ PATIENCE_SECONDS: Final = 10.0
 
 @contextmanager
 def noticed(what: str) -> Iterator[None]:
-    """Posts the error that ends the block to `[runtime] slack_incoming_hook`, if that is set, and lets it pass.
+    """Post an error that ends the block to `[runtime] slack_incoming_hook`, if set, and re-raise it.
 
-    The message is Slack's `{"text": …}`, which Mattermost, Rocket.Chat and others take too.
+    The message is Slack's `{"text": …}`, which Mattermost, Rocket.Chat and others accept too.
     """
     try:
         yield
@@ -31,7 +31,7 @@ def _hook() -> str | None:
 
     try:
         return dlt.secrets.get("runtime.slack_incoming_hook", str)
-    except Exception:  # settings that cannot be read are what the run failed of
+    except Exception:  # unreadable settings are already the reason why the run failed
         return None
 
 
@@ -46,12 +46,12 @@ def _post(message: str) -> None:
 
         try:
             send_slack_message(hook, message, is_markdown=False)
-        except Exception as error:  # its text holds the hook, which is a secret
+        except Exception as error:  # its text contains the hook's URL, which is a secret
             failed.append(type(error).__name__)
 
-    sender = threading.Thread(target=send, daemon=True)  # dlt's helper waits for ever
+    sender = threading.Thread(target=send, daemon=True)  # dlt's helper has no timeout
     sender.start()
     sender.join(PATIENCE_SECONDS)
     if sender.is_alive() or failed:
-        reason = failed[0] if failed else "no answer"
+        reason = failed[0] if failed else "no response"
         click.echo(f"The notice to runtime.slack_incoming_hook was not delivered ({reason}).", err=True)

@@ -1,4 +1,4 @@
-"""What a run is doing, live on a terminal, as plain lines elsewhere. Always on stderr."""
+"""Progress of a run on stderr: live on a terminal, as plain lines elsewhere."""
 
 import threading
 import time
@@ -30,12 +30,12 @@ _STAGES: Final = {
 
 @dataclass
 class Speed:
-    """Requests a second over the last seconds."""
+    """Measures requests per second over the last seconds."""
 
     _seen: deque[tuple[float, int]] = field(default_factory=deque)
 
     def of(self, requests: int, now: float) -> float:
-        """The speed, now that so many requests have been sent in all; 0 until it can be told."""
+        """Return the speed, given the total number of requests so far; 0 until it can be measured."""
         self._seen.append((now, requests))
         while len(self._seen) > 2 and now - self._seen[1][0] >= SPEED_OVER_SECONDS:
             self._seen.popleft()
@@ -44,8 +44,8 @@ class Speed:
 
 
 def describe(meter: RunMetrics, seconds: float, per_second: float = 0.0) -> str:
-    """One line: stage, users, requests and their speed, 429s, retries, time left, time gone."""
-    parts = ["Waiting as Authsignal asked (429)" if meter.waiting else _STAGES.get(meter.stage, meter.stage)]
+    """Return one line: stage, users, requests and their speed, 429s, retries, time left, time elapsed."""
+    parts = ["Waiting, as requested by Authsignal (429)" if meter.waiting else _STAGES.get(meter.stage, meter.stage)]
     if meter.users_found:
         more = "" if meter.user_ids_complete else "+"
         parts.append(f"users {meter.users_read:,} of {meter.users_due:,}{more} due")
@@ -63,7 +63,7 @@ def describe(meter: RunMetrics, seconds: float, per_second: float = 0.0) -> str:
 
 
 def _seconds_left(meter: RunMetrics, per_second: float) -> float:
-    """By the requests that a user took so far; 0 where that cannot be told."""
+    """Estimate by the requests per user so far; 0 if unknown."""
     if meter.stage != "reading" or not meter.users_read or not meter.user_ids_complete or per_second <= 0:
         return 0.0
     users = meter.users_due - meter.users_read - meter.users_remaining
@@ -72,7 +72,7 @@ def _seconds_left(meter: RunMetrics, per_second: float) -> float:
 
 @contextmanager
 def showing(meter: RunMetrics, *, silent: bool) -> Iterator[Callable[[float | None], None] | None]:
-    """Shows the meter while the block runs; gives what shows the estimate once all users who are due are known."""
+    """Show the progress while the block runs; yield a function that shows the estimate once all due users are known."""
     console = Console(stderr=True)
     started, speed = time.monotonic(), Speed()
 

@@ -1,4 +1,4 @@
-"""The closing summary of a sync: for people, and as JSON."""
+"""The summary of a sync, as text and as JSON."""
 
 import json
 from typing import TYPE_CHECKING

@@ -1,5 +1,5 @@
--- Block rate: which share of all attempts was blocked?
--- One row per action code. Taken from the state, so a block lifted by hand later does not count.
+-- Block rate: what share of all attempts was blocked?
+-- One row per action code. Counts the current state, so a block that was removed later is not counted.
 select
     action_code as slice,
     count(*) filter (where state = 'BLOCK') as numerator,

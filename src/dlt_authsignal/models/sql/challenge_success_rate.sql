@@ -1,6 +1,6 @@
--- Challenge success rate: which share of the challenged attempts succeeded?
--- One row per action code. Challenged: the attempt stands in a CHALLENGE_ state; attempts younger than ten minutes when
--- they were read may still succeed and are left out.
+-- Challenge success rate: what share of the challenged attempts succeeded?
+-- One row per action code. An attempt is challenged if its state begins with CHALLENGE_. Attempts that were less than
+-- ten minutes old when read are excluded, because they may still succeed.
 select
     action_code as slice,
     count(*) filter (where state = 'CHALLENGE_SUCCEEDED') as numerator,

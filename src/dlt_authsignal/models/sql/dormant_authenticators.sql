@@ -1,6 +1,6 @@
--- Dormant authenticators: which share of the verified ones was not used for 90 days?
--- One row per method. Not used: never after enrolment, or last used more than 90 days before it was read; ones
--- enrolled within those 90 days are left out.
+-- Dormant authenticators: what share of the verified authenticators was not used for 90 days?
+-- One row per verification method. An authenticator is dormant if it was never used after enrolment, or was last used
+-- more than 90 days before it was read. Authenticators enrolled within those 90 days are excluded.
 select
     verification_method as slice,
     count(*) filter (

@@ -1,6 +1,6 @@
--- Drop-off rate: which share of the challenged attempts was abandoned?
--- One row per action code. Abandoned: still CHALLENGE_REQUIRED ten minutes on, when the token has expired; attempts
--- younger than that when they were read are left out.
+-- Drop-off rate: what share of the challenged attempts was abandoned?
+-- One row per action code. An attempt is abandoned if it is still CHALLENGE_REQUIRED after ten minutes, when its token
+-- has expired. Attempts that were younger when read are excluded.
 select
     action_code as slice,
     count(*) filter (where state = 'CHALLENGE_REQUIRED') as numerator,

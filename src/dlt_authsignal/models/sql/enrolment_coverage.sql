@@ -1,5 +1,5 @@
--- Passkey enrolment coverage: which share of the known users has a passkey?
--- One row: users with at least one verified PASSKEY over all rows of users.
+-- Passkey enrolment coverage: what share of users has a passkey?
+-- One row: users with at least one verified PASSKEY, divided by all users.
 with holders as (
     select distinct user_id
     from user_authenticators

@@ -1,5 +1,5 @@
--- MFA coverage: which share of the known users has a verified method, and which has two, safe for recovery?
--- Two rows: at least one verified method, at least two different ones.
+-- MFA coverage: what share of users has one verified method, and what share has two, as needed for recovery?
+-- Two rows: users with at least one verified method, and users with at least two different verified methods.
 with methods as (
     select u.user_id, count(distinct a.verification_method) as verified
     from users as u

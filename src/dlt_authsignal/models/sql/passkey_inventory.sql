@@ -1,5 +1,5 @@
--- Passkey inventory: where do the passkeys live?
--- One row per provider: its share of all verified passkeys.
+-- Passkey inventory: which providers store the passkeys?
+-- One row per passkey provider: its share of all verified passkeys.
 with passkeys as (
     select coalesce(webauthn_credential__aaguid_mapping__name, 'unknown') as provider
     from user_authenticators

@@ -1,5 +1,5 @@
--- Passkey usage rate: which share of the successful challenges was met with a passkey?
--- One row per action code. Read signIn for the usual meaning.
+-- Passkey usage rate: what share of the successful challenges used a passkey?
+-- One row per action code. The usual figure is that of signIn.
 select
     action_code as slice,
     count(*) filter (where verification_method = 'PASSKEY') as numerator,

@@ -1,5 +1,5 @@
--- Phishing-resistant coverage: which share of the known users has a passkey or security key?
--- One row.
+-- Phishing-resistant coverage: what share of users has a passkey or security key?
+-- One row: users with at least one verified passkey or security key, divided by all users.
 with holders as (
     select distinct user_id
     from user_authenticators

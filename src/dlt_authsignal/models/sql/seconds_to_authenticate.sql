@@ -1,5 +1,5 @@
--- Time to authenticate: how long does the middle one of all successful challenges take, by method?
--- One row per method: numerator the median seconds, denominator 1, so that value is the median.
+-- Time to authenticate: what is the median time of a successful challenge, by method?
+-- One row per verification method. The numerator is the median in seconds and the denominator is 1.
 select
     verification_method as slice,
     percentile_cont(0.5) within group (

@@ -1,4 +1,4 @@
-"""A trial of a destination: everything that a sync does there, with a dataset of its own that is dropped again."""
+"""Check a destination by doing everything that a sync does there, in a temporary dataset."""
 
 import tempfile
 from collections.abc import Iterator
@@ -29,20 +29,20 @@ TABLE: Final = Table(
         Column(name="id", field=None, type="text", meaning=""),
         *(Column(name=f"a_{kind}", field=None, type=kind, meaning="") for kind in _TYPES),
     ),
-    meaning="Rows of a trial.",
+    meaning="Rows of the destination check.",
     source="nowhere",
 )
 
 
 def try_out(destination: str, pipeline_name: str) -> Iterator[str]:
-    """What was done, one sentence after the other.
+    """Check the destination, and yield one sentence per successful step.
 
     Args:
         destination: dlt destination name.
-        pipeline_name: Name of the pipeline that will sync; in DuckDB it names the file.
+        pipeline_name: Name of the pipeline that will sync; for DuckDB it determines the file.
 
     Raises:
-        AuthsignalError: The first thing that did not work, and what to do.
+        AuthsignalError: The first step that failed, and what to do.
     """
     dataset = f"authsignal_trial_{uuid4().hex[:8]}"
     with translate_errors(destination), tempfile.TemporaryDirectory() as folder:
@@ -55,14 +55,16 @@ def try_out(destination: str, pipeline_name: str) -> Iterator[str]:
         yield "its driver is installed"
         pipeline.sync_destination()
         with pipeline.destination_client() as client:
-            yield f"it lets us in: {client.config}"
+            yield f"the connection works: {client.config}"
         try:
             _load(pipeline, ["a", "b"])
-            yield f"it lets us make the dataset {dataset}, and write"
+            yield f"it allows creating dataset {dataset} and writing"
             _load(pipeline, ["b", "c"])
             if (rows := row_counts(pipeline, [TABLE.name])[TABLE.name]) != 3:
-                raise RunFailed(f"Merging two and two rows, one of them the same, gave {rows} rows instead of 3.")
-            yield "it merges: a row that comes again is not doubled"
+                raise RunFailed(
+                    f"A merge of two loads with two rows each, one of them shared, gave {rows} rows instead of 3."
+                )
+            yield "it merges: a row that is loaded again is not duplicated"
         except BaseException:
             with suppress(Exception):
                 _drop(pipeline)
@@ -70,7 +72,7 @@ def try_out(destination: str, pipeline_name: str) -> Iterator[str]:
         _drop(pipeline)
         if file and is_new:
             file.unlink(missing_ok=True)
-        yield f"it lets us drop {dataset} again"
+        yield f"it allows dropping {dataset}"
 
 
 def _load(pipeline: Pipeline, ids: list[str]) -> None:

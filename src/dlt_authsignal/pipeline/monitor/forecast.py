@@ -1,4 +1,4 @@
-"""What a sync would have to do now, without doing it."""
+"""Estimate the work of a sync without running it."""
 
 from typing import NamedTuple
 
@@ -26,10 +26,10 @@ class Forecast(NamedTuple):
 
 
 def forecast(destination: str, pipeline_name: str | None) -> Forecast:
-    """Counts who is due: reads the list, for a minute at most, and what the destination knows of earlier reads.
+    """Count the due users, from the user list (for at most a minute) and the stored state of earlier reads.
 
     Raises:
-        AuthsignalError: The list, or the destination, cannot be read.
+        AuthsignalError: The user list or the destination cannot be read.
     """
     metrics = RunMetrics()
     with translate_errors(destination):

@@ -1,4 +1,4 @@
-"""What the keys at hand unlock, found out by reading a little with each."""
+"""Check what each configured key gives access to, by reading a little with it."""
 
 import asyncio
 from collections.abc import Awaitable, Sequence
@@ -28,13 +28,13 @@ _BY_TENANT: Final = ("passkey_initiate_challenge", "passkey_authentication_optio
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What one key is good for.
+    """Result of the check of one key.
 
     Attributes:
         setting: Name of the key.
-        works: Whether Authsignal takes it.
-        tables: What it lets the pipeline load.
-        notes: What to know, or to do.
+        works: Whether Authsignal accepts it.
+        tables: Tables that the pipeline can load with it.
+        notes: Hints, and what to do.
     """
 
     setting: str
@@ -44,16 +44,16 @@ class Finding:
 
 
 def check(found: SourceSettings) -> list[Finding]:
-    """What each key that is there unlocks. Only reads.
+    """Check every configured key. Only reads.
 
     Raises:
-        Unreachable: Authsignal does not answer.
+        Unreachable: Authsignal does not respond.
     """
     return asyncio.run(_check(found))
 
 
 def region_of(api_secret_key: str) -> str | None:
-    """The region in which a Server API secret is taken; None if in none."""
+    """Return the region in which a Server API secret key is accepted; None if in none."""
 
     async def ask(base: str) -> bool:
         try:
@@ -91,7 +91,9 @@ async def _server(base: URL, api_secret_key: str) -> Finding:
             await api.get(GET_TENANT_AUTHENTICATORS, list)
             note = await _lists(api)
     except Unauthorized:
-        return Finding(setting=setting, works=False, notes=["Authsignal refuses it: it is wrong, or another region's."])
+        return Finding(
+            setting=setting, works=False, notes=["Authsignal refuses it: it is wrong, or belongs to another region."]
+        )
     return Finding(setting=setting, works=True, tables=_tables("server"), notes=[note])
 
 
@@ -100,7 +102,7 @@ async def _lists(api: Api) -> str:
         async for _page in listing(api, 1):
             break
     except ListingRefused:
-        return "The tenant does not list its users. Give their ids: dlt-authsignal sync --users-from ids.csv"
+        return "The tenant does not list its users. Supply their ids: dlt-authsignal sync --users-from ids.csv"
     return "The tenant lists its users."
 
 
@@ -109,10 +111,14 @@ async def _tenant(base: URL, tenant_id: str) -> Finding:
         async with _api(base, tenant=basic_auth(tenant_id)) as api:
             await api.get(PASSKEY_KNOWN, dict, {"credentialIds": "none"})
     except Unauthorized:
-        return Finding(setting="tenant_id", works=False, notes=["Authsignal refuses it: wrong, or another region's."])
+        return Finding(
+            setting="tenant_id",
+            works=False,
+            notes=["Authsignal refuses it: it is wrong, or belongs to another region."],
+        )
     except RequestRefused:
-        pass  # nobody has such a credential: the tenant was known, or it would have been a 401
-    return Finding(setting="tenant_id", works=True, tables=_BY_TENANT, notes=["Read only when named."])
+        pass  # no such credential exists, but the tenant does, or this would be a 401
+    return Finding(setting="tenant_id", works=True, tables=_BY_TENANT, notes=["Read only when selected."])
 
 
 async def _token(base: URL, token: str, tenant_id: str | None) -> Finding:
@@ -120,16 +126,22 @@ async def _token(base: URL, token: str, tenant_id: str | None) -> Finding:
         base=base, token=token, tenant_id=None, throttle=RateLimiter(pace=PATIENCE), meter=RunMetrics()
     ).tenant
     if tenant_id and said and said != tenant_id:
-        return Finding(setting="token", works=False, notes=["It is of another tenant than tenant_id."])
+        return Finding(setting="token", works=False, notes=["It belongs to a different tenant than tenant_id."])
     try:
         async with _api(base, bearer=bearer_auth(token)) as api:
             await api.get(CLIENT_AUTHENTICATORS, list)
     except TokenExpired:
-        return Finding(setting="token", works=False, notes=["It has expired: have your server track an action anew."])
+        return Finding(
+            setting="token", works=False, notes=["It has expired: get a new one by tracking an action on your server."]
+        )
     except Unauthorized:
-        return Finding(setting="token", works=False, notes=["Authsignal refuses it: wrong, or another region's."])
+        return Finding(
+            setting="token", works=False, notes=["Authsignal refuses it: it is wrong, or belongs to another region."]
+        )
     tables = [name for name in _tables("client") if name not in _BY_TENANT]
-    return Finding(setting="token", works=True, tables=tables, notes=["One user's, for about ten minutes."])
+    return Finding(
+        setting="token", works=True, tables=tables, notes=["It gives access to one user, for about ten minutes."]
+    )
 
 
 def _tables(api: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""How old what is known of each user is, and what the API has forgotten meanwhile."""
+"""The age of each user's last read, and the actions that were lost because of it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,23 +11,23 @@ from dlt_authsignal.source.incremental.read_state import LastRead, milliseconds,
 
 WINDOW: Final = timedelta(days=ACTION_WINDOW_DAYS)
 NEAR_HORIZON: Final = timedelta(days=ACTION_WINDOW_DAYS - 5)
-"""Whoever was read longer ago is about to lose actions: the API forgets them."""
+"""Users who were last read longer ago are about to lose actions, because the API no longer returns them."""
 
 AGES: Final = (1, 7, 14, NEAR_HORIZON.days, ACTION_WINDOW_DAYS)
-"""Days that part users by the age of what is known of them."""
+"""Days that separate the age groups of last reads."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Staleness:
-    """How old what is known of the users is whom Authsignal knows.
+    """The age of the last reads of known users.
 
     Attributes:
-        ages: Users by how many days ago their actions were last read: `0-1`, `1-7`, …, `30+`.
-        oldest_read: When the one who has waited longest was read; None if nobody was.
-        near_horizon: Users whose actions the API is about to forget: read more than 25 days ago.
-        past_horizon: Of those, the ones whose actions it is forgetting: read more than 30 days ago.
-        with_hole: Users of whom actions may be lost for good: they were read too late once.
-        complete_from: From when on no actions are lost of any of those.
+        ages: Number of users by days since the last read of their actions: `0-1`, `1-7`, …, `30+`.
+        oldest_read: Oldest last-read time; None if no user was read.
+        near_horizon: Users who are about to lose actions: last read more than 25 days ago.
+        past_horizon: Users among them who are losing actions: last read more than 30 days ago.
+        with_hole: Users of whom actions may be permanently lost, because they were once read too late.
+        complete_from: Time since when the actions of those users are complete.
     """
 
     ages: Mapping[str, int]
@@ -40,12 +40,12 @@ class Staleness:
 
 @dataclass(frozen=True, kw_only=True)
 class Gap:
-    """A time in which no sync succeeded that was long enough to lose actions.
+    """A period without a successful sync that was long enough to lose actions.
 
     Attributes:
-        begins: When the sync before it began.
-        ends: When the one after it began; None if there is none yet.
-        lost_until: What happened from `begins` until then is lost for good; None if nothing is yet.
+        begins: Start of the last sync before it.
+        ends: Start of the first sync after it; None if there is none yet.
+        lost_until: Actions from `begins` until then are permanently lost; None if none are lost yet.
     """
 
     begins: datetime
@@ -54,11 +54,11 @@ class Gap:
 
 
 def staleness(reads: Iterable[LastRead], now: datetime) -> Staleness:
-    """What the memory of the reads says.
+    """Compute the staleness from the state of reads.
 
     Args:
-        reads: What is known of each user's last read.
-        now: The present.
+        reads: State of each user's last read.
+        now: Current time.
     """
     read = [last for last in reads if last.is_known and last.user_actions]
     ages = [timedelta(milliseconds=milliseconds(now) - last.user_actions) for last in read]
@@ -81,11 +81,11 @@ def _by_age(ages: Sequence[timedelta]) -> dict[str, int]:
 
 
 def gaps(runs: Iterable[Mapping[str, Any]], now: datetime) -> list[Gap]:
-    """Times of more than 25 days in which no sync succeeded, the last one first; one that has not ended is among them.
+    """Return periods of more than 25 days without a successful sync, latest first, including a current one.
 
     Args:
         runs: Rows of `sync_runs`.
-        now: The present.
+        now: Current time.
     """
     begins = sorted(run["started_at"] for run in runs if run["outcome"] == "done")
     found = [_gap(begin, end, now) for begin, end in zip_longest(begins, begins[1:])]

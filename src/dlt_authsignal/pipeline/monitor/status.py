@@ -1,4 +1,4 @@
-"""How current the data is, told from the destination alone."""
+"""How current the data is, read from the destination alone."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -25,13 +25,13 @@ _SECTION: Final = "sources.authsignal_source"
 
 @dataclass(frozen=True, kw_only=True)
 class TableStatus:
-    """One table.
+    """Status of one table.
 
     Attributes:
-        rows: Rows in it, without those marked as deleted.
+        rows: Rows in the table, without those marked as deleted.
         deleted: Rows marked as deleted.
-        newest_read: When its newest row was read; None in an empty table.
-        oldest_read: When its oldest row was read.
+        newest_read: Newest read time of its rows; None for an empty table.
+        oldest_read: Oldest read time of its rows; None for an empty table.
     """
 
     rows: int
@@ -45,16 +45,16 @@ class Status:
     """How current the data is.
 
     Attributes:
-        now: When this was found out.
-        runs: The last syncs, newest first, as `sync_runs` holds them.
-        last_done: When the last sync that succeeded ended; None if none has.
-        failures: Syncs since then that did not.
-        tables: By table.
-        users_waiting: Users who were due, and whom the budget of each sync so far left to the next.
-        users_due: Users whose longest wait is over: read longer ago than `max_staleness`, or never.
-        users: How old what is known of them is.
-        gaps: Times in which no sync succeeded that were long enough to lose actions, the last one first.
-        failed: Syncs that have not ended well since the last that did, newest first, as `sync_runs` holds them.
+        now: Time of this status.
+        runs: Rows of `sync_runs` for the last syncs, newest first.
+        last_done: End of the last successful sync; None if there is none.
+        failures: Failed syncs since then.
+        tables: Status by table.
+        users_waiting: Users who were never read, because no sync so far had the budget.
+        users_due: Users who were last read longer ago than `max_staleness`, or never.
+        users: Age of the users' last reads.
+        gaps: Periods without a successful sync that were long enough to lose actions, latest first.
+        failed: Rows of `sync_runs` for the failed syncs since the last successful one, newest first.
     """
 
     now: datetime
@@ -70,12 +70,12 @@ class Status:
 
     @property
     def age(self) -> timedelta | None:
-        """Since the last sync that succeeded."""
+        """Return the time since the last successful sync."""
         return self.now - self.last_done if self.last_done else None
 
 
 def status(pipeline: Pipeline) -> Status:
-    """Reads the status of a pipeline's dataset."""
+    """Read the status of a pipeline's dataset."""
     pipeline.sync_destination()
     now = datetime.now(UTC)
     runs = sorted(_runs(pipeline), key=lambda run: run["started_at"], reverse=True)
@@ -112,7 +112,7 @@ def _runs(pipeline: Pipeline) -> list[dict[str, Any]]:
         return []
     held = schema_of(pipeline).tables.get(SYNC_RUNS.name, {}).get("columns", {})
     names = [column.name for column in SYNC_RUNS.columns]
-    there = [name for name in names if name in held]  # an older version knew fewer
+    there = [name for name in names if name in held]  # older versions had fewer columns
     rows = columns_of(pipeline, SYNC_RUNS.name, *there)
     runs: list[dict[str, Any]] = [dict.fromkeys(names) | dict(zip(there, row, strict=True)) for row in rows]
     for run in runs:

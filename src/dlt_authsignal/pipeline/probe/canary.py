@@ -1,4 +1,4 @@
-"""The canary: the one user that a probe may touch, and what its application's server does for it."""
+"""The canary user, and the calls of its application's server."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -26,7 +26,7 @@ _SCOPE: Final = "read:authenticators add:authenticators"
 
 
 def routes(user_id: str, action: str) -> list[Route]:
-    """Everything that a probe may send. Where a route names a user, it is the canary."""
+    """Return all calls that a probe may send. Routes with a user id allow only the canary user."""
     return [
         endpoints.TRACK.route(userId=user_id, action=action),
         endpoints.GET_USER.route(userId=user_id),
@@ -40,14 +40,14 @@ def routes(user_id: str, action: str) -> list[Route]:
 
 
 class Backend:
-    """What the canary's application does with its Server API secret.
+    """The calls that the canary user's application makes with its Server API secret key.
 
     Args:
-        user_id: The canary.
-        action: Action code of its attempts.
-        api_secret_key: Server API secret.
+        user_id: The canary user.
+        action: Action code of the canary user's attempts.
+        api_secret_key: Server API secret key.
         base: Base URL.
-        session: Lets `routes` out, and nothing else.
+        session: Session that sends only the calls of `routes`.
     """
 
     def __init__(self, user_id: str, action: str, api_secret_key: str, base: URL, session: aiohttp.ClientSession):
@@ -58,34 +58,34 @@ class Backend:
         self._session = session
 
     async def track(self) -> Call:
-        """Begins an attempt; the answer holds its token."""
+        """Start an attempt; the response contains its token."""
         return await self._send("track", endpoints.TRACK, {"scope": _SCOPE}, action=self._action)
 
     async def authenticators(self) -> Call:
-        """What the canary has; a user that is not known yet has nothing."""
+        """Request the canary user's authenticators; an unknown user has none."""
         return self._known(await self._send("get_authenticators", endpoints.GET_USER_AUTHENTICATORS, expect=list))
 
     async def user(self) -> Call:
-        """What is known of the canary."""
+        """Request the canary user's record."""
         return self._known(await self._send("get_user", endpoints.GET_USER))
 
     async def actions(self) -> Call:
-        """The canary's attempts."""
+        """Request the canary user's attempts."""
         return self._known(await self._send("get_actions", endpoints.QUERY_USER_ACTIONS, expect=list))
 
     async def remove(self, user_authenticator_id: str) -> Call:
-        """Takes a passkey away again."""
+        """Remove a passkey."""
         return await self._send(
             "delete_authenticator", endpoints.DELETE_AUTHENTICATOR, userAuthenticatorId=user_authenticator_id
         )
 
     async def validate(self, token: str | None) -> Call:
-        """The verdict on an attempt."""
+        """Request the result of an attempt."""
         return await self._send("validate", endpoints.VALIDATE, {"token": token})
 
     @staticmethod
     def _known(call: Call) -> Call:
-        """A user that is not known yet is no fault."""
+        """Treat an unknown user as success."""
         if call.status == 404:
             call.error_code = call.error = None
         return call
@@ -99,10 +99,10 @@ class Backend:
 
 
 def check_authenticators(authenticators: Iterable[Mapping[str, Any]]) -> None:
-    """Passes where probes made everything.
+    """Check that probes created all authenticators.
 
     Raises:
-        NotACanary: There is something else: this may be a person.
+        NotACanary: There is another authenticator, so the user may be a real person.
     """
     foreign = sum(not _is_ours(item) for item in authenticators)
     if foreign:
@@ -110,10 +110,10 @@ def check_authenticators(authenticators: Iterable[Mapping[str, Any]]) -> None:
 
 
 def check_user(user: Mapping[str, Any]) -> None:
-    """Passes where nothing says who the user is.
+    """Check that the user record has no personal data.
 
     Raises:
-        NotACanary: There is an address, a number or a name.
+        NotACanary: The record has an e-mail address, a phone number or a name.
     """
     for name, meaning in _SIGNS.items():
         if user.get(name):
@@ -121,17 +121,17 @@ def check_user(user: Mapping[str, Any]) -> None:
 
 
 def check_actions(actions: Iterable[Mapping[str, Any]], action: str) -> None:
-    """Passes where the user has done nothing but what probes do.
+    """Check that all attempts of the user come from probes.
 
     Raises:
-        NotACanary: There is another action.
+        NotACanary: There is an attempt of another action.
     """
     if any(item.get("actionCode") != action for item in actions):
         raise NotACanary(f'attempts of other actions than "{action}"')
 
 
 def own(authenticators: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Ids of the passkeys that probes made."""
+    """Return the ids of the passkeys that probes created."""
     return [item["userAuthenticatorId"] for item in authenticators if _is_ours(item)]
 
 

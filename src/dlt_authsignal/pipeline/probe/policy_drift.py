@@ -24,23 +24,23 @@ POLICY: Final = {
     ),
     "passkey_authentication_options": _SIGNING,
 }
-"""What a tenant's WebAuthn policy is made of, by the table that holds it."""
+"""Settings of a tenant's WebAuthn policy, by their table."""
 
 
 Ceremony = tuple[str, str]
-"""Table of the options, and what the call authenticated with."""
+"""Table of the options, and the authentication of the call."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One setting of the policy that is not what it was.
+    """One changed setting of the policy.
 
     Attributes:
-        ceremony: Table that holds it.
+        ceremony: Table of the setting.
         authenticated_with: `token` (MFA) or `tenant` (sign-in).
         setting: Column of that table.
-        before: Last time.
-        now: This time.
+        before: Value in the previous probe.
+        now: Present value.
     """
 
     ceremony: str
@@ -51,7 +51,7 @@ class Change:
 
 
 def learnt(rows: Mapping[str, list[Row]]) -> dict[Ceremony, dict[str, Any]]:
-    """The policy that each ceremony's options show."""
+    """Return the policy in the options of each ceremony."""
     return {
         (name, row["authenticated_with"]): {setting: row.get(setting) for setting in POLICY[name]}
         for name in POLICY
@@ -61,7 +61,7 @@ def learnt(rows: Mapping[str, list[Row]]) -> dict[Ceremony, dict[str, Any]]:
 
 
 def changes(ceremony: Ceremony, before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:
-    """Settings that differ; none where nothing is known of before."""
+    """Yield settings that differ; none if there is no previous policy."""
     for setting, value in now.items():
         if before and before[setting] != value:
             yield Change(
@@ -76,14 +76,14 @@ def changes(ceremony: Ceremony, before: Mapping[str, Any], now: Mapping[str, Any
 def _compared(
     pipeline: Pipeline, policies: Mapping[Ceremony, Mapping[str, Any]], tenant_id: str | None
 ) -> tuple[list[Change], datetime | None]:
-    """What differs from the last probe, and when that was."""
+    """Return the differences from the previous probe, and its time."""
     before = {ceremony: _last(pipeline, ceremony, tenant_id) for ceremony in policies}
     drift = [change for ceremony, now in policies.items() for change in changes(ceremony, before[ceremony][1], now)]
     return drift, max((moment for moment, _ in before.values() if moment), default=None)
 
 
 def _last(pipeline: Pipeline, ceremony: Ceremony, tenant_id: str | None) -> tuple[datetime | None, dict[str, Any]]:
-    """When the policy was last seen, and what it was."""
+    """Return when the policy was last read, and its settings."""
     name, authenticated_with = ceremony
     columns = ("called_at", *POLICY[name])
     equal = {"authenticated_with": authenticated_with, "tenant_id": tenant_id, "status": 200}
@@ -94,5 +94,5 @@ def _last(pipeline: Pipeline, ceremony: Ceremony, tenant_id: str | None) -> tupl
 
 
 def _value(value: Any) -> Any:
-    """A list that the destination keeps as JSON text."""
+    """Return a list from JSON text, because the destination stores it as text."""
     return json.loads(value) if isinstance(value, str) and value.startswith("[") else value

@@ -1,4 +1,4 @@
-"""Synthetic monitoring of passkeys: a canary's ceremonies performed, loaded, and compared with last time."""
+"""Synthetic monitoring of passkeys: run a canary user's ceremonies, load them, and compare the policy."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -45,18 +45,18 @@ class ProbeReport:
     """One finished probe.
 
     Attributes:
-        works: Whether every step did what it should.
-        user_id: The canary.
-        host: Where it was probed.
+        works: Whether every step succeeded.
+        user_id: The canary user.
+        host: Host that was probed.
         steps: Every call, in order.
-        policy: What a new passkey of the tenant has to be; empty if it was not learnt.
-        changes: What of the policy differs from the last probe.
-        compared_with: When the last probe was; None for the first.
-        left_behind: Passkeys of probes that the canary still has.
+        policy: The tenant's policy for new passkeys; empty if unknown.
+        changes: Policy settings that differ from the previous probe.
+        compared_with: Time of the previous probe; None for the first.
+        left_behind: Passkeys of probes that the canary user still has.
         removed_before: Passkeys of interrupted probes that were removed first.
         pipeline: dlt pipeline name.
         destination: Destination type.
-        location: Where the rows are, without credentials.
+        location: Location of the data, without credentials.
         dataset: Dataset (schema) name.
         seconds: Duration, loading included.
         notes: What was set up in the project's folder, a sentence each.
@@ -91,29 +91,29 @@ def probe(
     pipeline_name: str = PIPELINE_NAME,
     **settings: Any,
 ) -> ProbeReport:
-    """Registers a passkey for a canary user, signs in with it (MFA and sign-in), removes it, and loads the six tables.
+    """Register a passkey for a canary user, sign in with it (MFA and sign-in), remove it, and load the six tables.
 
     Args:
-        user_id: The canary: a user that nobody else uses. With a token alone, the token's user.
-        action: Action code of its attempts.
-        authenticator: Makes and uses the passkey; default a new one in software.
-        allow_writes: Needed for any host but this machine.
-        leave_passkey: Needed with a token alone: no call of the Client API removes a passkey.
+        user_id: The canary user, used only by the probe. With a token alone, the token's user.
+        action: Action code of the canary user's attempts.
+        authenticator: Creates and uses the passkey; default a new software passkey.
+        allow_writes: Required for any host other than this machine.
+        leave_passkey: Required with a token alone, because the Client API cannot remove a passkey.
         destination: dlt destination name.
         dataset: Dataset (schema) to load into. Default: `dataset_name` in `.dlt/config.toml`, or `authsignal_data`.
-        pipeline_name: Names dlt's working folder and state, and the lock that keeps two probes apart.
+        pipeline_name: Name of the dlt pipeline, and of the lock that prevents parallel probes.
         **settings: Settings of `authsignal_source`, such as `region`. They win over those that dlt finds.
 
     Raises:
-        NotACanary: The user may be a person.
-        AuthsignalError: The probe could not be made, for want of a valid key, say. A ceremony that fails is in the
-            report instead.
+        NotACanary: The user may be a real person.
+        AuthsignalError: The probe could not run, for example without a valid key. A failed ceremony is in the report
+            instead.
     """
     started, began, notes = time.monotonic(), datetime.now(UTC), list[str]()
     with translate_errors(destination):
         found = resolved_settings(pipeline_name, **settings)
         canary, privacy = _canary(found, user_id, leave_passkey=leave_passkey), privacy_from(found)
-        privacy.stored_id(canary)  # says what is missing before anything is written to Authsignal
+        privacy.stored_id(canary)  # raises for a missing key before anything is written to Authsignal
         probing = Probing(found, privacy, canary, action, authenticator)
         if not allow_writes:
             _check_is_local(found)
@@ -156,29 +156,33 @@ def probe(
 def _check_is_local(found: SourceSettings) -> None:
     if not is_loopback(found.base.host or ""):
         raise ConfigurationError(
-            f"A probe writes to {found.base.host}: it tracks attempts of the canary user, enrols a passkey for it and"
-            " removes it again. If that is meant, say --allow-writes."
+            f"A probe writes to {found.base.host}: it tracks attempts of the canary user, enrols a passkey and removes"
+            " it. Nothing was written. To allow it, pass --allow-writes."
         )
 
 
 def _canary(found: SourceSettings, user_id: str | None, *, leave_passkey: bool) -> str:
-    """Whom to probe with what there is."""
+    """Return the canary user for the available credentials."""
     if found.api_secret_key:
         if user_id in (None, "", ".", ".."):
-            raise ConfigurationError("Say which user the probe may use: --user canary, an id that nobody else uses.")
+            raise ConfigurationError(
+                "The canary user is missing. Pass --user with an id that only the probe uses, such as --user canary."
+            )
         return str(user_id)
     if not found.token:
         raise CredentialsMissing("a probe")
     if not leave_passkey:
         raise ConfigurationError(
-            "A token alone cannot remove the passkey that a probe enrols: the Client API has no call for it."
-            " Give api_secret_key as well, or say --leave-passkey."
+            "A token alone cannot remove the passkey that a probe enrols: the Client API has no call for it. Nothing"
+            " was written. Set api_secret_key as well, or pass --leave-passkey."
         )
     known = user_of(found.token)
     if user_id and known and user_id != known:
-        raise ConfigurationError("The token is another user's than --user says.")
+        raise ConfigurationError("The token belongs to a different user than --user. Pass the user of the token.")
     if not (user_id or known):
-        raise ConfigurationError("The token does not say whose it is. Say --user, whom it was tracked for.")
+        raise ConfigurationError(
+            "The token does not contain its user. Pass --user with the user for whom it was tracked."
+        )
     return str(user_id or known)
 
 
@@ -211,7 +215,7 @@ def _resource(table: Table, rows: list[Row]) -> DltResource:
         if "server" not in table.apis:
             yield rows or no_rows()
             return
-        loading = Loading(table)  # a sync fills it too, and dlt takes rows and Arrow tables for one table not both
+        loading = Loading(table)  # a sync fills it too; dlt does not accept both rows and Arrow tables for one table
         yield loading.nothing()
         yield from loading.rows(rows)
 

@@ -1,4 +1,4 @@
-"""The calls of one probe, in order: enrol a passkey, use it twice, remove it whatever happens."""
+"""The calls of one probe, in order: enrol a passkey, use it twice, and always remove it."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -37,10 +37,10 @@ class Step:
 
     Attributes:
         flow: `enrol`, `mfa`, `sign_in`, or `clean_up`.
-        name: What was asked for.
-        milliseconds: From sending the request to having read its answer.
-        status: HTTP status; None if no answer came.
-        problem: Why the step failed; None if it did not.
+        name: Name of the call.
+        milliseconds: Time from sending the request to the end of the response.
+        status: HTTP status; None if no response came.
+        problem: Why the step failed; None if it succeeded.
     """
 
     flow: str
@@ -52,18 +52,18 @@ class Step:
 
 @dataclass
 class Probing:
-    """One probe while it runs.
+    """A running probe.
 
     Attributes:
-        settings: Where, and with which credentials.
-        privacy: What is done to identifiers in its rows.
-        user_id: The canary.
-        action: Action code of its attempts.
-        authenticator: Makes and uses the passkey; None for a new one in software.
-        steps: What was called so far.
-        rows: What it becomes, by table.
-        tenant_id: The tenant, by its token's word.
-        left_behind: Passkeys of probes that the canary still has.
+        settings: Address and credentials.
+        privacy: Privacy settings.
+        user_id: The canary user.
+        action: Action code of the canary user's attempts.
+        authenticator: Creates and uses the passkey; None for a new software passkey.
+        steps: Calls made so far.
+        rows: Rows to load, by table.
+        tenant_id: The tenant of the token.
+        left_behind: Passkeys of probes that the canary user still has.
         removed_before: Passkeys of interrupted probes that were removed first.
     """
 
@@ -81,10 +81,10 @@ class Probing:
     _backend: Backend | None = None
 
     async def run(self) -> None:
-        """All of it. What fails is noted in its step, and nothing that needs it is tried.
+        """Run all calls. A failure is stored in its step, and calls that depend on it are skipped.
 
         Raises:
-            NotACanary: The user may be a person.
+            NotACanary: The user may be a real person.
             Unauthorized: A key or token is not valid here.
             TokenExpired: The token has expired.
         """
@@ -109,7 +109,7 @@ class Probing:
                 await self._flow("clean_up", self._cleaned())
 
     async def _flow(self, flow: str, calls: Calls) -> bool:
-        """Goes on until a call fails; says whether none did."""
+        """Run calls until one fails; return whether all succeeded."""
         async with aclosing(calls):
             async for call in calls:
                 problem = problem_of(call, self.user_id)
@@ -158,7 +158,7 @@ class Probing:
         again = await self._backend.authenticators()
         self.left_behind = len(canary.own(again.items))
         if self.left_behind:
-            again.error_code, again.error = "still_there", "The passkey was removed, and is still listed."
+            again.error_code, again.error = "still_there", "The passkey was removed, but is still listed."
         yield again
 
     async def _enrol(self) -> Calls:
@@ -196,7 +196,7 @@ class Probing:
             yield call
         self.tenant_id = self._client().tenant
         if self.tenant_id is None:
-            raise ConfigurationError("The token does not say whose tenant it is of. Set tenant_id.")
+            raise ConfigurationError("The token does not contain its tenant. Set tenant_id.")
 
     async def _verified(self, ceremonies: Ceremonies, options: Call) -> Calls:
         verified = await ceremonies.verify(options)
@@ -225,7 +225,7 @@ class Probing:
         )
 
     def _keep(self, call: Call) -> None:
-        """The row or rows that a call becomes, if it is one of a table's."""
+        """Store the rows of a call, if the call belongs to a table."""
         client = self._client()
         if call.name == tables.USER_AUTHENTICATORS.name:
             shape = shaper(tables.USER_AUTHENTICATORS, api="client", tenant_id=client.tenant, privacy=self.privacy)
@@ -236,7 +236,7 @@ class Probing:
 
 
 def problem_of(call: Call, user_id: str) -> str | None:
-    """Why a call of the canary's did not do what it should; None if it did."""
+    """Return why a call of the canary user failed; None if it succeeded."""
     answer = call.answer
     if call.error_code:
         status = f"{call.status} " if call.status else ""
@@ -244,9 +244,9 @@ def problem_of(call: Call, user_id: str) -> str | None:
     if answer.get("isVerified") is False:
         return "Authsignal did not accept the passkey (isVerified: false)."
     if answer.get("userId") not in (None, user_id):
-        return "The answer is about another user than the canary."
+        return "The response is about a user other than the canary user."
     if call.name == "track" and answer.get("state") == "BLOCK":
-        return "The tenant's rules block the canary (BLOCK): let its action pass, or name another with --action."
+        return "The tenant's rules block the canary user (BLOCK). Allow its action, or pass another with --action."
     if call.name == "validate" and answer.get("isValid") is not True:
-        return f"The verdict on the attempt is {answer.get('state') or 'missing'}, not CHALLENGE_SUCCEEDED."
+        return f"The state of the attempt is {answer.get('state') or 'missing'}, not CHALLENGE_SUCCEEDED."
     return None

@@ -75,26 +75,26 @@ def _notes(report: SyncReport) -> list[str]:
     notes = []
     if report.users_remaining:
         notes.append(
-            f"{counted(report.users_remaining, 'user')} due {'is' if report.users_remaining == 1 else 'are'} left for"
-            " the next sync, which begins with those who have waited longest: the budget of this one is spent."
+            f"{counted(report.users_remaining, 'due user')} {'is' if report.users_remaining == 1 else 'are'} left for"
+            " the next sync, because this run's budget is used up. Users who have waited longest are read first."
         )
         if not report.users_read:
-            notes.append("The list alone took all of it: give more, or nobody will ever be read.")
+            notes.append("Listing users used the whole budget, so no user was read. Raise --max-requests.")
     if report.finished_pending:
-        notes.append("First completed the load that an earlier run had left unfinished.")
+        notes.append("First completed the unfinished load of an earlier run.")
     if report.dropped_pending:
         notes.append(
-            "Dropped the load that an earlier run had left unfinished here:"
+            "Dropped the unfinished load of an earlier run on this machine:"
             " another machine has loaded newer rows since."
         )
     if report.recreated:
         notes.append(
-            f"Made again what was no longer in the database, in whole or in part: {', '.join(report.recreated)}."
+            f"Recreated tables that were missing or incomplete in the database: {', '.join(report.recreated)}."
         )
     notes += report.notes
     if report.users_with_old_privacy:
         them = counted(report.users_with_old_privacy, "user")
-        notes.append(f"Privacy settings are others than before: {them} due for that, to be stored anew.")
+        notes.append(f"Privacy settings changed: {them} due, so that their rows are stored under the new settings.")
     if report.identifiers_left_out:
         notes.append(LEFT_OUT)
     if report.unknown_users:
@@ -103,7 +103,7 @@ def _notes(report: SyncReport) -> list[str]:
         where = f" (line or row {places}{more})" if places else ""
         listed = ": see unknown_user_ids" if "unknown_user_ids" in report.tables else ""
         notes.append(
-            f"{counted(report.unknown_users, 'id')} not known to Authsignal{where}, not loaded as users{listed}."
+            f"{counted(report.unknown_users, 'id')} unknown to Authsignal{where}, not loaded as users{listed}."
         )
     return notes
 

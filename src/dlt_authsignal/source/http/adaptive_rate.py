@@ -1,4 +1,4 @@
-"""How fast to ask: decided by what was served and what was refused. Pure: times and answers come in as numbers."""
+"""Adaptive request rate, computed from served and refused requests. Pure: times and responses are plain numbers."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from math import exp2, inf, sqrt
 from typing import Final
 
 USUAL_BURST: Final = 1.0
-"""Seconds' worth of requests that a limit usually lets through at once: what the first refusal is judged by."""
+"""Assumed burst of a server's limit, in seconds of its rate; used for the first refusal."""
 
 MARGIN: Final = 0.98
 SAME: Final = 0.8
-"""Two refusals come from the same limit if they put it no further apart."""
+"""Two refusals count as the same limit if their estimates differ by no more than this factor."""
 
 FIRST_REST: Final = 2.0
 LONGEST_REST: Final = 600.0
@@ -21,7 +21,7 @@ GROWTH_IN_DOUBT: Final = 0.2
 SLOWEST_GROWTH: Final = 0.01
 DOUBLES_EVERY: Final = 2.0
 FASTEST_GROWTH: Final = 0.7
-"""Growth a second, as a share of the rate."""
+"""Growth per second, as a share of the rate."""
 
 SLOWEST: Final = 1.0
 SAMPLE: Final = 0.1
@@ -30,8 +30,8 @@ ANSWERS_JUDGED: Final = 50
 LATE: Final = 3.0
 LATE_BY: Final = 0.25
 LATE_FOR: Final = 1.0
-"""Answers come late when they take so many times as long as usual, and so many seconds more. Once may be our own doing:
-a pause of this process makes all that are in flight late."""
+"""Responses are slow if they take this many times as long as usual, and this many seconds more. It must happen more
+than once, because a pause of this process delays all requests in flight."""
 
 FORGETTING: Final = 1.02
 RELIEF: Final = 5.0
@@ -40,17 +40,17 @@ EASING: Final = 0.7
 
 @dataclass(kw_only=True)
 class AdaptiveRate:
-    """Finds the highest rate that is served without refusals, and stays a little below it.
+    """Finds the highest rate without refusals, and stays slightly below it.
 
-    No limit until the first sign of one. Each refusal bounds the server's limit: a bucket that was empty then and is
-    empty now has handed out what it was refilled with, or less if it overflowed in between; and what was served in the
-    last second cannot have been below the limit, or the bucket would not have been emptied. The rate goes between the
-    two, rests, and grows again: the more often one ceiling has refused, the longer it rests below it.
+    There is no limit until the first refusal. Each refusal gives two bounds for the server's limit, modelled as a token
+    bucket. Between two refusals the bucket handed out at most its refill, and the requests served in the last second
+    were not below the limit. The rate is set between these bounds, stays there, and then grows again. The more often a
+    ceiling refused, the longer the rate stays below it.
 
     Attributes:
-        ceiling: Most requests a second; None for any number.
-        began: When the first request was sent.
-        rate: Requests a second that may be sent now; None for any number.
+        ceiling: Maximum requests per second; None for no limit.
+        began: Time of the first request.
+        rate: Requests per second that may be sent now; None for no limit.
     """
 
     ceiling: float | None
@@ -78,7 +78,7 @@ class AdaptiveRate:
         self._samples.append((self.began, 0))
 
     def served(self, now: float, seconds: float) -> None:
-        """An answer has come, so long after it was asked for."""
+        """Record a response and its duration in seconds."""
         self._served += 1
         self._seconds, self._judged = self._seconds + seconds, self._judged + 1
         if self._judged >= ANSWERS_JUDGED:
@@ -90,13 +90,13 @@ class AdaptiveRate:
             self._grow(now)
 
     def refused(self, now: float, sent_at: float, pause: float) -> None:
-        """A request was answered with 429, after which nothing is sent for that many seconds.
+        """Record a 429 response, after which no request is sent for `pause` seconds.
 
-        Refusals of what was sent before the last pause ended say nothing new.
+        Refusals of requests that were sent before the end of the last pause are ignored.
         """
         if sent_at < self._resumed_at:
             return
-        if self._served == self._served_before:  # not one since the last time: no measure of anything
+        if self._served == self._served_before:  # no response since the last refusal, so nothing to measure
             self._resumed_at = now + pause
             return
         low = (self._served - self._served_before) / max(now - self._decided_at, SAMPLE)
@@ -113,12 +113,12 @@ class AdaptiveRate:
         self._samples = deque([(now + pause, self._served)])
 
     def recent(self, now: float) -> float:
-        """Answers a second, lately."""
+        """Return the recent responses per second."""
         since, before = self._samples[0]
         return (self._served - before) / max(now - since, SAMPLE)
 
     def _judge(self, now: float) -> None:
-        """Asks for less when answers take clearly longer than they did: somebody there has too much to do."""
+        """Reduce the rate if responses take clearly longer than before, because the server seems overloaded."""
         late = self._seconds / self._judged
         self._seconds, self._judged = 0.0, 0
         is_late = late > LATE * self._usual + LATE_BY
@@ -133,7 +133,7 @@ class AdaptiveRate:
         resting = now - self._resting_until
         if self.rate is None or resting <= 0 or self.rate == self.ceiling:
             return
-        if self.recent(now) < self.rate / 2:  # nobody asks for more
+        if self.recent(now) < self.rate / 2:  # the run does not use a higher rate
             return
         growth = self._growth * exp2(resting / max(DOUBLES_EVERY, self._rest / 4))
         self._set(self.rate * (1 + step * min(FASTEST_GROWTH, growth)))

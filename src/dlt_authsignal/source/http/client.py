@@ -1,4 +1,4 @@
-"""One read-only HTTP client: a shared budget of requests, retries, and a guard against anything but GET."""
+"""A read-only HTTP client: only GET, with a shared rate limit and retries."""
 
 import json
 import time
@@ -33,7 +33,7 @@ LONGEST_SHARED_PAUSE: Final = 1.0
 
 
 class Api:
-    """Reads one tenant's API. Make one with `connect`."""
+    """Reads the API of one tenant. Create it with `connect`."""
 
     def __init__(
         self,
@@ -57,16 +57,16 @@ class Api:
     async def get(
         self, endpoint: Endpoint, expect: type[Json], query: Mapping[str, str] | None = None, **values: str
     ) -> Any:
-        """JSON of one route, retried while a retry can help.
+        """Return the JSON of one route; retry while that can help.
 
         Args:
             endpoint: A route whose method is GET.
-            expect: `dict` or `list`, the documented shape.
+            expect: Documented JSON type, `dict` or `list`.
             query: Query parameters.
             **values: Path placeholders, unencoded.
 
         Raises:
-            HttpError: The last failure, when retries are spent or cannot help.
+            HttpError: The last failure, if no retries are left or a retry cannot help.
         """
         url = URL(f"{self._prefix}{endpoint.fill(**values)}", encoded=True)
         if query:
@@ -80,7 +80,7 @@ class Api:
         return await self._again(endpoint, url, expect, first)
 
     async def _again(self, endpoint: Endpoint, url: URL, expect: type[Json], first: HttpError) -> Any:
-        """Goes on from a first failure: what is tried once needs none of this machinery."""
+        """Retry after a first failure. Successful first attempts skip this code for speed."""
         failures: Counter[str] = Counter()
         tries = chain([first], repeat(None))
 
@@ -124,7 +124,7 @@ class Api:
                 return answer.status, answer.headers, await _body(endpoint, answer)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             failure = self._unreachable(endpoint, error)
-        raise failure  # out here, or it would carry aiohttp's own, which holds the URL and the headers
+        raise failure  # outside of `except`: aiohttp's exception contains the URL and the headers
 
     def _note(self, status: int, headers: Mapping[str, str], sent_at: float) -> None:
         now = time.monotonic()
@@ -141,7 +141,7 @@ class Api:
         return asked if asked is not None and asked >= 1 else max(asked or 0.0, self._wait(state))
 
     def _is_spent(self, failures: Counter[str], state: RetryCallState) -> bool:
-        """A 429 is a wish to be asked later, not a fault: it is counted apart, and borne with three times as long."""
+        """Return whether the retries are used up. A 429 is not a fault: it is counted separately, with more retries."""
         throttled = isinstance(state.outcome and state.outcome.exception(), RateLimited)
         failures["throttled" if throttled else "failed"] += 1
         return failures["failed"] >= self._pace.attempts or failures["throttled"] >= 3 * self._pace.attempts
@@ -153,9 +153,9 @@ class Api:
         self._meter.retries += 1
 
     def _unreachable(self, endpoint: Endpoint, error: BaseException) -> Unreachable:
-        kind = "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
+        kind = "no response in time" if isinstance(error, TimeoutError) else type(error).__name__
         failure = Unreachable(
-            f"Could not read {endpoint} from {self._base.host}:{self._base.port} ({kind})."
+            f"Could not read {endpoint} from {self._base.host}:{self._base.port} ({kind}). Nothing was loaded."
             " Check the network, a proxy, and base_url or region, then run again.",
             request=str(endpoint),
         )
@@ -164,7 +164,7 @@ class Api:
 
 
 def _kind(error: BaseException) -> str:
-    """Which kind of silence it was."""
+    """Return the kind of connection failure, for counting."""
     if isinstance(error, TimeoutError):
         return "timeout"
     if isinstance(error, aiohttp.ClientSSLError | aiohttp.ClientConnectorCertificateError):
@@ -177,7 +177,7 @@ def _kind(error: BaseException) -> str:
 
 
 async def _body(endpoint: Endpoint, answer: aiohttp.ClientResponse) -> bytes:
-    """The body as it is after decompression, which most often has come in one piece."""
+    """Return the decompressed body, which usually arrives in one piece."""
     content = answer.content
     body = await content.readany()
     if not content.at_eof():
@@ -188,19 +188,19 @@ async def _body(endpoint: Endpoint, answer: aiohttp.ClientResponse) -> bytes:
         body = b"".join(chunks)
     if len(body) > MAX_BODY_BYTES:
         raise UnexpectedAnswer(
-            f"Authsignal's answer to {endpoint} exceeds {MAX_BODY_BYTES} bytes.", request=str(endpoint)
+            f"Authsignal's response to {endpoint} exceeds {MAX_BODY_BYTES} bytes.", request=str(endpoint)
         )
     return body
 
 
 @asynccontextmanager
 async def connect(base: URL, auth: Mapping[str, str], throttle: RateLimiter, meter: RunMetrics) -> AsyncIterator[Api]:
-    """An `Api` for as long as the block lasts.
+    """Open an `Api` for the duration of the block.
 
     Args:
         base: Base URL, from `base_url`.
         auth: `Authorization` value per authentication scheme of `api.endpoints`.
-        throttle: The key's budget.
+        throttle: Rate limiter of the key.
         meter: Counts requests and retries.
     """
     pace = throttle.pace
@@ -212,10 +212,10 @@ async def connect(base: URL, auth: Mapping[str, str], throttle: RateLimiter, met
 
 
 def loads(body: bytes) -> Any:
-    """What `json.loads` gives for the same bytes.
+    """Parse JSON, with the same result as `json.loads`.
 
     Raises:
-        ValueError: They are not JSON.
+        ValueError: The bytes are not JSON.
     """
     try:
         return msgspec.json.decode(body)

@@ -1,4 +1,4 @@
-"""When the next request may leave: one budget for one key, over all resources of a run."""
+"""The rate limiter: one per key and run, shared by all resources."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from dlt_authsignal.source.http.shared_rate_limit import Turn
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 
 PRECISION: Final = 1_000_000
-"""Milliseconds over which rates are given, so that whole numbers of requests say them exactly."""
+"""Period in milliseconds for which rates are expressed, so that whole numbers of requests are exact."""
 
 REQUESTS_A_SECOND_PER_SPARE: Final = 100
-"""At high rates a timer that is late by a millisecond may be made up for by so much of a burst."""
+"""Allowed burst in seconds, which compensates for late timers at high rates."""
 
 
 @dataclass(kw_only=True)
 class RateLimiter:
-    """What one key may ask, now. One for each key and run, whichever threads and event loops ask.
+    """Limits the requests of one key in one run, across threads and event loops.
 
     Attributes:
-        pace: Budget.
+        pace: Request limits.
     """
 
     pace: RequestLimits
@@ -40,26 +40,26 @@ class RateLimiter:
 
     @property
     def rate(self) -> float | None:
-        """Requests a second that may leave; None for any number."""
+        """Return the allowed requests per second; None for no limit."""
         return self._governor.rate
 
     def take(self, now: float) -> float:
-        """Takes one request; seconds until there is one where there is none now, else 0."""
+        """Take one request: return 0 if allowed now, else the seconds to wait."""
         if self._governor.rate is None:
             return 0.0
         decision = self._bucket.check(_ALGORITHM, self._limits(self._governor.rate), int(now * 1000), 1)
         return 0.0 if decision.allowed else max(1, decision.retry_after_ms or 0) / 1000
 
     def held(self, now: float) -> float:
-        """Seconds for which everybody waits, because one answer has asked for it: the limit is the tenant's."""
+        """Return the seconds for which all requests wait after a 429, because the limit applies to the tenant."""
         return max(0.0, self._held_until - now)
 
     def served(self, now: float, seconds: float) -> None:
-        """An answer has come, so long after it was asked for."""
+        """Record a response and its duration in seconds."""
         self._governor.served(now, seconds)
 
     def refused(self, now: float, sent_at: float, pause: float) -> None:
-        """An answer was 429; nothing leaves for so many seconds."""
+        """Record a 429 response; no request is sent for `pause` seconds."""
         self._governor.refused(now, sent_at, pause)
         self._held_until = max(self._held_until, now + pause)
 
@@ -74,7 +74,7 @@ _ALGORITHM: Final = GCRA()
 
 
 class Gate:
-    """Lets the requests of one event loop out: so many in flight, each in its turn."""
+    """Limits the requests in flight of one event loop, and sends each in turn."""
 
     def __init__(self, throttle: RateLimiter, meter: RunMetrics, shared: Turn | None = None) -> None:
         self._throttle, self._meter, self._shared = throttle, meter, shared
@@ -94,14 +94,14 @@ class Gate:
         self._slots.release()
 
     def served(self, now: float, seconds: float) -> None:
-        """An answer has come: with each, one more may be in flight, up to what the pace allows."""
+        """Record a response. Each allows one more request in flight, up to the configured concurrency."""
         if self._closed_slots:
             self._closed_slots -= 1
             self._slots.release()
         self._throttle.served(now, seconds)
 
     def refused(self, now: float, sent_at: float, pause: float) -> None:
-        """An answer was 429; nothing leaves for so many seconds."""
+        """Record a 429 response; no request is sent for `pause` seconds."""
         self._throttle.refused(now, sent_at, pause)
 
     async def _turn(self) -> None:

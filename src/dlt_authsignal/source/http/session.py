@@ -1,4 +1,4 @@
-"""HTTP sessions: one that refuses to send anything but GET, and one for calls that write."""
+"""HTTP sessions: one that sends only GET, and one that sends only a given list of calls."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -18,7 +18,7 @@ from dlt_authsignal.source.config.request_limits import RequestLimits
 def _guarded_session(
     pace: RequestLimits, base: URL, allowed: Callable[[str, str], bool], refused: str
 ) -> aiohttp.ClientSession:
-    """A session from which only what `allowed` says of (method, path) can leave, whoever holds it."""
+    """Return a session that sends only requests for which `allowed(method, path)` is true."""
 
     class Guarded(aiohttp.ClientRequest):
         def __init__(self, method: str, url: URL, *arguments: Any, **more: Any) -> None:
@@ -37,22 +37,22 @@ def _guarded_session(
 
 
 def _has_proxy(base: URL) -> bool:
-    """Whether the environment names a proxy for that address. aiohttp asks a thread for it with each request."""
+    """Return whether the environment sets a proxy for the address. aiohttp would look it up on every request."""
     host = base.host or ""
     return not is_loopback(host) and base.scheme in getproxies() and not proxy_bypass(host)
 
 
 def read_only_session(pace: RequestLimits, base: URL) -> aiohttp.ClientSession:
-    """A session from which nothing but GET can leave."""
-    return _guarded_session(pace, base, lambda method, _path: method == "GET", "this API is only read")
+    """Return a session that sends only GET."""
+    return _guarded_session(pace, base, lambda method, _path: method == "GET", "this session is read-only")
 
 
 def writing_session(pace: RequestLimits, base: URL, allowed: Iterable[Route]) -> aiohttp.ClientSession:
-    """A session from which nothing but calls of those routes can leave."""
+    """Return a session that sends only calls of the given routes."""
     prefix = re.escape(base.raw_path.rstrip("/"))
     routes = [(method, re.compile(prefix + path)) for method, path in allowed]
 
     def is_allowed(method: str, path: str) -> bool:
         return any(method == known and pattern.fullmatch(path) for known, pattern in routes)
 
-    return _guarded_session(pace, base, is_allowed, "it is none of the calls meant here")
+    return _guarded_session(pace, base, is_allowed, "it is not one of the allowed calls")

@@ -1,4 +1,4 @@
-"""One budget for several processes that share a key: a SQLite file on one machine, Redis on several."""
+"""One rate limit for several processes that share a key: in a SQLite file on one machine, or in Redis."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from dlt_authsignal.errors import ConfigurationError, ExtraMissing
 REDIS: Final = ("redis://", "rediss://", "unix://")
 
 Turn = Callable[[], Awaitable[Any]]
-"""Returns once one more request may leave."""
+"""Waits until one more request may be sent."""
 
 
 @asynccontextmanager
 async def shared_budget(place: str | None, rate: float | None, key: str) -> AsyncIterator[Turn | None]:
-    """Turns that all processes take from one place; None where no place is named.
+    """Open the shared rate limit; None if `place` is not set.
 
     Args:
         place: Path of a SQLite file, or URL of a Redis.
-        rate: Requests per second, of all of them together.
-        key: What authenticates; only a digest of it is stored.
+        rate: Requests per second of all processes together.
+        key: API key; only its digest is stored.
 
     Raises:
-        ConfigurationError: The place cannot be used.
+        ConfigurationError: The file or the Redis cannot be used.
     """
     if place is None or rate is None:
         yield None
@@ -79,8 +79,9 @@ async def _in_redis(url: str, rate: float, name: str) -> AsyncIterator[Turn]:
 
 
 def _unusable(error: BaseException) -> ConfigurationError:
-    """Without the error's words: they may hold a password of the URL."""
+    """Return an error without the original message, which may contain the URL's password."""
     return ConfigurationError(
-        f"shared_budget cannot be used ({type(error).__name__}). It is the path of a file that can be written, or the"
-        " URL of a Redis that answers: redis://host:6379/0."
+        f"shared_budget cannot be used ({type(error).__name__}). Nothing was read. Set it to the path of a"
+        " writable file,"
+        " or to the URL of a running Redis, such as redis://host:6379/0."
     )

@@ -1,4 +1,4 @@
-"""One call to Authsignal that is not repeated: what was asked, what came back, how long it took."""
+"""One call to Authsignal without retries, with its response and duration."""
 
 import base64
 import json
@@ -20,19 +20,19 @@ Json = dict[str, Any]
 
 @dataclass(kw_only=True)
 class Call:
-    """One call, and what came of it.
+    """One call and its result.
 
     Attributes:
-        name: What the call is for; the table of a ceremony's call.
+        name: Purpose of the call; for a ceremony's call, its table.
         endpoint: The route that was called.
         authenticated_with: `token`, `tenant` or `server`.
-        called_at: When.
-        milliseconds: From sending the request to having read its answer; 0 for a call that could not be made.
-        status: HTTP status; None if no answer came.
-        answer: The answer's object; empty for a refusal and for an array.
-        items: The answer's array.
-        error_code: Authsignal's error code, or ours, or the browser's name of what the authenticator refused.
-        error: The same in words.
+        called_at: Time of the call.
+        milliseconds: Time from sending the request to the end of the response; 0 if the call was not made.
+        status: HTTP status; None if no response came.
+        answer: The response object; empty for a refusal and for an array.
+        items: The response array.
+        error_code: Authsignal's or this package's error code, or the DOMException name if the authenticator refused.
+        error: Description of the error.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Call:
 
     @property
     def options(self) -> Json:
-        """Options of a ceremony, empty if the answer holds none."""
+        """Return the ceremony's options; empty if the response has none."""
         found = self.answer.get("options")
         return found if isinstance(found, dict) else {}
 
@@ -63,15 +63,15 @@ async def send(
     expect: type[Json | list[Json]] = dict,
     **values: str,
 ) -> Call:
-    """Sends the call once, and writes what came of it into it. A refusal is noted, not raised.
+    """Send the call once and store its result in it. Refusals are stored, not raised.
 
     Args:
-        session: Lets the request out, or not.
-        call: What to send.
+        session: Session that may refuse to send the request.
+        call: The call to send.
         base: Base URL.
-        authorization: Value of that header.
-        body: JSON body; fields that are None are left out.
-        expect: `dict` or `list`, the documented shape of the answer.
+        authorization: Value of the `Authorization` header.
+        body: JSON body; fields with None are omitted.
+        expect: Documented JSON type of the response, `dict` or `list`.
         **values: Path placeholders, unencoded.
 
     Raises:
@@ -103,12 +103,12 @@ async def send(
         call.error = description(raw, [sent, *_credential(authorization), *values.values()]) or str(error)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         call.milliseconds = (time.perf_counter() - started) * 1000
-        call.error_code, call.error = "network_error", f"{type(error).__name__} while asking {call.endpoint}."
+        call.error_code, call.error = "network_error", f"{type(error).__name__} while calling {call.endpoint}."
     return call
 
 
 def description(raw: bytes, sent: Any) -> str | None:
-    """Authsignal's own words, unless they repeat something that was sent: that may be a secret, or name a person."""
+    """Return Authsignal's error description, unless it repeats a sent value, which may be secret or personal."""
     try:
         said = json.loads(raw)["errorDescription"]
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -119,7 +119,7 @@ def description(raw: bytes, sent: Any) -> str | None:
 
 
 def _credential(authorization: str) -> list[str]:
-    """The forms in which an answer may repeat the header that was sent."""
+    """Return the forms in which a response may repeat the sent header."""
     scheme, _, value = authorization.partition(" ")
     return [value, base64.b64decode(value).decode().removesuffix(":")] if scheme == "Basic" else [value]
 

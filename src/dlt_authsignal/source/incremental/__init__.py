@@ -1,1 +1,1 @@
-"""Which users are due, what earlier runs read, and the delete guard."""
+"""Incremental reads: due users, the state of earlier reads, and the delete guard."""

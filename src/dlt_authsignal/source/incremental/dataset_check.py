@@ -1,5 +1,4 @@
-"""What must not meet in one dataset: two projects or tenants, whose people would count as gone in turn, and ids in two
-forms."""
+"""Check that a dataset is not shared by two projects or tenants, and does not contain ids in two forms."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -10,7 +9,7 @@ from dlt.pipeline.pipeline import Pipeline
 from dlt_authsignal.destination.clients import sql_client
 from dlt_authsignal.destination.duckdb_file import database_file
 from dlt_authsignal.destination.stores.queries import arrow_columns_of
-from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.errors import DOCS, ConfigurationError
 from dlt_authsignal.project.pipelines import check_pipeline
 from dlt_authsignal.schema.bookkeeping_tables import USER_READS
 from dlt_authsignal.source.privacy.policy import Privacy
@@ -19,38 +18,40 @@ _TENANT: Final = "tenant_id"
 
 
 def check_dataset(pipeline: Pipeline, tenant_id: str | None, privacy: Privacy) -> None:
-    """Looks at whose the dataset is, and whom it knows already.
+    """Check that the dataset belongs to this project and tenant, and that its ids match the privacy settings.
 
     Args:
-        pipeline: Whose dataset.
-        tenant_id: The tenant to be read; None if it is not said.
-        privacy: How ids are to be stored.
+        pipeline: Pipeline of the dataset.
+        tenant_id: Tenant to read; None if unknown.
+        privacy: Privacy settings of this run.
 
     Raises:
-        ConfigurationError: It is another project's or tenant's, or ids stand there that are to be hashed now.
+        ConfigurationError: The dataset belongs to another project or tenant, or contains plain ids that are now hashed.
     """
     check_pipeline(pipeline)
     others = _tenants(pipeline) - {None, tenant_id} if tenant_id is not None else ()
     for other in others:
         raise ConfigurationError(
-            f'Dataset "{pipeline.dataset_name}" holds tenant {other}, and this is {tenant_id}: each would mark the'
-            " other's users as deleted. Give every tenant a --dataset and a --pipeline-name of its own."
+            f'Dataset "{pipeline.dataset_name}" contains tenant {other}, but this run reads tenant {tenant_id}. Each'
+            " would mark the other's users as deleted, so nothing was loaded. Use a separate --dataset and"
+            " --pipeline-name for each tenant."
         )
     for known in _with_old_privacy(pipeline, privacy):
         if any(privacy.stored_id(user_id) != user_id for user_id in known):
             raise ConfigurationError(
-                f'Dataset "{pipeline.dataset_name}" holds user ids as they are that are to be hashed now: those users'
-                " would be there twice, and stay readable. Load into a new dataset (--dataset, --pipeline-name), or"
-                " leave the privacy settings as they were. docs/privacy.md says more."
+                f'Dataset "{pipeline.dataset_name}" contains plain user ids, but the current settings hash them.'
+                " Loading would duplicate those users and leave the plain ids, so nothing was loaded. Load into a new"
+                " dataset (--dataset, --pipeline-name), or restore the previous privacy settings. See"
+                f" {DOCS}/privacy.md"
             )
 
 
 def _tenants(pipeline: Pipeline) -> set[str | None]:
-    """Whose users the dataset knows; also where another pipeline made it, of which this one's schema says nothing."""
+    """Return the tenants of the users in the dataset, even if another pipeline created it."""
     if pipeline.destination.destination_type.endswith(".filesystem"):
         return {name for batch in arrow_columns_of(pipeline, USER_READS.name, _TENANT) for name in _texts(batch)}
     file = database_file(pipeline)
-    if file and not file.exists():  # to look would be to make it
+    if file and not file.exists():  # connecting would create it
         return set()
     try:
         with sql_client(pipeline) as client:
@@ -66,7 +67,7 @@ def _texts(batch: Any) -> list[str | None]:
 
 
 def _with_old_privacy(pipeline: Pipeline, privacy: Privacy) -> Iterator[list[str]]:
-    """Ids of users whose rows were stored under other settings."""
+    """Yield ids of users whose rows were stored under other settings."""
     import pyarrow.compute as pc
 
     now = f"{privacy.fingerprint:016x}"

@@ -1,4 +1,4 @@
-"""The guard against deletions that are none: a run in which too much would vanish stops before it loads anything."""
+"""The delete guard: a run that would mark too many rows as deleted stops before it loads anything."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 
 LEAST: Final = 20
 _FIELDS: Final = {"user_authenticators": "userAuthenticatorId", "user_devices": "deviceId"}
-"""Of each user's own tables, the field that tells rows of one user apart."""
+"""Field that distinguishes the rows of one user, by table."""
 
 _SHARE: Final = re.compile(r"(\d{1,3}(?:\.\d{1,3})?) ?%")
 
 Held = Callable[..., Iterable[Any]]
-"""(table, *columns) → Arrow tables of the rows that the destination holds, but for those marked as deleted."""
+"""(table, *columns) → Arrow tables of the rows in the destination that are not marked as deleted."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limit:
-    """How many rows of one table may vanish in one run.
+    """How many rows of one table one run may mark as deleted.
 
     Attributes:
-        share: Of those that are there; `LEAST` may in any case.
-        rows: A number instead.
-        is_lifted: Whether any number may.
+        share: Allowed share of the existing rows; `LEAST` rows are always allowed.
+        rows: Allowed number of rows, instead of a share.
+        is_lifted: Whether any number is allowed.
     """
 
     share: float = float(SourceSettings.max_deletes.removesuffix("%")) / 100
@@ -40,31 +40,31 @@ class Limit:
     is_lifted: bool = False
 
     def check(self, table: str, gone: int, held: int) -> None:
-        """Raises TooManyDeletes where so many of so many rows may not vanish."""
+        """Raise TooManyDeletes if `gone` of `held` rows exceed the limit."""
         allowed = max(LEAST, int(self.share * held)) if self.rows is None else self.rows
         if gone > allowed and not self.is_lifted:
             raise TooManyDeletes(table=table, gone=gone, held=held, allowed=allowed)
 
 
 def limit(max_deletes: Any, *, accepted: bool) -> Limit:
-    """`5%`, or a number of rows.
+    """Parse `max_deletes`: a share such as `5%`, or a number of rows.
 
     Raises:
-        ConfigurationError: It is neither.
+        ConfigurationError: The value is neither.
     """
     text = str(max_deletes).strip()
     if share := _SHARE.fullmatch(text):
         return Limit(share=float(share[1]) / 100, is_lifted=accepted)
     if re.fullmatch(r"\d{1,12}", text):
         return Limit(rows=int(text), is_lifted=accepted)
-    raise ConfigurationError(f'max_deletes is a share such as "5%", or a number of rows; got "{max_deletes}".')
+    raise ConfigurationError(f'max_deletes must be a share such as "5%", or a number of rows; got "{max_deletes}".')
 
 
 class Shown:
-    """What the complete reads of this run have shown, as 64 bits a row.
+    """The rows that the complete reads of this run returned, as 64 bits per row.
 
     Args:
-        stored: (table, column, values) → the values as the destination holds them.
+        stored: (table, column, values) → the values as they are stored.
     """
 
     def __init__(self, stored: Callable[[str, str, list[Any]], list[Any]] = lambda _table, _column, values: values):
@@ -73,7 +73,7 @@ class Shown:
         self._rows: dict[str, list[Hashes]] = {name: [] for name in _FIELDS}
 
     def see(self, reads: list[UserRead]) -> None:
-        """Takes in users that were read."""
+        """Record users that were read."""
         for table, field in _FIELDS.items():
             complete = [read for read in reads if table in read.parts or not read.is_known]
             self._users[table].append(self._hashes(table, "user_id", [read.candidate.user_id for read in complete]))
@@ -90,7 +90,7 @@ class Shown:
         self._users["users"].append(self._hashes("users", "user_id", unknown))
 
     def check(self, allowed: Limit, held: Held) -> None:
-        """Raises TooManyDeletes if more rows have vanished than may."""
+        """Raise TooManyDeletes if more rows are missing than allowed."""
         import numpy as np
 
         for table, batches in self._users.items():
@@ -114,7 +114,7 @@ class Shown:
 
 
 def _alive(table: str, held: Held) -> Iterator[tuple[Hashes, Hashes]]:
-    """Hashes of the user ids, and of the keys, of the rows that are there."""
+    """Yield the hashes of user ids and keys of the rows that are not marked as deleted."""
     import pyarrow as pa
 
     from dlt_authsignal.source.rows.arrow_hash import cells
@@ -126,7 +126,7 @@ def _alive(table: str, held: Held) -> Iterator[tuple[Hashes, Hashes]]:
 
 
 def _keys(table: str, parts: Mapping[str, Hashes]) -> Hashes:
-    """One number for each row's key: an authenticator that now is another user's is not gone."""
+    """Return one number per row key. An authenticator that moved to another user does not count as deleted."""
     first, *others = (parts[name] for name in TABLES[table].key)
     return sum(others, first)
 
@@ -136,14 +136,14 @@ def _whole(column: Any) -> Any:
 
 
 def check_all(table: str, shown: Iterable[Mapping[str, Any]], field: str, allowed: Limit, held: Held) -> None:
-    """The same for a table that is read at once.
+    """Check a table that is read as a whole.
 
     Args:
         table: The table.
-        shown: What Authsignal said.
-        field: Field of the key.
-        allowed: How much may vanish.
-        held: What the destination holds.
+        shown: Objects that Authsignal returned.
+        field: Key field.
+        allowed: Limit of deletes.
+        held: Reads rows of the destination.
     """
     column = TABLES[table].key[-1]
     there = {str(row.get(field)) for row in shown}

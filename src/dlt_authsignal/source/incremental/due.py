@@ -1,6 +1,6 @@
-"""Who is due, and what to ask of them: decisions only, from what is known of each user's last read.
+"""Decide which users are due and what to read of them, from the state of their last read. No I/O.
 
-Times are milliseconds since 1970, 0 for never: there is one set of them for each user.
+Times are milliseconds since 1970, 0 for never, to save memory per user.
 """
 
 from collections.abc import Iterable
@@ -25,15 +25,15 @@ Reason = Literal["new", "changed", "named", "missing", "stale", "full", "privacy
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """Who counts as due.
+    """Rules that decide which users are due.
 
     Attributes:
-        max_staleness: Longest time for which a user is not read again; at most 25 days, or actions would be lost.
-        full: Whether everybody is, whatever is known.
-        named: Users who are, whatever is known: somebody has heard that they changed.
+        max_staleness: Longest time before a user is re-read; at most 25 days, or actions would be lost.
+        full: Whether all users are due.
+        named: Requested users, who are always due.
 
     Raises:
-        ConfigurationError: A staleness out of range.
+        ConfigurationError: `max_staleness` is out of range.
     """
 
     max_staleness: timedelta = DEFAULT_STALENESS
@@ -43,22 +43,22 @@ class Policy:
     def __post_init__(self) -> None:
         if not timedelta() <= self.max_staleness <= LONGEST_STALENESS:
             raise ConfigurationError(
-                f"max_staleness is 0 to {LONGEST_STALENESS.days} days: Authsignal forgets actions after"
-                f" {ACTION_WINDOW_DAYS} days, and whoever is read too late loses some for good."
+                f"max_staleness must be 0 to {LONGEST_STALENESS.days} days. Authsignal returns actions for"
+                f" {ACTION_WINDOW_DAYS} days only, so actions of users who are read later would be lost permanently."
             )
 
 
 @dataclass(frozen=True, slots=True)
 class ReadRequest:
-    """What to ask of a user who is due.
+    """The requests for a user who is due.
 
     Attributes:
-        reason: Why they are due; of several, the first of new, full, named, changed, stale. `missing`: the list
-            no longer names them. `privacy`: their rows are stored otherwise than they are to be now.
-        parts: What to read of them.
-        if_active: What to read of them if there are new actions.
-        actions_from: From when on actions are asked for; 0 for all there are.
-        rank: When they became due, more or less: whoever has the smallest is read first; 0 for those named.
+        reason: Why the user is due; of several, the first of new, full, named, changed, stale. `missing`: no longer
+            in the user list. `privacy`: the rows were stored under other privacy settings.
+        parts: Tables to read.
+        if_active: Tables to read if there are new actions.
+        actions_from: Start of the period of requested actions; 0 for all actions.
+        rank: Approximate time when the user became due. The smallest is read first; 0 for requested users.
     """
 
     reason: Reason
@@ -69,12 +69,12 @@ class ReadRequest:
 
     @property
     def most_requests(self) -> int:
-        """Requests that this can take, without retries and details; reading a user takes one at least."""
+        """Return the maximum number of requests, at least one, without retries and details."""
         return max(1, len((self.parts | self.if_active) & frozenset(PARTS)))
 
 
 def parts_of(tables: Iterable[str]) -> frozenset[str]:
-    """What has to be read of each user to fill those tables."""
+    """Return the parts of each user that must be read to fill the tables."""
     wanted = set(tables)
     return frozenset(KEPT) & (wanted | ({"user_actions"} if "action_details" in wanted else set()))
 
@@ -82,15 +82,15 @@ def parts_of(tables: Iterable[str]) -> frozenset[str]:
 def ask_of(
     user_id: str, last: LastRead | None, listed: int, wanted: frozenset[str], now: int, policy: Policy
 ) -> ReadRequest | None:
-    """What to ask of a user, or None for one who is not due.
+    """Return the requests for a user, or None if the user is not due.
 
     Args:
         user_id: The id.
-        last: What is known of the last read; None for a user never seen.
-        listed: Fingerprint of what the list says now; 0 if it does not say anything.
-        wanted: Parts wanted, from `parts_of`.
-        now: The present.
-        policy: Who counts as due.
+        last: State of the last read; None for a new user.
+        listed: Fingerprint of the user's present list entry; 0 if not listed.
+        wanted: Parts to read, from `parts_of`.
+        now: Current time.
+        policy: Rules that decide which users are due.
     """
     rank = 0 if user_id in policy.named else rank_of(last, wanted, now, policy)
     if last is None or not last.was_read or (listed and not last.is_known):
@@ -112,8 +112,9 @@ def ask_of(
 
 
 def ask_of_missing(last: LastRead, wanted: frozenset[str], now: int, policy: Policy) -> ReadRequest | None:
-    """What to ask of a user whom the list no longer names: whether there still is one. Who is there although no list
-    says so is asked again when it has been too long."""
+    """Return the requests for a user who is no longer in the user list, to find out whether the user still exists.
+
+    A user who exists but is not listed is re-read when stale."""
     is_fresh = not policy.full and all(_is_fresh(last.at(part), now, policy) for part in wanted)
     if not (last.is_known and last.was_read) or (is_fresh and not last.listed):
         return None
@@ -124,7 +125,7 @@ def ask_of_missing(last: LastRead, wanted: frozenset[str], now: int, policy: Pol
 def ask_again(
     user_id: str, last: LastRead, listed: int, wanted: frozenset[str], now: int, policy: Policy
 ) -> ReadRequest | None:
-    """What to ask of a user whose rows were stored under other settings: all there is, as if nothing had been read."""
+    """Return the requests for a user whose rows were stored under other settings: everything, as for a new user."""
     never: dict[str, Any] = dict.fromkeys(KEPT, 0)
     ask = ask_of(user_id, msgspec.structs.replace(last, actions_from=0, **never), listed, wanted, now, policy)
     return ask and replace(ask, reason="privacy")
@@ -137,15 +138,15 @@ def _since(last: LastRead, wanted: frozenset[str], now: int) -> int:
 
 
 def _is_fresh(at: int, now: int, policy: Policy) -> bool:
-    """A time in the future was written by a clock that was wrong."""
+    """Return whether a read is recent enough. A time in the future is not: it comes from a wrong clock."""
     return at > 0 and -CLOCK_SKEW <= now - at < policy.max_staleness // timedelta(milliseconds=1)
 
 
 def rank_of(last: LastRead | None, wanted: Iterable[str], now: int, policy: Policy) -> int:
-    """When a user became due, more or less.
+    """Return the approximate time when a user became due.
 
-    For one who was read, when that was. For one who was not, as if they had been read so long ago that they had just
-    become stale when they were first seen: neither the new nor the old can be kept waiting for ever by the other.
+    For a user who was read, this is the time of the read. New users rank as if they had just become stale when first
+    seen, so that neither new nor known users can block the others.
     """
     if last is not None and last.was_read:
         return min((min(last.at(part), now + CLOCK_SKEW) for part in wanted), default=0)

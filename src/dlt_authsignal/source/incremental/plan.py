@@ -1,4 +1,4 @@
-"""Who is to be read in a run: the roster's people who are due, and those whom a complete list no longer names."""
+"""Select the users to read in a run: due users of the sources, and users missing from a complete user list."""
 
 import time
 from collections.abc import AsyncIterator, Callable
@@ -22,19 +22,19 @@ from dlt_authsignal.source.user_ids import LISTING, Candidate, UserIdSources, ca
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What to read.
+    """What a run reads.
 
     Attributes:
-        tables: Tables wanted.
-        privacy: How ids are stored.
-        user_ids: Sources of user ids to read, if they are due.
-        policy: Who counts as due.
-        reads: What is known of earlier reads; None for nothing.
-        budget: What may be spent.
-        limit: How much may vanish.
-        list_first: Whether the whole list is read before the first user is, which is then the one who waits longest.
-        on_planned: Called once all users who are due are known, before the first is read, if the list is read first.
-        has_detail: Whether an action's detail has been loaded, by stored user id, action code and idempotency key.
+        tables: Selected tables.
+        privacy: Privacy settings.
+        user_ids: User id sources.
+        policy: Rules that decide which users are due.
+        reads: State of earlier reads; None if there is none.
+        budget: Limits of requests and time.
+        limit: Limit of deletes.
+        list_first: Whether to read the whole user list first, so that users who waited longest are read first.
+        on_planned: Called once all due users are known, before the first is read, if the list is read first.
+        has_detail: Returns whether an action's detail is loaded, by stored user id, action code and idempotency key.
         now: Clock for `read_at`.
     """
 
@@ -55,7 +55,7 @@ class Plan:
         return parts_of(self.tables)
 
     def errand(self, candidate: Candidate) -> ReadTask | None:
-        """What to read of a user now; None for one who is not due."""
+        """Return the task to read a user; None if the user is not due."""
         user_id, privacy = candidate.user_id, self.privacy
         stored_id = privacy.stored_id(user_id)
         last = self.reads.named(stored_id) if self.reads is not None else None
@@ -71,7 +71,7 @@ class Plan:
 
 
 async def due(api: Api, plan: Plan, meter: RunMetrics) -> AsyncIterator[ReadTask]:
-    """Users who are due, with what to ask of them, in the order of the roster; then those named whom it lacks."""
+    """Yield read tasks for due users in the order of the sources, then for requested users not in any source."""
     async for page in _everybody(api, plan):
         for candidate in page:
             meter.users_found += 1
@@ -91,7 +91,7 @@ async def _everybody(api: Api, plan: Plan) -> AsyncIterator[list[Candidate]]:
         lacking -= {candidate.user_id for candidate in page} if lacking else set()
         is_listed = is_listed or page[0].id_source == LISTING
         yield page
-    if is_listed:  # whom the list named before, and does not now, is asked for as such, below
+    if is_listed:  # users missing from the list are added below
         lacking = {user_id for user_id in lacking if not _was_listed(plan, user_id)}
     named = [Candidate(user_id=user_id, id_source="named", is_unlisted=is_listed) for user_id in sorted(lacking)]
     yield named
@@ -106,10 +106,10 @@ def _was_listed(plan: Plan, user_id: str) -> bool:
 
 
 def _missing(plan: Plan, reads: KnownReads) -> list[Candidate]:
-    """Users of earlier runs whom a complete list no longer names: each is asked for, since a list may be cut.
+    """Return users of earlier runs who are missing from a complete list. They are looked up: lists may be truncated.
 
     Raises:
-        TooManyDeletes: They are so many that the list cannot be right.
+        TooManyDeletes: So many are missing that the list is probably truncated.
     """
     gone = reads.count_not_named(lambda last: last.is_known and last.listed > 0)
     plan.limit.check("users", gone, reads.count_read(*KEPT))
@@ -125,8 +125,8 @@ def _missing(plan: Plan, reads: KnownReads) -> list[Candidate]:
 
 
 async def confirmed(api: Api, user_ids: UserIdSources, privacy: Privacy, missing: list[Candidate]) -> list[Candidate]:
-    """Of users whom the list no longer names, those who are to be asked about; and of those who cannot be, the ones
-    whom a second list leaves out too: the first may have been cut."""
+    """Return the missing users to look up. Users stored as hashes cannot be looked up, so they are returned only if a
+    second read of the user list does not contain them either: the first may have been truncated."""
     hashed = {one.user_id for one in missing if not privacy.can_ask(one.user_id)}
     if not hashed:
         return missing

@@ -1,4 +1,4 @@
-"""Users who are due, in the order in which they became so, in a room that does not grow."""
+"""A bounded queue of due users, ordered by the time when they became due, and the budget of a run."""
 
 import heapq
 from collections.abc import Callable, Iterator
@@ -15,11 +15,11 @@ MOST_WAITING: Final = 200_000
 
 @dataclass(kw_only=True)
 class BoundedQueue:
-    """Keeps those who have waited longest, in some 600 bytes each.
+    """A queue that keeps the users who have waited longest, with about 600 bytes each.
 
     Attributes:
-        size: How many it keeps; of more, those of the highest rank are turned away.
-        turned_away: How many were.
+        size: Maximum number of users. If there are more, those with the highest rank are dropped.
+        turned_away: Number of dropped users.
     """
 
     size: int = MOST_WAITING
@@ -31,7 +31,7 @@ class BoundedQueue:
         return len(self._heap)
 
     def enter(self, rank: int, candidate: Candidate) -> None:
-        """Takes a user in, or the one in their place who has waited least away. Of equals, the first stays."""
+        """Add a user. If the queue is full, drop the one who has waited least; of equal ones, the last."""
         self._number += 1
         entry = (-rank, -self._number, msgspec.msgpack.encode(candidate))
         if len(self._heap) < self.size:
@@ -41,7 +41,7 @@ class BoundedQueue:
             self.turned_away += 1
 
     def leave(self) -> Iterator[Candidate]:
-        """Everybody, whoever has waited longest first; the room is empty afterwards."""
+        """Remove and yield all users, longest wait first."""
         waiting = sorted(self._heap)
         self._heap = []
         while waiting:
@@ -50,13 +50,13 @@ class BoundedQueue:
 
 @dataclass(kw_only=True)
 class Budget:
-    """What one run may spend on users.
+    """The requests and time that one run may use for users.
 
     Attributes:
-        max_requests: Requests, the list's included; None for any number.
-        max_seconds: Seconds for reading users, from when the first of them is begun; None for any number.
-        clock: Seconds, from anywhere.
-        promised: Requests that users begun may still take.
+        max_requests: Maximum number of requests, those for the user list included; None for no limit.
+        max_seconds: Seconds for reading users, counted from the start of the first user; None for no limit.
+        clock: Monotonic clock in seconds.
+        promised: Requests reserved for users whose reading has started.
     """
 
     max_requests: int | None = None
@@ -70,7 +70,7 @@ class Budget:
         return self.max_requests is not None or self.max_seconds is not None
 
     def begin(self, ask: ReadRequest, requests_made: int) -> bool:
-        """Whether one more user can be begun; if so, what they can take is set aside."""
+        """Return whether one more user can be started, and if so, reserve the user's requests."""
         now = self.clock()
         if self._began is None:
             self._began = now
@@ -82,5 +82,5 @@ class Budget:
         return True
 
     def end(self, ask: ReadRequest) -> None:
-        """A user has been read: what they took is among the requests made."""
+        """Release the reservation of a user who has been read."""
         self.promised -= ask.most_requests

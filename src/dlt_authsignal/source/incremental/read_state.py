@@ -1,4 +1,4 @@
-"""What earlier runs read of one user, and what follows from it."""
+"""The state of one user's last read, and the rules for updating it."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -9,24 +9,24 @@ import msgspec
 from dlt_authsignal.api.endpoints import ACTION_WINDOW_DAYS
 
 PARTS: Final = ("users", "user_authenticators", "user_actions", "user_devices")
-"""Tables of which each user has a part of their own, read by one request each."""
+"""Tables of which each user's part is read by one request."""
 
 
 KEPT: Final = (*PARTS, "action_details")
-"""Tables of which it is known when each user's part was last read."""
+"""Tables with a last-read time for each user."""
 
 
 TOLD_BY_THE_LIST: Final = frozenset({"users", "user_authenticators", "user_actions", "action_details"})
-"""Read again when the list shows something else than before. Devices come from actions: they are read when there are
-new ones."""
+"""Tables that are re-read when the user's list entry changed. Devices come from actions, so new actions cause their
+read."""
 
 
 DAY: Final = 24 * 60 * 60 * 1000
 
 
 ACTION_OVERLAP: Final = 3 * DAY
-"""How far before the newest action known the next look begins: for the minutes that a challenge may take, and for
-states that somebody corrects by hand."""
+"""How far before the newest known action the next read starts. It covers challenges in progress and manual corrections
+of states."""
 
 
 CLOCK_SKEW: Final = 5 * 60 * 1000
@@ -38,7 +38,7 @@ SETTLED: Final = frozenset(
 
 
 ABANDONED: Final = "CHALLENGE_REQUIRED"
-"""What a challenge nobody met stays for ever; it is open for as long as the overlap lasts."""
+"""State of an unanswered challenge. It stays permanently, but counts as open only during the overlap."""
 
 
 _CHANGED: Final = ("createdAt", "updatedAt", "stateUpdatedAt")
@@ -48,17 +48,17 @@ _ALIKE: Final = len("2026-11-02T09:00:00.000Z")
 
 
 class LastRead(msgspec.Struct, frozen=True, gc=False):
-    """What is known of the last read of a user.
+    """The state of a user's last read.
 
     Attributes:
-        first_seen: When the roster first named the user.
-        users: When the user's own page was last read; the others likewise.
-        newest_action: When the newest action known changed last, by Authsignal's clock.
-        actions_from: From when on actions are to be asked for next; 0 for all there are.
-        actions_complete_from: From when on all actions are surely there.
-        listed: Fingerprint of what the list last said of them; 0 if they were never listed.
-        privacy: Fingerprint of the settings under which their rows were stored; 0 if that is not known.
-        is_known: Whether Authsignal knew the id.
+        first_seen: When a user id source first contained the user.
+        users: When the user record was last read; likewise for the other tables.
+        newest_action: When the newest known action last changed, by Authsignal's clock.
+        actions_from: Start of the period of actions in the next read; 0 for all actions.
+        actions_complete_from: Time since when all actions are loaded.
+        listed: Fingerprint of the user's last list entry; 0 if never listed.
+        privacy: Fingerprint of the privacy settings under which the rows were stored; 0 if unknown.
+        is_known: Whether Authsignal returned a user for the id.
     """
 
     first_seen: int
@@ -80,7 +80,7 @@ class LastRead(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def has_hole(self) -> bool:
-        """Whether actions may be lacking that happened while the user was known here."""
+        """Return whether actions since the user was first seen may be missing."""
         return self.actions_complete_from > self.first_seen
 
     @property
@@ -91,21 +91,22 @@ class LastRead(msgspec.Struct, frozen=True, gc=False):
 
 
 def later(now: datetime, last: LastRead | None) -> datetime:
-    """When reading a user begins: after the read before, also where the clock has been set back a little since. Rows
-    that are gone are told by their times."""
+    """Return the start time of a read, later than the previous one even if the clock was set back a little.
+
+    Deleted rows are recognised by these times."""
     latest = max(last.at(part) for part in KEPT) if last else 0
     is_ahead = 0 <= latest - milliseconds(now) < CLOCK_SKEW
     return _EPOCH + timedelta(milliseconds=latest + 1) if is_ahead else now
 
 
 def is_active(last: LastRead | None, actions: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether an action is new, or has changed, since the last read."""
+    """Return whether an action is new or changed since the last read."""
     known = last.newest_action if last else 0
     return any(_latest(action) > known for action in actions)
 
 
 def wants_detail(last: LastRead | None, action: Mapping[str, Any], is_loaded: bool) -> bool:
-    """Whether an action's detail may say something that is not known: it is open, or new, or changed, or not loaded."""
+    """Return whether to read an action's detail: the action is open, new or changed, or its detail is not loaded."""
     known = last.newest_action if last else 0
     return not is_loaded or action.get("state") not in SETTLED or _latest(action) > known
 
@@ -119,25 +120,25 @@ def after(
     is_known: bool,
     privacy: int = 0,
 ) -> LastRead:
-    """What is known of a user after a read.
+    """Return the state of a user after a read.
 
     Args:
-        last: What was known before.
-        read: Parts that were read completely.
-        read_at: When reading began.
-        listed: Fingerprint of what the list says; 0 if it does not say anything.
-        actions: Actions that the read brought.
-        is_known: Whether Authsignal knows the id.
-        privacy: Fingerprint of the settings under which rows are stored now.
+        last: State before the read.
+        read: Parts that were read in full.
+        read_at: Start of the read.
+        listed: Fingerprint of the user's list entry; 0 if not listed.
+        actions: Actions that the read returned.
+        is_known: Whether Authsignal returned a user for the id.
+        privacy: Fingerprint of the present privacy settings.
     """
     parts = frozenset(read)
     before = last or LastRead(first_seen=read_at)
     times = dict.fromkeys(parts, read_at)
     if listed and listed != before.listed:
-        # what was not read now may have changed too, and the list will not say so again
+        # parts that were not read may have changed too, and the list will not show that again
         times |= dict.fromkeys(TOLD_BY_THE_LIST - parts, 0)
     if before.privacy not in (0, privacy) or (is_known and not before.is_known):
-        # stored otherwise, or marked as gone with all they had
+        # stored under other settings, or marked as deleted with all rows
         times |= dict.fromkeys(frozenset(KEPT) - parts, 0)
     if "user_actions" in parts:
         times |= _horizon(before, list(actions), read_at)
@@ -148,10 +149,10 @@ def after(
 
 
 def _horizon(before: LastRead, actions: list[Mapping[str, Any]], read_at: int) -> dict[str, int]:
-    """Where the next look at the actions begins: before the newest by an overlap, and before any that is still open.
+    """Return where the next read of actions starts: an overlap before the newest action, and before any open one.
 
-    Authsignal's own times, never this machine's: their clocks may differ. But not a time that is still to come: from
-    then on there would be no actions to be found.
+    It uses Authsignal's times, because this machine's clock may differ. A time in the future is not used, since no
+    actions would be found from then on.
     """
     newest = max((at for at in (_newest(actions), before.newest_action) if at <= read_at + DAY), default=0)
     open_since = [_moment(action.get("createdAt")) for action in actions if _is_open(action)]
@@ -159,7 +160,7 @@ def _horizon(before: LastRead, actions: list[Mapping[str, Any]], read_at: int) -
 
 
 def _complete_from(before: LastRead, read_at: int) -> int:
-    """Authsignal forgets actions: what happened since the read before, and is older than it remembers, is lost."""
+    """Return since when actions are complete. Newer actions that left Authsignal's window before this read are lost."""
     horizon = read_at - ACTION_WINDOW_DAYS * DAY
     return before.actions_complete_from if before.user_actions >= horizon else horizon
 
@@ -171,7 +172,7 @@ def _is_open(action: Mapping[str, Any]) -> bool:
 def _newest(actions: list[Mapping[str, Any]]) -> int:
     texts = [text for action in actions for name in _CHANGED if (text := action.get(name))]
     if all(isinstance(text, str) and len(text) == _ALIKE and text[-1] == "Z" for text in texts):
-        return _moment(max(texts, default=None))  # in this form, the greatest text is the latest time
+        return _moment(max(texts, default=None))  # in this format, the greatest text is the latest time
     return max(map(_moment, texts), default=0)
 
 
@@ -189,13 +190,13 @@ def _moment(text: Any) -> int:
 
 
 def milliseconds(moment: datetime) -> int:
-    """Since 1970; a time without a zone is taken for UTC."""
+    """Return milliseconds since 1970; a time without a zone is UTC."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return (aware - _EPOCH) // timedelta(milliseconds=1)
 
 
 def moment(since_1970: int) -> datetime | None:
-    """The time; None for 0."""
+    """Return the time of milliseconds since 1970; None for 0."""
     return _EPOCH + timedelta(milliseconds=since_1970) if since_1970 else None
 
 

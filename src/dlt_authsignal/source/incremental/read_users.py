@@ -1,6 +1,6 @@
-"""Every user who is due, read as the sweep decided: own page, authenticators, actions, devices.
+"""Read the due users: user record, authenticators, actions, devices.
 
-One user is one unit: either all that was asked for was read, or the run fails.
+Each user is read as a whole: either all requested parts were read, or the run fails.
 """
 
 from collections.abc import Iterable, Mapping
@@ -50,21 +50,21 @@ _CHILDREN: Final = {
 }
 _ROUTES: Final = {"users": GET_USER, **_CHILDREN}
 _SAY_NOTHING: Final = frozenset({"userId", "createdAt", "allowedVerificationMethods"})
-"""Fields that an answer about anybody may carry."""
+"""Fields that a response may contain even for an unknown id."""
 _DECLARED: Final = frozenset(column.field for column in USERS.columns)
 
 
 async def read_users(
     api: Api, plan: Plan, workers: int, meter: RunMetrics, out: MemoryObjectSendStream[UserRead]
 ) -> None:
-    """Reads the users who are due and sends them out as they are complete, in no particular order.
+    """Read the due users and send each to `out` when it is complete, in no particular order.
 
     Args:
-        api: Where to read.
+        api: API to read from.
         plan: What to read.
-        workers: Users in the making at once, each with one request in flight.
+        workers: Users read in parallel, each with one request in flight.
         meter: Counts users found, due and read.
-        out: Where complete users go; waits while it is full.
+        out: Receives complete users; reading waits while it is full.
     """
     send, receive = create_memory_object_stream[ReadTask](2 * workers)
     async with create_task_group() as tasks:
@@ -103,14 +103,14 @@ async def _hand_out(
     send: MemoryObjectSendStream[ReadTask],
     out: MemoryObjectSendStream[UserRead],
 ) -> None:
-    is_spent = False  # once one had to wait, nobody who has waited less goes before them
+    is_spent = False  # after the first user who must wait, none with a shorter wait is started
     for errand in filter(None, map(plan.errand, room.leave())):
         is_spent = is_spent or not plan.budget.begin(errand.ask, meter.requests)
         if not is_spent:
             await _put(send, errand)
             continue
         meter.users_remaining += 1
-        if errand.last is None:  # so that the next run knows since when they have been waiting
+        if errand.last is None:  # so that the next run knows how long they have waited
             await _put(out, _left(errand, plan.now()))
 
 
@@ -145,8 +145,8 @@ async def _work(
 
 
 async def _put(out: MemoryObjectSendStream[T], item: T) -> None:
-    """Sends without the turn of the event loop that anyio takes otherwise: there are many users, and they wait for
-    answers anyway."""
+    """Send without yielding to the event loop, as anyio would. There are many users, and they yield while they wait for
+    responses."""
     try:
         out.send_nowait(item)
     except WouldBlock:
@@ -172,11 +172,11 @@ def _count_unknown(meter: RunMetrics, candidate: Candidate) -> None:
 
 
 async def read_user(api: Api, plan: Plan, errand: ReadTask) -> UserRead:
-    """Everything the errand asks of one user.
+    """Read everything that the task requests for one user.
 
-    Authsignal answers 200 for ids it has never seen, so an id counts as unknown when nothing at all is said of it:
-    no attribute, no authenticator, no action, no device, and not in the listing (or no longer as listed). Whom the list
-    has named is known until it no longer does: who never enrolled, and has not signed in for a month, is as silent.
+    Authsignal returns 200 even for unknown ids. So an id counts as unknown if it has no attribute, authenticator,
+    action or device, and is not in the user list. A listed user is always known: users who never enrolled and have not
+    signed in for a month have no data either.
     """
     candidate, listed, last, ask = errand
     read_at = later(plan.now(), last)
@@ -214,13 +214,13 @@ async def read_user(api: Api, plan: Plan, errand: ReadTask) -> UserRead:
 
 
 def _is_expected(candidate: Candidate, last: LastRead | None) -> bool:
-    """Whether the list has named a user whom another source names now."""
+    """Return whether a user from another source was in the user list."""
     is_by_list = bool(candidate.listed) or candidate.id_source == MISSING
     return not is_by_list and last is not None and last.is_known and last.listed > 0
 
 
 def _gone(plan: Plan, candidate: Candidate, last: LastRead, read_at: datetime) -> UserRead:
-    """A user whom two lists have left out, and whose id nobody can ask about."""
+    """Return the deletion of a user who is missing from two user lists and cannot be looked up."""
     parts = plan.tables & plan.parts
     return UserRead(
         candidate=candidate,
@@ -239,15 +239,16 @@ def _check_whose(user_id: str, endpoint: Endpoint, rows: Iterable[Any]) -> None:
         said = row.get("userId") if isinstance(row, dict) else None
         if isinstance(said, str) and said.strip().casefold() != user_id.strip().casefold():
             raise UnexpectedAnswer(
-                f"{endpoint} answered with another user than the one asked for: a cache between here and Authsignal may"
-                " mix answers up. Nothing was loaded; run again.",
+                f"{endpoint} returned a different user than requested. A cache between this machine and"
+                " Authsignal may mix"
+                " up responses. Nothing was loaded. Check proxies, then run again.",
                 request=str(endpoint),
                 status=200,
             )
 
 
 async def _gather(api: Api, user_id: str, ask: ReadRequest, wanted: frozenset[str]) -> dict[str, Any]:
-    """One request after the other: as many users are read at once as requests may be in flight."""
+    """Send the requests one after the other: parallelism comes from reading several users."""
     return {part: await _read(api, _ROUTES[part], user_id, _query(part, ask)) for part in PARTS if part in wanted}
 
 
@@ -257,7 +258,7 @@ def _query(part: str, ask: ReadRequest) -> dict[str, str] | None:
 
 
 async def _read(api: Api, endpoint: Endpoint, user_id: str, query: Mapping[str, str] | None = None) -> Any:
-    """The answer, or None for 404: no documented answer for a user, yet what a user deleted meanwhile may give."""
+    """Return the response, or None for 404, which is undocumented but may occur for a user deleted meanwhile."""
     try:
         answer = await api.get(endpoint, dict if endpoint is GET_USER else list, query, userId=user_id)
     except RequestRefused as refused:
@@ -271,7 +272,7 @@ async def _is_unknown(api: Api, errand: ReadTask, page: Mapping[str, Any] | None
     candidate, _, last, ask = errand
     if page is not None and _says_something(candidate, page):
         return False
-    if candidate.is_unlisted:  # actions may outlive their user
+    if candidate.is_unlisted:  # Authsignal keeps actions of deleted users
         own = "user_authenticators"
         return not (gathered[own] if own in gathered else await _read(api, _CHILDREN[own], candidate.user_id))
     for table, endpoint in _CHILDREN.items():
@@ -283,14 +284,14 @@ async def _is_unknown(api: Api, errand: ReadTask, page: Mapping[str, Any] | None
 
 
 def _is_left_over(table: str, rows: list[Any], last: LastRead | None) -> bool:
-    """Whether rows are what may be left of a user who was gone already: nothing of it is new."""
+    """Return whether rows may be leftovers of a user who was already deleted, because none is new."""
     if last is None or not last.was_read or last.is_known:
         return False
     return table == "user_devices" or (table == "user_actions" and not is_active(last, rows))
 
 
 def _says_something(candidate: Candidate, page: Mapping[str, Any]) -> bool:
-    """Whether a user's page tells them from anybody. What Authsignal adds to pages one day may be on everybody's."""
+    """Return whether a user record differs from that of an unknown id. Fields added later may occur in all records."""
     if candidate.listed:
         return not _is_bare(page) or _is_bare(candidate.listed)
     return not _is_bare({name: value for name, value in page.items() if name in _DECLARED})
@@ -302,7 +303,7 @@ def _is_bare(page: Mapping[str, Any]) -> bool:
 
 def _not_found(endpoint: Endpoint) -> RequestRefused:
     return RequestRefused(
-        f"Authsignal answered 404 to {endpoint} for a user it knows. Nothing was loaded; run again.",
+        f"Authsignal answered 404 to {endpoint} for a known user. Nothing was loaded. Run again.",
         request=str(endpoint),
         status=404,
     )
@@ -317,8 +318,8 @@ async def _details(
     stored_id = plan.privacy.stored_id(user_id)
     if not all(action.get("actionCode") and action.get("idempotencyKey") for action in actions):
         raise UnexpectedAnswer(
-            f"{QUERY_USER_ACTIONS} answered with an action without actionCode or idempotencyKey: its detail cannot be"
-            " asked for. Leave action_details out.",
+            f"{QUERY_USER_ACTIONS} returned an action without actionCode or idempotencyKey, so its detail cannot be"
+            " requested. Nothing was loaded. Exclude action_details from --tables.",
             request=str(QUERY_USER_ACTIONS),
             status=200,
         )
@@ -339,7 +340,7 @@ async def _detail(api: Api, user_id: str, action: str, key: str) -> Mapping[str,
     try:
         answer: Mapping[str, Any] = await api.get(GET_ACTION, dict, userId=user_id, action=action, idempotencyKey=key)
     except RequestRefused as refused:
-        if refused.status != 404:  # how an unknown key is answered is not documented; a 404 says it is gone
+        if refused.status != 404:  # the response for an unknown key is undocumented; 404 means deleted
             raise
         return None
     return answer

@@ -1,4 +1,4 @@
-"""The memory of the sweep: when each user was last read, in a table beside the data it speaks of."""
+"""The state of reads: when each user was last read, stored in the table `user_reads` of the dataset."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from dlt_authsignal.schema.tables import ACTION_DETAILS
 from dlt_authsignal.source.incremental.read_state import KEPT, LastRead, milliseconds, moment
 
 _MARKED: Final = ("users", "user_authenticators", "user_devices")
-"""Tables of users whose rows are marked when they are gone."""
+"""Tables of users in which deleted rows are marked."""
 
 _HASHES: Final = ("listed_hash", "privacy_hash")
 _TIMES: Final = (
@@ -42,10 +42,10 @@ _FIELDS: Final = ("first_seen", *KEPT, "newest_action", "actions_from", "actions
 
 
 class KnownReads:
-    """The last read of each user, in 98 bytes each.
+    """The last read of each user, with 98 bytes per user.
 
-    A user is found by 64 bits of a hash of the id. Two ids that share them would be taken for one: among a million
-    that happens with a probability of 3 in 100 million.
+    Users are looked up by a 64-bit hash of the id. Two ids with equal hashes would count as one user. Among a million
+    ids, the probability of that is 3 in 100 million.
     """
 
     def __init__(self) -> None:
@@ -62,12 +62,12 @@ class KnownReads:
         return len(self._keys)
 
     def get(self, user_id: str) -> LastRead | None:
-        """What is known of the last read of a user; None for one never seen."""
+        """Return the state of a user's last read; None for a new user."""
         index = _place(self._keys, key_of(user_id))
         return None if index is None else self._at(index)
 
     def named(self, user_id: str) -> LastRead | None:
-        """The same of a user whom the roster names; notes that it does."""
+        """Return the same for a user of a user id source, and record that a source contains the user."""
         index = _place(self._keys, key_of(user_id))
         if index is None:
             return None
@@ -75,7 +75,7 @@ class KnownReads:
         return self._at(index)
 
     def not_named(self, is_wanted: Callable[[LastRead], bool]) -> Iterator[str]:
-        """Ids of users whom the roster has not named."""
+        """Yield ids of users who are in no user id source."""
         missing = {index for index in self._not_named() if is_wanted(self._at(index))}
         if missing:
             for user_id in self._ids():
@@ -83,14 +83,14 @@ class KnownReads:
                     yield user_id
 
     def count_not_named(self, is_counted: Callable[[LastRead], bool]) -> int:
-        """How many users the roster has not named, of those who count."""
+        """Return the number of users in no user id source for whom `is_counted` is true."""
         return sum(is_counted(self._at(index)) for index in self._not_named())
 
     def _not_named(self) -> Iterator[int]:
         return (index for index, is_named in enumerate(self._named) if not is_named)
 
     def count_read(self, *parts: str) -> int:
-        """How many users Authsignal knew, of whom one of the parts was read."""
+        """Return the number of known users of whom at least one of the parts was read."""
         found = [self._times[_FIELDS.index(part)] for part in parts]
         return sum(bool(is_known and any(times)) for is_known, *times in zip(self._known, *found, strict=True))
 
@@ -100,29 +100,29 @@ class KnownReads:
     def _at(self, index: int) -> LastRead:
         numbers = (each[index] for each in (*self._times, self._listed, self._privacy))
         values: list[Any] = [*numbers, bool(self._known[index])]
-        return LastRead(*values)  # in the order of its fields: there are as many as users
+        return LastRead(*values)  # in the order of its fields, for speed: there is one per user
 
     def oldest(self) -> datetime | None:
-        """When the user who has waited longest was last read, of those who were; None if nobody was."""
+        """Return the oldest last-read time of all users; None if no user was read."""
         times = zip(self._times[_FIELDS.index("users")], self._known, strict=True)
         return moment(min((at for at, is_known in times if at and is_known), default=0))
 
     def has_detail(self, user_id: str, action_code: str, idempotency_key: str) -> bool:
-        """Whether the detail of an action has been loaded."""
+        """Return whether the detail of an action is loaded."""
         return _place(self._details, key_of(user_id, action_code, idempotency_key)) is not None
 
     def _outnumber(self, pipeline: Pipeline) -> bool:
-        """Whether more users were read than there are: somebody has taken rows out."""
+        """Return whether more users were read than the table contains, which means that rows were removed."""
         return self.count_read("users") > row_counts(pipeline, ["users"])["users"]
 
     def recall(self, pipeline: Pipeline, *, details: bool = False) -> None:
-        """Takes in what the destination holds: rows of loads that were completed, others may have lost their data.
+        """Read the state from the destination, using only rows of completed loads.
 
-        A table that is gone counts as never read, and so does one of users that lacks some of them.
+        A missing table counts as never read, and so does a table of users with missing rows.
 
         Args:
-            pipeline: Whose dataset to look at.
-            details: Whether to take in which actions' details are there.
+            pipeline: Pipeline of the dataset.
+            details: Whether to read which actions have a loaded detail.
         """
         import numpy as np
 
@@ -159,7 +159,7 @@ def _ids(pipeline: Pipeline, left: list[str]) -> Iterator[str]:
 
 
 def _left_over(pipeline: Pipeline, read: Iterable[tuple[Any, ...]]) -> list[str]:
-    """Users of whom there are only rows of loads that were never completed: they may be gone, and nobody would ask."""
+    """Return users who have only rows of incomplete loads. They may be deleted and must be looked up."""
     found = {
         user_id
         for table in (USER_READS.name, *_MARKED)
@@ -172,7 +172,7 @@ def _left_over(pipeline: Pipeline, read: Iterable[tuple[Any, ...]]) -> list[str]
 
 
 def _never_completed(user_ids: list[str]) -> tuple[Any, ...]:
-    """Their rows: read so long ago that they are due, and that the list may lack them."""
+    """Return state rows for these users that make them due and allow them to be missing from the user list."""
     import pyarrow as pa
 
     long_ago, now = datetime.fromtimestamp(1, UTC), datetime.now(UTC)
@@ -187,7 +187,7 @@ def _never_completed(user_ids: list[str]) -> tuple[Any, ...]:
 
 
 def oldest_read(pipeline: Pipeline) -> datetime | None:
-    """When the user was last read who has waited longest, of those whom Authsignal knows and who were read."""
+    """Return the oldest last-read time of any known user."""
     import pyarrow.compute as pc
 
     if USER_READS.name not in schema_of(pipeline).tables:
@@ -201,9 +201,9 @@ def oldest_read(pipeline: Pipeline) -> datetime | None:
 
 
 def known_reads(pipeline: Pipeline, *, details: bool = False) -> KnownReads:
-    """When each user of a pipeline's dataset was last read, for `authsignal_source(reads=…)`.
+    """Return when each user of a pipeline's dataset was last read, for `authsignal_source(reads=…)`.
 
-    Finish what an earlier run left (`pipeline.run()` while `pipeline.has_pending_data`) before asking.
+    First finish pending loads of earlier runs: `pipeline.run()` while `pipeline.has_pending_data`.
     """
     adapt_dlt(pipeline)
     if not pipeline.default_schema_name:
@@ -214,7 +214,7 @@ def known_reads(pipeline: Pipeline, *, details: bool = False) -> KnownReads:
 
 
 def key_of(*names: str) -> int:
-    """64 bits of a hash of an id, or of a key of several parts."""
+    """Return a 64-bit hash of an id, or of a key with several parts."""
     text = "\0".join(names).encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
 
@@ -225,8 +225,9 @@ def _place(values: array[int], value: int) -> int | None:
 
 
 def listed_hash(listed: Mapping[str, Any], key: bytes = b"") -> int:
-    """Fingerprint of what the list says of a user, 0 for nothing. Neither order nor a null matters. Keyed, nobody can
-    find out by trying what was said."""
+    """Return the fingerprint of a user's list entry; 0 if it is empty. Field order and nulls do not matter.
+
+    With a key, the entry cannot be guessed from the fingerprint."""
     said = {name: _unordered(value) for name, value in listed.items() if value is not None}
     if not said:
         return 0
@@ -235,7 +236,7 @@ def listed_hash(listed: Mapping[str, Any], key: bytes = b"") -> int:
 
 
 def row_of(user_id: str, last: LastRead) -> dict[str, Any]:
-    """The row of `user_reads`, without provenance."""
+    """Return the row of `user_reads`, without provenance."""
     times = {name: moment(getattr(last, field)) for name, field in zip(_TIMES, _FIELDS, strict=True)}
     hashes = zip(_HASHES, (last.listed, last.privacy), strict=True)
     return {
@@ -257,14 +258,14 @@ def _packed(kind: str, values: Any) -> array[int]:
 
 
 def _numbers(hashes: list[str | None]) -> Any:
-    """64 bits of each in hexadecimal, 0 for null."""
+    """Return the number of each 16-digit hexadecimal text, 0 for null."""
     import numpy as np
 
     return np.fromiter((int(value, 16) if value else 0 for value in hashes), np.uint64, len(hashes))
 
 
 def _since_1970(column: Any) -> Any:
-    """Milliseconds of a column of times, 0 for null."""
+    """Return the milliseconds since 1970 of a column of times, 0 for null."""
     import pyarrow as pa
 
     if pa.types.is_timestamp(column.type):
@@ -275,5 +276,5 @@ def _since_1970(column: Any) -> Any:
 
 
 def known_ids(pipeline: Pipeline) -> Iterator[str]:
-    """Ids that earlier runs read, or were to read; some come twice."""
+    """Yield the ids that earlier runs read or were due to read; some occur twice."""
     return (row[0] for table in ("users", "user_reads") for row in columns_of(pipeline, table, "user_id"))

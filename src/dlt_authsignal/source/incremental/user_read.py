@@ -1,4 +1,4 @@
-"""One user to read, and what was read of them."""
+"""A user to read, and the result of reading one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ MISSING: Final = "missing"
 
 
 class ReadTask(NamedTuple):
-    """A user to be read.
+    """A user to read.
 
     Attributes:
-        candidate: The roster's entry.
-        listed: Fingerprint of what the list says; 0 if it does not say anything.
-        last: What is known of the last read; None for a user never seen.
-        ask: What to ask.
+        candidate: The user id and its source.
+        listed: Fingerprint of the user's list entry; 0 if not listed.
+        last: State of the last read; None for a new user.
+        ask: Requests to send.
     """
 
     candidate: Candidate
@@ -30,17 +30,17 @@ class ReadTask(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class UserRead:
-    """One user, as read.
+    """The result of reading one user.
 
     Attributes:
-        candidate: The roster's entry.
-        read_at: When reading began.
-        parts: What was read of them; nothing of a user who is left for the next run.
-        is_known: Whether Authsignal knows the id.
-        user: The user's own page over what the listing said, if it was read.
+        candidate: The user id and its source.
+        read_at: Start of the read.
+        parts: Parts that were read; empty for a user left for the next run.
+        is_known: Whether Authsignal returned a user for the id.
+        user: The user record merged over the list entry, if it was read.
         children: Rows by table: `user_authenticators`, `user_actions`, `user_devices`.
         details: (action row, detail) pairs.
-        last: What is known of the user now.
+        last: State of the user after this read.
     """
 
     candidate: Candidate

@@ -1,1 +1,1 @@
-"""Hashing, truncating and leaving out personal data."""
+"""Protect personal data: hash, truncate or drop it."""

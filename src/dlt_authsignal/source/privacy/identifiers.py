@@ -1,4 +1,4 @@
-"""Identifiers of people: their normal forms, what of them names nobody, and where they stand in text."""
+"""Personal identifiers: their normal forms, their non-identifying parts, and how to find them in text."""
 
 import re
 import unicodedata
@@ -22,14 +22,14 @@ _IP: Final = (
     r"|(?=[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:)[0-9A-Fa-f:]{0,44}(?:[0-9A-Fa-f]|::)(?:\.\d{1,3}){0,3}(?!\w|[.:]\w))"
 )
 _FOUND: Final = re.compile(rf"(?P<email>{_EMAIL})|(?P<ip>{_IP})|(?P<phone>{_PHONE})")
-"""Each begins where a word does, and is bounded or ends with the word: a text is read once, however long it is."""
+"""Each pattern starts at a word and is bounded or ends with it, so that matching takes linear time."""
 
 _MAY_HOLD_ONE: Final = re.compile(r"[@%:\d]")
 _DIGITS_OF_A_PHONE: Final = range(7, 16)
 
 
 def normal(kind: Kind, text: str) -> str:
-    """The form in which two spellings of one identifier are the same; text that is none of its kind is folded.
+    """Return the form in which two spellings of an identifier are equal. Other text is case-folded.
 
     E-mail addresses: NFC, without case, trimmed. Phone numbers: digits after a plus, if there is one. Names and the
     rest: NFKC, without case, trimmed.
@@ -43,7 +43,7 @@ def _folded(text: str, form: Literal["NFC", "NFKC"]) -> str:
     if text.isascii():
         return text.lower().strip()
     folded = text
-    for _ in range(4):  # what one step brings about another may have to undo; longer chains are not known
+    for _ in range(4):  # one step may require another; longer chains are not known
         before, folded = folded, unicodedata.normalize(form, unicodedata.normalize("NFD", folded).casefold()).strip()
         if folded == before:
             break
@@ -51,7 +51,7 @@ def _folded(text: str, form: Literal["NFC", "NFKC"]) -> str:
 
 
 def _number(text: str) -> str | None:
-    """`+` and digits, or digits alone for a number without a country code; None for text that is no number."""
+    """Return `+` and digits, or only digits without a country code; None for text that is not a number."""
     if _E164.fullmatch(text):
         return text
     plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
@@ -64,16 +64,16 @@ def _number(text: str) -> str | None:
 
 
 def domain_of(email: str) -> str | None:
-    """Domain of an e-mail address, in lower case; None where there is none."""
+    """Return the domain of an e-mail address in lower case; None if there is none."""
     domain = normal("email", email).rpartition("@")[2] if "@" in email else ""
     return domain if _DOMAIN.fullmatch(domain) else None
 
 
 @lru_cache(maxsize=65_536)
 def country_of(phone: str) -> str | None:
-    """Country of a number that begins with a country code, ISO 3166-1 alpha-2.
+    """Return the country of a phone number with a country code, as ISO 3166-1 alpha-2.
 
-    None where there is no such code, and where countries share it and the number is none that any of them gives out.
+    None if there is no country code, or if countries share it and none of them assigns the number.
     """
     number = _number(phone)
     if number is None or not number.startswith("+"):
@@ -92,7 +92,7 @@ def country_of(phone: str) -> str | None:
 
 
 def truncated(text: str) -> str | None:
-    """An IP address with its last 8 bits (IPv4) or 80 bits (IPv6) at zero; None for what is no address."""
+    """Return an IP address with its last 8 bits (IPv4) or 80 bits (IPv6) set to zero; None for other text."""
     plain = text.strip()
     if (short := _IPV4.fullmatch(plain)) and max(map(int, plain.split("."))) < 256:
         return f"{short[1]}0"
@@ -106,7 +106,7 @@ def truncated(text: str) -> str | None:
 
 
 def replaced(text: str, by: Callable[[Kind, str], str]) -> str:
-    """The text with every e-mail address, phone number and IP address in it replaced."""
+    """Replace every e-mail address, phone number and IP address in a text."""
 
     def of(found: re.Match[str]) -> str:
         kind, value = next((kind, value) for kind, value in found.groupdict().items() if value is not None)
@@ -118,5 +118,5 @@ def replaced(text: str, by: Callable[[Kind, str], str]) -> str:
 
 
 def names_somebody(user_id: str) -> bool:
-    """Whether a user id is, or holds, an e-mail address, or a phone number that begins with a plus."""
+    """Return whether a user id is or contains an e-mail address, or a phone number with a plus."""
     return "@" in user_id.strip("@") or "%40" in user_id or _PLUS.search(user_id) is not None

@@ -1,6 +1,6 @@
-"""What is done to identifiers before anything else sees them: hashed, cut short, left out, or kept.
+"""Protection of identifiers before they are stored: hash, truncate, drop, or keep.
 
-One function for each column, which Arrow tables and rows alike are made with.
+There is one function per column, which is used for Arrow tables and for rows.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from functools import cached_property, partial
 from types import NoneType
 from typing import Any, Final, Literal
 
-from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.errors import DOCS, ConfigurationError
 from dlt_authsignal.schema.columns import Column, Table
 from dlt_authsignal.schema.sensitivity import FREE_FORM, Kind, kind_by_name
 from dlt_authsignal.schema.tables import TABLES, USERS
@@ -25,20 +25,20 @@ Text = Callable[[str], str | None]
 Value = Callable[[Any], Any]
 
 EVERY: Final = "*"
-"""In the name of an override: the column in every table that has it."""
+"""Table part of an override that applies to the column in all tables."""
 
 _MAKING: Final = 2
-"""One more whenever a later version stores the same value otherwise."""
+"""Increase this number when a new version stores the same value differently."""
 
 LEFT_OUT: Final = "…"
-"""Where an identifier stood in a text."""
+"""Placeholder for a removed identifier in a text."""
 
 _BESIDE: Final[Mapping[str, tuple[str, Text]]] = {
     "email": ("email_domain", domain_of),
     "phone_number": ("phone_number_country", country_of),
 }
 _EXACT: Final = frozenset({"user_id", "user_agent", "device", "credential"})
-"""Kinds of which every spelling is another one: two users whose ids differ in case are two users."""
+"""Kinds whose spelling matters: user ids that differ only in case are two users."""
 
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 _NOT_TEXT: Final = frozenset({NoneType, bool, int, float})
@@ -50,10 +50,10 @@ class Privacy:
     """How identifiers are loaded.
 
     Attributes:
-        mode: `pseudonymize` hashes them with the key, and leaves them out where there is none; `keep` loads them.
-        key: Secret that the hashes are made with.
-        columns: What is done to single columns instead, by `table.column` or `*.column`.
-        allow: Keys of free-form objects, and columns that no table declares, that are loaded as they are.
+        mode: `pseudonymize` hashes identifiers with the key, or drops them without a key; `keep` loads them.
+        key: Secret key of the hashes.
+        columns: Overrides for single columns, by `table.column` or `*.column`.
+        allow: Keys of free-form objects, and undeclared columns, that are loaded in plain text.
     """
 
     mode: Mode = "pseudonymize"
@@ -63,14 +63,14 @@ class Privacy:
 
     @property
     def leaves_out(self) -> bool:
-        """Whether identifiers are left out for want of a key."""
+        """Return whether identifiers are dropped because there is no key."""
         return self.mode == "pseudonymize" and self.key is None
 
     def stored_id(self, user_id: str) -> str:
-        """A user id as it is stored: hashed where it is an e-mail address or a phone number.
+        """Return a user id as it is stored: hashed if it is an e-mail address or a phone number.
 
         Raises:
-            ConfigurationError: It is one, and there is no key.
+            ConfigurationError: The id must be hashed, but there is no key.
         """
         treatment = self.columns.get(f"{EVERY}.user_id")
         is_plain = treatment == "keep" or (self.mode == "keep" and treatment is None)
@@ -78,52 +78,52 @@ class Privacy:
             return user_id
         if self._keyed is None:
             raise ConfigurationError(
-                "A user id is an e-mail address or a phone number, and there is no privacy_key to hash it with. Nothing"
-                ' was loaded. dlt-authsignal init makes a key (docs/privacy.md); privacy = "keep" loads ids, addresses'
-                " and numbers as they are."
+                "A user id is an e-mail address or a phone number, and there is no privacy_key to hash it. Nothing was"
+                ' loaded. Run dlt-authsignal init to create a key, or set privacy = "keep" to load identifiers in plain'
+                f" text. See {DOCS}/privacy.md"
             )
         return self.hashed(user_id)
 
     def stored_ids(self, user_ids: Iterable[str]) -> frozenset[str]:
-        """Those that can be stored, as they are."""
+        """Return the stored forms of all ids that can be stored."""
         return frozenset(map(self.stored_id, (each for each in user_ids if self.key or not names_somebody(each))))
 
     def stored(self, table: str, column: str, values: list[Any]) -> list[Any]:
-        """Values of one column as they are stored."""
+        """Return the values of one column as they are stored."""
         return self.of(TABLES[table]).columns({column: values})[column]
 
     def can_ask(self, stored_id: str) -> bool:
-        """Whether Authsignal can be asked about a user by the id that was stored: it is no hash."""
+        """Return whether a stored id can be requested from Authsignal, because it is not a hash."""
         treatment = self.columns.get(f"{EVERY}.user_id")
         is_plain = treatment == "keep" or (self.mode == "keep" and treatment is None)
         return is_plain or not _HASH.fullmatch(stored_id)
 
     def asked_id(self, stored_id: str) -> str:
-        """The id to ask Authsignal about, of one that was stored.
+        """Return the id to request from Authsignal for a stored id.
 
         Raises:
-            ConfigurationError: It is stored as a hash.
+            ConfigurationError: The id is stored as a hash.
         """
         if not self.can_ask(stored_id):
             raise ConfigurationError(
-                "Ids of earlier runs (known) cannot be asked about: they are stored as hashes, being e-mail addresses"
-                " or phone numbers. Name another source of user ids: --users-from listing, a file or a query. If"
-                ' they are hashes at Authsignal too, set privacy_columns = {"*.user_id" = "keep"}.'
+                "`known` cannot be used here: these user ids are e-mail addresses or phone numbers and are stored only"
+                " as hashes. Pass another user id source: --users-from listing, a file or a query. If your user ids at"
+                ' Authsignal are hashes themselves, set privacy_columns = {"*.user_id" = "keep"}.'
             )
         return stored_id
 
     def of(self, table: Table) -> "Guard":
-        """What is done to the columns of a table."""
+        """Return the protection of a table's columns."""
         return Guard(self, table)
 
     def hashed(self, text: str) -> str:
-        """Lower-case hex of HMAC-SHA-256; there has to be a key."""
+        """Return the HMAC-SHA-256 in lower-case hex; requires a key."""
         digest = self._keyed.copy()
         digest.update(text.encode("utf-8", "surrogatepass"))
         return str(digest.hexdigest())
 
     def text(self, kind: Kind, treatment: Treatment | None = None) -> Text:
-        """What is done to text of a kind: as a rule, or by an override."""
+        """Return the function that protects text of a kind, by default or by an override."""
         chosen = treatment or _DEFAULT.get(kind, "keep")
         if chosen == "keep":
             return str
@@ -136,26 +136,26 @@ class Privacy:
         return _unkeyed if kind == "device" and chosen == "hash" else _nothing
 
     def in_text(self, text: str) -> str | None:
-        """The text with the identifiers in it protected; None for text that is nothing but one that is left out."""
+        """Return the text with its identifiers protected; None if the whole text is a dropped identifier."""
         found = replaced(text, lambda kind, value: self.text(kind)(value) or LEFT_OUT)
         return None if found == LEFT_OUT != text else found
 
     def listed(self, listed: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What of the list's word on a user its fingerprint may say: without a key, nothing that names them."""
+        """Return the part of a user's list entry that its fingerprint may use: without a key, no identifiers."""
         if not self.leaves_out:
             return listed
         return {name: value for name, value in listed.items() if _TOLD.get(name)}
 
     @cached_property
     def fingerprint_key(self) -> bytes:
-        """Key for fingerprints of what was not protected; empty where they need none."""
+        """Return the key for fingerprints of unprotected values; empty if none is needed."""
         if self.mode == "keep" or self.key is None:
             return b""
         return hashlib.sha256(b"fingerprint" + self.key.encode()).digest()
 
     @cached_property
     def fingerprint(self) -> int:
-        """64 bits that are others when rows are stored otherwise; never 0."""
+        """Return 64 bits that change when rows are stored differently; never 0."""
         said = repr((_MAKING, self.mode, sorted(self.columns.items()), sorted(self.allow)))
         key = hashlib.sha256(b"settings" + (self.key or "").encode()).digest()
         return int.from_bytes(hashlib.blake2b(said.encode(), digest_size=8, key=key).digest(), "little") or 1
@@ -191,8 +191,8 @@ class Guard:
     """Protects the columns of one table.
 
     Args:
-        privacy: How.
-        table: The table; what it does not declare is looked at by name and value.
+        privacy: Privacy settings.
+        table: The table. Undeclared columns are protected by their name and value.
     """
 
     def __init__(self, privacy: Privacy, table: Table) -> None:
@@ -202,16 +202,16 @@ class Guard:
         self._of: dict[str, Value | None] = {}
 
     def columns(self, said: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
-        """Values by column, each column protected; columns that are made of others are added."""
+        """Return the values by column, protected, with derived columns added."""
         beside = {name: each for source, values in said.items() for name, each in self._beside(source, values)}
         return {name: self._each(name, values) for name, values in {**said, **beside}.items()}
 
     def row(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """The same for one row."""
+        """Return one row, protected, with derived columns added."""
         return {name: values[0] for name, values in self.columns({name: [row[name]] for name in row}).items()}
 
     def protect_mismatch(self, name: str, value: Any) -> Any:
-        """A value that its column's type does not fit: as little is known of it as of one of an undeclared column."""
+        """Protect a value that does not fit its column's type, like a value of an undeclared column."""
         column = self._declared.get(name)
         if self._privacy.mode == "keep" or column is None or column.kind != "plain" or self._override(name) == "keep":
             return value
@@ -236,7 +236,7 @@ class Guard:
         return [(name, [function(value) if isinstance(value, str) else None for value in values])]
 
     def _function(self, name: str) -> Value | None:
-        """What is done to each value of a column; None for nothing."""
+        """Return the function for each value of a column; None if the values are unchanged."""
         if name not in self._of:
             column = self._identifier(name)
             treatment = self._override(name if column is None else column.name)
@@ -249,7 +249,7 @@ class Guard:
         return self._of[name]
 
     def _identifier(self, name: str) -> Column | None:
-        """The column of that name; or the identifier of which it is a part, come as an object."""
+        """Return the column of that name, or the identifier column whose value came as an object with this part."""
         if name in self._declared:
             return self._declared[name]
         parts = name.split("__")
@@ -279,13 +279,13 @@ class Guard:
         return partial(_leaves, self._privacy.text(column.kind))
 
     def _allowed(self, value: Any) -> Any:
-        """Of an object, the keys that are allowed; nothing of all else."""
+        """Return the allowed keys of an object; None for other values."""
         if isinstance(value, dict):
             return {key: inner for key, inner in value.items() if key in self._privacy.allow} or None
         return None
 
     def _told(self, value: Any) -> Any:
-        """A declared list or object: its own fields are configuration, and names of rules stay; deeper ones are not."""
+        """Protect a declared list or object. Its direct fields, such as rule names, are configuration and stay."""
         if isinstance(value, list):
             return [self._told(item) for item in value]
         if isinstance(value, dict):
@@ -297,7 +297,7 @@ class Guard:
         return value if is_configuration else self._unknown(key, value)
 
     def _unknown(self, name: str, value: Any) -> Any:
-        """A value that no table declares, by its name and its look."""
+        """Protect an undeclared value by its name and content."""
         if isinstance(value, dict):
             return {
                 self._privacy.in_text(key) or LEFT_OUT: self._unknown(f"{name}_{key}", inner)
@@ -313,7 +313,7 @@ class Guard:
 
 
 def _leaves(text: Text, value: Any) -> Any:
-    """A value whose texts and numbers are protected, at whatever depth."""
+    """Protect all texts and numbers in a value, at any depth."""
     if isinstance(value, str):
         return text(value)
     if isinstance(value, list):
@@ -328,12 +328,12 @@ def _nothing(_: Any) -> None:
 
 
 def _unkeyed(text: str) -> str:
-    """For random ids, which nobody can guess."""
+    """Hash without a key, for random ids, which cannot be guessed."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def is_time(text: str) -> bool:
-    """Whether it is a time in ISO 8601."""
+    """Return whether the text is a time in ISO 8601."""
     try:
         datetime.fromisoformat(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""An async producer drained from synchronous code, in batches, with back-pressure."""
+"""Read from an async producer in synchronous code, in batches, with back-pressure."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Final, TypeVar
@@ -15,15 +15,15 @@ _POLL: Final = 0.01
 def batches(
     produce: Callable[[MemoryObjectSendStream[T]], Awaitable[None]], *, size: int, linger: float = 0.5
 ) -> Iterator[list[T]]:
-    """Lists of what `produce` sends, in order, at most `size` long.
+    """Yield lists of the items that `produce` sends, in order, with at most `size` items.
 
-    The producer runs in its own thread and event loop, so this works inside a notebook too. It goes on while the
-    caller works, and waits when it is `size` items ahead. Its error is raised after the items sent before it; closing
-    the iterator cancels it.
+    The producer runs in its own thread and event loop, so this works inside a notebook too. It continues while the
+    caller works, and waits when it is `size` items ahead. Its exception is raised after the items that it sent before.
+    Closing the iterator cancels it.
 
     Args:
-        produce: Sends items into the stream it is given.
-        size: Longest batch, and how far the producer may run ahead.
+        produce: Sends items into the given stream.
+        size: Maximum length of a batch, and of the producer's lead.
         linger: Seconds to wait for a batch to fill.
     """
     send, receive = create_memory_object_stream[T](size)
@@ -46,7 +46,7 @@ def batches(
 
 
 async def _take(receive: MemoryObjectReceiveStream[T], size: int, linger: float) -> list[T]:
-    # polls instead of cancelling a pending receive, so that no item can be lost to a cancellation
+    # polls instead of cancelling a pending receive, because a cancellation could lose an item
     batch: list[T] = []
     try:
         batch.append(await receive.receive())

@@ -1,7 +1,7 @@
-"""The passkey ceremonies of the Client API: each step of a registration and of a sign-in, in the order it needs.
+"""The passkey ceremonies of the Client API: the steps of a registration and of a sign-in, in order.
 
-They change something at Authsignal. With a token the user is known (MFA); with the tenant id alone nobody is known yet
-(sign-in).
+They change data at Authsignal. With a token, the user is known (MFA). With the tenant id alone, the user is not known
+yet (sign-in).
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -22,7 +22,7 @@ _ALIASES: Final = {real: alias for alias, real in endpoints.SEED_PAGE_ALIASES}
 
 
 class Authenticator(Protocol):
-    """What makes and uses passkeys: `SoftwarePasskey`, or anything with these two methods."""
+    """Creates and uses passkeys: `SoftwarePasskey`, or any object with these two methods."""
 
     def create(self, options: Mapping[str, Any]) -> Json: ...
 
@@ -31,17 +31,17 @@ class Authenticator(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What the ceremonies are asked with.
+    """The parameters of the ceremonies.
 
     Attributes:
-        username: Name that a new passkey gets, and that restricts whose passkeys may sign in.
+        username: User name of a new passkey; for a sign-in, only this user's passkeys are accepted.
         display_name: Name shown for a new passkey.
         attachment: `platform` or `cross-platform`; None for either.
         action: Action code of a sign-in.
-        challenge_id: A challenge that was begun elsewhere.
-        authenticator: Makes and uses the passkey; None for a new one in software.
-        origin: Origin that a software passkey speaks for.
-        paths: `authsignal` for Authsignal's own paths, `dlthub` for the ones the dltHub page gives.
+        challenge_id: A challenge that was started elsewhere.
+        authenticator: Creates and uses the passkey; None for a new software passkey.
+        origin: Origin of a software passkey.
+        paths: `authsignal` for Authsignal's own paths, `dlthub` for those on dltHub's Authsignal page.
     """
 
     username: str | None = None
@@ -55,7 +55,7 @@ class Asked:
 
     @property
     def routes(self) -> Mapping[Endpoint, Endpoint]:
-        """The route actually called, by the one that is meant."""
+        """Return the endpoints to call, by the endpoint of Authsignal's own paths."""
         real = (
             endpoints.INITIATE_CHALLENGE,
             endpoints.PASSKEY_AUTHENTICATION_OPTIONS,
@@ -69,10 +69,10 @@ class Asked:
 
 
 class Ceremonies:
-    """The steps, each of which makes one call, or says in one that was never sent why it could not be made.
+    """The steps of the ceremonies. Each returns one call, or an unsent call with the reason.
 
     Attributes:
-        authenticator: Makes and uses the passkey; None until one in software is needed.
+        authenticator: Creates and uses the passkey; None until a software passkey is needed.
     """
 
     def __init__(self, client: Client, asked: Asked, session: aiohttp.ClientSession) -> None:
@@ -83,7 +83,7 @@ class Ceremonies:
         self.authenticator = asked.authenticator
 
     async def run(self, wanted: frozenset[str]) -> AsyncIterator[Call]:
-        """The steps that are wanted, by the names of their tables, and those they need."""
+        """Run the steps of the selected tables and the steps that they need."""
         if wanted & {"passkey_register_options", "passkey_register"}:
             options = await self.register_options()
             yield options
@@ -102,7 +102,7 @@ class Ceremonies:
                 yield await self.verify(options)
 
     async def register_options(self) -> Call:
-        """What a new passkey of the token's user has to be."""
+        """Request the options for registering a passkey of the token's user."""
         asked = self._asked
         body = {
             "username": asked.username,
@@ -113,23 +113,23 @@ class Ceremonies:
         return await self._send(call, body)
 
     async def register(self, options: Call) -> Call:
-        """Makes a passkey of those options, and enrols it."""
+        """Create a passkey from the options and enrol it."""
         call = self._call(tables.PASSKEY_REGISTER, endpoints.PASSKEY_REGISTER, by_token=True)
         return await self._answered(call, options, "create", "registrationCredential")
 
     async def initiate(self) -> Call:
-        """Begins a challenge for the action."""
+        """Start a challenge for the action."""
         call = self._call(tables.PASSKEY_INITIATE_CHALLENGE, endpoints.INITIATE_CHALLENGE)
         return await self._send(call, {"action": self._asked.action})
 
     async def authentication_options(self, challenge_id: str | None) -> Call:
-        """What a passkey has to sign; with a token alone, for that user's challenge."""
+        """Request the options for signing in; with a token alone, for its user's challenge."""
         call = self._call(tables.PASSKEY_AUTHENTICATION_OPTIONS, endpoints.PASSKEY_AUTHENTICATION_OPTIONS)
         username = self._asked.username if call.authenticated_with == "tenant" else None
         return await self._send(call, {"challengeId": challenge_id, "username": username})
 
     async def verify(self, options: Call) -> Call:
-        """Answers those options with a passkey."""
+        """Sign in with a passkey that signs the options."""
         call = self._call(tables.PASSKEY_VERIFY_AUTHENTICATION, endpoints.PASSKEY_VERIFY)
         return await self._answered(call, options, "get", "authenticationCredential")
 
@@ -147,9 +147,9 @@ class Ceremonies:
         return await send(self._session, call, self._client.base, authorization, body)
 
     async def _answered(self, call: Call, options: Call, verb: str, field: str) -> Call:
-        """The call with what the authenticator makes of the options; never sent where it makes nothing."""
+        """Send the call with the authenticator's result. If the authenticator refuses, do not send it."""
         if not options.options:
-            call.error_code, call.error = "no_options", f"{options.endpoint} gave no options to answer."
+            call.error_code, call.error = "no_options", f"{options.endpoint} returned no options."
             return call
         if self.authenticator is None:
             self.authenticator = _software(self._asked, options.options)
@@ -162,7 +162,7 @@ class Ceremonies:
 
 
 def _software(asked: Asked, options: Json) -> Authenticator:
-    """A new passkey in software, for the origin given, else for the relying party's own https origin."""
+    """Return a new software passkey for the given origin, or else for the https origin of the relying party."""
     from dlt_authsignal.passkey import SoftwarePasskey
 
     party = options.get("rp", {}).get("id") or options.get("rpId") or "localhost"

@@ -1,6 +1,6 @@
-"""The passkey ceremonies as dlt resources, each read only when it is named.
+"""The passkey ceremonies as dlt resources, each read only when it is selected.
 
-No challenge, token or key is loaded: what tells one challenge from another is a hash of its id.
+No challenge, token or key is loaded; challenges are distinguished by a hash of their id.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ from dlt_authsignal.source.rows.flatten import Row
 
 
 def ceremony_resources(client: Client, asked: Asked) -> list[DltResource]:
-    """The five resources; what one needs of another is asked for once."""
+    """Return the five resources. A step that several of them need runs once."""
 
     def performed() -> Iterator[list[Call]]:
         wanted, erased = selected_tables(), active_tombstones()
@@ -37,7 +37,7 @@ def ceremony_resources(client: Client, asked: Asked) -> list[DltResource]:
             allowed = [endpoint.route() for endpoint in asked.routes.values()]
             async with writing_session(client.throttle.pace, client.base, allowed) as session:
                 async for call in Ceremonies(client, asked, session).run(wanted):
-                    if call.answer.get("userId") not in erased:  # whom a sign-in turned out to be
+                    if call.answer.get("userId") not in erased:  # the user is known only after the sign-in
                         await out.send(call)
 
         yield from batches(perform, size=10)
@@ -54,7 +54,7 @@ def _picker(table: Table, client: Client, asked: Asked) -> Any:
 
 
 def row_of(call: Call, client: Client, asked: Asked) -> Row:
-    """The row that a call becomes: nothing of it could be used to meet a challenge."""
+    """Return the row of a call. It contains nothing that could be used to pass a challenge."""
     answer, options = call.answer, call.options
     selection = options.get("authenticatorSelection") or {}
     row: Row = {
@@ -94,7 +94,7 @@ def row_of(call: Call, client: Client, asked: Asked) -> Row:
 
 
 def _hash(challenge_id: Any) -> str | None:
-    """16 hex digits that tell challenges apart and say nothing of them."""
+    """Return 16 hex digits that distinguish challenges without revealing their ids."""
     if not isinstance(challenge_id, str):
         return None
     return hashlib.blake2b(challenge_id.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

@@ -1,4 +1,4 @@
-"""The Client API: what the bearer of a short-lived token may read of themselves."""
+"""Resources of the Client API: data of the user of a short-lived token."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -29,15 +29,15 @@ from dlt_authsignal.source.rows.flatten import Answers
 
 @dataclass(frozen=True, kw_only=True)
 class Client:
-    """How to reach the Client API.
+    """Connection to the Client API.
 
     Attributes:
         base: Base URL.
-        token: A short-lived token, from the Server API's track call; None where only the tenant is known.
-        tenant_id: Authenticates where no user is known; written into each row when the token does not say.
-        throttle: The key's budget, over all resources.
-        meter: Counters.
-        privacy: What is done to identifiers.
+        token: Short-lived token from the Server API's track call; None if only the tenant is known.
+        tenant_id: Authenticates calls without a user; stored in each row if the token contains no tenant.
+        throttle: Rate limiter of the key, shared by all resources.
+        meter: Counters of the run.
+        privacy: Privacy settings.
     """
 
     base: URL
@@ -49,34 +49,34 @@ class Client:
 
     @property
     def user_id(self) -> str | None:
-        """The user the token is about, if it says."""
+        """Return the user of the token, if it contains one."""
         return user_of(self.token)
 
     @property
     def tenant(self) -> str | None:
-        """The tenant, by the token's word before ours."""
+        """Return the tenant of the token, or else of the settings."""
         return _text(claims(self.token).get("other", {}), "tenantId") or self.tenant_id
 
     def bearer(self, endpoint: Endpoint) -> str:
-        """`Authorization` value of the token.
+        """Return the `Authorization` value of the token.
 
         Raises:
-            CredentialsMissing: There is none.
+            CredentialsMissing: There is no token.
         """
         if self.token is None:
-            raise CredentialsMissing(f"{endpoint}, which needs token: ask your backend for one (track)")
+            raise CredentialsMissing(f"{endpoint}, which needs a token from your backend (track call)")
         return bearer_auth(self.token)
 
 
 def client_resources(client: Client) -> list[DltResource]:
-    """What is read. Without a token it says so when it is read: naming a sign-in's ceremonies is still fine."""
+    """Return the read resources. A missing token fails only when they are read, since sign-in calls need none."""
 
     async def read(erased: Tombstones, out: MemoryObjectSendStream[Answers]) -> None:
         user_id, read_at = client.user_id, datetime.now(UTC)
         auth = {"bearer": client.bearer(CLIENT_AUTHENTICATORS)}
         async with connect(client.base, auth, client.throttle, client.meter) as api:
             found = await api.get(CLIENT_AUTHENTICATORS, list)
-        items = [item for item in found if _text(item, "userId") not in erased]  # not every token says whose it is
+        items = [item for item in found if _text(item, "userId") not in erased]  # not every token contains its user
         keys = {"user_id": [user_id]} if user_id else {}
         await out.send(Answers(items=items, requests=[0] * len(items), read_at=[read_at], keys=keys))
 
@@ -104,7 +104,7 @@ def client_resources(client: Client) -> list[DltResource]:
 
 
 def claims(token: str | None) -> Mapping[str, Any]:
-    """Claims of a token, unverified: Authsignal verifies it. Empty for none, and for one that is not a JWT."""
+    """Return the unverified claims of a token (Authsignal verifies it); empty if it is missing or not a JWT."""
     if token is None:
         return {}
     try:
@@ -115,7 +115,7 @@ def claims(token: str | None) -> Mapping[str, Any]:
 
 
 def user_of(token: str | None) -> str | None:
-    """The user that a token is about, if it says."""
+    """Return the user of a token, if it contains one."""
     bearer = claims(token)
     return _text(bearer.get("other", {}), "userId") or _text(bearer, "sub")
 

@@ -1,4 +1,4 @@
-"""The Server API: everybody's users, authenticators, actions and devices, through the Server API."""
+"""Resources of the Server API: users, authenticators, actions and devices of all users."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -38,20 +38,20 @@ from dlt_authsignal.source.user_ids import KNOWN, UserIdSources
 USERS_PER_BATCH: Final = 500
 DUE: Final = "due"
 LONGEST_LOOK: Final = 60.0
-"""Seconds for which the list is read to see who is due."""
+"""Maximum seconds for reading the user list to count due users."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """How to reach the Server API.
+    """Connection to the Server API.
 
     Attributes:
         base: Base URL.
-        api_secret_key: The tenant's server secret.
-        tenant_id: Written into each row; the Server API does not name the tenant.
-        privacy: What is done to identifiers.
-        throttle: The key's budget, over all resources.
-        meter: Counters.
+        api_secret_key: The tenant's Server API secret key.
+        tenant_id: Stored in each row; the Server API does not return the tenant.
+        privacy: Privacy settings.
+        throttle: Rate limiter of the key, shared by all resources.
+        meter: Counters of the run.
     """
 
     base: URL
@@ -67,11 +67,11 @@ class Server:
 
 
 def server_resources(server: Server, plan: Plan) -> list[DltResource]:
-    """Resources of the Server API. All per-user tables are fed by one sweep, which reads only what is selected."""
+    """Return the resources of the Server API. One read of each user fills all selected per-user tables."""
 
     def sweep() -> Iterator[list[UserRead]]:
         check_dataset(dlt.current.pipeline(), server.tenant_id, server.privacy)
-        yield []  # begins every table, even for a tenant without users
+        yield []  # creates every table, even for a tenant without users
         now = replace(plan, tables=selected_tables(), user_ids=_informed(plan))
         shown = Shown(server.privacy.stored)
         for reads in batches(partial(_sweep, server, now), size=USERS_PER_BATCH):
@@ -100,7 +100,7 @@ def server_resources(server: Server, plan: Plan) -> list[DltResource]:
 
 
 def _due(server: Server, plan: Plan) -> Iterator[dict[str, int]]:
-    """Who would be read, without reading them: only the list is."""
+    """Count the due users by reading only the user list."""
     wanted = replace(plan, tables=frozenset(PARTS), user_ids=_informed(plan))
 
     async def count(out: MemoryObjectSendStream[dict[str, int]]) -> None:
@@ -115,7 +115,7 @@ def _due(server: Server, plan: Plan) -> Iterator[dict[str, int]]:
 
 
 def _informed(plan: Plan) -> UserIdSources:
-    """A roster that knows who was erased, and can tell whom earlier runs of this pipeline read."""
+    """Return the user id sources with the erased users and the ids of earlier runs."""
     user_ids = replace(plan.user_ids, erased=active_tombstones())
     if KNOWN not in user_ids.sources:
         return user_ids
@@ -167,7 +167,7 @@ def _children(table: str, reads: list[UserRead]) -> Answers:
 
 
 def _answers(reads: list[UserRead], items: list[Sequence[Mapping[str, Any]]], **keys: list[Any]) -> Answers:
-    """The answers to requests about users, with the items of each."""
+    """Return the responses to requests for users, with the items of each."""
     return Answers(
         items=[item for each in items for item in each],
         requests=[place for place, each in enumerate(items) for _ in each],

@@ -1,4 +1,4 @@
-"""How a table of the registry becomes a dlt resource."""
+"""Convert a table of the registry to a dlt resource."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
@@ -18,23 +18,24 @@ _STRICTEST: Final = Privacy()
 
 
 def selected_tables() -> frozenset[str]:
-    """Names of the resources that the running extraction loads."""
+    """Return the names of the resources that the running extraction loads."""
     return frozenset(dlt.current.source().selected_resources)
 
 
 class Loading:
-    """How rows of one table go into the running extraction: as Arrow tables where the destination takes them and was
-    not begun with rows, else as rows. Make it inside of the extraction.
+    """Passes rows of one table to the running extraction. Create it inside the extraction.
+
+    It uses Arrow tables if the destination accepts them and the table was not first loaded with rows; else rows.
 
     Args:
         table: The table.
-        api: API that answers come from.
-        tenant_id: Written into rows whose answer does not say.
-        privacy: What is done to identifiers in answers; rows are taken as they are.
-        drift: Where to note what the tables were not made for.
+        api: API that the responses come from.
+        tenant_id: Tenant id for rows whose response does not contain one.
+        privacy: Protects identifiers in responses; rows are passed unchanged.
+        drift: Collects the schema drift.
 
     Raises:
-        ConfigurationError: The pipeline was made after the source.
+        ConfigurationError: The pipeline was created after the source.
     """
 
     def __init__(
@@ -69,16 +70,16 @@ class Loading:
             self._nothing = nothing if as_rows else self._shaper.nothing()
 
     def nothing(self) -> Any:
-        """What makes the table, even if no row comes. To merge nothing into one that is there would take its time."""
+        """Return an item that creates the table without rows; nothing if the table exists, since a merge takes time."""
         return self._nothing
 
     def answers(self, answers: Answers) -> Iterator[Any]:
-        """What dlt takes for these answers."""
+        """Yield the items for dlt from responses."""
         if answers.items:
             yield self._hinted(self._shaper(answers))
 
     def rows(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Any]:
-        """What dlt takes for rows as they are, by column name."""
+        """Yield the items for dlt from rows with column names, unchanged."""
         listed = [dict(row) for row in rows]
         if listed:
             yield self._hinted(self._shaper.plain(listed))
@@ -111,8 +112,8 @@ def table_resource(
     begin: Callable[[Table], Loading],
     items: Callable[[Loading, Any], Iterator[Any]],
 ) -> DltResource:
-    """A resource that is fed by what another one read, which begins with an empty batch. Its table exists even when no
-    row comes, but for files."""
+    """Return a resource that takes rows from the batches of another one, the first of which is empty. Its table is
+    created even without rows, except for files."""
     running: list[Loading] = []
 
     def pick(batch: Any) -> Iterator[Any]:
@@ -127,8 +128,8 @@ def table_resource(
 
 
 def transformer(table: Table, parent: DltResource, rows: Callable[[Any], list[Any]]) -> DltResource:
-    """A resource whose rows are picked out of what another one read. Its table exists even when no row comes, but for
-    files."""
+    """Return a resource that selects rows from the batches of another one. Its table is created even without rows,
+    except for files."""
 
     def pick(batch: Any) -> Iterator[Any]:
         adapt_running_pipeline()

@@ -1,1 +1,1 @@
-"""From API responses to rows and Arrow batches."""
+"""Convert API responses to rows and Arrow tables."""

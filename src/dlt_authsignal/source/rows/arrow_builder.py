@@ -1,4 +1,4 @@
-"""Answers to Arrow tables, field by field instead of row by row."""
+"""Build Arrow tables from API responses, column by column instead of row by row."""
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
@@ -32,23 +32,23 @@ from dlt_authsignal.source.rows.flatten import (
 )
 
 Fields = dict[str, list[Any]]
-"""Values by column, one an answer."""
+"""Values by column, one value per response object."""
 
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
 class Shaper:
-    """Makes Arrow tables of one table's answers. Knows the columns that are there already, and those it has added.
+    """Builds Arrow tables from the responses for one table. Keeps track of existing and added columns.
 
     Args:
         table: The table.
-        api: API that the answers come from.
-        tenant_id: Written into rows whose answer does not say.
-        privacy: What is done to identifiers.
-        stored: Types of the columns that the destination has.
-        naming: The destination's name for a column that is not declared.
-        each_once: Leaves out rows whose key has come before: an upsert would insert them all.
-        drift: Where to note what the table was not made for.
+        api: API that the responses come from.
+        tenant_id: Tenant id for rows whose response does not contain one.
+        privacy: Rules that protect identifiers.
+        stored: Types of the columns in the destination.
+        naming: Returns the destination's name for an undeclared column.
+        each_once: Whether to skip rows whose key came before; an upsert would insert all of them.
+        drift: Collects the schema drift.
     """
 
     def __init__(
@@ -76,10 +76,10 @@ class Shaper:
         self._seen: set[int] | None = set() if each_once else None
 
     def __call__(self, answers: Answers) -> Any:
-        """One Arrow table; of rows with one key in one answer, it holds the one updated last.
+        """Return one Arrow table. If several rows of one response have the same key, it contains the latest one.
 
         Raises:
-            UnexpectedAnswer: An answer lacks part of the table's key.
+            UnexpectedAnswer: Part of the table's key is missing in a response.
         """
         rows = len(answers.items)
         if not rows:
@@ -97,7 +97,7 @@ class Shaper:
         arrays["_api"] = pa.repeat(self._api, rows)
         arrays["tenant_id"] = _or_ours(arrays.get("tenant_id"), self._tenant_id, rows)
         if DELETED_AT.name in self._declared:
-            arrays[DELETED_AT.name] = pa.nulls(rows, TIME)  # an upsert leaves what is not named
+            arrays[DELETED_AT.name] = pa.nulls(rows, TIME)  # an upsert does not change missing columns
         batch = self._as_table(arrays)
         keys = total((parts[name] for name in self._table.key), rows)
         places = _latest(batch, self._table.key, keys, requests)
@@ -106,18 +106,17 @@ class Shaper:
         return batch if places is None else batch.take(pa.array(places, pa.int64()))
 
     def plain(self, rows: Iterable[Mapping[str, Any]]) -> Any:
-        """An Arrow table of rows as they are: names and values are ours."""
+        """Return an Arrow table of rows that this package made, unchanged."""
         listed = list(rows)
         values = {name: [row.get(name) for row in listed] for name in dict.fromkeys(chain.from_iterable(listed))}
         return self._as_table(self._placed(values)) if listed else self.nothing()
 
     def nothing(self) -> Any:
-        """A table of no rows and all declared columns."""
+        """Return an Arrow table with all declared columns and no rows."""
         return self._as_table({name: pa.array([], ARROW[kind]) for name, kind in self._declared.items()})
 
     def new_types(self) -> dict[str, str]:
-        """Types of undeclared columns that Arrow does not tell: JSON. Each is told once in a run, or dlt takes it for
-        text."""
+        """Return the types of undeclared JSON columns, each once per run. Otherwise dlt would treat JSON as text."""
         told, self._json = self._json, {}
         return told | {name: kind for name, kind in self._columns.untold().items() if kind == "json"}
 
@@ -137,7 +136,7 @@ class Shaper:
         return arrays
 
     def _together(self, values: Fields) -> list[dict[str, Any] | None]:
-        """An object for each answer, of the fields that have no column."""
+        """Return for each response an object with the fields that have no column."""
         for name, each in values.items():
             self._drift.into_json(name, sum(value is not None for value in each))
         return [
@@ -167,7 +166,7 @@ def _or_ours(tenant_ids: Any, ours: str | None, rows: int) -> Any:
 
 
 def _latest(batch: Any, key: tuple[str, ...], keys: Hashes, requests: Any) -> list[int] | None:
-    """Of rows with one key in one answer, the place of the one updated last; None where there are no such rows."""
+    """Return the positions of the latest row per key in each response; None if no key occurs twice."""
     if len(np.unique(keys + hash_array(requests.to_numpy()))) == batch.num_rows:
         return None
     last: dict[tuple[Any, ...], tuple[str, int]] = {}
@@ -190,11 +189,11 @@ def _unseen(keys: Hashes, places: Iterable[int], seen: set[int]) -> list[int]:
 
 
 def fields(answers: list[Mapping[str, Any]], whole: frozenset[str]) -> Fields:
-    """The answers' values by column, nested objects taken apart, secrets left out.
+    """Return the values by column. Nested objects are flattened and secrets are removed.
 
     Args:
         answers: Decoded objects.
-        whole: Columns whose objects stay as they are.
+        whole: Columns whose objects are not flattened.
     """
     try:
         found: Fields = {}
@@ -205,14 +204,14 @@ def fields(answers: list[Mapping[str, Any]], whole: frozenset[str]) -> Fields:
 
 
 def by_row(answers: list[Mapping[str, Any]], whole: frozenset[str]) -> Fields:
-    """The same, by looking at each answer for itself."""
+    """Return the same as `fields`, by processing each response separately."""
     rows = [flat(answer, whole) for answer in answers]
     return {name: [row.get(name) for row in rows] for name in dict.fromkeys(chain.from_iterable(rows))}
 
 
 class _OneByOne(Exception):
-    """Each answer has to be looked at by itself: of two fields that are called alike, its own order decides which is
-    which; and an object in it may have people for keys."""
+    """Signals that each response must be processed separately. The reason is two fields with one column name, whose
+    order decides, or an object whose keys are identifiers."""
 
 
 def _gather(objects: list[Mapping[str, Any]], prefix: str, whole: frozenset[str], found: Fields) -> None:

@@ -1,6 +1,6 @@
-"""`_row_hash` of Arrow tables: a sum over cells, so that neither nulls nor the order of columns say anything.
+"""`_row_hash` of Arrow tables: a sum over cells, so nulls and the order of columns do not matter.
 
-A cell's part depends on its column's name and its value. A value that is filled in later is added later.
+Each cell's summand depends on the column name and the value, so a later value can be added to the sum.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ def _key(column: str) -> str:
 
 
 def cells(column: str, values: Any) -> Hashes:
-    """64 bits for each value of an Arrow array; 0 for a null."""
+    """Return 64 bits for each value of an Arrow array; 0 for a null."""
     if pa.types.is_string(values.type):
         encoded = values.dictionary_encode()
         of_each: Hashes = hash_array(
@@ -52,7 +52,7 @@ def _bits(values: Any) -> Hashes:
 
 
 def total(parts: Iterable[Hashes], rows: int) -> Hashes:
-    """The sum of the cells' parts, for each row."""
+    """Return the sum of the cells' hashes for each row."""
     found = np.zeros(rows, np.uint64)
     for part in parts:
         found += part
@@ -60,14 +60,14 @@ def total(parts: Iterable[Hashes], rows: int) -> Hashes:
 
 
 def as_text(hashes: Hashes) -> Any:
-    """Arrow array of 16 hex digits each."""
+    """Return the hashes as an Arrow array of 16 hex digits each."""
     digits = pa.py_buffer(hashes.astype(">u8").tobytes().hex().encode())
     places = pa.py_buffer(np.arange(0, DIGITS * len(hashes) + 1, DIGITS, dtype=np.int32))
     return pa.Array.from_buffers(pa.string(), len(hashes), [None, places, digits])
 
 
 def from_text(texts: Any) -> Hashes:
-    """The hashes of an Arrow array or chunked array of 16 hex digits each; nulls are left out."""
+    """Return the hashes of an Arrow array or chunked array of 16 hex digits each, without nulls."""
     chunks = texts.chunks if isinstance(texts, pa.ChunkedArray) else [texts]
     digits = b"".join(_characters(chunk.drop_null().cast(pa.string())) for chunk in chunks)
     return np.frombuffer(bytes.fromhex(digits.decode()), ">u8").astype(np.uint64)

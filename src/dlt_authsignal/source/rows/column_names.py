@@ -1,4 +1,4 @@
-"""The columns that the fields of one table go into."""
+"""Column names for the fields of one table."""
 
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -6,19 +6,19 @@ from typing import Final
 from dlt_authsignal.source.rows.flatten import MORE, is_variant
 
 MOST_UNDECLARED: Final = 200
-"""Columns for fields that nobody declared, in one table.
+"""Maximum number of columns for undeclared fields in one table.
 
-PostgreSQL and Redshift end at 1,600 columns: with these, and one beside each for every other type, no table gets there.
+PostgreSQL and Redshift allow 1,600 columns. With one further column per other type, tables stay below that.
 """
 
 
 class Names:
-    """Gives each field of one table a column. No two fields share one.
+    """Assigns a column to each field of one table. No two fields share a column.
 
     Args:
-        declared: Columns that are named as their fields are.
-        stored: Columns that the destination has.
-        naming: The destination's name for a column that is not declared.
+        declared: Columns of the table registry, whose names equal their field names.
+        stored: Columns in the destination.
+        naming: Returns the destination's name for an undeclared column.
     """
 
     def __init__(self, declared: Iterable[str], stored: Iterable[str] = (), naming: Callable[[str], str] = str) -> None:
@@ -29,7 +29,7 @@ class Names:
         self._naming = naming
 
     def column(self, field: str) -> str | None:
-        """The column of a field; None if there are too many already, and it has none among them."""
+        """Return the column of a field; None if it has none and the maximum number of columns is reached."""
         if field in self._columns:
             return self._columns[field]
         name = self._unshared(field)

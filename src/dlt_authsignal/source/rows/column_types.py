@@ -1,6 +1,6 @@
-"""Values of one field to typed Arrow columns: at once where all are of one type, else one by one.
+"""Convert the values of one field to typed Arrow columns: together if all have one type, otherwise one by one.
 
-A value of another type goes into a column beside its own (`risk__v_double`), so that none is lost or rounded.
+A value of another type is stored in a separate column (`risk__v_double`), so that no value is lost or rounded.
 """
 
 import re
@@ -27,7 +27,7 @@ ARROW: Final[Mapping[str, Any]] = {
     "double": pa.float64(),
     "json": pa.string(),
 }
-"""Arrow's type for each of dlt's."""
+"""Arrow type of each dlt type."""
 
 _OF_CLASS: Final[Mapping[type, str]] = {
     bool: "bool",
@@ -55,26 +55,26 @@ _encode = msgspec.json.Encoder(order="sorted").encode
 
 
 def kind_of(value: Any) -> str:
-    """dlt's type for a value of an unknown field."""
+    """Return dlt's type for a value of an unknown field."""
     return "text" if is_beyond(value) else _OF_CLASS.get(type(value), "text")
 
 
 def _said(kind: str, value: Any) -> str:
-    """What a value is that its column does not hold."""
+    """Return a description of a value that does not fit its column."""
     if isinstance(value, str):
-        return "text" if kind != "timestamp" else "text that is no time, or too fine a one"
+        return "text" if kind != "timestamp" else "text that is not a valid time"
     if is_beyond(value):
         return "a number beyond 64 bits" if isinstance(value, int) else "a number that is not finite"
     return _WORDS.get(type(value), "text")
 
 
 class Columns:
-    """The types of one table's columns. Once chosen, a type stays.
+    """The types of one table's columns. A type never changes once it is chosen.
 
     Args:
-        types: Of the columns known so far: declared, or in the destination.
-        drift: Where to note columns that are added, and values that do not fit theirs.
-        strayed: What is made of a value that goes into a column beside its own, given that one's name.
+        types: Types of the columns known so far: declared, or in the destination.
+        drift: Collects added columns and values that do not fit their column.
+        strayed: Protects a value that is stored in a separate column, given the name of its own column.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Columns:
         self._told = len(self.types)
 
     def place(self, name: str, values: list[Any]) -> Iterator[tuple[str, Any]]:
-        """(column, Arrow array) for each column that the values of one field go into; none where all are null."""
+        """Yield (column, Arrow array) for each column that stores values of one field; nothing if all are null."""
         classes = set(map(type, values)) - {NoneType}
         if not classes:
             return
@@ -111,8 +111,8 @@ class Columns:
             yield from self.place(column, rest)
 
     def put(self, name: str, value: Any) -> tuple[str, Any]:
-        """(column, value) for one value that is not null, as dlt takes it for that column in a row: as JSON it takes
-        lists and objects only, and of a text it would read what stands in it."""
+        """Return (column, value) for one non-null value, in the form that dlt needs in a row. For JSON columns, dlt
+        accepts only lists and objects, and would parse a text."""
         kind = self.types.get(name) or self._added(name, value)
         if kind == "json" and isinstance(value, list | dict):
             return name, value
@@ -120,7 +120,7 @@ class Columns:
         return (name, fitting) if column == name else self.put(column, value)
 
     def untold(self) -> dict[str, str]:
-        """Types of the columns that have been added since this was last asked."""
+        """Return the types of the columns added since the last call."""
         added = list(self.types.items())[self._told :]
         self._told += len(added)
         return dict(added)
@@ -132,7 +132,7 @@ class Columns:
         return kind
 
     def _assigned(self, name: str, kind: str, value: Any) -> tuple[str, Any]:
-        """(column, value as it takes it); of a column beside its own, the value is still to be fitted there."""
+        """Return (column, converted value). For a separate column, the value is not converted yet."""
         fitting = _fitted(kind, value)
         if fitting is None:
             return self._beside(name, kind, value)
@@ -151,14 +151,14 @@ class Columns:
 
 
 def _at_once(kind: str, classes: set[type], values: list[Any]) -> Any:
-    """An array of all values, or None where one of them does not fit as it is."""
+    """Return an array of all values, or None if one of them needs a conversion."""
     if kind == "timestamp":
         return _times(classes, values)
     if kind not in _CLASS or classes != {_CLASS[kind]}:
         return None
     try:
         array = pa.array(values, ARROW[kind])
-    except (UnicodeEncodeError, OverflowError):  # half a surrogate pair; a number beyond 64 bits
+    except (UnicodeEncodeError, OverflowError):  # an unpaired surrogate, or a number beyond 64 bits
         return None
     if kind == "double" and not np.isfinite(array.fill_null(0.0).to_numpy()).all():
         return None
@@ -179,11 +179,11 @@ def _times(classes: set[type], values: list[Any]) -> Any:
 
 
 _MICROSECONDS: Final = [pa.scalar(end, TIME).cast(pa.int64()).as_py() for end in (_FIRST, _LAST)]
-"""Ends of the calendar that Python and databases share."""
+"""First and last time that both Python and databases support."""
 
 
 def _fitted(kind: str, value: Any) -> Any:
-    """The value as its column takes it, None if it does not."""
+    """Return the value converted to its column's type, None if it does not fit."""
     if kind == "text":
         return _text(value)
     if kind == "json":
@@ -209,7 +209,7 @@ def _text(value: Any) -> str | None:
 
 
 def _is_whole_text(text: str) -> bool:
-    """Whether it is without half surrogate pairs."""
+    """Return whether the text has no unpaired surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -232,7 +232,7 @@ def _whole(value: Any) -> int | None:
 
 
 def _moment(value: Any) -> datetime | None:
-    """A time that no digit is lost of; one without a zone is taken for UTC, as dlt does."""
+    """Return the time if it loses no digits, else None. Without a zone, it is UTC, as in dlt."""
     if isinstance(value, datetime):
         return value
     if not isinstance(value, str) or _TOO_FINE.search(value):

@@ -1,4 +1,4 @@
-"""Answers of the API to flat rows: parents' keys and provenance in, secrets and icons out."""
+"""Flatten API responses to rows: add parents' keys and provenance, remove secrets and icons."""
 
 import dataclasses
 import math
@@ -22,7 +22,7 @@ from dlt_authsignal.source.privacy.identifiers import replaced
 Row = dict[str, Any]
 
 MORE: Final = "_more"
-"""Column of the fields for which there is none of their own."""
+"""Column for all fields that have no column of their own."""
 
 _OURS: Final = PROVENANCE_NAMES - {"tenant_id"} | {DELETED_AT.name, VALID_FROM.name, VALID_TO.name, MORE}
 _VARIANT: Final = re.compile(r"__v_(text|timestamp|bool|bigint|double|json)$")
@@ -31,13 +31,13 @@ _naming = NamingConvention()
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
-    """What was answered about the rows of one table, to one or more requests.
+    """The responses to one or more requests, for the rows of one table.
 
     Attributes:
-        items: Decoded objects, one a row.
-        requests: For each item, the place of its request in the lists below.
-        read_at: When each request was made.
-        keys: Parents' keys by column, a value for each request; they win over fields of the same name.
+        items: Decoded objects, one per row.
+        requests: For each item, the index of its request in the lists below.
+        read_at: Time of each request.
+        keys: Parents' keys by column, one value per request. They override fields of the same name.
     """
 
     items: list[Mapping[str, Any]]
@@ -51,30 +51,30 @@ NO_ANSWERS: Final = Answers(items=[], requests=[], read_at=[])
 
 @lru_cache(maxsize=4096)
 def name_of(field: str) -> str:
-    """dlt's name of a field, without those around it."""
+    """Return dlt's name of a field, without its parents' names."""
     return _naming.normalize_identifier(field) if field.strip() else "_empty"
 
 
 @lru_cache(maxsize=4096)
 def not_ours(name: str) -> str:
-    """The name, or another where it is one that dlt or this package gives to columns."""
+    """Return the name, or a different one if dlt or this package uses it for its own columns."""
     if name.startswith("_dlt") or name in _OURS:
         return f"api_{name.lstrip('_')}"
     return f"{name}__2" if is_variant(name) else name
 
 
 def is_variant(name: str) -> bool:
-    """Whether a column stands beside another, for values of another type."""
+    """Return whether a column stores values of another type than the column it belongs to."""
     return _VARIANT.search(name) is not None
 
 
 def whole_columns(table: Table) -> frozenset[str]:
-    """Columns whose objects are not taken apart; the customer's own are not in any table."""
+    """Return the columns whose objects are not flattened. Free-form customer data is never flattened."""
     return FREE_FORM | {column.name for column in table.columns if column.type == "json"}
 
 
 def without_key(table: Table, missing: list[str]) -> UnexpectedAnswer:
-    """The error for an answer that lacks part of its table's key."""
+    """Return the error for a response in which part of the table's key is missing."""
     return UnexpectedAnswer(
         f"A row for {table.name} came without {', '.join(missing)}, which its key needs ({table.source}).",
         request=table.source,
@@ -83,16 +83,16 @@ def without_key(table: Table, missing: list[str]) -> UnexpectedAnswer:
 
 
 def updated(value: Any) -> str:
-    """What tells which of two rows was updated later."""
+    """Return a value that is greater for the row that was updated later."""
     return str(value or "")
 
 
 def flat(answer: Mapping[str, Any], whole: frozenset[str]) -> Row:
-    """The answer's fields by column, secrets left out."""
+    """Return the fields of a response by column, without secrets."""
     row: Row = {}
     for name, value in _flatten(answer, "", whole):
         free = not_ours(name)
-        while free in row:  # two fields whose names differ in spelling only
+        while free in row:  # two fields whose names differ only in spelling
             free += "__2"
         row[free] = value
     return row
@@ -110,7 +110,7 @@ def _flatten(value: Mapping[str, Any], prefix: str, whole: frozenset[str]) -> It
 
 
 def is_by_person(value: Mapping[str, Any]) -> bool:
-    """Whether an object's keys are people, not fields: they are to become no names of columns."""
+    """Return whether an object's keys are identifiers of people, which must not become column names."""
     return any(map(_is_identifier, value))
 
 
@@ -120,7 +120,7 @@ def _is_identifier(key: str) -> bool:
 
 
 def kept(value: Any, *, own: bool = False) -> Any:
-    """Without secrets; numbers in it beyond 64 bits as text. `custom` is the customer's own, names and all."""
+    """Return the value without secrets, and with numbers beyond 64 bits as text. `custom` keeps all its field names."""
     if isinstance(value, dict):
         return {
             field: kept(inner, own=own or field == "custom")
@@ -133,12 +133,12 @@ def kept(value: Any, *, own: bool = False) -> Any:
 
 
 def is_beyond(value: Any) -> bool:
-    """Whether it is a number that 64 bits cannot hold."""
+    """Return whether the value is a number beyond 64 bits."""
     if isinstance(value, int):
         return not -(2**63) <= value < 2**63
     return isinstance(value, float) and not math.isfinite(value)
 
 
 def is_otp_link(value: Any) -> bool:
-    """Whether it is a link that holds the seed of one-time passwords."""
+    """Return whether the value is a link that contains the seed of one-time passwords."""
     return isinstance(value, str) and value.lstrip()[:18].lower().startswith(("otpauth:", "otpauth-migration:"))

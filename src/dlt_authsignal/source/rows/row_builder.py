@@ -1,6 +1,6 @@
-"""Answers to rows that dlt takes as they are: each value in a column of its type, as in Arrow tables.
+"""Build rows from API responses, with each value in a column of its type, as in Arrow tables.
 
-Left to itself, dlt would make 5 true in a column of truth values, 16 of "0x10", and a time of any number.
+Without this, dlt would convert values: 5 to true in a boolean column, "0x10" to 16, and any number to a time.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,17 +20,17 @@ _NOTHING: Final[Mapping[str, str]] = {}
 
 
 class Placer:
-    """Makes rows of one table's answers. Knows the columns that are there already, and those it has added.
+    """Builds rows from the responses for one table. Keeps track of existing and added columns.
 
     Args:
         table: The table.
-        api: API that the answers come from.
-        tenant_id: Written into rows whose answer does not say.
-        privacy: What is done to identifiers.
-        stored: Types of the columns that the destination has.
-        naming: The destination's name for a column that is not declared.
-        each_once: Leaves out rows whose key has come before: an upsert would insert them all.
-        drift: Where to note what the table was not made for.
+        api: API that the responses come from.
+        tenant_id: Tenant id for rows whose response does not contain one.
+        privacy: Rules that protect identifiers.
+        stored: Types of the columns in the destination.
+        naming: Returns the destination's name for an undeclared column.
+        each_once: Whether to skip rows whose key came before; an upsert would insert all of them.
+        drift: Collects the schema drift.
     """
 
     def __init__(
@@ -55,10 +55,10 @@ class Placer:
         self._names = Names(declared, stored, naming)
 
     def __call__(self, answers: Answers) -> list[Row]:
-        """Rows; of those with one key in one answer, the one updated last.
+        """Return the rows. If several rows of one response have the same key, only the latest one is returned.
 
         Raises:
-            UnexpectedAnswer: An answer lacks part of the table's key.
+            UnexpectedAnswer: Part of the table's key is missing in a response.
         """
         placed = self.plain(self._rows(answers))
         for row in placed:
@@ -67,18 +67,18 @@ class Placer:
         return placed
 
     def plain(self, rows: Iterable[Mapping[str, Any]]) -> list[Row]:
-        """The same of flat rows."""
+        """Return the rows for objects that are already flat."""
         return [self._placed(row) for row in rows]
 
     def new_types(self) -> dict[str, str]:
-        """Types of the columns that have come up. Each is told once."""
+        """Return the types of new columns, each once."""
         return self._columns.untold()
 
     def _placed(self, row: Mapping[str, Any]) -> Row:
         placed: Row = {}
         homeless: Row = {}
         for name, value in row.items():
-            if value is None:  # an upsert leaves what is not named
+            if value is None:  # an upsert does not change missing columns
                 placed |= {name: None} if name in self._declared else {}
                 continue
             column = self._names.column(name)
@@ -96,13 +96,13 @@ Shape = Callable[[Mapping[str, Any], Mapping[str, Any]], Row]
 
 
 def shaper(table: Table, *, api: str, tenant_id: str | None, privacy: Privacy) -> Shape:
-    """A function (answer, keys) → row for one table.
+    """Return a function (response, keys) → row for one table.
 
-    The row is flat: nested objects become `a__b` columns, lists and the table's JSON columns stay whole. `keys` are
-    the parents' keys and the provenance, and win over fields of the same name. Identifiers are protected.
+    The row is flat: nested objects become `a__b` columns; lists and JSON columns are not flattened. `keys` are
+    the parents' keys and the provenance, and override fields of the same name. Identifiers are protected.
 
     Raises:
-        UnexpectedAnswer: The answer lacks part of the table's key.
+        UnexpectedAnswer: Part of the table's key is missing in the response.
     """
     whole = whole_columns(table)
     types = {column.name: column.type for column in table.columns}
@@ -129,14 +129,14 @@ def shaper(table: Table, *, api: str, tenant_id: str | None, privacy: Privacy) -
         row["_row_hash"] = fingerprint(row)
         row.update(tenant_id=row.get("tenant_id") or tenant_id, _api=api, _read_at=keys["_read_at"])
         if DELETED_AT in table.columns:
-            row[DELETED_AT.name] = None  # an upsert leaves what is not named
+            row[DELETED_AT.name] = None  # an upsert does not change missing columns
         return row
 
     return shape
 
 
 def rows_of(table: Table, *, api: str, tenant_id: str | None, privacy: Privacy) -> Callable[[Answers], list[Row]]:
-    """A function from answers to rows; of rows with one key in one answer, it gives the one updated last."""
+    """Return a function from responses to rows. It keeps the latest row per key of each response."""
     shape = shaper(table, api=api, tenant_id=tenant_id, privacy=privacy)
 
     def rows(answers: Answers) -> list[Row]:
@@ -153,14 +153,14 @@ def rows_of(table: Table, *, api: str, tenant_id: str | None, privacy: Privacy) 
 
 
 def _strays(type: str, value: Any) -> bool:
-    """Whether a value is of another type than its column's, so that it will go into one of its own."""
+    """Return whether a value has another type than its column and will be stored in a separate one."""
     if isinstance(value, str):
         return type in ("bool", "bigint", "double") or (type == "timestamp" and not is_time(value))
     return isinstance(value, list | dict) and type != "json"
 
 
 def _set_time(row: Row, name: str) -> None:
-    """A datetime where the text is ISO 8601 with a zone, and the time has an equivalent in UTC. Anything else stays."""
+    """Convert text to a datetime if it is ISO 8601 with a zone and can be expressed in UTC. Other values stay."""
     value = row[name]
     if not isinstance(value, str):
         return
@@ -172,7 +172,7 @@ def _set_time(row: Row, name: str) -> None:
 
 
 def once(key: Sequence[str], rows: Callable[[Any], list[Any]]) -> Callable[[Any], list[Any]]:
-    """`rows`, of which those whose key has come before are left out: an upsert inserts them all."""
+    """Wrap `rows` so that it skips rows whose key came before; an upsert would insert all of them."""
     seen: set[int] = set()
 
     def unseen(batch: Any) -> list[Any]:

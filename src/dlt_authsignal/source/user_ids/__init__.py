@@ -1,4 +1,4 @@
-"""Who to read: the ids that the listing, files, queries and earlier runs name, each once."""
+"""User id sources: the user list, files, queries and ids of earlier runs. Each id is returned once."""
 
 from dlt_authsignal.source.user_ids.candidate import Candidate
 from dlt_authsignal.source.user_ids.combined import KNOWN, LISTING, UserIdSources, candidates

@@ -1,4 +1,4 @@
-"""A user id and where it came from; what can be an id, and which column holds it."""
+"""A user id with its source, the validation of ids, and the choice of the id column."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -18,10 +18,10 @@ class Candidate:
 
     Attributes:
         user_id: The id.
-        id_source: `listing`, `file`, `query`, `known`, `named`, or `missing`: who was listed and no longer is.
-        position: Line (text formats) or row (parquet, queries) that named it, from 1; None for the others.
-        listed: What the listing said of the user; empty for the others.
-        is_unlisted: Whether a complete list does not name them.
+        id_source: `listing`, `file`, `query`, `known`, `named` (requested), or `missing` (no longer listed).
+        position: Line (text formats) or row (Parquet, queries) with the id, from 1; None for other sources.
+        listed: The user's entry in the user list; empty for other sources.
+        is_unlisted: Whether a complete user list does not contain the user.
     """
 
     user_id: str
@@ -32,19 +32,19 @@ class Candidate:
 
 
 class NotAnId(TypeError):
-    """A value that cannot be an id; says its type."""
+    """The value cannot be a user id. The message is its type."""
 
 
 def as_id(value: Any) -> str:
-    """An id as text, without white space around it; empty for none.
+    """Return an id as text without surrounding white space; empty if there is none.
 
     Raises:
-        NotAnId: Neither text, a whole number nor a UUID.
-        UnicodeEncodeError: Text that UTF-8 cannot hold.
+        NotAnId: The value is neither text, a whole number nor a UUID.
+        UnicodeEncodeError: The text cannot be encoded as UTF-8.
     """
     if isinstance(value, float | Decimal):
         value = None if isnan(value) else int(value) if _is_whole(value) else value
-    if value is None:  # or NaN, which is how some tools write it
+    if value is None:  # or NaN, which some tools write instead
         return ""
     if not isinstance(value, str | int | UUID) or isinstance(value, bool):
         raise NotAnId(type(value).__name__)
@@ -58,7 +58,7 @@ def _is_whole(value: float | Decimal) -> bool:
 
 
 def id_column(names: Iterable[str], column: str | None) -> int | None:
-    """Which of the columns holds ids: the one that is named, else the first called `user_id`, `userId` or `id`."""
+    """Return the index of the id column: `column` if given, else the first of `user_id`, `userId` and `id`."""
     plain = [name.strip() for name in names]
     if column:
         return plain.index(column) if column in plain else None
@@ -67,7 +67,7 @@ def id_column(names: Iterable[str], column: str | None) -> int | None:
 
 
 def no_column(names: Iterable[str], column: str | None) -> str:
-    """That no column holds ids, and which there are, as far as they look like names: others may be somebody's data."""
+    """Return the message that the id column is missing. Headers that may be personal data are not quoted."""
     wanted = f'column "{column}"' if column else f"column called {', '.join(ID_COLUMNS)}"
     found = ", ".join([name for name in names if _HEADER.fullmatch(name)][:10]) or "no names"
-    return f"has no {wanted} (found: {found}). Name it with users_column (--users-column)."
+    return f"has no {wanted} (found: {found}). Set the id column with users_column (--users-column)."

@@ -1,4 +1,4 @@
-"""One or several sources of user ids, read one after the other: the listing first, then as they were named."""
+"""Combine user id sources: the user list is read first, then the others in the given order."""
 
 import logging
 from collections.abc import AsyncGenerator, Callable, Container, Generator, Iterable, Iterator, Sequence
@@ -37,15 +37,15 @@ def _nobody() -> Iterable[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class UserIdSources:
-    """Who is to be read.
+    """The users to read.
 
     Attributes:
-        sources: Where their ids come from.
-        column: Column that holds the ids, in files and queries.
-        page_size: Users per page of the listing.
-        exclude_users: Ids to pass over, such as a probe's canary.
-        erased: Ids to pass over since they were erased: nothing is known of them but hashes.
-        known: Gives the ids of earlier runs.
+        sources: User id sources.
+        column: Id column in files and queries.
+        page_size: Users per page of the user list.
+        exclude_users: Ids to skip, such as the canary user of a probe.
+        erased: Hashes of erased ids, which are skipped.
+        known: Returns the ids of earlier runs.
     """
 
     sources: Sequence[Source] = (LISTING,)
@@ -56,16 +56,16 @@ class UserIdSources:
     known: Callable[[], Iterable[str]] = _nobody
 
     def passes_over(self, user_id: str) -> bool:
-        """Whether a user is not to be read, whoever names them."""
+        """Return whether a user is always skipped, whatever source contains the id."""
         return user_id in self.exclude_users or user_id in self.erased
 
 
 async def candidates(api: Api, wanted: UserIdSources) -> AsyncGenerator[list[Candidate]]:
-    """Pages of everybody who is to be read, each id once: the first source that names it wins.
+    """Yield pages of all users to read, each id once. The first source that contains an id determines its origin.
 
     Raises:
-        ListingRefused: The tenant does not list its users, and no other source names anybody.
-        UserIdsUnreadable: A file or a query cannot be used, or nobody is known yet and nobody else was to be read.
+        ListingRefused: The tenant does not list its users, and there is no other source.
+        UserIdsUnreadable: A file or query cannot be used, or `known` is the only source and there are no known ids.
     """
     seen = SeenKeys()
     async with aclosing(_pages(api, wanted)) as pages:
@@ -79,7 +79,7 @@ async def _pages(api: Api, wanted: UserIdSources) -> AsyncGenerator[list[Candida
     refusal: ListingRefused | None = None
     nobody = True
     with ExitStack() as opened:
-        # what is wrong with one of these had better be found now than after a long listing
+        # opened first, so that a mistake shows before the user list is read, which may take long
         others = [
             await to_thread.run_sync(_ready, opened, source, wanted) for source in wanted.sources if source != LISTING
         ]
@@ -91,7 +91,7 @@ async def _pages(api: Api, wanted: UserIdSources) -> AsyncGenerator[list[Candida
                 if not others:
                     raise
                 refusal = error
-                logger.warning("This tenant does not list its users: reading those that the other sources name.")
+                logger.warning("This tenant does not list its users. Reading the users of the other user id sources.")
         for ids in others:
             while page := await to_thread.run_sync(_next, ids):
                 nobody = False
@@ -100,12 +100,13 @@ async def _pages(api: Api, wanted: UserIdSources) -> AsyncGenerator[list[Candida
         raise refusal
     if nobody and wanted.sources == (KNOWN,):
         raise UserIdsUnreadable(
-            "Nobody is known from earlier runs yet: name another source of user ids too, as --users-from listing."
+            "There are no user ids of earlier runs (known) yet. Nothing was read. Add another user id source,"
+            " such as --users-from listing."
         )
 
 
 def _ready(opened: ExitStack, source: Source, wanted: UserIdSources) -> Iterator[Candidate]:
-    """The ids of a source that has been found readable: a query has been answered, a file has been begun."""
+    """Return the ids of a source after checking that it is readable: run the query, or open the file."""
     if source == KNOWN:
         known = (Candidate(user_id=user_id, id_source=KNOWN) for user_id in wanted.known())
         return opened.enter_context(kept(known))
@@ -120,20 +121,20 @@ def _next(ids: Iterator[Candidate]) -> list[Candidate]:
 
 
 MOST_IN_MEMORY: Final = 8 * 1024 * 1024
-"""Bytes; more go into a file that has no name, and is gone with the process."""
+"""Bytes to keep in memory; more are stored in an unnamed file that disappears with the process."""
 
 
 @contextmanager
 def kept(ids: Generator[Candidate]) -> Iterator[Iterator[Candidate]]:
-    """Reads all ids at once, and gives them back one by one for as long as the block lasts.
+    """Read all ids immediately, and yield them one by one during the block.
 
-    Reading the users takes hours where taking their ids out of a database takes seconds, and no database likes a query
-    that stays open for so long.
+    Reading users may take hours, while reading their ids from a database takes seconds. A query should not stay open
+    for hours.
     """
     decoder = msgspec.json.Decoder(Candidate)
     with SpooledTemporaryFile(MOST_IN_MEMORY) as file:
         with closing(ids):
-            for one in ids:  # writelines would keep all of them in memory first
+            for one in ids:  # writelines would first collect all of them in memory
                 file.write(msgspec.json.encode(one) + b"\n")
         file.seek(0)
         yield map(decoder.decode, file)

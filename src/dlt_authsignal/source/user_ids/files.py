@@ -1,4 +1,4 @@
-"""Ids in a file: text, CSV, JSON lines, Parquet."""
+"""User ids from a file: text, CSV, JSON lines, Parquet."""
 
 import csv
 import json
@@ -13,23 +13,23 @@ READERS: Final = ("txt", "csv", "tsv", "jsonl", "ndjson", "parquet")
 
 
 def from_file(path: str | Path, column: str | None = None) -> Generator[Candidate]:
-    """Ids in a file, in its order, as often as they come; blank ones skipped.
+    """Yield the ids in a file in their order, with duplicates, without blank ones.
 
     Args:
-        path: `.txt` (one id a line), `.csv` or `.tsv` (with a header, or a single column), `.jsonl` or `.ndjson`
+        path: `.txt` (one id per line), `.csv` or `.tsv` (with a header, or a single column), `.jsonl` or `.ndjson`
             (strings, or objects), `.parquet`.
-        column: Column or field that holds the id; default `user_id`, `userId` or `id`.
+        column: Column or field of the id; default `user_id`, `userId` or `id`.
 
     Raises:
-        UserIdsUnreadable: No such file, an unknown format, no id column, not UTF-8, or no ids in it.
+        UserIdsUnreadable: The file is missing, has an unknown format, no id column or no ids, or is not UTF-8.
     """
     file = Path(path).expanduser()
     readers = {"txt": _txt, "csv": _csv, "tsv": _csv, "jsonl": _jsonl, "ndjson": _jsonl, "parquet": _parquet}
     reader = readers.get(file.suffix.lstrip(".").lower())
     if reader is None:
         raise UserIdsUnreadable(
-            f'Cannot read user ids from "{file}": a file ends in {", ".join(READERS)}, and what is no file is listing,'
-            " known or DATABASE?query=SQL."
+            f'Cannot read user ids from "{file}". Pass a file that ends in {", ".join(READERS)}, or listing, known or'
+            " DATABASE?query=SQL."
         )
     empty = True
     try:
@@ -41,16 +41,16 @@ def from_file(path: str | Path, column: str | None = None) -> Generator[Candidat
         raise UserIdsUnreadable(f'"{file}" is malformed: {error}.') from None
     except NotAnId as kind:
         raise UserIdsUnreadable(
-            f'"{file}" holds values of type {kind}: ids are text, whole numbers or UUIDs.'
+            f'"{file}" contains values of type {kind}. User ids must be text, whole numbers or UUIDs.'
         ) from None
     except UnicodeEncodeError:
-        raise UserIdsUnreadable(f'"{file}" holds an id that is not valid Unicode.') from None
+        raise UserIdsUnreadable(f'"{file}" contains an id that is not valid Unicode.') from None
     except UnicodeDecodeError as error:
         raise UserIdsUnreadable(f'"{file}" is not UTF-8 text (byte {error.start}). Save it as UTF-8.') from None
     except OSError as error:
         raise UserIdsUnreadable(f'Cannot read user ids from "{file}": {error.strerror or error}.') from None
     if empty:
-        raise UserIdsUnreadable(f'"{file}" holds no user ids.')
+        raise UserIdsUnreadable(f'"{file}" contains no user ids.')
 
 
 _Positioned = Iterator[tuple[int, Any]]
@@ -96,7 +96,7 @@ def _jsonl(file: Path, column: str | None) -> _Positioned:
                     raise _no_column(file, names, column, f" line {number}")
                 value = value[names[index]]
             if not isinstance(value, str | int) or isinstance(value, bool):
-                raise UserIdsUnreadable(f'"{file}" line {number} holds no id: expected text, a number or an object.')
+                raise UserIdsUnreadable(f'"{file}" line {number} contains no id: expected text, a number or an object.')
             yield number, value
 
 

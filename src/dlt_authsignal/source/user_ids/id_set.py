@@ -1,4 +1,4 @@
-"""Which ids have come before, in little memory."""
+"""A set of ids that uses little memory."""
 
 from array import array
 from typing import Final
@@ -8,10 +8,10 @@ _WORD: Final = (1 << 64) - 1
 
 
 class SeenKeys:
-    """A set of texts that keeps 64 bits of each: 12 to 24 bytes a text, where a set of `str` takes over 100.
+    """A set of texts that stores 64 bits of each: 12 to 24 bytes per text instead of over 100 in a set of `str`.
 
-    Two texts of one hash are taken for the same. Among a million that happens once in 37 million runs (n²/2⁶⁵), and as
-    Python seeds its hash anew in each process, the next run does not miss the same one.
+    Two texts with equal hashes count as one. Among a million texts, that happens once in 37 million runs (n²/2⁶⁵).
+    Python seeds its hash in each process, so the next run does not confuse the same texts.
     """
 
     def __init__(self) -> None:
@@ -19,7 +19,7 @@ class SeenKeys:
         self._count = 0
 
     def add(self, text: str) -> bool:
-        """Remembers a text; True if it is new."""
+        """Add a text; return True if it is new."""
         value = hash(text) & _WORD or 1  # 0 marks a free slot
         place = self._place(value)
         if self._slots[place]:
@@ -31,7 +31,7 @@ class SeenKeys:
         return True
 
     def _place(self, value: int) -> int:
-        """Where the value is, or the free slot where it would be."""
+        """Return the slot of the value, or the free slot for it."""
         slots, last = self._slots, len(self._slots) - 1
         place = value & last
         while slots[place] not in (0, value):

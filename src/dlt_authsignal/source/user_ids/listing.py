@@ -1,21 +1,21 @@
-"""Everybody the tenant lists."""
+"""The user list as a user id source."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from dlt_authsignal.api.server_endpoints import QUERY_USERS
-from dlt_authsignal.errors import ListingRefused, PagingLoop, RequestRefused, UnexpectedAnswer
+from dlt_authsignal.errors import DOCS, ListingRefused, PagingLoop, RequestRefused, UnexpectedAnswer
 from dlt_authsignal.source.http.client import Api
 from dlt_authsignal.source.user_ids.candidate import Candidate
 
 
 async def listing(api: Api, page_size: int) -> AsyncIterator[list[Candidate]]:
-    """Pages of everybody the tenant lists. A page may be short or empty while a cursor still follows.
+    """Yield the pages of the user list. A page may be short or empty although further pages follow.
 
     Raises:
         ListingRefused: The tenant does not list users without a filter.
-        PagingLoop: A cursor came back a second time.
+        PagingLoop: Authsignal returned a page cursor twice.
     """
     cursors: set[str] = set()
     query = {"limit": str(page_size)}
@@ -28,9 +28,9 @@ async def listing(api: Api, page_size: int) -> AsyncIterator[list[Candidate]]:
             return
         if page.cursor in cursors:
             raise PagingLoop(
-                f"{QUERY_USERS} handed out the same lastEvaluatedUserId twice, after {len(cursors)} pages;"
-                " going on would never end. Nothing was loaded. If it happens again, report it to Authsignal and"
-                " take the user ids from your own records (--users-from).",
+                f"{QUERY_USERS} returned the same lastEvaluatedUserId twice, after {len(cursors)} pages, so the list"
+                " would never end. Nothing was loaded. If it happens again, report it to Authsignal, and supply user"
+                " ids yourself with --users-from.",
                 request=str(QUERY_USERS),
             )
         cursors.add(page.cursor)
@@ -50,13 +50,12 @@ async def _page(api: Api, query: Mapping[str, str]) -> _Page:
     except RequestRefused as refused:
         if refused.status != 400 or "lastEvaluatedUserId" in query:
             raise
-        if "limit" in query:  # the largest limit is not published: ask again without one
+        if "limit" in query:  # the maximum limit is not documented: request again without one
             return await _page(api, {name: value for name, value in query.items() if name != "limit"})
         raise ListingRefused(
             f"Authsignal answered 400 ({refused.error_code}) to {QUERY_USERS} without a filter: this tenant does not"
-            " list its users. Take the ids from your own records instead: --users-from FILE, or the URL of a database"
-            " and a query (docs/how-it-works.md), or known for those of earlier runs; users_from under"
-            " [sources.authsignal_source] does the same.",
+            " list its users. Nothing was loaded. Supply user ids yourself: pass --users-from with a file, a database"
+            f" query, or known for the ids of earlier syncs; or set users_from. See {DOCS}/how-it-works.md",
             request=refused.request,
             status=refused.status,
             error_code=refused.error_code,
@@ -64,7 +63,7 @@ async def _page(api: Api, query: Mapping[str, str]) -> _Page:
     users, cursor = answer.get("users"), answer.get("lastEvaluatedUserId")
     if not isinstance(users, list) or not (cursor is None or isinstance(cursor, str)):
         raise UnexpectedAnswer(
-            f"{QUERY_USERS} answered without a list of users, or with a cursor that is not text.",
+            f"{QUERY_USERS} returned no list of users, or a cursor that is not text.",
             request=str(QUERY_USERS),
             status=200,
         )

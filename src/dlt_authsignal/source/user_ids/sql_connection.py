@@ -1,7 +1,7 @@
-"""Asking a database of the user's own one query: DuckDB, SQLite, or whatever SQLAlchemy has a dialect for.
+"""Run one query on your own database: DuckDB, SQLite, or any database with an SQLAlchemy dialect.
 
-They are opened read-only where that can be asked for, answers come as they are read, and nothing is ever committed.
-Messages never hold a password, nor what a URL has behind its question mark.
+Databases are opened read-only where possible, rows are streamed, and nothing is ever committed.
+Messages never contain a password, nor the part of a URL after the question mark.
 """
 
 import re
@@ -20,43 +20,43 @@ ROWS_AT_ONCE: Final = 1000
 _SERVER: Final = re.compile(
     r"(?P<kind>[\w+.-]+)://(?:[^@/?]*@)?(?P<place>(?:\[[^]@/?]*\]|[^]@/?:[]*)(?::\d+)?(?:/[^@?]*)?)(?:\?[^@]*)?"
 )
-"""A URL that can be read in one way only: of any other, a part of the password might pass for the host."""
+"""An unambiguous URL. In any other, part of the password could be mistaken for the host."""
 _PACKAGES: Final = {"psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
-"""What pip calls a module of another name."""
+"""Names of pip packages that differ from their modules."""
 
 
 @dataclass(frozen=True)
 class Query:
-    """A query, and the database that it is asked of.
+    """A query and its database.
 
     Attributes:
-        database: A URL; or, as a setting has it, the name under which dlt has the credentials.
+        database: A URL, or in a setting the name under which dlt finds the credentials.
         sql: The query.
     """
 
-    database: str = field(repr=False)  # it may hold a password
+    database: str = field(repr=False)  # it may contain a password
     sql: str
 
 
 class Answer(NamedTuple):
-    """Names of the columns, and the rows as they come."""
+    """Names of the columns, and an iterator of rows."""
 
     columns: list[str]
     rows: Iterable[Any]
 
 
 ReadRequest = Callable[[str], Answer | None]
-"""Asks a query of an open database; None for one that gives no rows."""
+"""Runs a query on an open database; returns None for a statement without rows."""
 
 
 @contextmanager
 def asked(query: Query) -> Iterator[Answer]:
-    """The answer to a query, for as long as the block lasts.
+    """Run a query; its result is available during the block.
 
     Raises:
         ExtraMissing: SQLAlchemy is not installed, and the database is neither DuckDB nor SQLite.
-        UserIdsUnreadable: The database cannot be reached, or the query is none that gives rows.
-        Exception: The driver's own, when it refuses the query or fails to go on; it may quote rows.
+        UserIdsUnreadable: The database cannot be reached, or the query returns no result set.
+        Exception: The driver's own exception if the query fails. It may quote rows.
     """
     kind = query.database.partition("://")[0].partition("+")[0]
     opened: Callable[[str], AbstractContextManager[ReadRequest]] = {"duckdb": _duckdb, "sqlite": _sqlite}.get(
@@ -66,13 +66,13 @@ def asked(query: Query) -> Iterator[Answer]:
         answer = ask(query.sql)
         if answer is None:
             raise UserIdsUnreadable(
-                f"The query for user ids on {place(query.database)} gives no rows: it has to select."
+                f"The query for user ids on {place(query.database)} returns no rows. It must be a SELECT."
             )
         yield answer
 
 
 def place(url: str) -> str:
-    """Where a database is, without credentials and options."""
+    """Return the location of a database without credentials and options."""
     if url.startswith(("duckdb", "sqlite")):
         return str(_file(url) or "DuckDB")
     found = _SERVER.fullmatch(url)
@@ -105,10 +105,10 @@ def _sqlite(url: str) -> Iterator[ReadRequest]:
 
 
 def _file(url: str) -> Path | None:
-    """The file that a URL of DuckDB or SQLite names; None for a database in memory.
+    """Return the file in a DuckDB or SQLite URL; None for a database in memory.
 
     Raises:
-        UserIdsUnreadable: There is no such file, and one must not be made.
+        UserIdsUnreadable: The file does not exist; it must not be created.
     """
     name = url.partition("://")[2].partition("?")[0].removeprefix("/")
     if name in ("", ":memory:"):
@@ -144,7 +144,7 @@ def _sqlalchemy(url: str) -> Iterator[ReadRequest]:
 
 
 def _engine(url: str) -> Any:
-    """SQLAlchemy's engine for a URL; nothing is reached yet."""
+    """Return SQLAlchemy's engine for a URL, without connecting."""
     try:
         from sqlalchemy import create_engine
         from sqlalchemy.exc import ArgumentError, NoSuchModuleError
@@ -153,14 +153,16 @@ def _engine(url: str) -> Any:
         raise ExtraMissing("Reading user ids from a database other than DuckDB and SQLite", "sql") from None
     kind, _, rest = url.partition("://")
     fault = (
-        "is not understood: expected something like postgresql://user@host/database."
+        "is not valid. Expected a URL such as postgresql://user@host/database."
         " Write @ : / ? in a password as %40 %3A %2F %3F."
     )
     if _SERVER.fullmatch(url):
         try:
             return create_engine(f"{_driven(kind)}://{rest}", poolclass=NullPool, hide_parameters=True)
         except NoSuchModuleError:
-            fault = f'begins with "{kind}", for which SQLAlchemy has no dialect: check the spelling, or install one.'
+            fault = (
+                f'begins with "{kind}", but no such SQLAlchemy dialect is installed. Check the spelling or install it.'
+            )
         except ModuleNotFoundError as error:
             package = _PACKAGES.get(error.name or "", error.name)
             fault = f"needs the Python module {error.name}. Install it with: pip install {package}"
@@ -170,7 +172,7 @@ def _engine(url: str) -> Any:
 
 
 def _driven(kind: str) -> str:
-    """The driver that is installed, where SQLAlchemy's versions differ in the one they assume."""
+    """Return the URL scheme with the installed driver, because SQLAlchemy's default driver depends on its version."""
     if kind not in ("postgres", "postgresql"):
         return kind
     installed = next(filter(find_spec, ("psycopg2", "psycopg")), "psycopg2")
@@ -181,7 +183,7 @@ def _driven(kind: str) -> str:
 def _connected(engine: Any, url: str) -> Iterator[Any]:
     try:
         connection = engine.connect()
-    except Exception as error:  # the driver's own kind; no row has been read, but the URL may be quoted
+    except Exception as error:  # the driver's own class; it contains no rows, but may quote the URL
         fault = _without(_first_line(getattr(error, "orig", None) or error), engine.url)
     else:
         with connection:

@@ -1,4 +1,4 @@
-"""Ids that a query gives. It is written behind the database that it is asked of: `DATABASE?query=SQL`."""
+"""User ids from a database query, written as `DATABASE?query=SQL`."""
 
 import re
 from collections.abc import Generator
@@ -15,36 +15,36 @@ _ONE_NAME_QUOTED: Final = re.compile(r"""[^"'`]*["'`](?P<name>\w+)["'`][^"'`]*""
 
 
 def is_query(source: str) -> bool:
-    """Whether a source of ids is a database rather than a file."""
+    """Return whether a user id source is a database query, not a file."""
     return "://" in source or _SPLIT.fullmatch(source) is not None
 
 
 def parse(source: str) -> Query:
-    """Splits `DATABASE?query=SQL`. The SQL stands as it is, to the end; percent-encoded if there is no space in it.
+    """Split `DATABASE?query=SQL`. The SQL extends to the end; it is percent-decoded if it has no space.
 
     Raises:
-        UserIdsUnreadable: There is no query.
+        UserIdsUnreadable: The query is missing.
     """
     found = _SPLIT.fullmatch(source)
     sql = found["sql"].strip() if found else ""
     if not found or not sql:
         raise UserIdsUnreadable(
-            "A database needs a query behind it, as in"
+            "The database URL has no query. Append one, as in"
             ' "postgresql://reader@host/crm?query=select id from users", in quotes on a command line.'
         )
     return Query(found["database"], (sql if re.search(r"\s", sql) else unquote_plus(sql)).strip().rstrip(";"))
 
 
 def from_query(query: Query, column: str | None = None) -> Generator[Candidate]:
-    """Ids that a query gives, in its order, as often as they come; NULL and blank ones skipped.
+    """Yield the ids of a query in their order, with duplicates, without NULL and blank ones.
 
     Args:
-        query: The URL of a database, and SQL.
-        column: Column that holds the id; default the only one, else `user_id`, `userId` or `id`.
+        query: Database URL and SQL.
+        column: Id column; default the only column, else `user_id`, `userId` or `id`.
 
     Raises:
         ExtraMissing: SQLAlchemy is not installed, and the database is neither DuckDB nor SQLite.
-        UserIdsUnreadable: No driver, no connection, no such table, no id column, or no id in any row.
+        UserIdsUnreadable: Driver, connection, table or id column is missing, or no row has an id.
     """
     position, empty, fault = 0, True, ""
     try:
@@ -57,24 +57,26 @@ def from_query(query: Query, column: str | None = None) -> Generator[Candidate]:
     except ConfigurationError:
         raise
     except NotAnId as kind:
-        fault = f"holds a value of type {kind} in row {position}: ids are text, whole numbers or UUIDs."
-    except Exception as error:  # a driver's own kind: it may quote a row
+        fault = f"returned a value of type {kind} in row {position}. User ids must be text, whole numbers or UUIDs."
+    except Exception as error:  # a driver's own class, which may quote a row
         fault = f"failed: {_said(error, query.sql)}. Check the query."
     if position and empty and not fault:
-        fault = f"gave {position:,} rows and no id in any of them."
-    if fault:  # out here, or the error would carry the driver's
+        fault = f"returned {position:,} rows without any user id."
+    if fault:  # outside of `except`, so that the error is not chained to the driver's
         raise UserIdsUnreadable(f"The query for user ids on {place(query.database)} {fault}")
 
 
 def _index(columns: list[str], column: str | None) -> int:
     index = 0 if len(columns) == 1 else id_column(columns, column)
     if index is None:
-        raise UserIdsUnreadable(f"The query for user ids gives {len(columns)} columns and {no_column(columns, column)}")
+        raise UserIdsUnreadable(
+            f"The query for user ids returns {len(columns)} columns and {no_column(columns, column)}"
+        )
     return index
 
 
 def _said(error: Exception, sql: str) -> str:
-    """What a database says of a query, without values: one quoted word may be shown if it stands in the query."""
+    """Return a database's error message without values. It quotes a word only if the word is part of the query."""
     cause = getattr(error, "orig", None) or error
     text = str(cause.args[-1] if cause.args else cause).strip()
     first = text.partition("\n")[0].rstrip(".")

@@ -1,4 +1,4 @@
-"""What `users_from` names, with the credentials that dlt has for it."""
+"""Resolve the setting `users_from` with the credentials that dlt finds."""
 
 import json
 from collections.abc import Sequence
@@ -22,14 +22,14 @@ DESTINATION: Final = "destination."
 def resolved(
     users_from: str | Sequence[str] | None, users_database: ConnectionStringCredentials | None
 ) -> tuple[Source, ...]:
-    """The sources that the setting names, each once; names of credentials are replaced by the URL they stand for.
+    """Return the user id sources of the setting, each once. Names of credentials are replaced by their URLs.
 
     Args:
-        users_from: One source, a list, or a list as JSON; the listing when it names none.
-        users_database: Credentials that `users_database?query=SQL` stands for.
+        users_from: One source, a list, or a list as JSON. If empty, the user list.
+        users_database: Credentials for `users_database?query=SQL`.
 
     Raises:
-        UserIdsUnreadable: No list of text, a query without SQL, or credentials that dlt does not find.
+        UserIdsUnreadable: The setting is not a list of text, a query has no SQL, or credentials are missing.
     """
     return tuple(
         _with_credentials(parse(source), users_database) if is_query(source) else source for source in named(users_from)
@@ -37,15 +37,17 @@ def resolved(
 
 
 def named(users_from: str | Sequence[str] | None) -> tuple[str, ...]:
-    """The sources as they are written."""
-    if isinstance(users_from, str) and users_from.lstrip().startswith("["):  # as dlt gives a list of config.toml
+    """Return the sources of the setting, unresolved."""
+    if isinstance(users_from, str) and users_from.lstrip().startswith("["):  # dlt's form of a list in config.toml
         try:
             users_from = json.loads(users_from)
         except ValueError:
-            raise UserIdsUnreadable('users_from is no list: expected something like ["listing", "ids.csv"].') from None
+            raise UserIdsUnreadable(
+                'users_from is not a valid list. Expected a list such as ["listing", "ids.csv"].'
+            ) from None
     wanted: Sequence[Any] = [users_from] if isinstance(users_from, str) else users_from or ()
     if not all(isinstance(source, str) for source in wanted):
-        raise UserIdsUnreadable("users_from holds something that is not text.")
+        raise UserIdsUnreadable("users_from contains a value that is not text.")
     return tuple(dict.fromkeys(source.strip() for source in wanted if source.strip())) or (LISTING,)
 
 
@@ -59,19 +61,19 @@ def _with_credentials(query: Query, users_database: ConnectionStringCredentials 
         url = _of_destination(database.removeprefix(DESTINATION).removesuffix(".credentials"))
     else:
         raise UserIdsUnreadable(
-            f'No database is called "{database}": expected a URL such as postgresql://user@host/database,'
+            f'"{database}" is not a database. Expected a URL such as postgresql://user@host/database,'
             f" {DATABASE}, or {DESTINATION}postgres for the credentials of a destination."
         )
     if not url:
         raise UserIdsUnreadable(
-            f"dlt finds no complete credentials for {database}. They belong into .dlt/secrets.toml: {DATABASE}, a URL,"
+            f"dlt finds no complete credentials for {database}. Put them into .dlt/secrets.toml: {DATABASE}, a URL,"
             f" under [sources.authsignal_source]; those of a destination under [{DESTINATION}NAME.credentials]."
         )
     return replace(query, database=url)
 
 
 def _of_destination(name: str) -> str | None:
-    """The URL of a destination's credentials; None when there are none, or they are of another kind."""
+    """Return the URL of a destination's credentials; None if they are missing or have no URL."""
     try:
         destination: Any = Destination.from_reference(name)
         credentials = destination.configuration(destination.spec(), accept_partial=True).credentials
