@@ -123,7 +123,7 @@ def test_a_broken_file_is_named_and_nothing_is_written() -> None:
     Path(".mcp.json").write_text('{"mcpServers": ')
     done = command("ai", "init", "--agent", "claude")
     assert done.returncode == 2
-    assert ".mcp.json: It is not JSON" in done.stderr
+    assert ".mcp.json: The file is not valid JSON" in done.stderr
     assert list(files()) == [".mcp.json"]
 
 

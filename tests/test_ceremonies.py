@@ -137,7 +137,7 @@ def test_a_setting_that_cannot_be_is_named(empty: RunningSandbox, settings: dict
 
 
 def test_registering_without_a_token_says_what_is_missing(empty: RunningSandbox) -> None:
-    with pytest.raises(Exception, match="needs token"):
+    with pytest.raises(Exception, match="needs a token"):
         load(empty, "passkey_register_options")
 
 
@@ -160,11 +160,11 @@ def test_a_refusal_says_why_but_repeats_nothing_that_was_sent(empty: RunningSand
 
 def test_the_tenant_id_alone_reads_nobody_and_says_so(empty: RunningSandbox) -> None:
     source = authsignal_source(tenant_id="t", base_url=empty.url)
-    with pytest.raises(Exception, match="needs token"):
+    with pytest.raises(Exception, match="needs a token"):
         dlt.pipeline("authsignal_pipeline", destination="duckdb", dataset_name="authsignal_data").run(source)
     done = command("sync", env={f"{PREFIX}TENANT_ID": "t", f"{PREFIX}BASE_URL": empty.url})
     assert done.returncode == 2
-    assert "needs token" in done.stderr
+    assert "needs a token" in done.stderr
 
 
 def test_an_example_tenant_id_is_no_tenant_id() -> None:

@@ -149,7 +149,9 @@ def test_a_key_that_does_not_work_is_named_and_nothing_is_written(
 
 def test_an_expired_token_and_one_of_another_tenant_are_told_apart(empty: RunningSandbox) -> None:
     visitor = Visitor(empty).track()
-    assert "another tenant" in str(run("--base-url", empty.url, "--token", visitor.token, "--tenant-id", "x").exception)
+    assert "a different tenant" in str(
+        run("--base-url", empty.url, "--token", visitor.token, "--tenant-id", "x").exception
+    )
     visitor.wait(minutes=11)
     assert "expired" in str(run("--base-url", empty.url, "--token", visitor.token).exception)
 

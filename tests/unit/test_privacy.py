@@ -333,7 +333,7 @@ def test_without_a_key_identifiers_are_left_out_and_addresses_cut() -> None:
 
 
 def test_without_a_key_a_user_id_that_is_an_address_stops_the_run() -> None:
-    with pytest.raises(ConfigurationError, match=r"dlt-authsignal init makes a key") as refused:
+    with pytest.raises(ConfigurationError, match=r"Run dlt-authsignal init to create a key") as refused:
         KEYLESS.stored_id("ann@example.com")
     assert "ann" not in str(refused.value)
 
