@@ -1,6 +1,5 @@
 """`dlt-authsignal doctor`."""
 
-
 import click
 
 from dlt_authsignal.errors import ConfigurationError, ListingRefused
