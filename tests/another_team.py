@@ -127,7 +127,7 @@ def main(mode: str, url: str) -> None:
     logged = io.StringIO()
     logging.getLogger("dlt").addHandler(logging.StreamHandler(logged))
     found = load()
-    found["log"] = [re.sub(r"\d{9,}\.\d+|0x[0-9a-f]+", "…", line) for line in logged.getvalue().splitlines()]
+    found["log"] = [re.sub(r"^.*\|dlt\|", "", line) for line in logged.getvalue().splitlines()]
     print(json.dumps(found, default=str, sort_keys=True))
 
 
