@@ -103,13 +103,13 @@ def settings() -> dict[str, Any]:
         try:
             dlt.secrets["nowhere.at_all"]
         except KeyError as missing:
-            error = str(missing)
+            tried = [line for line in str(missing).splitlines() if line.startswith("  (")]
     return {
         "normalizer": dict(normalizer),
         "storage": dict(storage),
         "runtime": {name: repr(value) for name, value in dict(runtime).items()},
         "duckdb": repr(duckdb.global_config),
-        "missing": error,
+        "tried": tried,
     }
 
 
@@ -127,7 +127,7 @@ def main(mode: str, url: str) -> None:
     logged = io.StringIO()
     logging.getLogger("dlt").addHandler(logging.StreamHandler(logged))
     found = load()
-    found["log"] = [re.sub(r"^.*\|dlt\|", "", line) for line in logged.getvalue().splitlines()]
+    found["log"] = [re.sub(r"^.*?(?=In resource)", "", line) for line in logged.getvalue().splitlines()]
     print(json.dumps(found, default=str, sort_keys=True))
 
 
