@@ -128,7 +128,7 @@ def main(mode: str, url: str) -> None:
     logging.getLogger("dlt").addHandler(logging.StreamHandler(logged))
     found = load()
     found["log"] = [re.sub(r"^.*?(?=In resource)", "", line) for line in logged.getvalue().splitlines()]
-    print(json.dumps(found, default=str, sort_keys=True))
+    print(json.dumps(found, default=str, sort_keys=True))  # noqa: T201
 
 
 if __name__ == "__main__":
