@@ -1,4 +1,4 @@
-"""Names of dlt that are not documented and that this package uses: whoever raises the range of dlt sees here what broke."""
+"""Names of dlt that this package uses and dlt does not document: after a change of the range, see here what broke."""
 
 import inspect
 from functools import reduce
