@@ -1,6 +1,6 @@
 """What a table and its columns are made of, for the registry and the tables that the pipeline adds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from dlt_authsignal.schema.sensitivity import SENSITIVITY, Kind, Sensitivity
@@ -19,6 +19,7 @@ class Column:
         type: dlt data type; `json` keeps lists and free-form objects whole.
         meaning: One sentence for people.
         kind: What it says of a person; `source/privacy/policy.py` protects it by that.
+        only: The one API that answers it, in a table that others fill too; None where all of them do.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Column:
     type: DataType
     meaning: str
     kind: Kind = "plain"
+    only: ApiName | None = None
 
     @property
     def sensitivity(self) -> Sensitivity:
@@ -94,3 +96,8 @@ def json(field: str, meaning: str, kind: Kind = "plain") -> Column:
 def own(name: str, type: DataType, meaning: str, kind: Kind = "plain") -> Column:
     """A column that the pipeline adds."""
     return Column(name=name, field=None, type=type, meaning=meaning, kind=kind)
+
+
+def of_client(column: Column) -> Column:
+    """The same column, which only the Client API answers."""
+    return replace(column, only="client")

@@ -1,4 +1,8 @@
-"""The hash of a row, by which two versions of it are told apart."""
+"""The hash of a row, by which two versions of it are told apart.
+
+What Authsignal answers has the sum of `source/rows/arrow_hash.py`; what the pipeline writes of its own, and the
+ceremonies, have `fingerprint`. No table has both.
+"""
 
 import hashlib
 import json
@@ -6,7 +10,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from dlt_authsignal.schema.tables import PROVENANCE_NAMES
+from dlt_authsignal.schema.columns import Table
+from dlt_authsignal.schema.tables import DELETED_AT, PROVENANCE_NAMES
+
+
+def unhashed(table: Table, api: str) -> frozenset[str]:
+    """Columns that do not count in `_row_hash` of what an API answers: the pipeline's own, and those that only this API
+    answers. Both APIs describe the same authenticator: a row of either has to have the same hash."""
+    return PROVENANCE_NAMES | {DELETED_AT.name} | {column.name for column in table.columns if column.only == api}
 
 
 def fingerprint(row: Mapping[str, Any]) -> str:

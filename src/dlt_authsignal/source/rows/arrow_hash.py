@@ -1,10 +1,11 @@
-"""`_row_hash` of Arrow tables: a sum over cells, so that neither nulls nor the order of columns say anything.
+"""`_row_hash` of what Authsignal answers: a sum over cells, so that neither nulls nor the order of columns count.
 
-A cell's part depends on its column's name and its value. A value that is filled in later is added later.
+A cell's part depends on its column's name and its value. A value that is filled in later is added later. Rows are
+hashed here too, as the Arrow table that they would make: a table has one hash, however it is loaded.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -56,6 +57,17 @@ def total(parts: Iterable[Hashes], rows: int) -> Hashes:
     found = np.zeros(rows, np.uint64)
     for part in parts:
         found += part
+    return found
+
+
+def first_places(keys: Sequence[int] | Hashes, places: Iterable[int], seen: set[int]) -> list[int]:
+    """The places whose key has not come before, in this batch or in an earlier one; adds the keys to `seen`."""
+    found = []
+    for place in places:
+        before = len(seen)
+        seen.add(int(keys[place]))
+        if len(seen) > before:
+            found.append(place)
     return found
 
 
