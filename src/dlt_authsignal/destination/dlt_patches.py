@@ -31,32 +31,15 @@ def dataset_of(paths: Sequence[str]) -> Any:
 
 
 def merge_at_once() -> None:
-    """Makes dlt merge an Iceberg table in one piece and one commit.
+    """Makes dlt merge an Iceberg table in one commit, file by file.
 
     It does so by 1,000 rows otherwise and searches the table for each: minutes for a few thousand.
     """
     from dlt.common.libs import pyiceberg as merging
 
-    merging.merge_iceberg_table = _merge
+    from dlt_authsignal.destination.stores import iceberg
 
-
-def _merge(table: Any, data: Any, schema: Any, load_table_name: str) -> None:
-    import pyarrow as pa
-    from dlt.common.libs.pyiceberg import ensure_iceberg_compatible_arrow_data as compatible
-
-    new = compatible(data)
-    with table.update_schema() as update:
-        update.union_by_name(new.schema)
-    key = [name for name, column in schema["columns"].items() if column.get("primary_key")]
-    held = table.scan().to_arrow()
-    if not held.num_rows:
-        table.append(new)
-        return
-    own = {field.name: field for field in new.schema}
-    held = held.cast(pa.schema([own.get(field.name, field) for field in held.schema]))
-    places = pa.array(range(held.num_rows), pa.int64())
-    kept = held.select(key).append_column("_place", places).join(new.select(key), key, join_type="left anti")
-    table.overwrite(pa.concat_tables([held.take(kept["_place"]), new], promote_options="permissive"))
+    merging.merge_iceberg_table = iceberg.merge
 
 
 def _reader(file_paths: Sequence[str]) -> Any:
