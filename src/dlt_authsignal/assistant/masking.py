@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from dlt_authsignal.schema.history_tables import TABLES_AND_HISTORIES
+from dlt_authsignal.schema.sql_text import quoted
 from dlt_authsignal.schema.tables import PROVENANCE
 
 KEY_VARIABLE: Final = "mask_key"
@@ -43,15 +44,3 @@ def _masked(column: str) -> str:
     """Equal values stay equal and null stays null, so that joins and counts are right."""
     digest = f"left(sha256(getvariable('{KEY_VARIABLE}') || {column}::varchar), {DIGITS})"
     return f"'masked:' || {digest} as {column}"
-
-
-def quoted(name: str) -> str:
-    """An identifier, safe in SQL."""
-    escaped = name.replace('"', '""')
-    return f'"{escaped}"'
-
-
-def literal(text: str) -> str:
-    """A text, safe in SQL. (Values given apart from it make DuckDB import pandas, which takes longer than all else.)"""
-    escaped = text.replace("'", "''")
-    return f"'{escaped}'"

@@ -1,10 +1,7 @@
 """Tables made of files, found by looking into the dataset's folder."""
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any, Final
-
-from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.registry import TableFormat
 from dlt_authsignal.destination.stores.store import Folder, OpenTable
@@ -67,10 +64,3 @@ class FileStore:
         from dlt_authsignal.destination.stores.iceberg import IcebergFiles
 
         return IcebergFiles.at(location, client, f"{client.dataset_name}.{name}", folder)
-
-
-@contextmanager
-def lake(pipeline: Pipeline) -> Iterator[FileStore]:
-    """The tables of a pipeline that loads into files."""
-    with pipeline.destination_client() as client:
-        yield FileStore(client)

@@ -36,10 +36,11 @@ def merge(table: Any, data: Any, schema: Mapping[str, Any], load_table_name: str
     with table.update_schema() as update:
         update.union_by_name(new.schema)
     key = [name for name, column in schema["columns"].items() if column.get("primary_key")]
-    with table.transaction() as transaction:
-        lacking = {name: value for name, value in _PROPERTIES.items() if name not in table.metadata.properties}
-        if lacking:
+    lacking = {name: value for name, value in _PROPERTIES.items() if name not in table.metadata.properties}
+    if lacking:  # apart from what follows: pyiceberg copies all metadata at each step of a transaction that sets some
+        with table.transaction() as transaction:
             transaction.set_properties(lacking)
+    with table.transaction() as transaction:
         if new.num_rows and table.current_snapshot() is not None:
             new = _with_neighbours(table, transaction, new, key)
         transaction.append(new)

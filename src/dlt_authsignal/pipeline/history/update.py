@@ -3,6 +3,7 @@
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_authsignal.destination.stores.store import is_made_of_files
 from dlt_authsignal.pipeline.repair import recreate
 
 
@@ -17,7 +18,7 @@ def update_history(pipeline: Pipeline) -> dict[str, int]:
     """
     if not pipeline.default_schema_name:
         return {}
-    if pipeline.destination.destination_type.endswith(".filesystem"):
+    if is_made_of_files(pipeline):
         from dlt_authsignal.pipeline.history import in_files
 
         return in_files.update_history(pipeline)

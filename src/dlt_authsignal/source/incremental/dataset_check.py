@@ -10,6 +10,7 @@ from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.duckdb_file import database_file, file_elsewhere
 from dlt_authsignal.destination.stores.queries import arrow_columns_of
+from dlt_authsignal.destination.stores.store import is_made_of_files
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.schema.bookkeeping_tables import USER_READS
 from dlt_authsignal.source.privacy.policy import Privacy
@@ -55,7 +56,7 @@ def _check_folder(pipeline: Pipeline) -> None:
 
 def _tenants(pipeline: Pipeline) -> set[str | None]:
     """Whose users the dataset knows; also where another pipeline made it, of which this one's schema says nothing."""
-    if pipeline.destination.destination_type.endswith(".filesystem"):
+    if is_made_of_files(pipeline):
         return {name for batch in arrow_columns_of(pipeline, USER_READS.name, _TENANT) for name in _texts(batch)}
     file = database_file(pipeline)
     if file and not file.exists():  # to look would be to make it

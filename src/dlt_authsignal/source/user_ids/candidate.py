@@ -5,8 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from math import isfinite, isnan
-from typing import Any, Final
+from typing import Any, Final, Literal
 from uuid import UUID
+
+IdSource = Literal["listing", "file", "query", "known", "named", "missing"]
+"""What named a user id. `named`: `refresh_users`; `missing`: nothing any more, for who was listed and no longer is."""
 
 ID_COLUMNS: Final = ("user_id", "userid", "id")
 _HEADER: Final = re.compile(r"[A-Za-z][A-Za-z _]{0,30}")
@@ -18,14 +21,14 @@ class Candidate:
 
     Attributes:
         user_id: The id.
-        id_source: `listing`, `file`, `query`, `known`, `named`, or `missing`: who was listed and no longer is.
+        id_source: What named it.
         position: Line (text formats) or row (parquet, queries) that named it, from 1; None for the others.
         listed: What the listing said of the user; empty for the others.
         is_unlisted: Whether a complete list does not name them.
     """
 
     user_id: str
-    id_source: str
+    id_source: IdSource
     position: int | None = None
     listed: Mapping[str, Any] = field(default_factory=dict)
     is_unlisted: bool = False
