@@ -30,7 +30,7 @@ def action_rows() -> list[dict[str, Any]]:
     store = Sandbox(SandboxConfig(users=2_000, seed=7)).store
     shape, now = shaper(TABLE, api="server", tenant_id=None, privacy=KEEP), datetime.now(UTC)
     return [
-        shape(msgspec.to_builtins(action_row(action)), {"user_id": user.user_id, "_read_at": now})
+        shape(msgspec.to_builtins(action_row(action)), {"user_id": user.user_id, "_read_at": now}) | {"_row_hash": ""}
         for user in store.users()
         for action in store.actions(user.user_id, now - timedelta(days=3650))
     ]

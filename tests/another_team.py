@@ -26,7 +26,7 @@ from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 from dlt.normalize.configuration import ItemsNormalizerConfiguration
 
 PIPELINE = "another_team"
-OURS = {"api_secret_key": "sandbox-server-secret", "rate": "max", "privacy": "keep"}
+OURS: dict[str, Any] = {"api_secret_key": "sandbox-server-secret", "rate": "max", "privacy": "keep"}
 
 
 def prepare(mode: str, url: str) -> None:
@@ -47,7 +47,8 @@ def prepare(mode: str, url: str) -> None:
         if mode == "synced to files":
             os.environ["DESTINATION__FILESYSTEM__BUCKET_URL"] = "ours"
         destination = "filesystem" if mode == "synced to files" else "duckdb"
-        dlt_authsignal.sync(base_url=url, destination=destination, **OURS)
+        pipeline = dlt.pipeline("synced", destination=destination, dataset_name="ours")
+        dlt_authsignal.sync(pipeline, base_url=url, **OURS)
         os.environ.pop("DESTINATION__FILESYSTEM__BUCKET_URL", None)
 
 

@@ -133,7 +133,7 @@ def test_dlt_has_what_is_used_and_not_documented(use: Use) -> None:
     except (AttributeError, ModuleNotFoundError) as error:
         pytest.fail(f"{use.name}: {error}. Used by {use.used_by}; without it: {use.breaks}.")
     if use.signature is not None:
-        function = value.fget if isinstance(value, property) else value
+        function: Any = value.fget if isinstance(value, property) else value
         parameters = tuple(inspect.signature(function).parameters)
         assert parameters == use.signature, f"{use.name}, used by {use.used_by}; what breaks: {use.breaks}"
 
@@ -144,5 +144,5 @@ def test_a_name_that_is_gone_is_an_error_that_says_which_dlt_fits() -> None:
 
 
 def test_a_name_with_another_signature_is_an_error() -> None:
-    with pytest.raises(ConfigurationError, match="is not there as in dlt 1.31"):
+    with pytest.raises(ConfigurationError, match=r"is not there as in dlt 1\.31"):
         dlt_patches.check_signature(dlt_patches, "dataset_of", "file_paths")

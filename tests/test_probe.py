@@ -243,6 +243,29 @@ def test_a_token_alone_needs_leave_to_leave_its_passkey(empty: RunningSandbox) -
         probed(empty, **{**alone, "user_id": "ada"}, leave_passkey=True)
 
 
+def test_a_probe_and_a_sync_agree_on_a_passkey_so_its_history_gets_no_version(
+    empty: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCES__AUTHSIGNAL_SOURCE__PRIVACY", "keep")
+
+    def probed_with_token() -> None:
+        token = Visitor(empty, user_id="canary").track("probe", scope="read:authenticators add:authenticators").token
+        alone: dict[str, Any] = {"user_id": None, "api_secret_key": None, "token": token}
+        assert probed(empty, **alone, leave_passkey=True, pipeline_name="authsignal_pipeline").works
+
+    probed_with_token()
+    sync_from(empty)
+    ((key, by_sync),) = rows("select user_authenticator_id, _row_hash from user_authenticators")
+    versions = f"select * from user_authenticators_history where user_authenticator_id = '{key}' order by valid_from"
+    before = rows(versions)  # as it was enrolled, and as it was used
+    probed_with_token()
+    found = dict(rows("select user_authenticator_id, _row_hash from user_authenticators"))
+    assert (len(found), found[key]) == (2, by_sync)
+    assert rows("select count(is_default) from user_authenticators where _api = 'client'") == [(2,)]
+    sync_from(empty, full=True)
+    assert rows(versions) == before
+
+
 def test_no_canary_and_no_credentials_are_named(empty: RunningSandbox) -> None:
     with pytest.raises(ConfigurationError, match="--user canary"):
         probed(empty, user_id=None)

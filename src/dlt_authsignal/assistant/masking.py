@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from dlt_authsignal.schema.history_tables import TABLES_AND_HISTORIES
+from dlt_authsignal.schema.sql_text import quoted
 from dlt_authsignal.schema.tables import PROVENANCE
 
 KEY_VARIABLE: Final = "mask_key"
@@ -43,15 +44,3 @@ def _masked(column: str) -> str:
     """Return the SQL of a masked column. Equal values stay equal and null stays null, so joins and counts are right."""
     digest = f"left(sha256(getvariable('{KEY_VARIABLE}') || {column}::varchar), {DIGITS})"
     return f"'masked:' || {digest} as {column}"
-
-
-def quoted(name: str) -> str:
-    """Return an SQL identifier, quoted."""
-    escaped = name.replace('"', '""')
-    return f'"{escaped}"'
-
-
-def literal(text: str) -> str:
-    """Return an SQL text literal. Bound parameters would make DuckDB import pandas, which is slow."""
-    escaped = text.replace("'", "''")
-    return f"'{escaped}'"

@@ -14,9 +14,10 @@ from typing import Any, Final
 import duckdb
 
 from dlt_authsignal.assistant.guard import ONLY, refusal
-from dlt_authsignal.assistant.masking import KEY_VARIABLE, is_masked, literal, quoted, view
+from dlt_authsignal.assistant.masking import KEY_VARIABLE, is_masked, view
 from dlt_authsignal.models import all_models
 from dlt_authsignal.schema.history_tables import TABLES_AND_HISTORIES
+from dlt_authsignal.schema.sql_text import literal, quoted
 
 MEMORY: Final = "1GB"
 ADDRESS_SPACE: Final = 4 << 30

@@ -259,33 +259,16 @@ def replace_iceberg_merge() -> None:
     """Replace dlt's merge of an Iceberg table for our pipelines. Imports pyiceberg."""
     from dlt.common.libs import pyiceberg as merging
 
+    from dlt_authsignal.destination.stores import iceberg
+
     def at_once(original: Callable[..., None]) -> Callable[..., None]:
         @wraps(original)
         def merge(table: Any, data: Any, schema: Any, load_table_name: str) -> None:
-            (_merge if is_ours() else original)(table, data, schema, load_table_name)
+            (iceberg.merge if is_ours() else original)(table, data, schema, load_table_name)
 
         return merge
 
     _replace(merging, "merge_iceberg_table", ("table", "data", "schema", "load_table_name"), at_once)
-
-
-def _merge(table: Any, data: Any, schema: Any, load_table_name: str) -> None:
-    import pyarrow as pa
-    from dlt.common.libs.pyiceberg import ensure_iceberg_compatible_arrow_data as compatible
-
-    new = compatible(data)
-    with table.update_schema() as update:
-        update.union_by_name(new.schema)
-    key = [name for name, column in schema["columns"].items() if column.get("primary_key")]
-    held = table.scan().to_arrow()
-    if not held.num_rows:
-        table.append(new)
-        return
-    own = {field.name: field for field in new.schema}
-    held = held.cast(pa.schema([own.get(field.name, field) for field in held.schema]))
-    places = pa.array(range(held.num_rows), pa.int64())
-    kept = held.select(key).append_column("_place", places).join(new.select(key), key, join_type="left anti")
-    table.overwrite(pa.concat_tables([held.take(kept["_place"]), new], promote_options="permissive"))
 
 
 _REPLACED: Final[set[tuple[str, str]]] = set()

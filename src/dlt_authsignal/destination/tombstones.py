@@ -16,8 +16,8 @@ from dlt.pipeline.pipeline import Pipeline
 from dlt_authsignal.destination.clients import sql_client
 from dlt_authsignal.destination.duckdb_file import database_file
 from dlt_authsignal.destination.load_hints import hints
-from dlt_authsignal.destination.registry import destination_of_type
-from dlt_authsignal.destination.stores.file_store import lake
+from dlt_authsignal.destination.stores.opened import open_stores
+from dlt_authsignal.destination.stores.store import is_made_of_files
 from dlt_authsignal.errors import UserErased
 from dlt_authsignal.schema.bookkeeping_tables import ERASED_USERS
 from dlt_authsignal.schema.row_hash import fingerprint
@@ -88,12 +88,11 @@ def tombstones(pipeline: Pipeline) -> Tombstones:
 
     Looks for the table itself: another machine may have made it, and this one's schema not know of it yet.
     """
-    destination = pipeline.destination
-    if destination is None:
+    if pipeline.destination is None:
         return Tombstones()
-    if destination_of_type(destination.destination_type).table_format:
-        with lake(pipeline) as store:
-            return Tombstones(store.rows(ERASED_USERS.name, _COLUMNS))
+    if is_made_of_files(pipeline):
+        with open_stores(pipeline) as stores:
+            return Tombstones(row for _, store in stores for row in store.rows(ERASED_USERS.name, _COLUMNS))
     return Tombstones(_sql_rows(pipeline))
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dlt_authsignal.destination.stores.store import is_made_of_files
 from dlt_authsignal.errors import RunFailed
 from dlt_authsignal.models import lake
 from dlt_authsignal.models.catalogue import Model, all_models
@@ -54,7 +55,7 @@ def install(pipeline: "Pipeline") -> Installed:
     """
     from dlt.destinations.exceptions import DatabaseException
 
-    if lake.is_lake(pipeline):
+    if is_made_of_files(pipeline):
         return _nothing_to_install(pipeline)
     done = Installed(views=[], skipped={})
     try:
@@ -135,7 +136,7 @@ _READ = "select slice, numerator, denominator, value, unit from {} order by deno
 
 def read(pipeline: "Pipeline") -> list[Kpi]:
     """Return all rows of the installed views, largest denominators first. Over files, compute all models."""
-    if lake.is_lake(pipeline):
+    if is_made_of_files(pipeline):
         return _read_files(pipeline)
     found = []
     with pipeline.sql_client() as client:

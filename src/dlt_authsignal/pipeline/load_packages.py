@@ -14,6 +14,7 @@ from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.clients import sql_client
 from dlt_authsignal.destination.stores.queries import committed
+from dlt_authsignal.destination.stores.store import is_made_of_files
 from dlt_authsignal.errors import RunFailed
 
 MAX_PENDING_RUNS: Final = 10
@@ -90,8 +91,7 @@ def _is_cleared(pipeline: Pipeline) -> bool:
         for job in pipeline.get_load_package_info(load_id).jobs["completed_jobs"]
         if job.job_file_info.file_format in _HOLD_ROWS and _has_rows(job.file_path)
     }
-    is_made_of_files = pipeline.destination.destination_type.endswith(".filesystem")
-    if not loaded or is_made_of_files:  # which has no staging tables
+    if not loaded or is_made_of_files(pipeline):  # which has no staging tables
         return False
     with sql_client(pipeline) as client, client.with_staging_dataset():
         return any(_staged(client, table) != set(pipeline.list_normalized_load_packages()[:1]) for table in loaded)

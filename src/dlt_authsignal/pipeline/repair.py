@@ -11,6 +11,7 @@ from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.clients import job_client
 from dlt_authsignal.destination.stores.queries import schema_of
+from dlt_authsignal.destination.stores.store import is_made_of_files
 from dlt_authsignal.schema.bookkeeping_tables import USER_READS
 from dlt_authsignal.source.incremental.read_state import KEPT
 
@@ -23,7 +24,7 @@ def recreate(pipeline: Pipeline) -> list[str]:
 
     Tables made of files are made with their first row, and are left as they are.
     """
-    if not pipeline.default_schema_name or pipeline.destination.destination_type.endswith(".filesystem"):
+    if not pipeline.default_schema_name or is_made_of_files(pipeline):
         return []
     with job_client(pipeline) as client:
         lost = [] if _will_be_made(pipeline, client) else _lost(pipeline, client)

@@ -1,6 +1,6 @@
 """`Table` and `Column`: the building blocks of the table registry and of the pipeline's own tables."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from dlt_authsignal.schema.sensitivity import SENSITIVITY, Kind, Sensitivity
@@ -19,6 +19,7 @@ class Column:
         type: dlt data type; `json` stores lists and free-form objects unflattened.
         meaning: One sentence that describes the column.
         kind: Kind of personal data in it; `source/privacy/policy.py` decides the protection by it.
+        only: The one API that returns it, in a table that other APIs fill too; None if all of them do.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Column:
     type: DataType
     meaning: str
     kind: Kind = "plain"
+    only: ApiName | None = None
 
     @property
     def sensitivity(self) -> Sensitivity:
@@ -94,3 +96,8 @@ def json(field: str, meaning: str, kind: Kind = "plain") -> Column:
 def own(name: str, type: DataType, meaning: str, kind: Kind = "plain") -> Column:
     """Return a column that the pipeline adds."""
     return Column(name=name, field=None, type=type, meaning=meaning, kind=kind)
+
+
+def of_client(column: Column) -> Column:
+    """The same column, which only the Client API answers."""
+    return replace(column, only="client")

@@ -1,4 +1,8 @@
-"""The hash of a row, which shows whether the row has changed."""
+"""The hash of a row, which shows whether the row has changed.
+
+Tables of Authsignal's responses use the sum in `source/rows/arrow_hash.py`. Tables that the pipeline writes itself, and
+those of the passkey calls, use `fingerprint`. No table has both.
+"""
 
 import hashlib
 import json
@@ -6,7 +10,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from dlt_authsignal.schema.tables import PROVENANCE_NAMES
+from dlt_authsignal.schema.columns import Table
+from dlt_authsignal.schema.tables import DELETED_AT, PROVENANCE_NAMES
+
+
+def unhashed(table: Table, api: str) -> frozenset[str]:
+    """Columns that do not count in `_row_hash` of what an API answers: the pipeline's own, and those that only this API
+    answers. Both APIs describe the same authenticator: a row of either has to have the same hash."""
+    return PROVENANCE_NAMES | {DELETED_AT.name} | {column.name for column in table.columns if column.only == api}
 
 
 def fingerprint(row: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ The source takes its hints from here, the documentation its table pages, and the
 from typing import Final
 
 from dlt_authsignal.schema.ceremony_tables import CEREMONIES
-from dlt_authsignal.schema.columns import Column, Table, flag, json, own, text, time
+from dlt_authsignal.schema.columns import Column, Table, flag, json, of_client, own, text, time
 
 PROVENANCE: Final = (
     Column(
@@ -83,7 +83,7 @@ USER_AUTHENTICATORS: Final = Table(
         time("createdAt", "When the authenticator was created."),
         time("verifiedAt", "When it was first verified; null while enrolment is unfinished."),
         time("lastVerifiedAt", "When the user last passed a challenge with it."),
-        flag("isDefault", "Whether it is offered first (Client API)."),
+        of_client(flag("isDefault", "Whether it is offered first (Client API).")),
         text("email", "E-mail address that codes are sent to.", "email"),
         _EMAIL_DOMAIN,
         text("phoneNumber", "Phone number that codes are sent to.", "phone"),
@@ -91,10 +91,10 @@ USER_AUTHENTICATORS: Final = Table(
         text("username", "User name given at registration.", "name"),
         text("displayName", "Display name given at registration.", "name"),
         text("previousSmsChannel", "Channel of the last code: DEFAULT or WHATSAPP."),
-        text("devicePlatform", "IOS, ANDROID, WEB (Client API)."),
-        text("authenticatorAttachment", "platform or cross-platform (Client API)."),
-        time("erroredAt", "When push delivery last failed (Client API)."),
-        text("errorCode", "Why push delivery last failed (Client API)."),
+        of_client(text("devicePlatform", "IOS, ANDROID, WEB (Client API).")),
+        of_client(text("authenticatorAttachment", "platform or cross-platform (Client API).")),
+        of_client(time("erroredAt", "When push delivery last failed (Client API).")),
+        of_client(text("errorCode", "Why push delivery last failed (Client API).")),
         text(f"{_CREDENTIAL}.credentialId", "WebAuthn credential id.", "credential"),
         text(f"{_CREDENTIAL}.deviceId", "Device on which the passkey was created.", "device"),
         text(f"{_CREDENTIAL}.name", "Name of the credential: the provider's name, or one chosen by the user.", "name"),
@@ -103,7 +103,7 @@ USER_AUTHENTICATORS: Final = Table(
         flag(f"{_CREDENTIAL}.credentialBackedUp", "True for a synced (backed-up) passkey."),
         text(f"{_CREDENTIAL}.credentialDeviceType", "singleDevice or multiDevice."),
         text(f"{_CREDENTIAL}.authenticatorAttachment", "platform or cross-platform."),
-        time(f"{_CREDENTIAL}.verifiedAt", "When the credential was verified (Client API)."),
+        of_client(time(f"{_CREDENTIAL}.verifiedAt", "When the credential was verified (Client API).")),
         text(f"{_AGENT}.ua", "User agent at registration.", "user_agent"),
         text(f"{_AGENT}.browser.name", "Browser at registration."),
         text(f"{_AGENT}.browser.version", "Version of the browser."),

@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from typing import Any, Self
 
 from dlt_authsignal.destination.stores.store import Folder
+from dlt_authsignal.schema.sql_text import literal
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class DeltaFiles:
     def delete(self, column: str, values: Collection[str]) -> int:
         count = sum(1 for _ in self.rows([column], column, values))
         if count:
-            self.table.delete(f"{column} IN ({', '.join(map(_literal, values))})")
+            self.table.delete(f"{column} IN ({', '.join(map(literal, values))})")
         return count
 
     def scrub(self) -> int:
@@ -61,10 +62,6 @@ class DeltaFiles:
         write_deltalake(self.table, nothing, mode="append")
         self.table.update_incremental()
         self.table.create_checkpoint()
-
-
-def _literal(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
 
 
 def _version(path: str) -> int | None:

@@ -1,12 +1,8 @@
 """Tables made of files, found by looking into the dataset's folder."""
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any, Final
 
-from dlt.pipeline.pipeline import Pipeline
-
-from dlt_authsignal.destination.clients import job_client
 from dlt_authsignal.destination.registry import TableFormat
 from dlt_authsignal.destination.stores.store import Folder, OpenTable
 
@@ -68,10 +64,3 @@ class FileStore:
         from dlt_authsignal.destination.stores.iceberg import IcebergFiles
 
         return IcebergFiles.at(location, client, f"{client.dataset_name}.{name}", folder)
-
-
-@contextmanager
-def lake(pipeline: Pipeline) -> Iterator[FileStore]:
-    """The tables of a pipeline that loads into files."""
-    with job_client(pipeline) as client:
-        yield FileStore(client)

@@ -1,11 +1,74 @@
-"""An Iceberg table without its past: snapshots, manifests and metadata repeat values of rows that are gone."""
+"""Iceberg tables: merged file by file, and left without their past.
 
-from collections.abc import Collection, Iterator, Sequence
+Snapshots, manifests and metadata of the past repeat values of rows that are gone.
+"""
+
+import warnings
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from dlt_authsignal.destination.stores.store import Folder
+
+_PROPERTIES: Final = {
+    "write.target-file-size-bytes": str(16 * 1024 * 1024),  # of Arrow in memory: a merge holds one file at a time
+    "commit.manifest-merge.enabled": "true",  # a file is added by each load, and listed by a manifest of its own
+}
+"""Set on a table by its first merge, unless it has others."""
+
+
+def merge(table: Any, data: Any, schema: Mapping[str, Any], load_table_name: str) -> None:
+    """Merges Arrow data into an Iceberg table by its key, in one commit: what dlt's `merge_iceberg_table` stands for.
+
+    Memory holds the data, the rows that share a key column's value with it, and one data file of the table, but never
+    the whole table. dlt's own merges 1,000 rows at a time, and searches the table for each.
+
+    Args:
+        table: The table.
+        data: What to merge; of each key at most one row.
+        schema: dlt's description of the table.
+        load_table_name: Its name, which dlt hands over and nothing here needs.
+    """
+    from dlt.common.libs.pyiceberg import ensure_iceberg_compatible_arrow_data
+
+    new = ensure_iceberg_compatible_arrow_data(data)
+    with table.update_schema() as update:
+        update.union_by_name(new.schema)
+    key = [name for name, column in schema["columns"].items() if column.get("primary_key")]
+    lacking = {name: value for name, value in _PROPERTIES.items() if name not in table.metadata.properties}
+    if lacking:  # apart from what follows: pyiceberg copies all metadata at each step of a transaction that sets some
+        with table.transaction() as transaction:
+            transaction.set_properties(lacking)
+    with table.transaction() as transaction:
+        if new.num_rows and table.current_snapshot() is not None:
+            new = _with_neighbours(table, transaction, new, key)
+        transaction.append(new)
+
+
+def _with_neighbours(table: Any, transaction: Any, new: Any, key: Sequence[str]) -> Any:
+    """Deletes what shares one key column's value with the new rows, and returns them with what of it is to stay.
+
+    pyiceberg deletes fast by one column, and slowly by several: it builds an expression of each key then.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = max(key, key=lambda name: pc.count_distinct(new[name]).as_py())
+    is_near = _is_one(column, new[column].unique().to_pylist())
+    near = table.scan(row_filter=is_near).to_arrow_batch_reader().read_all()  # to_arrow reads many files at a time
+    if not near.num_rows:
+        return new
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        transaction.delete(is_near)
+    if len(key) == 1:
+        return new
+    own = {field.name: field for field in new.schema}
+    near = near.cast(pa.schema([own.get(field.name, field) for field in near.schema]))
+    places = pa.array(range(near.num_rows), pa.int64())
+    kept = near.select(key).append_column("_place", places).join(new.select(key), list(key), join_type="left anti")
+    return pa.concat_tables([near.take(kept["_place"]), new], promote_options="permissive")
 
 
 @dataclass(frozen=True)

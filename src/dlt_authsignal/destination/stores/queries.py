@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.common.schema import Schema
@@ -13,9 +13,6 @@ from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.clients import job_client, sql_client
 from dlt_authsignal.schema.tables import DELETED_AT
-
-if TYPE_CHECKING:
-    pass
 
 ROWS_AT_ONCE: Final = 10_000
 BATCH_AT_ONCE: Final = 100_000
@@ -122,9 +119,7 @@ def freshness(pipeline: Pipeline, table: str) -> tuple[int, int, datetime | None
     """Rows of a table, how many more are marked as deleted, and when the newest and the oldest of them were read."""
     marks = DELETED_AT.name in _columns(pipeline, table)
     if table_format := _table_format(pipeline, table):
-        found = list(_open_rows(pipeline, table_format, table, "_read_at", *[DELETED_AT.name] * marks))
-        times = [row[0] for row in found if not (marks and row[1])]
-        return len(times), len(found) - len(times), max(times, default=None), min(times, default=None)
+        return _open_freshness(_open_batches(pipeline, table_format, table, "_read_at", *[DELETED_AT.name] * marks))
     if not _is_known(pipeline, table):
         return 0, 0, None, None
     with sql_client(pipeline) as client:
@@ -145,9 +140,8 @@ def newest(
 ) -> tuple[Any, ...] | None:
     """The columns of the row that is greatest in `by` of those with the given values; None where there is none."""
     if table_format := _table_format(pipeline, table):
-        rows = _open_rows(pipeline, table_format, table, by, *equal, *columns)
-        found = [row for row in rows if row[1 : 1 + len(equal)] == tuple(equal.values())]
-        return max(found, key=lambda row: row[0])[1 + len(equal) :] if found else None
+        wanted = dict.fromkeys([by, *equal, *columns])
+        return _open_newest(_open_batches(pipeline, table_format, table, *wanted), by, columns, equal)
     if not _is_known(pipeline, table):
         return None
     with sql_client(pipeline) as client:
@@ -165,10 +159,53 @@ def newest(
 
 
 def _open_count(pipeline: Pipeline, table: str) -> int:
-    marks = DELETED_AT.name in _columns(pipeline, table)
-    column = DELETED_AT.name if marks else "_row_hash"
-    rows = _open_rows(pipeline, _table_format(pipeline, table), table, column)
-    return sum(1 for row in rows if not (marks and row[0]))
+    """Rows that are not marked as deleted; where there are no marks, as the table's own metadata count them."""
+    table_format = _table_format(pipeline, table)
+    if DELETED_AT.name in _columns(pipeline, table):
+        batches = _open_batches(pipeline, table_format, table, DELETED_AT.name)
+        return sum(batch.column(DELETED_AT.name).null_count for batch in batches)
+    with pipeline.destination_client() as client:
+        files: Any = client
+        try:
+            opened = files.load_open_table(table_format, table)
+        except DestinationUndefinedEntity:
+            return 0
+    return int(opened.to_pyarrow_dataset().count_rows() if table_format == "delta" else opened.scan().count())
+
+
+def _open_freshness(batches: Iterable[Any]) -> tuple[int, int, datetime | None, datetime | None]:
+    """Rows that are alive and rows marked as deleted, and the newest and the oldest time of those alive."""
+    import pyarrow.compute as pc
+
+    alive = gone = 0
+    ends: list[datetime] = []
+    for batch in batches:
+        marked = DELETED_AT.name in batch.schema.names
+        kept = batch.filter(batch.column(DELETED_AT.name).is_null()) if marked else batch
+        alive, gone = alive + kept.num_rows, gone + batch.num_rows - kept.num_rows
+        of_batch = pc.min_max(kept.column("_read_at")).as_py()
+        ends += [moment for moment in of_batch.values() if moment is not None]
+    return alive, gone, max(ends, default=None), min(ends, default=None)
+
+
+def _open_newest(
+    batches: Iterable[Any], by: str, columns: Sequence[str], equal: Mapping[str, Any]
+) -> tuple[Any, ...] | None:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found: tuple[Any, tuple[Any, ...]] | None = None
+    for batch in batches:
+        rows = batch
+        for name, value in equal.items():
+            # is_in, since Arrow cannot compare deltalake's string views with text
+            is_wanted = rows.column(name).is_null() if value is None else pc.is_in(rows.column(name), pa.array([value]))
+            rows = rows.filter(is_wanted)
+        latest = pc.max(rows.column(by)) if rows.num_rows else None
+        if latest is not None and latest.is_valid and (found is None or latest.as_py() > found[0]):
+            row = rows.slice(pc.index(rows.column(by), latest).as_py(), 1)
+            found = latest.as_py(), tuple(row.column(name)[0].as_py() for name in columns)
+    return found[1] if found else None
 
 
 def _numbers(client: Any, table: str, numbers: str, where: str = "1 = 1") -> tuple[int, ...] | None:

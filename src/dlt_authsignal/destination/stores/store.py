@@ -1,8 +1,12 @@
-"""What every kind of table storage offers."""
+"""What every kind of table storage offers, and which kind a pipeline has: the one place that asks."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from dlt.pipeline.pipeline import Pipeline
+
+from dlt_authsignal.destination.registry import destination_of_type
 
 
 class OpenTable(Protocol):
@@ -44,7 +48,7 @@ class Folder:
         return len(paths)
 
 
-class Store(Protocol):
+class TableStore(Protocol):
     """Tables of one dataset, by the names that dlt gives them."""
 
     def columns(self) -> Mapping[str, Collection[str]]:
@@ -57,3 +61,13 @@ class Store(Protocol):
 
     def delete(self, table: str, column: str, values: Collection[str]) -> int:
         """Deletes the rows with one of the values; says how many there were."""
+
+    def scrub(self) -> int:
+        """Removes every file that no table's present state needs; says how many. Of a database, none: see
+        `pipeline/erase/`."""
+
+
+def is_made_of_files(pipeline: Pipeline) -> bool:
+    """Whether a pipeline's tables are Delta or Iceberg files, and not in a database."""
+    destination = pipeline.destination
+    return destination is not None and destination_of_type(destination.destination_type).table_format is not None

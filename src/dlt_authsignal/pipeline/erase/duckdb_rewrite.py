@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from dlt_authsignal.destination.dlt_patches import LIMIT
 from dlt_authsignal.errors import RunFailed
+from dlt_authsignal.schema.sql_text import literal, quoted
 
 UNFINISHED: Final = ".erasing"
 """Ending of the new file until it takes the old one's place."""
@@ -29,10 +30,10 @@ def rewrite(file: Path) -> None:
     _remove(new)
     try:
         with closing(duckdb.connect(config={"memory_limit": LIMIT})) as connection:
-            connection.execute(f"SET temp_directory = {_literal(f'{new}.tmp')}")
-            connection.execute(f"ATTACH {_literal(file)} AS held")
+            connection.execute(f"SET temp_directory = {literal(f'{new}.tmp')}")
+            connection.execute(f"ATTACH {literal(file)} AS held")
             connection.execute("CHECKPOINT held")
-            connection.execute(f"ATTACH {_literal(new)} AS made (STORAGE_VERSION {_literal(_version(connection))})")
+            connection.execute(f"ATTACH {literal(new)} AS made (STORAGE_VERSION {literal(_version(connection))})")
             connection.execute("COPY FROM DATABASE held TO made")
             _compare(connection)
             connection.execute("DETACH made")
@@ -74,7 +75,7 @@ def _contents(connection: Any, database: str) -> dict[tuple[str, ...], int]:
         found |= {(kind, *each): 0 for each in objects}
     for kind, schema, name in found:
         if kind == "tables":
-            place = ".".join(_quoted(part) for part in (database, schema, name))
+            place = ".".join(quoted(part) for part in (database, schema, name))
             found[kind, schema, name] = connection.execute(f"SELECT count(*) FROM {place}").fetchall()[0][0]
     return found
 
@@ -100,11 +101,3 @@ def _remove(new: Path) -> None:
         path.unlink(missing_ok=True)
     with suppress(OSError):
         new.with_name(f"{new.name}.tmp").rmdir()
-
-
-def _literal(value: object) -> str:
-    return "'" + str(value).replace("'", "''") + "'"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -13,15 +13,16 @@ from dlt_authsignal.destination.errors import translate_errors
 from dlt_authsignal.destination.locks import single_run
 from dlt_authsignal.destination.redaction import redacted, untraced
 from dlt_authsignal.destination.registry import destination_of_type
-from dlt_authsignal.destination.stores import file_store
+from dlt_authsignal.destination.stores.opened import open_stores
+from dlt_authsignal.destination.stores.store import is_made_of_files
 from dlt_authsignal.destination.tombstones import bury, tombstones
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.pipeline.attach import attach
-from dlt_authsignal.pipeline.erase import postgres_rewrite, user_rows
+from dlt_authsignal.pipeline.erase import postgres_rewrite
 from dlt_authsignal.pipeline.erase.duckdb_rewrite import rewrite
 from dlt_authsignal.pipeline.erase.local_files import erase_leftovers
 from dlt_authsignal.pipeline.erase.stored_ids import stored_forms
-from dlt_authsignal.pipeline.erase.user_rows import erase_rows
+from dlt_authsignal.pipeline.erase.user_rows import delete_where, erase_rows
 from dlt_authsignal.pipeline.load_packages import Pending, finish_pending
 from dlt_authsignal.project.names import pipeline_name_or
 from dlt_authsignal.project.pipelines import bring_state
@@ -135,11 +136,9 @@ def lift(
             known = tombstones(pipeline)
             if user_id not in known:
                 return False
-            found = ERASED_USERS.name, "user_hash", known.hashes(user_id)
-            if _is_lake(pipeline):
-                with file_store.lake(pipeline) as store:
-                    return store.delete(*found) > 0
-            return user_rows.delete_where(pipeline, *found) > 0
+            with open_stores(pipeline) as stores:
+                found = ERASED_USERS.name, "user_hash", known.hashes(user_id)
+                return sum(delete_where(store, *found) for _, store in stores) > 0
 
 
 def _check(user_id: str) -> None:
@@ -164,21 +163,25 @@ def _settle_pending(pipeline: Pipeline) -> tuple[bool, bool]:
         return False, True
 
 
-def _is_lake(pipeline: Pipeline) -> bool:
-    return destination_of_type(pipeline.destination.destination_type).table_format is not None
-
-
 def _erase_data(pipeline: Pipeline, forms: frozenset[str]) -> tuple[dict[str, int], int, bool]:
     """Rows deleted by table, files removed of tables made of files, and whether no byte is left."""
-    if _is_lake(pipeline):
-        with file_store.lake(pipeline) as store:
-            rows = erase_rows(store, forms)
-            return rows, store.scrub(), True
-    rows = user_rows.erase_everywhere(pipeline, forms)
+    rows: dict[str, int] = {}
+    old_files = 0
+    with open_stores(pipeline) as stores:
+        for prefix, store in stores:
+            rows |= {f"{prefix}{name}": count for name, count in erase_rows(store, forms).items()}
+            old_files += store.scrub()
+    return rows, old_files, _rewrite(pipeline)
+
+
+def _rewrite(pipeline: Pipeline) -> bool:
+    """Writes anew what holds the rows, where that is for us to do; whether no byte of them is left."""
+    if is_made_of_files(pipeline):
+        return True  # a store of files is scrubbed
     file: Path | None = database_file(pipeline)
     if file:
         rewrite(file)
     is_postgres = destination_of_type(pipeline.destination.destination_type).name == "postgres"
     if is_postgres:
         postgres_rewrite.rewrite(pipeline)
-    return rows, 0, bool(file) or is_postgres
+    return bool(file) or is_postgres

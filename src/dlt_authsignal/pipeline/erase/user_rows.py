@@ -1,13 +1,9 @@
 """The rows of one person, wherever tables are kept: which they are, and in which order they go."""
 
 from collections.abc import Collection, Mapping
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Final
+from typing import Final
 
-from dlt.pipeline.pipeline import Pipeline
-
-from dlt_authsignal.destination.stores.sql_store import SqlStore, datasets
-from dlt_authsignal.destination.stores.store import Store
+from dlt_authsignal.destination.stores.store import TableStore
 from dlt_authsignal.pipeline.erase.stored_ids import naming
 from dlt_authsignal.schema import ceremony_tables, tables
 
@@ -27,7 +23,7 @@ def holds_people(table: str, columns: Collection[str]) -> bool:
     return USER_ID in columns or table == _CALLS
 
 
-def erase_rows(store: Store, forms: Collection[str]) -> dict[str, int]:
+def erase_rows(store: TableStore, forms: Collection[str]) -> dict[str, int]:
     """Deletes a person's rows.
 
     Args:
@@ -45,7 +41,7 @@ def erase_rows(store: Store, forms: Collection[str]) -> dict[str, int]:
     return removed | {name: store.delete(name, USER_ID, forms) for name in names}
 
 
-def _erase_calls(store: Store, held: Mapping[str, Collection[str]], forms: Collection[str]) -> dict[str, int]:
+def _erase_calls(store: TableStore, held: Mapping[str, Collection[str]], forms: Collection[str]) -> dict[str, int]:
     """Before the authenticators, which say whose passkeys these are."""
     known = tables.USER_AUTHENTICATORS.name
     if _NAMED_IDS not in held.get(_CALLS, ()):
@@ -57,24 +53,6 @@ def _erase_calls(store: Store, held: Mapping[str, Collection[str]], forms: Colle
     return {_CALLS: store.delete(_CALLS, "call_id", calls) if calls else 0}
 
 
-def erase_everywhere(pipeline: Pipeline, forms: Collection[str]) -> dict[str, int]:
-    """Deletes a person's rows in both datasets, in one transaction where there are any; says how many by table."""
-    with pipeline.destination_client() as job_client:
-        client: Any = job_client
-        with _transaction(client.sql_client):
-            return {
-                f"{prefix}{name}": count
-                for prefix, store in datasets(client)
-                for name, count in erase_rows(store, forms).items()
-            }
-
-
-def delete_where(pipeline: Pipeline, table: str, column: str, values: Collection[str]) -> int:
+def delete_where(store: TableStore, table: str, column: str, values: Collection[str]) -> int:
     """Deletes the rows of one table with one of the values; says how many there were."""
-    with pipeline.destination_client() as client:
-        store = SqlStore(client)
-        return store.delete(table, column, values) if table in store.columns() else 0
-
-
-def _transaction(client: Any) -> AbstractContextManager[Any]:
-    return client.begin_transaction() if client.capabilities.supports_transactions else nullcontext()
+    return store.delete(table, column, values) if table in store.columns() else 0

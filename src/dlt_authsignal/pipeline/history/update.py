@@ -4,6 +4,7 @@ from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.dlt_patches import adapt_dlt
+from dlt_authsignal.destination.stores.store import is_made_of_files
 from dlt_authsignal.pipeline.repair import recreate
 
 
@@ -19,7 +20,7 @@ def update_history(pipeline: Pipeline) -> dict[str, int]:
     if not pipeline.default_schema_name:
         return {}
     adapt_dlt(pipeline)
-    if pipeline.destination.destination_type.endswith(".filesystem"):
+    if is_made_of_files(pipeline):
         from dlt_authsignal.pipeline.history import in_files
 
         return in_files.update_history(pipeline)

@@ -20,14 +20,16 @@ from dlt_authsignal.destination.tombstones import tombstones
 from dlt_authsignal.errors import ConfigurationError, CredentialsMissing
 from dlt_authsignal.pipeline.load_packages import abort_packages_before, finish_pending
 from dlt_authsignal.pipeline.probe.policy_drift import Change, _compared, learnt
-from dlt_authsignal.pipeline.probe.steps import LOADED, Probing, Step
+from dlt_authsignal.pipeline.probe.steps import Probing, Step
 from dlt_authsignal.project.names import dataset_name_or
 from dlt_authsignal.project.pipelines import open_pipeline
 from dlt_authsignal.project.settings import remember
 from dlt_authsignal.project.working_folder import working_folder
 from dlt_authsignal.schema.bookkeeping_tables import PROBE_RUNS
+from dlt_authsignal.schema.ceremony_tables import CEREMONIES
 from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.schema.row_hash import fingerprint
+from dlt_authsignal.schema.tables import USER_AUTHENTICATORS
 from dlt_authsignal.source.config.connection import is_loopback
 from dlt_authsignal.source.config.resolve import resolved_settings
 from dlt_authsignal.source.config.source_settings import SourceSettings
@@ -131,7 +133,7 @@ def probe(
             policies = learnt(probing.rows)
             drift, compared_with = _compared(pipeline, policies, probing.tenant_id)
             host = f"{found.base.host}:{found.base.port}"
-            load = pipeline.run(_loaded(probing.rows, _record(probing, began, host, len(drift))))
+            load = pipeline.run(_loaded(probing, _record(probing, began, host, len(drift))))
     if written := remember(working_folder(pipeline_name)):
         notes.append(written)
     return ProbeReport(
@@ -187,9 +189,10 @@ def _canary(found: SourceSettings, user_id: str | None, *, leave_passkey: bool) 
 
 
 @dlt.source(name="authsignal_source", max_table_nesting=0)
-def _loaded(rows: Mapping[str, list[Row]], record: Row) -> Any:
-    for table in LOADED:
-        yield _resource(table, rows[table.name])
+def _loaded(probing: Probing, record: Row) -> Any:
+    yield _authenticators(probing)
+    for table in CEREMONIES:
+        yield _resource(table, probing.rows[table.name])
     yield _resource(PROBE_RUNS, [record])
 
 
@@ -212,12 +215,21 @@ def _record(probing: Probing, began: datetime, host: str, policy_changes: int) -
 
 def _resource(table: Table, rows: list[Row]) -> DltResource:
     def read() -> Iterator[Any]:
-        if "server" not in table.apis:
-            yield rows or no_rows()
-            return
-        loading = Loading(table)  # a sync fills it too; dlt does not accept both rows and Arrow tables for one table
+        yield rows or no_rows()
+
+    resource: DltResource = dlt.resource(read, **hints(table))
+    return resource
+
+
+def _authenticators(probing: Probing) -> DltResource:
+    """Loaded as a sync loads them: it fills the same table."""
+    table, tenant_id = USER_AUTHENTICATORS, probing.client().tenant
+
+    def read() -> Iterator[Any]:
+        loading = Loading(table, api="client", tenant_id=tenant_id, privacy=probing.privacy)
         yield loading.nothing()
-        yield from loading.rows(rows)
+        for answers in probing.authenticators:
+            yield from loading.answers(answers)
 
     resource: DltResource = dlt.resource(read, **hints(table))
     return resource

@@ -1,9 +1,9 @@
 """The calls of one probe, in order: enrol a passkey, use it twice, and always remove it."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 import anyio
 
@@ -23,12 +23,9 @@ from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.resources.ceremonies import Asked, Authenticator, Ceremonies
 from dlt_authsignal.source.resources.ceremony_resources import row_of
 from dlt_authsignal.source.resources.client import Client
-from dlt_authsignal.source.rows.flatten import Row
-from dlt_authsignal.source.rows.row_builder import shaper
+from dlt_authsignal.source.rows.flatten import Answers, Row
 
 Calls = AsyncGenerator[Call, None]
-
-LOADED: Final = (tables.USER_AUTHENTICATORS, *CEREMONIES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +58,8 @@ class Probing:
         action: Action code of the canary user's attempts.
         authenticator: Creates and uses the passkey; None for a new software passkey.
         steps: Calls made so far.
-        rows: Rows to load, by table.
+        rows: Rows of the passkey calls, by table.
+        authenticators: Responses with the canary user's authenticators.
         tenant_id: The tenant of the token.
         left_behind: Passkeys of probes that the canary user still has.
         removed_before: Passkeys of interrupted probes that were removed first.
@@ -73,7 +71,8 @@ class Probing:
     action: str
     authenticator: Authenticator | None = None
     steps: list[Step] = field(default_factory=list)
-    rows: dict[str, list[Row]] = field(default_factory=lambda: {table.name: [] for table in LOADED})
+    rows: dict[str, list[Row]] = field(default_factory=lambda: {table.name: [] for table in CEREMONIES})
+    authenticators: list[Answers] = field(default_factory=list)
     tenant_id: str | None = None
     left_behind: int = 0
     removed_before: int = 0
@@ -194,7 +193,7 @@ class Probing:
             call = await self._backend.track()
             self._token = call.answer.get("token")
             yield call
-        self.tenant_id = self._client().tenant
+        self.tenant_id = self.client().tenant
         if self.tenant_id is None:
             raise ConfigurationError("The token does not contain its tenant. Set tenant_id.")
 
@@ -206,15 +205,16 @@ class Probing:
 
     async def _own_authenticators(self, name: str) -> Call:
         call = Call(name=name, endpoint=CLIENT_AUTHENTICATORS, authenticated_with="token")
-        authorization = self._client().bearer(CLIENT_AUTHENTICATORS)
+        authorization = self.client().bearer(CLIENT_AUTHENTICATORS)
         return await send(self._session, call, self.settings.base, authorization, expect=list)
 
     def _ceremonies(self, *, tenant_id: str | None = None, **asked: Any) -> Ceremonies:
         meant = Asked(authenticator=self.authenticator, origin=self.settings.origin, **asked)
         token = None if tenant_id else self._token
-        return Ceremonies(self._client(token=token, tenant_id=tenant_id), meant, self._session)
+        return Ceremonies(self.client(token=token, tenant_id=tenant_id), meant, self._session)
 
-    def _client(self, **known: str | None) -> Client:
+    def client(self, **known: str | None) -> Client:
+        """The Client API, as the canary or as whom `known` says."""
         known = known or {"token": self._token, "tenant_id": self.tenant_id}
         return Client(
             base=self.settings.base,
@@ -226,13 +226,13 @@ class Probing:
 
     def _keep(self, call: Call) -> None:
         """Store the rows of a call, if the call belongs to a table."""
-        client = self._client()
         if call.name == tables.USER_AUTHENTICATORS.name:
-            shape = shaper(tables.USER_AUTHENTICATORS, api="client", tenant_id=client.tenant, privacy=self.privacy)
-            keys = {"_read_at": call.called_at, "user_id": self.user_id}
-            self.rows[call.name] += [shape(item, keys) for item in call.items]
+            items, keys = list[Mapping[str, Any]](call.items), {"user_id": [self.user_id]}
+            self.authenticators.append(
+                Answers(items=items, requests=[0] * len(items), read_at=[call.called_at], keys=keys)
+            )
         elif call.name in self.rows:
-            self.rows[call.name].append(row_of(call, client, Asked(action=self.action)))
+            self.rows[call.name].append(row_of(call, self.client(), Asked(action=self.action)))
 
 
 def problem_of(call: Call, user_id: str) -> str | None:

@@ -9,7 +9,6 @@ from typing import Any
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.stores.queries import columns_of
-from dlt_authsignal.schema.row_hash import fingerprint
 
 Created = Callable[[], Mapping[str, datetime]]
 
@@ -37,16 +36,26 @@ def carrier(created: Created) -> Callable[[Any], Any]:
 
 def _row(row: dict[str, Any], created: Callable[[str], datetime | None]) -> dict[str, Any]:
     if row.get("created_at") is None and (moment := created(row["user_id"])):
+        import pyarrow as pa
+
+        from dlt_authsignal.source.rows.column_types import TIME
+
         row["created_at"] = moment
-        row["_row_hash"] = fingerprint(row)
+        (row["_row_hash"],) = _hashes_with(pa.array([row["_row_hash"]]), pa.array([moment], TIME)).to_pylist()
     return row
+
+
+def _hashes_with(hashes: Any, carried: Any) -> Any:
+    """The hashes of rows once these times are filled in as their `created_at`."""
+    from dlt_authsignal.source.rows.arrow_hash import as_text, cells, from_text
+
+    return as_text(from_text(hashes) + cells("created_at", carried))
 
 
 def _batch(batch: Any, created: Callable[[str], datetime | None]) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from dlt_authsignal.source.rows.arrow_hash import as_text, cells, from_text
     from dlt_authsignal.source.rows.column_types import TIME
 
     has = "created_at" in batch.column_names
@@ -56,8 +65,7 @@ def _batch(batch: Any, created: Callable[[str], datetime | None]) -> Any:
     gaps = said.is_null().to_pylist()
     pairs = zip(batch["user_id"].to_pylist(), gaps, strict=True)
     carried = pa.array([created(user_id) if gap else None for user_id, gap in pairs], TIME)
-    hashes = from_text(batch["_row_hash"]) + cells("created_at", carried)
-    filled = {"created_at": pc.coalesce(said, carried), "_row_hash": as_text(hashes)}
+    filled = {"created_at": pc.coalesce(said, carried), "_row_hash": _hashes_with(batch["_row_hash"], carried)}
     for name, array in filled.items():
         place = batch.schema.get_field_index(name)
         batch = batch.append_column(name, array) if place < 0 else batch.set_column(place, name, array)

@@ -9,6 +9,7 @@ from dlt.pipeline.pipeline import Pipeline
 from dlt_authsignal.destination.clients import sql_client
 from dlt_authsignal.destination.duckdb_file import database_file
 from dlt_authsignal.destination.stores.queries import arrow_columns_of
+from dlt_authsignal.destination.stores.store import is_made_of_files
 from dlt_authsignal.errors import DOCS, ConfigurationError
 from dlt_authsignal.project.pipelines import check_pipeline
 from dlt_authsignal.schema.bookkeeping_tables import USER_READS
@@ -48,7 +49,7 @@ def check_dataset(pipeline: Pipeline, tenant_id: str | None, privacy: Privacy) -
 
 def _tenants(pipeline: Pipeline) -> set[str | None]:
     """Return the tenants of the users in the dataset, even if another pipeline created it."""
-    if pipeline.destination.destination_type.endswith(".filesystem"):
+    if is_made_of_files(pipeline):
         return {name for batch in arrow_columns_of(pipeline, USER_READS.name, _TENANT) for name in _texts(batch)}
     file = database_file(pipeline)
     if file and not file.exists():  # connecting would create it

@@ -38,7 +38,15 @@ _TIMES: Final = (
     "actions_from",
     "actions_complete_from",
 )
-_FIELDS: Final = ("first_seen", *KEPT, "newest_action", "actions_from", "actions_complete_from")
+_OTHER_FIELDS: Final = ("listed", "privacy", "is_known")
+_FIELDS: Final = LastRead.__struct_fields__[: len(_TIMES)]
+"""The fields that `_TIMES` are the columns of, in the same order; after them come the hashes and `is_known`.
+
+`KnownReads` makes a `LastRead` of each user by position, the fastest way: a new field must not shift the others.
+"""
+
+if (*_FIELDS, *_OTHER_FIELDS) != LastRead.__struct_fields__:
+    raise TypeError("LastRead has other fields, or another order, than user_reads has columns.")
 
 
 class KnownReads:
@@ -100,7 +108,7 @@ class KnownReads:
     def _at(self, index: int) -> LastRead:
         numbers = (each[index] for each in (*self._times, self._listed, self._privacy))
         values: list[Any] = [*numbers, bool(self._known[index])]
-        return LastRead(*values)  # in the order of its fields, for speed: there is one per user
+        return LastRead(*values)  # see _FIELDS
 
     def oldest(self) -> datetime | None:
         """Return the oldest last-read time of all users; None if no user was read."""

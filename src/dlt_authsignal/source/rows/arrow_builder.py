@@ -10,11 +10,12 @@ import pyarrow.compute as pc
 from pandas.util import hash_array
 
 from dlt_authsignal.schema.columns import Table
+from dlt_authsignal.schema.row_hash import unhashed
 from dlt_authsignal.schema.secret_fields import is_withheld
-from dlt_authsignal.schema.tables import DELETED_AT, PROVENANCE, PROVENANCE_NAMES
+from dlt_authsignal.schema.tables import DELETED_AT, PROVENANCE
 from dlt_authsignal.source.metrics.schema_drift import TableDrift
 from dlt_authsignal.source.privacy.policy import Privacy
-from dlt_authsignal.source.rows.arrow_hash import Hashes, as_text, cells, total
+from dlt_authsignal.source.rows.arrow_hash import Hashes, as_text, cells, first_places, total
 from dlt_authsignal.source.rows.column_names import Names
 from dlt_authsignal.source.rows.column_types import ARROW, TIME, Columns
 from dlt_authsignal.source.rows.flatten import (
@@ -66,6 +67,7 @@ class Shaper:
         self._table = table
         self._api = api
         self._tenant_id = tenant_id
+        self._unhashed = unhashed(table, api)
         self._whole = whole_columns(table)
         self._declared = {column.name: column.type for column in (*table.columns, *PROVENANCE)}
         self._guard = privacy.of(table)
@@ -91,7 +93,7 @@ class Shaper:
         for name, array in self._placed(self._guard.columns(answers.keys)).items():
             arrays[name] = array.take(requests)
         self._check_key(arrays)
-        parts = {name: cells(name, array) for name, array in arrays.items() if name not in PROVENANCE_NAMES}
+        parts = {name: cells(name, array) for name, array in arrays.items() if name not in self._unhashed}
         arrays["_row_hash"] = as_text(total(parts.values(), rows))
         arrays["_read_at"] = pa.array(answers.read_at, TIME).take(requests)
         arrays["_api"] = pa.repeat(self._api, rows)
@@ -102,7 +104,7 @@ class Shaper:
         keys = total((parts[name] for name in self._table.key), rows)
         places = _latest(batch, self._table.key, keys, requests)
         if self._seen is not None:
-            places = _unseen(keys, range(rows) if places is None else places, self._seen)
+            places = first_places(keys, range(rows) if places is None else places, self._seen)
         return batch if places is None else batch.take(pa.array(places, pa.int64()))
 
     def plain(self, rows: Iterable[Mapping[str, Any]]) -> Any:
@@ -176,16 +178,6 @@ def _latest(batch: Any, key: tuple[str, ...], keys: Hashes, requests: Any) -> li
         if row not in last or updated(time) >= last[row][0]:
             last[row] = (updated(time), place)
     return [place for _, place in last.values()]
-
-
-def _unseen(keys: Hashes, places: Iterable[int], seen: set[int]) -> list[int]:
-    found = []
-    for place in places:
-        before = len(seen)
-        seen.add(int(keys[place]))
-        if len(seen) > before:
-            found.append(place)
-    return found
 
 
 def fields(answers: list[Mapping[str, Any]], whole: frozenset[str]) -> Fields:

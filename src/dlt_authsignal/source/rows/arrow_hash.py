@@ -1,10 +1,11 @@
-"""`_row_hash` of Arrow tables: a sum over cells, so nulls and the order of columns do not matter.
+"""`_row_hash` of Authsignal's responses: a sum over cells, so nulls and the order of columns do not matter.
 
-Each cell's summand depends on the column name and the value, so a later value can be added to the sum.
+Each cell's summand depends on the column name and the value, so a later value can be added to the sum. Rows are hashed
+as the Arrow table that they would make: a table has one hash, however its rows are loaded.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -56,6 +57,17 @@ def total(parts: Iterable[Hashes], rows: int) -> Hashes:
     found = np.zeros(rows, np.uint64)
     for part in parts:
         found += part
+    return found
+
+
+def first_places(keys: Sequence[int] | Hashes, places: Iterable[int], seen: set[int]) -> list[int]:
+    """The places whose key has not come before, in this batch or in an earlier one; adds the keys to `seen`."""
+    found = []
+    for place in places:
+        before = len(seen)
+        seen.add(int(keys[place]))
+        if len(seen) > before:
+            found.append(place)
     return found
 
 

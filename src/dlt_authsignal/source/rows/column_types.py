@@ -150,6 +150,13 @@ class Columns:
             self._drift.otherwise[Otherwise(name, _said(kind, value), column)] += 1
 
 
+def as_array(kind: str, values: list[Any]) -> Any:
+    """An Arrow array of values that `Columns.put` has placed in one column of rows."""
+    if kind == "json":
+        values = [None if value is None else _json(value) for value in values]
+    return pa.array(values, ARROW[kind])
+
+
 def _at_once(kind: str, classes: set[type], values: list[Any]) -> Any:
     """Return an array of all values, or None if one of them needs a conversion."""
     if kind == "timestamp":

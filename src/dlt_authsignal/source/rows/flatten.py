@@ -46,9 +46,6 @@ class Answers:
     keys: Mapping[str, list[Any]] = dataclasses.field(default_factory=dict)
 
 
-NO_ANSWERS: Final = Answers(items=[], requests=[], read_at=[])
-
-
 @lru_cache(maxsize=4096)
 def name_of(field: str) -> str:
     """Return dlt's name of a field, without its parents' names."""

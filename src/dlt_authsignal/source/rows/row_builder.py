@@ -3,17 +3,19 @@
 Without this, dlt would convert values: 5 to true in a boolean column, "0x10" to 16, and any number to a time.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, Final
 
 from dlt_authsignal.schema.columns import Table
-from dlt_authsignal.schema.row_hash import fingerprint
+from dlt_authsignal.schema.row_hash import unhashed
 from dlt_authsignal.schema.tables import DELETED_AT, PROVENANCE, PROVENANCE_NAMES
 from dlt_authsignal.source.metrics.schema_drift import TableDrift
 from dlt_authsignal.source.privacy.policy import Privacy, is_time
+from dlt_authsignal.source.rows.arrow_hash import as_text, cells, first_places, total
 from dlt_authsignal.source.rows.column_names import Names
-from dlt_authsignal.source.rows.column_types import Columns
+from dlt_authsignal.source.rows.column_types import Columns, as_array
 from dlt_authsignal.source.rows.flatten import MORE, Answers, Row, flat, kept, updated, whole_columns, without_key
 
 _NOTHING: Final[Mapping[str, str]] = {}
@@ -47,8 +49,9 @@ class Placer:
     ) -> None:
         self._table = table
         self._key = frozenset(table.key)
-        rows = rows_of(table, api=api, tenant_id=tenant_id, privacy=privacy)
-        self._rows = once(table.key, rows) if each_once else rows
+        self._unhashed = unhashed(table, api)
+        self._rows = rows_of(table, api=api, tenant_id=tenant_id, privacy=privacy)
+        self._seen: set[int] | None = set() if each_once else None
         declared = self._declared = {column.name: column.type for column in (*table.columns, *PROVENANCE)}
         self._drift = TableDrift() if drift is None else drift
         self._columns = Columns({**stored, **declared}, self._drift)
@@ -64,7 +67,11 @@ class Placer:
         for row in placed:
             if not row.keys() >= self._key:
                 raise without_key(self._table, sorted(self._key - row.keys()))
-        return placed
+        self._add_hashes(placed)
+        if self._seen is None:
+            return placed
+        keys = [hash(tuple(row[name] for name in self._table.key)) for row in placed]
+        return [placed[place] for place in first_places(keys, range(len(placed)), self._seen)]
 
     def plain(self, rows: Iterable[Mapping[str, Any]]) -> list[Row]:
         """Return the rows for objects that are already flat."""
@@ -73,6 +80,25 @@ class Placer:
     def new_types(self) -> dict[str, str]:
         """Return the types of new columns, each once."""
         return self._columns.untold()
+
+    def _add_hashes(self, rows: list[Row]) -> None:
+        """Gives each row the `_row_hash` that it would have in an Arrow table: a table has one, however it is loaded.
+
+        Otherwise a probe's row and a sync's row of the same authenticator would differ, and its history would get a
+        version without a change.
+        """
+        values = {
+            name: [row.get(name) for row in rows]
+            for name in dict.fromkeys(chain.from_iterable(rows))
+            if name not in self._unhashed
+        }
+        parts = (
+            cells(name, as_array(self._columns.types[name], each))
+            for name, each in values.items()
+            if any(value is not None for value in each)
+        )
+        for row, row_hash in zip(rows, as_text(total(parts, len(rows))).to_pylist(), strict=True):
+            row["_row_hash"] = row_hash
 
     def _placed(self, row: Mapping[str, Any]) -> Row:
         placed: Row = {}
@@ -100,6 +126,7 @@ def shaper(table: Table, *, api: str, tenant_id: str | None, privacy: Privacy) -
 
     The row is flat: nested objects become `a__b` columns; lists and JSON columns are not flattened. `keys` are
     the parents' keys and the provenance, and override fields of the same name. Identifiers are protected.
+    `_row_hash` is added later: it depends on the columns that the values go into.
 
     Raises:
         UnexpectedAnswer: Part of the table's key is missing in the response.
@@ -126,7 +153,6 @@ def shaper(table: Table, *, api: str, tenant_id: str | None, privacy: Privacy) -
                 if _strays(kind, row.get(name))
             }
         )
-        row["_row_hash"] = fingerprint(row)
         row.update(tenant_id=row.get("tenant_id") or tenant_id, _api=api, _read_at=keys["_read_at"])
         if DELETED_AT in table.columns:
             row[DELETED_AT.name] = None  # an upsert does not change missing columns
@@ -169,19 +195,3 @@ def _set_time(row: Row, name: str) -> None:
         row[name] = moment.astimezone(UTC) if moment.tzinfo else value
     except (OverflowError, ValueError):
         return
-
-
-def once(key: Sequence[str], rows: Callable[[Any], list[Any]]) -> Callable[[Any], list[Any]]:
-    """Wrap `rows` so that it skips rows whose key came before; an upsert would insert all of them."""
-    seen: set[int] = set()
-
-    def unseen(batch: Any) -> list[Any]:
-        return [row for row in rows(batch) if _is_new(hash(tuple(row[name] for name in key)), seen)]
-
-    return unseen
-
-
-def _is_new(value: int, seen: set[int]) -> bool:
-    before = len(seen)
-    seen.add(value)
-    return len(seen) > before

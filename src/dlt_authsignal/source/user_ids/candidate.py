@@ -5,8 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from math import isfinite, isnan
-from typing import Any, Final
+from typing import Any, Final, Literal
 from uuid import UUID
+
+IdSource = Literal["listing", "file", "query", "known", "named", "missing"]
+"""What named a user id. `named`: `refresh_users`; `missing`: nothing any more, for who was listed and no longer is."""
 
 ID_COLUMNS: Final = ("user_id", "userid", "id")
 _HEADER: Final = re.compile(r"[A-Za-z][A-Za-z _]{0,30}")
@@ -25,7 +28,7 @@ class Candidate:
     """
 
     user_id: str
-    id_source: str
+    id_source: IdSource
     position: int | None = None
     listed: Mapping[str, Any] = field(default_factory=dict)
     is_unlisted: bool = False

@@ -1,0 +1,13 @@
+"""Names and texts as they are written in SQL, where a value cannot be handed over apart from the statement."""
+
+
+def quoted(name: str) -> str:
+    """An identifier, safe in SQL."""
+    escaped = name.replace('"', '""')
+    return f'"{escaped}"'
+
+
+def literal(value: object) -> str:
+    """A text, safe in SQL. (Values given apart from it make DuckDB import pandas, which takes longer than all else.)"""
+    escaped = str(value).replace("'", "''")
+    return f"'{escaped}'"
