@@ -49,7 +49,8 @@ def _job_client(pipeline: Pipeline) -> Any:
     if shared is None:
         return pipeline.destination_client()
     client = _copy(shared)
-    client.schema = pipeline.default_schema
+    if pipeline.default_schema_name:  # it may have changed since the first client was made
+        client.schema = pipeline.default_schema
     if hasattr(client, "sql_client"):
         client.sql_client = _copy(shared.sql_client)
     return client
