@@ -48,11 +48,12 @@ test-destinations: $(DEV) system-packages ## S3 and the stand-ins of warehouses,
 test-crash: $(DEV) system-packages ## syncs killed at every named point and at 220 random moments, and repaired; many fault storms and interleavings
 	$(BIN)/python -m pytest -n 2 -m 'crash or not crash' tests/crash tests/test_fault_storms.py tests/test_stateful.py
 
-lint: $(DEV) ## style, types, layers
+lint: $(DEV) ## style, types, layers, words and links
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python scripts/check_words.py
 
 format: $(DEV) ## what lint asks for, done
 	$(BIN)/ruff format .
