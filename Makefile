@@ -33,7 +33,7 @@ system-packages: ## Node, Chromium, PostgreSQL and nginx, for the tests; silent 
 test: $(DEV) system-packages ## every feature, within five minutes on two cores
 	$(BIN)/python -m pytest -n 2 --durations=20
 
-DEEP := --hypothesis-profile=deep -m '(deep or examples) and not slow and not stand_in and not crash'
+DEEP := --hypothesis-profile=deep -m '(deep or examples or hypothesis) and not slow and not stand_in and not crash'
 
 test-deep: $(DEV) system-packages ## the long forms of what make test covers, within fifteen minutes
 	$(BIN)/python -m pytest -n 2 --durations=20 --timeout 300 $(DEEP)
@@ -58,7 +58,7 @@ test-destinations: $(DEV) system-packages ## S3 and the stand-ins of warehouses,
 	@PYTHON=$(PYTHON) sh scripts/test_destinations.sh
 
 test-crash: $(DEV) system-packages ## syncs killed at every named point and at 220 random moments, and repaired; many fault storms and interleavings
-	$(BIN)/python -m pytest -n 2 -m 'crash or not crash' tests/crash tests/test_fault_storms.py tests/test_stateful.py
+	$(BIN)/python -m pytest -n 2 --hypothesis-profile=deep -m 'crash or not crash' tests/crash tests/test_fault_storms.py tests/test_stateful.py
 
 lint: $(DEV) ## style, types, layers
 	$(BIN)/ruff format --check .

@@ -1,7 +1,7 @@
-"""Runs the command in forks of a process that has imported everything: a process of its own, without a second of imports.
+"""Runs the command in forks of a process that has imported everything: a process of its own, at no cost of imports.
 
-Each request on stdin, one line of JSON, is answered with the exit code. tests/helpers.py asks; a test that is about the
-process itself (its imports, its command line, what a shell or an interpreter does) starts the installed command instead.
+Each request on stdin, one line of JSON, is answered with the exit code. tests/helpers.py asks. A test that is about the
+process itself (imports, command line, what a shell or an interpreter does) starts the installed command instead.
 """
 
 import json

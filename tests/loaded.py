@@ -1,11 +1,13 @@
 """A DuckDB file that holds every table, loaded once from a sandbox, for tests that only read it."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from dlt_authsignal.pipeline.probe.run import probe
 from dlt_authsignal.sandbox import SandboxConfig, run_in_thread
@@ -35,11 +37,29 @@ def project(folder: Path) -> Iterator[Loaded]:
         yield found
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the first worker that needs it makes, for all workers. Read it only."""
+    base = factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, done = shared / f"one-{name}", shared / f"one-{name}.done"
+    with FileLock(shared / f"one-{name}.lock"):
+        if not done.exists():
+            folder.mkdir()
+            make(folder)
+            done.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
     """40 people, three ids that are nobody's, and two probes."""
+    folder = made_once(tmp_path_factory, "loaded", load)
+    return Loaded(folder=folder, data_dir=folder / "dlt")
+
+
+def load(folder: Path) -> None:
     with (
-        project(tmp_path_factory.mktemp("loaded")) as found,
+        project(folder),
         run_in_thread(SandboxConfig(users=40, days=45, seed=7)) as running,
     ):
         people = [user.user_id for user in running.sandbox.store.users()]
@@ -49,4 +69,3 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
         sync_from(running, resources=wanted, users_from="ids.txt")
         for _ in range(2):
             probe(user_id="canary", base_url=running.url, api_secret_key=SECRET, pipeline_name="authsignal_pipeline")
-    return found

@@ -12,6 +12,7 @@ from dlt_authsignal.pipeline.attach import attach
 from dlt_authsignal.sandbox import RunningSandbox
 from dlt_authsignal.sandbox.entities import User
 from tests.helpers import SECRET, rows, sync_from
+from tests.tiers import deep_after
 
 Span = tuple[datetime, datetime | None]
 
@@ -121,7 +122,7 @@ def test_settling_what_is_settled_changes_nothing(seeded: RunningSandbox) -> Non
     assert [rows(f"select * from {name} order by all") for name in tables] == before
 
 
-@pytest.mark.parametrize("lost", ["users_history", "user_reads"])
+@pytest.mark.parametrize("lost", deep_after(1, ["users_history", "user_reads"]))
 def test_a_table_that_somebody_dropped_is_made_again(seeded: RunningSandbox, lost: str) -> None:
     sync_from(seeded)
     pipeline = attach()
