@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from functools import cache
 from http.client import HTTPConnection
 from pathlib import Path
@@ -56,16 +57,32 @@ def table(name: str, database: str = "authsignal_pipeline.duckdb") -> list[dict[
 def command(
     *arguments: str, env: dict[str, str] | None = None, timeout: float = 50
 ) -> subprocess.CompletedProcess[str]:
-    """The command as a process of its own, forked from one that has imported everything."""
-    with tempfile.TemporaryDirectory() as folder:
-        out, err = Path(folder, "out"), Path(folder, "err")
+    """The command in this folder, as a process of its own."""
+    return forked(arguments, folder=Path.cwd(), env={**os.environ, **(env or {})}, timeout=timeout)
+
+
+def forked(
+    arguments: Sequence[str], *, folder: Path, env: Mapping[str, str], timeout: float = 50, user: int | None = None
+) -> subprocess.CompletedProcess[str]:
+    """The command as a process that is forked from one that has imported everything.
+
+    Args:
+        arguments: Of the command.
+        folder: Where it runs.
+        env: All of its environment.
+        timeout: Seconds after which it is ended.
+        user: The number of the user that it takes itself for.
+    """
+    with tempfile.TemporaryDirectory() as beside:
+        out, err = Path(beside, "out"), Path(beside, "err")
         code = command_server().ask(
-            folder=str(Path.cwd()),
-            env={**os.environ, **(env or {})},
-            arguments=arguments,
+            folder=str(folder),
+            env=dict(env),
+            arguments=list(arguments),
             seconds=timeout,
             out=str(out),
             err=str(err),
+            user=user,
         )
         done = subprocess.CompletedProcess([COMMAND, *arguments], code, out.read_text("utf-8"), err.read_text("utf-8"))
     if code == -signal.SIGALRM:

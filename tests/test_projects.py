@@ -16,12 +16,13 @@ import duckdb
 import pytest
 
 from dlt_authsignal.sandbox import SandboxConfig, run_in_thread
-from tests.helpers import COMMAND, SECRET, at, rows
+from tests.helpers import COMMAND, SECRET, at, forked, rows
 
 ROOT = Path(__file__).parents[1]
 STATE = Path(".dlt/.var/pipelines/authsignal_pipeline")
 QUERY = 'import dlt; print(len(dlt.pipeline("authsignal_pipeline").dataset().users.df()))'
 OTHER_PROJECT = 'Pipeline "authsignal_pipeline" belongs to another project'
+USER = 1000
 FEW_TABLES = "users,user_devices"
 
 
@@ -38,6 +39,8 @@ class Machine:
         return self.home / ".dlt" / "pipelines"
 
     def run(self, folder: Path, *command: str, **env: str) -> subprocess.CompletedProcess[str]:
+        if command[0] == COMMAND:
+            return forked(command[1:], folder=folder, env={**self.env, **env}, user=USER)
         return subprocess.run(
             command, cwd=folder, env={**self.env, **env}, capture_output=True, text=True, timeout=50, check=False
         )
@@ -67,7 +70,7 @@ class Machine:
 def new_machine(folder: Path) -> Machine:
     # dlt gives root a folder of the whole system: as another user, it is in the home folder
     (folder / "python").mkdir()
-    (folder / "python" / "sitecustomize.py").write_text("import os\nos.geteuid = lambda: 1000\n")
+    (folder / "python" / "sitecustomize.py").write_text(f"import os\nos.geteuid = lambda: {USER}\n")
     (folder / "home").mkdir()
     left_out = ("DLT_", "SOURCES__", "PIPELINES", "XDG_")
     env = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
