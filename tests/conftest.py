@@ -16,8 +16,8 @@ os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
 
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
 from tests.helpers import COMMAND
+from tests.loaded import SEEDED, made_once
 from tests.loaded import loaded as loaded
-from tests.loaded import made_once
 from tests.tiers import FEW_EXAMPLES
 from tests.warehouses import postgres_cluster, s3_server
 
@@ -47,7 +47,7 @@ def empty() -> Iterator[RunningSandbox]:
 @pytest.fixture
 def seeded() -> Iterator[RunningSandbox]:
     """A tenant of 40 people."""
-    with run_in_thread(SandboxConfig(users=40, days=45, seed=7)) as running:
+    with run_in_thread(SEEDED) as running:
         yield running
 
 

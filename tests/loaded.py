@@ -1,18 +1,24 @@
-"""A DuckDB file that holds every table, loaded once from a sandbox, for tests that only read it."""
+"""Databases that are loaded once: one with every table, to be read only; one of a plain sync, to be copied."""
 
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
 from dlt_authsignal.pipeline.probe.run import probe
-from dlt_authsignal.sandbox import SandboxConfig, run_in_thread
+from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
 from dlt_authsignal.schema.tables import TABLES
 from tests.helpers import SECRET, sync_from
+
+SEEDED = SandboxConfig(users=40, days=45, seed=7)
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,7 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
     folder, done = shared / f"one-{name}", shared / f"one-{name}.done"
     with FileLock(shared / f"one-{name}.lock"):
         if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of a worker that failed
             folder.mkdir()
             make(folder)
             done.touch()
@@ -60,7 +67,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
 def load(folder: Path) -> None:
     with (
         project(folder),
-        run_in_thread(SandboxConfig(users=40, days=45, seed=7)) as running,
+        run_in_thread(SEEDED) as running,
     ):
         people = [user.user_id for user in running.sandbox.store.users()]
         Path("ids.txt").write_text("\n".join([*people, "nobody-1", "nobody-2", "nobody-3"]))
@@ -69,3 +76,35 @@ def load(folder: Path) -> None:
         sync_from(running, resources=wanted, users_from="ids.txt")
         for _ in range(2):
             probe(user_id="canary", base_url=running.url, api_secret_key=SECRET, pipeline_name="authsignal_pipeline")
+
+
+def synced(running: RunningSandbox) -> None:
+    """What a plain `sync_from(seeded)` leaves in the working folder, without the sync: `seeded` is the same each time.
+
+    The requests of that sync are in no sandbox's log.
+    """
+    first = project_once()
+    here = Path.cwd()
+    assert running.sandbox.store.counts() == first.counts, "only of the tenant `seeded`, before it changes"
+    assert os.environ["DLT_DATA_DIR"] == str(here / "dlt")
+    shutil.copytree(first.folder, here, dirs_exist_ok=True)
+    state = here / "dlt" / "pipelines" / "authsignal_pipeline" / "state.json"
+    state.write_text(state.read_text("utf-8").replace(str(first.folder), str(here)), "utf-8")
+
+
+@dataclass(frozen=True)
+class Synced:
+    """The folder of one sync, and how many of each there were in the tenant."""
+
+    folder: Path
+    counts: dict[str, int]
+
+
+@cache
+def project_once() -> Synced:
+    """That sync, in a folder that is removed at the end of the process."""
+    kept = tempfile.TemporaryDirectory(prefix="authsignal-synced-")
+    atexit.register(kept.cleanup)
+    with project(Path(kept.name).resolve()) as found, run_in_thread(SEEDED) as running:
+        sync_from(running)
+        return Synced(folder=found.folder, counts=running.sandbox.store.counts())
