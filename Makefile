@@ -8,7 +8,7 @@ EXTRAS := $(addprefix --extra ,assistant sandbox metrics postgres redis s3 delta
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: demo test test-unit test-destinations test-schedulers test-crash system-packages lint format bench docs lock clean
+.PHONY: demo test test-deep coverage test-unit test-destinations test-schedulers test-crash system-packages lint format bench docs lock clean
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=python3.12, say."; exit 1; }
@@ -30,8 +30,20 @@ test-unit: $(DEV) ## the tests without a server, in seconds
 system-packages: ## Node, Chromium, PostgreSQL and nginx, for the tests; silent when they are there
 	@sh scripts/system_packages.sh
 
-test: $(DEV) system-packages ## all tests
-	$(BIN)/python -m pytest -n 2
+test: $(DEV) system-packages ## every feature, within five minutes on two cores
+	$(BIN)/python -m pytest -n 2 --durations=20
+
+DEEP := --hypothesis-profile=deep -m '(deep or examples or hypothesis) and not slow and not stand_in and not crash'
+
+test-deep: $(DEV) system-packages ## the long forms of what make test covers, within fifteen minutes
+	$(BIN)/python -m pytest -n 2 --durations=20 --timeout 300 $(DEEP)
+
+coverage: $(DEV) system-packages ## branches that make test and make test-deep run, in the processes that they start too
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n 2 --timeout 600
+	$(BIN)/coverage run -m pytest -n 2 --timeout 900 $(DEEP)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 # each in an environment of its own: their pins would bind ours
 .venv-%/.ready: tests/schedulers/%.txt pyproject.toml
@@ -46,7 +58,7 @@ test-destinations: $(DEV) system-packages ## S3 and the stand-ins of warehouses,
 	@PYTHON=$(PYTHON) sh scripts/test_destinations.sh
 
 test-crash: $(DEV) system-packages ## syncs killed at every named point and at 220 random moments, and repaired; many fault storms and interleavings
-	$(BIN)/python -m pytest -n 2 -m 'crash or not crash' tests/crash tests/test_fault_storms.py tests/test_stateful.py
+	$(BIN)/python -m pytest -n 2 --hypothesis-profile=deep -m 'crash or not crash' tests/crash tests/test_fault_storms.py tests/test_stateful.py
 
 lint: $(DEV) ## style, types, layers, words and links
 	$(BIN)/ruff format --check .
@@ -78,4 +90,4 @@ lock: ## needs uv; resolves pyproject.toml anew
 	$(COMPILE) --extra sandbox -c requirements-dev.lock pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf $(VENV) $(VENV)-* tests/node/node_modules build dist .mypy_cache .ruff_cache .hypothesis authsignal_demo.duckdb .dlt/.var/pipelines/authsignal_demo*
+	rm -rf $(VENV) $(VENV)-* tests/node/node_modules build dist .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* authsignal_demo.duckdb .dlt/.var/pipelines/authsignal_demo*

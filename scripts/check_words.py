@@ -108,7 +108,7 @@ def check_page(path: Path, name: str, *, source: bool = False) -> Iterator[Findi
         for line, phrase, instead in phrases_in(checked if source else _GENERATED.sub(_blank, checked)):
             yield Finding(name, line + 1, phrase, instead)
     for number, line in enumerate(prose.splitlines(), 1):
-        for link in _LINK.findall(line):
+        for link in map(str, _LINK.findall(line)):
             if fault := _fault(path, unquote(link)):
                 yield Finding(name, number, link, f"a link that leads somewhere: {fault}")
 

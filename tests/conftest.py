@@ -16,19 +16,22 @@ os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
 
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
 from tests.helpers import COMMAND
+from tests.loaded import SEEDED, made_once
 from tests.loaded import loaded as loaded
+from tests.tiers import FEW_EXAMPLES
 from tests.warehouses import postgres_cluster, s3_server
 
 # a shell's background jobs ignore Ctrl-C, and so would the commands that tests stop by it
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile(
-    "on any machine",
+    "deep",  # of make test-deep
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
     derandomize="CI" in os.environ,  # where nobody asked for news of old code
 )
-settings.load_profile("on any machine")
+settings.register_profile(FEW_EXAMPLES, settings.get_profile("deep"), max_examples=20)
+settings.load_profile(FEW_EXAMPLES)
 
 SECRET = "sandbox-server-secret"
 NODE = Path(__file__).parent / "node"
@@ -44,7 +47,7 @@ def empty() -> Iterator[RunningSandbox]:
 @pytest.fixture
 def seeded() -> Iterator[RunningSandbox]:
     """A tenant of 40 people."""
-    with run_in_thread(SandboxConfig(users=40, days=45, seed=7)) as running:
+    with run_in_thread(SEEDED) as running:
         yield running
 
 
@@ -61,8 +64,14 @@ def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which `dlt-authsignal demo` has run; demo.txt holds what it printed."""
-    folder = tmp_path_factory.mktemp("demo")
+    """A folder in which `dlt-authsignal demo` has run; demo.txt holds what it printed.
+
+    It runs once. Each worker has a copy: the dashboard writes beside the data.
+    """
+    return shutil.copytree(made_once(tmp_path_factory, "demo", run_demo), tmp_path_factory.mktemp("demo") / "copy")
+
+
+def run_demo(folder: Path) -> None:
     done = subprocess.run(
         [COMMAND, "demo"],
         cwd=folder,
@@ -74,7 +83,6 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert done.returncode == 0, done.stderr
     (folder / "demo.txt").write_text(done.stdout, encoding="utf-8")
-    return folder
 
 
 @pytest.fixture

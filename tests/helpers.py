@@ -1,8 +1,14 @@
 """What several tests need: rows out of DuckDB, and a sync against a sandbox."""
 
+import atexit
 import json
+import os
+import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import cache
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -18,6 +24,7 @@ from dlt_authsignal.sandbox import RunningSandbox
 
 SECRET = "sandbox-server-secret"
 MANAGEMENT_SECRET = "sandbox-management-secret"
+ROOT = Path(__file__).parents[1]
 PIPELINE_ARGUMENTS = {"destination", "staging", "dataset", "pipeline_name", "progress"}
 COMMAND = str(Path(sys.executable).with_name("dlt-authsignal"))
 
@@ -58,17 +65,73 @@ def table(name: str, database: str = "authsignal_pipeline.duckdb") -> list[dict[
 def command(
     *arguments: str, env: dict[str, str] | None = None, timeout: float = 50
 ) -> subprocess.CompletedProcess[str]:
-    """The installed command, as a person runs it."""
-    import os
+    """The command in this folder, as a process of its own."""
+    return forked(arguments, folder=Path.cwd(), env={**os.environ, **(env or {})}, timeout=timeout)
 
-    return subprocess.run(
-        [COMMAND, *arguments],
-        env={**os.environ, **(env or {})},
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
+
+def forked(
+    arguments: Sequence[str], *, folder: Path, env: Mapping[str, str], timeout: float = 50, user: int | None = None
+) -> subprocess.CompletedProcess[str]:
+    """The command as a process that is forked from one that has imported everything.
+
+    Args:
+        arguments: Of the command.
+        folder: Where it runs.
+        env: All of its environment.
+        timeout: Seconds after which it is ended.
+        user: The number of the user that it takes itself for.
+    """
+    with tempfile.TemporaryDirectory() as beside:
+        out, err = Path(beside, "out"), Path(beside, "err")
+        code = command_server().ask(
+            folder=str(folder),
+            env=dict(env),
+            arguments=list(arguments),
+            seconds=timeout,
+            out=str(out),
+            err=str(err),
+            user=user,
+        )
+        done = subprocess.CompletedProcess([COMMAND, *arguments], code, out.read_text("utf-8"), err.read_text("utf-8"))
+    if code == -signal.SIGALRM:
+        raise subprocess.TimeoutExpired(done.args, timeout, done.stdout, done.stderr)
+    return done
+
+
+class CommandServer:
+    """The process that forks commands, tests/command_server.py."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.command_server"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._answer()
+
+    def ask(self, **about: Any) -> int:
+        """Exit code of one command; negative is the signal that ended it."""
+        assert self._process.stdin
+        self._process.stdin.write(json.dumps(about) + "\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> int:
+        assert self._process.stdout
+        return int(json.loads(self._process.stdout.readline())["code"])
+
+    def close(self) -> None:
+        self._process.communicate(timeout=10)
+
+
+@cache
+def command_server() -> CommandServer:
+    """One for each process of tests, begun when it is first needed."""
+    server = CommandServer()
+    atexit.register(server.close)
+    return server
 
 
 def at(running: RunningSandbox, **settings: str) -> dict[str, str]:

@@ -1,16 +1,24 @@
-"""A DuckDB file that holds every table, loaded once from a sandbox, for tests that only read it."""
+"""Databases that are loaded once: one with every table, to be read only; one of a plain sync, to be copied."""
 
-from collections.abc import Iterator
+import atexit
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from dlt_authsignal.pipeline.probe.run import probe
-from dlt_authsignal.sandbox import SandboxConfig, run_in_thread
+from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
 from dlt_authsignal.schema.tables import TABLES
 from tests.helpers import SECRET, sync_from
+
+SEEDED = SandboxConfig(users=40, days=45, seed=7)
 
 
 @dataclass(frozen=True)
@@ -35,12 +43,31 @@ def project(folder: Path) -> Iterator[Loaded]:
         yield found
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the first worker that needs it makes, for all workers. Read it only."""
+    base = factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, done = shared / f"one-{name}", shared / f"one-{name}.done"
+    with FileLock(shared / f"one-{name}.lock"):
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of a worker that failed
+            folder.mkdir()
+            make(folder)
+            done.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
     """40 people, three ids that are nobody's, and two probes."""
+    folder = made_once(tmp_path_factory, "loaded", load)
+    return Loaded(folder=folder, data_dir=folder / "dlt")
+
+
+def load(folder: Path) -> None:
     with (
-        project(tmp_path_factory.mktemp("loaded")) as found,
-        run_in_thread(SandboxConfig(users=40, days=45, seed=7)) as running,
+        project(folder),
+        run_in_thread(SEEDED) as running,
     ):
         people = [user.user_id for user in running.sandbox.store.users()]
         Path("ids.txt").write_text("\n".join([*people, "nobody-1", "nobody-2", "nobody-3"]))
@@ -49,4 +76,35 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
         sync_from(running, tables=wanted, users_from="ids.txt")
         for _ in range(2):
             probe(user_id="canary", base_url=running.url, api_secret_key=SECRET, pipeline_name="authsignal_pipeline")
-    return found
+
+
+def synced(running: RunningSandbox) -> None:
+    """What a plain `sync_from(seeded)` leaves in the working folder, without the sync: `seeded` is the same each time.
+
+    The requests of that sync are in no sandbox's log.
+    """
+    first = project_once()
+    here = Path.cwd()
+    assert running.sandbox.store.counts() == first.counts, "only of the tenant `seeded`, before it changes"
+    assert os.environ["DLT_DATA_DIR"] == str(here / "dlt")
+    shutil.copytree(first.folder, here, dirs_exist_ok=True)
+    state = here / "dlt" / "pipelines" / "authsignal_pipeline" / "state.json"
+    state.write_text(state.read_text("utf-8").replace(str(first.folder), str(here)), "utf-8")
+
+
+@dataclass(frozen=True)
+class Synced:
+    """The folder of one sync, and how many of each there were in the tenant."""
+
+    folder: Path
+    counts: dict[str, int]
+
+
+@cache
+def project_once() -> Synced:
+    """That sync, in a folder that is removed at the end of the process."""
+    kept = tempfile.TemporaryDirectory(prefix="authsignal-synced-")
+    atexit.register(kept.cleanup)
+    with project(Path(kept.name).resolve()) as found, run_in_thread(SEEDED) as running:
+        sync_from(running)
+        return Synced(folder=found.folder, counts=running.sandbox.store.counts())

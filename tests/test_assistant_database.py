@@ -18,6 +18,7 @@ from dlt_authsignal.models import all_models
 from dlt_authsignal.schema.history_tables import HISTORIES
 from dlt_authsignal.schema.history_tables import TABLES_AND_HISTORIES as TABLES
 from tests.loaded import Loaded
+from tests.tiers import deep_after
 
 
 @pytest.fixture
@@ -223,12 +224,15 @@ def test_files_settings_and_what_was_not_shown_cannot_be_read(database: Database
 
 @pytest.mark.parametrize(
     "sql",
-    [
-        "select count(*) from user_actions a, user_actions b, user_actions c, users d"
-        " where hash(a.user_id, b.user_id, c.user_id, d.user_id) = 0",
-        "with recursive r as (select 1 as n union all select n + 1 from r) select max(n) from r",
-        "select levenshtein(repeat('ab', 200000), repeat('ba', 200000))",
-    ],
+    deep_after(
+        1,
+        [
+            "select count(*) from user_actions a, user_actions b, user_actions c, users d"
+            " where hash(a.user_id, b.user_id, c.user_id, d.user_id) = 0",
+            "with recursive r as (select 1 as n union all select n + 1 from r) select max(n) from r",
+            "select levenshtein(repeat('ab', 200000), repeat('ba', 200000))",
+        ],
+    ),
 )
 def test_a_query_that_would_run_for_ever_is_stopped(loaded: Loaded, sql: str) -> None:
     hasty = Database(path=loaded.file, dataset="authsignal_data", seconds=2)

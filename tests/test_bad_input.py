@@ -33,6 +33,7 @@ from dlt_authsignal.sandbox.sessions.tokens import mint
 from dlt_authsignal.source.config.request_limits import RequestLimits
 from dlt_authsignal.source.http.session import read_only_session, writing_session
 from tests.helpers import at, command, rows, sync_from, table
+from tests.tiers import deep_after
 
 
 def free_port() -> int:
@@ -133,14 +134,30 @@ def test_a_token_that_is_none_is_refused(seeded: RunningSandbox) -> None:
     [
         (Fault(route="GET /users/{userId}/devices", kind="html", times=None), UnexpectedAnswer),
         (Fault(route="GET /users/{userId}/actions", kind="cut", times=None), Unreachable),
-        (Fault(route="GET /users/{userId}/authenticators", kind="body", body="{}", times=None), UnexpectedAnswer),
-        (Fault(route="GET /users/{userId}/devices", kind="body", body="[1]", times=None), UnexpectedAnswer),
+        *deep_after(
+            0,
+            [
+                (
+                    Fault(route="GET /users/{userId}/authenticators", kind="body", body="{}", times=None),
+                    UnexpectedAnswer,
+                ),
+                (Fault(route="GET /users/{userId}/devices", kind="body", body="[1]", times=None), UnexpectedAnswer),
+            ],
+        ),
         (Fault(route="GET /users/{userId}/devices", kind="status", status=500, times=None), ServerFault),
         (Fault(route="GET /users/{userId}/devices", kind="status", status=404, times=None), RequestRefused),
         (Fault(route="*", kind="status", status=429, times=None, headers={"Retry-After": "0"}), RateLimited),
-        (Fault(route="GET /users", kind="status", status=429, headers={"Retry-After": "86400"}), RateLimited),
-        (Fault(route="GET /users", kind="body", body='{"users":"all"}', times=None), UnexpectedAnswer),
-        (Fault(route="GET /users", kind="body", body='{"users":[{"email":"x"}]}', times=None), UnexpectedAnswer),
+        *deep_after(
+            0,
+            [
+                (Fault(route="GET /users", kind="status", status=429, headers={"Retry-After": "86400"}), RateLimited),
+                (Fault(route="GET /users", kind="body", body='{"users":"all"}', times=None), UnexpectedAnswer),
+                (
+                    Fault(route="GET /users", kind="body", body='{"users":[{"email":"x"}]}', times=None),
+                    UnexpectedAnswer,
+                ),
+            ],
+        ),
         (
             Fault(route="GET /users", kind="body", body='{"users":[],"lastEvaluatedUserId":"same"}', times=None),
             PagingLoop,

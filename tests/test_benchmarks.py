@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[1]
 FEW = ["--only", "near", "rerun", "--users", "20", "--gated-users", "20", "--repeats", "1"]
 
 
+@pytest.mark.deep
 @pytest.mark.timeout(120)
 def test_every_contestant_loads_the_same_rows_and_the_tables_go_between_the_marks_of_a_page(tmp_path: Path) -> None:
     page = tmp_path / "page.md"

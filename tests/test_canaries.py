@@ -31,6 +31,7 @@ from dlt_authsignal.source.rows.column_names import MOST_UNDECLARED
 from tests.canaries import Hit, found_in, search, search_database, told_by
 from tests.helpers import COMMAND, sync_into
 from tests.planted import CEREMONIES, Echo, Planted, config, plant
+from tests.tiers import deep_after, deep_except
 
 ROOT = Path(__file__).parents[1]
 CANARY = {"it": "Zoë's key-7f3a/ä?"}
@@ -160,7 +161,7 @@ def holds(folder: Path, planted: Planted, *names: str) -> bool:
     return {hit.name for hit in hits} == set(names)
 
 
-@pytest.mark.parametrize("level", [None, "DEBUG"])
+@pytest.mark.parametrize("level", deep_except(["DEBUG"], [None, "DEBUG"]))
 def test_a_good_sync_leaves_nothing_behind(planted: Planted, workdir: Path, level: str | None) -> None:
     tables = "users,user_authenticators,user_actions,user_devices,action_details,tenant_authenticators,unknown_user_ids"
     env = planted.env("api_secret_key", "tenant_id") | ({"RUNTIME__LOG_LEVEL": level} if level else {})
@@ -179,7 +180,7 @@ def test_the_client_api_leaves_nothing_behind(planted: Planted, workdir: Path) -
     assert left(planted, workdir) == []
 
 
-@pytest.mark.parametrize("level", ["ERROR", "DEBUG"])
+@pytest.mark.parametrize("level", deep_except(["DEBUG"], ["ERROR", "DEBUG"]))
 def test_the_ceremonies_leave_nothing_behind(planted: Planted, workdir: Path, level: str) -> None:
     asked = {"username": planted.personal["username"], "display_name": planted.personal["display name"]}
     env = planted.env("token", "tenant_id", **asked, action="signIn", origin="http://localhost:3000")
@@ -196,10 +197,10 @@ def test_the_script_leaves_nothing_behind(planted: Planted, workdir: Path) -> No
     assert left(planted, workdir) == []
 
 
-@pytest.mark.parametrize("script", [False, True], ids=["command", "script"])
+@pytest.mark.parametrize("script", deep_after(1, [False, True]), ids=["command", "script"])
 @pytest.mark.parametrize(
     ("route", "status"),
-    [("GET /users/{userId}/devices", 500), ("GET /users/{userId}/actions", 401), ("GET /users", 403)],
+    deep_after(2, [("GET /users/{userId}/devices", 500), ("GET /users/{userId}/actions", 401), ("GET /users", 403)]),
     ids=["500", "401", "403"],
 )
 def test_a_failing_sync_leaves_nothing_behind(
@@ -250,6 +251,7 @@ def test_what_a_sync_says_of_odd_answers_and_status_after_it_quotes_no_value(pla
     assert search_database(workdir / DATABASE, planted.personal, only="sync_runs") == []
 
 
+@pytest.mark.deep
 @pytest.mark.timeout(150)  # several commands, and every byte they leave
 def test_a_history_that_the_destination_refuses_leaves_nothing_behind(planted: Planted, workdir: Path) -> None:
     planted.running.faults.clear()
@@ -264,7 +266,7 @@ def test_a_history_that_the_destination_refuses_leaves_nothing_behind(planted: P
     assert search_database(workdir / DATABASE, planted.personal, only="sync_runs") == []
 
 
-@pytest.mark.parametrize("after", ["GET /users", "GET /users/{userId}/devices", "loading"])
+@pytest.mark.parametrize("after", deep_except(["loading"], ["GET /users", "GET /users/{userId}/devices", "loading"]))
 def test_a_killed_sync_leaves_rows_in_load_packages_at_most_and_the_next_none(
     planted: Planted, workdir: Path, after: str
 ) -> None:
@@ -317,7 +319,7 @@ ECHOES = {
 }
 
 
-@pytest.mark.parametrize("echo", ECHOES)
+@pytest.mark.parametrize("echo", deep_except(["page 401", "code 400", "row", "no HTTP"], ECHOES))
 def test_no_exception_repeats_what_a_gateway_echoes(planted: Planted, workdir: Path, echo: str) -> None:
     (workdir / "ids.txt").write_text(planted.user_id, encoding="utf-8")
     key = planted.running.sandbox.config.api_secret_key

@@ -15,6 +15,7 @@ from dlt_authsignal.pipeline.sync.report import SyncReport
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig, run_in_thread
 from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, User
 from tests.helpers import at, command, rows, sync_from, table
+from tests.tiers import deep_after, deep_except
 
 
 def deleted(report: SyncReport) -> dict[str, int]:
@@ -70,7 +71,7 @@ def test_the_last_authenticator_of_a_user_leaves_an_empty_answer_and_that_is_an_
     }
 
 
-@pytest.mark.parametrize("actions", [True, False], ids=["with their actions", "without their actions"])
+@pytest.mark.parametrize("actions", deep_after(1, [True, False]), ids=["with their actions", "without their actions"])
 def test_a_user_whom_the_list_no_longer_names_is_asked_for_and_marked_with_all_they_had(
     seeded: RunningSandbox, actions: bool
 ) -> None:
@@ -164,7 +165,10 @@ def few() -> Iterator[RunningSandbox]:
         yield running
 
 
-@pytest.mark.parametrize(("max_deletes", "stops"), [("0", True), ("1", True), ("2", False), ("5%", False)])
+@pytest.mark.parametrize(
+    ("max_deletes", "stops"),
+    deep_except([("1", True), ("5%", False)], [("0", True), ("1", True), ("2", False), ("5%", False)]),
+)
 def test_max_deletes_is_a_number_of_rows_or_a_share_of_which_twenty_are_free(
     few: RunningSandbox, max_deletes: str, stops: bool
 ) -> None:
@@ -196,7 +200,7 @@ OUTAGES: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("outage", OUTAGES, ids=str)
+@pytest.mark.parametrize("outage", deep_after(2, OUTAGES), ids=str)
 def test_an_outage_deletes_nothing(few: RunningSandbox, outage: dict[str, Any]) -> None:
     sync_from(few)
     before = {name: table(name) for name in ALL}
@@ -247,6 +251,7 @@ def test_a_user_who_is_gone_is_marked_although_a_clock_was_ahead_when_they_were_
     assert rows(f"select count(*) from users_history where valid_to is null and user_id = '{user.user_id}'") == [(0,)]
 
 
+@pytest.mark.deep
 def test_an_authenticator_that_is_gone_is_marked_although_the_clock_was_set_back_since(seeded: RunningSandbox) -> None:
     sync_from(seeded)
     with duckdb.connect("authsignal_pipeline.duckdb") as connection:
@@ -290,7 +295,7 @@ def test_authenticators_that_are_other_users_now_do_not_count_as_gone(empty: Run
     assert rows("select count(*), count(deleted_at), count(distinct user_id) from user_authenticators") == [(30, 0, 30)]
 
 
-@pytest.mark.parametrize("named", [None, "acme"])
+@pytest.mark.parametrize("named", deep_after(1, [None, "acme"]))
 def test_a_method_that_is_gone_is_marked_whatever_its_row_and_the_settings_say_of_the_tenant(
     empty: RunningSandbox, named: str | None
 ) -> None:
@@ -355,8 +360,7 @@ def test_whom_the_list_names_is_not_gone_because_nothing_is_said_of_them(empty: 
     "body",
     [
         {"error": "internal_error"},
-        {"errorCode": "internal_error"},
-        {"message": "Internal server error"},
+        *deep_after(0, [{"errorCode": "internal_error"}, {"message": "Internal server error"}]),
         {"userId": "somebody-else", "email": "else@example.com"},
     ],
     ids=", ".join,

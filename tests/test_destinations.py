@@ -21,6 +21,7 @@ from tests.bigquery_stand_in import bigquery_stand_in
 from tests.helpers import at, command, sync_from
 from tests.snowflake_stand_in import snowflake_stand_in
 from tests.test_models import EXPECTED, fill
+from tests.tiers import deep_after
 from tests.warehouses import DuckDB, Lake, Postgres, Redshift, Warehouse
 
 TABLES = ["users", "user_authenticators", "user_actions", "user_devices"]
@@ -38,7 +39,11 @@ STAND_INS = [pytest.param(name, marks=pytest.mark.stand_in) for name in ("snowfl
 S3 = [pytest.param("delta on S3", marks=slow), pytest.param("iceberg on S3", marks=slow)]
 
 
-@pytest.fixture(params=["duckdb", "postgres", "delta", "iceberg", *S3, REDSHIFT, *STAND_INS])
+HERE = ["duckdb", "postgres", "delta", "iceberg"]
+ELSEWHERE = [*S3, REDSHIFT, *STAND_INS]
+
+
+@pytest.fixture(params=[*deep_after(1, HERE), *ELSEWHERE])
 def warehouse(request: pytest.FixtureRequest, workdir: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     """Each of the destinations that are really run, empty."""
     found: Warehouse
@@ -110,6 +115,7 @@ def each_once(warehouse: Warehouse) -> dict[str, int]:
 VERSIONS = "select count(*), count(valid_to) from users_history"
 
 
+@pytest.mark.parametrize("warehouse", [*HERE, *ELSEWHERE], indirect=True)
 def test_a_second_sync_doubles_nothing_and_a_third_corrects_what_changed_and_marks_what_vanished(
     few: RunningSandbox, warehouse: Warehouse
 ) -> None:

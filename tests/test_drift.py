@@ -18,6 +18,7 @@ from dlt_authsignal.schema.tables import USER_ACTIONS, USER_AUTHENTICATORS, USER
 from dlt_authsignal.source.metrics.schema_drift import sentences
 from dlt_authsignal.source.rows.column_names import MOST_UNDECLARED
 from tests.helpers import ask, at, command, sync_from
+from tests.tiers import deep_after, deep_except
 from tests.warehouses import DuckDB, Lake, Postgres, Warehouse
 
 PER_USER = (USERS, USER_AUTHENTICATORS, USER_ACTIONS, USER_DEVICES)
@@ -45,7 +46,10 @@ CHANGING = {
 """A column of each type that the table declares, and one that it does not."""
 
 
-@pytest.fixture(params=["duckdb", "rows", "postgres", "delta"])
+DESTINATIONS = ["duckdb", "rows", "postgres", "delta"]
+
+
+@pytest.fixture(params=deep_after(1, DESTINATIONS))
 def warehouse(request: pytest.FixtureRequest, workdir: Any, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     found: Warehouse = DuckDB()
     if request.param == "postgres":
@@ -179,7 +183,7 @@ def rotated(table: str, shift: int) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.mark.parametrize("table", PER_USER, ids=lambda table: table.name)
+@pytest.mark.parametrize("table", deep_except([USER_DEVICES], PER_USER), ids=lambda table: table.name)
 def test_every_type_may_turn_into_every_other_within_a_batch_and_between_runs(
     empty: RunningSandbox, warehouse: Warehouse, table: Table
 ) -> None:
@@ -294,6 +298,7 @@ def test_sizes_beyond_reason_stay_one_column_of_json(one: RunningSandbox, wareho
     assert as_json(row["custom"]) == custom
 
 
+@pytest.mark.deep
 def test_an_unknown_object_may_be_a_hundred_deep(one: RunningSandbox, warehouse: Warehouse) -> None:
     deep: Any = "bottom"
     for _ in range(100):
@@ -328,6 +333,7 @@ NAMES = {
 }
 
 
+@pytest.mark.parametrize("warehouse", DESTINATIONS, indirect=True)
 def test_names_of_every_kind_get_columns_of_their_own(one: RunningSandbox, warehouse: Warehouse) -> None:
     says(one, "user_devices", {"deviceId": "d1", **NAMES})
     load(one, warehouse, tables=["user_devices"])
@@ -351,6 +357,7 @@ def test_values_of_lists_that_nobody_knows_pass(one: RunningSandbox, warehouse: 
     }
 
 
+@pytest.mark.deep
 def test_a_list_that_nobody_knows_stays_in_its_column_run_after_run(one: RunningSandbox, warehouse: Warehouse) -> None:
     for _ in range(4):
         says(one, "users", {"userId": "u1", "fresh": [1, "x"]})

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import nbformat
+import pytest
 from nbclient import NotebookClient
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -30,6 +31,7 @@ def test_the_jupyter_notebook_is_kept_without_outputs() -> None:
         assert cell.get("execution_count") is None
 
 
+@pytest.mark.deep
 def test_the_marimo_notebook_shows_counts_kpis_and_people(demo: Path, tmp_path: Path) -> None:
     notebook, page = tmp_path / "authsignal_marimo.py", tmp_path / "page.html"
     shutil.copy(EXAMPLES / notebook.name, notebook)  # marimo keeps the outputs beside it

@@ -10,7 +10,9 @@ import pytest
 from dlt_authsignal.errors import RunFailed
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig, run_in_thread
 from tests.helpers import rows, sync_from, table
+from tests.tiers import deep_after
 
+QUICK = 1
 IN_SHORT = 3
 IN_ALL = 40
 TABLES = ("users", "user_authenticators", "user_actions", "user_devices", "tenant_authenticators")
@@ -77,7 +79,11 @@ def wrongly_deleted(running: RunningSandbox) -> set[str]:
 
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize(
-    "seed", [pytest.param(seed, marks=pytest.mark.crash) if seed >= IN_SHORT else seed for seed in range(IN_ALL)]
+    "seed",
+    [
+        *deep_after(QUICK, range(IN_SHORT)),
+        *(pytest.param(seed, marks=pytest.mark.crash) for seed in range(IN_SHORT, IN_ALL)),
+    ],
 )
 def test_after_a_storm_the_next_quiet_sync_is_complete(few: RunningSandbox, seed: int) -> None:
     rng = random.Random(seed)
@@ -96,10 +102,15 @@ def test_after_a_storm_the_next_quiet_sync_is_complete(few: RunningSandbox, seed
 @pytest.mark.parametrize(
     "fault",
     [
-        Fault(route="*", kind="status", status=503, times=None),
-        Fault(route="*", kind="body", body='{"error": "internal", "errorCode": "internal"}', times=None),
+        *deep_after(
+            0,
+            [
+                Fault(route="*", kind="status", status=503, times=None),
+                Fault(route="*", kind="body", body='{"error": "internal", "errorCode": "internal"}', times=None),
+            ],
+        ),
         Fault(route="GET /users", kind="body", body='{"users": []}'),
-        Fault(route="GET /users", kind="skip_cursor", times=None),
+        *deep_after(0, [Fault(route="GET /users", kind="skip_cursor", times=None)]),
         Fault(route="GET /users", kind="cut", after=2, times=None),
     ],
     ids=["outage", "error with status 200", "empty list", "skipping list", "cut list"],

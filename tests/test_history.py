@@ -12,6 +12,8 @@ from dlt_authsignal.pipeline.attach import attach
 from dlt_authsignal.sandbox import RunningSandbox
 from dlt_authsignal.sandbox.tenant.entities import User
 from tests.helpers import SECRET, rows, sync_from
+from tests.loaded import synced
+from tests.tiers import deep_after
 
 Span = tuple[datetime, datetime | None]
 
@@ -32,7 +34,7 @@ def assert_in_line(spans: list[Span]) -> None:
 
 
 def test_every_row_has_one_version_and_a_sync_without_changes_adds_none(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
+    synced(seeded)
     for _ in range(2):
         for table in ("users", "user_authenticators", "tenant_authenticators"):
             present = f"(select count(*), 0::bigint, max(_read_at) from {table})"
@@ -42,7 +44,7 @@ def test_every_row_has_one_version_and_a_sync_without_changes_adds_none(seeded: 
 
 
 def test_a_change_ends_one_version_and_begins_another_at_the_same_moment(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
+    synced(seeded)
     user = next(iter(seeded.sandbox.store.users()))
     for locale in ("de-DE", "mi-NZ"):
         seeded.sandbox.store.put_user(User(user_id=user.user_id, created_at=user.created_at, locale=locale))
@@ -54,7 +56,7 @@ def test_a_change_ends_one_version_and_begins_another_at_the_same_moment(seeded:
 
 
 def test_the_past_can_be_asked_for_as_it_was(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
+    synced(seeded)
     before = rows("select user_id, email from users order by 1")
     (moment,) = rows("select max(_read_at) from users")[0]
     for user in list(seeded.sandbox.store.users())[:5]:
@@ -110,7 +112,7 @@ def test_a_pipeline_of_ones_own_settles_with_one_more_line(seeded: RunningSandbo
 
 
 def test_settling_what_is_settled_changes_nothing(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
+    synced(seeded)
     user = next(iter(seeded.sandbox.store.users()))
     seeded.sandbox.store.remove_user(user.user_id, actions=True)
     sync_from(seeded)
@@ -121,9 +123,9 @@ def test_settling_what_is_settled_changes_nothing(seeded: RunningSandbox) -> Non
     assert [rows(f"select * from {name} order by all") for name in tables] == before
 
 
-@pytest.mark.parametrize("lost", ["users_history", "user_reads"])
+@pytest.mark.parametrize("lost", deep_after(1, ["users_history", "user_reads"]))
 def test_a_table_that_somebody_dropped_is_made_again(seeded: RunningSandbox, lost: str) -> None:
-    sync_from(seeded)
+    synced(seeded)
     pipeline = attach()
     with pipeline.sql_client() as client:
         client.drop_tables(lost)

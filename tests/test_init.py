@@ -23,6 +23,7 @@ from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
 from tests.ceremonies import Visitor
 from tests.helpers import COMMAND, SECRET, command, rows, sync_from
+from tests.tiers import examples
 
 ROOT = Path(__file__).parents[1]
 SECTION = ("sources", "authsignal_source")
@@ -240,7 +241,9 @@ def test_a_broken_file_is_named_and_not_quoted(empty: RunningSandbox, workdir: P
 
 
 @given(key=st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).filter(str.strip))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(40, quick=10), deadline=None
+)
 def test_any_key_is_written_as_it_is(tmp_path: Path, key: str) -> None:
     path = tmp_path / "secrets.toml"
     path.unlink(missing_ok=True)

@@ -10,11 +10,12 @@ import pytest
 from dlt_authsignal.sandbox import RunningSandbox
 from dlt_authsignal.schema.tables import TABLES
 from tests.helpers import COMMAND, at, rows, sync_from, table
+from tests.tiers import deep_after
 
 PER_USER = ("users", "user_authenticators", "user_actions", "user_devices")
 
 
-@pytest.mark.parametrize("round_", range(2))
+@pytest.mark.parametrize("round_", deep_after(1, range(2)))
 def test_a_sync_killed_at_a_random_moment_is_put_right_by_the_next(seeded: RunningSandbox, round_: int) -> None:
     process = subprocess.Popen(
         [COMMAND, "sync"], env={**os.environ, **at(seeded)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

@@ -17,15 +17,17 @@ from tests.canaries import Hit, search, search_database
 from tests.helpers import COMMAND
 from tests.planted import Planted, config, plant, unique
 from tests.test_canaries import DATABASE, PACKAGES, run
+from tests.tiers import deep_after
 
 KEY = secrets.token_hex(32)
 PLAIN = ("locale",)
 """What says nothing of who somebody is, and is loaded as it is."""
 ALL_TABLES = "users,user_authenticators,user_actions,user_devices,action_details,tenant_authenticators,unknown_user_ids"
+USER_IDS = ["an e-mail address", "an opaque id"]
 slow = pytest.mark.timeout(150)  # several commands, and every byte they leave
 
 
-@pytest.fixture(params=["an e-mail address", "an opaque id"])
+@pytest.fixture(params=deep_after(1, USER_IDS))
 def planted(request: pytest.FixtureRequest) -> Iterator[Planted]:
     """A tenant full of canaries; of a user whose id names them, or does not."""
     names_somebody = request.param == "an e-mail address"
@@ -77,6 +79,7 @@ def test_the_client_api_leaves_no_identifier(planted: Planted, workdir: Path) ->
 
 
 @slow
+@pytest.mark.parametrize("planted", USER_IDS, indirect=True)
 def test_without_a_key_none_is_left_either(planted: Planted, workdir: Path) -> None:
     done = run(workdir, [COMMAND, "sync"], env(planted, "api_secret_key", privacy_key=""))
     assert done == (2 if "user id" in planted.personal else 0)  # an id that names somebody cannot be left out
@@ -84,7 +87,7 @@ def test_without_a_key_none_is_left_either(planted: Planted, workdir: Path) -> N
 
 
 @slow
-@pytest.mark.parametrize("route", ["GET /users/{userId}/devices", "GET /users"])
+@pytest.mark.parametrize("route", deep_after(1, ["GET /users/{userId}/devices", "GET /users"]))
 def test_a_sync_that_fails_leaves_no_identifier(planted: Planted, workdir: Path, route: str) -> None:
     planted.running.faults.clear()
     planted.running.faults.add(Fault(route=route, kind="status", status=500, times=None))
@@ -104,6 +107,7 @@ def test_a_load_that_the_destination_refuses_leaves_no_identifier(planted: Plant
     assert left(planted, workdir) == []
 
 
+@pytest.mark.deep
 @slow
 def test_a_sync_that_is_killed_leaves_packages_without_identifiers(planted: Planted, workdir: Path) -> None:
     planted.running.faults.clear()

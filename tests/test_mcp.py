@@ -70,6 +70,7 @@ def test_an_assistant_finds_its_way_from_the_tables_to_an_answer(loaded: Loaded)
     assert len(status["loads"]) >= 2
 
 
+@pytest.mark.deep
 def test_attempts_to_write_to_read_files_and_to_run_for_ever_come_to_nothing(loaded: Loaded) -> None:
     secrets = loaded.folder / ".dlt" / "secrets.toml"
     secrets.parent.mkdir(exist_ok=True)

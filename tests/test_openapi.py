@@ -18,6 +18,7 @@ from dlt_authsignal.sandbox.sessions.tokens import MANAGE
 from dlt_authsignal.sandbox.tenant.entities import Device
 from dlt_authsignal.sandbox.tenant.settings import BLOCK_RULE
 from tests.helpers import ask
+from tests.tiers import examples
 
 ROUTES = [endpoint for endpoint, _ in (*SERVED, *ALIASES)]
 
@@ -91,6 +92,7 @@ def judged() -> Iterator[Judged]:
         yield Judged(running)
 
 
+@pytest.mark.examples
 @pytest.mark.parametrize("endpoint", ROUTES, ids=str)
 def test_no_input_gets_an_answer_that_the_document_does_not_describe(judged: Judged, endpoint: Endpoint) -> None:
     from schemathesis import GenerationMode
@@ -114,7 +116,7 @@ def test_no_input_gets_an_answer_that_the_document_does_not_describe(judged: Jud
     headers = {"Authorization": judged.headers[endpoint.auth.split(" or ")[-1]]}
 
     @settings(
-        max_examples=15,
+        max_examples=examples(15, quick=3),
         derandomize=True,
         deadline=None,
         database=None,

@@ -194,6 +194,7 @@ def test_everybody_is_stored_anew_once_settings_change(empty: RunningSandbox) ->
     assert (report.users_due, report.users_with_old_privacy) == (0, 0)
 
 
+@pytest.mark.deep
 def test_actions_and_their_details_are_stored_anew_too(empty: RunningSandbox) -> None:
     person(empty, "u1")
     reading = ["users", "user_actions", "action_details"]
@@ -203,6 +204,7 @@ def test_actions_and_their_details_are_stored_anew_too(empty: RunningSandbox) ->
     assert rows("select output->>'note' from action_details") == [(CANARIES["custom"],)]
 
 
+@pytest.mark.deep
 def test_what_is_not_read_under_the_new_settings_is_due_in_the_run_that_reads_it(empty: RunningSandbox) -> None:
     person(empty, "u1")
     sync_from(empty, **ON)
@@ -216,6 +218,7 @@ def test_what_is_not_read_under_the_new_settings_is_due_in_the_run_that_reads_it
     assert sync_from(empty, **kept).users_due == 0
 
 
+@pytest.mark.deep
 def test_a_budget_is_heeded_while_everybody_is_stored_anew(empty: RunningSandbox) -> None:
     for number in range(6):
         person(empty, f"u{number}")
@@ -279,6 +282,7 @@ def test_ids_that_are_stored_as_hashes_cannot_be_asked_about_again(empty: Runnin
         sync_from(empty, users_from="known", **ON)
 
 
+@pytest.mark.deep
 def test_opaque_ids_of_earlier_runs_are_asked_about_as_before(empty: RunningSandbox) -> None:
     person(empty, user_id="u1")
     sync_from(empty, **ON)

@@ -26,6 +26,7 @@ from dlt_authsignal.source.http.session import writing_session
 from dlt_authsignal.source.http.single_call import Call
 from tests.ceremonies import ORIGIN, Visitor
 from tests.helpers import COMMAND, SECRET, ask, at, command, rows, sync_from
+from tests.tiers import deep_after
 
 SIX = (
     "user_authenticators",
@@ -156,8 +157,13 @@ def test_a_passkey_that_a_person_made_is_no_canarys(empty: RunningSandbox) -> No
 @pytest.mark.parametrize(
     ("route", "flow", "name"),
     [
-        ("POST /client/user-authenticators/passkey/registration-options", "enrol", "passkey_register_options"),
-        ("POST /client/user-authenticators/passkey", "enrol", "passkey_register"),
+        *deep_after(
+            0,
+            [
+                ("POST /client/user-authenticators/passkey/registration-options", "enrol", "passkey_register_options"),
+                ("POST /client/user-authenticators/passkey", "enrol", "passkey_register"),
+            ],
+        ),
         ("POST /client/challenge", "sign_in", "passkey_initiate_challenge"),
         ("POST /validate", "mfa", "validate"),
     ],
@@ -280,7 +286,7 @@ def test_rules_that_block_the_canary_are_named(empty: RunningSandbox) -> None:
     assert "rules block the canary" in problem
 
 
-@pytest.mark.parametrize("way", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("way", deep_after(1, [signal.SIGTERM, signal.SIGINT, signal.SIGKILL]))
 def test_an_interrupted_probe_leaves_nothing_for_good(empty: RunningSandbox, way: signal.Signals) -> None:
     empty.sandbox.faults.add(Fault(route="POST /client/challenge", kind="delay", seconds=20, times=1))
     process = subprocess.Popen(
@@ -301,6 +307,7 @@ def test_an_interrupted_probe_leaves_nothing_for_good(empty: RunningSandbox, way
     assert passkeys(empty) == []
 
 
+@pytest.mark.deep
 def test_a_second_stop_waits_until_the_passkey_is_gone(empty: RunningSandbox) -> None:
     empty.sandbox.faults.add(Fault(route="POST /client/challenge", kind="delay", seconds=20, times=1))
     process = subprocess.Popen(

@@ -16,12 +16,14 @@ import duckdb
 import pytest
 
 from dlt_authsignal.sandbox import SandboxConfig, run_in_thread
-from tests.helpers import COMMAND, SECRET, at, rows
+from tests.helpers import COMMAND, SECRET, at, forked, rows
+from tests.tiers import deep_after
 
 ROOT = Path(__file__).parents[1]
 STATE = Path(".dlt/.var/pipelines/authsignal_pipeline")
 QUERY = 'import dlt; print(len(dlt.pipeline("authsignal_pipeline").dataset().users.df()))'
 OTHER_PROJECT = 'Pipeline "authsignal_pipeline" belongs to another project'
+USER = 1000
 FEW_TABLES = "users,user_devices"
 
 
@@ -38,6 +40,8 @@ class Machine:
         return self.home / ".dlt" / "pipelines"
 
     def run(self, folder: Path, *command: str, **env: str) -> subprocess.CompletedProcess[str]:
+        if command[0] == COMMAND:
+            return forked(command[1:], folder=folder, env={**self.env, **env}, user=USER)
         return subprocess.run(
             command, cwd=folder, env={**self.env, **env}, capture_output=True, text=True, timeout=50, check=False
         )
@@ -67,7 +71,7 @@ class Machine:
 def new_machine(folder: Path) -> Machine:
     # dlt gives root a folder of the whole system: as another user, it is in the home folder
     (folder / "python").mkdir()
-    (folder / "python" / "sitecustomize.py").write_text("import os\nos.geteuid = lambda: 1000\n")
+    (folder / "python" / "sitecustomize.py").write_text(f"import os\nos.geteuid = lambda: {USER}\n")
     (folder / "home").mkdir()
     left_out = ("DLT_", "SOURCES__", "PIPELINES", "XDG_")
     env = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
@@ -185,6 +189,7 @@ def test_a_copied_folder_has_data_of_its_own(
     assert bytes_of(template) == before
 
 
+@pytest.mark.deep
 def test_a_folder_that_dlt_alone_started_is_corrected_after_it_moved(
     machine: Machine, workdir: Path, five: dict[str, str], template: Path
 ) -> None:
@@ -315,6 +320,7 @@ def test_a_chosen_folder_takes_a_project_of_another_name_that_is_set_once(
     assert stored(one) == 5
 
 
+@pytest.mark.deep
 def test_a_project_that_moved_keeps_its_state_in_a_chosen_folder(
     machine: Machine, workdir: Path, five: dict[str, str], template: Path
 ) -> None:
@@ -326,7 +332,7 @@ def test_a_project_that_moved_keeps_its_state_in_a_chosen_folder(
     assert machine.python(workdir / "moved", "-c", QUERY, **env) == "5"
 
 
-@pytest.mark.parametrize("name", ["PIPELINES_DIR", "PIPELINES__AUTHSIGNAL_PIPELINE__PIPELINES_DIR"])
+@pytest.mark.parametrize("name", deep_after(1, ["PIPELINES_DIR", "PIPELINES__AUTHSIGNAL_PIPELINE__PIPELINES_DIR"]))
 def test_a_place_that_the_user_chose_is_respected(
     machine: Machine, folder: Callable[[str], Path], five: dict[str, str], name: str
 ) -> None:
@@ -337,6 +343,7 @@ def test_a_place_that_the_user_chose_is_respected(
     assert machine.python(project, "-c", QUERY, **{name: str(chosen)}) == "5"
 
 
+@pytest.mark.deep
 def test_settings_of_the_user_stay_when_ours_are_added(
     machine: Machine, folder: Callable[[str], Path], five: dict[str, str]
 ) -> None:
@@ -371,7 +378,7 @@ def test_state_that_an_earlier_version_left_in_the_home_folder_moves_in(
     assert json.loads((project / STATE / "state.json").read_text())["_local"]["initial_cwd"] == "."
 
 
-@pytest.mark.parametrize("is_gone", [False, True])
+@pytest.mark.parametrize("is_gone", deep_after(1, [False, True]))
 def test_state_that_another_folder_left_in_the_home_folder_is_left_alone(
     machine: Machine, folder: Callable[[str], Path], workdir: Path, three: dict[str, str], template: Path, is_gone: bool
 ) -> None:

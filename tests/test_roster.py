@@ -18,6 +18,7 @@ from dlt_authsignal.errors import ExtraMissing, ListingRefused, UserIdsUnreadabl
 from dlt_authsignal.sandbox import RunningSandbox
 from tests.canaries import found_in, search, told_by
 from tests.helpers import SECRET, at, command, rows, sync_from, table
+from tests.tiers import deep_after
 
 MakeDatabase = Callable[[Sequence[str | None]], str]
 """Makes a database with a table `people` of those ids, and gives its URL."""
@@ -44,7 +45,10 @@ def in_postgres(url: str, ids: Sequence[str | None]) -> str:
     return url
 
 
-@pytest.fixture(params=["duckdb", "sqlite", "postgres"])
+DATABASES = ["duckdb", "sqlite", "postgres"]
+
+
+@pytest.fixture(params=deep_after(1, DATABASES))
 def made(request: pytest.FixtureRequest) -> MakeDatabase:
     if request.param == "duckdb":
         return in_duckdb
@@ -69,6 +73,7 @@ def listings(running: RunningSandbox) -> int:
 # queries
 
 
+@pytest.mark.parametrize("made", DATABASES, indirect=True)
 def test_a_query_says_whom_to_read(seeded: RunningSandbox, made: MakeDatabase) -> None:
     wanted = people(seeded)[:3]
     url = made([*wanted, None, " ", wanted[0], "nobody"])
@@ -89,6 +94,7 @@ def test_of_several_columns_one_has_the_name_of_an_id_or_is_named(seeded: Runnin
     assert read() == {first, second}
 
 
+@pytest.mark.parametrize("made", DATABASES, indirect=True)
 def test_a_query_reads_and_never_writes(seeded: RunningSandbox, made: MakeDatabase) -> None:
     url = made(people(seeded)[:2])
     with pytest.raises(UserIdsUnreadable):
@@ -159,7 +165,7 @@ def test_a_database_can_be_set_apart_from_its_query(
 
 
 @pytest.mark.parametrize(
-    "section", ["SOURCES__AUTHSIGNAL_SOURCE__USERS_DATABASE", "DESTINATION__POSTGRES__CREDENTIALS"]
+    "section", deep_after(1, ["SOURCES__AUTHSIGNAL_SOURCE__USERS_DATABASE", "DESTINATION__POSTGRES__CREDENTIALS"])
 )
 def test_its_credentials_can_be_given_in_parts_and_be_those_of_a_destination(
     seeded: RunningSandbox, postgres_database: str, monkeypatch: pytest.MonkeyPatch, section: str
@@ -231,7 +237,9 @@ PASSWORDS = ["pass-7f3a", "p@ss-7f3a", "pa/ss-7f3a", "pa?ss-7f3a", "pa:ss-7f3a",
 
 @pytest.mark.parametrize(
     ("setting", "password"),
-    [(None, "p@ss-7f3a"), *(("USERS_FROM", each) for each in PASSWORDS), ("USERS_DATABASE", "pa/ss-7f3a")],
+    deep_after(
+        2, [(None, "p@ss-7f3a"), ("USERS_DATABASE", "pa/ss-7f3a"), *(("USERS_FROM", each) for each in PASSWORDS)]
+    ),
 )
 def test_a_password_is_not_repeated_however_wrong_its_url(
     seeded: RunningSandbox,
@@ -269,6 +277,7 @@ def test_a_password_in_a_url_of_the_settings_is_left_nowhere(
     assert not search(workdir, {"password": "pass-7f3a"})
 
 
+@pytest.mark.deep
 def test_the_database_that_is_loaded_can_be_asked_too(seeded: RunningSandbox) -> None:
     sync_from(seeded)
     query = "select user_id from authsignal_data.users limit 3"

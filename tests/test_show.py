@@ -17,6 +17,7 @@ import pytest
 
 from tests.helpers import COMMAND, command
 from tests.node_process import node
+from tests.tiers import deep_after
 
 ROOT = Path(__file__).parents[1]
 
@@ -81,7 +82,7 @@ def assert_kept_from_who_lacks_its_key(address: str) -> None:
         assert urlsplit(answer.url).path == "/auth/login"
 
 
-@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("stop", deep_after(1, [signal.SIGTERM, signal.SIGHUP]))
 def test_a_stop_ends_the_dashboard_and_its_child(demo: Path, stop: signal.Signals) -> None:
     with shown() as (running, address):
         running.send_signal(stop)

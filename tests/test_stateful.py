@@ -24,6 +24,7 @@ from tests.crash.points import POINTS
 from tests.crash.syncs import SETTINGS, SMALL_FILES, Zygote
 from tests.helpers import at, table
 from tests.oracle import PARTS, WITH_HISTORY, Attempt, Known, Oracle, Promise, Unit, World
+from tests.tiers import examples
 
 KEYS = {"users": "user_id", "user_authenticators": "user_authenticator_id", "user_devices": "device_id"}
 FILE = "authsignal_pipeline.duckdb"
@@ -378,13 +379,13 @@ def zygote() -> Iterator[Zygote]:
     found.close()
 
 
-def run(zygote: Zygote, folder: Path, start: int, *, examples: int, is_hashed: bool = False) -> None:
+def run(zygote: Zygote, folder: Path, start: int, *, times: int, is_hashed: bool = False) -> None:
     numbers = count()
     machine = seed(start)(lambda: Syncs(zygote, folder / f"run-{next(numbers)}", is_hashed=is_hashed))
     run_state_machine_as_test(
         cast(type[RuleBasedStateMachine], machine),
         settings=settings(
-            max_examples=examples,
+            max_examples=times,
             stateful_step_count=STEPS,
             deadline=None,
             database=None,
@@ -394,17 +395,19 @@ def run(zygote: Zygote, folder: Path, start: int, *, examples: int, is_hashed: b
     )
 
 
+@pytest.mark.examples
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize(
     "start", [pytest.param(start, marks=pytest.mark.crash) if start >= IN_SHORT else start for start in range(IN_ALL)]
 )
 def test_the_tables_say_what_the_oracle_says(zygote: Zygote, workdir: Path, start: int) -> None:
-    run(zygote, workdir, start, examples=EXAMPLES)
+    run(zygote, workdir, start, times=examples(EXAMPLES, quick=1))
 
 
+@pytest.mark.examples
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize(
     "start", [pytest.param(start, marks=pytest.mark.crash) if start >= IN_SHORT else start for start in range(IN_ALL)]
 )
 def test_they_say_it_of_pseudonyms_too(zygote: Zygote, workdir: Path, start: int) -> None:
-    run(zygote, workdir, start, examples=EXAMPLES // 2, is_hashed=True)
+    run(zygote, workdir, start, times=examples(EXAMPLES // 2, quick=1), is_hashed=True)

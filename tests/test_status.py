@@ -23,6 +23,7 @@ from dlt_authsignal.pipeline.attach import attach
 from dlt_authsignal.pipeline.monitor.status import Status, status
 from dlt_authsignal.sandbox import Fault, RunningSandbox
 from tests.helpers import COMMAND, at, command, rows, sync_from
+from tests.tiers import deep_after
 from tests.warehouses import Postgres
 
 
@@ -117,7 +118,7 @@ def test_a_run_that_was_killed_or_stopped_is_recorded_by_the_next(seeded: Runnin
     assert rows("select outcome from sync_runs order by started_at") == [("killed",), ("stopped",), ("done",)]
 
 
-@pytest.mark.parametrize("text", ["{not json\n", "1\n{}\n", '{"run_id": "x"}\n', "\x00"])
+@pytest.mark.parametrize("text", deep_after(1, ["{not json\n", "1\n{}\n", '{"run_id": "x"}\n', "\x00"]))
 def test_a_journal_that_is_none_does_not_fail_the_run(seeded: RunningSandbox, workdir: Path, text: str) -> None:
     journal = workdir / "dlt" / "pipelines" / "authsignal_pipeline.runs.jsonl"
     journal.parent.mkdir(parents=True)

@@ -32,7 +32,7 @@ def in_postgres(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory, postgr
         yield found
 
 
-@pytest.fixture(params=["duckdb", "postgres"])
+@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.deep)])
 def laboratory(request: pytest.FixtureRequest, workdir: Path) -> Laboratory:
     """A tenant, and syncs of it that can be killed."""
     found: Laboratory = request.getfixturevalue(f"in_{request.param}")

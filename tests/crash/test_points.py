@@ -6,6 +6,7 @@ import pytest
 
 from tests.crash.laboratory import Laboratory, kill_at
 from tests.crash.points import COMMITTED, POINTS, Point
+from tests.tiers import deep_after
 
 Record = Callable[[str, object], None]
 NAMES = tuple(POINTS)
@@ -16,6 +17,7 @@ WORST = "after the load, before it is noted"
 
 
 @pytest.mark.timeout(180)
+@pytest.mark.deep
 @pytest.mark.parametrize("first", range(0, len(NAMES), AT_A_TIME), ids=lambda first: NAMES[first])
 def test_killed_again_and_again_at_named_points(laboratory: Laboratory, first: int, record_property: Record) -> None:
     """One after the other, in the order of a sync: each kills what repairs the last one's damage, too."""
@@ -71,7 +73,9 @@ def test_killed_at_a_named_point_and_the_disk_is_lost(
     laboratory.check(project, "changed")
 
 
-@pytest.mark.parametrize("name", ["after the 5th file was committed", "before the 9th job is marked done"])
+@pytest.mark.parametrize(
+    "name", deep_after(1, ["after the 5th file was committed", "before the 9th job is marked done"])
+)
 def test_killed_in_mid_load_and_another_machine_empties_the_staging_tables_and_is_killed_too(
     laboratory: Laboratory, name: str, record_property: Record
 ) -> None:

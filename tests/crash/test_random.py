@@ -8,7 +8,9 @@ import pytest
 
 from tests.crash.laboratory import Laboratory
 from tests.crash.syncs import Project
+from tests.tiers import deep_after
 
+QUICK = 1
 IN_SHORT = 2
 IN_ALL = 110
 """For each database, in `make test-crash`."""
@@ -35,7 +37,10 @@ def kill(project: Project, laboratory: Laboratory, stage: str, rng: random.Rando
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize(
     "number",
-    [pytest.param(number, marks=pytest.mark.crash) if number >= IN_SHORT else number for number in range(IN_ALL)],
+    [
+        *deep_after(QUICK, range(IN_SHORT)),
+        *(pytest.param(number, marks=pytest.mark.crash) for number in range(IN_SHORT, IN_ALL)),
+    ],
 )
 def test_killed_at_a_random_moment(
     laboratory: Laboratory, number: int, record_property: Callable[[str, object], None]

@@ -24,6 +24,7 @@ from dlt_authsignal.source.incremental.read_state import (
     wants_detail,
 )
 from dlt_authsignal.source.user_ids import Candidate
+from tests.tiers import examples
 
 NOW = milliseconds(datetime(2026, 11, 24, 9, tzinfo=UTC))
 ALL = frozenset(PARTS)
@@ -213,7 +214,7 @@ def test_a_budget_of_time_begins_with_the_first_user() -> None:
     assert [budget.begin(ask, 0) for _ in range(3)] == [True, True, False]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=examples(50, quick=20))
 @given(
     known=st.lists(st.integers(0, 40), min_size=1, max_size=12),
     newcomers=st.lists(st.integers(0, 3), min_size=30, max_size=30),

@@ -1,0 +1,88 @@
+"""Runs the command in forks of a process that has imported everything: a process of its own, at no cost of imports.
+
+Each request on stdin, one line of JSON, is answered with the exit code. tests/helpers.py asks. A test that is about the
+process itself (imports, command line, what a shell or an interpreter does) starts the installed command instead.
+"""
+
+import json
+import os
+import signal
+import sys
+import traceback
+from typing import Any
+
+from tests.crash.zygote import tell, warm
+
+CRASHED = 70
+
+
+def serve() -> None:
+    """Forks for each request; a negative code is the signal that ended the command."""
+    for line in sys.stdin:
+        asked = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            run(asked)
+        _, status = os.waitpid(child, 0)
+        tell(os.waitstatus_to_exitcode(status))
+
+
+def run(asked: dict[str, Any]) -> None:
+    """Does what was asked in this process, and ends it."""
+    code = CRASHED
+    try:
+        enter(asked)
+        code = command(asked["arguments"])
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def enter(asked: dict[str, Any]) -> None:
+    """Becomes a process that was started in that folder with that environment."""
+    os.setsid()
+    os.chdir(asked["folder"])
+    os.environ.clear()
+    os.environ.update(asked["env"])
+    for stream, name in ((1, asked["out"]), (2, asked["err"])):
+        file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(file, stream)
+        os.close(file)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    for number in (signal.SIGALRM, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, asked["seconds"])
+    if asked["user"] is not None:
+        vars(os)["geteuid"] = lambda: asked["user"]  # by which dlt chooses its folder
+    forget_the_folder_of_the_imports()
+
+
+def forget_the_folder_of_the_imports() -> None:
+    """dlt takes the working folder, and the settings in it, when it is imported."""
+    from dlt.common.configuration.container import Container
+    from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+
+    if PluggableRunContext in Container():
+        del Container()[PluggableRunContext]
+
+
+def command(arguments: list[str]) -> int:
+    from dlt_authsignal.cli.main import main
+
+    sys.argv = ["dlt-authsignal", *arguments]
+    try:
+        main()
+    except SystemExit as done:
+        return int(done.code or 0)
+    return 0
+
+
+if __name__ == "__main__":
+    warm()
+    tell(0)
+    serve()
