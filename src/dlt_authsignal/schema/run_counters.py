@@ -15,7 +15,7 @@ class RunCounters:
     users_found: int = _counter("User ids in the user id sources.")
     users_due: int = _counter("Of those, the users who were due.")
     users_read: int = _counter("Users read completely.")
-    users_remaining: int = _counter("Users due whom the run's budget left to the next run.")
+    users_remaining: int = _counter("Due users that the run's budget left for the next run.")
     users_with_old_privacy: int = _counter("Of the users due, those whose rows had other privacy settings.")
     unknown_users: int = _counter("User ids that Authsignal does not know.")
     requests: int = _counter("HTTP requests, retries included.")

@@ -23,7 +23,7 @@ class TableReport:
         read: Rows read from Authsignal.
         new: Rows the table did not have before, or had as deleted.
         changed: Rows that Authsignal now describes otherwise.
-        deleted: Rows that Authsignal no longer shows.
+        deleted: Rows that Authsignal no longer returns.
         total: Rows in the table after the run, without those marked as deleted.
     """
 

@@ -25,7 +25,7 @@ class SyncReport(RunCounters):
         users_found: User ids in the user id sources.
         users_due: Of those, the users who were due.
         users_read: Users read completely.
-        users_remaining: Users due whom the run's budget left to the next run.
+        users_remaining: Due users that the run's budget left for the next run.
         users_with_old_privacy: Of the users due, those whose rows had other privacy settings.
         unknown_users: User ids that Authsignal does not know.
         unknown_positions: Lines or rows of the first unknown ids, in files and queries.
