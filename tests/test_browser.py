@@ -245,7 +245,7 @@ def test_the_page_waits_until_a_magic_link_is_opened_elsewhere(browser: Browser)
     browser.do("visit", url=link)
     assert browser.sdk("emailML.checkVerificationStatus")["data"]["isVerified"] is True
     assert_succeeded(browser, token, "EMAIL_MAGIC_LINK", "payment")
-    assert "not known" in browser.do("visit", url=link)
+    assert "unknown" in browser.do("visit", url=link)
 
 
 def test_a_wrong_code_is_an_answer(browser: Browser) -> None:
@@ -314,7 +314,7 @@ def test_a_passkey_is_made_and_used_through_the_buttons_of_the_page(page: Browse
 
 def test_the_page_at_an_address_leads_to_localhost(page: Browser) -> None:
     page.do("open", url=page.running.control_url)
-    page.do("waitFor", text="Passkeys here belong to localhost")
+    page.do("waitFor", text="Passkeys of this sandbox belong to localhost")
     link = page.do("evaluate", expression="document.querySelector('#host a').href")
     assert link == f"{page.base_url.removesuffix('/v1')}/_sandbox/"
     assert page.do("complaints") == []
