@@ -19,6 +19,7 @@ from dlt_authsignal.pipeline.attach import attach
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig, run_in_thread
 from dlt_authsignal.sandbox.tenant.entities import Device, User
 from tests.helpers import COMMAND, SECRET, ask, at, command, rows, sync_from, table
+from tests.loaded import synced
 from tests.tiers import deep_after, deep_except
 
 PER_USER = ("users", "user_authenticators", "user_actions", "user_devices")
@@ -60,7 +61,7 @@ def test_a_second_sync_reads_who_changed_and_its_tables_equal_those_of_a_full_re
 
 
 def test_new_devices_of_a_changed_user_are_read_because_there_are_new_actions(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
+    synced(seeded)
     user_id = next(seeded.sandbox.store.users()).user_id
     change(seeded, user_id, 3)
     seeded.sandbox.store.put_device(Device(user_id=user_id, device_id="new", created_at=seeded.sandbox.clock.now()))
@@ -71,7 +72,7 @@ def test_new_devices_of_a_changed_user_are_read_because_there_are_new_actions(se
 
 
 def test_nothing_is_read_of_users_who_did_not_change(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
+    synced(seeded)
     seeded.sandbox.log.clear()
     report = sync_from(seeded)
     assert requests_of(seeded) == {"GET /users": 1, "GET /authenticators": 1}
@@ -79,7 +80,7 @@ def test_nothing_is_read_of_users_who_did_not_change(seeded: RunningSandbox) -> 
 
 
 def test_users_read_too_long_ago_are_read_again_and_their_actions_from_then_on(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
+    synced(seeded)
     _make_older("8 days", "user_id in (select user_id from user_reads limit 3)")
     seeded.sandbox.log.clear()
     assert sync_from(seeded).users_read == 3
@@ -88,7 +89,7 @@ def test_users_read_too_long_ago_are_read_again_and_their_actions_from_then_on(s
 
 
 def test_a_user_who_is_named_is_read_in_any_case(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
+    synced(seeded)
     user_id = next(seeded.sandbox.store.users()).user_id
     assert ask(seeded, "POST", TRACK.fill(userId=user_id, action="signIn"), {})[0] == 200
     assert sync_from(seeded).tables["user_actions"].new == 0
@@ -106,7 +107,7 @@ def test_a_user_who_is_named_is_read_even_if_the_roster_lacks_them(seeded: Runni
 
 
 def test_a_user_who_is_named_goes_first_in_a_bounded_run(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
+    synced(seeded)
     *_, named = [user.user_id for user in seeded.sandbox.store.users()]
     assert ask(seeded, "POST", TRACK.fill(userId=named, action="signIn"), {})[0] == 200
     report = sync_from(seeded, max_staleness="0", max_requests=1 + 1 + 4, concurrency=1, refresh_users=[named])
@@ -135,7 +136,7 @@ def test_a_budget_that_the_list_alone_eats_says_so(seeded: RunningSandbox) -> No
 def test_a_gated_sync_that_was_killed_and_lost_its_disk_skips_nobody(
     seeded: RunningSandbox, workdir: Path, wait: float
 ) -> None:
-    sync_from(seeded)
+    synced(seeded)
     for place, user in enumerate(list(seeded.sandbox.store.users())[::3]):
         change(seeded, user.user_id, place % 3)
     process = subprocess.Popen(
@@ -220,7 +221,7 @@ def test_a_table_wanted_for_the_first_time_is_read_of_everybody(seeded: RunningS
 
 @pytest.mark.parametrize("dropped", deep_after(1, PER_USER))
 def test_a_table_that_is_gone_counts_as_never_read(seeded: RunningSandbox, dropped: str) -> None:
-    sync_from(seeded)
+    synced(seeded)
     with duckdb.connect("authsignal_pipeline.duckdb") as connection:
         connection.execute(f"drop table authsignal_data.{dropped}")
     known = list(known_reads(attach()))
@@ -229,7 +230,7 @@ def test_a_table_that_is_gone_counts_as_never_read(seeded: RunningSandbox, dropp
 
 
 def test_users_whose_rows_somebody_took_out_are_read_again(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
+    synced(seeded)
     before = table("users")
     with duckdb.connect("authsignal_pipeline.duckdb") as connection:
         connection.execute(
@@ -241,7 +242,7 @@ def test_users_whose_rows_somebody_took_out_are_read_again(seeded: RunningSandbo
 
 
 def test_what_is_known_of_a_load_that_was_not_completed_is_not_believed(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
+    synced(seeded)
     with duckdb.connect("authsignal_pipeline.duckdb") as connection:
         connection.execute(
             "delete from authsignal_data._dlt_loads where load_id in"
