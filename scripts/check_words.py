@@ -105,10 +105,10 @@ def check_page(path: Path, name: str, *, source: bool = False) -> Iterator[Findi
     prose = without_code(path.read_text("utf-8"))
     if name not in EXEMPT and (source or name not in WITH_SOURCE):
         checked = _OLD_NAMES.sub(_blank, prose)
-        for line, phrase, instead in phrases_in(checked if source else _GENERATED.sub(_blank, checked)):
-            yield Finding(name, line + 1, phrase, instead)
-    for number, text in enumerate(prose.splitlines(), 1):
-        for link in map(str, _LINK.findall(text)):
+        for at, phrase, instead in phrases_in(checked if source else _GENERATED.sub(_blank, checked)):
+            yield Finding(name, at + 1, phrase, instead)
+    for number, line in enumerate(prose.splitlines(), 1):
+        for link in _LINK.findall(line):
             if fault := _fault(path, unquote(link)):
                 yield Finding(name, number, link, f"a link that leads somewhere: {fault}")
 
