@@ -87,9 +87,9 @@ def check_is_usable(pipeline_name: str, destination: str) -> WorkingFolder:
     where = working_folder(pipeline_name)
     check_is_ours(where, destination)
     place = next(path for path in (where.path, *where.path.parents) if path.exists())
-    if not place.is_dir() or not _is_writable(place):
+    if reason := _refusal(place):
         raise ConfigurationError(
-            f"Cannot write in {place}, where dlt is to keep the state of pipeline"
+            f"Cannot write in {place} ({reason}), where dlt is to keep the state of pipeline"
             f' "{pipeline_name}" ({where.path}). Run it in a folder of your user, or set the environment variable'
             " PIPELINES_DIR to a folder that this project alone uses."
         )
@@ -206,9 +206,10 @@ def _create(where: WorkingFolder) -> None:
         ignored.write_text("*\n", encoding="utf-8")
 
 
-def _is_writable(folder: Path) -> bool:
+def _refusal(folder: Path) -> str | None:
+    """Return why no file can be written in a folder; None if one can."""
     try:
         with tempfile.TemporaryFile(dir=folder):
-            return True
-    except OSError:
-        return False
+            return None
+    except OSError as error:
+        return error.strerror or type(error).__name__
