@@ -228,7 +228,9 @@ def _report(found: "Sequence[Finding]") -> None:
     readable = not found or any(finding.setting != "tenant_id" for finding in found)
     console.print("\nNext:")
     if readable:
-        console.print(f"   {runnable('dlt-authsignal')} sync")
-        console.print(f"   {runnable('python')} {project.SCRIPT}")
+        lists = all(finding.lists for finding in found)
+        console.print(f"   {runnable('dlt-authsignal')} sync{'' if lists else ' --users-from ids.csv'}")
+        if lists:  # the script reads every user that the tenant lists
+            console.print(f"   {runnable('python')} {project.SCRIPT}")
     else:
         console.print("   A tenant id alone loads nobody's data: run init again with --api-secret-key.")
