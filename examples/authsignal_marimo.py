@@ -3,7 +3,7 @@
 import marimo
 
 __generated_with = "0.25.2"
-app = marimo.App(app_title="Authsignal")
+app = marimo.App(width="full", app_title="Authsignal")
 
 
 @app.cell

@@ -32,7 +32,8 @@ from dlt_authsignal.sandbox import Fault, RunningSandbox
 from dlt_authsignal.sandbox.sessions.tokens import mint
 from dlt_authsignal.source.config.request_limits import RequestLimits
 from dlt_authsignal.source.http.session import read_only_session, writing_session
-from tests.helpers import at, command, rows, sync_from, table
+from dlt_authsignal.source.user_ids.files import from_file
+from tests.helpers import SECRET, at, command, rows, sync_from, table
 from tests.tiers import deep_after
 
 
@@ -301,3 +302,28 @@ def test_an_error_that_nobody_foresaw_comes_out_as_it_is() -> None:
     with pytest.raises(AttributeError, match="unforeseen") as raised:
         fail()
     assert raised.value.__cause__ is None
+
+
+def test_a_command_reads_settings_that_notepad_saved(seeded: RunningSandbox, workdir: Path) -> None:
+    Path(".dlt").mkdir(exist_ok=True)
+    lines = f'[sources.authsignal_source]\nbase_url = "{seeded.url}"\napi_secret_key = "{SECRET}"\n'
+    Path(".dlt/secrets.toml").write_text(lines, "utf-8-sig")
+    done = command("doctor")
+    assert done.returncode == 0, done.stderr
+    assert "✓ api_secret_key" in done.stdout
+    assert Path(".dlt/secrets.toml").read_text("utf-8-sig") == lines
+
+
+@pytest.mark.parametrize("arguments", [["doctor"], ["init", "--api-secret-key", "a-key", "--no-check"]])
+def test_settings_in_utf_16_are_refused_by_name(workdir: Path, arguments: list[str]) -> None:
+    Path(".dlt").mkdir(exist_ok=True)
+    Path(".dlt/secrets.toml").write_text("[sources.authsignal_source]\n", "utf-16")
+    done = command(*arguments)
+    assert done.returncode == 2
+    assert "secrets.toml is not UTF-8 text. Save it" in done.stderr
+
+
+def test_ids_that_notepad_saved_are_read_without_its_mark(workdir: Path) -> None:
+    for name, text in {"ids.txt": "u1\n", "ids.csv": "user_id\nu1\n", "ids.jsonl": '"u1"\n'}.items():
+        Path(name).write_text(text, "utf-8-sig")
+        assert [found.user_id for found in from_file(name)] == ["u1"]

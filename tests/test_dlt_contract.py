@@ -34,6 +34,12 @@ _STEPS: Final = "dlt.common.configuration"
 
 USES: Final = (
     # replaced while a process runs
+    Use(
+        "dlt.common.configuration.providers.toml:SettingsTomlProvider._read_toml_file",
+        ("self", "toml_path"),
+        "dlt_patches",
+        "commands refuse what Notepad saved",
+    ),
     Use("dlt.common.libs.pyarrow:get_local_dataset_reader", ("file_paths",), "dlt_patches", "late columns of Delta"),
     Use(f"{_FILES}:TableFormatLoadFilesystemJob.arrow_dataset", ("self",), "dlt_patches", "late columns of Iceberg"),
     Use(f"{_FILES}:IcebergLoadFilesystemJob.run", ("self",), "dlt_patches", "Iceberg merges take minutes"),

@@ -1,5 +1,6 @@
 """`dlt-authsignal doctor`: what a destination can do is shown, what it cannot is named, and nothing is left behind."""
 
+import json
 from pathlib import Path
 
 import duckdb
@@ -18,9 +19,10 @@ def ticks(said: str) -> list[str]:
 
 def test_a_database_that_can_all_of_it_is_left_as_it_was(postgres_database: str) -> None:
     done = command("doctor", "--destination", "postgres", env=Postgres(postgres_database).env)  # type: ignore[arg-type]
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 2, done.stderr
+    assert "No Authsignal credentials found" in done.stderr
+    assert "✗ keys: none found" in done.stdout
     assert all(word in line for word, line in zip(DONE, ticks(done.stdout), strict=True))
-    assert "dlt-authsignal sync --destination postgres" in done.stdout
     left = Postgres(postgres_database).rows("select count(*) from pg_namespace where nspname like 'authsignal%'")
     assert left == [(0,)]
 
@@ -29,11 +31,10 @@ def test_it_tries_the_file_that_a_sync_would_use_and_leaves_no_trace(workdir: Pa
     done = command("doctor", "--pipeline-name", "mine")
     assert len(ticks(done.stdout)) == len(DONE), done.stderr
     assert "mine.duckdb" in done.stdout
-    assert "sync --destination duckdb --pipeline-name mine" in done.stdout
     assert list(workdir.rglob("*.duckdb")) == []
     with duckdb.connect("authsignal_pipeline.duckdb") as connection:
         connection.execute("create table own (a int)")
-    assert command("doctor").returncode == 0
+    assert command("doctor").returncode == 2  # there is no key
     with duckdb.connect("authsignal_pipeline.duckdb", read_only=True) as connection:
         schemas = connection.execute("select distinct schema_name from information_schema.schemata").fetchall()
         assert connection.execute("select count(*) from own").fetchall() == [(0,)]
@@ -59,10 +60,12 @@ def test_the_first_thing_that_does_not_work_ends_it_with_what_to_do() -> None:
 
 
 def test_the_keys_are_tried_too(empty: RunningSandbox) -> None:
-    done = command("doctor", env=at(empty))
+    done = command("doctor", "--pipeline-name", "mine", "--dataset", "own", env=at(empty))
     assert done.returncode == 0, done.stderr
     assert "✓ api_secret_key: users, user_authenticators" in done.stdout
     assert "The tenant lists its users." in done.stdout
+    assert "- address: keys are tried at 127.0.0.1" in done.stdout
+    assert "sync --destination duckdb --pipeline-name mine --dataset own" in done.stdout
     assert set(empty.sandbox.log.by_route) == {"GET /authenticators", "GET /users"}
 
 
@@ -73,6 +76,18 @@ def test_a_key_that_does_not_work_is_said_and_the_destination_is_tried_all_the_s
     assert "✓ duckdb: it merges" in done.stdout
     assert "api_secret_key does not work at 127.0.0.1" in done.stderr
     assert "nope" not in done.stdout + done.stderr
+
+
+def test_one_json_object_lists_the_checks(empty: RunningSandbox) -> None:
+    done = command("doctor", "--json", env=at(empty))
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["ok"] is True
+    assert [check["ok"] for check in found["checks"] if check["name"] in ("api_secret_key", "duckdb")] == [True] * 6
+    refused = command("doctor", "--json", env=at(empty, API_SECRET_KEY="nope"))
+    found = json.loads(refused.stdout)
+    assert (refused.returncode, found["ok"]) == (2, False)
+    assert [check["name"] for check in found["checks"] if check["ok"] is False] == ["api_secret_key"]
 
 
 def test_it_says_who_is_due_and_how_long_a_sync_will_take(seeded: RunningSandbox) -> None:

@@ -131,6 +131,7 @@ def test_what_each_key_unlocks_is_said(empty: RunningSandbox) -> None:
     done = run("--base-url", empty.url, *keys, "--token", Visitor(empty).track().token)
     said = " ".join(done.output.split())
     assert "does not list its users. Supply their ids: dlt-authsignal sync --users-from" in said
+    assert said.endswith("sync --users-from ids.csv")
     assert "tenant_id works passkey_initiate_challenge, passkey_authentication_options" in said
     assert "token works user_authenticators, passkey_register_options, passkey_register" in said
 

@@ -89,3 +89,15 @@ def test_the_settings_of_a_pipeline_s_own_section_are_found(monkeypatch: pytest.
 
 def test_settings_do_not_show_their_values() -> None:
     assert repr(SourceSettings(api_secret_key="sk", region="eu")) == "SourceSettings(api_secret_key=…, region=…)"
+
+
+def test_a_region_beside_the_address_of_another_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCES__AUTHSIGNAL_SOURCE__BASE_URL", "https://au.api.authsignal.com/v1/")
+    assert resolved_settings().base.host == "au.api.authsignal.com"
+    assert resolved_settings(region="au").base.host == "au.api.authsignal.com"
+    for region in ("us", "eu"):
+        with pytest.raises(ConfigurationError, match=f'region "{region}" contradicts base_url.*Remove one'):
+            resolved_settings(region=region)
+    monkeypatch.setenv("SOURCES__AUTHSIGNAL_SOURCE__REGION", "eu")
+    with pytest.raises(ConfigurationError, match='region "eu" contradicts base_url'):
+        resolved_settings()

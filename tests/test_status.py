@@ -287,7 +287,7 @@ def test_a_status_does_not_decide_where_a_sync_writes(
     for folder in ("looking", "syncing"):
         (workdir / folder).mkdir()
     monkeypatch.chdir(workdir / "looking")
-    assert command("doctor").returncode == 0
+    assert command("doctor").returncode == 2  # there is no key
     assert command("status").returncode == 2
     monkeypatch.chdir(workdir / "syncing")
     sync_from(seeded)

@@ -178,7 +178,7 @@ def refusal(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: b
 
 def withdrawn(endpoint: Endpoint) -> Unauthorized:
     """The error for a 401 to a key or token that was accepted before in the same run."""
-    name = "token" if endpoint.auth == "bearer" else "api_secret_key"
+    name = {"bearer": "token", "management": "management_secret_key"}.get(endpoint.auth, "api_secret_key")
     return Unauthorized(
         f"Authsignal answered 401 to {endpoint}, after it had accepted the same {name} in this run: it has been revoked"
         f" or replaced since. Nothing was loaded. Put the new one into sources.authsignal_source.{name} and run again.",
@@ -193,8 +193,9 @@ def _check_key(endpoint: Endpoint) -> str:
         return "check sources.authsignal_source.tenant_id and token, and region (us, au, eu, ca)."
     if endpoint.auth == "bearer":
         return "the token is not valid here. Check sources.authsignal_source.token, and region (us, au, eu, ca)."
+    name = "management_secret_key" if endpoint.auth == "management" else "api_secret_key"
     return (
-        "check sources.authsignal_source.api_secret_key, and that region (us, au, eu, ca) is the tenant's:"
+        f"check sources.authsignal_source.{name}, and that region (us, au, eu, ca) is the tenant's:"
         " a key of another region is refused in the same way."
     )
 

@@ -86,7 +86,7 @@ def _table(document: Any, path: Sequence[str]) -> Any:
 
 def with_lines(path: Path, lines: Sequence[str]) -> str:
     """Text of a file with those lines at its end, as far as it lacks them."""
-    text = path.read_text("utf-8") if path.exists() else ""
+    text = path.read_text("utf-8-sig") if path.exists() else ""
     present = {line.strip() for line in text.splitlines()}
     missing = [line for line in lines if line not in present]
     gap = "\n" if text and missing and not text.endswith("\n") else ""
@@ -144,8 +144,10 @@ def _parsed(path: Path) -> tomlkit.TOMLDocument:
     if not path.exists():
         return tomlkit.document()
     try:
-        return tomlkit.parse(path.read_text("utf-8"))
+        return tomlkit.parse(path.read_text("utf-8-sig"))  # Notepad puts a byte-order mark first
     except ParseError as error:  # its message may quote the line, and so a key
         raise ConfigurationError(f"{path} is not TOML: see line {error.line}. Correct it, then run again.") from None
-    except (TOMLKitError, UnicodeDecodeError):
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path} is not UTF-8 text. Save it as UTF-8, then run again.") from None
+    except TOMLKitError:
         raise ConfigurationError(f"{path} is not TOML. Correct it, then run again.") from None

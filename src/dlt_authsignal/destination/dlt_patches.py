@@ -126,6 +126,28 @@ def _add_defaults() -> None:
         providers.add_provider(_Defaults())
 
 
+def accept_byte_order_marks() -> None:
+    """Let dlt read TOML files that begin with a byte-order mark, as Notepad saves them.
+
+    Only for a command, whose process is ours: dlt reads these files before it knows for which pipeline.
+    """
+    import os
+
+    import tomlkit
+    from dlt.common.configuration.providers.toml import SettingsTomlProvider
+
+    def without_mark(_original: Callable[..., Any]) -> Callable[..., Any]:
+        def read(self: Any, toml_path: str) -> Any:
+            if not os.path.isfile(toml_path):
+                return None
+            with open(toml_path, encoding="utf-8-sig") as file:
+                return tomlkit.load(file)
+
+        return read
+
+    _replace(SettingsTomlProvider, "_read_toml_file", ("self", "toml_path"), without_mark)
+
+
 def _send_no_usage_reports() -> None:
     """dlt reports each step of each pipeline to its maker; ours are reported only where a setting asks for it."""
     from dlt.pipeline import track

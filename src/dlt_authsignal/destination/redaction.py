@@ -27,6 +27,9 @@ _QUOTED: Final = re.compile(r"[\"'].*[\"']|[\"'].*")
 QUOTING_ERRORS: Final = (PipelineStepFailed, TomlProviderReadException, DatabaseException)
 """Errors that are not shown under our own: they may quote a row, or a line of secrets.toml."""
 
+MARK: Final = "\ufeff"
+"""The byte-order mark, with which Notepad begins a file."""
+
 LEFT_OUT: Final = "(values in quotes are left out: they may be personal)"
 
 
@@ -50,7 +53,8 @@ def unreadable(error: TomlProviderReadException) -> str:
     """Which file of settings is no TOML, and where; not what stands there."""
     for path in map(Path, error.full_paths):
         try:
-            tomlkit.parse(path.read_text("utf-8"))
+            text = path.read_text("utf-8")
+            tomlkit.parse(text.removeprefix(MARK))
         except FileNotFoundError:
             continue
         except ParseError as fault:
@@ -61,6 +65,8 @@ def unreadable(error: TomlProviderReadException) -> str:
             return f"{path} is not valid TOML. Look for a name that stands there twice."
         except OSError as fault:
             return f"{path} cannot be read: {fault.strerror}."
+        if text.startswith(MARK):
+            return f"{path} starts with a byte-order mark, which dlt refuses. Save it as UTF-8 without BOM."
     return f"{error.file_name} cannot be read."
 
 

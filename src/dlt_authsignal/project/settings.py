@@ -36,7 +36,7 @@ def remember(where: WorkingFolder) -> str | None:
 
 
 def _add(path: Path, pipeline_name: str) -> None:
-    document = tomlkit.parse(path.read_text("utf-8")) if path.exists() else tomlkit.document()
+    document = tomlkit.parse(path.read_text("utf-8-sig")) if path.exists() else tomlkit.document()
     pipelines = document.setdefault("pipelines", tomlkit.table(is_super_table=True))
     pipelines.setdefault(pipeline_name, tomlkit.table()).setdefault(SETTING, IN_PROJECT)
     path.parent.mkdir(parents=True, exist_ok=True)

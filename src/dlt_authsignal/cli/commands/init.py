@@ -112,7 +112,8 @@ def _privacy_key(present: Mapping[str, object]) -> dict[str, str]:
     from dlt_authsignal.source.config.resolve import resolved_settings
     from dlt_authsignal.source.privacy.settings import privacy_from
 
-    if clean_credential("privacy_key", present.get("privacy_key")) or not privacy_from(resolved_settings()).leaves_out:
+    found = resolved_settings(base_url=None)  # whether the address there is contradicts the region is not asked here
+    if clean_credential("privacy_key", present.get("privacy_key")) or not privacy_from(found).leaves_out:
         return {}
     return {"privacy_key": secrets.token_hex(32)}
 
@@ -144,7 +145,12 @@ def _look(keys: Mapping[str, str], where: Mapping[str, str | None]) -> "list[Fin
     from dlt_authsignal.source.config.resolve import resolved_settings
 
     nothing = dict.fromkeys(KEYS)  # None, or dlt would look for them
-    clean_credential: dict[str, Any] = {**nothing, **keys, **{name: value for name, value in where.items() if value}}
+    clean_credential: dict[str, Any] = {
+        **nothing,
+        **keys,
+        "region": where["region"] or "us",
+        "base_url": where["base_url"],
+    }
     return check(resolved_settings(**clean_credential))
 
 
@@ -222,7 +228,9 @@ def _report(found: "Sequence[Finding]") -> None:
     readable = not found or any(finding.setting != "tenant_id" for finding in found)
     console.print("\nNext:")
     if readable:
-        console.print(f"   {runnable('dlt-authsignal')} sync")
-        console.print(f"   {runnable('python')} {project.SCRIPT}")
+        lists = all(finding.lists for finding in found)
+        console.print(f"   {runnable('dlt-authsignal')} sync{'' if lists else ' --users-from ids.csv'}")
+        if lists:  # the script reads every user that the tenant lists
+            console.print(f"   {runnable('python')} {project.SCRIPT}")
     else:
         console.print("   A tenant id alone loads nobody's data: run init again with --api-secret-key.")

@@ -25,7 +25,7 @@ class Forecast(NamedTuple):
     rate: float | None
 
 
-def forecast(destination: str, pipeline_name: str | None) -> Forecast:
+def forecast(destination: str, pipeline_name: str | None, dataset: str | None = None) -> Forecast:
     """Count the due users, from the user list (for at most a minute) and the stored state of earlier reads.
 
     Raises:
@@ -34,12 +34,12 @@ def forecast(destination: str, pipeline_name: str | None) -> Forecast:
     metrics = RunMetrics()
     with translate_errors(destination):
         settings = resolved_settings(pipeline_name, apis=["server"])
-        list(source_of(settings, _known(destination, pipeline_name), metrics).resources[DUE])
+        list(source_of(settings, _known(destination, pipeline_name, dataset), metrics).resources[DUE])
     return Forecast(metrics, limits_of(settings).rate)
 
 
-def _known(destination: str, pipeline_name: str | None) -> KnownReads:
+def _known(destination: str, pipeline_name: str | None, dataset: str | None) -> KnownReads:
     try:
-        return known_reads(attach(destination=destination, pipeline_name=pipeline_name))
+        return known_reads(attach(destination=destination, pipeline_name=pipeline_name, dataset=dataset))
     except NoData:
         return KnownReads()

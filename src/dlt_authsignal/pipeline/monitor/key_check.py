@@ -23,6 +23,7 @@ from dlt_authsignal.source.user_ids.listing import listing
 
 PATIENCE: Final = RequestLimits(concurrency=4, rate=None, attempts=2, backoff=0.2, timeout=15.0)
 
+_LISTS_NOBODY: Final = "The tenant does not list its users. Supply their ids: dlt-authsignal sync --users-from ids.csv"
 _BY_TENANT: Final = ("passkey_initiate_challenge", "passkey_authentication_options", "passkey_verify_authentication")
 
 
@@ -35,12 +36,14 @@ class Finding:
         works: Whether Authsignal accepts it.
         tables: Tables that the pipeline can load with it.
         notes: Hints, and what to do.
+        lists: False if the key is good, but the tenant refuses to list its users.
     """
 
     setting: str
     works: bool
     tables: Sequence[str] = ()
     notes: Sequence[str] = ()
+    lists: bool = True
 
 
 def check(found: SourceSettings) -> list[Finding]:
@@ -89,21 +92,22 @@ async def _server(base: URL, api_secret_key: str) -> Finding:
     try:
         async with _api(base, server=basic_auth(api_secret_key)) as api:
             await api.get(GET_TENANT_AUTHENTICATORS, list)
-            note = await _lists(api)
+            lists = await _lists(api)
     except Unauthorized:
         return Finding(
             setting=setting, works=False, notes=["Authsignal refuses it: it is wrong, or belongs to another region."]
         )
-    return Finding(setting=setting, works=True, tables=_tables("server"), notes=[note])
+    note = "The tenant lists its users." if lists else _LISTS_NOBODY
+    return Finding(setting=setting, works=True, tables=_tables("server"), notes=[note], lists=lists)
 
 
-async def _lists(api: Api) -> str:
+async def _lists(api: Api) -> bool:
     try:
         async for _page in listing(api, 1):
             break
     except ListingRefused:
-        return "The tenant does not list its users. Supply their ids: dlt-authsignal sync --users-from ids.csv"
-    return "The tenant lists its users."
+        return False
+    return True
 
 
 async def _tenant(base: URL, tenant_id: str) -> Finding:

@@ -34,6 +34,20 @@ def api_url(region: str, override: str | None) -> URL:
     return url
 
 
+def check_one_address(region: str, override: str) -> None:
+    """Refuse a region beside an address that is not the region's: keys would go where nobody means them to.
+
+    Raises:
+        ConfigurationError: They contradict each other.
+    """
+    if override.rstrip("/") != REGIONS.get(region):
+        raise ConfigurationError(
+            f'region "{region}" contradicts base_url, which is another address. Nothing was read. Remove one of them:'
+            " base_url stands in for the region's address. Both may be set in .dlt/config.toml, .dlt/secrets.toml, the"
+            " environment (SOURCES__AUTHSIGNAL_SOURCE__BASE_URL) or the call."
+        )
+
+
 def is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback

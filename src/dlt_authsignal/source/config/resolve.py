@@ -12,6 +12,7 @@ from dlt.common.configuration.specs.config_section_context import ConfigSectionC
 
 from dlt_authsignal.destination.redaction import hide_from_trace
 from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.source.config.connection import check_one_address
 from dlt_authsignal.source.config.source_settings import NAMES, PYTHON_ONLY, SourceConfiguration, SourceSettings
 
 SECTION: Final = "sources.authsignal_source"
@@ -38,6 +39,10 @@ def resolved_settings(pipeline_name: str | None = None, **given: Any) -> SourceS
             SourceConfiguration(), explicit_value={name: given[name] for name in given if name not in PYTHON_ONLY}
         )
     hide_from_trace(*SourceSettings.PERSONAL)
+    if (
+        given.get("region") and "base_url" not in given and found.base_url
+    ):  # the default region too, if it was asked for
+        check_one_address(given["region"], found.base_url)
     return SourceSettings(**dict(found), **{name: given[name] for name in PYTHON_ONLY & given.keys()})
 
 

@@ -14,7 +14,7 @@ from dlt.common.typing import TSecretStrValue
 from yarl import URL
 
 from dlt_authsignal.errors import ConfigurationError
-from dlt_authsignal.source.config.connection import api_url
+from dlt_authsignal.source.config.connection import api_url, check_one_address
 from dlt_authsignal.source.config.credentials import clean_credential
 
 _CREDENTIALS: Final = ("token", "tenant_id", "api_secret_key")
@@ -87,6 +87,8 @@ class SourceSettings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigurationError(f"{name} must be above 0, got {value}.")
+        if self.base_url and self.region != SourceSettings.region:  # the default may be nobody's choice
+            check_one_address(self.region, self.base_url)
         _ = self.base  # an address that cannot be used is found now
 
     blank: ClassVar[tuple[str, ...]] = ()
