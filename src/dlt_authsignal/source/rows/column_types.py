@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dlt_authsignal.api.responses import storable
-from dlt_authsignal.source.metrics.schema_drift import Otherwise, TableDrift
+from dlt_authsignal.source.metrics.schema_drift import Converted, TableDrift
 from dlt_authsignal.source.rows.flatten import MORE, is_beyond, is_variant
 
 TIME: Final = pa.timestamp("us", tz="UTC")
@@ -147,7 +147,7 @@ class Columns:
 
     def _note(self, name: str, kind: str, value: Any, column: str) -> None:
         if not is_variant(name):
-            self._drift.otherwise[Otherwise(name, _said(kind, value), column)] += 1
+            self._drift.converted[Converted(name, _said(kind, value), column)] += 1
 
 
 def as_array(kind: str, values: list[Any]) -> Any:
