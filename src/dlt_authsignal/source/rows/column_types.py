@@ -74,7 +74,7 @@ class Columns:
     Args:
         types: Types of the columns known so far: declared, or in the destination.
         drift: Collects added columns and values that do not fit their column.
-        strayed: Protects a value that is stored in a separate column, given the name of its own column.
+        strayed: Protects a value that is stored in a separate column, given the name of that column.
     """
 
     def __init__(
