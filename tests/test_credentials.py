@@ -313,11 +313,11 @@ def test_what_else_secrets_toml_may_hold_is_named_and_not_shown(
 
 
 BROKEN = {
-    "no quotes": (b"\napi_secret_key = CANARY", "is not valid TOML, at line 2"),
-    "no end": (b'\napi_secret_key = "CANARY\n', "is not valid TOML, at line 2"),
-    "a value alone": (b"\nCANARY", "is not valid TOML, at line 2"),
-    "a section twice": (b"[CANARY]\na = 1\n[CANARY]\n", "is not valid TOML, at line 3"),
-    "a name twice": (b"[a]\nCANARY = 1\nCANARY = 2", "stands there twice"),
+    "no quotes": (b"\napi_secret_key = CANARY", "is not valid TOML: see line 2"),
+    "no end": (b'\napi_secret_key = "CANARY\n', "is not valid TOML: see line 2"),
+    "a value alone": (b"\nCANARY", "is not valid TOML: see line 2"),
+    "a section twice": (b"[CANARY]\na = 1\n[CANARY]\n", "is not valid TOML: see line 3"),
+    "a name twice": (b"[a]\nCANARY = 1\nCANARY = 2", "defined twice"),
     "Latin-1": (b'a = "\xe4 CANARY"', "is not UTF-8"),
     "UTF-16": ("CANARY".encode("utf-16"), "is not UTF-8"),
 }
@@ -342,7 +342,7 @@ def test_a_secrets_toml_that_is_no_toml_ends_the_command_in_one_line() -> None:
     secrets("[sources.authsignal_source]\napi_secret_key = CANARY\n")
     done = command(*ONE_CALL)
     assert (done.returncode, done.stdout) == (2, "")
-    assert re.fullmatch(r"Error: \S*\.dlt/secrets\.toml is not valid TOML, at line 2\. [^\n]+\n", done.stderr)
+    assert re.fullmatch(r"Error: \S*\.dlt/secrets\.toml is not valid TOML: see line 2\. [^\n]+\n", done.stderr)
     assert "CANARY" not in done.stderr
 
 

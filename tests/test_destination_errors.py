@@ -70,7 +70,7 @@ def test_a_source_made_before_its_pipeline_is_refused_rather_than_appended(empty
         timeout=50,
         check=False,
     )
-    assert "Make the pipeline first" in done.stderr
+    assert "Create the pipeline first" in done.stderr
     assert not list(lake.rglob("*.parquet"))
 
 

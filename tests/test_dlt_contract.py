@@ -150,5 +150,5 @@ def test_a_name_that_is_gone_is_an_error_that_says_which_dlt_fits() -> None:
 
 
 def test_a_name_with_another_signature_is_an_error() -> None:
-    with pytest.raises(ConfigurationError, match=r"is not there as in dlt 1\.31"):
+    with pytest.raises(ConfigurationError, match=r"differs from dlt 1\.31"):
         dlt_patches.check_signature(dlt_patches, "dataset_of", "file_paths")

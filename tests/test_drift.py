@@ -383,7 +383,7 @@ def test_the_command_says_what_was_kept_otherwise_and_never_a_value(one: Running
     done = command("sync", env=at(one))
     assert "New columns: user_devices.tier." in done.stdout
     assert (
-        "user_devices.created_at came as text that is not a valid time 1 time: kept in created_at__v_text."
+        "user_devices.created_at arrived as text that is not a valid time 1 time: stored in created_at__v_text."
         in done.stdout
     )
     assert "CANARY" not in done.stdout + done.stderr
@@ -397,4 +397,4 @@ def test_text_that_no_database_takes_is_kept_as_its_escapes_and_told(one: Runnin
     (row,) = (row for row in records(warehouse, "user_devices") if row["device_id"] == "d1")
     assert (row["note"], row["pair"], row["half"]) == (r"a\u0000b", "\U0001f600", r"\ud800")
     assert report.drift["user_devices"]["escaped_answers"] == 1
-    assert any("kept as escapes" in line for line in sentences(report.drift))
+    assert any("stored as escapes" in line for line in sentences(report.drift))

@@ -129,7 +129,7 @@ def test_a_budget_that_the_list_alone_eats_says_so(seeded: RunningSandbox) -> No
     done = command("sync", "--max-requests", "2", env=at(seeded, RATE="max"))
     assert done.returncode == 0, done.stderr
     assert "40 due users are left for the next sync" in done.stdout
-    assert "Listing users used the whole budget" in done.stdout
+    assert "Reading the user list reached the limit" in done.stdout
 
 
 @pytest.mark.parametrize("wait", deep_except([0.15], [0.0, 0.15, 0.4]))

@@ -160,7 +160,9 @@ def test_an_expired_token_and_one_of_another_tenant_are_told_apart(empty: Runnin
 
 def test_the_region_of_a_key_is_found(australia: str, workdir: Path) -> None:
     done = run("--region", "us", "--api-secret-key", australia)
-    assert "This key is of region au, not us. Run init again with --region au" in str(done.exception)
+    assert "This key belongs to region au, not us. Nothing was written. Run init again with --region au" in str(
+        done.exception
+    )
     assert list(workdir.iterdir()) == []
     assert run("--region", "au", "--api-secret-key", australia).exit_code == 0
     assert written(workdir / ".dlt/config.toml") == {"region": "au"}

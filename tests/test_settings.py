@@ -70,13 +70,13 @@ def test_a_mistyped_setting_in_a_file_is_refused(workdir: Path) -> None:
 
 def test_what_cannot_be_synced_is_refused_before_anything_is_loaded(workdir: Path) -> None:
     pipeline = make_pipeline()
-    with pytest.raises(ConfigurationError, match="sync takes a pipeline, not str"):
+    with pytest.raises(ConfigurationError, match="sync needs a dlt pipeline, not str"):
         sync("duckdb")  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="has no destination"):
         sync(dlt.pipeline("nowhere"))
     with pytest.raises(ConfigurationError, match=r'no table "user". Did you mean "users"'):
         sync(pipeline, tables=["user"])
-    with pytest.raises(ConfigurationError, match="tables is a list"):
+    with pytest.raises(ConfigurationError, match="tables must be a list"):
         sync(pipeline, tables="users")
     assert not list(workdir.glob("*.duckdb"))
 

@@ -35,7 +35,7 @@ def shown(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     try:
         assert running.stdout
         line = running.stdout.readline()
-        assert "until Ctrl-C: http://127.0.0.1:" in line, running.communicate(timeout=10)[1]
+        assert "(Ctrl-C ends it): http://127.0.0.1:" in line, running.communicate(timeout=10)[1]
         yield running, line.split()[-1]
     finally:
         running.send_signal(signal.SIGINT)

@@ -223,7 +223,7 @@ class PagingLoop(HttpError, RunFailed):
 
 
 class RequestRefused(HttpError, RunFailed):
-    """A 3xx or 4xx status that has no class of its own."""
+    """A 3xx or 4xx status without a separate class."""
 
 
 class PipelineBusy(RunFailed):

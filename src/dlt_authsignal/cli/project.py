@@ -1,4 +1,4 @@
-"""The files of a project: what `init` writes, merged with what is there."""
+"""Read and write the files of a project, and merge what `init` writes with existing content."""
 
 import json
 import os
@@ -26,11 +26,11 @@ Tables = Mapping[tuple[str, ...], Mapping[str, Any]]
 
 SECTION: Final = ("sources", "authsignal_source")
 DEFAULTS: Final[Tables] = {("runtime",): {"dlthub_telemetry": False}, ("load",): {"delete_completed_jobs": True}}
-"""Against dlt's own: no usage reports, and no loaded rows kept in its working folder."""
+"""Settings that differ from dlt's defaults: no usage reports, and no loaded rows kept in its working folder."""
 
 
 def script(pipeline_name: str = "authsignal_pipeline", dataset: str = "authsignal_data") -> str:
-    """The pipeline script that a user copies."""
+    """Return the pipeline script that `init` writes."""
     text = resources.files("dlt_authsignal.cli").joinpath("templates", SCRIPT.name).read_text("utf-8")
     for default, name in (("authsignal_pipeline", pipeline_name), ("authsignal_data", dataset)):
         text = text.replace(f'_name="{default}"', f"_name={json.dumps(name)}")
@@ -38,26 +38,28 @@ def script(pipeline_name: str = "authsignal_pipeline", dataset: str = "authsigna
 
 
 def settings_in(path: Path) -> Mapping[str, Any]:
-    """What the section of the source holds in a TOML file; empty if there is no such file.
+    """Return the source's section of a TOML file; empty if the file does not exist.
 
     Raises:
-        ConfigurationError: The file is no TOML, or the section no table.
+        ConfigurationError: The file is not valid TOML, or the section is not a table.
     """
     found: Mapping[str, Any] = _parsed(path)
     for name in SECTION:
         found = found.get(name, {})
         if not isinstance(found, Mapping):
-            raise ConfigurationError(f"{path}: {name} is no table. Correct it by hand, then run init again.")
+            raise ConfigurationError(
+                f"{path}: {name} is not a table. Nothing was written. Correct the file, then run init again."
+            )
     return found
 
 
 def merged(path: Path, values: Tables, defaults: Tables | None = None) -> str:
-    """Text of a TOML file with those values in it; what else it holds stays, comments too.
+    """Return the text of a TOML file with new values. Its other content is kept, including comments.
 
     Args:
         path: The file; it need not exist.
-        values: What to set; None takes a value out.
-        defaults: What to set where nothing is set yet.
+        values: Values to set; None removes a value.
+        defaults: Values to set if they are missing.
     """
     document = _parsed(path)
     for table, name, value in _leaves(defaults or {}):
@@ -85,7 +87,7 @@ def _table(document: Any, path: Sequence[str]) -> Any:
 
 
 def with_lines(path: Path, lines: Sequence[str]) -> str:
-    """Text of a file with those lines at its end, as far as it lacks them."""
+    """Return the text of a file with missing lines added at its end."""
     text = path.read_text("utf-8-sig") if path.exists() else ""
     present = {line.strip() for line in text.splitlines()}
     missing = [line for line in lines if line not in present]
@@ -94,16 +96,16 @@ def with_lines(path: Path, lines: Sequence[str]) -> str:
 
 
 def write(path: Path, text: str, *, private: bool = False) -> bool:
-    """Writes a file whole or not at all; says whether that changed anything.
+    """Write a file completely or not at all, and return whether that changed it.
 
-    A private file is readable by its owner only, from its first moment.
+    Only its owner can read a private file, from its creation on.
     """
     try:
         return _written(path.resolve(), text, private=private)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ConfigurationError(
-            f"Cannot write {path}: {reason}. Give this folder to your user, or use another."
+            f"Cannot write {path}: {reason}. Allow your user to write in this folder, or use another folder."
         ) from None
 
 
@@ -113,7 +115,7 @@ def _written(target: Path, text: str, *, private: bool) -> bool:
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
     name = target.with_name(f".{target.name}.{uuid4().hex}")
-    # the system takes the user's umask off: to ask for it is to change it, for every thread
+    # the system applies the umask: Python cannot read it without changing it for every thread
     descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private or target.exists() else 0o666)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -130,7 +132,7 @@ def _written(target: Path, text: str, *, private: bool) -> bool:
 
 
 def is_tracked(path: Path) -> bool:
-    """Whether git has the file in this folder's repository."""
+    """Whether the file is in this folder's git repository."""
     git = shutil.which("git")
     if not git:
         return False
@@ -146,8 +148,14 @@ def _parsed(path: Path) -> tomlkit.TOMLDocument:
     try:
         return tomlkit.parse(path.read_text("utf-8-sig"))  # Notepad puts a byte-order mark first
     except ParseError as error:  # its message may quote the line, and so a key
-        raise ConfigurationError(f"{path} is not TOML: see line {error.line}. Correct it, then run again.") from None
+        raise ConfigurationError(
+            f"{path} is not valid TOML: see line {error.line}. Nothing was written. Correct it, then run again."
+        ) from None
     except UnicodeDecodeError:
-        raise ConfigurationError(f"{path} is not UTF-8 text. Save it as UTF-8, then run again.") from None
+        raise ConfigurationError(
+            f"{path} is not UTF-8 text. Nothing was written. Save it as UTF-8, then run again."
+        ) from None
     except TOMLKitError:
-        raise ConfigurationError(f"{path} is not TOML. Correct it, then run again.") from None
+        raise ConfigurationError(
+            f"{path} is not valid TOML. Nothing was written. Correct it, then run again."
+        ) from None

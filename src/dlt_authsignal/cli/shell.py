@@ -1,4 +1,4 @@
-"""What a command does when it is stopped."""
+"""Handle signals, and set dlt's defaults for a command."""
 
 import os
 import signal
@@ -10,12 +10,12 @@ import click
 
 
 @contextmanager
-def stoppable(said: str, *, patient: bool = False) -> Iterator[None]:
-    """Lets Ctrl-C, and SIGTERM as a scheduler's, end the block with exit code 1 and those words.
+def stoppable(effect: str, *, patient: bool = False) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end the block with exit code 1 and a message.
 
     Args:
-        said: What a stop means.
-        patient: Ignore a second stop: what has to be undone is being undone.
+        effect: Sentence on what the stop has changed.
+        patient: Ignore a second stop while changes are being undone.
     """
 
     def stop(*_: Any) -> None:
@@ -28,27 +28,27 @@ def stoppable(said: str, *, patient: bool = False) -> Iterator[None]:
         try:
             yield
         except KeyboardInterrupt:
-            click.echo(f"\nStopped. {said}", err=True)
+            click.echo(f"\nStopped. {effect}", err=True)
             raise click.exceptions.Exit(1) from None
 
 
 @contextmanager
 def signals_handled(handler: Callable[..., Any], *names: str) -> Iterator[None]:
-    """Handle those signals, as far as this system has them, and give them back to whoever handled them before."""
+    """Handle signals that this system has, and restore the earlier handlers afterwards."""
     numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
     before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
         for number, earlier in before.items():
-            # None: handled by code that is not Python's, which only C could put back
+            # None: the handler was not set by Python, and cannot be restored from Python
             signal.signal(number, signal.SIG_DFL if earlier is None else earlier)
 
 
 def quieten_dlt() -> None:
-    """Set dlt's defaults for a command, whose process is ours: no usage reports, and errors only in the log.
+    """Set dlt's defaults for a command: no usage reports, and only errors in the log.
 
-    Call it before dlt is imported. What the environment says stays.
+    Call it before dlt is imported. Variables that are already set are not changed.
     """
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
-    os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")  # dlt warns of every column that stayed empty
+    os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")  # dlt warns about every empty column

@@ -1,8 +1,8 @@
-"""dlt's clients of a destination, made once for a whole run.
+"""Create dlt's clients of a destination once for a whole run.
 
-`pipeline.sql_client()` resolves every setting of the destination again and opens a connection of its own, which takes
-longer than most queries of a sync. Inside `shared_clients` each client is a copy of the first one: it has the same
-settings, and for DuckDB its connection comes from the same pool.
+`pipeline.sql_client()` resolves every setting of the destination again and opens a new connection, which takes longer
+than most queries of a sync. Inside `shared_clients` each client is a copy of the first one: it has the same settings,
+and for DuckDB its connection comes from the same pool.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _SHARED: Final[WeakKeyDictionary[Pipeline, Any]] = WeakKeyDictionary()
 
 @contextmanager
 def shared_clients(pipeline: Pipeline) -> Iterator[None]:
-    """Makes `sql_client` and `job_client` reuse the destination's settings until the block ends."""
+    """Make `sql_client` and `job_client` reuse the destination's settings until the block ends."""
     if pipeline in _SHARED:
         yield
         return
@@ -31,14 +31,14 @@ def shared_clients(pipeline: Pipeline) -> Iterator[None]:
 
 @contextmanager
 def job_client(pipeline: Pipeline) -> Iterator[Any]:
-    """dlt's open job client of the pipeline's destination, with the pipeline's default schema."""
+    """Open dlt's job client of the pipeline's destination, with the pipeline's default schema."""
     with _job_client(pipeline) as client:
         yield client
 
 
 @contextmanager
 def sql_client(pipeline: Pipeline) -> Iterator[SqlClientBase[Any]]:
-    """dlt's open SQL client of the pipeline's destination, with a connection of its own."""
+    """Open dlt's SQL client of the pipeline's destination, with a separate connection."""
     shared = _SHARED.get(pipeline)
     with _copy(shared.sql_client) if shared is not None else pipeline.sql_client() as client:
         yield client
@@ -49,7 +49,7 @@ def _job_client(pipeline: Pipeline) -> Any:
     if shared is None:
         return pipeline.destination_client()
     client = _copy(shared)
-    if pipeline.default_schema_name:  # it may have changed since the first client was made
+    if pipeline.default_schema_name:  # it may have changed since the first client was created
         client.schema = pipeline.default_schema
     if hasattr(client, "sql_client"):
         client.sql_client = _copy(shared.sql_client)
@@ -57,7 +57,7 @@ def _job_client(pipeline: Pipeline) -> Any:
 
 
 def _copy(client: Any) -> Any:
-    """`copy.copy` would ask the client for `__setstate__`, which it looks for in a connection that is not open yet."""
+    """Copy a client without `copy.copy`, which looks up `__setstate__` on a connection that is not open yet."""
     made = object.__new__(type(client))
     made.__dict__.update(client.__dict__)
     return made

@@ -1,8 +1,9 @@
 """Every change that this package makes to dlt or to the process. Importing this module makes none of them.
 
-`adapt_dlt(pipeline)` makes them for one pipeline. Where dlt offers no setting of one pipeline, a function of dlt is
-replaced by one that looks whose work is running (`is_ours`) and hands the work of all other pipelines to the original.
-`tests/test_dlt_contract.py` lists what is relied on; docs/decisions/0011-changes-to-dlt.md says why.
+`adapt_dlt(pipeline)` makes the changes for one pipeline. Where dlt has no setting per pipeline, a function of dlt is
+replaced by one that checks which pipeline is running (`is_ours`) and calls the original for all other pipelines.
+`tests/test_dlt_contract.py` lists the parts of dlt that are relied on; docs/decisions/0011-changes-to-dlt.md gives the
+reasons.
 """
 
 import gc
@@ -28,26 +29,26 @@ from dlt_authsignal.destination.registry import destination_of_type
 from dlt_authsignal.errors import ConfigurationError
 
 SECTION: Final = "authsignal_source"
-"""dlt's name of our source, in the section that it sets while a source is extracted."""
+"""Section that dlt sets while this package's source is extracted."""
 
 LIMIT: Final = "256MB"
-"""Beyond it DuckDB uses files beside the database, for as long as the merge lasts."""
+"""DuckDB's memory limit. Above it, DuckDB uses temporary files beside the database during the merge."""
 
 SELDOM: Final = (100_000, 50, 100)
 
 _DEFAULTS: Final = {
     ("load", "delete_completed_jobs"): True,  # no loaded rows stay in dlt's working folder
-    ("normalize", "parquet_normalizer", "add_dlt_load_id"): True,  # Arrow tables get the column that all others have
+    ("normalize", "parquet_normalizer", "add_dlt_load_id"): True,  # Arrow tables get the same column as other tables
 }
 _PIPELINES: Final[set[str]] = set()
 _LOCK: Final = threading.Lock()
 
 
 def adapt_dlt(pipeline: Pipeline) -> None:
-    """Make dlt load this pipeline as its tables need it. Other pipelines stay as they are. Can be repeated.
+    """Adapt dlt to this pipeline's tables. Other pipelines are not changed. Can be repeated.
 
     Raises:
-        ConfigurationError: This version of dlt has not got what would be changed.
+        ConfigurationError: This version of dlt does not have a function that would be changed.
     """
     with _LOCK:
         _PIPELINES.add(pipeline.pipeline_name)
@@ -59,26 +60,26 @@ def adapt_dlt(pipeline: Pipeline) -> None:
 
 
 def adapt_running_pipeline() -> None:
-    """Do the same for the pipeline that extracts at this moment: `pipeline.run(authsignal_source())` in a script."""
+    """Adapt dlt to the pipeline that is extracting now: `pipeline.run(authsignal_source())` in a script."""
     adapt_dlt(Container()[PipelineContext].pipeline())  # type: ignore[arg-type]
 
 
 def is_ours() -> bool:
-    """Whether an adapted pipeline, or our source in any pipeline, is at work in this thread or its pool."""
+    """Whether an adapted pipeline, or this package's source in any pipeline, is running in this thread or its pool."""
     running = Container()[ConfigSectionContext]
     return running.pipeline_name in _PIPELINES or SECTION in running.sections
 
 
 def is_anothers() -> bool:
-    """Whether a pipeline is at work here that was never adapted; False if there is no telling."""
+    """Whether a pipeline is running here that was never adapted; False if that cannot be determined."""
     return Container()[ConfigSectionContext].pipeline_name is not None and not is_ours()
 
 
 def check_signature(owner: Any, name: str, *parameters: str) -> Any:
-    """Return what bears that name in dlt.
+    """Return the function or property of dlt with this name.
 
     Raises:
-        ConfigurationError: Nothing does, or it takes other parameters.
+        ConfigurationError: It does not exist, or takes other parameters.
     """
     found = inspect.getattr_static(owner, name, None)
     function = found.fget if isinstance(found, property) else found
@@ -88,8 +89,8 @@ def check_signature(owner: Any, name: str, *parameters: str) -> Any:
 
     where = getattr(owner, "__qualname__", None) or owner.__name__
     raise ConfigurationError(
-        f"dlt {version} does not fit: {where}.{name}({', '.join(parameters)}) is not there as in dlt 1.31."
-        " Nothing was loaded. Install a version that fits: pip install 'dlt>=1.31,<1.32'"
+        f"dlt {version} is not supported: {where}.{name}({', '.join(parameters)}) differs from dlt 1.31."
+        " Nothing was loaded. Install a supported version: pip install 'dlt>=1.31,<1.32'"
     )
 
 
@@ -97,7 +98,7 @@ def check_signature(owner: Any, name: str, *parameters: str) -> Any:
 
 
 class _Defaults(ConfigProvider):
-    """Comes after all other providers, and is empty while another pipeline is at work."""
+    """Provide defaults after all other providers, and only while one of this package's pipelines is running."""
 
     def get_value(self, key: str, hint: Any, pipeline_name: str | None, *sections: str) -> tuple[Any, str]:
         value = None if pipeline_name else _DEFAULTS.get((*sections, key))
@@ -122,7 +123,7 @@ class _Defaults(ConfigProvider):
 
 def _add_defaults() -> None:
     providers = Container()[PluggableRunContext].providers
-    if not any(isinstance(provider, _Defaults) for provider in providers.providers):  # dlt may have made them again
+    if not any(isinstance(provider, _Defaults) for provider in providers.providers):  # dlt may have recreated them
         providers.add_provider(_Defaults())
 
 
@@ -149,7 +150,7 @@ def accept_byte_order_marks() -> None:
 
 
 def _send_no_usage_reports() -> None:
-    """dlt reports each step of each pipeline to its maker; ours are reported only where a setting asks for it."""
+    """Send no usage reports to dltHub for this package's pipelines, unless a setting asks for them."""
     from dlt.pipeline import track
 
     def ours_only_if_wanted(original: Callable[..., None]) -> Callable[..., None]:
@@ -174,8 +175,8 @@ def _is_silent(properties: Any) -> bool:
 # The log
 
 
-class _Meant(logging.Filter):
-    """dlt warns for each batch that a column of JSON comes as text; Arrow knows it no other way."""
+class _NoTypeWarning(logging.Filter):
+    """Drop dlt's warning for each batch that JSON columns arrive as text: Arrow has no JSON type."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return "when merging arrow schema with dlt schema" not in record.getMessage() or not is_ours()
@@ -183,8 +184,8 @@ class _Meant(logging.Filter):
 
 def _log_no_needless_warning() -> None:
     log = logging.getLogger("dlt")
-    if not any(isinstance(known, _Meant) for known in log.filters):
-        log.addFilter(_Meant())
+    if not any(isinstance(known, _NoTypeWarning) for known in log.filters):
+        log.addFilter(_NoTypeWarning())
 
 
 # The destination
@@ -193,12 +194,12 @@ def _log_no_needless_warning() -> None:
 def _adapt_destination(destination: Any) -> None:
     known = destination_of_type(destination.destination_type)
     if known.transactions:
-        # dlt 1.31 does not say of any database that it has them, and then deletes and inserts without one
+        # dlt 1.31 declares transactions for no database, and then deletes and inserts without one
         destination.caps_params.setdefault("supports_transactions", True)
     if known.name == "duckdb":
         _limit_memory(destination)
     if known.name == "postgres":
-        # a file that was copied before its run was killed is copied again, and unique ids would refuse that for ever
+        # a file that was copied before its run was killed is copied again, which unique ids would always refuse
         destination.config_params["create_indexes"] = False
     if known.table_format:
         _read_every_column()
@@ -206,7 +207,7 @@ def _adapt_destination(destination: Any) -> None:
 
 
 def _limit_memory(destination: Any) -> None:
-    """Give the databases that this one destination opens the limit, unless `global_config` has another."""
+    """Set the memory limit for databases that this destination opens, unless `global_config` has another."""
     if "configuration" in vars(destination):
         return
     check_signature(type(destination), "configuration", "self", "initial_config", "accept_partial")
@@ -223,9 +224,9 @@ def _limit_memory(destination: Any) -> None:
 
 
 def _read_every_column() -> None:
-    """Read the columns of all files of one load, where dlt reads those of the first file and drops the rest.
+    """Read the columns of all files of a load, where dlt reads those of the first file and drops the others.
 
-    A field that turns up late in a load would be lost without a word otherwise.
+    Without this, a field that first appears late in a load is lost without a message.
     """
     from dlt.common.libs import pyarrow as reading
     from dlt.destinations.impl.filesystem.filesystem import TableFormatLoadFilesystemJob as Job
@@ -245,7 +246,7 @@ def _read_every_column() -> None:
 
 
 def dataset_of(paths: Sequence[str]) -> Any:
-    """Parquet files as one dataset with all their columns."""
+    """Return Parquet files as one dataset with the columns of all files."""
     import pyarrow as pa
     import pyarrow.dataset
     import pyarrow.parquet as pq
@@ -258,9 +259,9 @@ def _reader(file_paths: Sequence[str]) -> Any:
 
 
 def _merge_iceberg_at_once() -> None:
-    """Merge an Iceberg table in one commit: dlt does it by 1,000 rows and searches the table for each of them.
+    """Merge an Iceberg table in one commit: dlt merges 1,000 rows at a time and searches the table for each row.
 
-    That takes minutes for a few thousand rows. pyiceberg is imported only once there is a table to load.
+    dlt's merge takes minutes for a few thousand rows. pyiceberg is imported only when there is a table to load.
     """
     from dlt.destinations.impl.filesystem.filesystem import IcebergLoadFilesystemJob as Job
 
@@ -278,7 +279,7 @@ def _merge_iceberg_at_once() -> None:
 
 
 def replace_iceberg_merge() -> None:
-    """Replace dlt's merge of an Iceberg table for our pipelines. Imports pyiceberg."""
+    """Replace dlt's merge of an Iceberg table for this package's pipelines. Imports pyiceberg."""
     from dlt.common.libs import pyiceberg as merging
 
     from dlt_authsignal.destination.stores import iceberg
@@ -297,7 +298,7 @@ _REPLACED: Final[set[tuple[str, str]]] = set()
 
 
 def _replace(owner: Any, name: str, parameters: tuple[str, ...], make: Callable[[Any], Any]) -> None:
-    """Put `make(original)` in the place of something of dlt, once in a process."""
+    """Replace a function or property of dlt by `make(original)`, once per process."""
     place = (f"{getattr(owner, '__module__', '')}.{owner.__name__}", name)
     if place not in _REPLACED:
         setattr(owner, name, make(check_signature(owner, name, *parameters)))
@@ -309,8 +310,8 @@ def _replace(owner: Any, name: str, parameters: tuple[str, ...], make: Callable[
 
 @contextmanager
 def rare_garbage_collection() -> Iterator[None]:
-    """Looks for cycles less often: answers are many small objects without any, and each look walks all of dlt's."""
-    before, is_first = gc.get_threshold(), not gc.get_freeze_count()  # a host that froze its own keeps it frozen
+    """Run garbage collection less often: responses are many small objects without cycles, and each run is slow."""
+    before, is_first = gc.get_threshold(), not gc.get_freeze_count()  # objects that the host froze stay frozen
     if is_first:
         gc.freeze()
     gc.set_threshold(*SELDOM)
@@ -324,7 +325,7 @@ def rare_garbage_collection() -> Iterator[None]:
 
 @contextmanager
 def already_synced(pipeline: Any) -> Iterator[None]:
-    """Keeps `pipeline.run` from restoring state and schemas that `pipeline.sync_destination` has just restored."""
+    """Keep `pipeline.run` from restoring state and schemas that `pipeline.sync_destination` has just restored."""
     config = pipeline.config
     restores, config.restore_from_destination = config.restore_from_destination, False
     try:

@@ -1,4 +1,4 @@
-"""A DuckDB file that is kept open for as long as there is something to ask it."""
+"""Find a pipeline's DuckDB file, and keep it open while it is queried."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,12 +14,12 @@ from dlt_authsignal.destination.registry import destination_of_type
 
 @contextmanager
 def keep_open(pipeline: Pipeline) -> Iterator[None]:
-    """Keeps the file open: dlt opens and closes it for every question, which takes longer than most answers.
+    """Keep the file open: dlt opens and closes it for every query, which takes longer than most queries.
 
-    No other program can read it meanwhile: not for as long as Authsignal is being read.
+    No other program can read the file meanwhile. Do not use this while Authsignal is being read.
     """
     file = database_file(pipeline)
-    if file is None or not file.exists():  # to open it would be to make it
+    if file is None or not file.exists():  # opening it would create it
         yield
         return
     with sql_client(pipeline):
@@ -30,8 +30,8 @@ _FILES: Final[WeakKeyDictionary[Pipeline, Path | None]] = WeakKeyDictionary()
 
 
 def database_file(pipeline: Pipeline) -> Path | None:
-    """The DuckDB file that a pipeline loads into, whether or not it is there; None for any other destination."""
-    if pipeline not in _FILES:  # to ask dlt means that all settings are looked up again
+    """Return the DuckDB file that a pipeline loads into, even if it does not exist; None for other destinations."""
+    if pipeline not in _FILES:  # dlt resolves all settings again on each call
         _FILES[pipeline] = _database_file(pipeline)
     return _FILES[pipeline]
 
@@ -39,5 +39,5 @@ def database_file(pipeline: Pipeline) -> Path | None:
 def _database_file(pipeline: Pipeline) -> Path | None:
     if destination_of_type(pipeline.destination.destination_type).name != "duckdb":
         return None
-    name = str(pipeline.sql_client().credentials.database)  # not opened: that would make the file
+    name = str(pipeline.sql_client().credentials.database)  # not opened: that would create the file
     return None if name.startswith(":") else Path(name)

@@ -1,4 +1,4 @@
-"""What goes wrong in dlt or at the destination, in our own errors."""
+"""Translate errors of dlt and of the destination into this package's errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,15 +13,15 @@ from dlt.pipeline.exceptions import InvalidPipelineName, PipelineStepFailed
 
 from dlt_authsignal.destination.redaction import LEFT_OUT, QUOTING_ERRORS, unreadable, why, without_values
 from dlt_authsignal.destination.registry import DESTINATIONS, Destination, destination_of_type
-from dlt_authsignal.errors import AuthsignalError, ConfigurationError, RunFailed
+from dlt_authsignal.errors import DOCS, AuthsignalError, ConfigurationError, RunFailed
 
 _REFUSALS = ("permission denied", "insufficient privileges", "access denied")
-_RIGHTS = "\n\nThe rights that loading needs are in docs/destinations.md."
+_RIGHTS = f"\n\nPrivileges that loading needs: {DOCS}/destinations.md"
 
 
 @contextmanager
 def translate_errors(destination: str) -> Iterator[None]:
-    """Our own error instead of the pipeline steps it was wrapped in on the way up."""
+    """Raise this package's error instead of the pipeline step errors that wrap it."""
     try:
         yield
     except AuthsignalError:
@@ -33,7 +33,7 @@ def translate_errors(destination: str) -> Iterator[None]:
         if cause:
             raise cause from None
         explained = _explained(error, destination)
-        if explained is error:  # raised from itself, it would have no end of causes
+        if explained is error:  # raised from itself, it would be its own cause
             raise
         raise explained from (None if isinstance(error, QUOTING_ERRORS) else error)
 
@@ -43,9 +43,9 @@ def _named(destination: str) -> Destination:
 
 
 def _explained(error: Exception, name: str) -> Exception:
-    """An error of dlt or the destination in one of our classes, as far as it can be told whose fault it is."""
+    """Return this package's error for one of dlt or of the destination; the same error if its cause is unknown."""
     cause = error.exception if isinstance(error, PipelineStepFailed) else error
-    if isinstance(cause, TomlProviderReadException):  # first of all: what follows looks into the same files
+    if isinstance(cause, TomlProviderReadException):  # first: the code below reads the same files
         return ConfigurationError(unreadable(cause))
     destination = _named(name)
     text = str(cause)
@@ -53,19 +53,19 @@ def _explained(error: Exception, name: str) -> Exception:
         return RunFailed("The DuckDB file is open in another program. Close it there and run again.")
     if "Cannot open file" in text or "not a valid DuckDB database file" in text:
         reason = text.rsplit("IO Error: ", maxsplit=1)[-1].strip()
-        return ConfigurationError(f"DuckDB cannot use the file it was given: {reason}")
+        return ConfigurationError(f"DuckDB cannot open its database file: {reason}")
     if isinstance(cause, UnknownDestinationModule):
         known = ", ".join(DESTINATIONS)
         return ConfigurationError(
-            f'dlt knows no destination "{name}". Described in docs/destinations.md: {known}. For a name of your own,'
-            f" say what it is: destination_type under [destination.{name}] in .dlt/config.toml."
+            f'dlt has no destination "{name}". Destinations: {known} ({DOCS}/destinations.md). If "{name}" is your own'
+            f" name for a destination, set destination_type under [destination.{name}] in .dlt/config.toml."
         )
     if isinstance(cause, ConfigFieldMissingException) and destination.credentials:
         return _credentials_missing(cause, destination)
     if isinstance(cause, DestinationConnectionError):
         return _unreachable(cause.inner_exc, destination)
     if destination.module and type(cause).__module__.split(".")[0] == destination.module.split(".")[0]:
-        return _unreachable(cause, destination)  # the driver's own error: dlt wraps those of queries
+        return _unreachable(cause, destination)  # the driver's error while connecting: dlt wraps errors of queries
     if isinstance(cause, ConfigurationException | MissingDependencyException | InvalidPipelineName):
         return ConfigurationError(text)
     if isinstance(error, PipelineStepFailed):
@@ -73,9 +73,9 @@ def _explained(error: Exception, name: str) -> Exception:
         notes = "".join(f"\n\n{note}" for note in getattr(error, "__notes__", ()))
         return RunFailed(f"The {error.step} step failed: {why(error)}{rights}{notes}")
     if isinstance(cause, DatabaseException):
-        return RunFailed(f"{destination.title} refused a statement: {without_values(text)} {LEFT_OUT}")
+        return RunFailed(f"{destination.title} rejected a statement: {without_values(text)} {LEFT_OUT}")
     if isinstance(error, AttributeError) and isinstance(error.__context__, Exception):
-        # dlt 1.31 rolls back on the connection that it has just given up
+        # dlt 1.31 rolls back on a connection that it has just closed
         explained = _explained(error.__context__, name)
         return error if explained is error.__context__ else explained
     return RunFailed(text) if isinstance(error, DltException | OSError) else error
@@ -83,13 +83,13 @@ def _explained(error: Exception, name: str) -> Exception:
 
 def _credentials_missing(cause: ConfigFieldMissingException, destination: Destination) -> ConfigurationError:
     return ConfigurationError(
-        f"{destination.title} needs {', '.join(cause.fields)}. Put these lines into .dlt/secrets.toml,"
-        f" with your own values:\n\n{destination.credentials}\n\nEnvironment variables work too, such as"
-        f" DESTINATION__{destination.name.upper()}__CREDENTIALS."
+        f"{destination.title} needs {', '.join(cause.fields)}. Nothing was loaded. Add these lines to"
+        f" .dlt/secrets.toml, with your own values:\n\n{destination.credentials}\n\nOr set environment variables, such"
+        f" as DESTINATION__{destination.name.upper()}__CREDENTIALS."
     )
 
 
 def _unreachable(cause: BaseException, destination: Destination) -> AuthsignalError:
     reason = " ".join(str(cause).split())
-    text = f"{destination.title} does not let us in: {reason}. Check the lines under [destination.{destination.name}]."
+    text = f"Cannot connect to {destination.title}: {reason}. Check [destination.{destination.name}] in .dlt."
     return ConfigurationError(text) if "authentication failed" in reason else RunFailed(text)

@@ -1,4 +1,4 @@
-"""How a table of the registry is declared to dlt, for the destination in use."""
+"""Declare tables to dlt, with hints for the destination in use."""
 
 from typing import Any
 
@@ -23,10 +23,10 @@ from dlt_authsignal.schema.tables import PROVENANCE
 
 
 def hints(table: Table) -> dict[str, Any]:
-    """Arguments of `dlt.resource` for one table: merge on its key, every known column declared.
+    """Return the arguments of `dlt.resource` for one table: merge on its key, every known column declared.
 
-    Declared columns exist from the first run, whether or not any row fills them. Of two rows with one key in one load
-    the one read last wins.
+    Declared columns exist from the first run, even if no row fills them. If a load has two rows with the same key, the
+    one read last wins.
     """
     destination, table_format = active_destination()
     return {
@@ -40,7 +40,7 @@ def hints(table: Table) -> dict[str, Any]:
 
 
 def columns(table: Table) -> TTableSchemaColumns:
-    """dlt's column hints for one table."""
+    """Return dlt's column hints for one table."""
     declared: TTableSchemaColumns = {
         column.name: {"name": column.name, "data_type": column.type, "nullable": column.name not in table.key}
         for column in (*table.columns, *PROVENANCE)
@@ -50,11 +50,11 @@ def columns(table: Table) -> TTableSchemaColumns:
 
 
 def active_destination() -> tuple[Destination, TableFormat | None]:
-    """What is known of the active pipeline's destination, and the table format chosen for it. Changes nothing.
+    """Return the active pipeline's destination and the table format chosen for it. Changes nothing.
 
     Raises:
         ExtraMissing: Iceberg is chosen and not installed.
-        ConfigurationError: A table format that cannot be used.
+        ConfigurationError: The chosen table format is not supported.
     """
     context = Container()[PipelineContext]
     active = context.pipeline().destination if context.is_active() else None
@@ -71,27 +71,27 @@ def active_destination() -> tuple[Destination, TableFormat | None]:
 
 
 def no_rows() -> Any:
-    """What makes an empty table, where there can be one: dlt 1.31 cannot make one whose merge is an upsert.
+    """Return the item that makes dlt create an empty table; nothing for upserts, for which dlt 1.31 cannot do that.
 
     Raises:
-        ConfigurationError: The pipeline was made after the source, so that the source took another one's hints.
+        ConfigurationError: The pipeline was created after the source, so the source has another destination's hints.
     """
     destination, table_format = active_destination()
     hinted = dlt.current.source().resources[dlt.current.resource_name()].compute_table_schema()
     if hinted.get("table_format") != table_format:
         raise ConfigurationError(
-            f"authsignal_source() was called before dlt.pipeline(destination={destination.name!r}), so it does not know"
-            " where its rows go. Make the pipeline first."
+            f"authsignal_source() was called before dlt.pipeline(destination={destination.name!r}), so its tables are"
+            " declared for another destination. Nothing was loaded. Create the pipeline first."
         )
     return [] if destination.strategy == "upsert" else dlt.mark.materialize_table_schema()
 
 
 def check_ready(pipeline: Pipeline) -> str | None:
-    """Looks at what can be told before anything is read or loaded; returns the table format, None in a database.
+    """Check the destination's settings before anything is read; return the table format, None for a database.
 
     Raises:
         ExtraMissing: What the destination needs is not installed.
-        ConfigurationError: The dataset holds tables of another format than the one chosen.
+        ConfigurationError: The dataset holds tables of a format other than the one chosen.
     """
     destination, table_format = active_destination()
     bucket = dlt.config.get(f"destination.{pipeline.destination.destination_name}.bucket_url", str) or ""
@@ -102,17 +102,17 @@ def check_ready(pipeline: Pipeline) -> str | None:
         return table_format
     for held in {str(table.get("table_format")) for table in schema_of(pipeline).data_tables()} - {table_format}:
         raise ConfigurationError(
-            f'Dataset "{pipeline.dataset_name}" holds tables of format {held}, and {table_format} is asked for.'
-            " Choose another --dataset and --pipeline-name for it."
+            f'Dataset "{pipeline.dataset_name}" holds tables of format {held}, but {table_format} is configured.'
+            f" Nothing was loaded. Pass another --dataset and --pipeline-name for {table_format}."
         )
     return table_format
 
 
 def _check_names(pipeline: Pipeline) -> None:
-    """DuckDB cannot tell a dataset from a file of the same name."""
+    """Refuse a dataset with the name of its file: DuckDB cannot distinguish them."""
     file = database_file(pipeline)
     if file and file.stem.casefold() == str(pipeline.dataset_name).casefold():
         raise ConfigurationError(
-            f'DuckDB cannot tell the dataset "{pipeline.dataset_name}" from the file {file.name}. Choose another'
-            " --dataset, or another --pipeline-name, which names the file."
+            f'The dataset "{pipeline.dataset_name}" and the file {file.name} have the same name, which DuckDB does not'
+            " support. Nothing was loaded. Pass another --dataset, or another --pipeline-name, which names the file."
         )

@@ -1,4 +1,4 @@
-"""One run at a time: dlt has no lock of its own, and two runs at once lose or double rows."""
+"""Allow one run at a time: dlt does not lock, and two runs at the same time lose or duplicate rows."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,8 +18,9 @@ _TAKE: Final = "SELECT pg_try_advisory_xact_lock(hashtext(%s))"
 
 @contextmanager
 def single_run(pipeline: Pipeline) -> Iterator[None]:
-    """Holds the pipeline's folder and what it loads into: a DuckDB file, or the dataset where the destination can lock.
-    All of it ends with the process.
+    """Lock the pipeline's folder and its target: the DuckDB file, or the dataset if the destination can lock.
+
+    The locks end with the process.
 
     Raises:
         PipelineBusy: Another run holds one of them.
@@ -30,7 +31,7 @@ def single_run(pipeline: Pipeline) -> Iterator[None]:
 
 @contextmanager
 def pipeline_lock(pipeline: Pipeline) -> Iterator[None]:
-    """Holds the pipeline's folder.
+    """Lock the pipeline's folder.
 
     Raises:
         PipelineBusy: Another run holds it.
@@ -40,21 +41,22 @@ def pipeline_lock(pipeline: Pipeline) -> Iterator[None]:
     with _held(
         folder.parent / f"{pipeline.pipeline_name}.lock",
         f'Another run of pipeline "{pipeline.pipeline_name}" is running on this machine.'
-        " Wait for it to end, or give this one another --pipeline-name.",
+        " Nothing was changed. Wait for it to end, or pass another --pipeline-name.",
     ):
         yield
 
 
 @contextmanager
 def _file(pipeline: Pipeline) -> Iterator[None]:
-    """Other pipelines may load into the same file. DuckDB's own lock lasts for one of dlt's steps only."""
+    """Lock the DuckDB file: other pipelines may load into it, and DuckDB's own lock lasts for one dlt step only."""
     file = database_file(pipeline)
-    if file is None or not file.parent.is_dir():  # DuckDB says what is wrong with the path
+    if file is None or not file.parent.is_dir():  # DuckDB reports what is wrong with the path
         yield
         return
     with _held(
         file.with_name(f"{file.name}.lock"),
-        f"Another sync into {file.name} is running. Wait for it to end, or load into another file.",
+        f"Another sync into {file.name} is running. Nothing was changed. Wait for it to end, or load into another"
+        " file.",
     ):
         yield
 
@@ -70,10 +72,10 @@ def _held(lock: Path, busy: str) -> Iterator[None]:
 
 @contextmanager
 def dataset_lock(pipeline: Pipeline) -> Iterator[None]:
-    """Holds what the pipeline loads into: a DuckDB file, or the dataset where the destination can lock.
+    """Lock what the pipeline loads into: the DuckDB file, or the dataset if the destination can lock.
 
     Raises:
-        PipelineBusy: Another run holds it; in a database, on any machine.
+        PipelineBusy: Another run holds the lock. In a database, the run may be on any machine.
     """
     with _file(pipeline), _dataset(pipeline):
         yield
@@ -85,16 +87,16 @@ def _dataset(pipeline: Pipeline) -> Iterator[None]:
         yield
         return
     with sql_client(pipeline) as client:
-        # a lock of the transaction, not of the session, so that it holds behind a pooler too
+        # a transaction lock, not a session lock: it holds behind a connection pooler too
         client.native_connection.autocommit = False
         taken = client.execute_sql(_TAKE, f"dlt_authsignal.{client.dataset_name}")
         if not (taken and taken[0][0]):
             raise PipelineBusy(
                 f'Another sync into dataset "{client.dataset_name}" is running, on this machine or another.'
-                " Wait for it to end, or give this one another --dataset."
+                " Nothing was changed. Wait for it to end, or pass another --dataset."
             )
         try:
             yield
         finally:
-            with suppress(Exception):  # a connection cut meanwhile has let go of it
-                client.native_connection.rollback()  # the server sees a closed connection only some time later
+            with suppress(Exception):  # a broken connection has already released it
+                client.native_connection.rollback()  # the server notices a closed connection only some time later

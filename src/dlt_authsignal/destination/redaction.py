@@ -1,4 +1,4 @@
-"""What is said, logged and kept of a failure, without the rows and secrets that dlt or a destination quotes in it."""
+"""Remove rows and secrets from messages, logs and traces of failures: dlt and destinations quote them."""
 
 import logging
 import re
@@ -21,36 +21,36 @@ from dlt_authsignal.destination.dlt_patches import is_anothers
 
 _ABOUT_ROWS: Final = ("extract", "normalize", "load")
 _PASSING: Final = ("dlt_authsignal",)
-"""Loggers whose words are ours, which quote nothing."""
+"""Loggers of this package, whose messages quote no values."""
 
 _QUOTED: Final = re.compile(r"[\"'].*[\"']|[\"'].*")
 QUOTING_ERRORS: Final = (PipelineStepFailed, TomlProviderReadException, DatabaseException)
-"""Errors that are not shown under our own: they may quote a row, or a line of secrets.toml."""
+"""Errors that are not shown as the cause of this package's errors: they may quote a row or a line of secrets.toml."""
 
 MARK: Final = "\ufeff"
-"""The byte-order mark, with which Notepad begins a file."""
+"""The byte-order mark at the start of a file, which Notepad writes."""
 
-LEFT_OUT: Final = "(values in quotes are left out: they may be personal)"
+LEFT_OUT: Final = "(quoted values are left out: they may be personal)"
 
 
 def without_values(text: str) -> str:
-    """The first line, without what stands between its first and its last quotation mark: it may be anybody's data."""
+    """Return the first line without the text between its first and last quotation mark, which may be personal data."""
     lines = text.strip().splitlines() or [""]
     return _QUOTED.sub("…", lines[0]) + (" …" if len(lines) > 1 else "")
 
 
 def why(failed: PipelineStepFailed) -> str:
-    """Why a step failed: in the words of the destination where it refused something."""
+    """Return why a step failed: the destination's reason if it rejected something."""
     cause: BaseException = failed.exception
     if failed.step not in _ABOUT_ROWS:
         return str(cause)
     table = str(getattr(cause, "job_id", "")).split(".", maxsplit=1)[0]
-    said = without_values(str(getattr(cause, "client_exception", None) or cause))
-    return f"{f'table {table}: ' if table else ''}{said} {LEFT_OUT}"
+    reason = without_values(str(getattr(cause, "client_exception", None) or cause))
+    return f"{f'table {table}: ' if table else ''}{reason} {LEFT_OUT}"
 
 
 def unreadable(error: TomlProviderReadException) -> str:
-    """Which file of settings is no TOML, and where; not what stands there."""
+    """Return which settings file is invalid, and where; never its content."""
     for path in map(Path, error.full_paths):
         try:
             text = path.read_text("utf-8")
@@ -58,11 +58,11 @@ def unreadable(error: TomlProviderReadException) -> str:
         except FileNotFoundError:
             continue
         except ParseError as fault:
-            return f'{path} is not valid TOML, at line {fault.line}. A text needs quotes on one line: name = "…"'
+            return f'{path} is not valid TOML: see line {fault.line}. Text needs quotes on one line: name = "…"'
         except UnicodeDecodeError:
             return f"{path} is not UTF-8 text. Save it again as UTF-8."
         except TOMLKitError:
-            return f"{path} is not valid TOML. Look for a name that stands there twice."
+            return f"{path} is not valid TOML. Look for a name that is defined twice."
         except OSError as fault:
             return f"{path} cannot be read: {fault.strerror}."
         if text.startswith(MARK):
@@ -71,20 +71,20 @@ def unreadable(error: TomlProviderReadException) -> str:
 
 
 def hide_from_trace(*settings: str) -> None:
-    """Keep settings of ours out of dlt's trace, into which it writes all that it does not know for secrets."""
+    """Keep this package's settings out of dlt's trace, where dlt writes all values that are not marked as secret."""
     traces = get_resolved_traces()
     for log in (traces.resolved_traces, traces.all_traces):
         log[:] = [trace for trace in log if trace.key not in settings or not _is_setting_of_ours(trace.config)]
 
 
 def _is_setting_of_ours(config: object) -> bool:
-    """dlt makes a class of settings out of a signature, in the module of the function."""
+    """Whether a configuration class is this package's: dlt creates it in the module of the function."""
     return config is None or type(config).__module__.partition(".")[0] == __package__.partition(".")[0]
 
 
 @contextmanager
 def redacted(pipeline: Pipeline) -> Iterator[None]:
-    """Keeps rows out of dlt's log and trace when a load fails, and out of its folder once one has succeeded."""
+    """Keep rows out of dlt's log and trace when a load fails, and out of its folder after one has succeeded."""
     try:
         with redacted_log():
             yield
@@ -98,7 +98,7 @@ def redacted(pipeline: Pipeline) -> Iterator[None]:
 
 @contextmanager
 def redacted_log() -> Iterator[None]:
-    """Keep rows out of dlt's log. Records of other pipelines, in other threads, stay as they are."""
+    """Keep rows out of dlt's log. Records of other pipelines, in other threads, are not changed."""
     log, guard = logging.getLogger("dlt"), _WithoutValues()
     log.addFilter(guard)
     try:
@@ -119,9 +119,9 @@ def _rewrite_trace(pipeline: Pipeline, failed: PipelineStepFailed) -> None:
 
 
 class _WithoutValues(logging.Filter):
-    """Cut everything that dlt logs: it repeats refusals of a destination, which quote rows, tracebacks and all.
+    """Shorten every record that dlt logs: destinations' errors and tracebacks quote rows.
 
-    A record passes whole only if a logger of ours made it, or if a pipeline that is not ours is known to be at work.
+    A record passes unchanged only if this package logged it, or if another package's pipeline is known to be running.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -134,7 +134,7 @@ class _WithoutValues(logging.Filter):
 
 @contextmanager
 def untraced(pipeline: Pipeline) -> Iterator[None]:
-    """Runs that are not traced leave the trace of the run itself as the last one: it is what people look up."""
+    """Turn off dlt's trace for the block, so that the trace of the sync itself stays the last one."""
     traced = pipeline.config.enable_runtime_trace
     pipeline.config.enable_runtime_trace = False
     try:

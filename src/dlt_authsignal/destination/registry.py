@@ -1,5 +1,7 @@
-"""DESTINATIONS: what loading into each database is like here, stated once. The source takes its hints from it, the
-command its errors, the documentation its tables."""
+"""Facts about each destination: how rows are loaded, which extra it needs, and how far it is tested.
+
+Hints, error messages and the documentation's tables are made from them.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +13,7 @@ from dlt_authsignal.errors import ConfigurationError, ExtraMissing
 Strategy = Literal["delete-insert", "upsert"]
 FileFormat = Literal["parquet", "csv", "jsonl"]
 TableFormat = Literal["delta", "iceberg"]
-Evidence = Literal["run here", "on a stand-in", "compiled only", "not run"]
+Evidence = Literal["tested", "emulated", "not run"]
 
 TABLE_FORMATS: Final[tuple[TableFormat, ...]] = ("delta", "iceberg")
 
@@ -21,21 +23,21 @@ class Destination:
     """One of dlt's destinations.
 
     Attributes:
-        name: dlt's name of it.
-        title: Its name for people.
-        extra: Extra of this package that brings its driver; None when none is needed.
-        module: What that extra installs, to see whether it is there.
-        file_format: Loader file format; None leaves the choice to dlt, which knows of a staging bucket.
-        format_reason: Why that one.
-        strategy: How dlt merges there.
-        merge_means: What a merge does there, and when it is seen.
-        evidence: How far loading into it is tested.
-        tested_on: On what.
+        name: dlt's name of the destination.
+        title: Its name in texts.
+        extra: Extra of this package that installs the driver; None if no extra is needed.
+        module: Module that the extra installs, to check whether it is installed.
+        file_format: Loader file format; None leaves the choice to dlt, which considers a staging bucket.
+        format_reason: Reason for the file format.
+        strategy: dlt's merge strategy.
+        merge_means: What a merge does, and what readers see meanwhile.
+        evidence: How far loading is tested.
+        tested_on: What it is tested on.
         credentials: Lines of `.dlt/secrets.toml`.
-        table_format: Format of tables made of files; None where the destination is a database.
-        lock: True where a sync holds a lock in the database.
-        transactions: True where a merge is one transaction.
-        arrow: True where rows are loaded as Arrow tables, which is many times faster than one by one.
+        table_format: Format of tables made of files; None if the destination is a database.
+        lock: True if a sync holds a lock in the database.
+        transactions: True if a merge is one transaction.
+        arrow: True if rows are loaded as Arrow tables, which is many times faster than single rows.
     """
 
     name: str
@@ -55,8 +57,8 @@ class Destination:
     arrow: bool = False
 
 
-_ONE_TRANSACTION: Final = "rows are deleted by key and inserted anew, each table in one transaction"
-_TWO_STATEMENTS: Final = "rows are deleted by key and inserted anew, in two statements: a reader may see the gap"
+_ONE_TRANSACTION: Final = "rows are deleted by key and inserted again, each table in one transaction"
+_TWO_STATEMENTS: Final = "rows are deleted by key, then inserted again in a second statement: readers may see the gap"
 
 _ALL: Final = (
     Destination(
@@ -65,10 +67,10 @@ _ALL: Final = (
         extra=None,
         module=None,
         file_format="parquet",
-        format_reason="a quarter of the time that INSERT takes",
+        format_reason="four times as fast as INSERT",
         merge_means=_ONE_TRANSACTION,
         transactions=True,
-        evidence="run here",
+        evidence="tested",
         tested_on="DuckDB",
         credentials='[destination.duckdb]\ncredentials = "authsignal.duckdb"   # optional',
         arrow=True,
@@ -79,10 +81,10 @@ _ALL: Final = (
         extra="postgres",
         module="psycopg2",
         file_format="csv",
-        format_reason="COPY, and JSON arrives as jsonb; empty text arrives as null",
+        format_reason="COPY; JSON is stored as jsonb, empty text as null",
         merge_means=_ONE_TRANSACTION,
         transactions=True,
-        evidence="run here",
+        evidence="tested",
         tested_on="PostgreSQL 15",
         credentials=(
             '[destination.postgres.credentials]\nhost = "db.example.com"\nport = 5432\n'
@@ -97,11 +99,11 @@ _ALL: Final = (
         extra="delta",
         module="deltalake",
         file_format="parquet",
-        format_reason="what Delta and Iceberg are made of",
+        format_reason="the file format of Delta and Iceberg",
         strategy="upsert",
         merge_means="rows are updated by key or inserted, each table in one commit",
-        evidence="run here",
-        tested_on="a local folder, and S3 as moto speaks it",
+        evidence="tested",
+        tested_on="a local folder, and S3 emulated by moto",
         credentials=(
             '[destination.filesystem]\nbucket_url = "s3://my-bucket/authsignal"   # or a folder: "/data/authsignal"\n\n'
             "[destination.filesystem.credentials]                 # for S3\n"
@@ -116,11 +118,11 @@ _ALL: Final = (
         extra="snowflake",
         module="snowflake.connector",
         file_format="jsonl",
-        format_reason="JSON arrives as VARIANT objects; from Parquet it would be text",
+        format_reason="JSON is stored as VARIANT objects; from Parquet it would be text",
         merge_means=_ONE_TRANSACTION,
         transactions=True,
-        evidence="on a stand-in",
-        tested_on="fakesnow; its COPY INTO is ours",
+        evidence="emulated",
+        tested_on="fakesnow, with this project's own COPY INTO",
         credentials=(
             '[destination.snowflake.credentials]\nhost = "myorg-myaccount"\ndatabase = "WAREHOUSE"\n'
             'username = "LOADER"\nprivate_key_path = "loader.p8"   # or password = "…"\n'
@@ -133,9 +135,9 @@ _ALL: Final = (
         extra="bigquery",
         module="google.cloud.bigquery",
         file_format="jsonl",
-        format_reason="BigQuery takes JSON columns from it, and not from Parquet",
+        format_reason="BigQuery loads JSON columns from JSON lines, not from Parquet",
         merge_means=_TWO_STATEMENTS,
-        evidence="on a stand-in",
+        evidence="emulated",
         tested_on="bqemulator",
         credentials=(
             '[destination.bigquery]\nlocation = "EU"\n\n[destination.bigquery.credentials]\nproject_id = "my-project"\n'
@@ -149,11 +151,11 @@ _ALL: Final = (
         extra="redshift",
         module="psycopg2",
         file_format=None,
-        format_reason="INSERT; JSON lines by way of a bucket with `--staging filesystem`, which nobody ran here",
+        format_reason="INSERT; with `--staging filesystem` JSON lines through a bucket, which was not run",
         merge_means=_ONE_TRANSACTION,
         transactions=True,
-        evidence="on a stand-in",
-        tested_on="PostgreSQL with Redshift's types; KPI views compiled only",
+        evidence="emulated",
+        tested_on="PostgreSQL with Redshift's types; KPI views were not run",
         credentials=(
             '[destination.redshift.credentials]\nhost = "….redshift.amazonaws.com"\nport = 5439\n'
             'database = "warehouse"\nusername = "loader"\npassword = "…"'
@@ -165,10 +167,10 @@ _ALL: Final = (
         extra="databricks",
         module="databricks.sql",
         file_format="parquet",
-        format_reason="COPY INTO from a volume; JSON is text there in any case",
+        format_reason="COPY INTO from a volume; JSON is always text there",
         merge_means=_TWO_STATEMENTS,
-        evidence="compiled only",
-        tested_on="every statement parsed, none sent",
+        evidence="not run",
+        tested_on="every statement is parsed, none is sent",
         credentials=(
             '[destination.databricks.credentials]\nserver_hostname = "….cloud.databricks.com"\n'
             'http_path = "/sql/1.0/warehouses/…"\naccess_token = "…"\ncatalog = "main"'
@@ -194,7 +196,7 @@ DESTINATIONS: Final[Mapping[str, Destination]] = {destination.name: destination 
 
 _OTHER: Final = Destination(
     name="other",
-    title="any other of dlt's",
+    title="any other dlt destination",
     extra=None,
     module=None,
     file_format=None,
@@ -207,12 +209,12 @@ _OTHER: Final = Destination(
 
 
 def destination_of_type(destination_type: str) -> Destination:
-    """What is known of a destination, by dlt's type of it (`postgres`, `dlt.destinations.postgres`)."""
+    """Return the facts about a destination by dlt's type name (`postgres`, `dlt.destinations.postgres`)."""
     return DESTINATIONS.get(destination_type.rsplit(".", maxsplit=1)[-1], _OTHER)
 
 
 def check_installed(destination: Destination, *, table_format: str | None = None, bucket_url: str = "") -> None:
-    """Raises ExtraMissing unless what the destination needs is installed."""
+    """Raise ExtraMissing unless the destination's packages are installed."""
     needed = [(destination.module, destination.extra)]
     if destination.table_format:
         needed = [("pyiceberg", "iceberg") if table_format == "iceberg" else ("deltalake", "delta")]
@@ -225,21 +227,21 @@ def check_installed(destination: Destination, *, table_format: str | None = None
 def _is_there(module: str) -> bool:
     try:
         return find_spec(module) is not None
-    except ModuleNotFoundError:  # of a parent package
+    except ModuleNotFoundError:  # the parent package is missing
         return False
 
 
 def checked_table_format(wanted: str) -> TableFormat:
-    """The table format by that name.
+    """Return the table format with this name.
 
     Raises:
-        ConfigurationError: There is none, or it is one that cannot be merged into.
+        ConfigurationError: The format is unknown, or rows cannot be merged into it.
     """
     for known in TABLE_FORMATS:
         if wanted == known:
             return known
-    why = " Files alone cannot be merged into: a second sync would double every row." if wanted == "parquet" else ""
+    why = " Rows cannot be merged into plain Parquet files: syncs would add duplicates." if wanted == "parquet" else ""
     raise ConfigurationError(
-        f'table_format under [destination.filesystem] is one of {", ".join(TABLE_FORMATS)}, not "{wanted}".{why}'
-        " Both keep their rows in Parquet files."
+        f'table_format under [destination.filesystem] must be one of {", ".join(TABLE_FORMATS)}, not "{wanted}".{why}'
+        " Both store rows in Parquet files. Nothing was loaded."
     )

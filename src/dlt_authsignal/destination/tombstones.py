@@ -1,4 +1,4 @@
-"""Who was erased: a salted hash and a date, beside the data, so that no later run brings them back."""
+"""Tombstones of erased users: a salted hash and a date in the dataset keep later runs from loading the user again."""
 
 import hmac
 import secrets
@@ -28,10 +28,10 @@ _COLUMNS: Final = tuple(column.name for column in ERASED_USERS.columns)
 
 
 class Tombstones:
-    """The users who were erased, of whom only hashes are known.
+    """The erased users, known only by their hashes.
 
     Args:
-        rows: `user_hash`, `salt` and `erased_at` of each.
+        rows: `user_hash`, `salt` and `erased_at` of each user.
     """
 
     def __init__(self, rows: Iterable[tuple[Any, ...]] = ()) -> None:
@@ -46,47 +46,47 @@ class Tombstones:
         return sum(map(len, self._erased.values()))
 
     def erased_at(self, user_id: str) -> datetime | None:
-        """When a user was erased; None for one who was not."""
+        """Return when a user was erased; None if they were not."""
         found = (hashes.get(hash_of(user_id, salt)) for salt, hashes in self._erased.items())
         return next(filter(None, found), None)
 
     def hashes(self, user_id: str) -> frozenset[str]:
-        """What a user's tombstones may be found by."""
+        """Return the hashes under which a user's tombstones may be stored."""
         return frozenset(hash_of(user_id, salt) for salt in self._erased)
 
     @property
     def latest(self) -> datetime | None:
-        """When somebody was last erased."""
+        """Time of the latest erasure; None if no user was erased."""
         return max((moment for hashes in self._erased.values() for moment in hashes.values()), default=None)
 
     @property
     def salt(self) -> str:
-        """The dataset's salt, or a new one where there is none yet."""
+        """The dataset's salt, or a new one if there is none yet."""
         return next(iter(self._erased), "") or secrets.token_hex(SALT_BYTES)
 
     def refuse(self, user_id: str | None) -> None:
-        """Raises UserErased for a user who was erased."""
+        """Raise UserErased for a user who was erased."""
         moment = self.erased_at(user_id) if user_id else None
         if moment:
             raise UserErased(moment)
 
 
 def hash_of(user_id: str, salt: str) -> str:
-    """HMAC-SHA-256 of an id, hexadecimal. The salt is text of hexadecimal digits."""
+    """Return the HMAC-SHA-256 of an id as hexadecimal digits. The salt is hexadecimal too."""
     return hmac.digest(bytes.fromhex(salt), user_id.encode("utf-8", "surrogatepass"), "sha256").hex()
 
 
 def active_tombstones() -> Tombstones:
-    """The tombstones of the dataset that the active pipeline loads into; none outside of a pipeline."""
+    """Return the tombstones of the dataset that the active pipeline loads into; none without an active pipeline."""
     context = Container()[PipelineContext]
     active = context.pipeline() if context.is_active() else None
     return tombstones(active) if isinstance(active, Pipeline) else Tombstones()
 
 
 def tombstones(pipeline: Pipeline) -> Tombstones:
-    """The tombstones in a pipeline's dataset.
+    """Return the tombstones in a pipeline's dataset.
 
-    Looks for the table itself: another machine may have made it, and this one's schema not know of it yet.
+    Queries the table even if this machine's schema does not have it: another machine may have created it.
     """
     if pipeline.destination is None:
         return Tombstones()
@@ -99,7 +99,7 @@ def tombstones(pipeline: Pipeline) -> Tombstones:
 def _sql_rows(pipeline: Pipeline) -> list[Any]:
     try:
         file = database_file(pipeline)
-        if file and not file.exists():  # to look would be to make it
+        if file and not file.exists():  # opening it would create it
             return []
         with sql_client(pipeline) as client:
             names = ", ".join(map(client.escape_column_name, _COLUMNS))
@@ -111,7 +111,7 @@ def _sql_rows(pipeline: Pipeline) -> list[Any]:
 
 
 def bury(pipeline: Pipeline, user_id: str, known: Tombstones) -> datetime:
-    """Leaves a tombstone, unless there is one; returns its date."""
+    """Write a user's tombstone unless it exists, and return its date."""
     if moment := known.erased_at(user_id):
         return moment
     now, salt = datetime.now(UTC), known.salt

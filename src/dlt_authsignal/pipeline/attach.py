@@ -1,4 +1,4 @@
-"""The pipeline that loaded a dataset, for reading it."""
+"""Create the pipeline of a command, or attach to the one that loaded a dataset."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def make_pipeline(
     """Return the pipeline that a command loads with.
 
     Args:
-        destination: dlt destination name; its credentials are resolved by dlt.
-        staging: dlt destination to load through, a bucket; for Redshift.
+        destination: dlt destination name; dlt resolves its credentials.
+        staging: dlt destination to load through, a bucket. For Redshift.
         dataset: Dataset (schema) to load into. Default: `dataset_name` in `.dlt/config.toml`, or `authsignal_data`.
         pipeline_name: Names dlt's state, and the DuckDB file. Default: `pipeline_name` in `.dlt/config.toml`, or
             `authsignal_pipeline`.
-        progress: What dlt reports its steps to.
-        notes: Is given a sentence if state of an earlier version was moved into the project.
+        progress: dlt's progress collector.
+        notes: Receives a sentence if state of an earlier version was moved into the project.
 
     Raises:
         ConfigurationError: The destination or the pipeline's name is unknown, or the pipeline belongs to another
@@ -52,10 +52,10 @@ def make_pipeline(
 
 
 def attach(*, destination: str = "duckdb", dataset: str | None = None, pipeline_name: str | None = None) -> Pipeline:
-    """The pipeline that loaded a dataset, for reading it. Nothing is made: no file, and no folder of dlt's.
+    """Return the pipeline that loaded a dataset, for reading. Creates no database file and no folder in dlt's state.
 
     Raises:
-        NoData: There is no such DuckDB file.
+        NoData: The DuckDB file does not exist.
         ConfigurationError: The pipeline belongs to another project.
     """
     with translate_errors(destination):
@@ -73,5 +73,5 @@ def attach(*, destination: str = "duckdb", dataset: str | None = None, pipeline_
         if file and not file.exists():
             raise NoData(pipeline.pipeline_name, str(file))
         if not pipeline.default_schema_name:
-            pipeline.sync_destination()  # on a new disk, what dlt knows of the dataset is in the destination only
+            pipeline.sync_destination()  # on a new machine, dlt's schema of the dataset is only in the destination
         return pipeline

@@ -1,4 +1,4 @@
-"""What an interrupted run left on this machine's disk: finished, or dropped if somebody has loaded newer rows since."""
+"""Finish the load of an interrupted run on this machine, or drop it if newer rows were loaded since."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ _HOLD_ROWS: Final = frozenset({"parquet", "csv", "jsonl"})
 
 
 class Pending(Enum):
-    """What became of it."""
+    """Result for the unfinished load."""
 
     NONE = "none"
     FINISHED = "finished"
@@ -30,10 +30,10 @@ class Pending(Enum):
 
 
 def finish_pending(pipeline: Pipeline) -> Pending:
-    """Loads what an interrupted run left; `run` with new data would do only that, and not read anything.
+    """Load what an interrupted run left: dlt's `run` with new data would load only that and read nothing.
 
-    What is older than rows that were loaded since, from another machine, would undo them: it is dropped. Its users
-    are read again, since reads of a load that was never completed are not believed.
+    A load older than rows that another machine has loaded since would overwrite them, so it is dropped. Its users are
+    read again, because reads of a load that was not completed do not count.
     """
     _finish_abort(pipeline)
     if _is_late(pipeline) or _is_cleared(pipeline):
@@ -46,33 +46,33 @@ def finish_pending(pipeline: Pipeline) -> Pending:
             pipeline.run()
     raise RunFailed(
         f'Pipeline "{pipeline.pipeline_name}" still has unfinished loads after {MAX_PENDING_RUNS} tries.'
-        f" Look at them with: dlt pipeline {pipeline.pipeline_name} info"
+        f" No new data was read. Look at the loads: dlt pipeline {pipeline.pipeline_name} info"
     )
 
 
 @contextmanager
 def _way_on(pipeline: Pipeline) -> Iterator[None]:
-    """A load that the destination refuses each time would keep every later sync from reading."""
+    """Add to a failure how to drop the load: one that is always refused would block every later sync."""
     try:
         yield
     except PipelineStepFailed as error:
         error.add_note(
-            "An earlier sync left this load unfinished, and each sync tries it first. If it cannot be mended, drop it:"
-            f" dlt pipeline {pipeline.pipeline_name} abort-packages. The next sync reads its users again."
+            "An earlier sync left this load unfinished, and each sync tries it first. If you cannot fix the cause, drop"
+            f" the load: dlt pipeline {pipeline.pipeline_name} abort-packages. The next sync reads its users again."
         )
         raise
 
 
 def _finish_abort(pipeline: Pipeline) -> None:
-    """Goes on with a drop that was interrupted: else dlt's next load would do that, and drop what it was to load."""
+    """Finish an interrupted drop: otherwise dlt's next load finishes it, and drops the new data too."""
     if pipeline.list_normalized_load_packages() and not pipeline.has_pending_data:
         pipeline.load()
 
 
 def _is_late(pipeline: Pipeline) -> bool:
-    """Whether a load that began after what is pending has been completed in one of the tables that it is for.
+    """Whether a load that started after the pending one was completed in one of its tables.
 
-    Ids of loads are the times when they began, and one sync into a dataset begins after another has ended.
+    Load ids are start times, and syncs into one dataset do not overlap.
     """
     pending = sorted([*pipeline.list_extracted_load_packages(), *pipeline.list_normalized_load_packages()])
     if not pending:
@@ -81,9 +81,9 @@ def _is_late(pipeline: Pipeline) -> bool:
 
 
 def _is_cleared(pipeline: Pipeline) -> bool:
-    """Whether another load has begun since, and has emptied the staging tables in which part of what is pending stood.
+    """Whether another load has started since and emptied staging tables that held part of the pending load.
 
-    Going on would merge what is left of it, and note all of it as loaded.
+    Continuing would merge the remaining part and record the whole load as completed.
     """
     loaded = {
         job.job_file_info.table_name
@@ -91,14 +91,14 @@ def _is_cleared(pipeline: Pipeline) -> bool:
         for job in pipeline.get_load_package_info(load_id).jobs["completed_jobs"]
         if job.job_file_info.file_format in _HOLD_ROWS and _has_rows(job.file_path)
     }
-    if not loaded or is_made_of_files(pipeline):  # which has no staging tables
+    if not loaded or is_made_of_files(pipeline):  # tables made of files have no staging tables
         return False
     with sql_client(pipeline) as client, client.with_staging_dataset():
         return any(_staged(client, table) != set(pipeline.list_normalized_load_packages()[:1]) for table in loaded)
 
 
 def _staged(client: Any, table: str) -> set[str]:
-    """Ids of the loads whose rows stand in a staging table."""
+    """Return the ids of the loads whose rows a staging table contains."""
     column = client.escape_column_name("_dlt_load_id")
     try:
         rows = client.execute_sql(f"SELECT DISTINCT {column} FROM {client.make_qualified_table_name(table)}")
@@ -123,7 +123,7 @@ def _tables(pipeline: Pipeline, load_ids: list[str]) -> set[str]:
 
 
 def _newest_load(pipeline: Pipeline, table: str) -> str:
-    """The newest completed load that rows of a table came with; blank if there is none."""
+    """Return the newest completed load with rows in a table; blank if there is none."""
     import pyarrow.compute as pc
 
     found = (pc.max(load_ids).as_py() for (load_ids,) in committed(pipeline, table, "_dlt_load_id"))
@@ -131,9 +131,9 @@ def _newest_load(pipeline: Pipeline, table: str) -> str:
 
 
 def abort_packages_before(pipeline: Pipeline, moment: datetime | None) -> bool:
-    """Drops the pending packages if one was begun before a moment; says whether it did.
+    """Drop the pending packages if one was started before a moment, and return whether that was done.
 
-    Another machine erased somebody then, whom these may hold.
+    Another machine erased a user at that moment, and the packages may contain the user.
     """
     if moment is None or not pipeline.has_pending_data:
         return False

@@ -1,6 +1,6 @@
-"""Tables and columns that somebody has taken out of the database: made again, and what stood in them read again.
+"""Recreate missing tables and columns, and make their users due.
 
-dlt makes them once, when its schema changes, and fails for ever if they are gone after that.
+dlt creates tables once, when its schema changes, and fails in every later run if they are missing.
 """
 
 import re
@@ -16,13 +16,13 @@ from dlt_authsignal.schema.bookkeeping_tables import USER_READS
 from dlt_authsignal.source.incremental.read_state import KEPT
 
 _PLAIN: Final = re.compile(r"[a-z0-9_]{1,63}")
-"""Names that every database gives back as they are: another could seem to be lost for ever."""
+"""Names that every database returns unchanged. Other names could always look missing."""
 
 
 def recreate(pipeline: Pipeline) -> list[str]:
-    """Makes tables and columns again that were loaded once and are gone; returns the names of the tables.
+    """Recreate tables and columns that were loaded once and are missing; return the names of the tables.
 
-    Tables made of files are made with their first row, and are left as they are.
+    Tables made of files are created with their first row, and are not changed.
     """
     if not pipeline.default_schema_name or is_made_of_files(pipeline):
         return []
@@ -31,13 +31,13 @@ def recreate(pipeline: Pipeline) -> list[str]:
         if lost:
             if not client.is_storage_initialized():
                 client.initialize_storage()
-            _forget_reads(pipeline, client, lost)  # first: a run that is cut off here finds the tables gone still
+            _forget_reads(pipeline, client, lost)  # first: a next run still finds the tables missing
             client.update_stored_schema(only_tables=lost, force=True)
     return lost
 
 
 def _will_be_made(pipeline: Pipeline, client: Any) -> bool:
-    """Whether a load is pending that dlt makes tables for before it goes on."""
+    """Whether dlt will create the tables of a pending load before continuing it."""
     return pipeline.has_pending_data and not client.get_stored_schema_by_hash(schema_of(pipeline).stored_version_hash)
 
 
@@ -57,7 +57,7 @@ def _lost(pipeline: Pipeline, client: Any) -> list[str]:
 
 
 def _forget_reads(pipeline: Pipeline, client: Any, lost: Collection[str]) -> None:
-    """Nobody has been read for a table that is lost."""
+    """Reset the read times of users for the missing tables."""
     parts = [part for part in KEPT if part in lost]
     if not parts or USER_READS.name in lost or USER_READS.name not in schema_of(pipeline).tables:
         return

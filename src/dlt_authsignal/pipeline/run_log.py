@@ -1,4 +1,4 @@
-"""The record of every run, beside the data: also of those that failed or were killed."""
+"""Record every run in the dataset, including runs that failed or were killed."""
 
 import json
 import logging
@@ -22,7 +22,7 @@ from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 
 MAX_TEXT: Final = 500
 MAX_KEPT: Final = 1000
-"""Runs whose record is kept here while the destination cannot be reached."""
+"""Number of run records kept on this machine while the destination cannot be reached."""
 
 logger = logging.getLogger(__name__)
 
@@ -33,15 +33,15 @@ _TIMES: Final = ("started_at", "ended_at", "oldest_read_at")
 
 @dataclass(kw_only=True)
 class Run(RunCounters):
-    """One run, as its row will say.
+    """One run: the values of its row in `sync_runs`.
 
     Attributes:
         apis: APIs that were read.
         errors: Requests that failed, by kind.
-        oldest_read_at: When the user was last read who has waited longest.
+        oldest_read_at: Last read of the user who has waited longest.
         tables: By table: rows read, new, changed, deleted, total.
-        drift: By table: what answers held that the tables were not made for.
-        reached_destination: Whether the record can go there too.
+        drift: Schema drift by table.
+        reached_destination: Whether the record can be written to the destination.
     """
 
     run_id: str = field(default_factory=lambda: str(uuid4()))
@@ -63,7 +63,7 @@ class Run(RunCounters):
     reached_destination: bool = field(default=False, repr=False)
 
     def end(self, outcome: str, meter: RunMetrics, error: BaseException | None = None) -> None:
-        """Fills in what is known at the end."""
+        """Fill in the values that are known at the end."""
         self.ended_at = datetime.now(UTC)
         self.outcome = outcome
         self.seconds = round((self.ended_at - self.started_at).total_seconds(), 2)
@@ -75,7 +75,7 @@ class Run(RunCounters):
         self.drift = meter.drift.report() or None
         if error is not None:
             self.error = type(error).__name__
-            # other errors may quote anything
+            # other errors may quote values
             self.error_message = str(error)[:MAX_TEXT] if isinstance(error, AuthsignalError) else None
 
     def row(self) -> dict[str, Any]:
@@ -86,12 +86,12 @@ class Run(RunCounters):
 
 @contextmanager
 def recorded(pipeline: Pipeline, meter: RunMetrics, alone: AbstractContextManager[None]) -> Iterator[Run]:
-    """A run that is recorded however it ends. Recording never fails the run.
+    """Record a run, however it ends. A failure to record never fails the run.
 
     Args:
-        pipeline: Whose run it is.
-        meter: What it has done.
-        alone: Holds the destination, until the record is there too.
+        pipeline: Pipeline of the run.
+        meter: Counters of the run.
+        alone: Locks the destination until the record is written.
     """
     with ExitStack() as held:
         yield from _recorded(pipeline, meter, held, alone)
@@ -111,7 +111,7 @@ def _recorded(
         raise
     except BaseException:
         run.end("stopped", meter)
-        run.reached_destination = False  # whoever stops a run waits for it: the next one loads the record
+        run.reached_destination = False  # ends quickly when stopped: the next run loads the record
         _keep(pipeline, journal, run)
         raise
     run.end("done", meter)
@@ -119,18 +119,18 @@ def _recorded(
 
 
 class Journal:
-    """Runs whose record is not in the destination yet, one JSON object a line."""
+    """File of the run records that are not in the destination yet, one JSON object per line."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def put(self, run: Run) -> None:
-        """Adds a run, or replaces what was said of it."""
+        """Add the record of a run, or replace it."""
         others = [row for row in self.rows() if row["run_id"] != run.run_id][-MAX_KEPT:]
         self._write([*others, run.row()])
 
     def redact(self, texts: Collection[str]) -> int:
-        """Forgets the messages that hold one of the texts; says how many."""
+        """Remove error messages that contain one of the texts, and return their number."""
         rows = self.rows()
         found = [row for row in rows if any(text in (row["error_message"] or "") for text in texts)]
         for row in found:
@@ -146,7 +146,7 @@ class Journal:
         os.replace(unfinished, self._path)
 
     def rows(self) -> list[dict[str, Any]]:
-        """The rows; a journal that cannot be read, or holds something else, is an empty one."""
+        """Return the records; none if the file cannot be read or has other content."""
         try:
             found = [json.loads(line) for line in self._path.read_text("utf-8").splitlines()]
         except (OSError, ValueError):
@@ -154,12 +154,12 @@ class Journal:
         return found if all(isinstance(row, dict) and row.keys() >= _NEEDED for row in found) else []
 
     def clear(self) -> None:
-        """Forgets all of it."""
+        """Remove all records."""
         self._path.unlink(missing_ok=True)
 
 
 def journal_of(pipeline: Pipeline) -> Journal:
-    """The journal of a pipeline on this machine."""
+    """Return a pipeline's journal on this machine."""
     return Journal(Path(pipeline.pipelines_dir) / f"{pipeline.pipeline_name}.runs.jsonl")
 
 
@@ -170,5 +170,5 @@ def _keep(pipeline: Pipeline, journal: Journal, run: Run) -> None:
             with keep_open(pipeline):
                 write_records(pipeline, journal.rows())
             journal.clear()
-    except Exception as error:  # the run's own outcome matters more
-        logger.warning("The record of this run could not be kept or loaded (%s).", type(error).__name__)
+    except Exception as error:  # recording must not fail the run
+        logger.warning("The record of this run could not be saved or loaded (%s).", type(error).__name__)

@@ -1,4 +1,4 @@
-"""Commands, places and counts, spelled so that they work from the current folder."""
+"""Write commands, paths and counts for messages, so that they work from the current folder."""
 
 import os
 import shutil
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def runnable(program: str) -> str:
-    """`program` where it is on the path and is this installation's, else its path from here."""
+    """Return `program` if the path finds this installation's, else its path relative to the current folder."""
     mine = Path(sys.executable).with_name(program)
     found = shutil.which(program)
     if not mine.exists() or (found and Path(found).parent == mine.parent):
@@ -16,12 +16,12 @@ def runnable(program: str) -> str:
 
 
 def counted(count: int, thing: str) -> str:
-    """`1 request`, `2,009 requests`."""
+    """Return a count with its noun: `1 request`, `2,009 requests`."""
     return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
 def place(destination: str, location: str) -> str:
-    """The DuckDB file, short when it is in this folder; elsewhere what dlt calls the place."""
+    """Return the DuckDB file, without a path if it is in this folder; for other destinations, dlt's location."""
     if destination != "duckdb":
         return location
     path = Path(location.removeprefix("duckdb:///"))

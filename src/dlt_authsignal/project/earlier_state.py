@@ -1,4 +1,4 @@
-"""State that an earlier version left in dlt's machine-wide folder: moved into the project that started it."""
+"""Move pipeline state of an earlier version from dlt's machine-wide folder into the project that started it."""
 
 import shutil
 from pathlib import Path
@@ -11,9 +11,9 @@ from dlt_authsignal.project.working_folder import IN_PROJECT, WorkingFolder, is_
 
 
 def move_into_project(where: WorkingFolder) -> str | None:
-    """Move a pipeline's state out of the machine-wide folder, if this project's first run is what made it there.
+    """Move a pipeline's state out of the machine-wide folder, if this project created it there.
 
-    Pending load packages and the record of runs come along. State of another project stays where it is.
+    Pending load packages and the record of runs are moved too. State of other projects is not changed.
 
     Returns:
         What was moved, in one sentence; None if there was nothing to move.
@@ -31,18 +31,18 @@ def move_into_project(where: WorkingFolder) -> str | None:
             _move(earlier, where.path)
     except Timeout:
         raise PipelineBusy(
-            f'Another run of pipeline "{where.pipeline_name}" is running on this machine, begun by an earlier version.'
-            " Wait for it to end."
+            f'Another run of pipeline "{where.pipeline_name}", of an earlier version, is running on this machine.'
+            " Nothing was changed. Wait for it to end."
         ) from None
     Path(lock.lock_file).unlink(missing_ok=True)
     return f'Moved dlt\'s state of "{where.pipeline_name}" from {earlier.parent} into this folder ({IN_PROJECT}).'
 
 
 def _move(earlier: Path, path: Path) -> None:
-    """Killed in between, the earlier folder is still whole, and the next run moves it."""
+    """Move the folder. If killed meanwhile, the earlier folder is still complete, and the next run moves it."""
     copy = path.with_name(f"{path.name}.moving")
     shutil.rmtree(copy, ignore_errors=True)
-    shutil.rmtree(path, ignore_errors=True)  # never ran: dlt itself would remove it
+    shutil.rmtree(path, ignore_errors=True)  # it has never run: dlt would remove it too
     shutil.copytree(earlier, copy)
     runs = earlier.with_name(f"{earlier.name}.runs.jsonl")
     if runs.exists():

@@ -1,4 +1,4 @@
-"""What a project calls its pipeline and its dataset."""
+"""Return the names of a project's pipeline and dataset."""
 
 from typing import Final
 

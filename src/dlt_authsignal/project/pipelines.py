@@ -1,4 +1,4 @@
-"""A project's pipeline: opened where its state is, bound to the project's folder, and kept out of other projects."""
+"""Open a project's pipeline with its state in the project's folder, and refuse pipelines of other projects."""
 
 import tempfile
 from collections.abc import Iterable
@@ -32,13 +32,13 @@ _PENDING: Final = ("load/normalized/*", "normalize/extracted/*")
 def open_pipeline(
     pipeline_name: str, *, destination: str, dataset: str, notes: list[str] | None = None, **options: Any
 ) -> Pipeline:
-    """Return a project's pipeline for a run: its folder is created, and state of an earlier version moved into it.
+    """Return a project's pipeline for a run. Creates its folder, and moves state of an earlier version into it.
 
     Args:
         pipeline_name: dlt pipeline name.
         destination: dlt destination name.
         dataset: Dataset (schema) name.
-        notes: Is given a sentence on what was moved.
+        notes: Receives a sentence on what was moved.
         **options: Further arguments of `dlt.pipeline`.
 
     Raises:
@@ -66,7 +66,7 @@ def look_at_pipeline(pipeline_name: str, *, destination: str, dataset: str, scra
 
 
 def try_pipeline(pipeline_name: str, scratch: str, *, destination: str, dataset: str) -> Pipeline:
-    """Return a pipeline into what a project's loads into, with its state in a scratch folder."""
+    """Return a pipeline with the project's destination and dataset, and its state in a scratch folder."""
     pipeline = dlt.pipeline(pipeline_name, scratch, destination=destination, dataset_name=dataset)
     _bind(pipeline, project_folder())
     return pipeline
@@ -79,7 +79,7 @@ def bring_state(pipeline_name: str) -> str | None:
 
 
 def check_is_usable(pipeline_name: str, destination: str) -> WorkingFolder:
-    """Return where a pipeline's state is kept, once it is sure that a sync can use it. Nothing is written.
+    """Return where a pipeline's state is kept, after checking that a sync can use it. Nothing is written.
 
     Raises:
         ConfigurationError: The pipeline belongs to another project, or the folder cannot be written.
@@ -89,9 +89,9 @@ def check_is_usable(pipeline_name: str, destination: str) -> WorkingFolder:
     place = next(path for path in (where.path, *where.path.parents) if path.exists())
     if reason := _refusal(place):
         raise ConfigurationError(
-            f"Cannot write in {place} ({reason}), where dlt is to keep the state of pipeline"
-            f' "{pipeline_name}" ({where.path}). Run it in a folder of your user, or set the environment variable'
-            " PIPELINES_DIR to a folder that this project alone uses."
+            f"Cannot write in {place} ({reason}), where dlt would keep the state of pipeline"
+            f' "{pipeline_name}" ({where.path}). Nothing was changed. Run the command in a folder that you can write'
+            " in, or set the environment variable PIPELINES_DIR to a folder that only this project uses."
         )
     return where
 
@@ -108,13 +108,13 @@ def check_is_ours(where: WorkingFolder, destination: TDestinationReferenceArg) -
     there, here = _places(where, destination, (first_run, project_folder()))
     if there != here and not _is_left(where, first_run, here):
         raise ConfigurationError(
-            f'Pipeline "{where.pipeline_name}" belongs to another project: it was started in {first_run}, and keeps its'
-            f" database there. Nothing was changed. {_ADVICE if where.is_configured else _INIT}"
+            f'Pipeline "{where.pipeline_name}" belongs to another project: it was started in {first_run}, where its'
+            f" database is. Nothing was changed. {_ADVICE if where.is_configured else _INIT}"
         )
 
 
 def check_active_pipeline() -> None:
-    """Bind the active pipeline, a script's, to the project's folder; or refuse it.
+    """Bind a script's active pipeline to the project's folder, or refuse it.
 
     Raises:
         ConfigurationError: It belongs to another project.
@@ -126,7 +126,7 @@ def check_active_pipeline() -> None:
 
 
 def check_pipeline(pipeline: Pipeline) -> None:
-    """Bind a pipeline that dlt opened to the project's folder; or refuse it.
+    """Bind a pipeline that dlt opened to the project's folder, or refuse it.
 
     Raises:
         ConfigurationError: It belongs to another project.
@@ -136,17 +136,17 @@ def check_pipeline(pipeline: Pipeline) -> None:
     in_project = where.in_project and is_same(parent, where.parent)
     found = replace(where, parent=parent, in_project=in_project)
     check_is_ours(found, pipeline.destination)
-    _settle(pipeline, found)
+    _record_folder(pipeline, found)
 
 
 def _opened(where: WorkingFolder, **options: Any) -> Pipeline:
     pipeline: Pipeline = dlt.pipeline(where.pipeline_name, str(where.parent), **options)
-    _settle(pipeline, where)
+    _record_folder(pipeline, where)
     return pipeline
 
 
-def _settle(pipeline: Pipeline, where: WorkingFolder) -> None:
-    """Note the project's folder as the pipeline's: relative where the state moves with it, for dlt alone to find it."""
+def _record_folder(pipeline: Pipeline, where: WorkingFolder) -> None:
+    """Record the project's folder in the pipeline's state: relative if the state moves with the project."""
     here = project_folder()
     noted = pipeline.get_local_state_val(_FIRST_RUN)
     if where.in_project:
@@ -156,12 +156,12 @@ def _settle(pipeline: Pipeline, where: WorkingFolder) -> None:
         wanted = str(here) if gone else noted
     if wanted != noted:
         pipeline.set_local_state_val(_FIRST_RUN, wanted)
-        setattr(pipeline, _FIRST_RUN, wanted)  # dlt writes what it read when it opened the pipeline
+        setattr(pipeline, _FIRST_RUN, wanted)  # dlt writes back the value that it read when it opened the pipeline
     _bind(pipeline, here / wanted)
 
 
 def _bind(pipeline: Pipeline, folder: Path) -> None:
-    """Local files of the destination are kept below an absolute path, wherever this process goes."""
+    """Set an absolute path for the destination's local files, so that a change of directory does not move them."""
     for used in (pipeline.destination, pipeline.staging):
         if used is not None and "local_dir" in used.config_params:
             used.config_params["local_dir"] = str(folder)
@@ -171,7 +171,7 @@ def _places(where: WorkingFolder, destination: TDestinationReferenceArg, folders
     """Return where a destination keeps its data, for a pipeline that was started in each folder."""
     factory = Destination.from_reference(destination)
     if factory is None or not issubclass(factory.spec, WithLocalFiles):
-        return [None for _ in folders]  # a server, the same from everywhere
+        return [None for _ in folders]  # a server: its location does not depend on the folder
     kept = dict(factory.config_params)
     context = {"pipeline_name": where.pipeline_name, "pipeline_working_dir": str(where.path)}
     places: list[str | None] = []
@@ -192,7 +192,7 @@ def _places(where: WorkingFolder, destination: TDestinationReferenceArg, folders
 
 
 def _is_left(where: WorkingFolder, first_run: Path, database: str | None) -> bool:
-    """Whether the project that started the pipeline is no longer there: it was moved here, or left nothing to load."""
+    """Whether the project that started the pipeline no longer exists, and was moved here or left nothing to load."""
     if first_run.is_dir():
         return False
     pending = any(path for pattern in _PENDING for path in where.path.glob(pattern))

@@ -1,4 +1,4 @@
-"""The lines of `.dlt/config.toml` with which dlt alone finds a pipeline's state in its project."""
+"""Write the setting to `.dlt/config.toml` with which plain dlt finds a pipeline's state in its project."""
 
 import os
 import tempfile
@@ -16,10 +16,10 @@ SETTING: Final = "pipelines_dir"
 
 
 def remember(where: WorkingFolder) -> str | None:
-    """Write into `.dlt/config.toml` where a pipeline's state is, unless dlt finds it already.
+    """Write to `.dlt/config.toml` where a pipeline's state is, unless dlt already finds it.
 
     Returns:
-        What was written, or what to write by hand where that failed, in one sentence; None if there was nothing to do.
+        One sentence on what was written, or what to write by hand if that failed; None if there was nothing to do.
     """
     if where.is_configured:
         return None
@@ -29,7 +29,7 @@ def remember(where: WorkingFolder) -> str | None:
     try:
         _add(path, where.pipeline_name)
     except (OSError, TOMLKitError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not TOML"
+        reason = error.strerror if isinstance(error, OSError) else "it is not valid TOML"
         return f"Could not write {path} ({reason}). For scripts and queries with dlt, add to it: {lines}"
     shown = os.path.relpath(path)
     return f'Wrote {shown}: dlt keeps the state of "{where.pipeline_name}" in this folder ({IN_PROJECT}).'

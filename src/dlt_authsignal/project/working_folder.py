@@ -1,7 +1,7 @@
-"""Where dlt keeps a pipeline's state: in the project, unless a setting of dlt's names another place.
+"""Find where dlt keeps a pipeline's state: in the project, unless a dlt setting names another place.
 
-dlt's own default is one folder for the whole machine. There, two projects with the same pipeline name share their
-state, and dlt keeps the DuckDB file in the folder of the first run.
+dlt's default is one folder for the whole machine. There, two projects with the same pipeline name share their state,
+and dlt keeps the DuckDB file in the folder of the first run.
 """
 
 import json
@@ -28,13 +28,13 @@ class _Setting(BaseConfiguration):
 
 @dataclass(frozen=True, kw_only=True)
 class WorkingFolder:
-    """Where the state of one pipeline is.
+    """Location of one pipeline's state.
 
     Attributes:
-        pipeline_name: The pipeline.
-        parent: Folder that holds the pipeline's folder, its lock and its record of runs; absolute.
-        in_project: Whether it moves with the project: its path is relative to the project's folder.
-        is_configured: Whether dlt finds it without us.
+        pipeline_name: Name of the pipeline.
+        parent: Absolute path of the folder with the pipeline's folder, its lock and its record of runs.
+        in_project: Whether the state moves with the project: its path is relative to the project's folder.
+        is_configured: Whether plain dlt finds it too.
     """
 
     pipeline_name: str
@@ -48,12 +48,12 @@ class WorkingFolder:
 
     @property
     def has_run(self) -> bool:
-        """Whether the pipeline has loaded, or was about to."""
+        """Whether the pipeline has loaded, or has started to."""
         return bool(state_in(self.path).get("schema_names"))
 
     @property
     def started_in(self) -> Path | None:
-        """Folder of the pipeline's first run; None if it has none, or goes wherever its project goes."""
+        """Folder of the pipeline's first run; None if it has not run, or if its state moves with the project."""
         return started_in(self.path)
 
 
@@ -77,7 +77,7 @@ def project_folder() -> Path:
 
 
 def state_in(folder: Path) -> dict[str, Any]:
-    """Return what dlt has noted of a pipeline in its folder; empty if it has not started."""
+    """Return dlt's state file of a pipeline; empty if it has not run."""
     try:
         found = json.loads((folder / "state.json").read_text("utf-8"))
     except (OSError, ValueError):
@@ -92,10 +92,10 @@ def started_in(folder: Path) -> Path | None:
 
 
 def is_same(one: Path, other: Path) -> bool:
-    """Whether two paths are of one folder."""
+    """Whether two paths point to the same folder."""
     return one.resolve() == other.resolve()
 
 
 def _data_dir_is_chosen() -> bool:
-    """By DLT_DATA_DIR, or by a workspace of dlt's, which has folders of its own."""
+    """Whether DLT_DATA_DIR is set, or dlt runs in a workspace, which has its own folders."""
     return known_env.DLT_DATA_DIR in os.environ or type(active()) is not RunContext

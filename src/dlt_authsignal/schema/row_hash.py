@@ -22,8 +22,8 @@ def unhashed(table: Table, api: str) -> frozenset[str]:
 
 def fingerprint(row: Mapping[str, Any]) -> str:
     """Return 16 hex digits that change when the row's values change. Field order and nulls do not matter."""
-    said = {name: value for name, value in row.items() if value is not None and name not in PROVENANCE_NAMES}
-    text = json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_plain)
+    values = {name: value for name, value in row.items() if value is not None and name not in PROVENANCE_NAMES}
+    text = json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_plain)
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 

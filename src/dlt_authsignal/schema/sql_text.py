@@ -1,4 +1,4 @@
-"""Names and texts as they are written in SQL, where a value cannot be handed over apart from the statement."""
+"""Quote names and texts for SQL statements that cannot take parameters."""
 
 
 def quoted(name: str) -> str:

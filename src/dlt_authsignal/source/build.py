@@ -1,4 +1,4 @@
-"""From settings to resources: the credentials that are set decide which APIs are read."""
+"""Build the source's resources from its settings. The credentials decide which APIs are read."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -29,8 +29,8 @@ from dlt_authsignal.source.user_ids.users_from import resolved
 APIS: Final = ("server", "client")
 
 OnPlanned = Callable[[float | None], None]
-"""Called once all users who are due are known, before the first of them is read, with the limit on requests a second;
-None is no limit."""
+"""Called when all users who are due are known, before the first one is read, with the limit on requests per second;
+None means no limit."""
 
 
 def resources_of(
@@ -40,11 +40,11 @@ def resources_of(
     metrics: RunMetrics | None = None,
     on_planned: OnPlanned | None = None,
 ) -> list[DltResource]:
-    """Return the resources of every API that is read; where two APIs fill one table, the Server API's.
+    """Return the resources of every API that is read. If two APIs can fill a table, the Server API does.
 
     Raises:
-        CredentialsMissing: No credential gives access to an API, or to one asked for.
-        ConfigurationError: A value that cannot be used.
+        CredentialsMissing: No credential gives access to an API, or to one in `apis`.
+        ConfigurationError: A setting is wrong.
     """
     metrics, limits, privacy = metrics or RunMetrics(), limits_of(settings), privacy_from(settings)
     resources: list[DltResource] = []
@@ -61,16 +61,16 @@ def resources_of(
 
 
 def apis_of(settings: SourceSettings) -> Sequence[str]:
-    """The APIs that are read, the Server API first.
+    """Return the APIs that are read, the Server API first.
 
     Raises:
-        CredentialsMissing: No credential gives access to an API, or to one asked for.
-        ConfigurationError: There is no such API.
+        CredentialsMissing: No credential gives access to an API, or to one in `apis`.
+        ConfigurationError: An API in `apis` is unknown.
     """
     credentials = {"server": settings.api_secret_key, "client": settings.token or settings.tenant_id}
     for api in settings.apis or ():
         if api not in APIS:
-            raise ConfigurationError(f'Unknown API "{api}". Known: {", ".join(APIS)}.')
+            raise ConfigurationError(f'Unknown API "{api}". APIs: {", ".join(APIS)}. Nothing was loaded.')
         if not credentials[api]:
             raise CredentialsMissing(f"the {api.title()} API", settings.blank)
     found = [api for api in APIS if credentials[api] and api in (settings.apis or APIS)]
@@ -134,8 +134,8 @@ def _plan(
 def _budget(settings: SourceSettings, reads: KnownReads | None) -> Budget:
     if reads is None and (settings.max_requests or settings.max_duration):
         raise ConfigurationError(
-            "max_requests and max_duration leave users to the next run, which has to know who was read. Call"
-            " dlt_authsignal.sync(pipeline, …), or pass authsignal_source(reads=known_reads(pipeline))."
+            "max_requests and max_duration leave users for the next run, which needs the earlier reads. Nothing was"
+            " loaded. Call dlt_authsignal.sync(pipeline, …), or pass authsignal_source(reads=known_reads(pipeline))."
         )
     longest = duration("max_duration", settings.max_duration).total_seconds() if settings.max_duration else None
     return Budget(max_requests=settings.max_requests, max_seconds=longest, clock=time.monotonic)

@@ -1,4 +1,4 @@
-"""`authsignal_source`: what is read from Authsignal, as a dlt source."""
+"""`authsignal_source`: Authsignal as a dlt source."""
 
 import logging
 from typing import Any, Final, Never
@@ -66,79 +66,85 @@ def authsignal_source(
 ) -> Any:
     """Read everything that the given credentials give access to, as resources to load, select or combine.
 
-    `pipeline.run(authsignal_source())` loads what is read, and does no more. It reads all users on every run, unless
-    `reads=known_reads(pipeline)` says when each was last read. It marks no deleted rows and writes no history (call
-    `update_history(pipeline)` afterwards), its delete guard knows no earlier run, it takes no lock, and it is not
-    recorded in `sync_runs`. `dlt_authsignal.sync(pipeline)` does all of that.
+    `pipeline.run(authsignal_source())` only loads what it reads. It reads all users on every run, unless you pass
+    `reads=known_reads(pipeline)`. It marks no deleted rows and writes no history (call `update_history(pipeline)`
+    afterwards), its delete guard does not use earlier runs, it takes no lock, and it is not recorded in `sync_runs`.
+    `dlt_authsignal.sync(pipeline)` does all of that.
 
     The five passkey ceremonies (`passkey_initiate_challenge`, `passkey_authentication_options`,
     `passkey_verify_authentication`, `passkey_register_options`, `passkey_register`) change data at Authsignal and run
     only when selected: `authsignal_source().with_resources("passkey_register_options")`.
 
-    Every argument that is not only in Python can be set in `.dlt/secrets.toml` under `[sources.authsignal_source]`, or
-    as the environment variable `SOURCES__AUTHSIGNAL_SOURCE__<NAME>`; those that are neither secret nor personal in
-    `.dlt/config.toml` too.
+    Set arguments here, in `.dlt/secrets.toml` under `[sources.authsignal_source]`, or as environment variables
+    `SOURCES__AUTHSIGNAL_SOURCE__<NAME>`. Arguments that are neither secret nor personal can also be in
+    `.dlt/config.toml`. Arguments marked "Only in Python" can be set only here.
 
     Args:
         token: Short-lived bearer token of one user. Gives access to the Client API: `user_authenticators` of that user,
             and the passkey ceremonies.
-        tenant_id: The tenant's id, written into each row. Alone it gives access to the ceremonies of a sign-in.
+        tenant_id: The tenant's id, written into each row. Without other credentials it gives access to the ceremonies
+            of a sign-in.
         api_secret_key: Server API secret. Gives access to `users`, `user_authenticators`, `user_actions`,
             `user_devices`, `tenant_authenticators`, `unknown_user_ids`, and `action_details` when selected.
-        region: Where the tenant is: `us`, `au`, `eu` or `ca`.
+        region: Region of the tenant: `us`, `au`, `eu` or `ca`. Default: `us`.
         base_url: Full base URL instead of the region's, for a proxy or the sandbox.
-        apis: APIs to read, such as `["server"]`. Default: all that the credentials give access to. Where both fill a
-            table, the Server API does.
-        users_from: Where user ids come from, one source or a list: `listing` (the default), files (txt, csv, tsv,
-            jsonl, parquet), queries (`DATABASE?query=SQL`), `known` (ids of earlier runs). DATABASE is a URL,
-            `users_database`, or `destination.NAME`.
-        users_database: Credentials of the database that `users_database?query=SQL` queries, as dlt takes them: a URL,
-            or its parts. Belongs in secrets.toml.
-        users_column: Column of the ids, in files and queries. Default: the only one of a query, else `user_id`,
+        apis: APIs to read, such as `["server"]`. If both APIs can fill a table, the Server API does. Default: all that
+            the credentials give access to.
+        users_from: Source of user ids, or a list of sources: `listing` (the user list), files (txt, csv, tsv, jsonl,
+            parquet), queries (`DATABASE?query=SQL`), `known` (ids of earlier runs). DATABASE is a URL,
+            `users_database`, or `destination.NAME`. Default: `listing`.
+        users_database: Credentials of the database for `users_database?query=SQL`, in dlt's form: a URL, or its parts.
+            Put them in secrets.toml.
+        users_column: Column of the ids in files and queries. Default: the only column of a query, otherwise `user_id`,
             `userId` or `id`.
         exclude_users: Ids of users to skip, such as the canary user of `dlt-authsignal probe`.
-        page_size: Users per page of the user list.
-        concurrency: Requests in flight, over all tables.
-        rate: Most requests a second, over all tables: a number, or `max` for no limit but Authsignal's. Authsignal's
-            limit is shared with your users who sign in.
-        shared_budget: Path of a SQLite file, or URL of a Redis (extra `[redis]`), where all processes with this key
-            count their requests, so that `rate` holds for all of them together.
-        attempts: Tries per request. Connection errors, 429 and 5xx are retried; 429 gets three times as many.
-        backoff: Seconds. The wait before retry n is random, at most `backoff * 2**n`, never over 30.
-        timeout: Seconds for one response.
-        username: Ceremonies: name of a new passkey; restricts whose passkeys may sign in.
+        page_size: Users per page of the user list. Default: 100.
+        concurrency: Maximum requests in flight, over all tables. Default: 8.
+        rate: Maximum requests per second, over all tables, or `max` for Authsignal's limit only. Authsignal's limit is
+            shared with your users who sign in. Default: 20.
+        shared_budget: Path of a SQLite file, or URL of a Redis (extra `[redis]`), in which all processes with this key
+            count their requests, so that `rate` limits all of them together.
+        attempts: Tries per request. Connection errors, 429 and 5xx are retried; 429 gets three times as many tries.
+            Default: 6.
+        backoff: Base of the wait between tries, in seconds. The wait before retry n is random, at most
+            `backoff * 2**n` and at most 30 seconds. Default: 0.5.
+        timeout: Maximum seconds for one response. Default: 60.
+        username: Ceremonies: name of a new passkey. For a sign-in, only this user's passkeys are accepted.
         display_name: Ceremonies: name shown for a new passkey.
         authenticator_attachment: Ceremonies: `platform` or `cross-platform`.
         action: Ceremonies: action code of the sign-in.
-        challenge_id: Ceremonies: a challenge that was started elsewhere.
-        authenticator: Ceremonies: makes and uses the passkey, by methods `create` and `get`. Only in Python. Default:
-            a new `SoftwarePasskey`.
-        origin: Ceremonies: origin that the software passkey speaks for. Default: the relying party's.
+        challenge_id: Ceremonies: id of a challenge that was started elsewhere.
+        authenticator: Ceremonies: object that creates and uses the passkey, with methods `create` and `get`. Only in
+            Python. Default: a new `SoftwarePasskey`.
+        origin: Ceremonies: origin of the software passkey. Default: the relying party's.
         paths: Ceremonies: `authsignal` for the paths of Authsignal's SDKs, `dlthub` for those of dltHub's Authsignal
-            page.
-        max_staleness: Users last read longer ago than this are read again: `7d`, `12h`, `90m`, `0`; at most 25 days.
-        full: Read all users, and all of their actions that the API returns.
+            page. Default: `authsignal`.
+        max_staleness: Read users again who were last read longer ago than this: `7d`, `12h`, `90m`, `0`; at most 25
+            days. Default: `7d`.
+        full: Read all users, and all of their actions that the API returns. Default: false.
         refresh_users: Ids of users to read now, whether or not they are due.
-        max_requests: Start no user who might exceed this number of requests; the next run starts with the users who
-            remain. Retries and details of actions are not counted.
-        max_duration: Start no user after this long: `1h`, `30m`. Reading the user list is not counted.
-        privacy: `pseudonymize` hashes identifiers, `keep` loads them in plain text.
-        privacy_key: Secret key for hashing identifiers. Without one they are left out.
-        former_privacy_keys: Earlier privacy keys, separated by spaces, under which `dlt-authsignal erase` looks too.
-        privacy_columns: What is done to single columns instead, by `table.column` or `*.column`: `keep`, `hash`,
-            `truncate` or `drop`.
+        max_requests: Stop starting users who might exceed this number of requests. The next run starts with the
+            remaining users. Retries and details of actions are not counted. Default: no limit.
+        max_duration: Stop starting users after this long: `1h`, `30m`. Reading the user list is not counted. The next
+            run starts with the remaining users. Default: no limit.
+        privacy: `pseudonymize` hashes identifiers, `keep` loads them in plain text. Default: `pseudonymize`.
+        privacy_key: Secret key for hashing identifiers. Without a key, identifiers are left out.
+        former_privacy_keys: Earlier privacy keys, separated by spaces. `dlt-authsignal erase` finds users stored under
+            them too.
+        privacy_columns: Exceptions for single columns, by `table.column` or `*.column`: `keep`, `hash`, `truncate` or
+            `drop`.
         privacy_allow: Keys of free-form objects (`custom`, `output`), and columns that Authsignal added later, to load
             unchanged.
-        max_deletes: Load nothing if more rows of one table would be marked as deleted: a share of the rows (20 may be
-            marked anyway), or a number.
-        accept_deletes: Mark them anyway.
+        max_deletes: Load nothing if more rows of one table than this would be marked as deleted: a share of the rows
+            (20 rows are always allowed), or a number. Default: `5%`.
+        accept_deletes: Ignore `max_deletes` in this run. Default: false.
         reads: When each user was last read, from `known_reads(pipeline)`. Only in Python. Default: unknown, so that
             all users are read.
         metrics: Counters to fill, for a progress display. Only in Python.
 
     Raises:
-        CredentialsMissing: No credential gives access to an API, or to one asked for.
-        ConfigurationError: A name or a value that cannot be used; or the active pipeline belongs to another project.
+        CredentialsMissing: No credential gives access to an API, or to one in `apis`.
+        ConfigurationError: A setting is unknown or wrong, or the active pipeline belongs to another project.
     """
     given = locals()  # the signature repeats the settings for editors; a test compares the two
     check_active_pipeline()
@@ -146,7 +152,7 @@ def authsignal_source(
     check_configured(_active_pipeline())
     hide_from_trace(*SourceSettings.PERSONAL)
     settings = SourceSettings(**{name: given[name] for name in NAMES})
-    if metrics is None and privacy_from(settings).leaves_out:  # a caller with metrics shows a report
+    if metrics is None and privacy_from(settings).leaves_out:  # callers that pass metrics show a report
         logger.warning(LEFT_OUT)
     return resources_of(settings, reads=reads, metrics=metrics)
 
@@ -154,7 +160,7 @@ def authsignal_source(
 def _active_pipeline() -> str | None:
     try:
         return str(dlt.current.pipeline().pipeline_name)
-    except Exception:  # dlt raises one of its own where no pipeline is active
+    except Exception:  # dlt raises an error of its own if no pipeline is active
         return None
 
 
@@ -165,5 +171,5 @@ def source_of(
     metrics: RunMetrics | None = None,
     on_planned: OnPlanned | None = None,
 ) -> Any:
-    """Return the same source from settings that are resolved already."""
+    """Return the same source from resolved settings."""
     return resources_of(settings, reads=reads, metrics=metrics, on_planned=on_planned)

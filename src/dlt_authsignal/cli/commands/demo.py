@@ -9,20 +9,22 @@ from dlt_authsignal.errors import ExtraMissing
 from dlt_authsignal.pipeline.wording import runnable
 
 PIPELINE_NAME: Final = "authsignal_demo"
-"""A pipeline of its own, so that invented people never mix with real ones."""
+"""Separate pipeline name, so that invented people are never mixed with real users."""
 
 
-@click.command(short_help="See it work: a local Authsignal, synced into DuckDB. No account needed.")
-@click.option("--users", default=500, show_default=True, type=click.IntRange(1, 100_000), help="People to invent.")
-@click.option("--days", default=45, show_default=True, type=click.IntRange(1, 3650), help="Days of history for them.")
-@click.option("--seed", default=7, show_default=True, help="Another number invents other people.")
+@click.command(short_help="Try it: sync a local Authsignal into DuckDB. No account needed.")
 @click.option(
-    "--pipeline-name", default=PIPELINE_NAME, show_default=True, help="Names dlt's state and the DuckDB file."
+    "--users", default=500, show_default=True, type=click.IntRange(1, 100_000), help="Number of invented people."
+)
+@click.option("--days", default=45, show_default=True, type=click.IntRange(1, 3650), help="Days of history.")
+@click.option("--seed", default=7, show_default=True, help="Seed of the invented data.")
+@click.option(
+    "--pipeline-name", default=PIPELINE_NAME, show_default=True, help="Name of the pipeline and of the DuckDB file."
 )
 def demo(users: int, days: int, seed: int, pipeline_name: str) -> None:
-    """See it work: start a local Authsignal with invented people, sync it into DuckDB, print the KPIs.
+    """Start a local Authsignal with invented people, sync it into DuckDB and print the KPIs.
 
-    Writes authsignal_demo.duckdb in the current folder, and dlt's state into .dlt/.var. Nothing leaves this machine.
+    Writes authsignal_demo.duckdb to the current folder, and dlt's state to .dlt/.var. No data leaves this machine.
     """
     try:
         from dlt_authsignal.sandbox import SandboxConfig, run_in_thread
@@ -31,7 +33,7 @@ def demo(users: int, days: int, seed: int, pipeline_name: str) -> None:
     from dlt_authsignal.cli.commands.sync import run
     from dlt_authsignal.cli.report.kpis import print_kpis
 
-    # other people get a dataset of their own, or two demos would mix
+    # other data gets a separate dataset, so that two demos do not mix
     dataset = "authsignal_data" if (users, days, seed) == (500, 45, 7) else f"authsignal_{users}x{days}_seed{seed}"
     click.secho(f"1. A local Authsignal with {users:,} people and {days} days of sign-ins", bold=True)
     with run_in_thread(SandboxConfig(users=users, days=days, seed=seed)) as running:
@@ -44,7 +46,7 @@ def demo(users: int, days: int, seed: int, pipeline_name: str) -> None:
                 "base_url": running.url,
                 "api_secret_key": running.sandbox.config.api_secret_key,
                 "tenant_id": running.sandbox.config.tenant_id,
-                "privacy_key": hashlib.sha256(f"invented people, seed {seed}".encode()).hexdigest(),  # always the same
+                "privacy_key": hashlib.sha256(f"invented people, seed {seed}".encode()).hexdigest(),  # fixed per seed
                 "rate": "max",
                 "concurrency": 16,
             },
@@ -52,7 +54,7 @@ def demo(users: int, days: int, seed: int, pipeline_name: str) -> None:
     from dlt_authsignal.pipeline.attach import attach
 
     click.echo()
-    click.secho("3. What the data says", bold=True)
+    click.secho("3. KPIs", bold=True)
     print_kpis(attach(pipeline_name=pipeline_name, dataset=dataset))
     click.echo()
     click.secho("In Python", bold=True)
@@ -65,6 +67,6 @@ def demo(users: int, days: int, seed: int, pipeline_name: str) -> None:
 
 NEXT: Final = (
     ("models show drop_off_rate", "how a KPI is defined"),
-    ("sandbox --users 500 --seed 7", "a local Authsignal to keep"),
-    ("init", "your own tenant: asks for its region and key"),
+    ("sandbox --users 500 --seed 7", "a local Authsignal that keeps running"),
+    ("init", "use your own tenant: asks for its region and key"),
 )

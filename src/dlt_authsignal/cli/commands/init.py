@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 KEYS: Final = ("api_secret_key", "tenant_id", "token")
 
 
-@click.command(short_help="Set up this folder: keys, configuration, a script to run.")
-@click.option("--region", type=click.Choice(list(REGIONS)), help="Where the tenant lives.")
+@click.command(short_help="Set up this folder: keys, configuration and a script.")
+@click.option("--region", type=click.Choice(list(REGIONS)), help="Region of the tenant.")
 @click.option("--api-secret-key", metavar="KEY", help="Server API secret; - reads it from standard input.")
 @click.option("--tenant-id", metavar="ID", help="The tenant's id.")
 @click.option("--token", metavar="TOKEN", help="Short-lived token of one user, from a track call.")
 @click.option("--base-url", metavar="URL", help="Full URL instead of the region's, for a proxy or the sandbox.")
 @click.option("--pipeline-name", metavar="NAME", help="Name of this project's pipeline, for all commands.")
 @click.option("--dataset", metavar="NAME", help="Dataset (schema) of this project, for all commands.")
-@click.option("--no-check", is_flag=True, help="Write the files without asking Authsignal whether the keys work.")
-@click.option("--force", is_flag=True, help="Replace keys that .dlt/secrets.toml holds already.")
+@click.option("--no-check", is_flag=True, help="Write the files without checking the keys at Authsignal.")
+@click.option("--force", is_flag=True, help="Replace existing keys in .dlt/secrets.toml.")
 def init(
     region: str | None,
     api_secret_key: str | None,
@@ -43,17 +43,19 @@ def init(
 
     \b
         .dlt/secrets.toml        the keys, and a new privacy_key; only you can read it, and git ignores it
-        .dlt/config.toml         region, and settings in which we differ from dlt: its state stays in this folder
-        authsignal_pipeline.py   a script to run and to change
+        .dlt/config.toml         the region, and settings that keep dlt's state in this folder
+        authsignal_pipeline.py   a script to run and change
 
-    What is there already stays. Nothing is written if a key does not work. A Server API secret that its region refuses
-    is tried in Authsignal's other regions, to name the right one. A key on the command line ends up in your
-    shell's history: leave it out and you are asked for it, or give - and pipe it in.
+    Existing content is kept. Nothing is written if a key does not work. If a region refuses a Server API secret, init
+    tries the other regions and reports the right one. A key on the command line is saved in your shell's history:
+    leave it out and init asks for it, or pass - and pipe the key in.
     """
     if region and base_url:
-        raise click.UsageError("--region or --base-url, not both: the URL stands in for the region's.")
+        raise click.UsageError("Pass --region or --base-url, not both: the URL replaces the region's URL.")
     if project.CONFIG.parent.exists() and not project.CONFIG.parent.is_dir():
-        raise ConfigurationError(f"{project.CONFIG.parent} is a file, and has to be a folder. Move it away.")
+        raise ConfigurationError(
+            f"{project.CONFIG.parent} is a file, but must be a folder. Nothing was written. Move the file."
+        )
     if api_secret_key == "-":  # noqa: S105
         api_secret_key = sys.stdin.readline().strip()
     present = project.settings_in(project.SECRETS)
@@ -72,8 +74,8 @@ def init(
     usable = {**_usable(present), **keys}
     if not usable:
         raise ConfigurationError(
-            "No key. Give --api-secret-key (- reads it from standard input), or --tenant-id and --token, or run init"
-            " on a terminal, which asks."
+            "No key was given. Nothing was written. Pass --api-secret-key (- reads it from standard input), or"
+            " --tenant-id and --token, or run init on a terminal, where it asks for keys."
         )
     where = _address(region, base_url, configured)
     made = _privacy_key(present)
@@ -81,12 +83,12 @@ def init(
     chosen = {"pipeline_name": pipeline_name, "dataset_name": dataset}
     _write({**keys, **made}, where, {name: value for name, value in chosen.items() if value}, names)
     if made:
-        click.echo("privacy_key is what people's data is hashed with. Keep a copy: a new key makes other hashes.")
+        click.echo("privacy_key hashes personal identifiers. Keep a copy: another key gives different hashes.")
     _report(found)
 
 
 def _address(region: str | None, base_url: str | None, configured: Mapping[str, object]) -> dict[str, str | None]:
-    """Region or base URL: the last choice takes the other one out, or a key would go where nobody means it to."""
+    """Return the region or the base URL: setting one removes the other, so that keys are sent only to the new one."""
     if region or base_url:
         return {"region": region, "base_url": base_url}
     kept = {name: str(configured[name]) if name in configured else None for name in ("region", "base_url")}
@@ -94,7 +96,7 @@ def _address(region: str | None, base_url: str | None, configured: Mapping[str, 
 
 
 def _asked(question: str, present: object, *, hidden: bool = True) -> str:
-    way = "Enter keeps the one there is" if present else "Enter skips it"
+    way = "Enter keeps the existing one" if present else "Enter skips it"
     answer: str = click.prompt(f"{question} ({way})", default="", show_default=False, hide_input=hidden)
     return answer
 
@@ -107,7 +109,7 @@ def _usable(present: Mapping[str, object]) -> dict[str, str]:
 
 
 def _privacy_key(present: Mapping[str, object]) -> dict[str, str]:
-    """A new key, unless there is one already, here or wherever else dlt finds it, or none is needed."""
+    """Return a new privacy key, unless dlt finds one or none is needed."""
     from dlt_authsignal.source.config.credentials import clean_credential
     from dlt_authsignal.source.config.resolve import resolved_settings
     from dlt_authsignal.source.privacy.settings import privacy_from
@@ -123,12 +125,12 @@ def _check_clash(keys: Mapping[str, str], present: Mapping[str, object], *, forc
     clashing = [name for name, value in keys.items() if usable.get(name, value) != value]
     if clashing and not force:
         raise ConfigurationError(
-            f"{project.SECRETS} holds another {' and '.join(clashing)}. --force replaces it; nothing was written."
+            f"{project.SECRETS} has another {' and '.join(clashing)}. Nothing was written. Pass --force to replace it."
         )
 
 
 def _checked(keys: Mapping[str, str], where: dict[str, str | None], *, asking: bool) -> "list[Finding]":
-    """What the keys unlock; a region that is not theirs is corrected in `where` if the user agrees."""
+    """Check the keys and return the results; correct a wrong region in `where` if the user agrees."""
     click.echo("Checking …", err=True)
     found = _look(keys, where)
     if any(not finding.works and finding.setting == "api_secret_key" for finding in found) and not where["base_url"]:
@@ -136,7 +138,7 @@ def _checked(keys: Mapping[str, str], where: dict[str, str | None], *, asking: b
         found = _look(keys, where)
     refused = [f"{finding.setting}: {' '.join(finding.notes)}" for finding in found if not finding.works]
     if refused:
-        raise ConfigurationError(f"{' '.join(refused)} Nothing was written; --no-check writes without asking.")
+        raise ConfigurationError(f"{' '.join(refused)} Nothing was written. Pass --no-check to write without checking.")
     return found
 
 
@@ -155,20 +157,20 @@ def _look(keys: Mapping[str, str], where: Mapping[str, str | None]) -> "list[Fin
 
 
 def _home(api_secret_key: str, region: str, *, asking: bool) -> str:
-    """The region that takes the key; the one given if none does."""
+    """Return the region that accepts the key; the given one if none does."""
     from dlt_authsignal.pipeline.monitor.key_check import region_of
 
     home = region_of(api_secret_key)
     if home is None:
         return region
-    told = f"This key is of region {home}, not {region}."
-    if not (asking and click.confirm(f"{told} Use {home}?", default=True)):
-        raise ConfigurationError(f"{told} Run init again with --region {home}; nothing was written.")
+    mismatch = f"This key belongs to region {home}, not {region}."
+    if not (asking and click.confirm(f"{mismatch} Use {home}?", default=True)):
+        raise ConfigurationError(f"{mismatch} Nothing was written. Run init again with --region {home}.")
     return home
 
 
 def _names(pipeline_name: str | None, dataset: str | None) -> tuple[str, str]:
-    """Names of the pipeline and the dataset, once it is sure that a sync can use them here."""
+    """Return the names of the pipeline and the dataset, after checking that a sync can use them here."""
     from dlt_authsignal.destination.errors import translate_errors
     from dlt_authsignal.project.names import dataset_name_or, pipeline_name_or
     from dlt_authsignal.project.pipelines import check_is_usable
@@ -180,7 +182,7 @@ def _names(pipeline_name: str | None, dataset: str | None) -> tuple[str, str]:
 
 
 def _state(pipeline_name: str) -> project.Tables:
-    """The setting with which dlt alone finds the pipeline's state; nothing where it finds it already."""
+    """Return the setting with which plain dlt finds the pipeline's state; empty if it finds the state already."""
     from dlt_authsignal.project.settings import SETTING
     from dlt_authsignal.project.working_folder import IN_PROJECT, working_folder
 
@@ -192,7 +194,7 @@ def _state(pipeline_name: str) -> project.Tables:
 def _write(
     keys: Mapping[str, str], where: Mapping[str, str | None], chosen: Mapping[str, str], names: tuple[str, str]
 ) -> None:
-    """Writes what is new, and says what that was. git ignores the keys before they are there."""
+    """Write what is new, and print what was written. git ignores the keys before they are written."""
     private, config, script = project.SECRETS, project.CONFIG, project.SCRIPT
     settings: project.Tables = {project.SECTION: {**where, **chosen}}
     if project.write(project.IGNORE, project.with_lines(project.IGNORE, project.IGNORED)):
@@ -206,13 +208,13 @@ def _write(
         project.write(script, project.script(*names))
         click.echo(f"Wrote {script}.")
     elif script.read_text("utf-8") != project.script(*names):
-        click.echo(f"Left {script} as it is: it is there already, and not ours.")
+        click.echo(f"Did not change {script}: it exists, and differs from the script that init writes.")
     if project.is_tracked(private):
-        click.secho(f"git has {private} in the repository. Take it out: git rm --cached {private}", fg="red", err=True)
+        click.secho(f"{private} is in the git repository. Remove it: git rm --cached {private}", fg="red", err=True)
 
 
 def _report(found: "Sequence[Finding]") -> None:
-    """What each key unlocks, and what to type next."""
+    """Print what each key gives access to, and the next commands."""
     from rich.console import Console
     from rich.table import Table
 
@@ -233,4 +235,4 @@ def _report(found: "Sequence[Finding]") -> None:
         if lists:  # the script reads every user that the tenant lists
             console.print(f"   {runnable('python')} {project.SCRIPT}")
     else:
-        console.print("   A tenant id alone loads nobody's data: run init again with --api-secret-key.")
+        console.print("   A tenant id alone gives access to no users: run init again with --api-secret-key.")

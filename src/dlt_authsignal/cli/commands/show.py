@@ -1,4 +1,4 @@
-"""`dlt-authsignal show`: dlt's own dashboard, in a process that ends with this one."""
+"""`dlt-authsignal show`: run dlt's dashboard in a process that ends with this one."""
 
 import os
 import secrets
@@ -27,14 +27,16 @@ READY_SECONDS: Final = 60
 END_SECONDS: Final = 10
 
 
-@click.command(short_help="Open dlt's dashboard on what was loaded.")
-@click.option("--pipeline-name", show_default=names.PIPELINE, help="The pipeline that loaded it.")
-@click.option("--port", default=2718, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@click.command(short_help="Open dlt's dashboard on the loaded data.")
+@click.option("--pipeline-name", show_default=names.PIPELINE, help="Pipeline that loaded the data.")
+@click.option(
+    "--port", default=2718, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 selects a free one."
+)
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
 def show(pipeline_name: str | None, port: int, no_browser: bool) -> None:
-    """Open dlt's dashboard on what was loaded: tables, rows, SQL, schemas, the last runs.
+    """Open dlt's dashboard on the loaded data: tables, rows, SQL, schemas and the last runs.
 
-    It listens on this machine only and asks for the key in the address that it prints. Ctrl-C ends it.
+    It listens on this machine only, and requires the key in the printed address. Press Ctrl-C to end it.
     """
     if not (find_spec("marimo") and find_spec("ibis")):
         raise ExtraMissing("The dashboard", "dashboard")
@@ -49,10 +51,10 @@ def _serve(pipeline_name: str, folder: Path, port: int, key: str, *, browser: bo
     try:
         _wait_until_ready(dashboard, port)
         address = f"http://{HOST}:{port}/?access_token={key}"
-        click.echo(f"dlt's dashboard of {pipeline_name}, until Ctrl-C: {address}")
+        click.echo(f"dlt's dashboard of {pipeline_name} (Ctrl-C ends it): {address}")
         if browser:
             webbrowser.open(address)
-        raise RunFailed(f"The dashboard ended by itself, with exit code {dashboard.wait()}.")
+        raise RunFailed(f"The dashboard ended unexpectedly, with exit code {dashboard.wait()}.")
     except KeyboardInterrupt:
         click.echo("Dashboard ended.", err=True)
     finally:
@@ -60,7 +62,7 @@ def _serve(pipeline_name: str, folder: Path, port: int, key: str, *, browser: bo
 
 
 def _found(name: str | None) -> tuple[str, Path]:
-    """Name of the pipeline, and the folder that holds its state and that of the project's others."""
+    """Return the pipeline's name, and the folder with the state of all pipelines of the project."""
     from dlt_authsignal.destination.errors import translate_errors
     from dlt_authsignal.project.names import pipeline_name_or
     from dlt_authsignal.project.pipelines import bring_state, check_is_ours
@@ -97,10 +99,10 @@ def _free_port(wanted: int) -> int:
 
 
 def _start(pipeline_name: str, folder: Path, port: int, key: str) -> "subprocess.Popen[bytes]":
-    """marimo with dlt's notebook, out of reach of the terminal's Ctrl-C, which it would answer with a question."""
+    """Start marimo with dlt's notebook, in its own session: on the terminal's Ctrl-C it would ask a question."""
     options = ["--host", HOST, "--port", str(port), "--headless", "--token", "--token-password-file", "-"]
     about = ["--pipeline", pipeline_name, "--pipelines-dir", str(folder)]
-    dashboard = subprocess.Popen(  # noqa: S603 - ours, and no shell
+    dashboard = subprocess.Popen(  # noqa: S603 - fixed arguments, no shell
         [sys.executable, "-m", "marimo", "run", str(_notebook()), *options, "--", *about],
         env={**os.environ, "MARIMO_SKIP_UPDATE_CHECK": "1"},
         stdin=subprocess.PIPE,
@@ -108,13 +110,13 @@ def _start(pipeline_name: str, folder: Path, port: int, key: str) -> "subprocess
         start_new_session=True,
     )
     if dashboard.stdin:
-        dashboard.stdin.write(key.encode())  # not an argument: those are everybody's to read
+        dashboard.stdin.write(key.encode())  # not an argument: other users of this machine can read arguments
         dashboard.stdin.close()
     return dashboard
 
 
 def _notebook() -> Path:
-    """dlt ships its dashboard, but its own command wants the commercial dlthub package before it opens it."""
+    """Return dlt's dashboard notebook: dlt's own command to open it needs the commercial dlthub package."""
     try:
         notebook = Path(str(files("dlt._workspace.helpers.dashboard"))) / "dlt_dashboard.py"
     except ModuleNotFoundError:
@@ -122,7 +124,9 @@ def _notebook() -> Path:
     if not notebook.is_file():
         from importlib.metadata import version
 
-        raise RunFailed(f"dlt {version('dlt')} has no dashboard where dlt 1.31 has it. Install: dlt==1.31.0")
+        raise RunFailed(
+            f"dlt {version('dlt')} does not have the dashboard of dlt 1.31. Run: pip install 'dlt>=1.31,<1.32'"
+        )
     return notebook
 
 

@@ -9,7 +9,7 @@ from dlt_authsignal.cli import names
 from dlt_authsignal.cli.shell import stoppable
 from dlt_authsignal.schema.tables import TABLES
 
-STOPPED: Final = "What was being read is dropped; a load that had begun is finished by the next sync."
+STOPPED: Final = "Rows that were being read were not loaded. A load that had started is finished by the next sync."
 
 
 @click.command(short_help="Bring the database up to date with Authsignal.")
@@ -17,59 +17,66 @@ STOPPED: Final = "What was being read is dropped; a load that had begun is finis
     "--destination",
     default="duckdb",
     show_default=True,
-    help="Where to load: duckdb, postgres, filesystem, snowflake, bigquery, redshift, databricks, or another of dlt's.",
+    help="Destination: duckdb, postgres, filesystem, snowflake, bigquery, redshift, databricks, or another one of dlt.",
 )
-@click.option("--staging", help="Load by way of a bucket: filesystem. For Redshift.")
-@click.option("--dataset", show_default=names.DATASET, help="Dataset (schema) in it.")
-@click.option("--pipeline-name", show_default=names.PIPELINE, help="Names dlt's state.")
-@click.option("--apis", help="Only these APIs, comma-separated: server, client. Default: all with credentials.")
-@click.option("--tables", help="Only these tables, comma-separated. action_details is read only when named here.")
+@click.option("--staging", help="Load through a bucket: filesystem. For Redshift.")
+@click.option("--dataset", show_default=names.DATASET, help="Dataset (schema) to load into.")
+@click.option("--pipeline-name", show_default=names.PIPELINE, help="Name of the pipeline.")
+@click.option("--apis", help="APIs to read, comma-separated: server, client. Default: all with credentials.")
+@click.option("--tables", help="Tables to load, comma-separated. Default: all except action_details.")
 @click.option(
     "--users-from",
     metavar="SOURCE",
     multiple=True,
-    help="Read the users whose ids are there: listing (the default), FILE (txt, csv, tsv, jsonl, parquet),"
-    " 'DATABASE?query=SQL', known (from earlier runs). Repeat it to combine them.",
+    help="Source of user ids: listing (the user list, the default), FILE (txt, csv, tsv, jsonl, parquet),"
+    " 'DATABASE?query=SQL', known (ids from earlier syncs). Repeat it to combine sources.",
 )
 @click.option(
     "--users-column",
     metavar="NAME",
-    help="Column of files and queries that holds the ids. Default: user_id, userId, id.",
+    help="Column with the ids in files and queries. Default: user_id, userId or id.",
 )
 @click.option(
-    "--exclude-user", "exclude_users", metavar="ID", multiple=True, help="Pass over this user: a canary, say."
+    "--exclude-user",
+    "exclude_users",
+    metavar="ID",
+    multiple=True,
+    help="Skip this user, such as the probe's canary.",
 )
-@click.option("--region", type=click.Choice(["us", "au", "eu", "ca"]), help="Where the tenant lives.")
-@click.option("--concurrency", type=click.IntRange(1, 256), help="Requests in flight at once. Default: 8.")
-@click.option(
-    "--rate", metavar="N|max", help="At most so many requests a second; max: as many as Authsignal takes. Default: 20."
-)
-@click.option("--full", is_flag=True, default=None, help="Read everybody, and all of their actions that the API has.")
+@click.option("--region", type=click.Choice(["us", "au", "eu", "ca"]), help="Region of the tenant. Default: us.")
+@click.option("--concurrency", type=click.IntRange(1, 256), help="Maximum requests in flight. Default: 8.")
+@click.option("--rate", metavar="N|max", help="Maximum requests per second; max: Authsignal's limit only. Default: 20.")
+@click.option("--full", is_flag=True, default=None, help="Read all users, and all actions that the API returns.")
 @click.option(
     "--max-staleness",
     metavar="SPAN",
-    help="Read users again who were read longer ago: 7d, 12h. Default: 7d; at most 25d.",
+    help="Read users again who were last read longer ago than this: 7d, 12h. Default: 7d; at most 25d.",
 )
 @click.option(
     "--refresh-user",
     "refresh_users",
     metavar="ID",
     multiple=True,
-    help="Read this user in any case: somebody has heard of a change.",
+    help="Read this user now, whether or not they are due.",
 )
 @click.option(
     "--max-requests",
     type=click.IntRange(1),
-    help="Stop beginning users before so many requests; who is left comes first in the next run.",
+    help="Start no user who might exceed N requests. The next sync starts with the remaining users. Default: no limit.",
+    metavar="N",
 )
-@click.option("--max-duration", metavar="SPAN", help="Read users for so long at most: 1h, 30m. The list comes first.")
+@click.option(
+    "--max-duration",
+    metavar="SPAN",
+    help="Stop starting users after this long (1h, 30m). Reading the user list is not counted. Default: no limit.",
+)
 @click.option(
     "--accept-deletes",
     is_flag=True,
     default=None,
-    help="Go on where more rows would be marked as deleted than max_deletes (5 %, at least 20) allows.",
+    help="Continue even if more rows would be marked as deleted than max_deletes allows (default: 5 %, at least 20).",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object; no progress.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object, without progress.")
 def sync(
     destination: str,
     staging: str | None,
@@ -82,13 +89,13 @@ def sync(
 ) -> None:
     """Bring the database up to date with Authsignal.
 
-    Reads users, their authenticators, actions (the last 30 days) and devices, and merges them: a second run adds
-    what is new, corrects what changed, and doubles nothing. Nothing is ever written to Authsignal.
+    Reads users, their authenticators, actions (the last 30 days) and devices, and merges them into the tables: a second
+    sync adds new rows and updates changed ones, without duplicates. Nothing is ever written to Authsignal.
 
-    A user is read again when the list shows something new of them, or when they were last read more than
-    --max-staleness ago: sign-ins are at most that old in the database. --full reads everybody.
+    A user is read again when the user list shows a change, or when they were last read more than --max-staleness
+    ago. Sign-ins appear in the database after at most that time. --full reads all users.
 
-    Credentials come from .dlt/secrets.toml or the environment, as dlt finds them:
+    Credentials are read from .dlt/secrets.toml or the environment:
 
     \b
         [sources.authsignal_source]
@@ -106,13 +113,13 @@ def sync(
 def run(
     into: Mapping[str, Any], settings: Mapping[str, Any], *, tables: Sequence[str] | None = None, as_json: bool = False
 ) -> None:
-    """One sync with a display that suits the terminal, and its summary.
+    """Run a sync with a progress display, and print its summary.
 
     Args:
         into: Arguments of `make_pipeline`.
         settings: Settings of the source that win over those that dlt finds; `sync` checks them.
         tables: Tables to load; None for all.
-        as_json: Print the report as JSON, and show nothing else.
+        as_json: Print only the report, as JSON.
     """
     from dlt_authsignal.cli.report.notice import noticed
     from dlt_authsignal.cli.report.progress import showing

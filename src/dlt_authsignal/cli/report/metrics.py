@@ -39,7 +39,7 @@ def exposition(found: "Status") -> str:
     gauge("authsignal_sync_failures", "Failed syncs since the last successful one.", found.failures)
     gauge("authsignal_users_due", "Users last read longer ago than max_staleness, or never.", found.users_due)
     gauge("authsignal_users_near_horizon", "Users last read more than 25 days ago.", found.users.near_horizon)
-    gauge("authsignal_users_with_hole", "Users for whom some actions may be lost permanently.", found.users.with_hole)
+    gauge("authsignal_users_with_hole", "Users with actions that may be lost permanently.", found.users.with_hole)
     if found.users.oldest_read:
         gauge(
             "authsignal_users_oldest_read_timestamp_seconds",

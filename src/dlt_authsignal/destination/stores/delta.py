@@ -1,4 +1,4 @@
-"""A Delta table without its past: its log repeats the least and greatest values of files that are gone."""
+"""Read, delete and scrub rows of a Delta table: its log repeats smallest and largest values of removed files."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from dlt_authsignal.schema.sql_text import literal
 
 @dataclass(frozen=True)
 class DeltaFiles:
-    """A Delta table, and the folder it is in."""
+    """A Delta table and its folder."""
 
     table: Any
     folder: Folder
 
     @classmethod
     def at(cls, location: str, config: Any, folder: Folder) -> Self:
-        """The table at a location, reached as dlt's configuration says."""
+        """Open the table at a location, with dlt's configuration."""
         from deltalake import DeltaTable
         from dlt.common.libs.deltalake import deltalake_storage_options
 
@@ -34,7 +34,7 @@ class DeltaFiles:
 
         names = list(dict.fromkeys([*wanted, *([column] if column else [])]))
         for batch in self.table.to_pyarrow_dataset().to_batches(columns=names):
-            # not by the dataset's own filter, which cannot compare text with the statistics that the log keeps of it
+            # not with the dataset's own filter, which cannot compare text with the statistics in the log
             found = (
                 batch.filter(pc.is_in(batch.column(column), pa.array(list(values), pa.string()))) if column else batch
             )
@@ -55,7 +55,7 @@ class DeltaFiles:
         return self.folder.remove([*old, *(path for path in files if PurePosixPath(path).name not in needed)])
 
     def _forget_past(self) -> None:
-        """Makes the present version all that is needed, and one that says nothing: a deletion names its condition."""
+        """Write an empty version and a checkpoint: a version that deletes rows contains its condition."""
         from deltalake import write_deltalake
 
         nothing = self.table.to_pyarrow_dataset().schema.empty_table()
@@ -65,6 +65,6 @@ class DeltaFiles:
 
 
 def _version(path: str) -> int | None:
-    """Which version a file of the log is about; None for `_last_checkpoint`."""
+    """Return the version that a log file belongs to; None for `_last_checkpoint`."""
     number = PurePosixPath(path).name.partition(".")[0]
     return int(number) if number.isdigit() else None

@@ -1,4 +1,4 @@
-"""Tables made of files, found by looking into the dataset's folder."""
+"""Find and open tables made of files in the dataset's folder."""
 
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
@@ -7,14 +7,14 @@ from dlt_authsignal.destination.registry import TableFormat
 from dlt_authsignal.destination.stores.store import Folder, OpenTable
 
 _MARKS: Final[dict[TableFormat, str]] = {"delta": "_delta_log", "iceberg": "metadata"}
-"""What a table's folder has in it."""
+"""Folder inside a table's folder that identifies the table format."""
 
 
 class FileStore:
     """The tables in a dataset's folder.
 
     Args:
-        client: dlt's client of a filesystem.
+        client: dlt's filesystem client.
     """
 
     def __init__(self, client: Any) -> None:
@@ -36,7 +36,7 @@ class FileStore:
         return opened.delete(column, values) if opened else 0
 
     def scrub(self) -> int:
-        """Removes every file that the present state of no table needs; says how many there were."""
+        """Remove every file that no table's current state needs, and return their number."""
         return sum(table.scrub() for name in self._names() if (table := self.open(name)))
 
     def _names(self) -> list[str]:
@@ -47,7 +47,7 @@ class FileStore:
         return sorted(name for name in names if not self._client.is_dlt_table(name))
 
     def open(self, name: str) -> OpenTable | None:
-        """A table by its name; None if there is none."""
+        """Open a table by name; None if it does not exist."""
         folder = Folder(files=self._client.fs_client, path=self._client.get_table_dir(name))
         for table_format, mark in _MARKS.items():
             if folder.files.exists(f"{folder.path.rstrip('/')}/{mark}"):

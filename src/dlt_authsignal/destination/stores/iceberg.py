@@ -1,6 +1,6 @@
-"""Iceberg tables: merged file by file, and left without their past.
+"""Merge, read, delete and scrub rows of an Iceberg table.
 
-Snapshots, manifests and metadata of the past repeat values of rows that are gone.
+Old snapshots, manifests and metadata repeat values of deleted rows.
 """
 
 import warnings
@@ -12,23 +12,23 @@ from typing import Any, Final, Self
 from dlt_authsignal.destination.stores.store import Folder
 
 _PROPERTIES: Final = {
-    "write.target-file-size-bytes": str(16 * 1024 * 1024),  # of Arrow in memory: a merge holds one file at a time
-    "commit.manifest-merge.enabled": "true",  # a file is added by each load, and listed by a manifest of its own
+    "write.target-file-size-bytes": str(16 * 1024 * 1024),  # size in memory, as Arrow: a merge holds one file at a time
+    "commit.manifest-merge.enabled": "true",  # each load adds a file with a separate manifest
 }
-"""Set on a table by its first merge, unless it has others."""
+"""Properties that the first merge sets on a table, unless it already has them."""
 
 
 def merge(table: Any, data: Any, schema: Mapping[str, Any], load_table_name: str) -> None:
-    """Merges Arrow data into an Iceberg table by its key, in one commit: what dlt's `merge_iceberg_table` stands for.
+    """Merge Arrow data into an Iceberg table by its key, in one commit. Replaces dlt's `merge_iceberg_table`.
 
     Memory holds the data, the rows that share a key column's value with it, and one data file of the table, but never
-    the whole table. dlt's own merges 1,000 rows at a time, and searches the table for each.
+    the whole table. dlt merges 1,000 rows at a time and searches the table for each row.
 
     Args:
         table: The table.
-        data: What to merge; of each key at most one row.
+        data: Rows to merge; at most one for each key.
         schema: dlt's description of the table.
-        load_table_name: Its name, which dlt hands over and nothing here needs.
+        load_table_name: The table's name. Not used; dlt passes it.
     """
     from dlt.common.libs.pyiceberg import ensure_iceberg_compatible_arrow_data
 
@@ -37,7 +37,7 @@ def merge(table: Any, data: Any, schema: Mapping[str, Any], load_table_name: str
         update.union_by_name(new.schema)
     key = [name for name, column in schema["columns"].items() if column.get("primary_key")]
     lacking = {name: value for name, value in _PROPERTIES.items() if name not in table.metadata.properties}
-    if lacking:  # apart from what follows: pyiceberg copies all metadata at each step of a transaction that sets some
+    if lacking:  # a separate transaction: pyiceberg copies all metadata at each step of one that sets properties
         with table.transaction() as transaction:
             transaction.set_properties(lacking)
     with table.transaction() as transaction:
@@ -47,9 +47,9 @@ def merge(table: Any, data: Any, schema: Mapping[str, Any], load_table_name: str
 
 
 def _with_neighbours(table: Any, transaction: Any, new: Any, key: Sequence[str]) -> Any:
-    """Deletes what shares one key column's value with the new rows, and returns them with what of it is to stay.
+    """Delete rows that share one key column's value with the new rows; return the new rows and those to keep.
 
-    pyiceberg deletes fast by one column, and slowly by several: it builds an expression of each key then.
+    pyiceberg deletes fast by one column and slowly by several, because it builds an expression for each key.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -73,14 +73,14 @@ def _with_neighbours(table: Any, transaction: Any, new: Any, key: Sequence[str])
 
 @dataclass(frozen=True)
 class IcebergFiles:
-    """An Iceberg table, and the folder it is in."""
+    """An Iceberg table and its folder."""
 
     table: Any
     folder: Folder
 
     @classmethod
     def at(cls, location: str, client: Any, table_id: str, folder: Folder) -> Self:
-        """The table at a location, in the catalogue that dlt is configured for."""
+        """Open the table at a location, in the catalogue of dlt's configuration."""
         from dlt.common.libs.pyiceberg import evolve_table
 
         table = evolve_table(
@@ -113,11 +113,11 @@ class IcebergFiles:
         return self.folder.remove([path for path in files if PurePosixPath(path).name not in needed])
 
     def _forget_past(self) -> None:
-        """Leaves one snapshot, whose manifests list no file that it does not have."""
+        """Keep one snapshot, whose manifests list only files that it contains."""
         table = self.table
         if table.current_snapshot() is None:
             return
-        # a snapshot that deletes lists what it deleted, bounds of its values included; the one after it does not
+        # a snapshot that deletes lists the deleted files with bounds of their values; the next snapshot does not
         table.append(table.schema().as_arrow().empty_table())
         present = table.current_snapshot().snapshot_id
         past = [snapshot.snapshot_id for snapshot in table.snapshots() if snapshot.snapshot_id != present]
@@ -125,7 +125,7 @@ class IcebergFiles:
             table.maintenance.expire_snapshots().by_ids(past).commit()
 
     def _needed(self) -> set[str]:
-        """Names of the files of the present state; each has a UUID in it."""
+        """Return the names of the files that the current state needs; each name contains a UUID."""
         table = self.table
         paths = [table.metadata_location]
         if snapshot := table.current_snapshot():
@@ -140,5 +140,5 @@ class IcebergFiles:
 def _is_one(column: str, values: Collection[str]) -> Any:
     from pyiceberg.expressions import In
 
-    made: Any = In  # its own __new__ takes other arguments than its fields are
+    made: Any = In  # the arguments of its __new__ differ from its fields
     return made(column, frozenset(values))

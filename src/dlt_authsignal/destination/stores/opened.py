@@ -1,4 +1,4 @@
-"""A pipeline's tables, opened: the same `TableStore`, be they in a database or made of files."""
+"""Open a pipeline's tables as `TableStore`, whether they are in a database or made of files."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -14,10 +14,10 @@ from dlt_authsignal.destination.stores.store import TableStore, is_made_of_files
 
 @contextmanager
 def open_stores(pipeline: Pipeline) -> Iterator[Iterable[tuple[str, TableStore]]]:
-    """Every dataset that holds a pipeline's rows, each with what its tables' names are to begin with in a report.
+    """Open every dataset that holds a pipeline's rows, each with a prefix for its table names in reports.
 
-    A database has two: dlt's staging dataset holds the rows of the last load. What is done to them is one transaction
-    where the database has transactions. Take the stores one after the other: the client works in one dataset at a time.
+    A database has two: dlt's staging dataset holds the rows of the last load. The block is one transaction if the
+    database has transactions. Use the stores one after the other: the client works in one dataset at a time.
     """
     with job_client(pipeline) as client:
         if is_made_of_files(pipeline):

@@ -1,4 +1,4 @@
-"""What the destination holds already, whatever it is: a database, or tables made of files."""
+"""Query the destination's tables, whether they are in a database or made of files."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ BATCH_AT_ONCE: Final = 100_000
 
 
 def schema_of(pipeline: Pipeline) -> Schema:
-    """The default schema as this process knows it: `pipeline.default_schema` reads it from disk each time."""
+    """Return the default schema from memory: `pipeline.default_schema` reads it from disk each time."""
     live: dict[str, Schema] = getattr(pipeline.schemas, "live_schemas", {})
     return live.get(str(pipeline.default_schema_name)) or pipeline.default_schema
 
 
 def committed(pipeline: Pipeline, table: str, *columns: str, is_completed: bool = True) -> Iterator[tuple[Any, ...]]:
-    """Those columns of the rows of completed loads, in batches, each column as a pyarrow array.
+    """Yield columns of the rows of completed loads, in batches, each column as a pyarrow array.
 
-    dlt notes a load as completed after all its tables. Rows of one that was cut off may stand beside a table that
-    lacks theirs, if what was left of the load is gone.
+    dlt records a load as completed after all its tables. If an interrupted load could not be continued, some tables
+    have its rows and others do not.
 
     Args:
-        pipeline: Whose dataset to look at.
+        pipeline: Pipeline whose dataset is queried.
         table: The table.
-        *columns: Of it.
-        is_completed: False for the rows of the other loads.
+        *columns: Columns to return.
+        is_completed: False for the rows of loads that were not completed.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -64,7 +64,7 @@ def committed(pipeline: Pipeline, table: str, *columns: str, is_completed: bool 
 
 
 def open_dataset(pipeline: Pipeline, table: str) -> Any:
-    """A table made of files as an Arrow dataset or table; None for one that is not there."""
+    """Return a table made of files as an Arrow dataset or table; None if it does not exist."""
     if not (table_format := _table_format(pipeline, table)):
         return None
     with job_client(pipeline) as client:
@@ -77,7 +77,7 @@ def open_dataset(pipeline: Pipeline, table: str) -> Any:
 
 
 def completed_loads(pipeline: Pipeline) -> list[str]:
-    """Ids of the loads that dlt noted as completed, one file each."""
+    """Return the ids of the loads that dlt recorded as completed, one file each."""
     with job_client(pipeline) as client:
         files: Any = client
         try:
@@ -88,7 +88,7 @@ def completed_loads(pipeline: Pipeline) -> list[str]:
 
 
 def are_there(pipeline: Pipeline, tables: Iterable[str]) -> set[str]:
-    """Which tables a database has. One made of files is made with its first row, and counts as there."""
+    """Return the tables that exist. Tables made of files are created with their first row, and always count."""
     known = [name for name in tables if _is_known(pipeline, name)]
     found = {name for name in known if _table_format(pipeline, name)}
     if len(found) == len(known):
@@ -100,7 +100,7 @@ def are_there(pipeline: Pipeline, tables: Iterable[str]) -> set[str]:
 
 
 def row_counts(pipeline: Pipeline, tables: Iterable[str]) -> dict[str, int]:
-    """Rows per table, without those marked as deleted; 0 for tables that do not exist yet."""
+    """Return the rows of each table, without those marked as deleted; 0 for tables that do not exist yet."""
     counts = dict.fromkeys(tables, 0)
     known = [name for name in counts if _is_known(pipeline, name)]
     if any(_table_format(pipeline, name) for name in known):
@@ -116,7 +116,7 @@ def row_counts(pipeline: Pipeline, tables: Iterable[str]) -> dict[str, int]:
 
 
 def freshness(pipeline: Pipeline, table: str) -> tuple[int, int, datetime | None, datetime | None]:
-    """Rows of a table, how many more are marked as deleted, and when the newest and the oldest of them were read."""
+    """Return the rows of a table, the rows marked as deleted, and when the newest and oldest rows were read."""
     marks = DELETED_AT.name in _columns(pipeline, table)
     if table_format := _table_format(pipeline, table):
         return _open_freshness(_open_batches(pipeline, table_format, table, "_read_at", *[DELETED_AT.name] * marks))
@@ -138,7 +138,7 @@ def freshness(pipeline: Pipeline, table: str) -> tuple[int, int, datetime | None
 def newest(
     pipeline: Pipeline, table: str, by: str, columns: Sequence[str], equal: Mapping[str, Any]
 ) -> tuple[Any, ...] | None:
-    """The columns of the row that is greatest in `by` of those with the given values; None where there is none."""
+    """Return columns of the row with the greatest `by` among rows with the given values; None if there is none."""
     if table_format := _table_format(pipeline, table):
         wanted = dict.fromkeys([by, *equal, *columns])
         return _open_newest(_open_batches(pipeline, table_format, table, *wanted), by, columns, equal)
@@ -159,7 +159,7 @@ def newest(
 
 
 def _open_count(pipeline: Pipeline, table: str) -> int:
-    """Rows that are not marked as deleted; where there are no marks, as the table's own metadata count them."""
+    """Return the number of rows not marked as deleted; without marks, the number in the table's metadata."""
     table_format = _table_format(pipeline, table)
     if DELETED_AT.name in _columns(pipeline, table):
         batches = _open_batches(pipeline, table_format, table, DELETED_AT.name)
@@ -174,7 +174,7 @@ def _open_count(pipeline: Pipeline, table: str) -> int:
 
 
 def _open_freshness(batches: Iterable[Any]) -> tuple[int, int, datetime | None, datetime | None]:
-    """Rows that are alive and rows marked as deleted, and the newest and the oldest time of those alive."""
+    """Return the rows not deleted, the rows deleted, and the newest and oldest time of the rows not deleted."""
     import pyarrow.compute as pc
 
     alive = gone = 0
@@ -209,7 +209,7 @@ def _open_newest(
 
 
 def _numbers(client: Any, table: str, numbers: str, where: str = "1 = 1") -> tuple[int, ...] | None:
-    """The first row of an answer in whole numbers, empty if it has none; None if the database has no such table."""
+    """Return the first row of a query as integers, empty without rows; None if the table does not exist."""
     query = f"SELECT {numbers} FROM {client.make_qualified_table_name(table)} WHERE {where}"
     try:
         return tuple(map(int, next(iter(client.execute_sql(query) or ()), ())))
@@ -218,20 +218,20 @@ def _numbers(client: Any, table: str, numbers: str, where: str = "1 = 1") -> tup
 
 
 def columns_of(pipeline: Pipeline, table: str, *columns: str) -> Iterator[tuple[Any, ...]]:
-    """Those columns of every row; nothing of a table that is not there yet."""
+    """Yield columns of every row; nothing if the table does not exist yet."""
     if table_format := _table_format(pipeline, table):
         return _open_rows(pipeline, table_format, table, *columns)
     return _sql_rows(pipeline, table, *columns)
 
 
 def arrow_columns_of(pipeline: Pipeline, table: str, *columns: str, where: str = "") -> Iterator[Any]:
-    """The same as Arrow tables, by the destination's own means if it has any.
+    """Yield columns of every row as Arrow tables, with the destination's own Arrow support if it has any.
 
     Args:
-        pipeline: Whose dataset to look at.
+        pipeline: Pipeline whose dataset is queried.
         table: The table.
-        *columns: The columns.
-        where: Condition on the rows, which only databases heed.
+        *columns: Columns to return.
+        where: Condition on the rows. Tables made of files ignore it.
     """
     if table_format := _table_format(pipeline, table):
         return _open_batches(pipeline, table_format, table, *columns)
@@ -239,7 +239,7 @@ def arrow_columns_of(pipeline: Pipeline, table: str, *columns: str, where: str =
 
 
 def alive_columns_of(pipeline: Pipeline, table: str, *columns: str) -> Iterator[Any]:
-    """Those columns of the rows that are not marked as deleted, as Arrow tables."""
+    """Yield columns of the rows that are not marked as deleted, as Arrow tables."""
     mark = DELETED_AT.name
     if mark not in _columns(pipeline, table):
         yield from arrow_columns_of(pipeline, table, *columns)
@@ -271,11 +271,11 @@ def _sql_rows(pipeline: Pipeline, table: str, *columns: str) -> Iterator[tuple[A
 def _sql_batches(pipeline: Pipeline, table: str, *columns: str, where: str) -> Iterator[Any]:
     for cursor in _cursors(pipeline, table, *columns, where=where):
         for batch in cursor.iter_arrow(chunk_size=BATCH_AT_ONCE):
-            yield batch.rename_columns(list(columns))  # Snowflake has them in capitals
+            yield batch.rename_columns(list(columns))  # Snowflake returns them in capitals
 
 
 def _cursors(pipeline: Pipeline, table: str, *columns: str, where: str = "") -> Iterator[Any]:
-    """A cursor on those columns; none if the table is not there yet."""
+    """Yield a cursor over columns; none if the table does not exist yet."""
     if not _is_known(pipeline, table):
         return
     with sql_client(pipeline) as client:
@@ -294,7 +294,7 @@ def _open_rows(pipeline: Pipeline, table_format: Any, table: str, *columns: str)
 
 
 def _open_batches(pipeline: Pipeline, table_format: Any, table: str, *columns: str) -> Iterator[Any]:
-    """Read by the format's own library: DuckDB would need an extension, which it fetches from the internet."""
+    """Read with the format's own library: DuckDB would download an extension."""
     with job_client(pipeline) as client:
         files: Any = client
         try:

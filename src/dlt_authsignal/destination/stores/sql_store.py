@@ -1,4 +1,4 @@
-"""Tables in a database, as its own catalogue lists them: what others made in the dataset is found too."""
+"""Read and delete rows in a database. Tables come from its catalogue, so tables that others created are included."""
 
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -8,13 +8,13 @@ from dlt.common.destination.exceptions import DestinationUndefinedEntity
 
 ROWS_AT_ONCE: Final = 10_000
 STAGING: Final = "staging: "
-"""Before the names of tables in dlt's staging dataset, which holds the rows of the last load."""
+"""Prefix for names of tables in dlt's staging dataset, which holds the rows of the last load."""
 
 _CATALOGUE: Final = re.compile(r"FROM\s+(\S*)COLUMNS\b")
 
 
 class SqlStore:
-    """The dataset that a client of dlt's works in at present.
+    """The dataset that a dlt client currently works in.
 
     Args:
         client: dlt's job client of a database, open.
@@ -58,7 +58,7 @@ class SqlStore:
     def delete(self, table: str, column: str, values: Collection[str]) -> int:
         condition = f"{self.place(table)} WHERE {self._is_one(column, values)}"
         ((count,),) = self._sql.execute_sql(f"SELECT count(*) FROM {condition}", *values)
-        if count:  # counted first: not every driver says how many rows a DELETE took
+        if count:  # counted first: not every driver returns the number of deleted rows
             self._sql.execute_sql(f"DELETE FROM {condition}", *values)
         return int(count)
 
@@ -66,7 +66,7 @@ class SqlStore:
         return 0
 
     def place(self, table: str) -> str:
-        """A table with its dataset, quoted."""
+        """Return a table's qualified, quoted name."""
         name = self._sql.capabilities.escape_identifier(self._names.get(table, table))
         return f"{self._sql.fully_qualified_dataset_name()}.{name}"
 
@@ -75,7 +75,7 @@ class SqlStore:
 
 
 def datasets(client: Any) -> Iterator[tuple[str, SqlStore]]:
-    """The dataset of dlt's job client, then its staging dataset, each with what its tables' names are to begin with."""
+    """Yield the dataset of dlt's job client, then its staging dataset, each with a prefix for its table names."""
     yield "", SqlStore(client)
     if hasattr(client, "with_staging_dataset"):
         with client.with_staging_dataset():

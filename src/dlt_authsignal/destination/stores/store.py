@@ -1,4 +1,4 @@
-"""What every kind of table storage offers, and which kind a pipeline has: the one place that asks."""
+"""Interface of table storage: databases and tables made of files."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ class OpenTable(Protocol):
     def columns(self) -> set[str]: ...
 
     def rows(self, wanted: Sequence[str], column: str | None, values: Collection[str]) -> Iterator[tuple[Any, ...]]:
-        """Those columns of all rows, or of those with one of the values."""
+        """Yield columns of all rows, or of the rows with one of the values."""
 
     def delete(self, column: str, values: Collection[str]) -> int:
-        """Deletes the rows with one of the values; says how many there were."""
+        """Delete the rows with one of the values and return their number."""
 
     def scrub(self) -> int:
-        """Removes every file that the present state of the table does not need; says how many there were."""
+        """Remove every file that the table's current state does not need, and return their number."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,45 +29,47 @@ class Folder:
     """A table's folder.
 
     Attributes:
-        files: File system that it is in, of fsspec.
-        path: The folder, as that file system calls it.
+        files: fsspec file system of the folder.
+        path: Path of the folder in that file system.
     """
 
     files: Any
     path: str
 
     def below(self, name: str) -> list[str]:
-        """Paths of all files in a folder inside of it."""
+        """Return the paths of all files in a subfolder."""
         place = f"{self.path.rstrip('/')}/{name}"
         return list(self.files.find(place)) if self.files.exists(place) else []
 
     def remove(self, paths: Collection[str]) -> int:
-        """Removes files; says how many."""
+        """Remove files and return their number."""
         for path in paths:
             self.files.rm_file(path)
         return len(paths)
 
 
 class TableStore(Protocol):
-    """Tables of one dataset, by the names that dlt gives them."""
+    """Tables of one dataset, by dlt's names."""
 
     def columns(self) -> Mapping[str, Collection[str]]:
-        """Columns of each table that is there; of views none."""
+        """Return the columns of each table that exists, without views."""
 
     def rows(
         self, table: str, wanted: Sequence[str], column: str | None = None, values: Collection[str] = ()
     ) -> Iterator[tuple[Any, ...]]:
-        """Those columns of a table's rows, or of the rows with one of the values in a column."""
+        """Yield columns of a table's rows, or of the rows with one of the values in a column."""
 
     def delete(self, table: str, column: str, values: Collection[str]) -> int:
-        """Deletes the rows with one of the values; says how many there were."""
+        """Delete the rows with one of the values and return their number."""
 
     def scrub(self) -> int:
-        """Removes every file that no table's present state needs; says how many. Of a database, none: see
-        `pipeline/erase/`."""
+        """Remove every file that no table's current state needs, and return their number.
+
+        0 for a database: see `pipeline/erase/`.
+        """
 
 
 def is_made_of_files(pipeline: Pipeline) -> bool:
-    """Whether a pipeline's tables are Delta or Iceberg files, and not in a database."""
+    """Whether a pipeline's tables are Delta or Iceberg files instead of tables in a database."""
     destination = pipeline.destination
     return destination is not None and destination_of_type(destination.destination_type).table_format is not None

@@ -1,4 +1,4 @@
-"""A DuckDB file written anew: DuckDB does not overwrite what it has freed, so deleted rows stand in it still."""
+"""Rewrite a DuckDB file: DuckDB does not overwrite freed space, so the file still contains deleted rows."""
 
 import os
 from contextlib import closing, suppress
@@ -10,19 +10,18 @@ from dlt_authsignal.errors import RunFailed
 from dlt_authsignal.schema.sql_text import literal, quoted
 
 UNFINISHED: Final = ".erasing"
-"""Ending of the new file until it takes the old one's place."""
+"""Suffix of the new file until it replaces the old one."""
 
 _OBJECTS: Final = ("tables", "views", "indexes", "sequences")
 
 
 def rewrite(file: Path) -> None:
-    """Puts a copy of all that a DuckDB file holds in its place, in one step: killed at any moment, one of them is
-    there.
+    """Replace a DuckDB file by a copy of its contents, in one step: if killed at any moment, one of the two is there.
 
-    Needs as much room beside the file as the copy takes, and that no other process has the file open.
+    Needs enough space for the copy beside the file. No other process may have the file open.
 
     Raises:
-        RunFailed: The copy lacks something; the old file stays.
+        RunFailed: The copy is not complete. The old file is kept.
     """
     import duckdb
 
@@ -45,7 +44,7 @@ def rewrite(file: Path) -> None:
 
 
 def _version(connection: Any) -> str:
-    """Of the file's format, so that what could read the old file can read the new one."""
+    """Return the version of the file's format, so that programs that read the old file can read the new one."""
     ((version,),) = connection.execute(
         "SELECT tags['storage_version'] FROM duckdb_databases() WHERE database_name = 'held'"
     ).fetchall()
@@ -57,13 +56,14 @@ def _compare(connection: Any) -> None:
     if held != made:
         lacking = sorted(str(name) for name in held.keys() | made.keys() if held.get(name) != made.get(name))
         raise RunFailed(
-            f"The database file could not be copied as a whole ({', '.join(lacking)} would differ), so it stays as it"
-            " is: the rows are deleted, and their bytes may still be in the file. Drop what differs and run this again."
+            f"The database file could not be copied completely ({', '.join(lacking)} would differ). The rows are"
+            " deleted, but the file was not rewritten and may still contain their bytes. Drop the objects that differ"
+            " and run this again."
         )
 
 
 def _contents(connection: Any, database: str) -> dict[tuple[str, ...], int]:
-    """What a database holds, with the number of rows of each table."""
+    """Return the objects of a database, with the number of rows of each table."""
     found: dict[tuple[str, ...], int] = {}
     for kind in _OBJECTS:
         name = f"{kind.removesuffix('es') if kind == 'indexes' else kind.removesuffix('s')}_name"
@@ -89,7 +89,7 @@ def _flush(file: Path) -> None:
 
 
 def _replace(connection: Any, new: Path, file: Path) -> None:
-    if os.name == "nt":  # where an open file cannot be replaced; elsewhere it stays locked until it is
+    if os.name == "nt":  # Windows cannot replace an open file; elsewhere the file stays locked until it is replaced
         connection.execute("DETACH held")
     os.replace(new, file)
     if os.name == "posix":

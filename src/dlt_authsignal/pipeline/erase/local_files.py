@@ -1,4 +1,4 @@
-"""What a pipeline keeps of people on this machine: load packages, the record of runs, the trace of the last run."""
+"""Erase a user from a pipeline's files on this machine: load packages, the record of runs, the last run's trace."""
 
 import shutil
 from collections.abc import Callable, Collection, Iterable
@@ -11,10 +11,10 @@ from dlt.pipeline.pipeline import Pipeline
 from dlt_authsignal.pipeline.run_log import journal_of
 
 _UNFINISHED: Final = ("extract/new", "normalize/extracted", "load/new", "load/normalized")
-"""Folders in which dlt makes packages. Once nothing is pending, what is in them was left by runs that were killed."""
+"""Folders in which dlt creates packages. If nothing is pending, their content was left by runs that were killed."""
 
 _LOADED: Final = "load/loaded"
-"""What lies directly in the folder of a package is its schema and state; what lies deeper are rows, or quotes them."""
+"""Files directly in a package's folder are its schema and state; files in its subfolders contain or quote rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,9 +22,9 @@ class Place:
     """A place on this machine.
 
     Attributes:
-        name: What it is called in the report.
-        erase: Removes a person from it, given the values of `user_id` that mean them; says how many files or entries it
-            removed. May remove more than the person: all of it can be made again.
+        name: Its name in the report.
+        erase: Removes a user from it, given the stored forms of their `user_id`, and returns the number of files or
+            entries removed. May remove more than the user's data: all of it can be recreated.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Place:
 
 
 def erase_leftovers(pipeline: Pipeline, forms: Collection[str]) -> dict[str, int]:
-    """Removes a person from every place on this machine; says how many files or entries, by place."""
+    """Remove a user from every place on this machine; return the number of files or entries removed, by place."""
     return {place.name: place.erase(pipeline, forms) for place in PLACES}
 
 
@@ -69,4 +69,4 @@ PLACES: Final = (
     Place(name="trace of the last run", erase=_erase_trace),
     Place(name="messages in the record of runs", erase=_erase_journal),
 )
-"""Another one, such as a spool of events, is another line."""
+"""All places on this machine that may contain users."""

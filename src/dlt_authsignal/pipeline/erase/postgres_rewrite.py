@@ -1,4 +1,4 @@
-"""PostgreSQL's tables written anew: a deleted row stays in its file until then."""
+"""Rewrite PostgreSQL tables: until then, a deleted row stays in the table's file."""
 
 import re
 from typing import Any, Final
@@ -10,16 +10,16 @@ from dlt_authsignal.errors import RunFailed
 from dlt_authsignal.pipeline.erase.user_rows import holds_people
 
 LONGEST_WAIT: Final = "60s"
-"""For a table that somebody is using."""
+"""Longest wait for the lock of a table that is in use."""
 
 _STATISTICS: Final = "pg_catalog.pg_statistic"
-"""Where ANALYZE keeps the commonest values of each column; only the owner of the database may vacuum it."""
+"""Table where ANALYZE stores the most common values of each column; only the database's owner may vacuum it."""
 
 _STILL_SEEN: Final = re.compile(r"\n[^\n:]+:\s+(\d+)\s")
 
 
 def rewrite(pipeline: Pipeline) -> None:
-    """Rewrites the tables that hold people, each locked meanwhile, and what the server's statistics quote of them.
+    """Rewrite the tables that contain users, each locked meanwhile, and the server's statistics, which quote values.
 
     Raises:
         RunFailed: A transaction that began before the rows were deleted can still see them.
@@ -46,6 +46,6 @@ def _check(notices: list[str]) -> None:
     kept = sum(int(number) for notice in notices for number in _STILL_SEEN.findall(notice))
     if kept:
         raise RunFailed(
-            f"The rows are deleted, but a transaction that began before can still see {kept:,} old versions of rows, so"
-            " PostgreSQL keeps them. End it (look for the oldest xact_start in pg_stat_activity) and run this again."
+            f"The rows are deleted, but an older transaction can still see {kept:,} old versions of rows, so PostgreSQL"
+            " keeps them. End that transaction (the oldest xact_start in pg_stat_activity) and run this again."
         )

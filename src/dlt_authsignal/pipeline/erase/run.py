@@ -1,4 +1,4 @@
-"""`erase`: one person, out of everything that a pipeline keeps."""
+"""Erase one user from a pipeline's dataset and from its files on this machine."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,21 +31,20 @@ from dlt_authsignal.schema.bookkeeping_tables import ERASED_USERS
 
 @dataclass(frozen=True, kw_only=True)
 class ErasureReport:
-    """What `erase` did.
+    """Report of `erase`.
 
     Attributes:
         pipeline: dlt pipeline name.
         destination: Destination type.
         dataset: Dataset (schema) name.
         erased_at: Date of the tombstone: when the user was first erased.
-        was_erased: Whether the tombstone was there before.
-        rows: Rows deleted by table, also where there were none.
-        places: Files or entries removed by place on this machine.
+        was_erased: Whether the tombstone existed before.
+        rows: Rows deleted by table, including tables where there were none.
+        places: Files or entries removed, by place on this machine.
         old_files: Files removed that held earlier states of Delta or Iceberg tables.
-        is_rewritten: Whether what holds the rows was written anew; elsewhere the database removes their bytes in its
-            own time.
+        is_rewritten: Whether the files with the rows were rewritten. If not, the database removes the bytes eventually.
         finished_pending: Whether an earlier run's unfinished load was completed first.
-        dropped_pending: Whether it could not be, and was dropped; the next sync reads it again.
+        dropped_pending: Whether that load failed and was dropped; the next sync reads its users again.
     """
 
     pipeline: str
@@ -73,30 +72,32 @@ def erase(
     dataset: str | None = None,
     pipeline_name: str | None = None,
 ) -> ErasureReport:
-    """Removes a person from all tables of a dataset and from what the pipeline keeps on this machine, and leaves a
-    tombstone, so that no sync brings them back. Asks Authsignal nothing. Repeated, it removes what is left.
+    """Remove a user from all tables of a dataset and from the pipeline's files on this machine.
+
+    Writes a tombstone, so that no later sync loads the user again. Sends no request to Authsignal. If it was
+    interrupted, call it again.
 
     Args:
-        user_id: The company's own id of the user, as it is at Authsignal.
+        user_id: The user's id at Authsignal, not hashed.
         destination: dlt destination name.
         dataset: Dataset (schema) to erase from.
         pipeline_name: The pipeline that loaded it.
 
     Raises:
-        AuthsignalError: Something could not be removed; the message says what, and what to do.
+        AuthsignalError: Some data could not be removed. The message says which, and what to do.
     """
     _check(user_id)
     with translate_errors(destination):
         pipeline_name = pipeline_name_or(pipeline_name)
     forms = stored_forms(user_id, pipeline_name)
     with translate_errors(destination):
-        bring_state(pipeline_name)  # what is pending there holds people too
+        bring_state(pipeline_name)  # pending loads contain users too
         pipeline = attach(destination=destination, dataset=dataset, pipeline_name=pipeline_name)
         with single_run(pipeline), translate_errors(destination), redacted(pipeline), untraced(pipeline):
-            finished, dropped = _settle_pending(pipeline)
+            finished, dropped = _finish_or_drop_pending(pipeline)
             pipeline.sync_destination()
             known = tombstones(pipeline)
-            erased_at = bury(pipeline, user_id, known)  # first of all: killed from here on, nobody comes back
+            erased_at = bury(pipeline, user_id, known)  # first: the tombstone holds even if the run is killed
             rows, old_files, is_rewritten = _erase_data(pipeline, forms)
             places = erase_leftovers(pipeline, forms)
     return ErasureReport(
@@ -121,10 +122,10 @@ def lift(
     dataset: str | None = None,
     pipeline_name: str | None = None,
 ) -> bool:
-    """Takes a tombstone away: the next sync reads the user again. Says whether there was one.
+    """Remove a tombstone, so that the next sync reads the user again. Return whether there was one.
 
     Args:
-        user_id: The company's own id of the user.
+        user_id: The user's id at Authsignal, not hashed.
         destination: dlt destination name.
         dataset: Dataset (schema) that holds the tombstone.
         pipeline_name: The pipeline that loads it.
@@ -143,17 +144,19 @@ def lift(
 
 def _check(user_id: str) -> None:
     if not user_id.strip():
-        raise ConfigurationError("The user id is empty. Give the id that the user has at Authsignal.")
+        raise ConfigurationError("The user id is empty. Nothing was changed. Pass the user's id at Authsignal.")
     try:
         user_id.encode()
     except UnicodeEncodeError:
-        raise ConfigurationError("The user id is not UTF-8. Give the id that the user has at Authsignal.") from None
+        raise ConfigurationError(
+            "The user id is not UTF-8. Nothing was changed. Pass the user's id at Authsignal."
+        ) from None
 
 
-def _settle_pending(pipeline: Pipeline) -> tuple[bool, bool]:
-    """Whether what an earlier run left was loaded, and whether it was dropped, since it could not be.
+def _finish_or_drop_pending(pipeline: Pipeline) -> tuple[bool, bool]:
+    """Load what an earlier run left, or drop it if that fails; return whether it was loaded and whether dropped.
 
-    It is loaded if it can be: dropping it would lose actions that Authsignal has forgotten since.
+    Dropping it may lose actions: Authsignal returns the last 30 days only.
     """
     try:
         found = finish_pending(pipeline)
@@ -164,7 +167,7 @@ def _settle_pending(pipeline: Pipeline) -> tuple[bool, bool]:
 
 
 def _erase_data(pipeline: Pipeline, forms: frozenset[str]) -> tuple[dict[str, int], int, bool]:
-    """Rows deleted by table, files removed of tables made of files, and whether no byte is left."""
+    """Return the rows deleted by table, the table files removed, and whether no byte of the rows is left."""
     rows: dict[str, int] = {}
     old_files = 0
     with open_stores(pipeline) as stores:
@@ -175,9 +178,9 @@ def _erase_data(pipeline: Pipeline, forms: frozenset[str]) -> tuple[dict[str, in
 
 
 def _rewrite(pipeline: Pipeline) -> bool:
-    """Writes anew what holds the rows, where that is for us to do; whether no byte of them is left."""
+    """Rewrite the files that contained the rows, if possible; return whether no byte of the rows is left."""
     if is_made_of_files(pipeline):
-        return True  # a store of files is scrubbed
+        return True  # `scrub` has removed the old files
     file: Path | None = database_file(pipeline)
     if file:
         rewrite(file)

@@ -1,4 +1,4 @@
-"""What a person may be known by in the tables: every place that has to find them asks here."""
+"""Return the forms in which tables may store a user's id."""
 
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
@@ -9,25 +9,25 @@ from dlt_authsignal.source.privacy.settings import privacy_from
 
 
 def stored_forms(user_id: str, pipeline_name: str) -> frozenset[str]:
-    """The values of `user_id` columns that mean this person, whichever settings of privacy they were loaded with.
+    """Return the values of `user_id` columns that identify this user, under any earlier privacy settings.
 
-    The id itself, and its hash under the privacy key and under those that were used before it: a hash of this id is
-    nobody else's.
+    They are the id itself and its hashes under the privacy key and earlier privacy keys. No other user has the same
+    hashes.
     """
     settings = resolved_settings(pipeline_name)
     return forms_of(user_id, [privacy_from(settings).key, *(settings.former_privacy_keys or "").split()])
 
 
 def forms_of(user_id: str, keys: Iterable[str | None]) -> frozenset[str]:
-    """The id, and its hash under each of the keys there are."""
+    """Return the id and its hash under each key that is set."""
     return frozenset({user_id, *(Privacy(key=key).hashed(user_id) for key in keys if key)})
 
 
 def naming(credential_ids: Collection[str], calls: Iterable[tuple[Any, Any]]) -> Iterator[str]:
-    """The calls that name one of the passkeys.
+    """Yield the ids of the calls that contain one of the passkeys.
 
     Args:
-        credential_ids: The passkeys' ids.
+        credential_ids: Credential ids of the passkeys.
         calls: Id of each call, and the credential ids in it: a list, JSON text, or None.
     """
     for call_id, named in calls:

@@ -1,4 +1,4 @@
-"""The rows of one person, wherever tables are kept: which they are, and in which order they go."""
+"""Find and delete the rows of one user, in the right order."""
 
 from collections.abc import Collection, Mapping
 from typing import Final
@@ -9,29 +9,29 @@ from dlt_authsignal.schema import ceremony_tables, tables
 
 USER_ID: Final = "user_id"
 _FIRST: Final = "user_reads"
-"""Without it the person counts as never read. A user whom it calls read, and who has no row, would have everybody read
-again."""
+"""Deleted first, so that the user counts as never read. A user recorded as read without a row would make all users
+due."""
 
 _CREDENTIAL_ID: Final = "webauthn_credential__credential_id"
 _NAMED_IDS: Final = "allowed_credential_ids"
 _CALLS: Final = ceremony_tables.PASSKEY_AUTHENTICATION_OPTIONS.name
-"""Calls that know a person by the ids of their passkeys alone."""
+"""Calls that identify a user only by the ids of their passkeys."""
 
 
 def holds_people(table: str, columns: Collection[str]) -> bool:
-    """Whether rows of a table may be one person's."""
+    """Whether rows of a table may belong to one user."""
     return USER_ID in columns or table == _CALLS
 
 
 def erase_rows(store: TableStore, forms: Collection[str]) -> dict[str, int]:
-    """Deletes a person's rows.
+    """Delete a user's rows.
 
     Args:
-        store: Where.
-        forms: Values of `user_id` that mean the person.
+        store: Tables to delete from.
+        forms: Values of `user_id` that identify the user.
 
     Returns:
-        Rows deleted by table; tables that could have held some, and did not, are there with 0.
+        Rows deleted by table; 0 for tables that could contain the user and did not.
     """
     held = store.columns()
     removed = _erase_calls(store, held, forms)
@@ -42,7 +42,7 @@ def erase_rows(store: TableStore, forms: Collection[str]) -> dict[str, int]:
 
 
 def _erase_calls(store: TableStore, held: Mapping[str, Collection[str]], forms: Collection[str]) -> dict[str, int]:
-    """Before the authenticators, which say whose passkeys these are."""
+    """Delete passkey calls, before the authenticators that link passkeys to the user."""
     known = tables.USER_AUTHENTICATORS.name
     if _NAMED_IDS not in held.get(_CALLS, ()):
         return {}
@@ -54,5 +54,5 @@ def _erase_calls(store: TableStore, held: Mapping[str, Collection[str]], forms: 
 
 
 def delete_where(store: TableStore, table: str, column: str, values: Collection[str]) -> int:
-    """Deletes the rows of one table with one of the values; says how many there were."""
+    """Delete the rows of one table with one of the values, and return their number."""
     return store.delete(table, column, values) if table in store.columns() else 0

@@ -1,6 +1,6 @@
-"""Settling tables made of files: DuckDB works out over Arrow what is to be written, and dlt writes it.
+"""Update deletes and history of tables made of files: DuckDB computes the rows over Arrow, and dlt writes them.
 
-In three rounds, each written before the next is worked out: what is gone, which versions end, which begin.
+In three rounds, each written before the next is computed: deleted rows, versions that end, versions that start.
 """
 
 import json
@@ -28,10 +28,10 @@ Round = Callable[[Table, Mapping[str, Any]], Iterator[tuple[Table, Step]]]
 
 
 def update_history(pipeline: Pipeline) -> dict[str, int]:
-    """Marks what has gone, and brings the histories up to date.
+    """Mark deleted rows and update the history tables.
 
     Returns:
-        Rows marked, by table.
+        Rows marked as deleted, by table.
     """
     marked = _round(pipeline, _marks)
     for versions in (_ends, _begins):
@@ -58,7 +58,7 @@ def _begins(table: Table, held: Mapping[str, Any]) -> Iterator[tuple[Table, Step
 
 
 def _round(pipeline: Pipeline, steps: Round) -> dict[str, int]:
-    """Works out one round, and writes it; gives the rows by table."""
+    """Compute and write one round; return the number of rows by table."""
     with _opened(pipeline) as (connection, held):
         tables = [TABLES[name] for name in RULES if name in held and DELETED_AT.name in held[name].schema.names]
         found = [_found(connection, table, step) for each in tables for table, step in steps(each, held)]
@@ -76,13 +76,13 @@ def _found(connection: Any, table: Table, step: Step) -> tuple[Table, Any]:
 
 @contextmanager
 def _opened(pipeline: Pipeline) -> Iterator[tuple[Any, Mapping[str, Any]]]:
-    """A DuckDB in memory that sees the tables there are, each history if only an empty one, and the completed loads."""
+    """Open an in-memory DuckDB with the existing tables, a history for each, even if empty, and the completed loads."""
     import duckdb
 
     held = {name: found for name in _seen() if (found := open_dataset(pipeline, name)) is not None}
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
-        # Arrow cannot compare deltalake's string views with what DuckDB would hand down to it
+        # Arrow cannot compare deltalake's string views with the filters that DuckDB would push down
         connection.execute("set disabled_optimizers = 'filter_pushdown,join_filter_pushdown'")
         for name, found in held.items():
             connection.register(name, found)
@@ -111,13 +111,13 @@ def _written(changed: list[tuple[Table, Any]], types: Mapping[str, Mapping[str, 
 
 
 def _resource(table: Table, rows: Any, types: Mapping[str, str]) -> Any:
-    """A resource of rows as they are; of a table that was begun with dictionaries, as such."""
-    told = hints(table)
-    told["columns"] = {
+    """Return a resource of Arrow rows, or of dictionaries if the table was started with dictionaries."""
+    arguments = hints(table)
+    arguments["columns"] = {
         name: {"name": name, "data_type": types[name]} for name in rows.column_names if name in types
-    } | {name: column for name, column in told["columns"].items() if name in rows.column_names}
+    } | {name: column for name, column in arguments["columns"].items() if name in rows.column_names}
     items = [rows] if "_dlt_id" not in types else [_plain(row, types) for row in rows.to_pylist()]
-    return dlt.resource(items, **told)
+    return dlt.resource(items, **arguments)
 
 
 def _plain(row: Mapping[str, Any], types: Mapping[str, str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Settling in a database: its own SQL, one transaction a table where it has transactions."""
+"""Update deletes and history in a database with SQL, one transaction per table if the database has transactions."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,10 +22,10 @@ _NOT_KEPT: Final = frozenset({"_dlt_id", DELETED_AT.name})
 
 
 def update_history(pipeline: Pipeline) -> dict[str, int]:
-    """Marks what has gone, and brings the histories up to date.
+    """Mark deleted rows and update the history tables.
 
     Returns:
-        Rows marked, by table.
+        Rows marked as deleted, by table.
     """
     held = schema_of(pipeline).tables
     tables = [TABLES[name] for name in RULES if DELETED_AT.name in held.get(name, {}).get("columns", {})]
@@ -35,10 +35,10 @@ def update_history(pipeline: Pipeline) -> dict[str, int]:
     with sql_client(pipeline) as client:
         names = Names(client.escape_column_name, client.make_qualified_table_name, schema_of(pipeline).loads_table_name)
         write = as_merge if client.capabilities.sqlglot_dialect in _MERGING else as_update
-        return {table.name: _settle(table, pipeline, client, names, write) for table in tables}
+        return {table.name: _update(table, pipeline, client, names, write) for table in tables}
 
 
-def _settle(table: Table, pipeline: Pipeline, client: Any, names: Names, write: Callable[[Step], str]) -> int:
+def _update(table: Table, pipeline: Pipeline, client: Any, names: Names, write: Callable[[Step], str]) -> int:
     held = schema_of(pipeline).tables
     marks = [marking(table, reading, names) for reading in RULES[table.name] if reading.table in held]
     with _transaction(client):
@@ -51,7 +51,7 @@ def _settle(table: Table, pipeline: Pipeline, client: Any, names: Names, write: 
 
 
 def _rows(client: Any, statement: str) -> int:
-    """Rows that a statement changed; 0 where the database does not say."""
+    """Return the number of rows that a statement changed; 0 if the database does not return it."""
     with client.execute_query(statement) as cursor:
         if cursor.description and cursor.description[0][0].lower() in ("count", "number of rows updated"):
             row = cursor.fetchone()
@@ -69,7 +69,7 @@ def _transaction(client: Any) -> Iterator[None]:
 
 
 def _declare(tables: list[Table], pipeline: Pipeline) -> None:
-    """Makes dlt create the histories, and add to them the columns that have been added to their tables."""
+    """Make dlt create the history tables, and add the columns that were added to their tables."""
     schema = schema_of(pipeline)
     lacking = False
     for table in tables:
@@ -87,7 +87,7 @@ def _declare(tables: list[Table], pipeline: Pipeline) -> None:
 
 
 def _columns(table: Table, pipeline: Pipeline) -> list[TColumnSchema]:
-    """The table's columns for its history: their types, and no other hint."""
+    """Return the table's columns for its history, with their types and no other hints."""
     stored: dict[str, Any] = dict(schema_of(pipeline).tables[table.name]["columns"])
     return [
         cast(TColumnSchema, {hint: column[hint] for hint in _KEPT_HINTS if hint in column} | {"nullable": True})

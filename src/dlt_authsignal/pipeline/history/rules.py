@@ -1,6 +1,6 @@
-"""When a row counts as gone: a complete read that came later did not show it.
+"""Rules for deleted rows: a row is deleted if a later complete read did not return it.
 
-Everything follows from what the tables say, so that it can be worked out again at any time, with the same result.
+The result depends only on the tables' contents, so it can be computed again at any time.
 """
 
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from dlt_authsignal.schema.bookkeeping_tables import COMPLETE_READS, USER_READS
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """Where it stands when a table, or one user's part of it, was last read completely.
+    """Table that records when a table, or one user's part of it, was last read completely.
 
     Attributes:
-        table: Table that says so.
-        on: Columns that it shares with the rows it speaks of; none where it speaks of the whole table.
-        part: Column that says when.
-        whole: Column that says when instead, where Authsignal did not know the user: of them everything is gone.
-        of: Restricts it to rows whose `table_name` is this.
+        table: Table that has the time of the read.
+        on: Columns that match its rows with the rows that were read; none if it records reads of the whole table.
+        part: Column with the time.
+        whole: Column with the time if Authsignal does not know the user: all rows of that user are deleted.
+        of: Uses only rows with this `table_name`.
     """
 
     table: str
@@ -45,5 +45,5 @@ RULES: Final[dict[str, tuple[Reading, ...]]] = {
     "user_devices": (_of_users("user_devices_read_at"),),
     "tenant_authenticators": (_of_all("tenant_authenticators"),),
 }
-"""By table that remembers what is gone: each reading that can tell. Actions are not among them: Authsignal forgets them
-after 30 days, and the table does not."""
+"""For each table with deletes: the records of complete reads. Actions are never deleted: Authsignal returns the last 30
+days only, and the table keeps older ones."""

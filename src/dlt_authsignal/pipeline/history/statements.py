@@ -1,7 +1,7 @@
-"""The steps that settle a table, as SQL. They come from one description in three forms: UPDATE … FROM, MERGE, and for
-tables made of files the SELECT of what is to be written.
+"""SQL that updates deletes and history of a table.
 
-Each can be repeated: done twice, it changes nothing.
+Each step is described once and written as UPDATE … FROM, as MERGE, or, for tables made of files, as a SELECT of the
+rows to write. Running a step twice has the same result as running it once.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -15,12 +15,12 @@ from dlt_authsignal.schema.tables import DELETED_AT
 
 @dataclass(frozen=True)
 class Names:
-    """How the destination writes names.
+    """How the destination quotes names.
 
     Attributes:
-        column: Of a column.
-        table: Of a table, qualified.
-        loads: dlt's table of loads.
+        column: Quotes the name of a column.
+        table: Qualifies and quotes the name of a table.
+        loads: Name of dlt's table of loads.
     """
 
     column: Callable[[str], str]
@@ -30,7 +30,7 @@ class Names:
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """Sets one column of the rows of `target` (called `t`) that have a match in `source` (called `s`)."""
+    """Set one column of the rows of `target` (alias `t`) that have a match in `source` (alias `s`)."""
 
     target: str
     column: str
@@ -41,7 +41,7 @@ class Setting:
 
 @dataclass(frozen=True, kw_only=True)
 class Adding:
-    """Adds the rows of `query` to `target`."""
+    """Insert the rows of `query` into `target`."""
 
     target: str
     columns: tuple[str, ...]
@@ -52,7 +52,7 @@ Step = Setting | Adding
 
 
 def marking(table: Table, reading: Reading, names: Names) -> Setting:
-    """Sets `deleted_at` where a later complete read did not show the row."""
+    """Set `deleted_at` on rows that a later complete read did not return."""
     n = names.column
     matches = [_same(n(name)) for name in reading.on]
     return Setting(
@@ -71,8 +71,11 @@ def marking(table: Table, reading: Reading, names: Names) -> Setting:
 
 
 def _is_earlier(reading: Reading, names: Names) -> str:
-    """Whether a row was read before. Of a user who is unknown no row can be later, whatever clocks said: each read of
-    one is noted in the same load. The Client API notes nothing there."""
+    """Return the condition that a row was read before the complete read.
+
+    If Authsignal does not know the user, all of their rows are earlier, whatever the clocks: each read of a user is
+    recorded in the same load. Reads with the Client API are not recorded there.
+    """
     n = names.column
     earlier = f"t.{n('_read_at')} < s.gone_at"
     if not reading.whole:
@@ -90,7 +93,7 @@ def _reads(reading: Reading, names: Names) -> str:
         when = f"CASE WHEN {n('is_known')} THEN {when} ELSE {n(reading.whole)} END"
     only = f" AND {n('table_name')} = '{reading.of}'" if reading.of else ""
     of_all = f" AND {n('user_id')} = '*'" if reading.of and "user_id" not in reading.on else ""
-    if not reading.on:  # one row for each tenant that was named: a dataset holds one, whatever its rows say of it
+    if not reading.on:  # one row per tenant id: a dataset holds one tenant, even if its rows have different ids
         when = f"MAX({when})"
     return (
         f"SELECT {', '.join([*map(n, reading.on), f'{when} AS gone_at'])}{unknown} FROM {names.table(reading.table)}"
@@ -107,16 +110,16 @@ def _same(column: str) -> str:
 
 
 def closing(table: Table, history: Table, names: Names) -> Setting:
-    """Ends the version that was valid, where the row is gone or says something else."""
+    """End the current version of rows that were deleted or changed."""
     n = names.column
-    said = [*map(n, table.key), n("_row_hash"), n(DELETED_AT.name)]
+    compared = [*map(n, table.key), n("_row_hash"), n(DELETED_AT.name)]
     began = f"t.{n(VALID_FROM.name)}"
     return Setting(
         target=names.table(history.name),
         column=n(VALID_TO.name),
         value=f"CASE WHEN s.ended > {began} THEN s.ended ELSE {began} END",
         source=(
-            f"SELECT {', '.join(said)}, COALESCE({n(DELETED_AT.name)}, {n('_read_at')}) AS ended"
+            f"SELECT {', '.join(compared)}, COALESCE({n(DELETED_AT.name)}, {n('_read_at')}) AS ended"
             f" FROM {names.table(table.name)}"
         ),
         where=" AND ".join(
@@ -131,13 +134,13 @@ def closing(table: Table, history: Table, names: Names) -> Setting:
 
 
 def opening(table: Table, history: Table, columns: Sequence[str], names: Names) -> Adding:
-    """Begins a version of each row that is there and has none that is valid; never before an earlier one ended.
+    """Start a version of each row that is not deleted and has no current version; never before an earlier one ended.
 
     Args:
-        table: Table of the present.
-        history: Table of its versions.
-        columns: Columns that both have.
-        names: How the destination writes names.
+        table: The table.
+        history: Its history table.
+        columns: Columns that both tables have.
+        names: How the destination quotes names.
     """
     n = names.column
     key = ", ".join(map(n, table.key))
@@ -161,14 +164,14 @@ def _all(conditions: Iterable[str]) -> str:
 
 
 def as_update(step: Step) -> str:
-    """For DuckDB, PostgreSQL and Redshift."""
+    """Return a step as SQL for DuckDB, PostgreSQL and Redshift."""
     if isinstance(step, Adding):
         return _insert(step)
     return f"UPDATE {step.target} AS t SET {step.column} = {step.value} FROM ({step.source}) AS s WHERE {step.where}"
 
 
 def as_merge(step: Step) -> str:
-    """For Snowflake, BigQuery and Databricks."""
+    """Return a step as SQL for Snowflake, BigQuery and Databricks."""
     if isinstance(step, Adding):
         return _insert(step)
     return (
@@ -178,7 +181,7 @@ def as_merge(step: Step) -> str:
 
 
 def as_select(step: Step) -> str:
-    """The rows to be written, for DuckDB over tables made of files."""
+    """Return the query of the rows to write, for DuckDB over tables made of files."""
     if isinstance(step, Adding):
         return f'SELECT *, NULL::TIMESTAMPTZ AS "{VALID_TO.name}" FROM ({step.query})'
     replaced = f"t.* REPLACE ({step.value} AS {step.column})"

@@ -1,4 +1,4 @@
-"""What follows from a load: rows that are gone are marked, and versions kept. It can be done at any time, and again."""
+"""Update deletes and history after a load. This can be repeated at any time."""
 
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.pipeline.pipeline import Pipeline
@@ -9,10 +9,10 @@ from dlt_authsignal.pipeline.repair import recreate
 
 
 def update_history(pipeline: Pipeline) -> dict[str, int]:
-    """Marks rows that a complete read no longer showed, and brings the `<table>_history` tables up to date.
+    """Mark rows that a complete read no longer returned, and update the `<table>_history` tables.
 
-    `dlt-authsignal sync` does it before and after each load. Call it after `pipeline.run(authsignal_source(…))` of
-    your own. Tables that somebody has dropped are made again.
+    `dlt-authsignal sync` does this before and after each load. Call it after `pipeline.run(authsignal_source(…))` in
+    your own scripts. Missing tables are recreated.
 
     Returns:
         Rows marked as deleted, by table.

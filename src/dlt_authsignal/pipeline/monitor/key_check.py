@@ -126,10 +126,10 @@ async def _tenant(base: URL, tenant_id: str) -> Finding:
 
 
 async def _token(base: URL, token: str, tenant_id: str | None) -> Finding:
-    said = Client(
+    returned = Client(
         base=base, token=token, tenant_id=None, throttle=RateLimiter(pace=PATIENCE), meter=RunMetrics()
     ).tenant
-    if tenant_id and said and said != tenant_id:
+    if tenant_id and returned and returned != tenant_id:
         return Finding(setting="token", works=False, notes=["It belongs to a different tenant than tenant_id."])
     try:
         async with _api(base, bearer=bearer_auth(token)) as api:

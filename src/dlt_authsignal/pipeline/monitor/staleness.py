@@ -26,7 +26,7 @@ class Staleness:
         oldest_read: Oldest last-read time; None if no user was read.
         near_horizon: Users who are about to lose actions: last read more than 25 days ago.
         past_horizon: Users among them who are losing actions: last read more than 30 days ago.
-        with_hole: Users of whom actions may be permanently lost, because they were once read too late.
+        with_hole: Users whose actions may be partly lost permanently, because they were once read too late.
         complete_from: Time since when the actions of those users are complete.
     """
 

@@ -182,9 +182,7 @@ def _canary(found: SourceSettings, user_id: str | None, *, leave_passkey: bool) 
     if user_id and known and user_id != known:
         raise ConfigurationError("The token belongs to a different user than --user. Pass the user of the token.")
     if not (user_id or known):
-        raise ConfigurationError(
-            "The token does not contain its user. Pass --user with the user for whom it was tracked."
-        )
+        raise ConfigurationError("The token does not contain its user. Pass --user with the user of its track call.")
     return str(user_id or known)
 
 

@@ -214,7 +214,7 @@ class Probing:
         return Ceremonies(self.client(token=token, tenant_id=tenant_id), meant, self._session)
 
     def client(self, **known: str | None) -> Client:
-        """The Client API, as the canary or as whom `known` says."""
+        """Return a client of the Client API for the canary, or for the user in `known`."""
         known = known or {"token": self._token, "tenant_id": self.tenant_id}
         return Client(
             base=self.settings.base,

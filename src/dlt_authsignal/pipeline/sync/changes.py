@@ -1,4 +1,4 @@
-"""What a run changed, counted against the fingerprints that the destination held before."""
+"""Count what a run changed, by comparing row hashes with those in the destination."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class TableReport:
     Attributes:
         read: Rows read from Authsignal.
         new: Rows the table did not have before, or had as deleted.
-        changed: Rows that Authsignal now describes otherwise.
+        changed: Rows whose values at Authsignal have changed.
         deleted: Rows that Authsignal no longer returns.
         total: Rows in the table after the run, without those marked as deleted.
     """
@@ -36,11 +36,11 @@ class TableReport:
 
 @dataclass
 class Tally:
-    """Counts rows on their way to the destination against the fingerprints it holds already.
+    """Count rows on their way to the destination, and compare them with the row hashes it already has.
 
     Args:
         tables: Names of the tables to count.
-        known_hashes: Gives the sorted fingerprints that a table holds; asked once a row of it has come.
+        known_hashes: Returns a table's sorted row hashes; called when the table's first row arrives.
     """
 
     tables: list[str]
@@ -50,7 +50,7 @@ class Tally:
     _known: dict[str, Hashes] = field(default_factory=dict)
 
     def counter(self, table: str) -> Callable[[Any], Any]:
-        """A dlt map step that counts and passes on the rows of one table, which come singly or as Arrow tables."""
+        """Return a dlt map step that counts one table's rows, single or as Arrow tables, and returns them unchanged."""
 
         def count(rows: Any) -> Any:
             hashes = _hashes(rows)
@@ -66,7 +66,7 @@ class Tally:
     def reports(
         self, before: Mapping[str, int], after: Mapping[str, int], deleted: Mapping[str, int]
     ) -> dict[str, TableReport]:
-        """What was done to each table, given the rows it had before and has after, and those marked as deleted."""
+        """Return a report for each table, from its rows before and after the run and those marked as deleted."""
         return {name: self._report(name, before[name], after[name], deleted.get(name, 0)) for name in self.tables}
 
     def _report(self, table: str, before: int, after: int, deleted: int) -> TableReport:
@@ -86,7 +86,7 @@ def _hashes(rows: Any) -> Hashes:
 
 
 def _held(known: Hashes, hashes: Hashes) -> int:
-    """How many of the hashes are among the known ones."""
+    """Return how many of the hashes are known."""
     import numpy as np
 
     if not len(known):
@@ -96,7 +96,7 @@ def _held(known: Hashes, hashes: Hashes) -> int:
 
 
 def known_hashes(pipeline: Pipeline, table: str) -> Hashes:
-    """Sorted fingerprints of the rows that a table holds, but for those marked as deleted: 8 bytes a row."""
+    """Return the sorted hashes of a table's rows, without those marked as deleted: 8 bytes per row."""
     import numpy as np
 
     from dlt_authsignal.source.rows.arrow_hash import from_text

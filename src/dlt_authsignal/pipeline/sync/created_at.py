@@ -1,4 +1,4 @@
-"""What the listing once said of users, carried over to runs that do not list them."""
+"""Keep `created_at` of users in runs that do not read the user list, the only place that returns it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Created = Callable[[], Mapping[str, datetime]]
 
 
 def carrier(created: Created) -> Callable[[Any], Any]:
-    """A dlt map step for `users`, which fills in `created_at` where it is known from before.
+    """Return a dlt map step for `users` that fills in `created_at` from earlier runs.
 
     Args:
-        created: Gives the known times by user id; asked once a user without one has come.
+        created: Returns the known times by user id; called when the first user without one arrives.
     """
     known: list[Mapping[str, datetime]] = []
 
@@ -46,7 +46,7 @@ def _row(row: dict[str, Any], created: Callable[[str], datetime | None]) -> dict
 
 
 def _hashes_with(hashes: Any, carried: Any) -> Any:
-    """The hashes of rows once these times are filled in as their `created_at`."""
+    """Return the row hashes with these times as `created_at`."""
     from dlt_authsignal.source.rows.arrow_hash import as_text, cells, from_text
 
     return as_text(from_text(hashes) + cells("created_at", carried))
@@ -59,13 +59,13 @@ def _batch(batch: Any, created: Callable[[str], datetime | None]) -> Any:
     from dlt_authsignal.source.rows.column_types import TIME
 
     has = "created_at" in batch.column_names
-    said = batch["created_at"].combine_chunks() if has else pa.nulls(batch.num_rows, TIME)
-    if not said.null_count:
+    present = batch["created_at"].combine_chunks() if has else pa.nulls(batch.num_rows, TIME)
+    if not present.null_count:
         return batch
-    gaps = said.is_null().to_pylist()
+    gaps = present.is_null().to_pylist()
     pairs = zip(batch["user_id"].to_pylist(), gaps, strict=True)
     carried = pa.array([created(user_id) if gap else None for user_id, gap in pairs], TIME)
-    filled = {"created_at": pc.coalesce(said, carried), "_row_hash": _hashes_with(batch["_row_hash"], carried)}
+    filled = {"created_at": pc.coalesce(present, carried), "_row_hash": _hashes_with(batch["_row_hash"], carried)}
     for name, array in filled.items():
         place = batch.schema.get_field_index(name)
         batch = batch.append_column(name, array) if place < 0 else batch.set_column(place, name, array)
@@ -73,5 +73,5 @@ def _batch(batch: Any, created: Callable[[str], datetime | None]) -> Any:
 
 
 def created_at(pipeline: Pipeline) -> dict[str, datetime]:
-    """When each known user was created: only the listing says it, and users read from a file are not listed."""
+    """Return when each known user was created. Only the user list has it, not the user's own record."""
     return {row[0]: row[1] for row in columns_of(pipeline, "users", "user_id", "created_at") if row[1] is not None}

@@ -1,4 +1,4 @@
-"""What a sync did, as typed fields."""
+"""Report of a sync, as typed fields."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class SyncReport(RunCounters):
         seconds: Duration.
         finished_pending: True if the unfinished load of an earlier run was completed first.
         dropped_pending: True if it was dropped, because another machine has loaded newer rows since.
-        recreated: Tables that had been dropped, in whole or in part, and were recreated.
+        recreated: Tables that were missing, or missed columns, and were recreated.
         identifiers_left_out: True if there is no privacy_key to hash identifiers with.
         drift: Schema drift by table: new columns, values stored in another type or column.
         notes: What was set up in the project's folder, a sentence each.

@@ -1,4 +1,4 @@
-"""One sync: finish what an earlier run left, read, load, and say what changed."""
+"""Run a sync: finish an interrupted load, read, load, update history and report what changed."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def sync(
     """
     _check_arguments(pipeline, tables, settings)
     started, metrics = time.monotonic(), metrics or RunMetrics()
-    pipeline.activate()  # another one may have been made since, and the source looks at the active one's destination
+    pipeline.activate()  # the source uses the active pipeline's destination, and another pipeline may be active
     destination = pipeline.destination.destination_name
     with translate_errors(destination):
         check_pipeline(pipeline)
@@ -122,19 +122,19 @@ def sync(
 
 
 def _check_arguments(pipeline: Any, tables: Sequence[str] | None, settings: Mapping[str, Any]) -> None:
-    """Refuse what cannot be meant, before anything is asked or changed."""
+    """Refuse wrong arguments before anything is requested or changed."""
     if not isinstance(pipeline, Pipeline):
         raise ConfigurationError(
-            f"sync takes a pipeline, not {type(pipeline).__name__}: sync(dlt.pipeline(…)). Nothing was loaded."
+            f"sync needs a dlt pipeline, not {type(pipeline).__name__}: sync(dlt.pipeline(…)). Nothing was loaded."
         )
     if pipeline.destination is None:
         raise ConfigurationError(
-            f'Pipeline "{pipeline.pipeline_name}" has no destination: dlt.pipeline(…, destination="duckdb"). Nothing'
-            " was loaded."
+            f'Pipeline "{pipeline.pipeline_name}" has no destination. Nothing was loaded. Set one:'
+            ' dlt.pipeline(…, destination="duckdb").'
         )
     check_names(settings)
     if isinstance(tables, str):
-        raise ConfigurationError(f'tables is a list: tables=["{tables}"]. Nothing was loaded.')
+        raise ConfigurationError(f'tables must be a list: tables=["{tables}"]. Nothing was loaded.')
     for name in tables or ():
         if name not in TABLES:
             raise ConfigurationError(
@@ -144,7 +144,7 @@ def _check_arguments(pipeline: Any, tables: Sequence[str] | None, settings: Mapp
 
 
 def _selected(reading: DltSource, tables: Sequence[str] | None) -> DltSource:
-    """The source with those tables, and with what has to be loaded along."""
+    """Return the source with the selected tables, and with the tables that record what was read."""
     if not tables:
         return reading
     for name in tables:
@@ -159,13 +159,13 @@ def _selected(reading: DltSource, tables: Sequence[str] | None) -> DltSource:
 
 @contextmanager
 def _alone(pipeline: Pipeline, destination: str) -> Iterator[None]:
-    """Holds the dataset; that the destination is down is said in our words."""
+    """Lock the dataset, with errors of the destination translated."""
     with translate_errors(destination), dataset_lock(pipeline):
         yield
 
 
 def _catch_up(pipeline: Pipeline, run: Run) -> tuple[Pending, list[str]]:
-    """Does what earlier runs left to do, and makes again what somebody has taken away; says what there was of each."""
+    """Finish what earlier runs left, and recreate missing tables; return what was pending and what was recreated."""
     abort_packages_before(pipeline, tombstones(pipeline).latest)
     recreated = recreate(pipeline) if pipeline.has_pending_data else []
     pending = finish_pending(pipeline)
@@ -177,14 +177,14 @@ def _catch_up(pipeline: Pipeline, run: Run) -> tuple[Pending, list[str]]:
 
 
 def _memory(tables: Iterable[str]) -> set[str]:
-    """What has to be loaded along for a later run to know what this one read."""
+    """Return the tables in which later runs find what this run has read."""
     wanted = parts_of(tables)
     reads = {USER_READS.name, *wanted} if wanted or "unknown_user_ids" in tables else set()
     return reads | ({COMPLETE_READS.name} if {"tenant_authenticators", "user_authenticators"} & set(tables) else set())
 
 
 def _counted(pipeline: Pipeline, reading: DltSource) -> Tally:
-    """Counts what will be read against what the destination holds."""
+    """Add the counting steps to the source, and return their counts."""
     tally = Tally([name for name in TABLES if name in reading.selected_resources], partial(known_hashes, pipeline))
     if "users" in tally.tables:
         reading.resources["users"].add_map(carrier(partial(created_at, pipeline)))

@@ -1,4 +1,4 @@
-"""Which of dlt's steps is running, for a progress display."""
+"""Report which of dlt's steps is running, for a progress display."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 
 
 class StageCollector(NullCollector):
-    """A `progress=` for `dlt.pipeline` that writes dlt's step to the metrics."""
+    """A value for `dlt.pipeline(progress=…)` that writes dlt's current step to the metrics."""
 
     _STAGES: Final = {"extract": "reading", "normalize": "preparing", "load": "loading"}
 

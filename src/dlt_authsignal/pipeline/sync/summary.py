@@ -1,4 +1,4 @@
-"""The report of a sync in words: for a terminal, and for a notebook."""
+"""Write the report of a sync as text, for a terminal, or as HTML, for a notebook."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _HEADINGS: Final = ("table", "rows", "new", "changed", "deleted")
 
 
 def as_text(report: SyncReport) -> str:
-    """The report as a table, what happened on the way, and a command that shows the data."""
+    """Return the report as a table, sentences on the run, and a command that shows the data."""
     return "\n".join([*_table(report), "", *_sentences(report), "", "Look at it:", next_query(report)])
 
 
 def as_html(report: SyncReport) -> str:
-    """The same for a notebook."""
+    """Return the report's table and sentences as HTML for a notebook."""
     rows = [f"<tr>{''.join(f'<th>{heading}</th>' for heading in _HEADINGS)}</tr>"]
     for name, *counts in _rows(report):
         cells = "".join(f'<td style="text-align: right">{count}</td>' for count in counts)
         rows.append(f"<tr><td>{escape(name)}</td>{cells}</tr>")
-    said = "".join(f"<p>{escape(sentence)}</p>" for sentence in _sentences(report))
-    return f"<table>{''.join(rows)}</table>{said}"
+    paragraphs = "".join(f"<p>{escape(sentence)}</p>" for sentence in _sentences(report))
+    return f"<table>{''.join(rows)}</table>{paragraphs}"
 
 
 def _rows(report: SyncReport) -> Iterator[tuple[str, ...]]:
@@ -76,10 +76,10 @@ def _notes(report: SyncReport) -> list[str]:
     if report.users_remaining:
         notes.append(
             f"{counted(report.users_remaining, 'due user')} {'is' if report.users_remaining == 1 else 'are'} left for"
-            " the next sync, because this run's budget is used up. Users who have waited longest are read first."
+            " the next sync, because this run reached its limit. Users who have waited longest are read first."
         )
         if not report.users_read:
-            notes.append("Listing users used the whole budget, so no user was read. Raise --max-requests.")
+            notes.append("Reading the user list reached the limit, so no user was read. Raise --max-requests.")
     if report.finished_pending:
         notes.append("First completed the unfinished load of an earlier run.")
     if report.dropped_pending:
@@ -109,7 +109,7 @@ def _notes(report: SyncReport) -> list[str]:
 
 
 def next_query(report: SyncReport) -> str:
-    """A command that shows the data."""
+    """Return a command that shows the data."""
     python = runnable("python")
     table = "user_authenticators" if "user_authenticators" in report.tables else next(iter(report.tables))
     if report.destination == "duckdb":
@@ -121,7 +121,7 @@ def next_query(report: SyncReport) -> str:
 
 
 def _frame(report: SyncReport, table: str) -> str:
-    """Python that prints a table. DuckDB would fetch an extension to read Delta or Iceberg; their libraries do not."""
+    """Return Python that prints a table. DuckDB would download an extension for Delta or Iceberg, so it is not used."""
     pipeline = f"dlt.pipeline('{report.pipeline}', dataset_name='{report.dataset}')"
     if report.table_format == "delta":
         opened = f"get_delta_tables({pipeline}, '{table}')['{table}'].to_pandas()"

@@ -61,7 +61,7 @@ def describe(served: tuple[Served, ...]) -> Json:
         "info": {
             "title": "Authsignal sandbox",
             "version": version("dlt-authsignal"),
-            "description": "A local emulator of Authsignal's APIs, as far as they are published. Not from Authsignal.",
+            "description": "A local emulator of Authsignal's APIs, as far as published. Not from Authsignal.",
         },
         "servers": [{"url": "/v1"}],
         "paths": paths,

@@ -1,4 +1,4 @@
-"""Verification methods, and the states of actions as far as they are published."""
+"""Verification methods, and the published states of actions."""
 
 import re
 from typing import Final

@@ -1,4 +1,4 @@
-"""Credentials as they were found: without what a copy leaves around them, and only what a header can carry.
+"""Clean and check credentials: white space from copying is removed, and only valid header text is accepted.
 
 Messages name the setting and the fault, never the value.
 """
@@ -10,29 +10,29 @@ from dlt_authsignal.errors import ConfigurationError
 
 _PLACEHOLDER: Final = re.compile(r"your_\w+_here|<configure me>|")
 _FAULTS: Final = (
-    (re.compile(r"\s"), "has white space inside; give the value alone, on one line and without a word like Bearer"),
+    (re.compile(r"\s"), "contains white space. Set only the value, on one line and without a word like Bearer"),
     (
         re.compile(r"[^\x21-\x7e]"),
-        "holds a character that no key or token has, such as a typographic dash; copy it again",
+        "contains a character that no key or token has, such as a typographic dash. Copy it again",
     ),
-    (re.compile(r"[\"'\[\]{}<>]"), "has quotes or brackets in it; give one text without them"),
+    (re.compile(r"[\"'\[\]{}<>]"), "contains quotes or brackets. Set one text without them"),
 )
 
 
 def clean_credential(name: str, value: Any) -> str | None:
-    """The value without white space around it; None for none, and for what an example file or dlt put there.
+    """Return the value without white space around it; None if it is missing, empty or an example value.
 
     Args:
         name: Name of the setting, for messages.
-        value: What was found.
+        value: Value that was found.
 
     Raises:
-        ConfigurationError: No text, or one that cannot be a credential.
+        ConfigurationError: The value is not text, or cannot be a credential.
     """
     if value is None:
         return None
     if not isinstance(value, str):
-        raise _unusable(name, f"is of type {type(value).__name__}; it has to be text")
+        raise _unusable(name, f"is of type {type(value).__name__}, and must be text")
     text = value.strip()
     if _PLACEHOLDER.fullmatch(text):
         return None
@@ -44,6 +44,6 @@ def clean_credential(name: str, value: Any) -> str | None:
 
 def _unusable(name: str, fault: str) -> ConfigurationError:
     return ConfigurationError(
-        f"{name} cannot be used: it {fault}. It stands in .dlt/secrets.toml under [sources.authsignal_source], in"
-        f" SOURCES__AUTHSIGNAL_SOURCE__{name.upper()}, or wherever else you keep it."
+        f"{name} is not valid: it {fault}. Correct it in .dlt/secrets.toml under [sources.authsignal_source], in the"
+        f" environment variable SOURCES__AUTHSIGNAL_SOURCE__{name.upper()}, or where you set it."
     )

@@ -1,4 +1,4 @@
-"""Spans of time as people write them."""
+"""Parse durations such as `12h`."""
 
 import re
 from datetime import timedelta
@@ -11,16 +11,16 @@ _SPAN: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?([smhd])")
 
 
 def duration(name: str, text: str) -> timedelta:
-    """`90s`, `30m`, `12h`, `7d`; `0` for none.
+    """Return the duration of a text such as `90s`, `30m`, `12h`, `7d` or `0`.
 
     Raises:
-        ConfigurationError: The text says something else.
+        ConfigurationError: The text is not a duration.
     """
     plain = str(text).strip().lower()
     if plain == "0":
         return timedelta()
     found = _SPAN.fullmatch(plain)
     if not found:
-        raise ConfigurationError(f'{name} is a number with s, m, h or d, such as "12h" or "7d"; got "{text}".')
+        raise ConfigurationError(f'{name} must be a number with s, m, h or d, such as "12h" or "7d", not "{text}".')
     number, unit = found.groups()
     return timedelta(**{_UNITS[unit]: float(number)})

@@ -1,4 +1,4 @@
-"""How hard the API may be pressed, and how patiently."""
+"""Limits of requests: concurrency, rate, retries and timeouts."""
 
 from dataclasses import dataclass
 from math import isfinite
@@ -10,17 +10,17 @@ from dlt_authsignal.source.config.source_settings import SourceSettings
 
 @dataclass(frozen=True, kw_only=True)
 class RequestLimits:
-    """How hard the API may be pressed, and how patiently.
+    """Limits of the requests to one API.
 
     Attributes:
-        concurrency: Requests in flight at once, over all tables together.
-        rate: Most requests per second; None for no ceiling but what the API allows.
-        shared_budget: Where processes that share a key count their requests together: path of a SQLite file, or URL of
-            a Redis; None for a process by itself.
-        attempts: Tries per request, the first included; three times as many when the answer is 429.
-        backoff: Seconds; the wait before retry n is random, at most `backoff * 2**n`.
-        max_wait: Seconds; longest single wait, and longest `Retry-After` that is honoured rather than reported.
-        timeout: Seconds for one whole answer.
+        concurrency: Maximum requests in flight, over all tables.
+        rate: Maximum requests per second; None for Authsignal's limit only.
+        shared_budget: Path of a SQLite file, or URL of a Redis, in which processes that share a key count their
+            requests together; None if only this process uses the key.
+        attempts: Tries per request, including the first; three times as many for 429.
+        backoff: Seconds. The wait before retry n is random, at most `backoff * 2**n`.
+        max_wait: Seconds. Longest single wait, and longest `Retry-After` that is followed instead of reported.
+        timeout: Seconds for one complete response.
     """
 
     concurrency: int = SourceSettings.concurrency
@@ -36,14 +36,14 @@ class RequestLimits:
             if getattr(self, name) <= 0:
                 raise ConfigurationError(f"{name} must be above 0, got {getattr(self, name)}.")
         if self.shared_budget and self.rate is None:
-            raise ConfigurationError('A shared budget needs a rate to share: set rate to a number, not "max".')
+            raise ConfigurationError('shared_budget needs a rate: set rate to a number, not "max".')
 
 
 def limits_of(settings: SourceSettings) -> RequestLimits:
-    """The limits that the settings ask for.
+    """Return the limits in the settings.
 
     Raises:
-        ConfigurationError: A value that cannot be used.
+        ConfigurationError: A value is wrong.
     """
     return RequestLimits(
         concurrency=settings.concurrency,
@@ -56,10 +56,10 @@ def limits_of(settings: SourceSettings) -> RequestLimits:
 
 
 def ceiling(rate: Any) -> float | None:
-    """Requests per second of a setting: a number, or `max` for none.
+    """Return the requests per second of a setting; None for `max`, which means no limit.
 
     Raises:
-        ConfigurationError: Neither, or not above 0.
+        ConfigurationError: The value is neither `max` nor a number above 0.
     """
     if str(rate).strip().lower() == "max":
         return None
@@ -68,5 +68,5 @@ def ceiling(rate: Any) -> float | None:
     except (TypeError, ValueError):
         value = 0.0
     if not (isfinite(value) and value > 0):
-        raise ConfigurationError(f'rate is a number of requests a second above 0, or "max"; got "{rate}".')
+        raise ConfigurationError(f'rate must be a number of requests per second above 0, or "max", not "{rate}".')
     return value

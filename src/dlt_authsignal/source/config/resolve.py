@@ -1,4 +1,4 @@
-"""What dlt finds of the settings, and names that are no setting."""
+"""Resolve the source's settings with dlt, and refuse unknown names."""
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -11,7 +11,7 @@ from dlt.common.configuration.providers.toml import SettingsTomlProvider
 from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
 
 from dlt_authsignal.destination.redaction import hide_from_trace
-from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.errors import DOCS, ConfigurationError
 from dlt_authsignal.source.config.connection import check_one_address
 from dlt_authsignal.source.config.source_settings import NAMES, PYTHON_ONLY, SourceConfiguration, SourceSettings
 
@@ -19,18 +19,18 @@ SECTION: Final = "sources.authsignal_source"
 _SECTIONS: Final = ("sources", "authsignal_source", "authsignal_source")
 _VARIABLES: Final = "SOURCES__AUTHSIGNAL_SOURCE__"
 _OF_DLT: Final = frozenset({"max_table_nesting", "root_key", "schema_contract"})
-"""Settings that dlt itself reads in the section of a source."""
+"""Settings that dlt itself reads from the section of a source."""
 
 
 def resolved_settings(pipeline_name: str | None = None, **given: Any) -> SourceSettings:
-    """Return the settings as a source of the pipeline would find them: those given, then dlt's, then the defaults.
+    """Return the settings that the pipeline's source uses: the given ones, then dlt's, then the defaults.
 
     Args:
-        pipeline_name: Settings may be in a section of this pipeline only.
-        **given: Settings that win over what dlt finds; None is a value too.
+        pipeline_name: Pipeline whose own sections are read too.
+        **given: Settings that win over those that dlt finds; None is a value too.
 
     Raises:
-        ConfigurationError: A name or a value that cannot be used.
+        ConfigurationError: A setting is unknown or wrong.
     """
     check_names(given)
     check_configured(pipeline_name)
@@ -47,10 +47,10 @@ def resolved_settings(pipeline_name: str | None = None, **given: Any) -> SourceS
 
 
 def check_names(given: Iterable[str], known: Collection[str] = NAMES) -> None:
-    """Refuse the first name that is no setting.
+    """Refuse unknown names of settings.
 
     Raises:
-        ConfigurationError: Names it, and the setting whose name is nearest.
+        ConfigurationError: Reports the first unknown name, and the setting with the most similar name.
     """
     for name in given:
         if name not in known:
@@ -58,21 +58,21 @@ def check_names(given: Iterable[str], known: Collection[str] = NAMES) -> None:
 
 
 def check_configured(pipeline_name: str | None = None) -> None:
-    """Refuse the first name in the source's section of a TOML file, or in the environment, that is no setting.
+    """Refuse unknown names in the source's section of TOML files and in the environment.
 
     Raises:
-        ConfigurationError: Says where it is.
+        ConfigurationError: Reports the first unknown name, and where it is.
     """
     for name, where in [*_in_files(pipeline_name), *_in_environment()]:
         if name not in NAMES and name not in _OF_DLT:
             raise ConfigurationError(f'{where}: there is no setting "{name}".{nearest(name, NAMES)} {_ALL}')
 
 
-_ALL: Final = "All settings: docs/settings.md."
+_ALL: Final = f"All settings: {DOCS}/settings.md"
 
 
 def nearest(name: str, known: Collection[str]) -> str:
-    """A question that names the nearest of the known names; empty if none is near."""
+    """Return a question with the most similar known name; empty if none is similar."""
     found = get_close_matches(name, known, n=1, cutoff=0.5)
     return f' Did you mean "{found[0]}"?' if found else ""
 

@@ -1,7 +1,7 @@
-"""Every setting of the source: its name, type and default, once.
+"""Define every setting of the source: name, type and default.
 
-`authsignal_source`, the command, `doctor`, `erase`, `probe` and docs/settings.md all read this list. The docstring of
-`authsignal_source` says what each setting means.
+`authsignal_source`, the command, `doctor`, `erase`, `probe` and docs/settings.md all use this list. The docstring of
+`authsignal_source` describes each setting.
 """
 
 from dataclasses import MISSING, dataclass, field, fields
@@ -24,10 +24,10 @@ _POSITIVE: Final = ("page_size", "max_requests")
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class SourceSettings:
-    """The settings of one source, as they were found. Personal and secret ones are typed so that dlt keeps no trace.
+    """Settings of one source. Personal and secret settings have types that dlt does not write to its trace.
 
     Raises:
-        ConfigurationError: A value that cannot be used.
+        ConfigurationError: A value is wrong.
     """
 
     token: TSecretStrValue | None = None
@@ -42,7 +42,7 @@ class SourceSettings:
     exclude_users: list[str] | None = None
     page_size: int = 100
     concurrency: int = 8
-    rate: Any = "20"  # dlt has no type "a number or a word"; the limit is shared with people who sign in
+    rate: Any = "20"  # Any: dlt has no type "a number or a word"
     shared_budget: TSecretStrValue | None = None
     attempts: int = 6
     backoff: float = 0.5
@@ -69,7 +69,7 @@ class SourceSettings:
     accept_deletes: bool = False
 
     PERSONAL: ClassVar = ("users_from", "refresh_users", "exclude_users")
-    """Settings that may hold a password in a URL, or an e-mail address as an id: kept out of dlt's trace."""
+    """Settings that may contain a password in a URL, or an e-mail address as an id: kept out of dlt's trace."""
 
     def __post_init__(self) -> None:
         blank = []
@@ -82,17 +82,17 @@ class SourceSettings:
         object.__setattr__(self, "blank", tuple(blank))
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in (None, *allowed):
-                raise ConfigurationError(f'{name} is one of {", ".join(allowed)}, not "{getattr(self, name)}".')
+                raise ConfigurationError(f'{name} must be one of {", ".join(allowed)}, not "{getattr(self, name)}".')
         for name in _POSITIVE:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigurationError(f"{name} must be above 0, got {value}.")
-        if self.base_url and self.region != SourceSettings.region:  # the default may be nobody's choice
+        if self.base_url and self.region != SourceSettings.region:  # the default region is not a choice
             check_one_address(self.region, self.base_url)
-        _ = self.base  # an address that cannot be used is found now
+        _ = self.base  # checks the URL now
 
     blank: ClassVar[tuple[str, ...]] = ()
-    """Credentials that are set, but empty or still an example's. Each instance has its own."""
+    """Credentials that are set, but empty or still an example value. Set for each instance."""
 
     @cached_property
     def base(self) -> URL:
@@ -110,13 +110,13 @@ DEFAULTS: Final[dict[str, Any]] = {each.name: each.default for each in fields(So
 NAMES: Final = tuple(DEFAULTS)
 
 PYTHON_ONLY: Final = frozenset(each.name for each in fields(SourceSettings) if each.metadata.get("python_only"))
-"""Settings that are objects, so that no file and no environment variable can hold them."""
+"""Settings that are objects: no file and no environment variable can contain them."""
 
 assert MISSING not in DEFAULTS.values()  # noqa: S101 - every setting has a default
 
 
 def _configuration() -> type[BaseConfiguration]:
-    """The same list as dlt resolves it."""
+    """Return the settings as a dlt configuration class."""
     found = [each for each in fields(SourceSettings) if each.name not in PYTHON_ONLY]
     members: dict[str, Any] = {each.name: each.default for each in found}
     members |= {"__module__": __name__, "__annotations__": {each.name: each.type for each in found}}

@@ -110,12 +110,12 @@ async def send(
 def description(raw: bytes, sent: Any) -> str | None:
     """Return Authsignal's error description, unless it repeats a sent value, which may be secret or personal."""
     try:
-        said = json.loads(raw)["errorDescription"]
+        found = json.loads(raw)["errorDescription"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    if not isinstance(said, str) or any(text in said for text in _texts(sent)):
+    if not isinstance(found, str) or any(text in found for text in _texts(sent)):
         return None
-    return said[:300]
+    return found[:300]
 
 
 def _credential(authorization: str) -> list[str]:

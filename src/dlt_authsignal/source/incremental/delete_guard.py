@@ -64,7 +64,7 @@ class Shown:
     """The rows that the complete reads of this run returned, as 64 bits per row.
 
     Args:
-        stored: (table, column, values) → the values as they are stored.
+        stored: (table, column, values) → the stored forms of the values.
     """
 
     def __init__(self, stored: Callable[[str, str, list[Any]], list[Any]] = lambda _table, _column, values: values):

@@ -91,14 +91,14 @@ class KnownReads:
                     yield user_id
 
     def count_not_named(self, is_counted: Callable[[LastRead], bool]) -> int:
-        """Return the number of users in no user id source for whom `is_counted` is true."""
+        """Return the number of users in no user id source that `is_counted` accepts."""
         return sum(is_counted(self._at(index)) for index in self._not_named())
 
     def _not_named(self) -> Iterator[int]:
         return (index for index, is_named in enumerate(self._named) if not is_named)
 
     def count_read(self, *parts: str) -> int:
-        """Return the number of known users of whom at least one of the parts was read."""
+        """Return the number of known users with at least one part that was read."""
         found = [self._times[_FIELDS.index(part)] for part in parts]
         return sum(bool(is_known and any(times)) for is_known, *times in zip(self._known, *found, strict=True))
 

@@ -1,4 +1,4 @@
-"""What a run has done so far, for the progress display and the closing report."""
+"""Counters of a run, for the progress display and the report."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -9,12 +9,12 @@ from dlt_authsignal.source.metrics.schema_drift import Drift
 
 @dataclass(kw_only=True)
 class RunMetrics(RunCounters):
-    """Counters of one run while it runs. One writer at a time changes each field; readers only look.
+    """Counters of one run, updated while it runs. Each field has one writer at a time.
 
     Attributes:
-        stage: What the run is doing: starting, reading, preparing, loading, done.
-        waiting: Requests that stand still because a response asked for a pause.
-        requests_due: Most requests that reading the users who are due takes, without retries and details.
+        stage: Current step: starting, reading, preparing, loading, done.
+        waiting: Requests that wait because a response asked for a pause.
+        requests_due: Maximum requests needed to read the users who are due, without retries and details.
         user_ids_complete: True once all user id sources have been read.
         unknown_positions: Lines or rows of the first unknown ids, in files and queries.
         errors: Requests that failed, by kind, also where a later try succeeded.

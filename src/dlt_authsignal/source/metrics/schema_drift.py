@@ -1,4 +1,4 @@
-"""What answers held that the tables were not made for: names and counts, never a value."""
+"""Record schema drift: names and counts of unexpected fields and types, never a value."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
@@ -9,16 +9,16 @@ from dlt_authsignal.api.endpoints import Endpoint
 from dlt_authsignal.schema.tables import TABLES
 
 MAX_NAMES: Final = 20
-"""Names of fields that are told of those that have no column of their own."""
+"""Number of fields without a separate column that are reported by name."""
 
 
-class Otherwise(NamedTuple):
-    """Values that their column does not hold as they came.
+class Converted(NamedTuple):
+    """Values stored in another type or column.
 
     Attributes:
-        column: The column of their field.
-        came_as: What they were instead.
-        kept_in: The column they stand in: their own, as text, or one beside it.
+        column: The field's column.
+        came_as: Type of the values in the response.
+        kept_in: Column that stores them: the field's column, as text, or an additional column.
     """
 
     column: str
@@ -28,57 +28,57 @@ class Otherwise(NamedTuple):
 
 @dataclass(frozen=True)
 class TableDrift:
-    """What one run found of one table.
+    """Schema drift of one table in one run.
 
     Attributes:
-        new_columns: Columns that the run added, by the order in which they came up.
-        otherwise: How many values were kept otherwise than their column holds them.
-        without_column: How many rows had a field that has no column of its own, by field; of the first fields only.
-        others: Values of such fields beyond the first.
-        escaped: Answers with text that no database takes, by route.
+        new_columns: Columns that the run added, in order of their first value.
+        converted: Number of values stored in another type or column.
+        without_column: Rows with a field that has no separate column, by field; only for the first fields.
+        others: Values of further such fields.
+        escaped: Responses with text that no database accepts, by route.
     """
 
     new_columns: list[str] = field(default_factory=list)
-    otherwise: Counter[Otherwise] = field(default_factory=Counter)
+    converted: Counter[Converted] = field(default_factory=Counter)
     without_column: Counter[str] = field(default_factory=Counter)
     others: Counter[str] = field(default_factory=Counter)
     escaped: Counter[str] = field(default_factory=Counter)
 
     def into_json(self, name: str, rows: int) -> None:
-        """Notes a field that has no column of its own, and in how many rows it came."""
-        is_told = name in self.without_column or len(self.without_column) < MAX_NAMES
-        (self.without_column if is_told else self.others)[name if is_told else ""] += rows
+        """Record a field that has no separate column, and the number of its rows."""
+        is_reported = name in self.without_column or len(self.without_column) < MAX_NAMES
+        (self.without_column if is_reported else self.others)[name if is_reported else ""] += rows
 
     def __bool__(self) -> bool:
-        return bool(self.new_columns or self.otherwise or self.without_column or self.escaped)
+        return bool(self.new_columns or self.converted or self.without_column or self.escaped)
 
 
 class Drift:
-    """What one run found, by table."""
+    """Schema drift of one run, by table."""
 
     def __init__(self) -> None:
         self._tables: defaultdict[str, TableDrift] = defaultdict(TableDrift)
 
     def of(self, table: str) -> TableDrift:
-        """Where to note what one table's answers hold."""
+        """Return the record of one table."""
         return self._tables[table]
 
     def escape(self, endpoint: Endpoint) -> None:
-        """Notes an answer with text that no database takes."""
+        """Record a response with text that no database accepts."""
         route = str(endpoint)
         name = next((name for name, table in TABLES.items() if route in table.source), None)
         if name is not None:
             self._tables[name].escaped[route] += 1
 
     def report(self) -> dict[str, Any]:
-        """By table, as JSON; nothing of a table that is as it was."""
+        """Return the drift by table, as JSON; tables without drift are left out."""
         return {name: _plain(found) for name, found in self._tables.items() if found}
 
 
 def _plain(found: TableDrift) -> dict[str, Any]:
     return {
         "new_columns": list(found.new_columns),
-        "converted": [{**each._asdict(), "times": times} for each, times in found.otherwise.items()],
+        "converted": [{**each._asdict(), "times": times} for each, times in found.converted.items()],
         "overflow": dict(found.without_column),
         "other_values_in_more": found.others.total(),
         "escaped_answers": found.escaped.total(),
@@ -86,15 +86,15 @@ def _plain(found: TableDrift) -> dict[str, Any]:
 
 
 def sentences(report: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The report of a run in words, one line for each thing found."""
+    """Return the report of a run as sentences, one line for each finding."""
     new = [f"{table}.{name}" for table, found in report.items() for name in found["new_columns"]]
     lines = [f"New columns: {_listed(new)}."] if new else []
     for table, found in report.items():
-        lines += [_said(table, **each) for each in found["converted"]]
+        lines += [_converted(table, **each) for each in found["converted"]]
         if found["overflow"]:
             lines.append(
-                f"{table} has more fields than columns are made for: {_listed(list(found['overflow']))} and any further"
-                " are kept in the column _more, as JSON."
+                f"{table} has more fields than can get a column: {_listed(list(found['overflow']))} and any further"
+                " ones are stored in the column _more, as JSON."
             )
         if found["escaped_answers"]:
             lines.append(_escaped(table, found["escaped_answers"]))
@@ -102,14 +102,17 @@ def sentences(report: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def _escaped(table: str, times: int) -> str:
-    answers = f"{times:,} answers" if times > 1 else "one answer"
-    return rf"{table}: NUL or half a surrogate pair in {answers}, which databases refuse: kept as escapes (\u0000)."
+    responses = f"{times:,} responses" if times > 1 else "one response"
+    return (
+        rf"{table}: NUL or half a surrogate pair in {responses}. Databases do not accept them: stored as escapes"
+        r" (\u0000)."
+    )
 
 
 def _listed(names: list[str]) -> str:
     return ", ".join(names[:MAX_NAMES]) + (f" and {len(names) - MAX_NAMES:,} more" if len(names) > MAX_NAMES else "")
 
 
-def _said(table: str, column: str, came_as: str, kept_in: str, times: int) -> str:
+def _converted(table: str, column: str, came_as: str, kept_in: str, times: int) -> str:
     where = "as text" if kept_in == column else f"in {kept_in}"
-    return f"{table}.{column} came as {came_as} {times:,} {'time' if times == 1 else 'times'}: kept {where}."
+    return f"{table}.{column} arrived as {came_as} {times:,} {'time' if times == 1 else 'times'}: stored {where}."

@@ -67,7 +67,7 @@ class Privacy:
         return self.mode == "pseudonymize" and self.key is None
 
     def stored_id(self, user_id: str) -> str:
-        """Return a user id as it is stored: hashed if it is an e-mail address or a phone number.
+        """Return the stored form of a user id: hashed if it is an e-mail address or a phone number.
 
         Raises:
             ConfigurationError: The id must be hashed, but there is no key.
@@ -89,7 +89,7 @@ class Privacy:
         return frozenset(map(self.stored_id, (each for each in user_ids if self.key or not names_somebody(each))))
 
     def stored(self, table: str, column: str, values: list[Any]) -> list[Any]:
-        """Return the values of one column as they are stored."""
+        """Return the stored forms of the values of one column."""
         return self.of(TABLES[table]).columns({column: values})[column]
 
     def can_ask(self, stored_id: str) -> bool:

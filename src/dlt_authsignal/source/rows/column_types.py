@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dlt_authsignal.api.responses import storable
-from dlt_authsignal.source.metrics.schema_drift import Otherwise, TableDrift
+from dlt_authsignal.source.metrics.schema_drift import Converted, TableDrift
 from dlt_authsignal.source.rows.flatten import MORE, is_beyond, is_variant
 
 TIME: Final = pa.timestamp("us", tz="UTC")
@@ -59,7 +59,7 @@ def kind_of(value: Any) -> str:
     return "text" if is_beyond(value) else _OF_CLASS.get(type(value), "text")
 
 
-def _said(kind: str, value: Any) -> str:
+def _described(kind: str, value: Any) -> str:
     """Return a description of a value that does not fit its column."""
     if isinstance(value, str):
         return "text" if kind != "timestamp" else "text that is not a valid time"
@@ -74,7 +74,7 @@ class Columns:
     Args:
         types: Types of the columns known so far: declared, or in the destination.
         drift: Collects added columns and values that do not fit their column.
-        strayed: Protects a value that is stored in a separate column, given the name of its own column.
+        protect_mismatch: Protects a value that is stored in a separate column, given the name of that column.
     """
 
     def __init__(
@@ -147,7 +147,7 @@ class Columns:
 
     def _note(self, name: str, kind: str, value: Any, column: str) -> None:
         if not is_variant(name):
-            self._drift.otherwise[Otherwise(name, _said(kind, value), column)] += 1
+            self._drift.converted[Converted(name, _described(kind, value), column)] += 1
 
 
 def as_array(kind: str, values: list[Any]) -> Any:

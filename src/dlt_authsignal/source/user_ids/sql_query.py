@@ -59,7 +59,7 @@ def from_query(query: Query, column: str | None = None) -> Generator[Candidate]:
     except NotAnId as kind:
         fault = f"returned a value of type {kind} in row {position}. User ids must be text, whole numbers or UUIDs."
     except Exception as error:  # a driver's own class, which may quote a row
-        fault = f"failed: {_said(error, query.sql)}. Check the query."
+        fault = f"failed: {_described(error, query.sql)}. Check the query."
     if position and empty and not fault:
         fault = f"returned {position:,} rows without any user id."
     if fault:  # outside of `except`, so that the error is not chained to the driver's
@@ -75,7 +75,7 @@ def _index(columns: list[str], column: str | None) -> int:
     return index
 
 
-def _said(error: Exception, sql: str) -> str:
+def _described(error: Exception, sql: str) -> str:
     """Return a database's error message without values. It quotes a word only if the word is part of the query."""
     cause = getattr(error, "orig", None) or error
     text = str(cause.args[-1] if cause.args else cause).strip()
