@@ -296,6 +296,7 @@ def test_the_file_is_found_through_what_dlt_remembers(
     loaded: Loaded, monkeypatch: pytest.MonkeyPatch, workdir: Path
 ) -> None:
     monkeypatch.setenv("DLT_DATA_DIR", str(loaded.data_dir))
+    monkeypatch.chdir(loaded.file.parent)
     assert locate("authsignal_pipeline", None) == (loaded.file.resolve(), "authsignal_data")
     assert list(workdir.glob("*.duckdb")) == []
 

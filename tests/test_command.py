@@ -163,16 +163,6 @@ def test_an_unknown_destination_exits_2_in_one_line(seeded: RunningSandbox) -> N
     assert "Traceback" not in done.stderr
 
 
-def test_a_pipeline_begun_in_another_folder_says_where_its_database_is(
-    seeded: RunningSandbox, workdir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert "another folder" not in command("sync", env=at(seeded)).stdout
-    other = workdir / "other"
-    other.mkdir()
-    monkeypatch.chdir(other)
-    assert "first run in another folder" in command("sync", env=at(seeded)).stdout
-
-
 @pytest.mark.parametrize("name", [*cli.commands, "models list", "models show", "models install"])
 def test_every_command_explains_itself(name: str) -> None:
     done = command(*name.split(), "--help")

@@ -175,7 +175,7 @@ def test_a_sync_reads_only_who_is_due_also_on_a_new_disk(
 
 def test_new_fields_changed_types_and_odd_values_lose_nothing(empty: RunningSandbox, warehouse: Warehouse) -> None:
     empty.sandbox.store.put_user(User(user_id="u'1/ü\"", created_at=empty.sandbox.clock.now(), email="a@x"))
-    wanted: dict[str, Any] = {"resources": ["users", "user_devices"]}
+    wanted: dict[str, Any] = {"tables": ["users", "user_devices"]}
     empty.sandbox.faults.add(devices({"deviceId": "d1", "risk": 1}))
     load(empty, warehouse, **wanted)
     odd = [{"deviceId": f"t{place}", "name": text, "tags": [text, {text: 1}]} for place, text in enumerate(TEXTS)]

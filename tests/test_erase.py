@@ -64,7 +64,7 @@ def people() -> Iterator[Planted]:
 
 
 def load(planted: Planted, into: Warehouse, **arguments: Any) -> Any:
-    wanted: dict[str, Any] = {"destination": into.destination, "resources": TABLES, "full": True}
+    wanted: dict[str, Any] = {"destination": into.destination, "tables": TABLES, "full": True}
     key = planted.running.sandbox.config.api_secret_key
     return sync_from(planted.running, **{**wanted, "api_secret_key": key, **arguments})
 
@@ -388,7 +388,7 @@ def test_the_calls_that_name_a_passkey_of_the_person_go_with_it(loaded_people: P
     asked = {
         "token": loaded_people.token,
         "apis": ["client"],
-        "resources": ["passkey_authentication_options"],
+        "tables": ["passkey_authentication_options"],
     }
     sync_from(loaded_people.running, api_secret_key=None, **asked)
     with duckdb.connect("authsignal_pipeline.duckdb") as connection:

@@ -114,7 +114,7 @@ def test_a_user_who_is_named_goes_first_in_a_bounded_run(seeded: RunningSandbox)
     assert (report.users_read, report.tables["user_actions"].new) == (1, 1)
 
 
-@pytest.mark.parametrize("setting", ["READ_NOW", "WITHOUT_USERS"])
+@pytest.mark.parametrize("setting", ["REFRESH_USERS", "EXCLUDE_USERS"])
 def test_ids_that_are_named_stand_in_nothing_that_dlt_leaves(
     seeded: RunningSandbox, workdir: Path, setting: str
 ) -> None:

@@ -361,7 +361,8 @@ def test_settings_of_the_user_stay_when_ours_are_added(
 def test_a_query_in_the_process_that_synced_finds_the_data(
     machine: Machine, folder: Callable[[str], Path], five: dict[str, str]
 ) -> None:
-    code = f"from dlt_authsignal import sync; sync(resources=['users']); {QUERY}"
+    made = "dlt.pipeline('authsignal_pipeline', destination='duckdb', dataset_name='authsignal_data')"
+    code = f"import dlt; from dlt_authsignal import sync; sync({made}, tables=['users']); {QUERY}"
     assert machine.python(folder("project"), "-c", code, **five) == "5"
 
 

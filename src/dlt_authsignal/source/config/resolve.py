@@ -35,13 +35,12 @@ def resolved_settings(pipeline_name: str | None = None, **given: Any) -> SourceS
     check_names(given)
     check_configured(pipeline_name)
     with inject_section(ConfigSectionContext(pipeline_name=pipeline_name, sections=_SECTIONS)):
-        found = resolve_configuration(
+        found: Any = resolve_configuration(
             SourceConfiguration(), explicit_value={name: given[name] for name in given if name not in PYTHON_ONLY}
         )
     hide_from_trace(*SourceSettings.PERSONAL)
-    if (
-        given.get("region") and "base_url" not in given and found.base_url
-    ):  # the default region too, if it was asked for
+    # the default region counts too if it was passed as an argument
+    if given.get("region") and "base_url" not in given and found.base_url:
         check_one_address(given["region"], found.base_url)
     return SourceSettings(**dict(found), **{name: given[name] for name in PYTHON_ONLY & given.keys()})
 
