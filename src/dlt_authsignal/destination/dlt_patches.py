@@ -64,6 +64,15 @@ def adapt_running_pipeline() -> None:
     adapt_dlt(Container()[PipelineContext].pipeline())  # type: ignore[arg-type]
 
 
+def offer_defaults() -> None:
+    """Offer dlt this package's defaults, which only its own pipelines and source get.
+
+    dlt resolves some settings when the extraction of a source starts, before any resource runs.
+    """
+    with _LOCK:
+        _add_defaults()
+
+
 def is_ours() -> bool:
     """Whether an adapted pipeline, or this package's source in any pipeline, is running in this thread or its pool."""
     running = Container()[ConfigSectionContext]

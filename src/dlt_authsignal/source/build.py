@@ -6,6 +6,7 @@ from typing import Final
 
 from dlt.extract import DltResource
 
+from dlt_authsignal.destination.dlt_patches import offer_defaults
 from dlt_authsignal.errors import ConfigurationError, CredentialsMissing
 from dlt_authsignal.source.config.durations import duration
 from dlt_authsignal.source.config.request_limits import RequestLimits, limits_of
@@ -46,6 +47,7 @@ def resources_of(
         CredentialsMissing: No credential gives access to an API, or to one in `apis`.
         ConfigurationError: A setting is wrong.
     """
+    offer_defaults()
     metrics, limits, privacy = metrics or RunMetrics(), limits_of(settings), privacy_from(settings)
     resources: list[DltResource] = []
     for api in apis_of(settings):
