@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import unquote
 
 ROOT: Final = Path(__file__).parents[1]
-CHECK_SOURCE: Final = False  # True also checks string literals and docstrings in src/dlt_authsignal
+CHECK_SOURCE: Final = True  # True also checks string literals and docstrings in src/dlt_authsignal
 EXEMPT: Final = frozenset({"docs/glossary.md"})
 """Pages that are about words."""
 
