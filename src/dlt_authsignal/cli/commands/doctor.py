@@ -71,7 +71,7 @@ def doctor(destination: str, dataset: str | None, pipeline_name: str | None, as_
 
 
 def _try_all(checks: Checks, destination: str, dataset: str | None, pipeline_name: str | None) -> None:
-    """Try the keys, then the destination all the same.
+    """Try the keys, then the destination anyway.
 
     Raises:
         AuthsignalError: The first thing that does not work.
@@ -122,13 +122,13 @@ def _privacy(checks: Checks, settings: "SourceSettings") -> None:
     if found.leaves_out:
         checks.add("privacy", None, f"{LEFT_OUT}{but}")
     elif found.mode == "keep":
-        checks.add("privacy", None, f"identifiers are loaded as they are (keep){but}")
+        checks.add("privacy", None, f"identifiers are loaded in plain text (keep){but}")
     else:
         checks.add("privacy", True, f"identifiers are hashed with privacy_key (pseudonymize){but}")
 
 
 def _keys(checks: Checks, found: "SourceSettings") -> tuple[ConfigurationError | None, bool]:
-    """Says what each key unlocks; returns what is wrong with those that do not work, and whether everybody can be
+    """Says what each key gives access to; returns what is wrong with those that do not work, and whether all users can be
     read."""
     from dlt_authsignal.pipeline.monitor.key_check import check
 

@@ -35,7 +35,7 @@ def api_url(region: str, override: str | None) -> URL:
 
 
 def check_one_address(region: str, override: str) -> None:
-    """Refuse a region beside an address that is not the region's: keys would go where nobody means them to.
+    """Refuse a region beside an address that is not the region's: keys would go where no user means them to.
 
     Raises:
         ConfigurationError: They contradict each other.
