@@ -128,7 +128,7 @@ def _privacy(checks: Checks, settings: "SourceSettings") -> None:
 
 
 def _keys(checks: Checks, found: "SourceSettings") -> tuple[ConfigurationError | None, bool]:
-    """Says what each key gives access to; returns what is wrong with those that do not work, and whether all users can be
+    """Print what each key gives access to. Return what is wrong with the others, and whether all users can be
     read."""
     from dlt_authsignal.pipeline.monitor.key_check import check
 
