@@ -54,7 +54,7 @@ def seeded() -> Iterator[RunningSandbox]:
 
 @pytest.fixture(autouse=True)
 def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Every test works in a folder of its own, with dlt's state where DLT_DATA_DIR says, and no credentials around."""
+    """Give each test its own folder, with dlt's state where DLT_DATA_DIR says, and without credentials."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))
     for name in list(os.environ):

@@ -295,7 +295,7 @@ FOUND = {
     "a list": ('["CANARY"]', ConfigurationError, "quotes or brackets"),
     "a table": ('{a = "CANARY"}', ConfigurationError, "quotes or brackets"),
     "an empty text": ('""', CredentialsMissing, "empty, or still"),
-    "a number": ("12345", Unauthorized, "check .*api_secret_key"),
+    "a number": ("12345", Unauthorized, "Check .*api_secret_key"),
 }
 
 
@@ -319,7 +319,7 @@ BROKEN = {
     "a section twice": (b"[CANARY]\na = 1\n[CANARY]\n", "is not valid TOML: see line 3"),
     "a name twice": (b"[a]\nCANARY = 1\nCANARY = 2", "defined twice"),
     "Latin-1": (b'a = "\xe4 CANARY"', "is not UTF-8"),
-    "UTF-16": ("CANARY".encode("utf-16"), "is not UTF-8"),
+    "UTF-16": ("CANARY".encode("utf-16"), "is UTF-16 text"),
 }
 
 

@@ -61,6 +61,9 @@ USES: Final = (
         "dlt_patches",
         "DuckDB takes all memory",
     ),
+    Use(
+        "dlt.common.runtime.run_context:global_dir", (), "plugin", "dlt fails to start where this package is installed"
+    ),
     # who is at work
     Use(f"{_STEPS}.container:Container", None, "dlt_patches", "changes reach other pipelines, or none of ours"),
     Use(f"{_STEPS}.specs.config_section_context:ConfigSectionContext.pipeline_name", None, "dlt_patches", "the same"),

@@ -29,7 +29,7 @@ def test_a_key_revoked_during_a_run_says_so_and_nothing_is_loaded(seeded: Runnin
 
 
 def test_a_wrong_key_is_not_called_revoked(seeded: RunningSandbox) -> None:
-    with pytest.raises(Unauthorized, match=r"check sources\.authsignal_source\.api_secret_key"):
+    with pytest.raises(Unauthorized, match=r"Check sources\.authsignal_source\.api_secret_key"):
         sync_from(seeded, api_secret_key="wrong")
 
 

@@ -130,8 +130,8 @@ def test_what_each_key_unlocks_is_said(empty: RunningSandbox) -> None:
     keys = ["--api-secret-key", SECRET, "--tenant-id", empty.sandbox.config.tenant_id]
     done = run("--base-url", empty.url, *keys, "--token", Visitor(empty).track().token)
     said = " ".join(done.output.split())
-    assert "does not list its users. Supply their ids: dlt-authsignal sync --users-from" in said
-    assert said.endswith("sync --users-from ids.csv")
+    assert "does not list its users." in said
+    assert "sync --users-from ids.csv" in said
     assert "tenant_id works passkey_initiate_challenge, passkey_authentication_options" in said
     assert "token works user_authenticators, passkey_register_options, passkey_register" in said
 
@@ -147,6 +147,22 @@ def test_a_key_that_does_not_work_is_named_and_nothing_is_written(
     assert name.strip("-").replace("-", "_") in str(done.exception)
     assert "Nothing was written" in str(done.exception)
     assert list(workdir.iterdir()) == []
+
+
+def test_where_the_tenant_does_not_list_its_users_init_suggests_ids(workdir: Path) -> None:
+    with run_in_thread(SandboxConfig(users=3, listing="refused")) as running:
+        setup = ("init", "--base-url", running.url, "--api-secret-key", SECRET)
+        said = command(*setup).stdout
+        assert "The tenant does not list its users." in said
+        suggested = said.partition("Next:")[2]
+        assert "sync --users-from ids.csv" in suggested
+        assert "authsignal_pipeline.py" not in suggested
+        Path("ids.csv").write_text("\n".join(["user_id", *(user.user_id for user in running.sandbox.store.users())]))
+        assert command("sync", "--users-from", "ids.csv").returncode == 0
+        env = {"SOURCES__AUTHSIGNAL_SOURCE__USERS_FROM": "ids.csv"}
+        suggested = command(*setup, env=env).stdout.partition("Next:")[2]
+        assert "dlt-authsignal sync\n" in suggested
+        assert "authsignal_pipeline.py" in suggested
 
 
 def test_an_expired_token_and_one_of_another_tenant_are_told_apart(empty: RunningSandbox) -> None:
@@ -199,7 +215,7 @@ def test_what_is_there_stays(empty: RunningSandbox, workdir: Path) -> None:
     config = tomllib.loads((workdir / ".dlt/config.toml").read_text())
     assert config["load"] == {"delete_completed_jobs": False, "workers": 3}
     assert (workdir / "authsignal_pipeline.py").read_text() == "mine\n"
-    assert "Left authsignal_pipeline.py as it is" in done.output
+    assert "Did not change authsignal_pipeline.py" in done.output
     assert (workdir / ".gitignore").read_text().splitlines() == ["*.log", *project.IGNORED]
 
 

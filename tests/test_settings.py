@@ -84,7 +84,7 @@ def test_what_cannot_be_synced_is_refused_before_anything_is_loaded(workdir: Pat
 def test_the_settings_of_a_pipeline_s_own_section_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINE__SOURCES__AUTHSIGNAL_SOURCE__REGION", "eu")
     assert resolved_settings("mine").region == "eu"
-    assert resolved_settings().region == "us"
+    assert resolved_settings().region is None
 
 
 def test_settings_do_not_show_their_values() -> None:
@@ -101,3 +101,9 @@ def test_a_region_beside_the_address_of_another_is_refused(monkeypatch: pytest.M
     monkeypatch.setenv("SOURCES__AUTHSIGNAL_SOURCE__REGION", "eu")
     with pytest.raises(ConfigurationError, match='region "eu" contradicts base_url'):
         resolved_settings()
+
+
+def test_names_of_pipeline_and_dataset_are_settings_of_a_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PIPELINE_NAME", "DATASET_NAME"):
+        monkeypatch.setenv(f"SOURCES__AUTHSIGNAL_SOURCE__{name}", "mine")
+    check_configured()

@@ -87,6 +87,7 @@ class HttpError(AuthsignalError):
         status: HTTP status, None if no response came.
         error_code: Authsignal's `errorCode`, None if the body had none.
         retry_after: Seconds that the server asked to wait, None if it sent no `Retry-After`.
+        auth: Authentication scheme of the route, if the credentials were refused; None for other failures.
     """
 
     def __init__(
@@ -97,8 +98,10 @@ class HttpError(AuthsignalError):
         status: int | None = None,
         error_code: str | None = None,
         retry_after: float | None = None,
+        auth: str | None = None,
     ) -> None:
         self.request = request
+        self.auth = auth
         self.status = status
         self.error_code = error_code
         self.retry_after = retry_after

@@ -142,15 +142,17 @@ def _what_is(headers: Mapping[str, str], body: bytes) -> str:
 
 def _unexpected(endpoint: Endpoint, status: int, found: str) -> UnexpectedAnswer:
     return UnexpectedAnswer(
-        f"Authsignal answered {status} to {endpoint} with {found}."
-        " Check that base_url points at the Authsignal API (…/v1) and that no proxy answers in its place.",
+        f"Authsignal answered {status} to {endpoint} with {found}.",
         request=str(endpoint),
         status=status,
     )
 
 
 def refusal(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: bytes) -> HttpError:
-    """The error for a non-2xx answer; quotes Authsignal's code, not its text, which may repeat what was sent."""
+    """Return the error for a response that is not 2xx. It states facts; the source adds which setting to check.
+
+    It quotes Authsignal's code, not its text, which may repeat what was sent.
+    """
     code = error_code(body)
     facts: dict[str, Any] = {"request": str(endpoint), "status": status, "error_code": code}
     said = f"Authsignal answered {status}{f' ({code})' if code else ''} to {endpoint}"
@@ -161,11 +163,11 @@ def refusal(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: b
             **facts,
         )
     if status in (401, 403):
-        return Unauthorized(f"{said}: {_check_key(endpoint)}", **facts)
+        return Unauthorized(f"{said}.", auth=endpoint.auth, **facts)
     if status == 429:
         wait = retry_after(headers)
         return RateLimited(
-            f"{said}: too many requests. Lower rate or concurrency, and run again.",
+            f"{said}: too many requests.",
             retry_after=wait,
             **facts,
         )
@@ -173,37 +175,7 @@ def refusal(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: b
         return ServerFault(
             f"{said}. The fault is on Authsignal's side; run again later.", retry_after=retry_after(headers), **facts
         )
-    return RequestRefused(f"{said}.{_refused_hint(status)}", **facts)
-
-
-def withdrawn(endpoint: Endpoint) -> Unauthorized:
-    """The error for a 401 to a key or token that was accepted before in the same run."""
-    name = {"bearer": "token", "management": "management_secret_key"}.get(endpoint.auth, "api_secret_key")
-    return Unauthorized(
-        f"Authsignal answered 401 to {endpoint}, after it had accepted the same {name} in this run: it has been revoked"
-        f" or replaced since. Nothing was loaded. Put the new one into sources.authsignal_source.{name} and run again.",
-        request=str(endpoint),
-        status=401,
-        error_code="unauthorized",
-    )
-
-
-def _check_key(endpoint: Endpoint) -> str:
-    if endpoint.auth.startswith("tenant"):
-        return "check sources.authsignal_source.tenant_id and token, and region (us, au, eu, ca)."
-    if endpoint.auth == "bearer":
-        return "the token is not valid here. Check sources.authsignal_source.token, and region (us, au, eu, ca)."
-    name = "management_secret_key" if endpoint.auth == "management" else "api_secret_key"
-    return (
-        f"check sources.authsignal_source.{name}, and that region (us, au, eu, ca) is the tenant's:"
-        " a key of another region is refused in the same way."
-    )
-
-
-def _refused_hint(status: int) -> str:
-    if 300 <= status < 400:
-        return " Redirects are not followed: correct base_url."
-    return " Check base_url: it ends in /v1." if status == 404 else ""
+    return RequestRefused(f"{said}.", **facts)
 
 
 def error_code(body: bytes) -> str | None:

@@ -12,6 +12,7 @@ from typing import Final
 from dlt_authsignal.assistant import merge
 from dlt_authsignal.assistant.agents import AGENTS, Agent
 from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.project.text_files import read_text
 
 TOOLKIT: Final = Path(__file__).parent / "toolkit"
 """The folder for `dlthub ai toolkit install authsignal --location`."""
@@ -55,7 +56,7 @@ def plan(agent: str, root: Path, launcher: str, *, force: bool = False) -> list[
 
 def _piece(root: Path, path: str, change: Change) -> Piece:
     target = root / path
-    present = target.read_text("utf-8") if target.exists() else None
+    present = read_text(target) if target.exists() else None
     try:
         text = change(present)
     except ConfigurationError as wrong:

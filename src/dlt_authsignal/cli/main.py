@@ -1,7 +1,6 @@
 """`dlt-authsignal`: the group, and what an error looks like."""
 
 import sys
-from typing import Final
 
 import click
 
@@ -19,14 +18,10 @@ from dlt_authsignal.cli.commands.sync import sync
 from dlt_authsignal.cli.shell import quieten_dlt
 from dlt_authsignal.errors import AuthsignalError
 
-WITHOUT_DLT: Final = ("ai", "sandbox")
-"""They start at once: dlt alone takes a second to import."""
-
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="dlt-authsignal")
-@click.pass_context
-def cli(context: click.Context) -> None:
+def cli() -> None:
     """Everything Authsignal knows, in your own database, current and understood.
 
     New here? Run `dlt-authsignal demo`: it needs no account and no network. Then set up
@@ -35,10 +30,6 @@ def cli(context: click.Context) -> None:
     Exit codes: 0 done, 1 the run failed, 2 wrong usage or configuration.
     """
     quieten_dlt()
-    if context.invoked_subcommand not in WITHOUT_DLT and not {"-h", "--help"}.intersection(sys.argv):
-        from dlt_authsignal.destination.dlt_patches import accept_byte_order_marks
-
-        accept_byte_order_marks()
 
 
 for command in (demo, init, doctor, sync, status, show, models, probe, erase, sandbox, ai):

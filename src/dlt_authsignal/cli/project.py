@@ -14,6 +14,7 @@ import tomlkit
 from tomlkit.exceptions import ParseError, TOMLKitError
 
 from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.project.text_files import read_text, with_line_ends_of
 
 CONFIG: Final = Path(".dlt/config.toml")
 SECRETS: Final = Path(".dlt/secrets.toml")
@@ -88,7 +89,7 @@ def _table(document: Any, path: Sequence[str]) -> Any:
 
 def with_lines(path: Path, lines: Sequence[str]) -> str:
     """Return the text of a file with missing lines added at its end."""
-    text = path.read_text("utf-8-sig") if path.exists() else ""
+    text = read_text(path) if path.exists() else ""
     present = {line.strip() for line in text.splitlines()}
     missing = [line for line in lines if line not in present]
     gap = "\n" if text and missing and not text.endswith("\n") else ""
@@ -110,7 +111,7 @@ def write(path: Path, text: str, *, private: bool = False) -> bool:
 
 
 def _written(target: Path, text: str, *, private: bool) -> bool:
-    same = target.exists() and target.read_text("utf-8") == text
+    same = target.exists() and read_text(target) == text
     if same and not (private and target.stat().st_mode & 0o077):
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -118,8 +119,8 @@ def _written(target: Path, text: str, *, private: bool) -> bool:
     # the system applies the umask: Python cannot read it without changing it for every thread
     descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private or target.exists() else 0o666)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.write(with_line_ends_of(target, text))
         if private:
             name.chmod(0o600)
         elif target.exists():
@@ -146,14 +147,10 @@ def _parsed(path: Path) -> tomlkit.TOMLDocument:
     if not path.exists():
         return tomlkit.document()
     try:
-        return tomlkit.parse(path.read_text("utf-8-sig"))  # Notepad puts a byte-order mark first
+        return tomlkit.parse(read_text(path))
     except ParseError as error:  # its message may quote the line, and so a key
         raise ConfigurationError(
             f"{path} is not valid TOML: see line {error.line}. Nothing was written. Correct it, then run again."
-        ) from None
-    except UnicodeDecodeError:
-        raise ConfigurationError(
-            f"{path} is not UTF-8 text. Nothing was written. Save it as UTF-8, then run again."
         ) from None
     except TOMLKitError:
         raise ConfigurationError(

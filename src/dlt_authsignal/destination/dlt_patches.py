@@ -15,9 +15,11 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
+from pathlib import Path
 from typing import Any, Final
 
 import dlt
+import tomlkit
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.providers.provider import ConfigProvider, get_key_name
 from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
@@ -27,6 +29,7 @@ from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.registry import destination_of_type
 from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.project.text_files import is_marked, read_text
 
 SECTION: Final = "authsignal_source"
 """Section that dlt sets while this package's source is extracted."""
@@ -106,6 +109,27 @@ def check_signature(owner: Any, name: str, *parameters: str) -> Any:
 # Settings of dlt
 
 
+def read_marked_settings() -> None:
+    """Let dlt read TOML files that begin with a byte-order mark, which Windows editors write and dlt 1.31 refuses.
+
+    dlt reads its settings before it knows any pipeline, so this holds for the process. It changes the reading of those
+    files only that dlt would refuse anyway.
+    """
+    from dlt.common.configuration.providers.toml import SettingsTomlProvider
+
+    def without_mark(original: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(original)
+        def read(self: Any, toml_path: str) -> Any:
+            path = Path(toml_path)
+            if path.is_file() and is_marked(path):
+                return tomlkit.parse(read_text(path))
+            return original(self, toml_path)
+
+        return read
+
+    _replace(SettingsTomlProvider, "_read_toml_file", ("self", "toml_path"), without_mark)
+
+
 class _Defaults(ConfigProvider):
     """Provide defaults after all other providers, and only while one of this package's pipelines is running."""
 
@@ -134,28 +158,6 @@ def _add_defaults() -> None:
     providers = Container()[PluggableRunContext].providers
     if not any(isinstance(provider, _Defaults) for provider in providers.providers):  # dlt may have recreated them
         providers.add_provider(_Defaults())
-
-
-def accept_byte_order_marks() -> None:
-    """Let dlt read TOML files that begin with a byte-order mark, as Notepad saves them.
-
-    Only for a command, whose process is ours: dlt reads these files before it knows for which pipeline.
-    """
-    import os
-
-    import tomlkit
-    from dlt.common.configuration.providers.toml import SettingsTomlProvider
-
-    def without_mark(_original: Callable[..., Any]) -> Callable[..., Any]:
-        def read(self: Any, toml_path: str) -> Any:
-            if not os.path.isfile(toml_path):
-                return None
-            with open(toml_path, encoding="utf-8-sig") as file:
-                return tomlkit.load(file)
-
-        return read
-
-    _replace(SettingsTomlProvider, "_read_toml_file", ("self", "toml_path"), without_mark)
 
 
 def _send_no_usage_reports() -> None:

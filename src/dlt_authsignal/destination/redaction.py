@@ -18,6 +18,8 @@ from dlt.pipeline.trace import save_trace
 from tomlkit.exceptions import ParseError, TOMLKitError
 
 from dlt_authsignal.destination.dlt_patches import is_anothers
+from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.project.text_files import is_marked, read_text
 
 _ABOUT_ROWS: Final = ("extract", "normalize", "load")
 _PASSING: Final = ("dlt_authsignal",)
@@ -26,9 +28,6 @@ _PASSING: Final = ("dlt_authsignal",)
 _QUOTED: Final = re.compile(r"[\"'].*[\"']|[\"'].*")
 QUOTING_ERRORS: Final = (PipelineStepFailed, TomlProviderReadException, DatabaseException)
 """Errors that are not shown as the cause of this package's errors: they may quote a row or a line of secrets.toml."""
-
-MARK: Final = "\ufeff"
-"""The byte-order mark at the start of a file, which Notepad writes."""
 
 LEFT_OUT: Final = "(quoted values are left out: they may be personal)"
 
@@ -53,19 +52,18 @@ def unreadable(error: TomlProviderReadException) -> str:
     """Return which settings file is invalid, and where; never its content."""
     for path in map(Path, error.full_paths):
         try:
-            text = path.read_text("utf-8")
-            tomlkit.parse(text.removeprefix(MARK))
+            tomlkit.parse(read_text(path))
         except FileNotFoundError:
             continue
         except ParseError as fault:
             return f'{path} is not valid TOML: see line {fault.line}. Text needs quotes on one line: name = "…"'
-        except UnicodeDecodeError:
-            return f"{path} is not UTF-8 text. Save it again as UTF-8."
+        except ConfigurationError as fault:
+            return str(fault)
         except TOMLKitError:
             return f"{path} is not valid TOML. Look for a name that is defined twice."
         except OSError as fault:
             return f"{path} cannot be read: {fault.strerror}."
-        if text.startswith(MARK):
+        if is_marked(path):  # plugins of dlt are switched off
             return f"{path} starts with a byte-order mark, which dlt refuses. Save it as UTF-8 without BOM."
     return f"{error.file_name} cannot be read."
 

@@ -10,6 +10,8 @@ import tomlkit
 from dlt.common.runtime.run_context import active
 from tomlkit.exceptions import TOMLKitError
 
+from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.project.text_files import read_text, with_line_ends_of
 from dlt_authsignal.project.working_folder import IN_PROJECT, WorkingFolder
 
 SETTING: Final = "pipelines_dir"
@@ -28,7 +30,7 @@ def remember(where: WorkingFolder) -> str | None:
     lines = f'[pipelines.{where.pipeline_name}] {SETTING} = "{IN_PROJECT}"'
     try:
         _add(path, where.pipeline_name)
-    except (OSError, TOMLKitError) as error:
+    except (OSError, TOMLKitError, ConfigurationError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not valid TOML"
         return f"Could not write {path} ({reason}). For scripts and queries with dlt, add to it: {lines}"
     shown = os.path.relpath(path)
@@ -36,15 +38,15 @@ def remember(where: WorkingFolder) -> str | None:
 
 
 def _add(path: Path, pipeline_name: str) -> None:
-    document = tomlkit.parse(path.read_text("utf-8-sig")) if path.exists() else tomlkit.document()
+    document = tomlkit.parse(read_text(path)) if path.exists() else tomlkit.document()
     pipelines = document.setdefault("pipelines", tomlkit.table(is_super_table=True))
     pipelines.setdefault(pipeline_name, tomlkit.table()).setdefault(SETTING, IN_PROJECT)
     path.parent.mkdir(parents=True, exist_ok=True)
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(tomlkit.dumps(document))
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.write(with_line_ends_of(path, tomlkit.dumps(document)))
         os.chmod(name, mode)
         os.replace(name, path.resolve())
     except BaseException:

@@ -26,7 +26,7 @@ def authsignal_source(
     token: TSecretStrValue | None = SourceSettings.token,
     tenant_id: str | None = SourceSettings.tenant_id,
     api_secret_key: TSecretStrValue | None = SourceSettings.api_secret_key,
-    region: str = SourceSettings.region,
+    region: str | None = SourceSettings.region,
     base_url: str | None = SourceSettings.base_url,
     apis: list[str] | None = SourceSettings.apis,
     users_from: str | list[str] | None = SourceSettings.users_from,
@@ -87,7 +87,8 @@ def authsignal_source(
         api_secret_key: Server API secret. Gives access to `users`, `user_authenticators`, `user_actions`,
             `user_devices`, `tenant_authenticators`, `unknown_user_ids`, and `action_details` when selected.
         region: Region of the tenant: `us`, `au`, `eu` or `ca`. Default: `us`.
-        base_url: Full base URL instead of the region's, for a proxy or the sandbox.
+        base_url: Full base URL instead of a region, for a proxy or the sandbox. Refused beside a region with another
+            URL.
         apis: APIs to read, such as `["server"]`. If both APIs can fill a table, the Server API does. Default: all that
             the credentials give access to.
         users_from: Source of user ids, or a list of sources: `listing` (the user list), files (txt, csv, tsv, jsonl,

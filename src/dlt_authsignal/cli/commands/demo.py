@@ -44,6 +44,7 @@ def demo(users: int, days: int, seed: int, pipeline_name: str) -> None:
             {
                 "apis": ["server"],
                 "base_url": running.url,
+                "region": None,  # a project's own region would contradict it
                 "api_secret_key": running.sandbox.config.api_secret_key,
                 "tenant_id": running.sandbox.config.tenant_id,
                 "privacy_key": hashlib.sha256(f"invented people, seed {seed}".encode()).hexdigest(),  # fixed per seed

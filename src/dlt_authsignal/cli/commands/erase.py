@@ -2,6 +2,7 @@
 
 import json
 import sys
+from codecs import BOM_UTF8
 from dataclasses import asdict
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
@@ -63,7 +64,7 @@ def erase(
 def _from_stdin() -> str:
     typed = sys.stdin.isatty()  # then the confirmation is read from there too
     said = sys.stdin.buffer.readline() if typed else sys.stdin.buffer.read()
-    first, *others = said.decode("utf-8", "surrogateescape").split("\n")
+    first, *others = said.removeprefix(BOM_UTF8).decode("utf-8", "surrogateescape").split("\n")
     if any(line.strip() for line in others):
         raise click.UsageError(
             "Standard input has several lines, but only one user id can be erased at a time. No user was erased."

@@ -9,7 +9,7 @@ import click
 
 from dlt_authsignal.api.endpoints import REGIONS
 from dlt_authsignal.cli import project
-from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.errors import DOCS, ConfigurationError
 from dlt_authsignal.pipeline.wording import runnable
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def init(
             f"{project.CONFIG.parent} is a file, but must be a folder. Nothing was written. Move the file."
         )
     if api_secret_key == "-":  # noqa: S105
-        api_secret_key = sys.stdin.readline().strip()
+        api_secret_key = sys.stdin.readline().removeprefix("\ufeff").strip()
     present = project.settings_in(project.SECRETS)
     asking = sys.stdin.isatty() and not (api_secret_key or token or tenant_id)
     configured = project.settings_in(project.CONFIG)
@@ -78,13 +78,13 @@ def init(
             " --tenant-id and --token, or run init on a terminal, where it asks for keys."
         )
     where = _address(region, base_url, configured)
-    made = _privacy_key(present)
+    made = _privacy_key(present, where)
     found = [] if no_check else _checked(usable, where, asking=asking)
     chosen = {"pipeline_name": pipeline_name, "dataset_name": dataset}
     _write({**keys, **made}, where, {name: value for name, value in chosen.items() if value}, names)
     if made:
         click.echo("privacy_key hashes personal identifiers. Keep a copy: another key gives different hashes.")
-    _report(found)
+    _report(found, where)
 
 
 def _address(region: str | None, base_url: str | None, configured: Mapping[str, object]) -> dict[str, str | None]:
@@ -108,14 +108,15 @@ def _usable(present: Mapping[str, object]) -> dict[str, str]:
     return {name: value for name, value in known.items() if value}
 
 
-def _privacy_key(present: Mapping[str, object]) -> dict[str, str]:
+def _privacy_key(present: Mapping[str, object], where: Mapping[str, str | None]) -> dict[str, str]:
     """Return a new privacy key, unless dlt finds one or none is needed."""
     from dlt_authsignal.source.config.credentials import clean_credential
     from dlt_authsignal.source.config.resolve import resolved_settings
     from dlt_authsignal.source.privacy.settings import privacy_from
 
-    found = resolved_settings(base_url=None)  # whether the address there is contradicts the region is not asked here
-    if clean_credential("privacy_key", present.get("privacy_key")) or not privacy_from(found).leaves_out:
+    if clean_credential("privacy_key", present.get("privacy_key")):
+        return {}
+    if not privacy_from(resolved_settings(**where)).leaves_out:
         return {}
     return {"privacy_key": secrets.token_hex(32)}
 
@@ -136,7 +137,7 @@ def _checked(keys: Mapping[str, str], where: dict[str, str | None], *, asking: b
     if any(not finding.works and finding.setting == "api_secret_key" for finding in found) and not where["base_url"]:
         where["region"] = _home(keys["api_secret_key"], where["region"] or "us", asking=asking)
         found = _look(keys, where)
-    refused = [f"{finding.setting}: {' '.join(finding.notes)}" for finding in found if not finding.works]
+    refused = [f"{finding.setting}: {' '.join(finding.notes)} {finding.fix}" for finding in found if not finding.works]
     if refused:
         raise ConfigurationError(f"{' '.join(refused)} Nothing was written. Pass --no-check to write without checking.")
     return found
@@ -147,12 +148,7 @@ def _look(keys: Mapping[str, str], where: Mapping[str, str | None]) -> "list[Fin
     from dlt_authsignal.source.config.resolve import resolved_settings
 
     nothing = dict.fromkeys(KEYS)  # None, or dlt would look for them
-    clean_credential: dict[str, Any] = {
-        **nothing,
-        **keys,
-        "region": where["region"] or "us",
-        "base_url": where["base_url"],
-    }
+    clean_credential: dict[str, Any] = {**nothing, **keys, **where}
     return check(resolved_settings(**clean_credential))
 
 
@@ -207,13 +203,13 @@ def _write(
     if not script.exists():
         project.write(script, project.script(*names))
         click.echo(f"Wrote {script}.")
-    elif script.read_text("utf-8") != project.script(*names):
+    elif script.read_bytes().replace(b"\r\n", b"\n") != project.script(*names).encode():
         click.echo(f"Did not change {script}: it exists, and differs from the script that init writes.")
     if project.is_tracked(private):
         click.secho(f"{private} is in the git repository. Remove it: git rm --cached {private}", fg="red", err=True)
 
 
-def _report(found: "Sequence[Finding]") -> None:
+def _report(found: "Sequence[Finding]", where: Mapping[str, str | None]) -> None:
     """Print what each key gives access to, and the next commands."""
     from rich.console import Console
     from rich.table import Table
@@ -227,12 +223,27 @@ def _report(found: "Sequence[Finding]") -> None:
     if found:
         console.print()
         console.print(table)
-    readable = not found or any(finding.setting != "tenant_id" for finding in found)
     console.print("\nNext:")
-    if readable:
-        lists = all(finding.lists for finding in found)
-        console.print(f"   {runnable('dlt-authsignal')} sync{'' if lists else ' --users-from ids.csv'}")
-        if lists:  # the script reads every user that the tenant lists
-            console.print(f"   {runnable('python')} {project.SCRIPT}")
-    else:
-        console.print("   A tenant id alone gives access to no users: run init again with --api-secret-key.")
+    for line in _next(found, where):
+        console.print(f"   {line}")
+
+
+def _next(found: "Sequence[Finding]", where: Mapping[str, str | None]) -> list[str]:
+    """Return the commands that work with these keys."""
+    script, command = f"{runnable('python')} {project.SCRIPT}", f"{runnable('dlt-authsignal')} sync"
+    if found and all(finding.setting == "tenant_id" for finding in found):
+        return ["A tenant id alone gives access to no users: run init again with --api-secret-key."]
+    if all(finding.lists_users for finding in found) or _has_other_ids(where):
+        return [command, script]
+    return [
+        f"{command} --users-from ids.csv   (a file of user ids: this tenant does not list its users)",
+        'For later syncs and the script, write users_from = "ids.csv" under [sources.authsignal_source] in'
+        f" {project.CONFIG}. Other sources of user ids: {DOCS}/user-ids.md",
+    ]
+
+
+def _has_other_ids(where: Mapping[str, str | None]) -> bool:
+    """Whether the project's settings name a source of user ids already."""
+    from dlt_authsignal.source.config.resolve import resolved_settings
+
+    return bool(resolved_settings(**where).users_from)

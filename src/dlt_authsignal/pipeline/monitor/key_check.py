@@ -23,7 +23,8 @@ from dlt_authsignal.source.user_ids.listing import listing
 
 PATIENCE: Final = RequestLimits(concurrency=4, rate=None, attempts=2, backoff=0.2, timeout=15.0)
 
-_LISTS_NOBODY: Final = "The tenant does not list its users. Supply their ids: dlt-authsignal sync --users-from ids.csv"
+REFUSED: Final = "Authsignal refuses it: it is wrong, or belongs to another region."
+
 _BY_TENANT: Final = ("passkey_initiate_challenge", "passkey_authentication_options", "passkey_verify_authentication")
 
 
@@ -35,15 +36,17 @@ class Finding:
         setting: Name of the key.
         works: Whether Authsignal accepts it.
         tables: Tables that the pipeline can load with it.
-        notes: Hints, and what to do.
-        lists: False if the key is good, but the tenant refuses to list its users.
+        notes: What it gives access to, or why it does not work.
+        fix: What to do; empty if there is nothing to do.
+        lists_users: False if the key works, but the tenant refuses to list its users.
     """
 
     setting: str
     works: bool
     tables: Sequence[str] = ()
     notes: Sequence[str] = ()
-    lists: bool = True
+    fix: str = ""
+    lists_users: bool = True
 
 
 def check(found: SourceSettings) -> list[Finding]:
@@ -92,13 +95,18 @@ async def _server(base: URL, api_secret_key: str) -> Finding:
     try:
         async with _api(base, server=basic_auth(api_secret_key)) as api:
             await api.get(GET_TENANT_AUTHENTICATORS, list)
-            lists = await _lists(api)
+            lists_users = await _lists(api)
     except Unauthorized:
-        return Finding(
-            setting=setting, works=False, notes=["Authsignal refuses it: it is wrong, or belongs to another region."]
-        )
-    note = "The tenant lists its users." if lists else _LISTS_NOBODY
-    return Finding(setting=setting, works=True, tables=_tables("server"), notes=[note], lists=lists)
+        return _refused(setting, "Copy it again (portal: Settings, API keys), and check region.")
+    note = "The tenant lists its users." if lists_users else "The tenant does not list its users."
+    fix = "" if lists_users else "Supply their ids: dlt-authsignal sync --users-from ids.csv"
+    return Finding(
+        setting=setting, works=True, tables=_tables("server"), notes=[note], fix=fix, lists_users=lists_users
+    )
+
+
+def _refused(setting: str, fix: str, note: str = REFUSED) -> Finding:
+    return Finding(setting=setting, works=False, notes=[note], fix=fix)
 
 
 async def _lists(api: Api) -> bool:
@@ -115,11 +123,7 @@ async def _tenant(base: URL, tenant_id: str) -> Finding:
         async with _api(base, tenant=basic_auth(tenant_id)) as api:
             await api.get(PASSKEY_KNOWN, dict, {"credentialIds": "none"})
     except Unauthorized:
-        return Finding(
-            setting="tenant_id",
-            works=False,
-            notes=["Authsignal refuses it: it is wrong, or belongs to another region."],
-        )
+        return _refused("tenant_id", "Copy it again (portal: Settings, API keys), and check region.")
     except RequestRefused:
         pass  # no such credential exists, but the tenant does, or this would be a 401
     return Finding(setting="tenant_id", works=True, tables=_BY_TENANT, notes=["Read only when selected."])
@@ -130,18 +134,18 @@ async def _token(base: URL, token: str, tenant_id: str | None) -> Finding:
         base=base, token=token, tenant_id=None, throttle=RateLimiter(pace=PATIENCE), meter=RunMetrics()
     ).tenant
     if tenant_id and returned and returned != tenant_id:
-        return Finding(setting="token", works=False, notes=["It belongs to a different tenant than tenant_id."])
+        return _refused(
+            "token",
+            "Get a token of that tenant, or correct tenant_id.",
+            "It belongs to a different tenant than tenant_id.",
+        )
     try:
         async with _api(base, bearer=bearer_auth(token)) as api:
             await api.get(CLIENT_AUTHENTICATORS, list)
     except TokenExpired:
-        return Finding(
-            setting="token", works=False, notes=["It has expired: get a new one by tracking an action on your server."]
-        )
+        return _refused("token", "Get a new one by tracking an action on your server.", "It has expired.")
     except Unauthorized:
-        return Finding(
-            setting="token", works=False, notes=["Authsignal refuses it: it is wrong, or belongs to another region."]
-        )
+        return _refused("token", "Get a new one by tracking an action on your server, and check region.")
     tables = [name for name in _tables("client") if name not in _BY_TENANT]
     return Finding(
         setting="token", works=True, tables=tables, notes=["It gives access to one user, for about ten minutes."]

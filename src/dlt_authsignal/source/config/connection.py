@@ -2,27 +2,43 @@
 
 import ipaddress
 import logging
+from typing import Final
 
 from yarl import URL
 
 from dlt_authsignal.api.endpoints import REGIONS
 from dlt_authsignal.errors import ConfigurationError
 
+DEFAULT_REGION: Final = "us"
+
 logger = logging.getLogger(__name__)
 
 
-def api_url(region: str, override: str | None) -> URL:
-    """The URL that paths are appended to: `override` if given, else the region's.
+def api_url(region: str | None, base_url: str | None) -> URL:
+    """Return the URL that paths are appended to: `base_url` if set, else the region's, else that of `us`.
 
     Raises:
-        ConfigurationError: Unknown region, or an override that is not a plain http(s) URL.
+        ConfigurationError: Unknown region, a base URL that is not a plain http(s) URL, or one that contradicts the
+            region.
     """
-    if not override:
-        if region not in REGIONS:
-            raise ConfigurationError(f'Unknown region "{region}". Known: {", ".join(REGIONS)}.')
-        return URL(REGIONS[region])
+    if region and region not in REGIONS:
+        raise ConfigurationError(f'Unknown region "{region}". Known: {", ".join(REGIONS)}.')
+    if not base_url:
+        return URL(REGIONS[region or DEFAULT_REGION])
+    url = _checked(base_url)
+    if region and url != URL(REGIONS[region]):
+        raise ConfigurationError(
+            f'region "{region}" contradicts base_url {url}: the region is at {REGIONS[region]}. Nothing was read.'
+            " Remove one of them, from the arguments, from SOURCES__AUTHSIGNAL_SOURCE__REGION or"
+            " SOURCES__AUTHSIGNAL_SOURCE__BASE_URL, or under [sources.authsignal_source] in .dlt/config.toml or"
+            " .dlt/secrets.toml. An empty text counts as not set."
+        )
+    return url
+
+
+def _checked(base_url: str) -> URL:
     try:
-        url = URL(override.rstrip("/"))
+        url = URL(base_url.strip().rstrip("/"))
     except ValueError:
         raise ConfigurationError(
             "base_url is not a URL. Expected something like https://api.authsignal.com/v1."
@@ -32,20 +48,6 @@ def api_url(region: str, override: str | None) -> URL:
     if url.scheme == "http" and not is_loopback(url.host):
         logger.warning("base_url is plain http to another machine (%s): keys travel unencrypted.", url.host)
     return url
-
-
-def check_one_address(region: str, override: str) -> None:
-    """Refuse a region beside an address that is not the region's: keys would go where no user means them to.
-
-    Raises:
-        ConfigurationError: They contradict each other.
-    """
-    if override.rstrip("/") != REGIONS.get(region):
-        raise ConfigurationError(
-            f'region "{region}" contradicts base_url, which is another address. Nothing was read. Remove one of them:'
-            " base_url stands in for the region's address. Both may be set in .dlt/config.toml, .dlt/secrets.toml, the"
-            " environment (SOURCES__AUTHSIGNAL_SOURCE__BASE_URL) or the call."
-        )
 
 
 def is_loopback(host: str) -> bool:

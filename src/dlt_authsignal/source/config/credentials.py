@@ -33,7 +33,7 @@ def clean_credential(name: str, value: Any) -> str | None:
         return None
     if not isinstance(value, str):
         raise _unusable(name, f"is of type {type(value).__name__}, and must be text")
-    text = value.strip()
+    text = value.strip().removeprefix("\ufeff").strip()  # a key's own file may begin with a byte-order mark
     if _PLACEHOLDER.fullmatch(text):
         return None
     for pattern, fault in _FAULTS:

@@ -12,7 +12,6 @@ from dlt.common.configuration.specs.config_section_context import ConfigSectionC
 
 from dlt_authsignal.destination.redaction import hide_from_trace
 from dlt_authsignal.errors import DOCS, ConfigurationError
-from dlt_authsignal.source.config.connection import check_one_address
 from dlt_authsignal.source.config.source_settings import NAMES, PYTHON_ONLY, SourceConfiguration, SourceSettings
 
 SECTION: Final = "sources.authsignal_source"
@@ -20,6 +19,9 @@ _SECTIONS: Final = ("sources", "authsignal_source", "authsignal_source")
 _VARIABLES: Final = "SOURCES__AUTHSIGNAL_SOURCE__"
 _OF_DLT: Final = frozenset({"max_table_nesting", "root_key", "schema_contract"})
 """Settings that dlt itself reads from the section of a source."""
+
+_OF_PROJECT: Final = frozenset({"pipeline_name", "dataset_name"})
+"""Settings of a project in the same section, which `project.names` reads."""
 
 
 def resolved_settings(pipeline_name: str | None = None, **given: Any) -> SourceSettings:
@@ -39,9 +41,6 @@ def resolved_settings(pipeline_name: str | None = None, **given: Any) -> SourceS
             SourceConfiguration(), explicit_value={name: given[name] for name in given if name not in PYTHON_ONLY}
         )
     hide_from_trace(*SourceSettings.PERSONAL)
-    # the default region counts too if it was passed as an argument
-    if given.get("region") and "base_url" not in given and found.base_url:
-        check_one_address(given["region"], found.base_url)
     return SourceSettings(**dict(found), **{name: given[name] for name in PYTHON_ONLY & given.keys()})
 
 
@@ -63,7 +62,7 @@ def check_configured(pipeline_name: str | None = None) -> None:
         ConfigurationError: Reports the first unknown name, and where it is.
     """
     for name, where in [*_in_files(pipeline_name), *_in_environment()]:
-        if name not in NAMES and name not in _OF_DLT:
+        if name not in {*NAMES, *_OF_DLT, *_OF_PROJECT}:
             raise ConfigurationError(f'{where}: there is no setting "{name}".{nearest(name, NAMES)} {_ALL}')
 
 

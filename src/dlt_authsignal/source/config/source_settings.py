@@ -14,7 +14,7 @@ from dlt.common.typing import TSecretStrValue
 from yarl import URL
 
 from dlt_authsignal.errors import ConfigurationError
-from dlt_authsignal.source.config.connection import api_url, check_one_address
+from dlt_authsignal.source.config.connection import api_url
 from dlt_authsignal.source.config.credentials import clean_credential
 
 _CREDENTIALS: Final = ("token", "tenant_id", "api_secret_key")
@@ -33,7 +33,7 @@ class SourceSettings:
     token: TSecretStrValue | None = None
     tenant_id: str | None = None
     api_secret_key: TSecretStrValue | None = None
-    region: str = "us"
+    region: str | None = None  # that of api_url, so that a region beside a base_url is known to be meant
     base_url: str | None = None
     apis: list[str] | None = None
     users_from: str | list[str] | None = None
@@ -87,8 +87,6 @@ class SourceSettings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigurationError(f"{name} must be above 0, got {value}.")
-        if self.base_url and self.region != SourceSettings.region:  # the default region is not a choice
-            check_one_address(self.region, self.base_url)
         _ = self.base  # checks the URL now
 
     blank: ClassVar[tuple[str, ...]] = ()

@@ -15,13 +15,14 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_ran
 from yarl import URL
 
 from dlt_authsignal.api.endpoints import Endpoint
-from dlt_authsignal.api.responses import Json, decode, error_code, retry_after, withdrawn
+from dlt_authsignal.api.responses import Json, error_code, retry_after
 from dlt_authsignal.errors import (
     HttpError,
     RateLimited,
     UnexpectedAnswer,
     Unreachable,
 )
+from dlt_authsignal.source.http.advice import decode, withdrawn
 from dlt_authsignal.source.http.rate_limiter import Gate, RateLimiter
 from dlt_authsignal.source.http.session import read_only_session
 from dlt_authsignal.source.http.shared_rate_limit import Turn, shared_budget
@@ -51,7 +52,7 @@ class Api:
         self._pace = pace = throttle.pace
         self._meter = meter
         self._gate = Gate(throttle, meter, shared)
-        self._accepted = False
+        self._accepted: set[str] = set()
         self._wait = wait_random_exponential(multiplier=pace.backoff, max=min(LONGEST_BACKOFF, pace.max_wait))
 
     async def get(
@@ -111,10 +112,10 @@ class Api:
             sent_at = time.monotonic()
             status, headers, body = await self._exchange(endpoint, url)
             self._note(status, headers, sent_at)
-        if status == 401 and self._accepted and error_code(body) != "expired_token":
+        if status == 401 and endpoint.auth in self._accepted and error_code(body) != "expired_token":
             raise withdrawn(endpoint)
         value = decode(endpoint, status, headers, body, expect, loads, self._meter.drift.escape)
-        self._accepted = True
+        self._accepted.add(endpoint.auth)
         return value
 
     async def _exchange(self, endpoint: Endpoint, url: URL) -> tuple[int, Mapping[str, str], bytes]:

@@ -12,8 +12,8 @@ import aiohttp
 from yarl import URL
 
 from dlt_authsignal.api.endpoints import Endpoint
-from dlt_authsignal.api.responses import decode
 from dlt_authsignal.errors import HttpError
+from dlt_authsignal.source.http.advice import decode
 
 Json = dict[str, Any]
 

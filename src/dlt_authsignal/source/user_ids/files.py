@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dlt_authsignal.errors import UserIdsUnreadable
+from dlt_authsignal.project.text_files import HEAD_BYTES, encoding_fault
 from dlt_authsignal.source.user_ids.candidate import ID_COLUMNS, Candidate, NotAnId, as_id, id_column, no_column
 
 READERS: Final = ("txt", "csv", "tsv", "jsonl", "ndjson", "parquet")
@@ -33,6 +34,7 @@ def from_file(path: str | Path, column: str | None = None) -> Generator[Candidat
         )
     empty = True
     try:
+        _check_encoding(file)
         for position, value in reader(file, column):
             if user_id := as_id(value):
                 empty = False
@@ -51,6 +53,15 @@ def from_file(path: str | Path, column: str | None = None) -> Generator[Candidat
         raise UserIdsUnreadable(f'Cannot read user ids from "{file}": {error.strerror or error}.') from None
     if empty:
         raise UserIdsUnreadable(f'"{file}" contains no user ids.')
+
+
+def _check_encoding(file: Path) -> None:
+    """Refuse UTF-16, whose ASCII text is valid UTF-8 with a NUL beside each character."""
+    if file.suffix.lower() != ".parquet":
+        with file.open("rb") as raw:
+            fault = encoding_fault(raw.read(HEAD_BYTES), is_whole=False)
+        if fault:
+            raise UserIdsUnreadable(f'"{file}" {fault}')
 
 
 _Positioned = Iterator[tuple[int, Any]]
