@@ -137,7 +137,15 @@ def command_server() -> CommandServer:
 def at(running: RunningSandbox, **settings: str) -> dict[str, str]:
     """Environment that points the command at a sandbox."""
     prefix = "SOURCES__AUTHSIGNAL_SOURCE__"
-    values = {"BASE_URL": running.url, "API_SECRET_KEY": SECRET, "RATE": "max", "PRIVACY": "keep", **settings}
+    # a project's own region would contradict the URL
+    values = {
+        "BASE_URL": running.url,
+        "REGION": "",
+        "API_SECRET_KEY": SECRET,
+        "RATE": "max",
+        "PRIVACY": "keep",
+        **settings,
+    }
     return {prefix + name: value for name, value in values.items()}
 
 
