@@ -364,3 +364,19 @@ def test_a_key_that_everybody_may_read_is_read_without_a_word(empty: RunningSand
     Path(".dlt/secrets.toml").chmod(0o644)
     done = command(*ONE_CALL)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["authsignal_source()", 'authsignal_source(api_secret_key="a b")', "authsignal_source.with_args(name='x')()"],
+)
+def test_a_script_without_usable_settings_ends_with_a_short_traceback(workdir: Path, call: str) -> None:
+    (workdir / "script.py").write_text(
+        "import dlt\nfrom dlt_authsignal import authsignal_source\n"
+        f'dlt.pipeline("p", destination="duckdb").run({call})\n'
+    )
+    done = subprocess.run([sys.executable, "script.py"], capture_output=True, text=True, timeout=50, check=False)
+    said = done.stderr[done.stderr.index("Traceback") :].splitlines()
+    assert done.returncode == 1
+    assert len(said) <= 7, done.stderr
+    assert re.match(r"dlt_authsignal.errors.\w+: (No Authsignal credentials|api_secret_key is not valid)", said[-1])

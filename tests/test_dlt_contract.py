@@ -64,6 +64,12 @@ USES: Final = (
     Use(
         "dlt.common.runtime.run_context:global_dir", (), "plugin", "dlt fails to start where this package is installed"
     ),
+    Use(
+        "dlt.extract.decorators:DltSourceFactoryWrapper.__call__",
+        ("self", "args", "kwargs"),
+        "dlt_patches",
+        "scripts end with long tracebacks",
+    ),
     # who is at work
     Use(f"{_STEPS}.container:Container", None, "dlt_patches", "changes reach other pipelines, or none of ours"),
     Use(f"{_STEPS}.specs.config_section_context:ConfigSectionContext.pipeline_name", None, "dlt_patches", "the same"),

@@ -28,7 +28,7 @@ from dlt.common.pipeline import PipelineContext
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.registry import destination_of_type
-from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.errors import AuthsignalError, ConfigurationError
 from dlt_authsignal.project.text_files import is_marked, read_text
 
 SECTION: Final = "authsignal_source"
@@ -181,6 +181,25 @@ def _is_silent(properties: Any) -> bool:
     ours = {digest128(name) for name in tuple(_PIPELINES)}
     is_of_ours = is_ours() or (properties or {}).get("pipeline_name_hash") in ours
     return is_of_ours and dlt.config.get("runtime.dlthub_telemetry", bool) is not True
+
+
+def end_with_message(factory: Any) -> None:
+    """Make a source raise this package's errors from where it is called, so that a script's traceback stays short.
+
+    Otherwise some twenty lines of dlt and of this package come before the message that says what to do. It holds for
+    this one source, and for what `with_args` makes of it.
+    """
+    kind: Any = type(factory)
+
+    class ShortErrors(kind):  # type: ignore[misc]
+        def __call__(self, *args: Any, **settings: Any) -> Any:
+            try:
+                return super().__call__(*args, **settings)
+            except AuthsignalError as error:
+                found = error.with_traceback(None)
+            raise found
+
+    factory.__class__ = ShortErrors
 
 
 # The log

@@ -7,6 +7,7 @@ import dlt
 from dlt.common.configuration.specs import ConnectionStringCredentials
 from dlt.common.typing import TSecretStrValue
 
+from dlt_authsignal.destination.dlt_patches import end_with_message
 from dlt_authsignal.destination.redaction import hide_from_trace
 from dlt_authsignal.project.pipelines import check_active_pipeline
 from dlt_authsignal.source.build import OnPlanned, resources_of
@@ -156,6 +157,9 @@ def authsignal_source(
     if metrics is None and privacy_from(settings).leaves_out:  # callers that pass metrics show a report
         logger.warning(LEFT_OUT)
     return resources_of(settings, reads=reads, metrics=metrics)
+
+
+end_with_message(authsignal_source)
 
 
 def _active_pipeline() -> str | None:
