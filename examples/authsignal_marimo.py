@@ -23,7 +23,11 @@ def data(PIPELINE):
     mo.vstack(
         [
             mo.md("# What Authsignal's data says"),
-            mo.hstack([mo.stat(f"{counts[name]:,}", label=name) for name in counts.index if counts[name]]),
+            mo.hstack(
+                [mo.stat(f"{counts[name]:,}", label=name) for name in counts.index if counts[name]],
+                justify="start",
+                wrap=True,
+            ),
         ]
     )
     return dataset, mo, pipeline
