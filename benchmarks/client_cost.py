@@ -44,7 +44,7 @@ async def bare(url: str) -> AsyncIterator[Get]:
 @asynccontextmanager
 async def ours(url: str) -> AsyncIterator[Get]:
     pace = RequestLimits(concurrency=IN_FLIGHT, rate=None)
-    async with connect(api_url("us", url), {"server": AUTH}, RateLimiter(pace=pace), RunMetrics()) as api:
+    async with connect(api_url(None, url), {"server": AUTH}, RateLimiter(pace=pace), RunMetrics()) as api:
 
         async def get(user_id: str) -> Any:
             return await api.get(GET_USER_AUTHENTICATORS, list, userId=user_id)

@@ -69,7 +69,7 @@ async def ask_on(api: Api, until: float) -> None:
 async def measure(case: Case, url: str, seconds: float) -> str:
     """Asks as fast as it may for so long; one line of what came of it."""
     meter, pace = RunMetrics(), RequestLimits(rate=case.rate, attempts=1000)
-    async with connect(api_url("us", url), {"server": AUTH}, RateLimiter(pace=pace), meter) as api:
+    async with connect(api_url(None, url), {"server": AUTH}, RateLimiter(pace=pace), meter) as api:
         started = time.monotonic()
         asking = asyncio.gather(*[ask_on(api, started + seconds) for _ in range(pace.concurrency)])
         await asyncio.sleep(min(SETTLED_AFTER, seconds / 2))

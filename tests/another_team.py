@@ -84,7 +84,7 @@ def load_delta() -> list[str]:
     pipeline.run(resource, write_disposition="append")
     from deltalake import DeltaTable
 
-    return sorted(DeltaTable("theirs/theirs/files").to_pyarrow_table().column_names)
+    return sorted(field.name for field in DeltaTable("theirs/theirs/files").schema().fields)
 
 
 def shape(pipeline: Any) -> Any:

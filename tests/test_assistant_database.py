@@ -236,7 +236,7 @@ def test_files_settings_and_what_was_not_shown_cannot_be_read(database: Database
 )
 def test_a_query_that_would_run_for_ever_is_stopped(loaded: Loaded, sql: str) -> None:
     hasty = Database(path=loaded.file, dataset="authsignal_data", seconds=2)
-    with pytest.raises(RunFailed, match="Stopped after 2 s"):
+    with pytest.raises(RunFailed, match="stopped after 2 s"):
         hasty.query(sql, 10)
 
 

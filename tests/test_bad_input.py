@@ -288,7 +288,7 @@ def test_wrong_usage_exits_2_without_a_traceback(arguments: list[str]) -> None:
 
 
 def test_a_dataset_of_the_files_name_is_refused_before_anything_is_read(empty: RunningSandbox) -> None:
-    with pytest.raises(ConfigurationError, match=r'dataset "Mine" from the file mine\.duckdb.*--dataset'):
+    with pytest.raises(ConfigurationError, match=r'dataset "Mine" and the file mine\.duckdb.*--dataset'):
         sync_from(empty, dataset="Mine", pipeline_name="mine")
     assert empty.sandbox.log.by_route == {}
     assert sync_from(empty, dataset="other", pipeline_name="mine").tables["users"].total == 0

@@ -38,7 +38,7 @@ def test_plain_files_are_refused_since_every_sync_would_double_them(
     empty: RunningSandbox, lake: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DESTINATION__FILESYSTEM__TABLE_FORMAT", "parquet")
-    with pytest.raises(ConfigurationError, match="double every row"):
+    with pytest.raises(ConfigurationError, match="syncs would add duplicates"):
         sync_from(empty, destination="filesystem")
     assert not lake.exists()
 

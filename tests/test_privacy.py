@@ -278,7 +278,7 @@ def test_hashed_ids_and_devices_are_recognised_and_not_taken_for_gone(empty: Run
 def test_ids_that_are_stored_as_hashes_cannot_be_asked_about_again(empty: RunningSandbox) -> None:
     person(empty)
     sync_from(empty, **ON)
-    with pytest.raises(ConfigurationError, match="stored as hashes"):
+    with pytest.raises(ConfigurationError, match="stored only as hashes"):
         sync_from(empty, users_from="known", **ON)
 
 

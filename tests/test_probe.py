@@ -101,7 +101,7 @@ def test_nobody_but_the_canary_is_touched(seeded: RunningSandbox) -> None:
 def test_a_person_is_refused_before_anything_is_changed(empty: RunningSandbox) -> None:
     ask(empty, "POST", "/users/canary/authenticators", {"verificationMethod": "EMAIL_OTP", "email": "ada@example.com"})
     empty.sandbox.log.clear()
-    with pytest.raises(NotACanary, match="an authenticator that no probe made"):
+    with pytest.raises(NotACanary, match="an authenticator that no probe created"):
         probed(empty)
     assert all(route.startswith("GET ") for route in empty.sandbox.log.by_route)
 
@@ -245,7 +245,7 @@ def test_a_token_alone_needs_leave_to_leave_its_passkey(empty: RunningSandbox) -
     assert report.works
     assert (report.user_id, report.left_behind) == ("canary", 1)
     assert len(passkeys(empty)) == 1
-    with pytest.raises(ConfigurationError, match="another user"):
+    with pytest.raises(ConfigurationError, match="a different user"):
         probed(empty, **{**alone, "user_id": "ada"}, leave_passkey=True)
 
 
@@ -348,7 +348,7 @@ def test_two_probes_of_one_canary_do_not_disturb_each_other(empty: RunningSandbo
 )
 def test_a_probe_cannot_send_what_is_not_the_canarys(method: str, path: str) -> None:
     async def leave() -> None:
-        base = api_url("us", "http://127.0.0.1:9/v1")
+        base = api_url(None, "http://127.0.0.1:9/v1")
         async with writing_session(RequestLimits(), base, routes("canary", "probe")) as session:
             await session.request(method, f"{base}{path}")
 
@@ -366,7 +366,7 @@ def call(**about: Any) -> Call:
         (call(answer={"isValid": False, "state": "CHALLENGE_REQUIRED"}), "CHALLENGE_REQUIRED"),
         (call(answer={}), "missing"),
         (call(name="passkey_register", answer={"isVerified": False}), "did not accept"),
-        (call(name="passkey_verify_authentication", answer={"isVerified": True, "userId": "ada"}), "another user"),
+        (call(name="passkey_verify_authentication", answer={"isVerified": True, "userId": "ada"}), "a user other than"),
         (call(status=400, error_code="invalid_credential", error="No."), "400 invalid_credential: No."),
     ],
 )

@@ -24,18 +24,19 @@ BURST = 1.0
 
 ASK = """
 import asyncio, sys
-from dlt_authsignal.api.endpoints import GET_USER_AUTHENTICATORS, basic_auth
+from dlt_authsignal.api.endpoints import basic_auth
+from dlt_authsignal.api.server_endpoints import GET_USER_AUTHENTICATORS
 from dlt_authsignal.source.config.connection import api_url
 from dlt_authsignal.source.http.client import connect
-from dlt_authsignal.source.metrics.run_metrics import Meter
-from dlt_authsignal.source.config.request_limits import Pace
-from dlt_authsignal.source.http.rate_limiter import Throttle
+from dlt_authsignal.source.metrics.run_metrics import RunMetrics
+from dlt_authsignal.source.config.request_limits import RequestLimits
+from dlt_authsignal.source.http.rate_limiter import RateLimiter
 
 async def main(url, key, place, rate, each):
-    throttle = Throttle(pace=Pace(rate=float(rate), shared_budget=place))
+    limiter = RateLimiter(pace=RequestLimits(rate=float(rate), shared_budget=place))
     print("ready", flush=True)
     input()
-    async with connect(api_url("us", url), {"server": basic_auth(key)}, throttle, Meter()) as api:
+    async with connect(api_url(None, url), {"server": basic_auth(key)}, limiter, RunMetrics()) as api:
         await asyncio.gather(*[api.get(GET_USER_AUTHENTICATORS, list, userId="u") for _ in range(int(each))])
 
 asyncio.run(main(*sys.argv[1:]))

@@ -15,13 +15,15 @@ from airflow.sdk import dag, task
 )
 def authsignal() -> None:
     @task(retries=2, retry_delay=timedelta(minutes=5), execution_timeout=timedelta(hours=2))
-    def sync() -> dict[str, Any]:
-        from dlt_authsignal import sync as bring_up_to_date
+    def load() -> dict[str, Any]:
+        import dlt  # here, so that Airflow parses this file without loading dlt
 
-        report = bring_up_to_date(destination="postgres")
-        return {name: table.total for name, table in report.tables.items()}
+        from dlt_authsignal import sync
 
-    sync()
+        pipeline = dlt.pipeline("authsignal_pipeline", destination="postgres", dataset_name="authsignal_data")
+        return {name: table.total for name, table in sync(pipeline).tables.items()}
+
+    load()
 
 
 authsignal()

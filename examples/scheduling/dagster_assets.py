@@ -1,26 +1,34 @@
 """Dagster: each table an asset. Try it: dagster dev -f dagster_assets.py"""
 
 from collections.abc import Iterator
-from typing import Any
 
 import dlt
-from dagster import AssetExecutionContext, AssetSelection, Definitions, ScheduleDefinition, define_asset_job
-from dagster_dlt import DagsterDltResource, dlt_assets
+from dagster import (
+    AssetSelection,
+    AssetSpec,
+    Definitions,
+    MaterializeResult,
+    ScheduleDefinition,
+    define_asset_job,
+    multi_asset,
+)
 
-from dlt_authsignal import authsignal_source
+from dlt_authsignal import sync
 
-pipeline = dlt.pipeline("authsignal_pipeline", destination="duckdb", dataset_name="authsignal_data")
+TABLES = ["users", "user_authenticators", "user_actions", "user_devices", "tenant_authenticators"]
 
 
-@dlt_assets(dlt_source=authsignal_source(), dlt_pipeline=pipeline, name="authsignal", group_name="authsignal")
-def authsignal_assets(context: AssetExecutionContext, dlt: DagsterDltResource) -> Iterator[Any]:
-    if pipeline.has_pending_data:  # a run that was killed: dlt would load what it left, and not read anything
-        pipeline.run()
-    yield from dlt.run(context=context)
+@multi_asset(specs=[AssetSpec(name, group_name="authsignal") for name in TABLES])
+def authsignal() -> Iterator[MaterializeResult]:
+    pipeline = dlt.pipeline("authsignal_pipeline", destination="duckdb", dataset_name="authsignal_data")
+    tables = sync(pipeline, tables=TABLES).tables
+    for name in TABLES:
+        counts = {"rows": tables[name].total, "new": tables[name].new, "changed": tables[name].changed}
+        yield MaterializeResult(asset_key=name, metadata={**counts, "deleted": tables[name].deleted})
 
 
 hourly = ScheduleDefinition(
-    job=define_asset_job("authsignal_sync", AssetSelection.assets(authsignal_assets)), cron_schedule="17 * * * *"
+    job=define_asset_job("authsignal_sync", AssetSelection.assets(authsignal)), cron_schedule="17 * * * *"
 )
 
-definitions = Definitions(assets=[authsignal_assets], schedules=[hourly], resources={"dlt": DagsterDltResource()})
+definitions = Definitions(assets=[authsignal], schedules=[hourly])

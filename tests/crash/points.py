@@ -61,7 +61,7 @@ POINTS: Final[dict[str, Point]] = {
     "before the histories are made": Point(f"{_SETTLING}:_declare", "before"),
     "in settle, after its 1st statement": Point(f"{_SETTLING}:as_update", "before", 2),
     "in settle, after its 2nd statement": Point(f"{_SETTLING}:as_update", "before", 3),
-    "in settle, after a table": Point(f"{_SETTLING}:_settle", "after", 2),
+    "in settle, after a table": Point(f"{_SETTLING}:_update", "after", 2),
     "after settle, before the record": Point("dlt_authsignal.pipeline.run_log:_keep", "before", 2),
     "after the record is loaded": Point("dlt_authsignal.pipeline.run_log:Journal.clear", "before"),
 }

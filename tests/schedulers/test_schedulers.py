@@ -71,7 +71,7 @@ def test_the_assets_materialise_in_dagster_twice_without_doubling(seeded: Runnin
     settings = {**at(seeded), "DAGSTER_HOME": str(workdir), "DAGSTER_DISABLE_TELEMETRY": "1"}
     for _ in range(2):
         said = run(dagster, *select, **settings)
-        assert "Materialized value dlt_authsignal_source_user_authenticators" in said
+        assert "Materialized value user_authenticators" in said
     assert rows("select count(*), count(distinct user_id) from users") == [(40, 40)]
 
 

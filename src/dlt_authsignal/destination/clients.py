@@ -57,7 +57,14 @@ def _job_client(pipeline: Pipeline) -> Any:
 
 
 def _copy(client: Any) -> Any:
-    """Copy a client without `copy.copy`, which looks up `__setstate__` on a connection that is not open yet."""
+    """Copy a client without `copy.copy`, which looks up `__setstate__` on a connection that is not open yet.
+
+    Sets are copied too: dlt notes in one of them what this client has created in its own Iceberg catalogue.
+    """
     made = object.__new__(type(client))
-    made.__dict__.update(client.__dict__)
+    made.__dict__.update({name: _own(value) for name, value in client.__dict__.items()})
     return made
+
+
+def _own(value: Any) -> Any:
+    return set(value) if isinstance(value, set) else value

@@ -55,7 +55,7 @@ async def _page(api: Api, query: Mapping[str, str]) -> _Page:
         raise ListingRefused(
             f"Authsignal answered 400 ({refused.error_code}) to {QUERY_USERS} without a filter: this tenant does not"
             " list its users. Nothing was loaded. Supply user ids yourself: pass --users-from with a file, a database"
-            f" query, or known for the ids of earlier syncs; or set users_from. See {DOCS}/how-it-works.md",
+            f" query, or known for the ids of earlier syncs; or set users_from. See {DOCS}/user-ids.md",
             request=refused.request,
             status=refused.status,
             error_code=refused.error_code,
