@@ -73,7 +73,7 @@ def index() -> str:
 PAGES: Final = (
     (PurePosixPath("../README.md"), "what it does and how to start"),
     (PurePosixPath("command.md"), "all commands and options"),
-    (PurePosixPath("how-it-works.md"), "what a sync reads, guarantees, and does on errors; all settings"),
+    (PurePosixPath("how-it-works.md"), "what a sync reads, guarantees, and does on errors"),
     (PurePosixPath("settings.md"), "all settings, with defaults and options"),
     (PurePosixPath("python-api.md"), "all public functions and classes, with signatures"),
     (PurePosixPath("kpis.md"), "all KPIs with definition and SQL"),
@@ -83,5 +83,8 @@ PAGES: Final = (
     (PurePosixPath("look-at-the-data.md"), "dashboard, notebooks, SQL"),
     (PurePosixPath("probe.md"), "synthetic monitoring of passkeys"),
     (PurePosixPath("sandbox.md"), "the local Authsignal, for tests"),
+    (PurePosixPath("troubleshooting.md"), "what to do about a message or an unexpected result"),
+    (PurePosixPath("errors.md"), "exit codes, and what each kind of error leaves"),
+    (PurePosixPath("glossary.md"), "the words of these pages"),
     (PurePosixPath("assistants.md"), "skills and a read-only MCP server for coding assistants"),
 )

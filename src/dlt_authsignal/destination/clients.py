@@ -40,7 +40,7 @@ def job_client(pipeline: Pipeline) -> Iterator[Any]:
 def sql_client(pipeline: Pipeline) -> Iterator[SqlClientBase[Any]]:
     """Open dlt's SQL client of the pipeline's destination, with a separate connection."""
     shared = _SHARED.get(pipeline)
-    with _copy(shared.sql_client) if shared is not None else pipeline.sql_client() as client:
+    with copied(shared.sql_client) if shared is not None else pipeline.sql_client() as client:
         yield client
 
 
@@ -48,23 +48,19 @@ def _job_client(pipeline: Pipeline) -> Any:
     shared = _SHARED.get(pipeline)
     if shared is None:
         return pipeline.destination_client()
-    client = _copy(shared)
+    client = copied(shared)
     if pipeline.default_schema_name:  # it may have changed since the first client was created
         client.schema = pipeline.default_schema
     if hasattr(client, "sql_client"):
-        client.sql_client = _copy(shared.sql_client)
+        client.sql_client = copied(shared.sql_client)
     return client
 
 
-def _copy(client: Any) -> Any:
-    """Copy a client without `copy.copy`, which looks up `__setstate__` on a connection that is not open yet.
+def copied(held: Any) -> Any:
+    """Copy an object of dlt without `copy.copy`, which looks up `__setstate__` on a connection that is not open yet.
 
-    Sets are copied too: dlt notes in one of them what this client has created in its own Iceberg catalogue.
+    Sets are copied too: a client notes in one of them what it has created in its own Iceberg catalogue.
     """
-    made = object.__new__(type(client))
-    made.__dict__.update({name: _own(value) for name, value in client.__dict__.items()})
+    made = object.__new__(type(held))
+    made.__dict__.update({name: set(value) if isinstance(value, set) else value for name, value in vars(held).items()})
     return made
-
-
-def _own(value: Any) -> Any:
-    return set(value) if isinstance(value, set) else value

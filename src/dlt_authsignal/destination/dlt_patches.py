@@ -27,6 +27,7 @@ from dlt.common.configuration.specs.pluggable_run_context import PluggableRunCon
 from dlt.common.pipeline import PipelineContext
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_authsignal.destination.clients import copied
 from dlt_authsignal.destination.registry import destination_of_type
 from dlt_authsignal.errors import AuthsignalError, ConfigurationError
 from dlt_authsignal.project.text_files import is_marked, read_text
@@ -56,6 +57,7 @@ def adapt_dlt(pipeline: Pipeline) -> None:
     with _LOCK:
         _PIPELINES.add(pipeline.pipeline_name)
         _add_defaults()
+        _look_at_types_once()
         _send_no_usage_reports()
         _log_no_needless_warning()
         if pipeline.destination is not None:
@@ -94,7 +96,7 @@ def check_signature(owner: Any, name: str, *parameters: str) -> Any:
         ConfigurationError: It does not exist, or takes other parameters.
     """
     found = inspect.getattr_static(owner, name, None)
-    function = found.fget if isinstance(found, property) else found
+    function = found.fget if isinstance(found, property) else getattr(found, "__func__", found)
     if callable(function) and tuple(inspect.signature(function).parameters) == parameters:
         return found
     from dlt.version import __version__ as version
@@ -158,6 +160,60 @@ def _add_defaults() -> None:
     providers = Container()[PluggableRunContext].providers
     if not any(isinstance(provider, _Defaults) for provider in providers.providers):  # dlt may have recreated them
         providers.add_provider(_Defaults())
+
+
+_TYPES_KEPT: Final = 10_000
+
+
+def _look_at_types_once() -> None:
+    """Remember what dlt finds out about types, which it does anew for each lookup of a setting and each table.
+
+    The answers depend on nothing but the type. They take a third of the time of a sync that has nothing to load.
+    """
+    from dlt.common import validation
+    from dlt.common.configuration import resolve
+    from dlt.common.configuration.providers import environ
+    from dlt.common.configuration.specs.base_configuration import BaseConfiguration
+
+    flags = ("preserve_new_types", "preserve_literal", "preserve_annotated")
+    _replace(environ, "is_secret_hint", ("hint",), _remembered)
+    _replace(resolve, "is_secret_hint", ("hint",), _remembered)
+    _replace(resolve, "extract_inner_hint", ("hint", *flags), _remembered)
+    _replace(validation, "get_type_hints", ("obj", "globalns", "localns", "include_extras"), _by_class)
+    _replace(BaseConfiguration, "get_resolvable_fields", ("cls",), _of_its_class)
+
+
+def _remembered(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Remember the answers for each type by its identity, because `Optional[X] == Union[None, X]`."""
+    known: dict[Any, tuple[Any, Any]] = {}
+
+    @wraps(original)
+    def ask(hint: Any, *arguments: Any, **flags: Any) -> Any:
+        place = (id(hint), arguments, *flags.items())
+        if (found := known.get(place)) is None:
+            if len(known) >= _TYPES_KEPT:
+                known.clear()
+            found = known[place] = (hint, original(hint, *arguments, **flags))  # keeps the type, and so its identity
+        return found[1]
+
+    return ask
+
+
+def _by_class(original: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Remember the fields of each class. Callers get a copy, which they may change."""
+    known: weakref.WeakKeyDictionary[type, dict[str, Any]] = weakref.WeakKeyDictionary()
+
+    @wraps(original)
+    def fields(cls: type, *arguments: Any, **flags: Any) -> dict[str, Any]:
+        if cls not in known:
+            known[cls] = original(cls, *arguments, **flags)
+        return dict(known[cls])
+
+    return fields
+
+
+def _of_its_class(original: Any) -> Any:
+    return classmethod(_by_class(original.__func__))
 
 
 def _send_no_usage_reports() -> None:
@@ -251,6 +307,35 @@ def _limit_memory(destination: Any) -> None:
         return config
 
     destination.configuration = configuration
+
+
+@contextmanager
+def resolved_once(destination: Any) -> Iterator[None]:
+    """Resolve the settings of a destination once until the block ends: dlt does it for each of some thirty clients.
+
+    The clients share the credentials, and with them DuckDB's connections.
+    """
+    check_signature(type(destination), "configuration", "self", "initial_config", "accept_partial")
+    resolve, own = destination.configuration, vars(destination).get("configuration")
+    known: dict[Any, Any] = {}
+
+    @wraps(resolve)
+    def configuration(initial_config: Any, accept_partial: bool = False) -> Any:
+        given = dict(initial_config or {})
+        if given.pop("credentials", None) is not None and not accept_partial:
+            return resolve(initial_config, accept_partial)
+        place = (accept_partial, type(initial_config), repr(given))
+        if place not in known:
+            known[place] = resolve(initial_config, accept_partial)
+        return copied(known[place])
+
+    destination.configuration = configuration
+    try:
+        yield
+    finally:
+        del destination.configuration
+        if own is not None:
+            destination.configuration = own
 
 
 def _read_every_column() -> None:
@@ -362,6 +447,23 @@ def already_synced(pipeline: Any) -> Iterator[None]:
         yield
     finally:
         config.restore_from_destination = restores
+
+
+@contextmanager
+def before_loading(pipeline: Any, deed: Callable[[], Any]) -> Iterator[None]:
+    """Do something in `pipeline.run` when everything is read and before it is loaded."""
+    load = pipeline.load
+
+    @wraps(load)
+    def prepared(*arguments: Any, **settings: Any) -> Any:
+        deed()
+        return load(*arguments, **settings)
+
+    pipeline.load = prepared
+    try:
+        yield
+    finally:
+        del pipeline.load
 
 
 def remove_with(pipeline: Pipeline, folder: tempfile.TemporaryDirectory[str]) -> None:

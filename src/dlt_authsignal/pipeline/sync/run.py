@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -13,7 +13,13 @@ from dlt.extract import DltSource
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.clients import shared_clients
-from dlt_authsignal.destination.dlt_patches import adapt_dlt, already_synced, rare_garbage_collection
+from dlt_authsignal.destination.dlt_patches import (
+    adapt_dlt,
+    already_synced,
+    before_loading,
+    rare_garbage_collection,
+    resolved_once,
+)
 from dlt_authsignal.destination.duckdb_file import keep_open
 from dlt_authsignal.destination.errors import translate_errors
 from dlt_authsignal.destination.load_hints import check_ready
@@ -78,7 +84,9 @@ def sync(
         alone = _alone(pipeline, destination)
         with (
             pipeline_lock(pipeline),
+            resolved_once(pipeline.destination),
             shared_clients(pipeline),
+            ExitStack() as open_file,
             recorded(pipeline, metrics, alone) as run,
             translate_errors(destination),
             redacted(pipeline),
@@ -93,12 +101,12 @@ def sync(
                 run.oldest_read_at = reads.oldest()
                 tally = _counted(pipeline, reading)
                 before = row_counts(pipeline, tally.tables)
-            with rare_garbage_collection(), already_synced(pipeline):
+            keep = partial(open_file.enter_context, keep_open(pipeline))  # until the run is recorded
+            with rare_garbage_collection(), already_synced(pipeline), before_loading(pipeline, keep):
                 load = pipeline.run(reading)
-            with keep_open(pipeline):
-                deleted = update_history(pipeline)
-                run.oldest_read_at = oldest_read(pipeline)
-                reports = tally.reports(before, row_counts(pipeline, tally.tables), deleted)
+            deleted = update_history(pipeline)
+            run.oldest_read_at = oldest_read(pipeline)
+            reports = tally.reports(before, row_counts(pipeline, tally.tables), deleted)
             run.tables = {name: asdict(report) for name, report in reports.items()}
     metrics.stage = "done"
     return SyncReport(

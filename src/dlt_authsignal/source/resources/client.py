@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import dlt
-import jwt
 from anyio.streams.memory import MemoryObjectSendStream
 from dlt.extract import DltResource
 from yarl import URL
@@ -107,6 +106,8 @@ def claims(token: str | None) -> Mapping[str, Any]:
     """Return the unverified claims of a token (Authsignal verifies it); empty if it is missing or not a JWT."""
     if token is None:
         return {}
+    import jwt  # slow to import, and most syncs have no token
+
     try:
         found: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
     except jwt.InvalidTokenError:
