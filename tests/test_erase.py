@@ -284,15 +284,15 @@ erase(user_id)
 
 
 MOMENTS = [
-    "erase:_erase_data",
-    "erase:rewrite",
-    "database_file:_flush",
-    "database_file:_replace",
-    "erase:erase_leftovers",
+    "run:_erase_data",
+    "run:_rewrite",
+    "duckdb_rewrite:_flush",
+    "duckdb_rewrite:_replace",
+    "run:erase_leftovers",
 ]
 
 
-@pytest.mark.parametrize("moment", deep_except(["database_file:_replace"], MOMENTS))
+@pytest.mark.parametrize("moment", deep_except(["duckdb_rewrite:_replace"], MOMENTS))
 def test_killed_at_any_moment_it_can_be_run_again_and_nobody_came_back_meanwhile(
     loaded_people: Planted, workdir: Path, moment: str
 ) -> None:

@@ -15,6 +15,7 @@ from yarl import URL
 from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.api.server_endpoints import GET_TENANT_AUTHENTICATORS
 from dlt_authsignal.destination.stores.queries import alive_columns_of
+from dlt_authsignal.destination.duckdb_file import keep_open
 from dlt_authsignal.destination.tombstones import active_tombstones
 from dlt_authsignal.schema import tables
 from dlt_authsignal.schema.bookkeeping_tables import COMPLETE_READS, USER_READS, complete
@@ -70,9 +71,11 @@ def server_resources(server: Server, plan: Plan) -> list[DltResource]:
     """Return the resources of the Server API. One read of each user fills all selected per-user tables."""
 
     def sweep() -> Iterator[list[UserRead]]:
-        check_dataset(dlt.current.pipeline(), server.tenant_id, server.privacy)
+        with keep_open(dlt.current.pipeline()):
+            check_dataset(dlt.current.pipeline(), server.tenant_id, server.privacy)
+            user_ids = _informed(plan)
         yield []  # creates every table, even for a tenant without users
-        now = replace(plan, tables=selected_tables(), user_ids=_informed(plan))
+        now = replace(plan, tables=selected_tables(), user_ids=user_ids)
         shown = Shown(server.privacy.stored)
         for reads in batches(partial(_sweep, server, now), size=USERS_PER_BATCH):
             shown.see(reads)
