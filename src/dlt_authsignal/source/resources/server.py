@@ -14,8 +14,8 @@ from yarl import URL
 
 from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.api.server_endpoints import GET_TENANT_AUTHENTICATORS
-from dlt_authsignal.destination.stores.queries import alive_columns_of
 from dlt_authsignal.destination.duckdb_file import keep_open
+from dlt_authsignal.destination.stores.queries import alive_columns_of
 from dlt_authsignal.destination.tombstones import active_tombstones
 from dlt_authsignal.schema import tables
 from dlt_authsignal.schema.bookkeeping_tables import COMPLETE_READS, USER_READS, complete
