@@ -20,7 +20,7 @@ AuthsignalError
 │   ├── RequestRefused        any other 3xx or 4xx
 │   ├── PipelineBusy          another run uses the same pipeline or dataset
 │   ├── TooManyDeletes        more rows would be marked as deleted than max_deletes allows
-│   ├── DataTooOld            no sync has succeeded within the given time
+│   ├── DataTooOld            the last successful sync, or a user's last read, is too old
 │   └── ProbeFailed           a passkey ceremony failed, or the tenant's WebAuthn policy changed
 ├── CeremonyRefused           a browser would refuse this passkey ceremony; `dom_name` is its exception
 │   ├── PasskeyNotAllowed     NotAllowedError: no passkey fits the request, or the user is not verified
@@ -254,7 +254,7 @@ class TooManyDeletes(RunFailed):
 
 
 class DataTooOld(RunFailed):
-    """No sync has succeeded within the time given to `status --max-age`."""
+    """The last successful sync, or a user's last read, is older than `status` was told to accept."""
 
 
 class ProbeFailed(RunFailed):

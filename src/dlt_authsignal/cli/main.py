@@ -22,7 +22,7 @@ from dlt_authsignal.errors import AuthsignalError
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="dlt-authsignal")
 def cli() -> None:
-    """Everything Authsignal knows, in your own database, current and understood.
+    """Sync your Authsignal users, passkeys, sign-ins and devices into your own database.
 
     New here? Run `dlt-authsignal demo`: it needs no account and no network. Then set up
     your own: `dlt-authsignal init`, and `dlt-authsignal sync`.

@@ -10,8 +10,8 @@ COMPLETE_READS: Final = Table(
     name="complete_reads",
     apis=("server", "client"),
     key=("table_name", "user_id"),
-    meaning="One row per table that is read as a whole, and one per user whose authenticators were read with a token:"
-    " when it was last read completely. Rows that a later complete read does not return are marked as deleted.",
+    meaning="One row per table that is read as a whole: when it was last read completely. Also one row per user whose"
+    " authenticators were read with a token. Rows that a later complete read does not return are marked as deleted.",
     source="no API: the pipeline writes this table",
     columns=(
         own("table_name", "text", "The table."),
@@ -109,7 +109,7 @@ PROBE_RUNS: Final = Table(
     columns=(
         own("probe_id", "text", "Random id of the probe run."),
         own("probed_at", "timestamp", "When it started."),
-        own("host", "text", "Host name of the machine that ran the probe."),
+        own("host", "text", "Host and port of the API that was probed."),
         own("works", "bool", "Whether every step succeeded."),
         own("failed_step", "text", "First step that failed, such as mfa: validate."),
         own("problem", "text", "Why it failed."),

@@ -84,7 +84,7 @@ def toolkit() -> None:
 
 
 @ai.command(short_help="Serve the data to an assistant, read-only.")
-@click.option("--pipeline-name", show_default=names.PIPELINE, help="The pipeline that loaded it.")
+@click.option("--pipeline-name", show_default=names.PIPELINE, help="Pipeline that loaded the data.")
 @click.option("--dataset", help="Dataset (schema). Default: the dataset of the pipeline.")
 @click.option("--allow-identifiers", is_flag=True, help="Show e-mail addresses, user ids and similar values unmasked.")
 @click.option(

@@ -50,9 +50,9 @@ def status(
     as_json: bool,
     prometheus: bool,
 ) -> None:
-    """Show how current the data is. Reads only the destination, so it works on any machine.
+    """Show how current the data is. Reads only the destination, so it works on every machine that can connect to it.
 
-    For an alarm, from cron: dlt-authsignal status --max-age 24 --fail-if-stale 8d
+    To get an alert, from cron: dlt-authsignal status --max-age 24 --fail-if-stale 8d
     """
     if as_json and prometheus:
         raise click.UsageError("Pass --json or --prometheus, not both.")
@@ -76,8 +76,9 @@ def status(
         raise DataTooOld(f"No sync has succeeded in the last {max_age:g} hours; {_last(found)}.")
     if longest is not None and found.users.oldest_read and found.now - found.users.oldest_read > longest:
         raise DataTooOld(
-            f"At least one user was last read on {_time(found.users.oldest_read)}, longer than {fail_if_stale} ago."
-            " Run a sync with a --max-staleness below that limit, and with a budget for all due users."
+            f"At least one user was last read on {_time(found.users.oldest_read)}, more than {fail_if_stale} ago."
+            " Run a sync with a --max-staleness below that limit. If --max-requests or --max-duration stops it before all"
+            " due users are read, raise them."
         )
 
 

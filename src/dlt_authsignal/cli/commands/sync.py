@@ -34,7 +34,7 @@ STOPPED: Final = "Rows that were being read were not loaded. A load that had sta
 @click.option(
     "--users-column",
     metavar="NAME",
-    help="Column with the ids in files and queries. Default: user_id, userId or id.",
+    help="Column with the ids in files and queries. Default: the only column, otherwise user_id, userId or id.",
 )
 @click.option(
     "--exclude-user",
@@ -90,7 +90,8 @@ def sync(
     """Bring the database up to date with Authsignal.
 
     Reads users, their authenticators, actions (the last 30 days) and devices, and merges them into the tables: a second
-    sync adds new rows and updates changed ones, without duplicates. Nothing is ever written to Authsignal.
+    sync adds new rows and updates changed ones, without duplicates. Sends only GET requests
+    to Authsignal, unless you select one of the five passkey calls with --tables.
 
     A user is read again when the user list shows a change, or when they were last read more than --max-staleness
     ago. Sign-ins appear in the database after at most that time. --full reads all users.
