@@ -61,7 +61,7 @@ def test_ids_from_a_file_are_read_when_the_tenant_does_not_list(seeded: RunningS
     Path("ids.csv").write_text("user_id\n" + "\n".join(ids) + "\nnobody\n", encoding="utf-8")
     done = command("sync", "--users-from", "ids.csv", env=at(seeded))
     assert done.returncode == 0, done.stderr
-    assert "1 id unknown to Authsignal (line or row 5)" in done.stdout
+    assert "1 user id unknown to Authsignal (line or row 5)" in done.stdout
     assert rows("select count(*) from users") == [(3,)]
 
 

@@ -89,7 +89,7 @@ def test_it_says_who_is_due_and_how_long_a_sync_will_take(seeded: RunningSandbox
     assert "✓ sync: 40 of 40 users are due: up to 160 requests, 8 seconds at 20 a second." in said
     sync_from(seeded)
     seeded.sandbox.log.clear()
-    assert "✓ sync: No user is due, of 40 users." in command("doctor", env=at(seeded)).stdout
+    assert "✓ sync: 0 of 40 users are due." in command("doctor", env=at(seeded)).stdout
     assert "GET /users/{userId}" not in seeded.sandbox.log.by_route
 
 

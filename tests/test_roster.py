@@ -390,5 +390,5 @@ def test_the_command_takes_several_sources(seeded: RunningSandbox) -> None:
     source = f"{in_sqlite([ids[1], 'nobody'])}?query=select id from people"
     done = command("sync", "--users-from", "ids.txt", "--users-from", source, env=at(seeded))
     assert done.returncode == 0, done.stderr
-    assert "1 id unknown to Authsignal (line or row 2)" in done.stdout
+    assert "1 user id unknown to Authsignal (line or row 2)" in done.stdout
     assert read() == set(ids[:2])

@@ -73,7 +73,7 @@ def test_a_run_says_what_it_met_and_what_it_changed(seeded: RunningSandbox) -> N
     faults.add(Fault(route="GET /users/{userId}/actions", kind="cut"))
     faults.add(Fault(route="GET /users/{userId}/authenticators", kind="html"))
     report = sync_from(seeded)
-    met = {"503": 2, "429": 1, "reset or cut": 1, "unreadable answer": 1}
+    met = {"503": 2, "429": 1, "reset or truncated": 1, "unreadable response": 1}
     assert report.errors == met
     (run,) = found().runs
     assert (run["errors"], run["apis"], run["rows_changed"], run["rows_deleted"]) == (met, "server", 0, 0)

@@ -109,8 +109,8 @@ class HttpError(AuthsignalError):
 
     @property
     def kind(self) -> str:
-        """Return the label under which this failure is counted: the status, or `unreadable answer` for a 2xx."""
-        return str(self.status) if self.status and not 200 <= self.status < 300 else "unreadable answer"
+        """Return the label under which this failure is counted: the status, or `unreadable response` for a 2xx."""
+        return str(self.status) if self.status and not 200 <= self.status < 300 else "unreadable response"
 
 
 class Unauthorized(HttpError, ConfigurationError):
@@ -200,7 +200,7 @@ class Unreachable(HttpError, RunFailed):
     """
 
     retryable = True
-    kind = "no answer"
+    kind = "no response"
 
 
 class RateLimited(HttpError, RunFailed):

@@ -27,4 +27,4 @@ def test_the_estimate_says_who_is_due_what_it_takes_and_how_long() -> None:
     assert estimate(meter, 20.0) == "1,200 of 5,000 users are due: up to 4,800 requests, 4 minutes at 20 a second."
     meter.user_ids_complete = False
     assert estimate(meter, None).startswith("At least 1,200 of 5,000 users are due: up to 4,800 requests, as fast as")
-    assert estimate(RunMetrics(users_found=3), 20.0) == "No user is due, of 3 users."
+    assert estimate(RunMetrics(users_found=3), 20.0) == "0 of 3 users are due."

@@ -91,5 +91,6 @@ def _credentials_missing(cause: ConfigFieldMissingException, destination: Destin
 
 def _unreachable(cause: BaseException, destination: Destination) -> AuthsignalError:
     reason = " ".join(str(cause).split())
-    text = f"Cannot connect to {destination.title}: {reason}. Check [destination.{destination.name}] in .dlt."
+    text = f"Cannot connect to {destination.title}: {reason}. Check [destination.{destination.name}] in"
+    text += " .dlt/secrets.toml and .dlt/config.toml."
     return ConfigurationError(text) if "authentication failed" in reason else RunFailed(text)

@@ -9,7 +9,7 @@ _SPANS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 def estimate(meter: RunMetrics, rate: float | None) -> str:
     """Return the number of due users, the maximum number of requests, and the time at the maximum rate."""
     if not meter.users_due:
-        return f"No user is due, of {counted(meter.users_found, 'user')}."
+        return f"0 of {counted(meter.users_found, 'user')} are due."
     is_are = "is" if meter.users_due == 1 else "are"
     least = "" if meter.user_ids_complete else "At least "
     said = f"{least}{meter.users_due:,} of {counted(meter.users_found, 'user')} {is_are} due"

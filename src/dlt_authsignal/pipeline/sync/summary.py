@@ -60,8 +60,9 @@ def _effort(report: SyncReport) -> str:
     effort = f"{users}{report.seconds:,.1f} s with {counted(report.requests, 'request')}"
     if not report.retries:
         return f"{effort}."
-    throttled = f", {report.throttled:,} after a 429" if report.throttled else ""
-    return f"{effort}, {report.retries:,} of them repeated{throttled}."
+    retries = "a retry" if report.retries == 1 else "retries"
+    throttled = f" ({report.throttled:,} after a 429)" if report.throttled else ""
+    return f"{effort}, {report.retries:,} of them {retries}{throttled}."
 
 
 def _users(report: SyncReport) -> str:
@@ -103,7 +104,7 @@ def _notes(report: SyncReport) -> list[str]:
         where = f" (line or row {places}{more})" if places else ""
         listed = ": see unknown_user_ids" if "unknown_user_ids" in report.tables else ""
         notes.append(
-            f"{counted(report.unknown_users, 'id')} unknown to Authsignal{where}, not loaded as users{listed}."
+            f"{counted(report.unknown_users, 'user id')} unknown to Authsignal{where}, not loaded as users{listed}."
         )
     return notes
 

@@ -105,13 +105,13 @@ class Fault:
             fits = _HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)
             _check(
                 bool(fits) and name.lower() not in FRAMING,
-                "headers must be printable ASCII, and not the ones that frame a body",
+                f"headers must be printable ASCII, and none of {', '.join(FRAMING)}",
             )
 
     def _check_latency(self) -> None:
         uniform, lognormal = (self.low, self.high), (self.median, self.sigma)
         for name, pair in (("low and high", uniform), ("median and sigma", lognormal)):
-            _check((pair[0] is None) == (pair[1] is None), f"{name} need each other")
+            _check((pair[0] is None) == (pair[1] is None), f"{name} must be given together")
         _check(self.low is None or self.median is None, "a latency must be uniform or lognormal, not both")
         if self.low is not None and self.high is not None:
             _check(0 <= self.low <= self.high <= MAX_SECONDS, f"0 <= low <= high <= {MAX_SECONDS:.0f}")

@@ -174,7 +174,7 @@ def _kind(error: BaseException) -> str:
         return "name not found"
     if isinstance(error, aiohttp.ClientConnectorError):
         return "refused"
-    return "reset or cut"
+    return "reset or truncated"
 
 
 async def _body(endpoint: Endpoint, answer: aiohttp.ClientResponse) -> bytes:

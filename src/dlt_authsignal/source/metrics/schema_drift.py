@@ -93,8 +93,8 @@ def sentences(report: Mapping[str, Mapping[str, Any]]) -> list[str]:
         lines += [_converted(table, **each) for each in found["converted"]]
         if found["overflow"]:
             lines.append(
-                f"{table} has more fields than can get a column: {_listed(list(found['overflow']))} and any further"
-                " ones are stored in the column _more, as JSON."
+                f"{table} has too many unknown fields for one column each: {_listed(list(found['overflow']))} and any"
+                " further ones are stored as JSON in the column _more."
             )
         if found["escaped_answers"]:
             lines.append(_escaped(table, found["escaped_answers"]))
@@ -102,10 +102,10 @@ def sentences(report: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def _escaped(table: str, times: int) -> str:
-    responses = f"{times:,} responses" if times > 1 else "one response"
+    responses = f"{times:,} responses" if times > 1 else "1 response"
     return (
-        rf"{table}: NUL or half a surrogate pair in {responses}. Databases do not accept them: stored as escapes"
-        r" (\u0000)."
+        rf"{table}: {responses} contained NUL characters or unpaired surrogates, which databases reject. They are stored"
+        r" as escapes (\u0000)."
     )
 
 

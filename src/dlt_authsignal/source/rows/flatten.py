@@ -73,7 +73,8 @@ def whole_columns(table: Table) -> frozenset[str]:
 def without_key(table: Table, missing: list[str]) -> UnexpectedAnswer:
     """Return the error for a response in which part of the table's key is missing."""
     return UnexpectedAnswer(
-        f"A row for {table.name} came without {', '.join(missing)}, which its key needs ({table.source}).",
+        f"A row for table {table.name} is missing {', '.join(missing)}, which the table's key needs. The row came from"
+        f" {table.source}.",
         request=table.source,
         status=200,
     )

@@ -69,7 +69,7 @@ def _waiting(call: Call, ceremony: Ceremony) -> Challenge | None:
 def _take(call: Call, ceremony: Ceremony) -> Challenge:
     challenge = _waiting(call, ceremony)
     if challenge is None:
-        raise invalid("No challenge is waiting: ask for options first.")
+        raise invalid("No challenge is waiting: request options first.")
     return call.sandbox.challenges.take(challenge.challenge_id, call.sandbox.clock.now()) or challenge
 
 
