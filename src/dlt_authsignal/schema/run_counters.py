@@ -13,13 +13,13 @@ class RunCounters:
     """Counters of one sync. A new one is added here, and appears everywhere."""
 
     users_found: int = _counter("User ids in the user id sources.")
-    users_due: int = _counter("Of those, the users who were due.")
+    users_due: int = _counter("Users who were due, among these ids.")
     users_read: int = _counter("Users read completely.")
-    users_remaining: int = _counter("Due users that the run's budget left for the next run.")
-    users_with_old_privacy: int = _counter("Of the users due, those whose rows had other privacy settings.")
+    users_remaining: int = _counter("Due users left for the next run, because this run reached its limit.")
+    users_with_old_privacy: int = _counter("Users due because their rows were stored under other privacy settings.")
     unknown_users: int = _counter("User ids that Authsignal does not know.")
     requests: int = _counter("HTTP requests, retries included.")
-    retries: int = _counter("Of the requests, those that repeated another.")
+    retries: int = _counter("Retries among these requests.")
     throttled: int = _counter("Responses with status 429.")
 
     def counters(self) -> dict[str, int]:

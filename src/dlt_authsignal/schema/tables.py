@@ -98,8 +98,8 @@ USER_AUTHENTICATORS: Final = Table(
         text(f"{_CREDENTIAL}.credentialId", "WebAuthn credential id.", "credential"),
         text(f"{_CREDENTIAL}.deviceId", "Device on which the passkey was created.", "device"),
         text(f"{_CREDENTIAL}.name", "Name of the credential: the provider's name, or one chosen by the user.", "name"),
-        text(f"{_CREDENTIAL}.aaguid", "Model of the authenticator; all zeros if not disclosed."),
-        text(f"{_CREDENTIAL}.aaguidMapping.name", "Passkey provider of the AAGUID."),
+        text(f"{_CREDENTIAL}.aaguid", "AAGUID: id of the authenticator's model; all zeros if not disclosed."),
+        text(f"{_CREDENTIAL}.aaguidMapping.name", "Name of the passkey provider, found by the AAGUID."),
         flag(f"{_CREDENTIAL}.credentialBackedUp", "True for a synced (backed-up) passkey."),
         text(f"{_CREDENTIAL}.credentialDeviceType", "singleDevice or multiDevice."),
         text(f"{_CREDENTIAL}.authenticatorAttachment", "platform or cross-platform."),
@@ -151,8 +151,7 @@ ACTION_DETAILS: Final = Table(
     name="action_details",
     apis=("server",),
     key=("user_id", "action_code", "idempotency_key"),
-    meaning="One row per attempt of an action, with the rules that fired. Needs one request per action, so read"
-    " only when selected.",
+    meaning="One row per attempt of an action, with the rules that fired. Needs one request per action.",
     source="GET /users/{userId}/actions/{action}/{idempotencyKey}",
     opt_in=True,
     columns=(
@@ -164,7 +163,7 @@ ACTION_DETAILS: Final = Table(
         json("output", "Output of the rule engine; only the keys listed in `privacy_allow`.", "free-form"),
         json("ruleIds", "List of the ids of the rules that fired."),
         text("priorityRuleId", "Id of the rule that decided."),
-        json("rules", "Rules that fired, in the version of that time, by priority."),
+        json("rules", "Rules that fired, as they were at that time, by priority."),
     ),
 )
 

@@ -72,7 +72,7 @@ def authsignal_source(
     afterwards), its delete guard does not use earlier runs, it takes no lock, and it is not recorded in `sync_runs`.
     `dlt_authsignal.sync(pipeline)` does all of that.
 
-    The five passkey ceremonies (`passkey_initiate_challenge`, `passkey_authentication_options`,
+    The five passkey calls (`passkey_initiate_challenge`, `passkey_authentication_options`,
     `passkey_verify_authentication`, `passkey_register_options`, `passkey_register`) change data at Authsignal and run
     only when selected: `authsignal_source().with_resources("passkey_register_options")`.
 
@@ -82,14 +82,14 @@ def authsignal_source(
 
     Args:
         token: Short-lived bearer token of one user. Gives access to the Client API: `user_authenticators` of that user,
-            and the passkey ceremonies.
-        tenant_id: The tenant's id, written into each row. Without other credentials it gives access to the ceremonies
-            of a sign-in.
+            and the passkey calls.
+        tenant_id: The tenant's id, written into each row. Without other credentials it gives access to the passkey
+            calls of a sign-in.
         api_secret_key: Server API secret. Gives access to `users`, `user_authenticators`, `user_actions`,
             `user_devices`, `tenant_authenticators`, `unknown_user_ids`, and `action_details` when selected.
         region: Region of the tenant: `us`, `au`, `eu` or `ca`. Default: `us`.
-        base_url: Full base URL instead of a region, for a proxy or the sandbox. Refused beside a region with another
-            URL.
+        base_url: Full base URL instead of a region, for a proxy or the sandbox. Refused together with a region that
+            has another URL.
         apis: APIs to read, such as `["server"]`. If both APIs can fill a table, the Server API does. Default: all that
             the credentials give access to.
         users_from: Source of user ids, or a list of sources: `listing` (the user list), files (txt, csv, tsv, jsonl,
@@ -111,22 +111,23 @@ def authsignal_source(
         backoff: Base of the wait between tries, in seconds. The wait before retry n is random, at most
             `backoff * 2**n` and at most 30 seconds. Default: 0.5.
         timeout: Maximum seconds for one response. Default: 60.
-        username: Ceremonies: name of a new passkey. For a sign-in, only this user's passkeys are accepted.
-        display_name: Ceremonies: name shown for a new passkey.
-        authenticator_attachment: Ceremonies: `platform` or `cross-platform`.
-        action: Ceremonies: action code of the sign-in.
-        challenge_id: Ceremonies: id of a challenge that was started elsewhere.
-        authenticator: Ceremonies: object that creates and uses the passkey, with methods `create` and `get`. Only in
+        username: Passkey calls: name of a new passkey. For a sign-in, only this user's passkeys are accepted.
+        display_name: Passkey calls: name shown for a new passkey.
+        authenticator_attachment: Passkey calls: `platform` or `cross-platform`.
+        action: Passkey calls: action code of the sign-in.
+        challenge_id: Passkey calls: id of a challenge that was started elsewhere.
+        authenticator: Passkey calls: object that creates and uses the passkey, with methods `create` and `get`. Only in
             Python. Default: a new `SoftwarePasskey`.
-        origin: Ceremonies: origin of the software passkey. Default: the relying party's.
-        paths: Ceremonies: `authsignal` for the paths of Authsignal's SDKs, `dlthub` for those of dltHub's Authsignal
-            page. Default: `authsignal`.
+        origin: Passkey calls: origin of the software passkey. Default: `https://` and the relying
+            party id, or `http://localhost`.
+        paths: Passkey calls: `authsignal` for the paths of Authsignal's SDKs, `dlthub` for those of dltHub's
+            Authsignal page. Default: `authsignal`.
         max_staleness: Read users again who were last read longer ago than this: `7d`, `12h`, `90m`, `0`; at most 25
             days. Default: `7d`.
         full: Read all users, and all of their actions that the API returns. Default: false.
         refresh_users: Ids of users to read now, whether or not they are due.
-        max_requests: Stop starting users who might exceed this number of requests. The next run starts with the
-            remaining users. Retries and details of actions are not counted. Default: no limit.
+        max_requests: Maximum requests of one run. Users who would exceed it are left for the next run. Retries and
+            details of actions are not counted. Default: no limit.
         max_duration: Stop starting users after this long: `1h`, `30m`. Reading the user list is not counted. The next
             run starts with the remaining users. Default: no limit.
         privacy: `pseudonymize` hashes identifiers, `keep` loads them in plain text. Default: `pseudonymize`.

@@ -77,8 +77,8 @@ def status(
     if longest is not None and found.users.oldest_read and found.now - found.users.oldest_read > longest:
         raise DataTooOld(
             f"At least one user was last read on {_time(found.users.oldest_read)}, more than {fail_if_stale} ago."
-            " Run a sync with a --max-staleness below that limit. If --max-requests or --max-duration stops it before all"
-            " due users are read, raise them."
+            " Run a sync with a --max-staleness below that limit. If --max-requests or --max-duration stops it before"
+            " all due users are read, raise them."
         )
 
 

@@ -62,7 +62,7 @@ STOPPED: Final = "Rows that were being read were not loaded. A load that had sta
 @click.option(
     "--max-requests",
     type=click.IntRange(1),
-    help="Start no user who might exceed N requests. The next sync starts with the remaining users. Default: no limit.",
+    help="Maximum requests of this run. Users who would exceed it are left for the next sync. Default: no limit.",
     metavar="N",
 )
 @click.option(

@@ -21,9 +21,9 @@ class TableReport:
 
     Attributes:
         read: Rows read from Authsignal.
-        new: Rows the table did not have before, or had as deleted.
+        new: Rows that were not in the table before, or were marked as deleted.
         changed: Rows whose values at Authsignal have changed.
-        deleted: Rows that Authsignal no longer returns.
+        deleted: Rows newly marked as deleted.
         total: Rows in the table after the run, without those marked as deleted.
     """
 

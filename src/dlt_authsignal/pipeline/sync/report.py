@@ -23,23 +23,23 @@ class SyncReport(RunCounters):
         table_format: Format of tables made of files; None in a database.
         tables: Report of each table: rows read, new, changed, deleted, and in total.
         users_found: User ids in the user id sources.
-        users_due: Of those, the users who were due.
+        users_due: Users who were due, among these ids.
         users_read: Users read completely.
-        users_remaining: Due users that the run's budget left for the next run.
-        users_with_old_privacy: Of the users due, those whose rows had other privacy settings.
+        users_remaining: Due users left for the next run, because this run reached its limit.
+        users_with_old_privacy: Users due because their rows were stored under other privacy settings.
         unknown_users: User ids that Authsignal does not know.
         unknown_positions: Lines or rows of the first unknown ids, in files and queries.
         requests: HTTP requests, retries included.
-        retries: Of the requests, those that repeated another.
+        retries: Retries among these requests.
         throttled: Responses with status 429.
-        errors: Requests that failed, by kind, also where a later try succeeded.
+        errors: Failed requests by kind, including those that a retry fixed.
         seconds: Duration.
         finished_pending: True if the unfinished load of an earlier run was completed first.
-        dropped_pending: True if it was dropped, because another machine has loaded newer rows since.
-        recreated: Tables that were missing, or missed columns, and were recreated.
+        dropped_pending: True if that load was dropped, because another machine has loaded newer rows since.
+        recreated: Tables that were recreated because the table or some of its columns were missing.
         identifiers_left_out: True if there is no privacy_key to hash identifiers with.
         drift: Schema drift by table: new columns, values stored in another type or column.
-        notes: What was set up in the project's folder, a sentence each.
+        notes: Changes to the project's folder, one sentence each.
     """
 
     pipeline: str

@@ -17,7 +17,7 @@ class RunMetrics(RunCounters):
         requests_due: Maximum requests needed to read the users who are due, without retries and details.
         user_ids_complete: True once all user id sources have been read.
         unknown_positions: Lines or rows of the first unknown ids, in files and queries.
-        errors: Requests that failed, by kind, also where a later try succeeded.
+        errors: Failed requests by kind, including those that a retry fixed.
         drift: Schema drift found in the responses.
     """
 
