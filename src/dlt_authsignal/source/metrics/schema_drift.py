@@ -104,8 +104,8 @@ def sentences(report: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def _escaped(table: str, times: int) -> str:
     responses = f"{times:,} responses" if times > 1 else "1 response"
     return (
-        rf"{table}: {responses} contained NUL characters or unpaired surrogates, which databases reject. They are stored"
-        r" as escapes (\u0000)."
+        rf"{table}: {responses} contained NUL characters or unpaired surrogates, which databases reject. They are"
+        r" stored as escapes (\u0000)."
     )
 
 
