@@ -258,7 +258,7 @@ class DataTooOld(RunFailed):
 
 
 class ProbeFailed(RunFailed):
-    """A passkey ceremony failed, or the tenant's WebAuthn policy changed."""
+    """A passkey ceremony failed, the tenant's WebAuthn policy changed, or the passkey could not be removed."""
 
 
 class CeremonyRefused(AuthsignalError):
