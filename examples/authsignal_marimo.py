@@ -1,4 +1,4 @@
-"""What Authsignal's data says, in marimo: `marimo run authsignal_marimo.py`, or `marimo edit` to change it."""
+"""What Authsignal's data says, in marimo: `marimo run --token authsignal_marimo.py`, or `marimo edit` to change it."""
 
 import marimo
 
