@@ -122,8 +122,8 @@ def authsignal_source(
             party id, or `http://localhost`.
         paths: Passkey calls: `authsignal` for the paths of Authsignal's SDKs, `dlthub` for those of dltHub's
             Authsignal page. Default: `authsignal`.
-        max_staleness: Read users again who were last read longer ago than this: `7d`, `12h`, `90m`, `0`; at most 25
-            days. Default: `7d`.
+        max_staleness: Re-read users who were last read longer ago than this: `7d`, `12h`, `90m`, `0`; at most 25 days.
+            Default: `7d`.
         full: Read all users, and all of their actions that the API returns. Default: false.
         refresh_users: Ids of users to read now, whether or not they are due.
         max_requests: Maximum requests of one run. Users who would exceed it are left for the next run. Retries and

@@ -27,7 +27,11 @@ _FLOWS: Final = {"enrol": "enrol", "mfa": "MFA", "sign_in": "sign-in", "clean_up
 @click.option("--dataset", show_default=names.DATASET, help="Dataset (schema) in the destination.")
 @click.option("--pipeline-name", default="authsignal_probe", show_default=True, help="Name of the dlt pipeline.")
 @click.option("--region", type=click.Choice(["us", "au", "eu", "ca"]), help="Region of the tenant.")
-@click.option("--origin", metavar="URL", help="Origin of your web app. Default: https:// and the relying party id.")
+@click.option(
+    "--origin",
+    metavar="URL",
+    help="Origin of your web app. Default: https:// and the relying party id, or http://localhost.",
+)
 @click.option(
     "--timeout", type=click.FloatRange(0, 300, min_open=True), help="Seconds to wait for one response. Default: 60."
 )

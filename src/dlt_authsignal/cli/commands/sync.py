@@ -29,7 +29,7 @@ STOPPED: Final = "Rows that were being read were not loaded. A load that had sta
     metavar="SOURCE",
     multiple=True,
     help="Source of user ids: listing (the user list, the default), FILE (txt, csv, tsv, jsonl, parquet),"
-    " 'DATABASE?query=SQL', known (ids from earlier syncs). Repeat it to combine sources.",
+    " 'DATABASE?query=SQL', known (ids from earlier syncs). Repeatable, to combine sources.",
 )
 @click.option(
     "--users-column",
@@ -41,7 +41,7 @@ STOPPED: Final = "Rows that were being read were not loaded. A load that had sta
     "exclude_users",
     metavar="ID",
     multiple=True,
-    help="Skip this user, such as the probe's canary.",
+    help="Skip this user, such as the probe's canary. Repeatable.",
 )
 @click.option("--region", type=click.Choice(["us", "au", "eu", "ca"]), help="Region of the tenant. Default: us.")
 @click.option("--concurrency", type=click.IntRange(1, 256), help="Maximum requests in flight. Default: 8.")
@@ -50,14 +50,14 @@ STOPPED: Final = "Rows that were being read were not loaded. A load that had sta
 @click.option(
     "--max-staleness",
     metavar="SPAN",
-    help="Read users again who were last read longer ago than this: 7d, 12h. Default: 7d; at most 25d.",
+    help="Re-read users who were last read longer ago than this: 7d, 12h. Default: 7d; at most 25d.",
 )
 @click.option(
     "--refresh-user",
     "refresh_users",
     metavar="ID",
     multiple=True,
-    help="Read this user now, whether or not they are due.",
+    help="Read this user now, whether or not they are due. Repeatable.",
 )
 @click.option(
     "--max-requests",
