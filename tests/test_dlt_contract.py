@@ -49,6 +49,27 @@ USES: Final = (
         "dlt_patches",
         "Iceberg merges take minutes",
     ),
+    *(
+        Use(name, parameters, "dlt_patches", "syncs with nothing to load take twice as long")
+        for name, parameters in {
+            "dlt.common.configuration.providers.environ:is_secret_hint": ("hint",),
+            "dlt.common.configuration.resolve:is_secret_hint": ("hint",),
+            "dlt.common.configuration.resolve:extract_inner_hint": (
+                "hint",
+                "preserve_new_types",
+                "preserve_literal",
+                "preserve_annotated",
+            ),
+            "dlt.common.validation:get_type_hints": ("obj", "globalns", "localns", "include_extras"),
+        }.items()
+    ),
+    Use(
+        "dlt.common.configuration.specs.base_configuration:BaseConfiguration.get_resolvable_fields",
+        ("cls",),
+        "dlt_patches",
+        "syncs with nothing to load take twice as long",
+    ),
+    Use(f"{_PIPELINE}.load", None, "dlt_patches", "the DuckDB file is opened again for each step of a load"),
     Use(
         "dlt.pipeline.track:dlthub_telemetry_track",
         ("event_category", "event_name", "properties"),
@@ -148,7 +169,7 @@ def test_dlt_has_what_is_used_and_not_documented(use: Use) -> None:
     except (AttributeError, ModuleNotFoundError) as error:
         pytest.fail(f"{use.name}: {error}. Used by {use.used_by}; without it: {use.breaks}.")
     if use.signature is not None:
-        function: Any = value.fget if isinstance(value, property) else value
+        function: Any = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
         parameters = tuple(inspect.signature(function).parameters)
         assert parameters == use.signature, f"{use.name}, used by {use.used_by}; what breaks: {use.breaks}"
 

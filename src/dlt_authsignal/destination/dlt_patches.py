@@ -166,7 +166,7 @@ _TYPES_KEPT: Final = 10_000
 
 
 def _look_at_types_once() -> None:
-    """Remember what dlt finds out about types, which it does anew for each lookup of a setting and each table.
+    """Remember what dlt finds out about types, which it works out again for each setting and each table.
 
     The answers depend on nothing but the type. They take a third of the time of a sync that has nothing to load.
     """
@@ -354,7 +354,7 @@ def _read_every_column() -> None:
         return reader
 
     def every_column_of_job(original: property) -> property:
-        return property(lambda job: dataset_of(job.file_paths) if is_ours() else original.__get__(job))
+        return property(lambda self: dataset_of(self.file_paths) if is_ours() else original.__get__(self))
 
     _replace(reading, "get_local_dataset_reader", ("file_paths",), every_column)
     _replace(Job, "arrow_dataset", ("self",), every_column_of_job)

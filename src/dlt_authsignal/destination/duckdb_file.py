@@ -10,6 +10,7 @@ from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.clients import sql_client
 from dlt_authsignal.destination.registry import destination_of_type
+from dlt_authsignal.errors import RunFailed
 
 
 @contextmanager
@@ -23,7 +24,32 @@ def keep_open(pipeline: Pipeline) -> Iterator[None]:
         yield
         return
     with sql_client(pipeline):
-        yield
+        is_first = pipeline not in _OPENED
+        _OPENED.setdefault(pipeline, file.stat().st_ino)
+        try:
+            yield
+        finally:
+            if is_first:
+                del _OPENED[pipeline]
+
+
+_OPENED: Final[WeakKeyDictionary[Pipeline, int]] = WeakKeyDictionary()
+
+
+def check_still_there(pipeline: Pipeline) -> None:
+    """Check that the open file was not removed or replaced: rows can still be written to it, and are lost.
+
+    Raises:
+        RunFailed: It was.
+    """
+    file = database_file(pipeline)
+    if file is None or pipeline not in _OPENED:
+        return
+    if not file.exists() or file.stat().st_ino != _OPENED[pipeline]:
+        raise RunFailed(
+            f"{file} was removed or replaced by another program while it was open. The rows of this run are lost."
+            " Run the same command again: it reads everything that is missing."
+        )
 
 
 _FILES: Final[WeakKeyDictionary[Pipeline, Path | None]] = WeakKeyDictionary()

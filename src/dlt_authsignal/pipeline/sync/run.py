@@ -20,7 +20,7 @@ from dlt_authsignal.destination.dlt_patches import (
     rare_garbage_collection,
     resolved_once,
 )
-from dlt_authsignal.destination.duckdb_file import keep_open
+from dlt_authsignal.destination.duckdb_file import check_still_there, keep_open
 from dlt_authsignal.destination.errors import translate_errors
 from dlt_authsignal.destination.load_hints import check_ready
 from dlt_authsignal.destination.locks import dataset_lock, pipeline_lock
@@ -104,6 +104,7 @@ def sync(
             keep = partial(open_file.enter_context, keep_open(pipeline))  # until the run is recorded
             with rare_garbage_collection(), already_synced(pipeline), before_loading(pipeline, keep):
                 load = pipeline.run(reading)
+            check_still_there(pipeline)
             deleted = update_history(pipeline)
             run.oldest_read_at = oldest_read(pipeline)
             reports = tally.reports(before, row_counts(pipeline, tally.tables), deleted)
