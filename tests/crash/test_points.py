@@ -10,6 +10,8 @@ from tests.tiers import deep_after
 
 Record = Callable[[str, object], None]
 NAMES = tuple(POINTS)
+IN_A_ROW = tuple(name for name in NAMES if name != "before the 9th job is marked done")
+"""Those that a sync still comes by when the one before it was killed at the point before."""
 AT_A_TIME = 10
 MOST_FILES = 60
 WORST = "after the load, before it is noted"
@@ -18,12 +20,12 @@ WORST = "after the load, before it is noted"
 
 @pytest.mark.timeout(180)
 @pytest.mark.deep
-@pytest.mark.parametrize("first", range(0, len(NAMES), AT_A_TIME), ids=lambda first: NAMES[first])
+@pytest.mark.parametrize("first", range(0, len(IN_A_ROW), AT_A_TIME), ids=lambda first: IN_A_ROW[first])
 def test_killed_again_and_again_at_named_points(laboratory: Laboratory, first: int, record_property: Record) -> None:
     """One after the other, in the order of a sync: each kills what repairs the last one's damage, too."""
     project = laboratory.project(synced=True)
     laboratory.stage("changed")
-    for name in NAMES[first : first + AT_A_TIME]:
+    for name in IN_A_ROW[first : first + AT_A_TIME]:
         kill_at(project, laboratory.running, POINTS[name])
         record_property("kill", f"{project.database.name}, named: {name}")
     laboratory.check(project, "changed")

@@ -9,6 +9,9 @@ from typing import Any, Final
 import dlt
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_authsignal.destination.clients import shared_clients
+from dlt_authsignal.destination.dlt_patches import resolved_once
+from dlt_authsignal.destination.duckdb_file import keep_open
 from dlt_authsignal.destination.stores.queries import columns_of, freshness, schema_of
 from dlt_authsignal.pipeline.monitor.staleness import Gap, Staleness, gaps, staleness
 from dlt_authsignal.schema.bookkeeping_tables import SYNC_RUNS
@@ -76,6 +79,11 @@ class Status:
 
 def status(pipeline: Pipeline) -> Status:
     """Read the status of a pipeline's dataset."""
+    with resolved_once(pipeline.destination), shared_clients(pipeline), keep_open(pipeline):
+        return _status(pipeline)
+
+
+def _status(pipeline: Pipeline) -> Status:
     pipeline.sync_destination()
     now = datetime.now(UTC)
     runs = sorted(_runs(pipeline), key=lambda run: run["started_at"], reverse=True)

@@ -32,6 +32,7 @@ from dlt_authsignal.pipeline.history.update import update_history
 from dlt_authsignal.pipeline.load_packages import Pending, abort_packages_before, finish_pending
 from dlt_authsignal.pipeline.repair import recreate
 from dlt_authsignal.pipeline.run_log import Run, recorded
+from dlt_authsignal.pipeline.run_table import add_run_table
 from dlt_authsignal.pipeline.sync.changes import Tally, known_hashes
 from dlt_authsignal.pipeline.sync.created_at import carrier, created_at
 from dlt_authsignal.pipeline.sync.report import SyncReport
@@ -100,6 +101,7 @@ def sync(
                 reads.recall(pipeline, details="action_details" in reading.selected_resources)
                 run.oldest_read_at = reads.oldest()
                 tally = _counted(pipeline, reading)
+                add_run_table(pipeline, reading)
                 before = row_counts(pipeline, tally.tables)
             keep = partial(open_file.enter_context, keep_open(pipeline))  # until the run is recorded
             with rare_garbage_collection(), already_synced(pipeline), before_loading(pipeline, keep):
