@@ -1,14 +1,20 @@
-"""Runs the command in forks of a process that has imported everything: a process of its own, at no cost of imports.
+"""Runs commands and scripts in forks of a process that has imported everything: processes of their own, without the
+cost of imports.
 
 Each request on stdin, one line of JSON, is answered with the exit code. tests/helpers.py asks. A test that is about the
 process itself (imports, command line, what a shell or an interpreter does) starts the installed command instead.
 """
 
+import atexit
 import json
 import os
+import runpy
 import signal
 import sys
+import threading
 import traceback
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from tests.crash.zygote import tell, warm
@@ -32,7 +38,7 @@ def run(asked: dict[str, Any]) -> None:
     code = CRASHED
     try:
         enter(asked)
-        code = command(asked["arguments"])
+        code = (interpret if asked["is_python"] else command)(asked["arguments"])
     except BaseException:
         traceback.print_exc()
     finally:
@@ -81,6 +87,37 @@ def command(arguments: list[str]) -> int:
     except SystemExit as done:
         return int(done.code or 0)
     return 0
+
+
+def interpret(arguments: list[str]) -> int:
+    """Runs `python -c CODE …` or `python FILE …`."""
+    is_code = arguments[0] == "-c"
+    sys.argv = ["-c", *arguments[2:]] if is_code else list(arguments)
+    sys.path[0] = "" if is_code else str(Path(arguments[0]).resolve().parent)
+    try:
+        if is_code:
+            module = ModuleType("__main__")
+            sys.modules["__main__"] = module
+            exec(compile(arguments[1], "<string>", "exec"), vars(module))  # noqa: S102
+        else:
+            runpy.run_path(arguments[0], run_name="__main__")
+    except SystemExit as done:
+        if isinstance(done.code, str):
+            sys.stderr.write(f"{done.code}\n")
+            return 1
+        return int(done.code or 0)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        return 1
+    finally:
+        end_as_python_does()
+    return 0
+
+
+def end_as_python_does() -> None:
+    """`os._exit` comes next, which runs none of these."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
 
 
 if __name__ == "__main__":

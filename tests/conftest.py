@@ -63,6 +63,8 @@ def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield tmp_path
     if "dlt" in sys.modules:
         forget_active_pipeline()
+        if (tmp_path / ".dlt").exists():
+            forget_settings()
 
 
 def forget_active_pipeline() -> None:
@@ -71,6 +73,15 @@ def forget_active_pipeline() -> None:
     from dlt.common.pipeline import PipelineContext
 
     Container()[PipelineContext].deactivate()
+
+
+def forget_settings() -> None:
+    """dlt reads the settings of a folder once: another test's would be this one's."""
+    from dlt.common.configuration.container import Container
+    from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+
+    if PluggableRunContext in Container():
+        del Container()[PluggableRunContext]
 
 
 @pytest.fixture(scope="session")

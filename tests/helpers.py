@@ -69,10 +69,22 @@ def command(
     return forked(arguments, folder=Path.cwd(), env={**os.environ, **(env or {})}, timeout=timeout)
 
 
+def python(*arguments: str, env: dict[str, str] | None = None, timeout: float = 50) -> subprocess.CompletedProcess[str]:
+    """`python -c CODE` or `python FILE` in this folder, as a process of its own."""
+    env = {**os.environ, **(env or {})}
+    return forked(arguments, folder=Path.cwd(), env=env, timeout=timeout, is_python=True)
+
+
 def forked(
-    arguments: Sequence[str], *, folder: Path, env: Mapping[str, str], timeout: float = 50, user: int | None = None
+    arguments: Sequence[str],
+    *,
+    folder: Path,
+    env: Mapping[str, str],
+    timeout: float = 50,
+    user: int | None = None,
+    is_python: bool = False,
 ) -> subprocess.CompletedProcess[str]:
-    """The command as a process that is forked from one that has imported everything.
+    """The command, or Python, as a process that is forked from one that has imported everything.
 
     Args:
         arguments: Of the command.
@@ -80,6 +92,7 @@ def forked(
         env: All of its environment.
         timeout: Seconds after which it is ended.
         user: The number of the user that it takes itself for.
+        is_python: Run Python's arguments instead of the command's.
     """
     with tempfile.TemporaryDirectory() as beside:
         out, err = Path(beside, "out"), Path(beside, "err")
@@ -91,8 +104,11 @@ def forked(
             out=str(out),
             err=str(err),
             user=user,
+            is_python=is_python,
         )
-        done = subprocess.CompletedProcess([COMMAND, *arguments], code, out.read_text("utf-8"), err.read_text("utf-8"))
+        program = sys.executable if is_python else COMMAND
+        said = [path.read_text("utf-8") for path in (out, err)]
+        done = subprocess.CompletedProcess([program, *arguments], code, *said)
     if code == -signal.SIGALRM:
         raise subprocess.TimeoutExpired(done.args, timeout, done.stdout, done.stderr)
     return done

@@ -29,7 +29,7 @@ from dlt_authsignal.errors import AuthsignalError
 from dlt_authsignal.sandbox import Fault, run_in_thread
 from dlt_authsignal.source.rows.column_names import MOST_UNDECLARED
 from tests.canaries import Hit, found_in, search, search_database, told_by
-from tests.helpers import COMMAND, sync_into
+from tests.helpers import COMMAND, forked, sync_into
 from tests.planted import CEREMONIES, Echo, Planted, config, plant
 from tests.tiers import deep_after, deep_except
 
@@ -143,16 +143,25 @@ def left(planted: Planted, folder: Path, *, packages: bool = False) -> list[Hit]
 
 
 def run(folder: Path, arguments: list[str], env: dict[str, str]) -> int:
-    """A run in a process of its own, whose words stay in files beside what it writes, with its command line."""
+    """A run in a process of its own, whose words stay in files beside what it writes."""
+    program, *others = arguments
     name = f"said-{len(list(folder.glob('said-*')))}"
-    with (folder / f"{name}.out").open("wb") as out, (folder / f"{name}.err").open("wb") as err:
-        process = subprocess.Popen(arguments, env={**os.environ, **env}, stdout=out, stderr=err)
+    done = forked(others, folder=folder, env={**os.environ, **env}, is_python=program == sys.executable)
+    (folder / f"{name}.out").write_text(done.stdout, "utf-8")
+    (folder / f"{name}.err").write_text(done.stderr, "utf-8")
+    return done.returncode
+
+
+def test_no_secret_or_person_is_in_the_command_line_of_a_sync(planted: Planted) -> None:
+    env = {**os.environ, **planted.env("api_secret_key", "tenant_id")}
+    with subprocess.Popen([COMMAND, "sync"], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 30
+        while not planted.running.sandbox.log.by_route and time.monotonic() < deadline and process.poll() is None:
+            time.sleep(0.01)
         shown = Path(f"/proc/{process.pid}/cmdline")
-        (folder / f"{name}.cmdline").write_bytes(shown.read_bytes() if shown.exists() else b"")
-        try:
-            return process.wait(50)
-        finally:
-            process.kill()
+        line = shown.read_bytes() if shown.exists() else b""
+        process.kill()
+    assert found_in(line, planted.secret | planted.personal, "command line") == []
 
 
 def holds(folder: Path, planted: Planted, *names: str) -> bool:

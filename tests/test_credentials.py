@@ -21,7 +21,7 @@ from dlt_authsignal.destination.redaction import unreadable
 from dlt_authsignal.errors import ConfigurationError, CredentialsMissing, Unauthorized
 from dlt_authsignal.sandbox import RunningSandbox
 from tests.ceremonies import Visitor
-from tests.helpers import SECRET, command, rows, sync_from, sync_into
+from tests.helpers import SECRET, command, python, rows, sync_from, sync_into
 from tests.tiers import deep_after, deep_except
 from tests.vaults import aws, openbao
 
@@ -125,9 +125,7 @@ def from_files(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
         "import dlt.common.configuration.providers.environ as e, sys;"
         f"e.SECRET_STORAGE_PATH = {str(folder)!r} + '/%s'; from dlt_authsignal.cli.main import main; main()"
     )
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=50, check=False
-    )
+    return python("-c", code, *arguments)
 
 
 @pytest.mark.parametrize("manager", ["compose", "kubernetes"])

@@ -1,8 +1,5 @@
 """What a destination needs and does not have is said before anything is read."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +7,7 @@ import pytest
 from dlt_authsignal.destination.registry import DESTINATIONS
 from dlt_authsignal.errors import ConfigurationError, ExtraMissing
 from dlt_authsignal.sandbox import RunningSandbox
-from tests.helpers import at, sync_from
+from tests.helpers import at, python, sync_from
 
 
 @pytest.fixture
@@ -62,14 +59,7 @@ dlt.pipeline("late", destination="filesystem", dataset_name="authsignal_data").r
 
 
 def test_a_source_made_before_its_pipeline_is_refused_rather_than_appended(empty: RunningSandbox, lake: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", SOURCE_FIRST],
-        env={**os.environ, **at(empty)},
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-    )
+    done = python("-c", SOURCE_FIRST, env=at(empty))
     assert "Create the pipeline first" in done.stderr
     assert not list(lake.rglob("*.parquet"))
 

@@ -1,10 +1,8 @@
 """One contract for every destination: what Authsignal holds is what the tables hold, once, whatever the database."""
 
 import json
-import os
 import shlex
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ from dlt_authsignal.pipeline.sync.report import SyncReport
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig, run_in_thread
 from dlt_authsignal.sandbox.tenant.entities import User
 from tests.bigquery_stand_in import bigquery_stand_in
-from tests.helpers import at, command, sync_from
+from tests.helpers import at, command, python, sync_from
 from tests.snowflake_stand_in import snowflake_stand_in
 from tests.test_models import EXPECTED, fill
 from tests.tiers import deep_after
@@ -256,14 +254,7 @@ def test_killed_while_loading_it_is_put_right_by_the_next_sync(
     few: RunningSandbox, warehouse: Warehouse, jobs: int
 ) -> None:
     arguments = [warehouse.destination, str(jobs), ",".join(TABLES)]
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED_AT, *arguments],
-        env={**os.environ, **at(few), "LOAD__WORKERS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-    )
+    done = python("-c", KILLED_AT, *arguments, env={**at(few), "LOAD__WORKERS": "1"})
     assert done.returncode == 9, done.stderr
     assert load(few, warehouse).finished_pending
     assert each_once(warehouse)["users"] == 8

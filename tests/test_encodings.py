@@ -1,7 +1,5 @@
 """Files that Windows programs write: with a byte-order mark, CRLF line ends, or in UTF-16."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,7 @@ from dlt_authsignal.errors import ConfigurationError, UserIdsUnreadable
 from dlt_authsignal.project.text_files import read_text
 from dlt_authsignal.sandbox import RunningSandbox
 from dlt_authsignal.source.user_ids.files import from_file
-from tests.helpers import SECRET, command, rows
+from tests.helpers import SECRET, command, python, rows
 
 NOTEPAD = "utf-8-sig"
 UTF_16 = ["utf-16", "utf-16-le", "utf-16-be"]
@@ -28,10 +26,6 @@ def settings(running: RunningSandbox, encoding: str) -> None:
         "config": f'{section}base_url = "{running.url}"\r\nrate = "max"\r\n',
     }.items():
         Path(f".dlt/{name}.toml").write_bytes(text.encode(encoding))
-
-
-def python(file: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([sys.executable, file], capture_output=True, text=True, timeout=50, check=False)
 
 
 def test_settings_with_a_byte_order_mark_are_read_by_the_commands(empty: RunningSandbox, workdir: Path) -> None:

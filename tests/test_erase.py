@@ -25,7 +25,7 @@ from dlt_authsignal.pipeline.probe.run import probe
 from dlt_authsignal.sandbox import RunningSandbox, run_in_thread
 from dlt_authsignal.sandbox.tenant.entities import User
 from tests.canaries import search
-from tests.helpers import COMMAND, command, sync_from
+from tests.helpers import COMMAND, command, python, sync_from
 from tests.planted import CEREMONIES, Planted, config, plant
 from tests.tiers import deep_after, deep_except
 from tests.warehouses import DuckDB, Lake, Postgres, Warehouse
@@ -297,13 +297,7 @@ def test_killed_at_any_moment_it_can_be_run_again_and_nobody_came_back_meanwhile
     loaded_people: Planted, workdir: Path, moment: str
 ) -> None:
     before = others(DuckDB(), loaded_people.user_id)
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, loaded_people.user_id, *moment.split(":")],
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-    )
+    done = python("-c", KILLED, loaded_people.user_id, *moment.split(":"))
     assert done.returncode == 9, done.stderr
     assert others(DuckDB(), loaded_people.user_id) == before
     assert load(loaded_people, DuckDB()).users_found == 12
@@ -327,14 +321,7 @@ sync(make_pipeline(), full=True)
 
 def interrupted(people: Planted, step: str) -> None:
     """Leaves a package that holds everybody: extracted, or normalized."""
-    done = subprocess.run(
-        [sys.executable, "-c", PENDING, step],
-        env={**os.environ, **people.env("api_secret_key", privacy="keep")},
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-    )
+    done = python("-c", PENDING, step, env=people.env("api_secret_key", privacy="keep"))
     assert done.returncode == 9, done.stderr
     assert attach().has_pending_data
 

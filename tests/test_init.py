@@ -4,7 +4,6 @@ import io
 import os
 import stat
 import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +21,7 @@ from dlt_authsignal.cli.commands.init import init
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
 from tests.ceremonies import Visitor
-from tests.helpers import COMMAND, SECRET, command, rows, sync_from
+from tests.helpers import COMMAND, SECRET, command, python, rows, sync_from
 from tests.tiers import examples
 
 ROOT = Path(__file__).parents[1]
@@ -61,9 +60,7 @@ def test_a_folder_is_set_up_and_can_be_synced_at_once(seeded: RunningSandbox, wo
     assert SECRET not in done.stdout + done.stderr
     assert written(workdir / ".dlt/secrets.toml") == {"api_secret_key": SECRET}
     assert stat.S_IMODE((workdir / ".dlt/secrets.toml").stat().st_mode) == 0o600
-    script = subprocess.run(
-        [sys.executable, "authsignal_pipeline.py"], capture_output=True, text=True, timeout=50, check=False
-    )
+    script = python("authsignal_pipeline.py")
     assert script.returncode == 0, script.stderr
     assert rows("select count(*) from users") == [(40,)]
 

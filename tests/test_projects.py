@@ -42,6 +42,8 @@ class Machine:
     def run(self, folder: Path, *command: str, **env: str) -> subprocess.CompletedProcess[str]:
         if command[0] == COMMAND:
             return forked(command[1:], folder=folder, env={**self.env, **env}, user=USER)
+        if command[0] == sys.executable:
+            return forked(command[1:], folder=folder, env={**self.env, **env}, user=USER, is_python=True)
         return subprocess.run(
             command, cwd=folder, env={**self.env, **env}, capture_output=True, text=True, timeout=50, check=False
         )

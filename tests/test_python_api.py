@@ -1,10 +1,7 @@
 """What `import dlt_authsignal` offers, as docs/python-api.md shows it."""
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +11,7 @@ import pytest
 import dlt_authsignal
 from dlt_authsignal import SyncReport, sync
 from dlt_authsignal.sandbox import RunningSandbox
-from tests.helpers import at, sync_from
+from tests.helpers import at, python, sync_from
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "python-api.md").read_text("utf-8")
@@ -44,14 +41,7 @@ def test_the_script_run_twice_reads_each_user_once(seeded: RunningSandbox, workd
     shutil.copy(ROOT / "authsignal_pipeline.py", workdir)
     found = []
     for _ in range(2):
-        done = subprocess.run(
-            [sys.executable, "authsignal_pipeline.py"],
-            env={**os.environ, **at(seeded)},
-            capture_output=True,
-            text=True,
-            timeout=100,
-            check=False,
-        )
+        done = python("authsignal_pipeline.py", env=at(seeded), timeout=100)
         assert done.returncode == 0, done.stderr
         found.append(done.stdout)
     assert "40 users read in" in found[0]
@@ -61,9 +51,7 @@ def test_the_script_run_twice_reads_each_user_once(seeded: RunningSandbox, workd
 
 def test_the_script_ends_an_error_with_one_message(workdir: Path) -> None:
     shutil.copy(ROOT / "authsignal_pipeline.py", workdir)
-    done = subprocess.run(
-        [sys.executable, "authsignal_pipeline.py"], capture_output=True, text=True, timeout=100, check=False
-    )
+    done = python("authsignal_pipeline.py", timeout=100)
     assert done.returncode == 2
     assert done.stderr.startswith("Error: No Authsignal credentials found")
     assert "Traceback" not in done.stderr

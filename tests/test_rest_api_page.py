@@ -1,15 +1,13 @@
 """docs/rest-api.md: the declarative pipeline runs as it is printed, with secrets as the page says."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from dlt_authsignal.sandbox import RunningSandbox
 from tests.ceremonies import ORIGIN, Visitor
-from tests.helpers import rows
+from tests.helpers import python, rows
 
 PAGE = (Path(__file__).parents[1] / "docs" / "rest-api.md").read_text("utf-8")
 PASSKEYS = "/client/user-authenticators/passkey"
@@ -36,7 +34,7 @@ def visitor(empty: RunningSandbox, workdir: Path) -> Visitor:
 
 
 def run(*arguments: str) -> None:
-    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=50, check=False)
+    done = python(*arguments)
     assert done.returncode == 0, done.stderr
     assert "contains no failed jobs" in done.stdout
 

@@ -1,8 +1,6 @@
 """What dltHub's page for Authsignal promises: secrets.toml, the script, pandas and SQL."""
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import dlt
@@ -10,7 +8,7 @@ import pytest
 from authsignal.client import AuthsignalClient
 
 from dlt_authsignal.sandbox import RunningSandbox
-from tests.helpers import SECRET, rows
+from tests.helpers import SECRET, python, rows
 
 ROOT = Path(__file__).parents[1]
 
@@ -32,9 +30,7 @@ def project(empty: RunningSandbox, workdir: Path) -> Path:
 
 
 def test_the_script_loads_the_tokens_own_authenticators_and_they_can_be_queried(project: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "authsignal_pipeline.py"], capture_output=True, text=True, timeout=50, check=False
-    )
+    done = python("authsignal_pipeline.py")
     assert done.returncode == 0, done.stderr
     assert "The data is in authsignal_pipeline.duckdb, dataset authsignal_data." in done.stdout
 
@@ -51,13 +47,13 @@ def test_the_page_s_own_line_reads_the_data(project: Path) -> None:
         "print(data.user_authenticators.df().phone_number.head())"
     )
     for line in (["authsignal_pipeline.py"], ["-c", code]):
-        done = subprocess.run([sys.executable, *line], capture_output=True, text=True, timeout=50, check=False)
+        done = python(*line)
         assert done.returncode == 0, done.stderr
     assert "+64211234567" in done.stdout
 
 
 def test_no_secret_is_left_behind(project: Path) -> None:
-    subprocess.run([sys.executable, "authsignal_pipeline.py"], capture_output=True, timeout=50, check=True)
+    python("authsignal_pipeline.py").check_returncode()
     token = (project / ".dlt" / "secrets.toml").read_text().split('"')[1]
     found = [
         p for p in project.rglob("*") if p.is_file() and p.name != "secrets.toml" and token.encode() in p.read_bytes()

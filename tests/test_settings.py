@@ -13,6 +13,7 @@ from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.pipeline.attach import make_pipeline
 from dlt_authsignal.source.config.resolve import check_configured, resolved_settings
 from dlt_authsignal.source.config.source_settings import DEFAULTS, NAMES, SourceSettings
+from tests import helpers
 
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
 NOT_SETTINGS = {"destination", "staging", "dataset", "pipeline_name", "tables", "as_json"}
@@ -58,13 +59,11 @@ def test_a_mistyped_setting_in_the_environment_is_refused(monkeypatch: pytest.Mo
 
 
 def test_a_mistyped_setting_in_a_file_is_refused(workdir: Path) -> None:
-    import subprocess
-    import sys
 
     (workdir / ".dlt").mkdir(exist_ok=True)
     (workdir / ".dlt/config.toml").write_text('[sources.authsignal_source]\nregoin = "eu"\n', encoding="utf-8")
     code = "from dlt_authsignal.source.config.resolve import check_configured; check_configured()"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=False)
+    done = helpers.python("-c", code, timeout=100)
     assert 'config.toml, [sources.authsignal_source]: there is no setting "regoin"' in done.stderr
 
 

@@ -440,13 +440,15 @@ def rare_garbage_collection() -> Iterator[None]:
 
 @contextmanager
 def already_synced(pipeline: Any) -> Iterator[None]:
-    """Keep `pipeline.run` from restoring state and schemas that `pipeline.sync_destination` has just restored."""
-    config = pipeline.config
-    restores, config.restore_from_destination = config.restore_from_destination, False
+    """Keep `pipeline.run` from restoring state and schemas that `pipeline.sync_destination` has just restored.
+
+    The setting `restore_from_destination` would also keep dlt from storing the state.
+    """
+    restored, pipeline._state_restored = pipeline._state_restored, True
     try:
         yield
     finally:
-        config.restore_from_destination = restores
+        pipeline._state_restored = restored
 
 
 @contextmanager

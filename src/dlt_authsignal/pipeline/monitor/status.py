@@ -79,12 +79,12 @@ class Status:
 
 def status(pipeline: Pipeline) -> Status:
     """Read the status of a pipeline's dataset."""
+    pipeline.sync_destination()
     with resolved_once(pipeline.destination), shared_clients(pipeline), keep_open(pipeline):
         return _status(pipeline)
 
 
 def _status(pipeline: Pipeline) -> Status:
-    pipeline.sync_destination()
     now = datetime.now(UTC)
     runs = sorted(_runs(pipeline), key=lambda run: run["started_at"], reverse=True)
     done = next((index for index, run in enumerate(runs) if run["outcome"] == "done"), None)
