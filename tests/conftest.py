@@ -5,8 +5,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -38,17 +40,27 @@ SECRET = "sandbox-server-secret"
 NODE = Path(__file__).parent / "node"
 
 
+@contextmanager
+def served(config: SandboxConfig) -> Iterator[RunningSandbox]:
+    """A sandbox that stops while the next test runs: the server waits a while for its last connections."""
+    sandbox = run_in_thread(config)
+    try:
+        yield sandbox.__enter__()
+    finally:
+        threading.Thread(target=sandbox.__exit__, args=(None, None, None)).start()
+
+
 @pytest.fixture
 def empty() -> Iterator[RunningSandbox]:
     """An Authsignal tenant without users."""
-    with run_in_thread(SandboxConfig(seed=1)) as running:
+    with served(SandboxConfig(seed=1)) as running:
         yield running
 
 
 @pytest.fixture
 def seeded() -> Iterator[RunningSandbox]:
     """A tenant of 40 people."""
-    with run_in_thread(SEEDED) as running:
+    with served(SEEDED) as running:
         yield running
 
 

@@ -84,6 +84,7 @@ def test_a_sandbox_works_in_a_project_with_a_region(empty: RunningSandbox, workd
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.deep
 def test_the_demo_works_in_a_project_with_a_region(workdir: Path) -> None:
     configured('region = "eu"\n')
     done = command("demo", "--users", "2", "--days", "2")

@@ -250,6 +250,11 @@ def test_an_unreadable_file_of_ids_is_named_with_its_fault(
     with pytest.raises(UserIdsUnreadable, match=message) as raised:
         sync_from(seeded, users_from=name)
     assert raised.value.exit_code == 2
+
+
+def test_after_an_unreadable_file_of_ids_the_next_sync_works(seeded: RunningSandbox) -> None:
+    with pytest.raises(UserIdsUnreadable):
+        sync_from(seeded, users_from="missing.txt")
     assert sync_from(seeded).tables["users"].new == 40
 
 

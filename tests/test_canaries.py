@@ -199,6 +199,7 @@ def test_the_ceremonies_leave_nothing_behind(planted: Planted, workdir: Path, le
     assert left(planted, workdir) == []
 
 
+@pytest.mark.deep
 def test_the_script_leaves_nothing_behind(planted: Planted, workdir: Path) -> None:
     env = planted.env("token", "tenant_id", "api_secret_key") | {"RUNTIME__LOG_LEVEL": "DEBUG"}
     assert run(workdir, [sys.executable, str(ROOT / "authsignal_pipeline.py")], env) == 0
@@ -222,6 +223,7 @@ def test_a_failing_sync_leaves_nothing_behind(
     assert left(planted, workdir, packages=True) == []
 
 
+@pytest.mark.deep
 def test_a_load_that_the_destination_refuses_leaves_nothing_behind_but_its_package(
     planted: Planted, workdir: Path
 ) -> None:
@@ -244,6 +246,7 @@ def test_a_load_that_the_destination_refuses_leaves_nothing_behind_but_its_packa
 
 
 @pytest.mark.timeout(150)  # several commands, and every byte they leave
+@pytest.mark.deep
 def test_what_a_sync_says_of_odd_answers_and_status_after_it_quotes_no_value(planted: Planted, workdir: Path) -> None:
     planted.running.faults.clear()
     values = list(planted.personal.values())
@@ -276,6 +279,7 @@ def test_a_history_that_the_destination_refuses_leaves_nothing_behind(planted: P
 
 
 @pytest.mark.parametrize("after", deep_except(["loading"], ["GET /users", "GET /users/{userId}/devices", "loading"]))
+@pytest.mark.deep
 def test_a_killed_sync_leaves_rows_in_load_packages_at_most_and_the_next_none(
     planted: Planted, workdir: Path, after: str
 ) -> None:

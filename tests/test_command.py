@@ -65,6 +65,7 @@ def test_ids_from_a_file_are_read_when_the_tenant_does_not_list(seeded: RunningS
     assert rows("select count(*) from users") == [(3,)]
 
 
+@pytest.mark.deep
 def test_sigterm_stops_a_sync_that_began_in_the_background_of_a_script(seeded: RunningSandbox) -> None:
     """There the shell has it ignore Ctrl-C, and cron and nohup are no different."""
     seeded.sandbox.faults.add(Fault(route="GET /users/{userId}", kind="delay", seconds=1.0, times=None))

@@ -161,6 +161,7 @@ def test_the_script_of_the_page_reads_a_vault_for_the_command(empty: RunningSand
     assert rows("select count(*) from tenant_authenticators") == [(11,)]
 
 
+@pytest.mark.deep
 def test_the_command_reads_aws_secrets_manager_when_told_to(empty: RunningSandbox) -> None:
     import boto3
 

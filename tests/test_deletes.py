@@ -92,6 +92,7 @@ def test_a_user_whom_the_list_no_longer_names_is_asked_for_and_marked_with_all_t
 ALL = ("users", "user_authenticators", "user_actions", "user_devices")
 
 
+@pytest.mark.deep
 def test_a_user_who_comes_back_lives_again_with_what_they_have_then(seeded: RunningSandbox) -> None:
     sync_from(seeded)
     user = holder(seeded, 2)
@@ -109,6 +110,7 @@ def test_a_user_who_comes_back_lives_again_with_what_they_have_then(seeded: Runn
     assert alive == {had[0].user_authenticator_id}
 
 
+@pytest.mark.deep
 def test_who_comes_back_in_a_run_of_some_tables_lives_again_in_the_others_with_the_next(seeded: RunningSandbox) -> None:
     sync_from(seeded)
     ((user_id,),) = rows("select min(user_id) from user_devices")
@@ -123,6 +125,7 @@ def test_who_comes_back_in_a_run_of_some_tables_lives_again_in_the_others_with_t
     assert rows(alive) == [(devices,)]
 
 
+@pytest.mark.deep
 def test_a_user_whom_the_list_leaves_out_although_there_is_one_is_not_marked(seeded: RunningSandbox) -> None:
     sync_from(seeded)
     said = list(seeded.sandbox.store.users())[:30]
@@ -212,6 +215,7 @@ def test_an_outage_deletes_nothing(few: RunningSandbox, outage: dict[str, Any]) 
     assert deleted(sync_from(few, full=True)) == {}
 
 
+@pytest.mark.deep
 def test_a_run_of_some_tables_marks_nothing_in_the_others(few: RunningSandbox) -> None:
     sync_from(few)
     user = holder(few, 2)
@@ -237,6 +241,7 @@ def test_the_command_stops_says_why_and_goes_on_when_told_to(seeded: RunningSand
     assert rows("select count(deleted_at) from users") == [(30,)]
 
 
+@pytest.mark.deep
 def test_a_user_who_is_gone_is_marked_although_a_clock_was_ahead_when_they_were_read(seeded: RunningSandbox) -> None:
     sync_from(seeded)
     ahead = "_read_at = _read_at + interval 1 minute"
@@ -270,6 +275,7 @@ def test_an_authenticator_that_is_gone_is_marked_although_the_clock_was_set_back
     assert set(rows(found)) == {(first.user_authenticator_id, False), (second.user_authenticator_id, True)}
 
 
+@pytest.mark.deep
 def test_authenticators_that_are_other_users_now_do_not_count_as_gone(empty: RunningSandbox) -> None:
     store, now = empty.sandbox.store, empty.sandbox.clock.now()
 
@@ -296,6 +302,7 @@ def test_authenticators_that_are_other_users_now_do_not_count_as_gone(empty: Run
 
 
 @pytest.mark.parametrize("named", deep_after(1, [None, "acme"]))
+@pytest.mark.deep
 def test_a_method_that_is_gone_is_marked_whatever_its_row_and_the_settings_say_of_the_tenant(
     empty: RunningSandbox, named: str | None
 ) -> None:
@@ -345,6 +352,7 @@ def test_a_project_does_not_load_into_the_file_of_another(
     assert rows("select count(*) from users where deleted_at is null") == [(40,)]
 
 
+@pytest.mark.deep
 def test_whom_the_list_names_is_not_gone_because_nothing_is_said_of_them(empty: RunningSandbox, workdir: Path) -> None:
     empty.sandbox.store.put_user(User(user_id="silent", created_at=empty.sandbox.clock.now()))
     Path("ids.txt").write_text("silent\n", encoding="utf-8")
@@ -387,6 +395,7 @@ def test_a_user_who_is_named_and_whom_the_list_no_longer_names_is_gone_with_thei
     assert after == before
 
 
+@pytest.mark.deep
 def test_nobody_is_made_of_actions_that_are_left_of_a_user_whom_the_list_does_not_name(seeded: RunningSandbox) -> None:
     store, now = seeded.sandbox.store, seeded.sandbox.clock.now()
     store.put_user(User(user_id="gone", created_at=now, email="a@example.com"))
@@ -408,6 +417,7 @@ def test_nobody_is_made_of_actions_that_are_left_of_a_user_whom_the_list_does_no
     assert sync_from(seeded, refresh_users=["gone"], tables=["users"]).unknown_users == 1
 
 
+@pytest.mark.deep
 def test_a_file_that_names_a_user_who_is_gone_overwrites_nothing(seeded: RunningSandbox, workdir: Path) -> None:
     sync_from(seeded)
     user = holder(seeded, 2)

@@ -86,7 +86,9 @@ def few() -> Iterator[RunningSandbox]:
 
 
 seen_by_other_processes = pytest.mark.parametrize(
-    "warehouse", ["duckdb", "postgres", "delta", pytest.param("iceberg", marks=slow), *S3], indirect=True
+    "warehouse",
+    [*deep_after(1, ["duckdb", "postgres", "delta"]), pytest.param("iceberg", marks=slow), *S3],
+    indirect=True,
 )
 
 
@@ -113,7 +115,7 @@ def each_once(warehouse: Warehouse) -> dict[str, int]:
 VERSIONS = "select count(*), count(valid_to) from users_history"
 
 
-@pytest.mark.parametrize("warehouse", [*HERE, *ELSEWHERE], indirect=True)
+@pytest.mark.parametrize("warehouse", [*deep_after(2, HERE), *ELSEWHERE], indirect=True)
 def test_a_second_sync_doubles_nothing_and_a_third_corrects_what_changed_and_marks_what_vanished(
     few: RunningSandbox, warehouse: Warehouse
 ) -> None:

@@ -32,6 +32,7 @@ def test_a_database_that_can_all_of_it_is_left_as_it_was(empty: RunningSandbox, 
     assert left == [(0,)]
 
 
+@pytest.mark.deep
 def test_it_tries_the_file_that_a_sync_would_use_and_leaves_no_trace(empty: RunningSandbox, workdir: Path) -> None:
     done = command("doctor", "--pipeline-name", "mine", env=at(empty))
     assert done.stdout.count("✓ duckdb: ") == len(DONE), done.stderr
@@ -93,6 +94,7 @@ def test_it_says_who_is_due_and_how_long_a_sync_will_take(seeded: RunningSandbox
     assert "GET /users/{userId}" not in seeded.sandbox.log.by_route
 
 
+@pytest.mark.deep
 def test_where_the_tenant_does_not_list_its_users_it_says_so_and_goes_on() -> None:
     with run_in_thread(SandboxConfig(users=3, listing="refused")) as running:
         done = command("doctor", env=at(running))

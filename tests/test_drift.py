@@ -260,6 +260,7 @@ def test_numbers_that_no_column_holds_become_text(one: RunningSandbox, warehouse
     }
 
 
+@pytest.mark.deep
 def test_fields_beyond_the_bound_stand_in_one_column(one: RunningSandbox, warehouse: Warehouse) -> None:
     wide = {f"field{number}": f"value {number}" for number in range(2000)}
     deep = {"nested": {f"inner{number}": number for number in range(50)}, "big": 2**70}

@@ -35,7 +35,7 @@ TABLES = ["users", "user_authenticators", "user_actions", "user_devices", "actio
 S3 = [pytest.param("delta on S3", marks=slow), pytest.param("iceberg on S3", marks=slow)]
 
 
-@pytest.fixture(params=["duckdb", "postgres", "delta", "iceberg", *S3])
+@pytest.fixture(params=[*deep_after(2, ["duckdb", "postgres", "delta", "iceberg"]), *S3])
 def warehouse(request: pytest.FixtureRequest, workdir: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     """Each of the destinations of which no byte may be left."""
     found: Warehouse
@@ -168,6 +168,7 @@ def loaded_people(people: Planted) -> Planted:
     return people
 
 
+@pytest.mark.deep
 def test_the_gate_reads_nobody_else_anew(loaded_people: Planted) -> None:
     erase(loaded_people.user_id)
     assert load(loaded_people, DuckDB(), full=False).users_read == 0
@@ -219,6 +220,7 @@ def test_somebody_unknown_leaves_a_tombstone_too(loaded_people: Planted, workdir
 CLIENT = ["user_authenticators"]
 
 
+@pytest.mark.deep
 def test_a_token_of_the_person_is_refused_by_the_client_api(loaded_people: Planted) -> None:
     erase(loaded_people.user_id)
     token = loaded_people.token
@@ -262,6 +264,7 @@ def test_the_ceremonies_of_the_person_go_also_those_that_name_their_passkey_only
     assert search(workdir, loaded_people.personal) == []
 
 
+@pytest.mark.deep
 def test_a_canary_who_was_erased_is_not_probed(empty: RunningSandbox) -> None:
     settings: dict[str, Any] = {"user_id": "canary", "base_url": empty.url, "api_secret_key": "sandbox-server-secret"}
     assert probe(**settings).works
@@ -327,6 +330,7 @@ def interrupted(people: Planted, step: str) -> None:
 
 
 @pytest.mark.parametrize("step", deep_except(["load"], ["normalize", "load"]))
+@pytest.mark.deep
 def test_a_pending_package_is_loaded_first_and_then_erased_from(people: Planted, workdir: Path, step: str) -> None:
     load(people, DuckDB(), tables=["tenant_authenticators"])
     interrupted(people, step)
@@ -369,6 +373,7 @@ def test_a_package_that_waits_on_another_machine_does_not_bring_the_person_back(
     assert people.user_id not in people_of("users")
 
 
+@pytest.mark.deep
 def test_the_calls_that_name_a_passkey_of_the_person_go_with_it(loaded_people: Planted) -> None:
     import duckdb
 
@@ -391,6 +396,7 @@ def test_the_calls_that_name_a_passkey_of_the_person_go_with_it(loaded_people: P
     assert erase(loaded_people.user_id).rows["passkey_authentication_options"] == 0
 
 
+@pytest.mark.deep
 def test_a_transaction_that_still_sees_the_rows_is_named(
     people: Planted, postgres_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -451,6 +457,7 @@ def test_the_command_lifts_a_tombstone_once(loaded_people: Planted) -> None:
     assert "no tombstone" in command("erase", "--lift", loaded_people.user_id).stdout
 
 
+@pytest.mark.deep
 def test_on_a_terminal_it_asks_first(loaded_people: Planted) -> None:
     import pexpect
 
@@ -466,6 +473,7 @@ def test_on_a_terminal_it_asks_first(loaded_people: Planted) -> None:
         assert len(people_of("users")) == left
 
 
+@pytest.mark.deep
 def test_the_id_can_come_from_where_no_list_of_processes_shows_it(loaded_people: Planted) -> None:
     from tests.helpers import COMMAND
 
@@ -506,6 +514,7 @@ def test_a_tombstone_is_an_hmac_as_anybody_can_compute_it() -> None:
     assert hash_of("ann", "0a" * 16) == hmac.new(bytes.fromhex("0a" * 16), b"ann", hashlib.sha256).hexdigest()
 
 
+@pytest.mark.deep
 def test_somebody_who_is_stored_as_a_hash_is_found_under_keys_of_the_past_too(
     empty: RunningSandbox, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -115,6 +115,7 @@ def test_a_user_who_is_named_goes_first_in_a_bounded_run(seeded: RunningSandbox)
 
 
 @pytest.mark.parametrize("setting", ["REFRESH_USERS", "EXCLUDE_USERS"])
+@pytest.mark.deep
 def test_ids_that_are_named_stand_in_nothing_that_dlt_leaves(
     seeded: RunningSandbox, workdir: Path, setting: str
 ) -> None:
@@ -125,6 +126,7 @@ def test_ids_that_are_named_stand_in_nothing_that_dlt_leaves(
     assert "somebody@example.com" not in done.stdout + done.stderr
 
 
+@pytest.mark.deep
 def test_a_budget_that_the_list_alone_eats_says_so(seeded: RunningSandbox) -> None:
     done = command("sync", "--max-requests", "2", env=at(seeded, RATE="max"))
     assert done.returncode == 0, done.stderr
@@ -133,6 +135,7 @@ def test_a_budget_that_the_list_alone_eats_says_so(seeded: RunningSandbox) -> No
 
 
 @pytest.mark.parametrize("wait", deep_except([0.15], [0.0, 0.15, 0.4]))
+@pytest.mark.deep
 def test_a_gated_sync_that_was_killed_and_lost_its_disk_skips_nobody(
     seeded: RunningSandbox, workdir: Path, wait: float
 ) -> None:
@@ -187,6 +190,7 @@ def test_a_budget_of_requests_is_kept_and_who_is_left_comes_first_in_the_next_ru
     assert rows("select count(*) from user_reads where users_read_at is null") == [(0,)]
 
 
+@pytest.mark.deep
 def test_a_budget_of_time_leaves_the_rest_to_the_next_run(seeded: RunningSandbox) -> None:
     seeded.sandbox.faults.add(Fault(route="GET /users/{userId}", kind="delay", seconds=0.2, times=None))
     report = sync_from(seeded, max_duration="0.3s", concurrency=2)
@@ -196,6 +200,7 @@ def test_a_budget_of_time_leaves_the_rest_to_the_next_run(seeded: RunningSandbox
     assert sync_from(seeded).users_read == report.users_remaining
 
 
+@pytest.mark.deep
 def test_details_are_asked_for_once_and_again_while_an_action_is_open(seeded: RunningSandbox) -> None:
     tables = ["users", "user_actions", "action_details"]
     first = sync_from(seeded, tables=tables)
@@ -211,6 +216,7 @@ def test_details_are_asked_for_once_and_again_while_an_action_is_open(seeded: Ru
     assert again == first.tables["action_details"].total
 
 
+@pytest.mark.deep
 def test_a_table_wanted_for_the_first_time_is_read_of_everybody(seeded: RunningSandbox) -> None:
     sync_from(seeded, tables=["users"])
     assert sync_from(seeded, tables=["users"]).users_read == 0
@@ -229,6 +235,7 @@ def test_a_table_that_is_gone_counts_as_never_read(seeded: RunningSandbox, dropp
     assert all((read.at(part) == 0) is (part == dropped) for read in known for part in PER_USER)
 
 
+@pytest.mark.deep
 def test_users_whose_rows_somebody_took_out_are_read_again(seeded: RunningSandbox) -> None:
     synced(seeded)
     before = table("users")
@@ -241,6 +248,7 @@ def test_users_whose_rows_somebody_took_out_are_read_again(seeded: RunningSandbo
     assert sync_from(seeded).users_read == 0
 
 
+@pytest.mark.deep
 def test_what_is_known_of_a_load_that_was_not_completed_is_not_believed(seeded: RunningSandbox) -> None:
     synced(seeded)
     with duckdb.connect("authsignal_pipeline.duckdb") as connection:
@@ -262,6 +270,7 @@ def test_ids_that_authsignal_does_not_know_are_not_asked_about_in_every_run(empt
     assert rows("select user_id, is_known from user_reads order by 1") == [("ghost-1", True), ("ghost-2", False)]
 
 
+@pytest.mark.deep
 def test_a_pipeline_of_ones_own_is_gated_when_it_says_what_is_known(seeded: RunningSandbox) -> None:
     pipeline = dlt.pipeline("mine", destination="duckdb", dataset_name="authsignal_data")
     for users in (40, 0):

@@ -67,6 +67,7 @@ def test_the_past_can_be_asked_for_as_it_was(seeded: RunningSandbox) -> None:
     assert rows(f"select user_id, email from users_history where {then} order by 1") == before
 
 
+@pytest.mark.deep
 def test_a_deletion_leaves_a_gap_and_a_rebirth_begins_anew(seeded: RunningSandbox) -> None:
     store = seeded.sandbox.store
     sync_from(seeded)

@@ -71,6 +71,7 @@ def test_a_sync_of_everything_leaves_no_identifier(planted: Planted, workdir: Pa
 
 
 @slow
+@pytest.mark.deep
 def test_the_client_api_leaves_no_identifier(planted: Planted, workdir: Path) -> None:
     for _ in range(2):
         assert run(workdir, [COMMAND, "sync"], env(planted, "token", "tenant_id")) == 0
@@ -88,6 +89,7 @@ def test_without_a_key_none_is_left_either(planted: Planted, workdir: Path) -> N
 
 @slow
 @pytest.mark.parametrize("route", deep_after(1, ["GET /users/{userId}/devices", "GET /users"]))
+@pytest.mark.deep
 def test_a_sync_that_fails_leaves_no_identifier(planted: Planted, workdir: Path, route: str) -> None:
     planted.running.faults.clear()
     planted.running.faults.add(Fault(route=route, kind="status", status=500, times=None))
@@ -96,6 +98,7 @@ def test_a_sync_that_fails_leaves_no_identifier(planted: Planted, workdir: Path,
 
 
 @slow
+@pytest.mark.deep
 def test_a_load_that_the_destination_refuses_leaves_no_identifier(planted: Planted, workdir: Path) -> None:
     planted.running.faults.clear()
     settings = env(planted, "api_secret_key")

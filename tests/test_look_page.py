@@ -38,6 +38,7 @@ def comparable(text: str) -> list[str]:
     return [line.rstrip() for line in text.strip("\n").splitlines()]
 
 
+@pytest.mark.deep
 def test_the_page_s_code_prints_what_the_page_shows(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "UTC")
     code = json.dumps([(language, code) for language, code, _ in shown()])

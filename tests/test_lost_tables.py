@@ -77,6 +77,7 @@ def test_a_dataset_that_was_dropped_is_loaded_anew(seeded: RunningSandbox) -> No
     assert held(*TABLES[:5]) == before
 
 
+@pytest.mark.deep
 def test_a_run_that_fails_after_making_it_again_leaves_its_rows_to_the_next(empty: RunningSandbox) -> None:
     empty.sandbox.store.put_user(User(user_id="u1", created_at=empty.sandbox.clock.now(), email="a@x"))
     sync_from(empty)

@@ -16,6 +16,7 @@ import pytest
 from dlt.common.utils import digest128
 
 from dlt_authsignal.sandbox import RunningSandbox
+from tests.tiers import deep_except
 
 SCRIPT = Path(__file__).with_name("another_team.py")
 
@@ -45,7 +46,9 @@ def alone() -> dict[str, Any]:
     return run("alone", "")
 
 
-@pytest.mark.parametrize("mode", ["imported", "built", "composed", "synced", "synced to files"])
+@pytest.mark.parametrize(
+    "mode", deep_except(["imported", "synced"], ["imported", "built", "composed", "synced", "synced to files"])
+)
 def test_another_pipeline_works_as_if_this_package_were_not_there(seeded: RunningSandbox, mode: str) -> None:
     found = run(mode, seeded.url)
     for subject, expected in alone().items():
@@ -81,6 +84,7 @@ def reports() -> Iterator[tuple[str, list[dict[str, Any]]]]:
         server.shutdown()
 
 
+@pytest.mark.deep
 def test_usage_reports_of_another_pipeline_are_sent_and_ours_are_not(
     seeded: RunningSandbox, reports: tuple[str, list[dict[str, Any]]]
 ) -> None:

@@ -40,6 +40,7 @@ def test_a_sync_through_dlt_loads_and_fails_as_ours_does(seeded: RunningSandbox)
     assert "answered 401" in refused.stderr
 
 
+@pytest.mark.deep
 def test_it_reports_no_usage_by_itself(seeded: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[str] = []
 

@@ -126,6 +126,7 @@ def test_a_second_sync_knows_whom_the_first_has_read(empty: RunningSandbox) -> N
     assert not [route for route in empty.sandbox.log.by_route if "idempotencyKey" in route]  # its detail is known
 
 
+@pytest.mark.deep
 def test_a_user_whom_the_list_shows_changed_is_read_again(empty: RunningSandbox) -> None:
     person(empty)
     sync_from(empty, **ON)
@@ -137,6 +138,7 @@ def test_a_user_whom_the_list_shows_changed_is_read_again(empty: RunningSandbox)
 
 
 @pytest.mark.parametrize("key", [{"privacy_key": KEY}, {}])
+@pytest.mark.deep
 def test_the_memory_of_the_list_cannot_be_guessed(empty: RunningSandbox, key: dict[str, str]) -> None:
     from dlt_authsignal.source.incremental.state_table import listed_hash
 
@@ -150,6 +152,7 @@ def test_the_memory_of_the_list_cannot_be_guessed(empty: RunningSandbox, key: di
     assert stored not in (guessable, f"{listed_hash(listing):016x}")
 
 
+@pytest.mark.deep
 def test_when_a_user_was_created_is_carried_to_runs_that_do_not_list_them(empty: RunningSandbox, workdir: Path) -> None:
     person(empty)
     sync_from(empty, **ON)
@@ -160,6 +163,7 @@ def test_when_a_user_was_created_is_carried_to_runs_that_do_not_list_them(empty:
     assert rows("select created_at from users") == before != [(None,)]
 
 
+@pytest.mark.deep
 def test_somebody_whose_id_is_a_hash_is_gone_once_two_lists_leave_them_out(empty: RunningSandbox) -> None:
     person(empty)
     person(empty, user_id="u2")
@@ -181,6 +185,7 @@ def test_somebody_whose_id_is_a_hash_is_gone_once_two_lists_leave_them_out(empty
     assert rows("select count(*) from users where deleted_at is not null") == [(0,)]
 
 
+@pytest.mark.deep
 def test_everybody_is_stored_anew_once_settings_change(empty: RunningSandbox) -> None:
     for user_id in ("u1", "u2"):
         person(empty, user_id)
@@ -262,6 +267,7 @@ def test_custom_data_is_the_customers_own_in_every_table(empty: RunningSandbox) 
     assert not {name for name in authenticator if name.startswith(("custom__", "output"))}
 
 
+@pytest.mark.deep
 def test_hashed_ids_and_devices_are_recognised_and_not_taken_for_gone(empty: RunningSandbox) -> None:
     store, now = empty.sandbox.store, empty.sandbox.clock.now()
     for number in range(30):
@@ -343,6 +349,7 @@ def test_without_a_key_a_user_id_that_is_an_address_stops_before_anything_is_loa
         assert loaded.fetchall() == [(0,)]
 
 
+@pytest.mark.deep
 def test_settings_come_from_a_file_and_from_the_environment(empty: RunningSandbox, workdir: Path) -> None:
     person(empty)
     (workdir / ".dlt").mkdir()

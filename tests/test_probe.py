@@ -209,6 +209,7 @@ def test_a_changed_policy_is_an_alarm_once(empty: RunningSandbox) -> None:
     assert alarms(probed(empty)) == []
 
 
+@pytest.mark.deep
 def test_the_policy_is_compared_with_what_the_destination_holds(
     empty: RunningSandbox, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -249,6 +250,7 @@ def test_a_token_alone_needs_leave_to_leave_its_passkey(empty: RunningSandbox) -
         probed(empty, **{**alone, "user_id": "ada"}, leave_passkey=True)
 
 
+@pytest.mark.deep
 def test_a_probe_and_a_sync_agree_on_a_passkey_so_its_history_gets_no_version(
     empty: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -325,6 +327,7 @@ def test_a_second_stop_waits_until_the_passkey_is_gone(empty: RunningSandbox) ->
     assert "The passkey of this probe was removed" in said
 
 
+@pytest.mark.deep
 def test_two_probes_of_one_canary_do_not_disturb_each_other(empty: RunningSandbox) -> None:
     empty.sandbox.faults.add(Fault(route="POST /client/challenge", kind="delay", seconds=5, times=1))
     first = subprocess.Popen([COMMAND, "probe", "--user", "canary"], env={**os.environ, **at(empty)})

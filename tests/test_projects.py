@@ -307,6 +307,7 @@ def shared_data_dir(
     return machine, one, data_dir
 
 
+@pytest.mark.deep
 def test_a_chosen_folder_takes_a_project_of_another_name_that_is_set_once(
     shared_data_dir: tuple[Machine, Path, Path], folder: Callable[[str], Path], three: dict[str, str]
 ) -> None:
@@ -335,6 +336,7 @@ def test_a_project_that_moved_keeps_its_state_in_a_chosen_folder(
 
 
 @pytest.mark.parametrize("name", deep_after(1, ["PIPELINES_DIR", "PIPELINES__AUTHSIGNAL_PIPELINE__PIPELINES_DIR"]))
+@pytest.mark.deep
 def test_a_place_that_the_user_chose_is_respected(
     machine: Machine, folder: Callable[[str], Path], five: dict[str, str], name: str
 ) -> None:

@@ -65,6 +65,7 @@ def test_all_six_resources_load_with_either_s_paths(visitor: Visitor, workdir: P
     assert rows("select is_verified, user_id from passkey_verify_authentication") == [(True, "ada")]
 
 
+@pytest.mark.deep
 def test_a_resource_takes_along_what_it_needs_and_leaves_no_token_in_a_table(visitor: Visitor) -> None:
     names = ("passkey_register", "passkey_verify_authentication")
     run("-c", f"from authsignal_pipeline import get_data; get_data(*{names})")

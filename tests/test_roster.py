@@ -302,6 +302,7 @@ def test_sources_combine_and_each_id_is_read_once(seeded: RunningSandbox, made: 
     assert rows("select count(created_at) from users") == [(40,)]
 
 
+@pytest.mark.deep
 def test_who_was_read_before_is_known(seeded: RunningSandbox) -> None:
     sync_from(seeded)
     before = table("users")
@@ -311,6 +312,7 @@ def test_who_was_read_before_is_known(seeded: RunningSandbox) -> None:
     assert table("users") == before
 
 
+@pytest.mark.deep
 def test_a_script_knows_whom_it_read_before_on_a_new_disk_too(
     seeded: RunningSandbox, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

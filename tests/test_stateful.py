@@ -409,5 +409,6 @@ def test_the_tables_say_what_the_oracle_says(zygote: Zygote, workdir: Path, star
 @pytest.mark.parametrize(
     "start", [pytest.param(start, marks=pytest.mark.crash) if start >= IN_SHORT else start for start in range(IN_ALL)]
 )
+@pytest.mark.deep
 def test_they_say_it_of_pseudonyms_too(zygote: Zygote, workdir: Path, start: int) -> None:
     run(zygote, workdir, start, times=examples(EXAMPLES // 2, quick=1), is_hashed=True)

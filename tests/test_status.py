@@ -66,6 +66,7 @@ def test_every_run_is_recorded_also_the_failed_ones(seeded: RunningSandbox) -> N
     assert found().failures == 0
 
 
+@pytest.mark.deep
 def test_a_run_says_what_it_met_and_what_it_changed(seeded: RunningSandbox) -> None:
     faults = seeded.sandbox.faults
     faults.add(Fault(route="GET /users/{userId}", kind="status", status=503, times=2))
@@ -103,6 +104,7 @@ def test_the_trace_of_the_run_itself_stays_the_last(seeded: RunningSandbox) -> N
     assert trace.last_normalize_info.row_counts["users"] == 40
 
 
+@pytest.mark.deep
 def test_a_run_that_was_killed_or_stopped_is_recorded_by_the_next(seeded: RunningSandbox) -> None:
     seeded.sandbox.faults.add(Fault(route="GET /users/{userId}", kind="delay", seconds=1.0, times=None))
     for way in (signal.SIGKILL, signal.SIGTERM):
@@ -281,6 +283,7 @@ def test_looking_at_what_is_not_there_makes_neither_a_file_nor_a_folder(workdir:
     assert list((workdir / "dlt" / "pipelines").glob("*")) == []
 
 
+@pytest.mark.deep
 def test_a_status_does_not_decide_where_a_sync_writes(
     seeded: RunningSandbox, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,6 +68,7 @@ def test_what_changed_is_corrected_and_counted(seeded: RunningSandbox) -> None:
     assert rows("select email from users where email = 'new@example.com'") == [("new@example.com",)]
 
 
+@pytest.mark.deep
 def test_reading_users_from_a_file_keeps_what_only_the_listing_said(seeded: RunningSandbox) -> None:
     sync_from(seeded)
     before = table("users")
@@ -241,6 +242,7 @@ def test_two_syncs_at_once_do_not_share_a_folder(seeded: RunningSandbox) -> None
         sync_from(seeded)
 
 
+@pytest.mark.deep
 def test_an_interrupted_load_is_finished_first_and_then_the_run_goes_on(seeded: RunningSandbox) -> None:
     from dlt_authsignal.pipeline.attach import attach
     from dlt_authsignal.source.source import authsignal_source

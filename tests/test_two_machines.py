@@ -91,6 +91,7 @@ def test_what_a_machine_left_behind_is_dropped_once_another_has_loaded_newer_row
 
 
 @pytest.mark.parametrize("shared", SHARED, indirect=True)
+@pytest.mark.deep
 def test_what_a_machine_left_behind_is_loaded_when_nothing_newer_is_there(machines: Machines) -> None:
     machines.put("first@example.com")
     machines.at("b")
@@ -121,7 +122,7 @@ def test_a_drop_that_was_interrupted_is_finished_before_anything_is_read(machine
     ("options", "disk", "said"),
     [
         ([], "a", "Another run of pipeline"),
-        ([], "b", "Another sync into"),
+        pytest.param([], "b", "Another sync into", marks=pytest.mark.deep),
         (["--pipeline-name", "other"], "a", "Another sync into"),
     ],
     ids=["the same pipeline", "another disk", "another pipeline"],

@@ -78,6 +78,7 @@ def test_killed_at_a_named_point_and_the_disk_is_lost(
 @pytest.mark.parametrize(
     "name", deep_after(1, ["after the 5th file was committed", "before the 9th job is marked done"])
 )
+@pytest.mark.deep
 def test_killed_in_mid_load_and_another_machine_empties_the_staging_tables_and_is_killed_too(
     laboratory: Laboratory, name: str, record_property: Record
 ) -> None:
