@@ -115,6 +115,16 @@ def each_once(warehouse: Warehouse) -> dict[str, int]:
 VERSIONS = "select count(*), count(valid_to) from users_history"
 
 
+@pytest.mark.parametrize("warehouse", ["delta", "iceberg"], indirect=True)
+def test_users_in_a_lake_are_corrected_and_not_duplicated(few: RunningSandbox, warehouse: Warehouse) -> None:
+    load(few, warehouse, tables=["users"])
+    user = next(iter(few.sandbox.store.users()))
+    few.sandbox.store.put_user(User(user_id=user.user_id, created_at=user.created_at, email="new@example.com"))
+    assert counts(load(few, warehouse, tables=["users"]))["users"] == (0, 1, 8)
+    assert warehouse.rows("select count(*), count(distinct user_id) from users") == [(8, 8)]
+    assert warehouse.rows("select email from users where email = 'new@example.com'") == [("new@example.com",)]
+
+
 @pytest.mark.parametrize("warehouse", [*deep_after(2, HERE), *ELSEWHERE], indirect=True)
 def test_a_second_sync_doubles_nothing_and_a_third_corrects_what_changed_and_marks_what_vanished(
     few: RunningSandbox, warehouse: Warehouse
