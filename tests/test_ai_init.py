@@ -64,7 +64,7 @@ def test_cursor_and_claude_get_the_rule_in_their_own_form() -> None:
 
 
 @pytest.mark.parametrize("agent", AGENTS)
-def test_a_second_time_there_is_nothing_to_do(agent: str) -> None:
+def test_a_second_run_changes_nothing(agent: str) -> None:
     assert run("init", "--agent", agent, "--check").exit_code == 1
     assert files() == {}
     run("init", "--agent", agent)
@@ -75,7 +75,7 @@ def test_a_second_time_there_is_nothing_to_do(agent: str) -> None:
     assert run("init", "--agent", agent, "--check").exit_code == 0
 
 
-def test_what_others_put_there_stays() -> None:
+def test_content_of_other_tools_is_kept() -> None:
     Path(".codex").mkdir()
     Path(".claude").mkdir()
     Path("AGENTS.md").write_text("# Ours\n\nUse tabs.\n")
@@ -99,7 +99,7 @@ def test_what_others_put_there_stays() -> None:
 
 
 @pytest.mark.parametrize("agent", AGENTS)
-def test_what_was_changed_is_named_and_replaced_only_by_force(agent: str) -> None:
+def test_changed_files_are_named_and_replaced_only_with_force(agent: str) -> None:
     run("init", "--agent", agent)
     ours = files()
     changed = [SKILL[agent], RULE[agent], AGENTS[agent].servers]
@@ -147,7 +147,7 @@ def dlthub(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("agent", AGENTS)
-def test_dlts_own_installer_takes_the_same_tree(agent: str) -> None:
+def test_dlts_own_installer_accepts_the_same_folder(agent: str) -> None:
     place = command("ai", "toolkit").stdout.strip()
     assert place == str(TOOLKIT)
     done = dlthub("install", "authsignal", "--strict", "--location", place, "--agent", agent)

@@ -97,7 +97,7 @@ def test_an_app_enrols_reads_itself_and_is_listed(empty: RunningSandbox, kind: s
     assert ask(empty, "POST", "/users/u/actions/pay")[1]["enrolledVerificationMethods"] == [method]
 
 
-def test_an_app_that_enrols_again_stays_one_and_belongs_to_one_user(empty: RunningSandbox) -> None:
+def test_an_app_that_enrols_again_is_one_app_of_one_user(empty: RunningSandbox) -> None:
     app = enrolled(empty, "push")
     enrolled(empty, "push", app=app)
     assert len(ask(empty, "GET", "/users/u/authenticators")[1]) == 1
@@ -318,7 +318,7 @@ def test_a_qr_code_is_claimed_once_and_answered_by_who_claimed_it(empty: Running
     assert ask(empty, "GET", "/users/other/actions?codes=kiosk")[1] == []
 
 
-def test_a_qr_code_of_a_known_user_is_theirs_alone_and_meets_their_action(empty: RunningSandbox) -> None:
+def test_a_qr_code_of_a_known_user_completes_only_their_action(empty: RunningSandbox) -> None:
     app, other = enrolled(empty, "qr-code"), enrolled(empty, "qr-code", "other")
     code = shown(empty, bearer(empty, action="pay", custom={"amount": 3}), action="ignored")
     assert refused(app_asks(empty, "POST", "qr-code/challenge/claim", other.claim(code["challengeId"])))
@@ -377,7 +377,7 @@ def test_a_removal_is_signed_as_the_sdks_sign_it() -> None:
     assert removal_message(datetime(2026, 11, 2, 9, 9, 59, 999_999, UTC)) == "2989350.0"
 
 
-def test_keys_of_other_curves_and_short_rsa_keys_are_none() -> None:
+def test_keys_of_other_curves_and_short_rsa_keys_are_refused() -> None:
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 

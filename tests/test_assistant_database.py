@@ -51,7 +51,7 @@ def test_every_table_has_three_questions() -> None:
 
 
 @pytest.mark.parametrize(("table", "text", "sql"), QUESTIONS, ids=[f"{t}: {text}" for t, text, _ in QUESTIONS])
-def test_a_question_has_as_many_answers_for_an_assistant_as_for_anybody(
+def test_an_assistant_gets_as_many_rows_as_a_direct_query(
     loaded: Loaded, database: Database, table: str, text: str, sql: str
 ) -> None:
     assert table in sql
@@ -82,7 +82,7 @@ PEOPLE = "select distinct unnest([user_id, email, phone_number, username, displa
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_no_person_is_to_be_seen_in_any_table(loaded: Loaded, database: Database, table: str) -> None:
+def test_no_table_shows_a_person(loaded: Loaded, database: Database, table: str) -> None:
     known = {str(value) for (value,) in truth(loaded, PEOPLE) if value} | {"canary", "nobody-1"}
     shown = {str(cell) for row in answer(database, f"select * from {table}") for cell in row}
     assert known & shown == set()
@@ -218,7 +218,7 @@ def test_anything_but_one_select_is_refused(database: Database, sql: str) -> Non
         "select * from connection",
     ],
 )
-def test_files_settings_and_what_was_not_shown_cannot_be_read(database: Database, sql: str) -> None:
+def test_files_settings_and_hidden_tables_cannot_be_read(database: Database, sql: str) -> None:
     assert re.search("cannot be|There is no table", asked(database, sql)["refused"])
 
 
@@ -234,7 +234,7 @@ def test_files_settings_and_what_was_not_shown_cannot_be_read(database: Database
         ],
     ),
 )
-def test_a_query_that_would_run_for_ever_is_stopped(loaded: Loaded, sql: str) -> None:
+def test_an_endless_query_is_stopped(loaded: Loaded, sql: str) -> None:
     hasty = Database(path=loaded.file, dataset="authsignal_data", seconds=2)
     with pytest.raises(RunFailed, match="stopped after 2 s"):
         hasty.query(sql, 10)
@@ -264,7 +264,7 @@ def test_wrong_sql_is_explained(database: Database) -> None:
     assert re.search(r'no table "user"\. Known: .*users', asked(database, "select * from user")["refused"])
 
 
-def test_the_process_that_answers_knows_nothing_of_our_environment(
+def test_the_query_process_gets_no_environment_variables(
     database: Database, monkeypatch: pytest.MonkeyPatch, workdir: Path
 ) -> None:
     python = workdir / "python"
@@ -278,9 +278,7 @@ def test_the_process_that_answers_knows_nothing_of_our_environment(
     assert "hush" not in seen
 
 
-def test_a_sync_can_write_between_two_questions_and_a_question_waits_for_no_sync(
-    loaded: Loaded, tmp_path: Path
-) -> None:
+def test_a_sync_can_write_between_two_queries_and_no_query_waits_for_a_sync(loaded: Loaded, tmp_path: Path) -> None:
     copy = tmp_path / "copy.duckdb"
     copy.write_bytes(loaded.file.read_bytes())
     database = Database(path=copy, dataset="authsignal_data", seconds=40)
@@ -292,16 +290,14 @@ def test_a_sync_can_write_between_two_questions_and_a_question_waits_for_no_sync
     assert answer(database, "select count(*) from users where default_verification_method <> 'new'") == [[0]]
 
 
-def test_the_file_is_found_through_what_dlt_remembers(
-    loaded: Loaded, monkeypatch: pytest.MonkeyPatch, workdir: Path
-) -> None:
+def test_the_file_is_found_through_dlts_state(loaded: Loaded, monkeypatch: pytest.MonkeyPatch, workdir: Path) -> None:
     monkeypatch.setenv("DLT_DATA_DIR", str(loaded.data_dir))
     monkeypatch.chdir(loaded.file.parent)
     assert locate("authsignal_pipeline", None) == (loaded.file.resolve(), "authsignal_data")
     assert list(workdir.glob("*.duckdb")) == []
 
 
-def test_a_pipeline_that_never_ran_is_not_begun(workdir: Path) -> None:
+def test_a_pipeline_that_never_ran_is_not_created(workdir: Path) -> None:
     with pytest.raises(ConfigurationError, match="dlt-authsignal sync"):
         locate("authsignal_pipeline", None)
     assert not (workdir / "dlt" / "pipelines" / "authsignal_pipeline").exists()

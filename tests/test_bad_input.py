@@ -110,7 +110,7 @@ def test_placeholders_are_no_credentials(empty: RunningSandbox) -> None:
         sync_from(empty, api_secret_key="your_server_secret_here", token="<configure me>")
 
 
-def test_a_tenant_that_does_not_list_says_exactly_that(seeded: RunningSandbox) -> None:
+def test_a_tenant_that_does_not_list_its_users_is_reported(seeded: RunningSandbox) -> None:
     seeded.sandbox.configure(listing="refused")
     with pytest.raises(ListingRefused, match=r"does not list its users.*--users-from"):
         sync_from(seeded)
@@ -125,7 +125,7 @@ def test_an_expired_token_says_so_and_what_to_do(seeded: RunningSandbox) -> None
     assert token not in str(raised.value)
 
 
-def test_a_token_that_is_none_is_refused(seeded: RunningSandbox) -> None:
+def test_a_malformed_token_is_refused(seeded: RunningSandbox) -> None:
     with pytest.raises(Unauthorized, match="token"):
         sync_from(seeded, api_secret_key=None, token="not-a-token")
 
@@ -200,14 +200,14 @@ def test_a_listed_user_who_answers_404_everywhere_is_flagged(empty: RunningSandb
     assert sync_from(empty).unknown_users == 1
 
 
-def test_throttling_does_not_use_up_the_patience_with_faults(seeded: RunningSandbox) -> None:
+def test_rate_limit_responses_do_not_count_as_failed_attempts(seeded: RunningSandbox) -> None:
     route = "GET /authenticators"
     seeded.sandbox.faults.add(Fault(route=route, kind="status", status=429, times=4, headers={"Retry-After": "0"}))
     seeded.sandbox.faults.add(Fault(route=route, kind="status", status=503, times=1))
     assert sync_from(seeded, attempts=2).retries == 5
 
 
-def test_a_user_without_attributes_who_did_something_is_a_person(empty: RunningSandbox) -> None:
+def test_a_user_without_attributes_but_with_actions_is_loaded(empty: RunningSandbox) -> None:
     from authsignal.client import AuthsignalClient
 
     AuthsignalClient("sandbox-server-secret", empty.url).track("bare", "signIn", {})
@@ -299,7 +299,7 @@ def test_a_dataset_of_the_files_name_is_refused_before_anything_is_read(empty: R
     assert sync_from(empty, dataset="other", pipeline_name="mine").tables["users"].total == 0
 
 
-def test_an_error_that_nobody_foresaw_comes_out_as_it_is() -> None:
+def test_an_unexpected_error_keeps_its_traceback() -> None:
     def fail() -> None:
         with translate_errors("duckdb"), translate_errors("duckdb"):
             raise AttributeError("unforeseen")
@@ -328,7 +328,7 @@ def test_settings_in_utf_16_are_refused_by_name(workdir: Path, arguments: list[s
     assert "secrets.toml is UTF-16 text" in done.stderr
 
 
-def test_ids_that_notepad_saved_are_read_without_its_mark(workdir: Path) -> None:
+def test_ids_saved_by_notepad_are_read_without_the_byte_order_mark(workdir: Path) -> None:
     for name, text in {"ids.txt": "u1\n", "ids.csv": "user_id\nu1\n", "ids.jsonl": '"u1"\n'}.items():
         Path(name).write_text(text, "utf-8-sig")
         assert [found.user_id for found in from_file(name)] == ["u1"]

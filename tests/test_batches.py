@@ -43,7 +43,7 @@ def test_every_table_names_its_load_and_none_has_a_row_id(seeded: RunningSandbox
         assert "_dlt_id" not in columns(name)
 
 
-def test_lists_and_objects_are_json_also_where_nobody_knew_of_them(one: RunningSandbox) -> None:
+def test_lists_and_objects_are_json_in_unknown_columns_too(one: RunningSandbox) -> None:
     devices(one, {"deviceId": "d1"}, {"deviceId": "d2", "tags": [1]})
     sync_from(one)
     devices(one, {"deviceId": "d3", "tags": ["x", {"y": None}]}, {"deviceId": "d4", "tags": 7})
@@ -53,7 +53,7 @@ def test_lists_and_objects_are_json_also_where_nobody_knew_of_them(one: RunningS
     assert [(name, json.loads(tags)) for name, tags in found] == [("d2", [1]), ("d3", ["x", {"y": None}]), ("d4", 7)]
 
 
-def test_a_table_that_was_begun_with_rows_goes_on_with_rows(one: RunningSandbox) -> None:
+def test_a_table_started_with_rows_continues_with_rows(one: RunningSandbox) -> None:
     @dlt.source(name="authsignal_source", max_table_nesting=0)
     def begun() -> Any:
         own = {"_row_hash": 16 * "0", "_api": "server", "_read_at": datetime.now(UTC)}

@@ -46,7 +46,7 @@ def code_sent(running: RunningSandbox, email: str) -> str:
     return str(answer["challengeId"])
 
 
-def test_a_snapshot_can_be_gone_back_to_again_and_again(empty: RunningSandbox) -> None:
+def test_a_snapshot_can_be_restored_repeatedly(empty: RunningSandbox) -> None:
     ask(empty, "PATCH", "/users/u", {"email": "before@example.com"})
     assert control(empty, "POST", "snapshot", {"name": "begin"}) == {"snapshots": ["begin"]}
     for _ in range(2):
@@ -102,7 +102,7 @@ def test_restoring_an_unknown_snapshot_lists_the_existing_ones(empty: RunningSan
     )
 
 
-def test_there_are_only_so_many_snapshots(empty: RunningSandbox) -> None:
+def test_the_number_of_snapshots_is_limited(empty: RunningSandbox) -> None:
     for number in range(MAX_SNAPSHOTS):
         empty.snapshot(f"s{number}")
     empty.snapshot("s0")
@@ -110,7 +110,7 @@ def test_there_are_only_so_many_snapshots(empty: RunningSandbox) -> None:
         empty.snapshot("one more")
 
 
-def test_time_stops_moves_and_goes_on(empty: RunningSandbox) -> None:
+def test_the_clock_can_be_stopped_moved_and_resumed(empty: RunningSandbox) -> None:
     stopped = control(empty, "POST", "clock/freeze")
     assert stopped["frozen"]
     assert control(empty, "GET", "")["now"] == stopped["now"]
@@ -151,7 +151,7 @@ def test_the_truth_is_what_the_store_says(seeded: RunningSandbox) -> None:
     assert later["dormant_authenticators"] != control(seeded, "GET", "truth")["kpis"]["dormant_authenticators"]
 
 
-def test_what_is_not_emulated_is_said(empty: RunningSandbox) -> None:
+def test_what_is_not_emulated_is_listed(empty: RunningSandbox) -> None:
     assert control(empty, "GET", "not-emulated") == {"notEmulated": list(NOT_EMULATED)}
 
 
@@ -185,7 +185,7 @@ def test_a_page_of_the_sandbox_itself_does(seeded: RunningSandbox) -> None:
     ],
     ids=["too big", "a list", "cut", "not UTF-8", "NaN", "nested"],
 )
-def test_a_body_that_is_none_changes_nothing(empty: RunningSandbox, raw: bytes, status: int) -> None:
+def test_an_invalid_body_changes_nothing(empty: RunningSandbox, raw: bytes, status: int) -> None:
     answered, answer, _ = ask(empty, "POST", "/_sandbox/clock/advance", raw=raw)
     assert (answered, bool(answer["error"])) == (status, True)
 
@@ -210,10 +210,10 @@ def test_a_body_that_is_none_changes_nothing(empty: RunningSandbox, raw: bytes, 
         ("limits", {"key": "server", "perSecond": 1, "colour": "blue"}),
     ],
 )
-def test_control_says_what_does_not_fit(empty: RunningSandbox, path: str, body: dict[str, Any]) -> None:
+def test_control_routes_name_invalid_fields(empty: RunningSandbox, path: str, body: dict[str, Any]) -> None:
     status, answer, _ = ask(empty, "POST", f"/_sandbox/{path}", body)
     assert (status, bool(answer["error"])) == (400, True)
 
 
-def test_a_moment_that_is_none_is_refused(empty: RunningSandbox) -> None:
+def test_an_invalid_time_is_refused(empty: RunningSandbox) -> None:
     assert ask(empty, "GET", "/_sandbox/truth?readAt=soon")[0] == 400

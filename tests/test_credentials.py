@@ -209,7 +209,7 @@ WINNERS = {
 @pytest.mark.parametrize(
     "case", deep_except(["the pipeline's own over the environment", "the longer section"], WINNERS)
 )
-def test_of_two_keys_the_one_that_the_page_says_wins(
+def test_of_two_keys_the_documented_one_wins(
     empty: RunningSandbox, reloaded: Any, monkeypatch: pytest.MonkeyPatch, case: str
 ) -> None:
     env, text, arguments = WINNERS[case]
@@ -233,7 +233,7 @@ def test_one_secrets_toml_serves_two_tenants_by_the_name_of_the_pipeline(empty: 
         one_call(pipeline_name="globex")
 
 
-def test_a_vault_is_asked_last(empty: RunningSandbox, reloaded: Any) -> None:
+def test_a_vault_is_read_last(empty: RunningSandbox, reloaded: Any) -> None:
     settings(empty)
     secrets(f'api_secret_key = "{SECRET}"')
     reloaded()
@@ -279,7 +279,7 @@ def test_a_value_that_no_header_could_carry_is_refused_by_name(name: str, value:
 
 
 @pytest.mark.parametrize("around", deep_after(1, ["\t{}\r\n", "{}\n", "  {}", "\N{NO-BREAK SPACE}{}"]))
-def test_white_space_around_a_key_is_taken_off(empty: RunningSandbox, around: str) -> None:
+def test_white_space_around_a_key_is_removed(empty: RunningSandbox, around: str) -> None:
     assert sync_from(empty, api_secret_key=around.format(SECRET)).tables["tenant_authenticators"].read == 11
 
 
@@ -324,7 +324,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("case", BROKEN)
 @pytest.mark.parametrize("provider", [SecretsTomlProvider, ConfigTomlProvider])
-def test_a_file_that_is_no_toml_is_named_with_its_line_and_not_shown(provider: Any, case: str) -> None:
+def test_invalid_toml_is_named_with_its_line_and_not_shown(provider: Any, case: str) -> None:
     content, message = BROKEN[case]
     Path(".dlt").mkdir()
     name = "secrets.toml" if provider is SecretsTomlProvider else "config.toml"
@@ -337,7 +337,7 @@ def test_a_file_that_is_no_toml_is_named_with_its_line_and_not_shown(provider: A
     assert "CANARY" not in said
 
 
-def test_a_secrets_toml_that_is_no_toml_ends_the_command_in_one_line() -> None:
+def test_an_invalid_secrets_toml_ends_the_command_with_one_line() -> None:
     secrets("[sources.authsignal_source]\napi_secret_key = CANARY\n")
     done = command(*ONE_CALL)
     assert (done.returncode, done.stdout) == (2, "")
@@ -357,7 +357,7 @@ def test_a_secret_in_config_toml_is_refused(empty: RunningSandbox, reloaded: Any
     assert "CANARY" not in str(raised.value)
 
 
-def test_a_key_that_everybody_may_read_is_read_without_a_word(empty: RunningSandbox) -> None:
+def test_a_world_readable_key_file_is_read_without_a_warning(empty: RunningSandbox) -> None:
     settings(empty)
     secrets(f'api_secret_key = "{SECRET}"')
     Path(".dlt/secrets.toml").chmod(0o644)

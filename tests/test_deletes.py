@@ -33,7 +33,7 @@ def holder(running: RunningSandbox, authenticators: int) -> User:
     return next(user for user in store.users() if len(list(store.authenticators(user.user_id))) == authenticators)
 
 
-def test_an_authenticator_that_is_gone_keeps_its_last_values_and_lives_again_when_it_is_back(
+def test_a_deleted_authenticator_keeps_its_values_and_is_restored_when_it_returns(
     seeded: RunningSandbox,
 ) -> None:
     sync_from(seeded)
@@ -60,7 +60,7 @@ def test_an_authenticator_that_is_gone_keeps_its_last_values_and_lives_again_whe
     assert {row["user_authenticator_id"]: row for row in table("user_authenticators")} == before
 
 
-def test_the_last_authenticator_of_a_user_leaves_an_empty_answer_and_that_is_an_answer(seeded: RunningSandbox) -> None:
+def test_an_empty_list_of_authenticators_deletes_the_last_one(seeded: RunningSandbox) -> None:
     sync_from(seeded)
     user = holder(seeded, 1)
     (only,) = seeded.sandbox.store.authenticators(user.user_id)
@@ -72,7 +72,7 @@ def test_the_last_authenticator_of_a_user_leaves_an_empty_answer_and_that_is_an_
 
 
 @pytest.mark.parametrize("actions", deep_after(1, [True, False]), ids=["with their actions", "without their actions"])
-def test_a_user_whom_the_list_no_longer_names_is_asked_for_and_marked_with_all_they_had(
+def test_a_user_missing_from_the_list_is_looked_up_and_marked_as_deleted_with_their_rows(
     seeded: RunningSandbox, actions: bool
 ) -> None:
     sync_from(seeded)
@@ -93,7 +93,7 @@ ALL = ("users", "user_authenticators", "user_actions", "user_devices")
 
 
 @pytest.mark.deep
-def test_a_user_who_comes_back_lives_again_with_what_they_have_then(seeded: RunningSandbox) -> None:
+def test_a_user_who_returns_is_restored_with_their_current_rows(seeded: RunningSandbox) -> None:
     sync_from(seeded)
     user = holder(seeded, 2)
     had = list(seeded.sandbox.store.authenticators(user.user_id))
@@ -111,7 +111,7 @@ def test_a_user_who_comes_back_lives_again_with_what_they_have_then(seeded: Runn
 
 
 @pytest.mark.deep
-def test_who_comes_back_in_a_run_of_some_tables_lives_again_in_the_others_with_the_next(seeded: RunningSandbox) -> None:
+def test_a_user_restored_by_a_partial_run_is_restored_in_the_other_tables_by_the_next(seeded: RunningSandbox) -> None:
     sync_from(seeded)
     ((user_id,),) = rows("select min(user_id) from user_devices")
     ((devices,),) = rows(f"select count(*) from user_devices where user_id = '{user_id}'")
@@ -126,7 +126,7 @@ def test_who_comes_back_in_a_run_of_some_tables_lives_again_in_the_others_with_t
 
 
 @pytest.mark.deep
-def test_a_user_whom_the_list_leaves_out_although_there_is_one_is_not_marked(seeded: RunningSandbox) -> None:
+def test_an_existing_user_missing_from_the_list_is_not_marked_as_deleted(seeded: RunningSandbox) -> None:
     sync_from(seeded)
     said = list(seeded.sandbox.store.users())[:30]
     page = {"users": [{"userId": user.user_id, "isEnrolled": True} for user in said]}
@@ -137,7 +137,7 @@ def test_a_user_whom_the_list_leaves_out_although_there_is_one_is_not_marked(see
     assert sync_from(seeded).users_due == 40  # the list says what it said before, and that is a change
 
 
-def test_a_list_that_names_nobody_any_more_stops_the_run(seeded: RunningSandbox) -> None:
+def test_an_empty_user_list_stops_the_run(seeded: RunningSandbox) -> None:
     sync_from(seeded)
     seeded.sandbox.faults.add(Fault(route="GET /users", kind="body", body='{"users": []}'))
     with pytest.raises(TooManyDeletes, match="40 of 40 rows of users"):
@@ -146,7 +146,7 @@ def test_a_list_that_names_nobody_any_more_stops_the_run(seeded: RunningSandbox)
     assert deleted(sync_from(seeded, full=True)) == {}
 
 
-def test_more_than_may_vanish_stops_the_run_before_anything_is_loaded(seeded: RunningSandbox) -> None:
+def test_more_deletes_than_allowed_stop_the_run_before_the_load(seeded: RunningSandbox) -> None:
     sync_from(seeded)
     before = {name: table(name) for name in ALL}
     for user in list(seeded.sandbox.store.users())[:21]:
@@ -172,7 +172,7 @@ def few() -> Iterator[RunningSandbox]:
     ("max_deletes", "stops"),
     deep_except([("1", True), ("5%", False)], [("0", True), ("1", True), ("2", False), ("5%", False)]),
 )
-def test_max_deletes_is_a_number_of_rows_or_a_share_of_which_twenty_are_free(
+def test_max_deletes_is_a_number_of_rows_or_a_share_and_always_allows_twenty(
     few: RunningSandbox, max_deletes: str, stops: bool
 ) -> None:
     sync_from(few)
@@ -187,7 +187,7 @@ def test_max_deletes_is_a_number_of_rows_or_a_share_of_which_twenty_are_free(
 
 
 @pytest.mark.parametrize("wrong", ["many", "-1", "5 percent", "1.5"])
-def test_a_max_deletes_that_says_nothing_is_refused(few: RunningSandbox, wrong: str) -> None:
+def test_an_invalid_max_deletes_is_refused(few: RunningSandbox, wrong: str) -> None:
     with pytest.raises(ConfigurationError, match="max_deletes"):
         sync_from(few, max_deletes=wrong)
 
@@ -216,7 +216,7 @@ def test_an_outage_deletes_nothing(few: RunningSandbox, outage: dict[str, Any]) 
 
 
 @pytest.mark.deep
-def test_a_run_of_some_tables_marks_nothing_in_the_others(few: RunningSandbox) -> None:
+def test_a_partial_run_marks_no_rows_in_other_tables(few: RunningSandbox) -> None:
     sync_from(few)
     user = holder(few, 2)
     for authenticator in list(few.sandbox.store.authenticators(user.user_id)):
@@ -227,7 +227,7 @@ def test_a_run_of_some_tables_marks_nothing_in_the_others(few: RunningSandbox) -
     assert deleted(later) == {"user_authenticators": 2}
 
 
-def test_the_command_stops_says_why_and_goes_on_when_told_to(seeded: RunningSandbox) -> None:
+def test_the_command_stops_with_a_reason_and_continues_with_accept_deletes(seeded: RunningSandbox) -> None:
     settings = at(seeded)
     assert command("sync", env=settings).returncode == 0
     for user in list(seeded.sandbox.store.users())[:30]:
@@ -242,7 +242,7 @@ def test_the_command_stops_says_why_and_goes_on_when_told_to(seeded: RunningSand
 
 
 @pytest.mark.deep
-def test_a_user_who_is_gone_is_marked_although_a_clock_was_ahead_when_they_were_read(seeded: RunningSandbox) -> None:
+def test_a_deleted_user_is_marked_although_an_earlier_clock_was_ahead(seeded: RunningSandbox) -> None:
     sync_from(seeded)
     ahead = "_read_at = _read_at + interval 1 minute"
     with duckdb.connect("authsignal_pipeline.duckdb") as connection:
@@ -257,7 +257,7 @@ def test_a_user_who_is_gone_is_marked_although_a_clock_was_ahead_when_they_were_
 
 
 @pytest.mark.deep
-def test_an_authenticator_that_is_gone_is_marked_although_the_clock_was_set_back_since(seeded: RunningSandbox) -> None:
+def test_a_deleted_authenticator_is_marked_although_the_clock_was_set_back(seeded: RunningSandbox) -> None:
     sync_from(seeded)
     with duckdb.connect("authsignal_pipeline.duckdb") as connection:
         for table_name, column in (
@@ -276,7 +276,7 @@ def test_an_authenticator_that_is_gone_is_marked_although_the_clock_was_set_back
 
 
 @pytest.mark.deep
-def test_authenticators_that_are_other_users_now_do_not_count_as_gone(empty: RunningSandbox) -> None:
+def test_authenticators_that_moved_to_another_user_do_not_count_as_deleted(empty: RunningSandbox) -> None:
     store, now = empty.sandbox.store, empty.sandbox.clock.now()
 
     def give(user: int, authenticator: int) -> None:
@@ -303,7 +303,7 @@ def test_authenticators_that_are_other_users_now_do_not_count_as_gone(empty: Run
 
 @pytest.mark.parametrize("named", deep_after(1, [None, "acme"]))
 @pytest.mark.deep
-def test_a_method_that_is_gone_is_marked_whatever_its_row_and_the_settings_say_of_the_tenant(
+def test_a_removed_tenant_authenticator_is_marked_whatever_tenant_id_its_row_has(
     empty: RunningSandbox, named: str | None
 ) -> None:
     def set_up(*ids: str) -> None:
@@ -319,7 +319,7 @@ def test_a_method_that_is_gone_is_marked_whatever_its_row_and_the_settings_say_o
     assert rows("select authenticator_id from tenant_authenticators_history where valid_to is null") == [("one",)]
 
 
-def test_rows_that_say_they_are_another_users_stop_the_run(seeded: RunningSandbox) -> None:
+def test_rows_of_another_user_stop_the_run(seeded: RunningSandbox) -> None:
     sync_from(seeded)
     before = table("user_devices")
     mixed_up = json.dumps([{"deviceId": "d", "userId": "somebody else"}])
@@ -329,7 +329,7 @@ def test_rows_that_say_they_are_another_users_stop_the_run(seeded: RunningSandbo
     assert table("user_devices") == before
 
 
-def test_two_tenants_are_kept_out_of_one_dataset(seeded: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_tenant_is_refused_in_one_dataset(seeded: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", "authsignal_pipeline.duckdb")
     sync_from(seeded, tenant_id="one")
     with run_in_thread(SandboxConfig(users=4, seed=3)) as other, pytest.raises(ConfigurationError, match="--dataset"):
@@ -353,7 +353,7 @@ def test_a_project_does_not_load_into_the_file_of_another(
 
 
 @pytest.mark.deep
-def test_whom_the_list_names_is_not_gone_because_nothing_is_said_of_them(empty: RunningSandbox, workdir: Path) -> None:
+def test_a_listed_user_without_a_record_is_not_marked_as_deleted(empty: RunningSandbox, workdir: Path) -> None:
     empty.sandbox.store.put_user(User(user_id="silent", created_at=empty.sandbox.clock.now()))
     Path("ids.txt").write_text("silent\n", encoding="utf-8")
     sync_from(empty)
@@ -373,7 +373,7 @@ def test_whom_the_list_names_is_not_gone_because_nothing_is_said_of_them(empty: 
     ],
     ids=", ".join,
 )
-def test_a_page_that_is_none_of_the_user_is_asked_for_again(empty: RunningSandbox, body: dict[str, str]) -> None:
+def test_a_record_that_is_not_of_the_user_is_requested_again(empty: RunningSandbox, body: dict[str, str]) -> None:
     empty.sandbox.store.put_user(User(user_id="ann", created_at=empty.sandbox.clock.now(), email="ann@example.com"))
     empty.sandbox.faults.add(Fault(route="GET /users/{userId}", kind="body", body=json.dumps(body)))
     with suppress(AuthsignalError):
@@ -382,7 +382,7 @@ def test_a_page_that_is_none_of_the_user_is_asked_for_again(empty: RunningSandbo
     assert rows("select user_id, email from users") == [("ann", "ann@example.com")]
 
 
-def test_a_user_who_is_named_and_whom_the_list_no_longer_names_is_gone_with_their_last_values(
+def test_a_named_user_missing_from_the_list_is_marked_and_keeps_their_values(
     seeded: RunningSandbox,
 ) -> None:
     sync_from(seeded)
@@ -396,7 +396,7 @@ def test_a_user_who_is_named_and_whom_the_list_no_longer_names_is_gone_with_thei
 
 
 @pytest.mark.deep
-def test_nobody_is_made_of_actions_that_are_left_of_a_user_whom_the_list_does_not_name(seeded: RunningSandbox) -> None:
+def test_actions_of_an_unlisted_user_create_no_user(seeded: RunningSandbox) -> None:
     store, now = seeded.sandbox.store, seeded.sandbox.clock.now()
     store.put_user(User(user_id="gone", created_at=now, email="a@example.com"))
     store.put_action(
@@ -418,7 +418,7 @@ def test_nobody_is_made_of_actions_that_are_left_of_a_user_whom_the_list_does_no
 
 
 @pytest.mark.deep
-def test_a_file_that_names_a_user_who_is_gone_overwrites_nothing(seeded: RunningSandbox, workdir: Path) -> None:
+def test_a_file_that_names_a_deleted_user_overwrites_nothing(seeded: RunningSandbox, workdir: Path) -> None:
     sync_from(seeded)
     user = holder(seeded, 2)
     before = [row for row in table("users") if row["user_id"] == user.user_id]

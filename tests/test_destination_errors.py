@@ -31,7 +31,7 @@ def test_every_extra_that_is_named_exists() -> None:
     assert extras - {None} <= set(project["optional-dependencies"])
 
 
-def test_plain_files_are_refused_since_every_sync_would_double_them(
+def test_plain_files_are_refused_because_syncs_would_add_duplicates(
     empty: RunningSandbox, lake: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DESTINATION__FILESYSTEM__TABLE_FORMAT", "parquet")
@@ -40,7 +40,7 @@ def test_plain_files_are_refused_since_every_sync_would_double_them(
     assert not lake.exists()
 
 
-def test_a_dataset_keeps_the_table_format_it_was_begun_with(
+def test_a_dataset_keeps_its_first_table_format(
     empty: RunningSandbox, lake: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sync_from(empty, destination="filesystem")
@@ -64,7 +64,7 @@ def test_a_source_made_before_its_pipeline_is_refused_rather_than_appended(empty
     assert not list(lake.rglob("*.parquet"))
 
 
-def test_a_destination_under_a_name_of_its_own_is_treated_as_what_it_is(
+def test_a_named_destination_is_treated_by_its_type(
     empty: RunningSandbox, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DESTINATION__OUR_LAKE__DESTINATION_TYPE", "filesystem")

@@ -126,7 +126,7 @@ def test_users_in_a_lake_are_corrected_and_not_duplicated(few: RunningSandbox, w
 
 
 @pytest.mark.parametrize("warehouse", [*deep_after(2, HERE), *ELSEWHERE], indirect=True)
-def test_a_second_sync_doubles_nothing_and_a_third_corrects_what_changed_and_marks_what_vanished(
+def test_a_second_sync_adds_no_duplicates_and_a_third_corrects_changes_and_marks_deletes(
     few: RunningSandbox, warehouse: Warehouse
 ) -> None:
     first = load(few, warehouse)
@@ -173,7 +173,7 @@ def devices(*rows: Mapping[str, Any]) -> Fault:
     return Fault(route="GET /users/{userId}/devices", kind="body", body=json.dumps(list(rows)))
 
 
-def test_a_sync_reads_only_who_is_due_also_on_a_new_disk(
+def test_a_sync_on_a_new_disk_reads_only_due_users(
     few: RunningSandbox, warehouse: Warehouse, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     everybody = load(few, warehouse, full=False).users_read
@@ -214,7 +214,7 @@ def test_new_fields_changed_types_and_odd_values_lose_nothing(empty: RunningSand
     assert counts(load(empty, warehouse, tables=["users"]))["users"] == (0, 0, 1)
 
 
-def test_a_field_that_turns_up_late_in_a_load_is_kept(
+def test_a_field_that_appears_late_in_a_load_is_kept(
     empty: RunningSandbox, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATA_WRITER__BUFFER_MAX_ITEMS", "1")  # a new file for each new column, as large loads have them
@@ -226,7 +226,7 @@ def test_a_field_that_turns_up_late_in_a_load_is_kept(
     assert warehouse.rows("select count(*), count(late) from user_devices") == [(6, 2)]
 
 
-def test_a_key_that_comes_twice_in_a_load_is_one_row(
+def test_a_key_twice_in_one_load_is_one_row(
     empty: RunningSandbox, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     body = json.dumps([{"userAuthenticatorId": "moved", "verificationMethod": "SMS"}])
@@ -262,7 +262,7 @@ sync(make_pipeline(destination=sys.argv[1]), tables=sys.argv[3].split(","))
 
 @seen_by_other_processes
 @pytest.mark.parametrize("jobs", [pytest.param(2, marks=slow), 6], ids=["early", "late"])
-def test_killed_while_loading_it_is_put_right_by_the_next_sync(
+def test_a_sync_killed_while_loading_is_completed_by_the_next(
     few: RunningSandbox, warehouse: Warehouse, jobs: int
 ) -> None:
     arguments = [warehouse.destination, str(jobs), ",".join(TABLES)]
@@ -272,7 +272,7 @@ def test_killed_while_loading_it_is_put_right_by_the_next_sync(
     assert each_once(warehouse)["users"] == 8
 
 
-def test_on_a_new_disk_each_time_nothing_is_doubled(
+def test_a_new_disk_for_each_sync_adds_no_duplicates(
     few: RunningSandbox, warehouse: Warehouse, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for run in range(2):

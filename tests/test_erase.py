@@ -169,12 +169,12 @@ def loaded_people(people: Planted) -> Planted:
 
 
 @pytest.mark.deep
-def test_the_gate_reads_nobody_else_anew(loaded_people: Planted) -> None:
+def test_an_erasure_makes_no_other_user_due(loaded_people: Planted) -> None:
     erase(loaded_people.user_id)
     assert load(loaded_people, DuckDB(), full=False).users_read == 0
 
 
-def test_a_pipeline_of_ones_own_passes_the_person_over_too(loaded_people: Planted) -> None:
+def test_a_composed_pipeline_skips_the_erased_person(loaded_people: Planted) -> None:
     import dlt
 
     from dlt_authsignal import authsignal_source
@@ -211,7 +211,7 @@ def test_copies_that_somebody_made_in_the_dataset_are_erased_from_and_views_are_
     assert search(workdir, loaded_people.personal) == []
 
 
-def test_somebody_unknown_leaves_a_tombstone_too(loaded_people: Planted, workdir: Path) -> None:
+def test_an_unknown_user_id_leaves_a_tombstone(loaded_people: Planted, workdir: Path) -> None:
     assert erase("yet-to-come").is_empty
     (workdir / "ids.txt").write_text("yet-to-come\nnobody\n", encoding="utf-8")
     assert load(loaded_people, DuckDB(), users_from=["ids.txt"]).users_found == 1
@@ -265,7 +265,7 @@ def test_the_ceremonies_of_the_person_go_also_those_that_name_their_passkey_only
 
 
 @pytest.mark.deep
-def test_a_canary_who_was_erased_is_not_probed(empty: RunningSandbox) -> None:
+def test_an_erased_canary_is_not_probed(empty: RunningSandbox) -> None:
     settings: dict[str, Any] = {"user_id": "canary", "base_url": empty.url, "api_secret_key": "sandbox-server-secret"}
     assert probe(**settings).works
     erase("canary", pipeline_name="authsignal_probe")
@@ -534,7 +534,7 @@ def test_somebody_who_is_stored_as_a_hash_is_found_under_keys_of_the_past_too(
 @pytest.mark.parametrize(
     ("argument", "given"), [(b"\xff\xfe", b""), (b"-", b"\xff\xfe\n"), (b"-", b"bob\ncy\n"), (b"-", b"")]
 )
-def test_an_id_that_cannot_be_one_is_refused(workdir: Path, argument: bytes, given: bytes) -> None:
+def test_an_invalid_user_id_is_refused(workdir: Path, argument: bytes, given: bytes) -> None:
     refused = subprocess.run(
         [COMMAND, "erase", "--yes", "--", argument], input=given, capture_output=True, timeout=50, check=False
     )

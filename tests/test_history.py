@@ -68,7 +68,7 @@ def test_the_past_can_be_asked_for_as_it_was(seeded: RunningSandbox) -> None:
 
 
 @pytest.mark.deep
-def test_a_deletion_leaves_a_gap_and_a_rebirth_begins_anew(seeded: RunningSandbox) -> None:
+def test_a_deletion_ends_a_version_and_a_restoration_starts_a_new_one(seeded: RunningSandbox) -> None:
     store = seeded.sandbox.store
     sync_from(seeded)
     user = next(user for user in store.users() if store.authenticators(user.user_id))
@@ -98,7 +98,7 @@ def test_the_histories_get_the_columns_that_their_tables_get(seeded: RunningSand
     assert [version[0] for version in versions("users", user, "plan")] == [None, "gold"]
 
 
-def test_a_pipeline_of_ones_own_settles_with_one_more_line(seeded: RunningSandbox) -> None:
+def test_a_composed_pipeline_updates_history_with_one_more_line(seeded: RunningSandbox) -> None:
     pipeline = dlt.pipeline("authsignal_pipeline", destination="duckdb", dataset_name="authsignal_data")
     reading: dict[str, Any] = {"base_url": seeded.url, "api_secret_key": SECRET, "rate": "max"}
     pipeline.run(authsignal_source(**reading))
@@ -112,7 +112,7 @@ def test_a_pipeline_of_ones_own_settles_with_one_more_line(seeded: RunningSandbo
     assert update_history(pipeline)["user_authenticators"] == 0
 
 
-def test_settling_what_is_settled_changes_nothing(seeded: RunningSandbox) -> None:
+def test_updating_history_twice_changes_nothing(seeded: RunningSandbox) -> None:
     synced(seeded)
     user = next(iter(seeded.sandbox.store.users()))
     seeded.sandbox.store.remove_user(user.user_id, actions=True)

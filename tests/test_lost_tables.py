@@ -31,7 +31,7 @@ def held(*tables: str) -> dict[str, list[tuple[Any, ...]]]:
 
 
 @pytest.mark.parametrize("lost", deep_except(["user_actions"], TABLES))
-def test_a_table_that_was_dropped_is_made_and_filled_again(seeded: RunningSandbox, lost: str) -> None:
+def test_a_dropped_table_is_recreated_and_filled(seeded: RunningSandbox, lost: str) -> None:
     synced(seeded)
     before = held(*TABLES[:5])
     do(f"drop table {lost}")
@@ -43,7 +43,7 @@ def test_a_table_that_was_dropped_is_made_and_filled_again(seeded: RunningSandbo
     assert (report.recreated, report.users_read) == ([], 0)
 
 
-def test_empty_tables_are_made_again_too(empty: RunningSandbox) -> None:
+def test_dropped_empty_tables_are_recreated(empty: RunningSandbox) -> None:
     sync_from(empty)
     for name in ("unknown_user_ids", "user_devices", "sync_runs"):
         do(f"drop table {name}")
@@ -69,7 +69,7 @@ def test_a_history_that_was_dropped_begins_anew(seeded: RunningSandbox, history:
     assert rows(f"select count(*) from {history} where valid_to is null") == present != [(0,)]
 
 
-def test_a_dataset_that_was_dropped_is_loaded_anew(seeded: RunningSandbox) -> None:
+def test_a_dropped_dataset_is_loaded_again(seeded: RunningSandbox) -> None:
     synced(seeded)
     before = held(*TABLES[:5])
     do("drop schema authsignal_data cascade")
@@ -78,7 +78,7 @@ def test_a_dataset_that_was_dropped_is_loaded_anew(seeded: RunningSandbox) -> No
 
 
 @pytest.mark.deep
-def test_a_run_that_fails_after_making_it_again_leaves_its_rows_to_the_next(empty: RunningSandbox) -> None:
+def test_a_run_that_fails_after_recreating_a_table_leaves_its_rows_to_the_next(empty: RunningSandbox) -> None:
     empty.sandbox.store.put_user(User(user_id="u1", created_at=empty.sandbox.clock.now(), email="a@x"))
     sync_from(empty)
     do("drop table users")
@@ -111,7 +111,7 @@ def test_a_first_load_that_was_left_unfinished_has_lost_nothing(empty: RunningSa
     assert (report.finished_pending, report.recreated) == (True, [])
 
 
-def test_postgresql_gets_them_back_too(
+def test_dropped_tables_are_recreated_in_postgresql(
     seeded: RunningSandbox, postgres_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     postgres = Postgres(postgres_database)

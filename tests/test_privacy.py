@@ -139,7 +139,7 @@ def test_a_user_whom_the_list_shows_changed_is_read_again(empty: RunningSandbox)
 
 @pytest.mark.parametrize("key", [{"privacy_key": KEY}, {}])
 @pytest.mark.deep
-def test_the_memory_of_the_list_cannot_be_guessed(empty: RunningSandbox, key: dict[str, str]) -> None:
+def test_the_stored_fingerprint_of_the_user_list_cannot_be_guessed(empty: RunningSandbox, key: dict[str, str]) -> None:
     from dlt_authsignal.source.incremental.state_table import listed_hash
 
     now = empty.sandbox.clock.now()
@@ -164,7 +164,7 @@ def test_when_a_user_was_created_is_carried_to_runs_that_do_not_list_them(empty:
 
 
 @pytest.mark.deep
-def test_somebody_whose_id_is_a_hash_is_gone_once_two_lists_leave_them_out(empty: RunningSandbox) -> None:
+def test_a_user_with_a_hashed_id_is_deleted_after_two_lists_without_them(empty: RunningSandbox) -> None:
     person(empty)
     person(empty, user_id="u2")
     sync_from(empty, **ON)
@@ -186,7 +186,7 @@ def test_somebody_whose_id_is_a_hash_is_gone_once_two_lists_leave_them_out(empty
 
 
 @pytest.mark.deep
-def test_everybody_is_stored_anew_once_settings_change(empty: RunningSandbox) -> None:
+def test_all_users_are_stored_again_after_a_privacy_setting_changes(empty: RunningSandbox) -> None:
     for user_id in ("u1", "u2"):
         person(empty, user_id)
     sync_from(empty, **ON)
@@ -237,7 +237,7 @@ def test_a_budget_is_heeded_while_everybody_is_stored_anew(empty: RunningSandbox
     assert not any(report.tables["users"].deleted for report in reports)
 
 
-def test_a_dataset_with_addresses_for_ids_is_not_gone_on_with_in_hashes(empty: RunningSandbox) -> None:
+def test_a_dataset_with_plain_addresses_as_ids_is_not_continued_with_hashes(empty: RunningSandbox) -> None:
     person(empty)
     sync_from(empty, privacy="keep")
     with pytest.raises(AuthsignalError, match="new dataset"):
@@ -268,7 +268,7 @@ def test_custom_data_is_the_customers_own_in_every_table(empty: RunningSandbox) 
 
 
 @pytest.mark.deep
-def test_hashed_ids_and_devices_are_recognised_and_not_taken_for_gone(empty: RunningSandbox) -> None:
+def test_hashed_ids_and_devices_are_recognised_and_not_marked_as_deleted(empty: RunningSandbox) -> None:
     store, now = empty.sandbox.store, empty.sandbox.clock.now()
     for number in range(30):
         user_id = f"person{number}@example.com"

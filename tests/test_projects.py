@@ -165,7 +165,7 @@ def test_two_folders_with_default_names_share_nothing(
     assert "Wrote" not in synced(machine, one, five)
 
 
-def test_a_moved_folder_goes_on_where_it_was(
+def test_a_moved_folder_continues_its_sync(
     machine: Machine, workdir: Path, five: dict[str, str], template: Path
 ) -> None:
     shutil.copytree(template, workdir / "old")
@@ -206,7 +206,7 @@ def test_a_folder_that_dlt_alone_started_is_corrected_after_it_moved(
     assert bytes_of(template) == before
 
 
-def test_a_folder_that_was_deleted_and_made_again_starts_anew(
+def test_a_deleted_and_recreated_folder_starts_empty(
     machine: Machine, folder: Callable[[str], Path], workdir: Path, three: dict[str, str], template: Path
 ) -> None:
     shutil.copytree(template, workdir / "project")

@@ -400,7 +400,7 @@ def run(zygote: Zygote, folder: Path, start: int, *, times: int, is_hashed: bool
 @pytest.mark.parametrize(
     "start", [pytest.param(start, marks=pytest.mark.crash) if start >= IN_SHORT else start for start in range(IN_ALL)]
 )
-def test_the_tables_say_what_the_oracle_says(zygote: Zygote, workdir: Path, start: int) -> None:
+def test_tables_and_histories_equal_those_of_the_oracle(zygote: Zygote, workdir: Path, start: int) -> None:
     run(zygote, workdir, start, times=examples(EXAMPLES, quick=1))
 
 
@@ -410,5 +410,5 @@ def test_the_tables_say_what_the_oracle_says(zygote: Zygote, workdir: Path, star
     "start", [pytest.param(start, marks=pytest.mark.crash) if start >= IN_SHORT else start for start in range(IN_ALL)]
 )
 @pytest.mark.deep
-def test_they_say_it_of_pseudonyms_too(zygote: Zygote, workdir: Path, start: int) -> None:
+def test_tables_of_hashed_ids_equal_those_of_the_oracle(zygote: Zygote, workdir: Path, start: int) -> None:
     run(zygote, workdir, start, times=examples(EXAMPLES // 2, quick=1), is_hashed=True)

@@ -121,7 +121,7 @@ def test_a_run_that_was_killed_or_stopped_is_recorded_by_the_next(seeded: Runnin
 
 
 @pytest.mark.parametrize("text", deep_after(1, ["{not json\n", "1\n{}\n", '{"run_id": "x"}\n', "\x00"]))
-def test_a_journal_that_is_none_does_not_fail_the_run(seeded: RunningSandbox, workdir: Path, text: str) -> None:
+def test_an_invalid_journal_does_not_fail_the_run(seeded: RunningSandbox, workdir: Path, text: str) -> None:
     journal = workdir / "dlt" / "pipelines" / "authsignal_pipeline.runs.jsonl"
     journal.parent.mkdir(parents=True)
     journal.write_text(text)
@@ -181,7 +181,7 @@ def age_reads(days: int, users: int, *, complete_from: str = "actions_complete_f
         connection.execute(f"update authsignal_data.sync_runs set started_at = now() - interval {days} day")
 
 
-def test_the_command_says_what_is_about_to_be_lost_and_what_is(seeded: RunningSandbox) -> None:
+def test_the_command_reports_lost_actions_and_those_close_to_the_horizon(seeded: RunningSandbox) -> None:
     sync_from(seeded)
     age_reads(27, 3)
     near = command("status", "--fail-if-stale", "30d")
@@ -222,7 +222,7 @@ def test_prometheus_reads_the_metrics(seeded: RunningSandbox) -> None:
     assert 0 <= age < 60
 
 
-def test_a_failure_is_posted_where_people_look(empty: RunningSandbox, hook: tuple[str, list[Any]]) -> None:
+def test_a_failure_is_posted_to_the_webhook(empty: RunningSandbox, hook: tuple[str, list[Any]]) -> None:
     url, got = hook
     done = command("sync", env={**at(empty, API_SECRET_KEY="wrong"), "RUNTIME__SLACK_INCOMING_HOOK": url})
     assert done.returncode == 2
@@ -274,7 +274,7 @@ def test_credentials_that_a_known_pipeline_lacks_are_named_without_a_traceback(
     assert done.stderr.startswith("Error: PostgreSQL needs credentials.")
 
 
-def test_looking_at_what_is_not_there_makes_neither_a_file_nor_a_folder(workdir: Path) -> None:
+def test_status_of_a_missing_dataset_creates_no_file(workdir: Path) -> None:
     for look in (["status"], ["models", "install"], ["status", "--pipeline-name", "typo"]):
         done = command(*look)
         assert done.returncode == 2
@@ -298,14 +298,14 @@ def test_a_status_does_not_decide_where_a_sync_writes(
     assert list((workdir / "looking").iterdir()) == []
 
 
-def test_a_dataset_that_is_not_there_is_named(seeded: RunningSandbox) -> None:
+def test_a_missing_dataset_is_named(seeded: RunningSandbox) -> None:
     sync_from(seeded)
     done = command("status", "--dataset", "another")
     assert done.returncode == 2
     assert 'Dataset "another"' in done.stderr
 
 
-def test_two_forms_at_once_are_refused() -> None:
+def test_json_and_prometheus_together_are_refused() -> None:
     done = command("status", "--json", "--prometheus")
     assert done.returncode == 2
     assert "not both" in done.stderr

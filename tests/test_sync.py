@@ -57,7 +57,7 @@ def test_a_second_run_changes_nothing_and_says_so(seeded: RunningSandbox) -> Non
     assert all((counts.new, counts.changed) == (0, 0) for counts in report.tables.values())
 
 
-def test_what_changed_is_corrected_and_counted(seeded: RunningSandbox) -> None:
+def test_changed_rows_are_corrected_and_counted(seeded: RunningSandbox) -> None:
     sync_from(seeded)
     store = seeded.sandbox.store
     user = next(store.users())
@@ -111,7 +111,7 @@ def test_action_details_come_only_when_named(seeded: RunningSandbox) -> None:
     assert rows("select count(*) from action_details where json_extract_string(output, '$.custom') is null") == [(0,)]
 
 
-def test_only_what_is_selected_is_asked_for(seeded: RunningSandbox) -> None:
+def test_only_selected_tables_are_requested(seeded: RunningSandbox) -> None:
     sync_from(seeded, tables=["user_devices"])
     asked = set(seeded.sandbox.log.by_route)
     assert asked == {"GET /users", "GET /users/{userId}/devices"}
@@ -243,7 +243,7 @@ def test_two_syncs_at_once_do_not_share_a_folder(seeded: RunningSandbox) -> None
 
 
 @pytest.mark.deep
-def test_an_interrupted_load_is_finished_first_and_then_the_run_goes_on(seeded: RunningSandbox) -> None:
+def test_an_interrupted_load_is_finished_before_the_run_continues(seeded: RunningSandbox) -> None:
     from dlt_authsignal.pipeline.attach import attach
     from dlt_authsignal.source.source import authsignal_source
 

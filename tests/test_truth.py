@@ -103,11 +103,11 @@ def write(store: Store, now: datetime) -> None:
         store.put_action(action)
 
 
-def test_the_views_say_of_a_seeded_tenant_what_is_true(present: RunningSandbox) -> None:
+def test_the_kpis_of_a_seeded_tenant_equal_the_sandboxs_truth(present: RunningSandbox) -> None:
     assert told(present) == expected(present)
 
 
-def test_the_views_say_of_a_changed_tenant_what_is_true(present: RunningSandbox) -> None:
+def test_the_kpis_of_a_changed_tenant_equal_the_sandboxs_truth(present: RunningSandbox) -> None:
     before = expected(present)
     write(present.sandbox.store, present.sandbox.clock.now())
     after = expected(present)
@@ -115,7 +115,7 @@ def test_the_views_say_of_a_changed_tenant_what_is_true(present: RunningSandbox)
     assert told(present) == after
 
 
-def test_the_views_say_of_nobody_what_is_true(empty: RunningSandbox) -> None:
+def test_the_kpis_of_an_empty_tenant_equal_the_sandboxs_truth(empty: RunningSandbox) -> None:
     assert told(empty) == expected(empty)
 
 

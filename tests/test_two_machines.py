@@ -69,7 +69,7 @@ def machines(empty: RunningSandbox, shared: Warehouse, workdir: Path, monkeypatc
 
 
 @pytest.mark.parametrize("normalized", deep_except([True], [False, True]), ids=["extracted", "normalized"])
-def test_what_a_machine_left_behind_is_dropped_once_another_has_loaded_newer_rows(
+def test_a_pending_load_is_dropped_once_another_machine_has_loaded_newer_rows(
     machines: Machines, normalized: bool
 ) -> None:
     machines.put("first@example.com")
@@ -92,7 +92,7 @@ def test_what_a_machine_left_behind_is_dropped_once_another_has_loaded_newer_row
 
 @pytest.mark.parametrize("shared", SHARED, indirect=True)
 @pytest.mark.deep
-def test_what_a_machine_left_behind_is_loaded_when_nothing_newer_is_there(machines: Machines) -> None:
+def test_a_pending_load_is_finished_when_nothing_newer_was_loaded(machines: Machines) -> None:
     machines.put("first@example.com")
     machines.at("b")
     machines.sync()
@@ -127,7 +127,7 @@ def test_a_drop_that_was_interrupted_is_finished_before_anything_is_read(machine
     ],
     ids=["the same pipeline", "another disk", "another pipeline"],
 )
-def test_the_second_of_two_syncs_at_once_says_so_and_the_first_is_not_disturbed(
+def test_the_second_of_two_concurrent_syncs_is_refused_and_the_first_continues(
     empty: RunningSandbox, shared: Warehouse, workdir: Path, options: list[str], disk: str, said: str
 ) -> None:
     empty.sandbox.store.put_user(User(user_id="ada", created_at=empty.sandbox.clock.now(), email="ada@example.com"))

@@ -21,7 +21,9 @@ WORST = "after the load, before it is noted"
 @pytest.mark.timeout(180)
 @pytest.mark.deep
 @pytest.mark.parametrize("first", range(0, len(IN_A_ROW), AT_A_TIME), ids=lambda first: IN_A_ROW[first])
-def test_killed_again_and_again_at_named_points(laboratory: Laboratory, first: int, record_property: Record) -> None:
+def test_a_sync_killed_repeatedly_at_named_points_recovers(
+    laboratory: Laboratory, first: int, record_property: Record
+) -> None:
     """One after the other, in the order of a sync: each kills what repairs the last one's damage, too."""
     project = laboratory.project(synced=True)
     laboratory.stage("changed")
@@ -34,7 +36,9 @@ def test_killed_again_and_again_at_named_points(laboratory: Laboratory, first: i
 @pytest.mark.crash
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("synced", [False, True], ids=["first sync", "second sync"])
-def test_killed_once_at_a_named_point(laboratory: Laboratory, name: str, synced: bool, record_property: Record) -> None:
+def test_a_sync_killed_once_at_a_named_point_recovers(
+    laboratory: Laboratory, name: str, synced: bool, record_property: Record
+) -> None:
     project = laboratory.project(synced=synced)
     stage = "changed" if synced else "begun"
     laboratory.stage(stage)
@@ -46,7 +50,9 @@ def test_killed_once_at_a_named_point(laboratory: Laboratory, name: str, synced:
 @pytest.mark.crash
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("synced", [False, True], ids=["first sync", "second sync"])
-def test_killed_after_each_file_was_committed(laboratory: Laboratory, synced: bool, record_property: Record) -> None:
+def test_a_sync_killed_after_each_committed_file_recovers(
+    laboratory: Laboratory, synced: bool, record_property: Record
+) -> None:
     """Also those of dlt's state and of the record of runs: each is put into the database once more."""
     stage = "changed" if synced else "begun"
     for nth in range(1, MOST_FILES):
@@ -64,7 +70,7 @@ def test_killed_after_each_file_was_committed(laboratory: Laboratory, synced: bo
 @pytest.mark.parametrize(
     "name", [name if name == WORST else pytest.param(name, marks=pytest.mark.crash) for name in NAMES]
 )
-def test_killed_at_a_named_point_and_the_disk_is_lost(
+def test_a_sync_killed_at_a_named_point_recovers_without_its_disk(
     laboratory: Laboratory, name: str, record_property: Record
 ) -> None:
     project = laboratory.project(synced=True)
@@ -79,7 +85,7 @@ def test_killed_at_a_named_point_and_the_disk_is_lost(
     "name", deep_after(1, ["after the 5th file was committed", "before the 9th job is marked done"])
 )
 @pytest.mark.deep
-def test_killed_in_mid_load_and_another_machine_empties_the_staging_tables_and_is_killed_too(
+def test_a_sync_killed_during_a_load_recovers_after_another_machine_emptied_the_staging_tables_and_was_killed(
     laboratory: Laboratory, name: str, record_property: Record
 ) -> None:
     project = laboratory.project(synced=True)
@@ -92,7 +98,7 @@ def test_killed_in_mid_load_and_another_machine_empties_the_staging_tables_and_i
 
 @pytest.mark.crash
 @pytest.mark.parametrize("name", NAMES)
-def test_killed_at_a_named_point_and_everything_changes_before_the_next_sync(
+def test_a_sync_killed_at_a_named_point_recovers_when_all_data_changes_before_the_next(
     laboratory: Laboratory, name: str, record_property: Record
 ) -> None:
     project = laboratory.project(synced=True)

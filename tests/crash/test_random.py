@@ -42,7 +42,7 @@ def kill(project: Project, laboratory: Laboratory, stage: str, rng: random.Rando
         *(pytest.param(number, marks=pytest.mark.crash) for number in range(IN_SHORT, IN_ALL)),
     ],
 )
-def test_killed_at_a_random_moment(
+def test_a_sync_killed_at_a_random_moment_recovers(
     laboratory: Laboratory, number: int, record_property: Callable[[str, object], None]
 ) -> None:
     rng = random.Random(number)

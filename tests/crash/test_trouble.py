@@ -75,7 +75,7 @@ def test_a_database_that_goes_away_is_named_and_the_next_sync_is_complete(
 
 @pytest.mark.crash
 @pytest.mark.parametrize("stage", WHILE)
-def test_connections_that_are_cut_leave_nothing_half_done(in_postgres: Laboratory, workdir: Path, stage: str) -> None:
+def test_dropped_connections_leave_no_partial_load(in_postgres: Laboratory, workdir: Path, stage: str) -> None:
     project = changed(in_postgres)
     code = project.sync(in_postgres.running, point=POINTS[WHILE[stage]], deed="cut")
     assert code in (0, 1)
@@ -142,7 +142,7 @@ def test_a_folder_that_may_not_be_written_is_named_and_the_next_sync_is_complete
     in_duckdb.check(project, "changed")
 
 
-def test_a_database_file_that_is_removed_in_mid_load_is_made_anew_by_the_next_sync(
+def test_a_database_file_removed_during_a_load_is_recreated_by_the_next_sync(
     in_duckdb: Laboratory, workdir: Path
 ) -> None:
     project = changed(in_duckdb)

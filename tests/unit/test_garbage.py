@@ -7,7 +7,7 @@ import pytest
 from dlt_authsignal.destination.dlt_patches import SELDOM, rare_garbage_collection
 
 
-def test_the_collector_is_as_it_was_also_after_a_failure() -> None:
+def test_the_collectors_settings_are_restored_after_a_failure_too() -> None:
     before = gc.get_threshold(), gc.get_freeze_count()
 
     def fail() -> None:

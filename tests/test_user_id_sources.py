@@ -74,7 +74,7 @@ def listings(running: RunningSandbox) -> int:
 
 
 @pytest.mark.parametrize("made", DATABASES, indirect=True)
-def test_a_query_says_whom_to_read(seeded: RunningSandbox, made: MakeDatabase) -> None:
+def test_a_query_returns_the_user_ids_to_read(seeded: RunningSandbox, made: MakeDatabase) -> None:
     wanted = people(seeded)[:3]
     url = made([*wanted, None, " ", wanted[0], "nobody"])
     report = sync_from(seeded, users_from=f"{url}?query=select id from people where id is null or id not like '%x;'")
@@ -303,7 +303,7 @@ def test_sources_combine_and_each_id_is_read_once(seeded: RunningSandbox, made: 
 
 
 @pytest.mark.deep
-def test_who_was_read_before_is_known(seeded: RunningSandbox) -> None:
+def test_users_read_before_are_known(seeded: RunningSandbox) -> None:
     sync_from(seeded)
     before = table("users")
     seeded.sandbox.configure(listing="refused")
@@ -313,7 +313,7 @@ def test_who_was_read_before_is_known(seeded: RunningSandbox) -> None:
 
 
 @pytest.mark.deep
-def test_a_script_knows_whom_it_read_before_on_a_new_disk_too(
+def test_a_script_on_a_new_disk_knows_which_users_it_has_read(
     seeded: RunningSandbox, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def run(users_from: str | None = None) -> None:
@@ -339,7 +339,7 @@ def test_a_refused_listing_leaves_the_other_sources(seeded: RunningSandbox, capl
 
 
 @pytest.mark.parametrize("users_from", [None, ["listing", "known"]])
-def test_a_refused_listing_stops_a_run_that_nobody_else_names(
+def test_a_refused_user_list_stops_a_run_without_another_source(
     seeded: RunningSandbox, users_from: list[str] | None
 ) -> None:
     seeded.sandbox.configure(listing="refused")
@@ -353,7 +353,7 @@ def test_an_unusable_source_is_found_before_the_listing_begins(seeded: RunningSa
     assert listings(seeded) == 0
 
 
-def test_users_passed_over_are_so_in_every_source(seeded: RunningSandbox) -> None:
+def test_excluded_users_are_excluded_from_every_source(seeded: RunningSandbox) -> None:
     ids = people(seeded)
     Path("ids.txt").write_text("\n".join(ids[:2]))
     sync_from(seeded, users_from=["ids.txt"], exclude_users=[ids[0]])

@@ -55,14 +55,14 @@ def action(created: int, state: str = "ALLOW", **more: Any) -> dict[str, Any]:
 
 
 @given(wanted=parts, policy=policies, listed=hashes)
-def test_whoever_was_never_seen_is_read_whole(wanted: frozenset[str], policy: Policy, listed: int) -> None:
+def test_a_new_user_is_read_completely(wanted: frozenset[str], policy: Policy, listed: int) -> None:
     ask = ask_of("u", None, listed, wanted, NOW, policy)
     assert ask is not None
     assert (ask.reason, ask.parts, ask.actions_from) == ("new", wanted, 0)
 
 
 @given(last=lasts, wanted=parts, policy=policies)
-def test_nobody_is_read_again_without_a_reason(last: LastRead, wanted: frozenset[str], policy: Policy) -> None:
+def test_an_unchanged_user_is_not_due(last: LastRead, wanted: frozenset[str], policy: Policy) -> None:
     ask = ask_of("u", last, last.listed, wanted, NOW, policy)
     stale = {part for part in wanted if NOW - last.at(part) >= policy.max_staleness // timedelta(milliseconds=1)}
     assert (ask.parts if ask else frozenset()) == stale
@@ -94,7 +94,7 @@ def test_a_change_in_the_list_is_followed_up_once_by_every_table_it_may_touch(
     assert (later.parts if later else frozenset()) == ALL - {"user_devices"} - touched
 
 
-def test_a_user_whom_the_list_does_not_show_is_not_taken_for_changed() -> None:
+def test_an_unlisted_user_does_not_count_as_changed() -> None:
     last = LastRead(first_seen=NOW, users=NOW, user_authenticators=NOW, user_actions=NOW, user_devices=NOW, listed=5)
     assert ask_of("u", last, 0, ALL, NOW, WEEK) is None
 
@@ -109,7 +109,7 @@ def test_a_named_user_is_due_whatever_is_known_and_so_is_everybody_in_a_full_run
     assert (full.parts, full.actions_from) == (ALL, 0)
 
 
-def test_a_user_whom_the_list_has_stopped_naming_is_asked_for_once_and_again_by_a_full_run() -> None:
+def test_a_user_missing_from_the_list_is_looked_up_once_and_again_in_a_full_run() -> None:
     listed = after(None, ALL, NOW - DAY, 5, [], True)
     since = msgspec.structs.replace(listed, listed=0)
     assert ask_of_missing(listed, ALL, NOW, WEEK) is not None
@@ -179,7 +179,7 @@ def test_details_that_are_wanted_for_the_first_time_need_all_actions() -> None:
 
 
 @given(st.lists(st.integers(0, 50), max_size=40), st.integers(1, 30))
-def test_the_room_lets_out_those_who_waited_longest_in_that_order(waiting: list[int], size: int) -> None:
+def test_the_queue_returns_the_users_who_waited_longest_first(waiting: list[int], size: int) -> None:
     room = BoundedQueue(size=size)
     for number, rank in enumerate(waiting):
         room.enter(rank, candidate(number))
@@ -220,7 +220,9 @@ def test_a_budget_of_time_begins_with_the_first_user() -> None:
     newcomers=st.lists(st.integers(0, 3), min_size=30, max_size=30),
     a_day=st.integers(4, 8),
 )
-def test_nobody_starves_while_fewer_come_than_can_be_read(known: list[int], newcomers: list[int], a_day: int) -> None:
+def test_no_user_waits_for_ever_while_the_budget_exceeds_arrivals(
+    known: list[int], newcomers: list[int], a_day: int
+) -> None:
     """Sixty days with room for some users a day: whoever waits is read before the last of those who came later."""
     policy = Policy(max_staleness=timedelta(days=1))
     seen = {f"old {place}": after(None, ALL, NOW - days * DAY, 1, [], True) for place, days in enumerate(known)}

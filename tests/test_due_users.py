@@ -88,7 +88,7 @@ def test_users_read_too_long_ago_are_read_again_and_their_actions_from_then_on(s
     assert sync_from(seeded, max_staleness="0").users_read == 40
 
 
-def test_a_user_who_is_named_is_read_in_any_case(seeded: RunningSandbox) -> None:
+def test_a_named_user_is_always_read(seeded: RunningSandbox) -> None:
     synced(seeded)
     user_id = next(seeded.sandbox.store.users()).user_id
     assert ask(seeded, "POST", TRACK.fill(userId=user_id, action="signIn"), {})[0] == 200
@@ -97,7 +97,7 @@ def test_a_user_who_is_named_is_read_in_any_case(seeded: RunningSandbox) -> None
     assert (report.users_read, report.tables["user_actions"].new) == (1, 1)
 
 
-def test_a_user_who_is_named_is_read_even_if_the_roster_lacks_them(seeded: RunningSandbox) -> None:
+def test_a_named_user_is_read_even_if_no_source_lists_them(seeded: RunningSandbox) -> None:
     first, second, *_ = [user.user_id for user in seeded.sandbox.store.users()]
     Path("ids.txt").write_text(first, encoding="utf-8")
     report = sync_from(seeded, users_from="ids.txt", refresh_users=[second, "nobody"])
@@ -116,9 +116,7 @@ def test_a_user_who_is_named_goes_first_in_a_bounded_run(seeded: RunningSandbox)
 
 @pytest.mark.parametrize("setting", ["REFRESH_USERS", "EXCLUDE_USERS"])
 @pytest.mark.deep
-def test_ids_that_are_named_stand_in_nothing_that_dlt_leaves(
-    seeded: RunningSandbox, workdir: Path, setting: str
-) -> None:
+def test_named_user_ids_are_in_no_file_of_dlt(seeded: RunningSandbox, workdir: Path, setting: str) -> None:
     done = command("sync", env=at(seeded, **{setting: '["somebody@example.com"]'}, RATE="max"))
     assert done.returncode == 0, done.stderr
     left = [file for file in (workdir / "dlt").rglob("*") if file.is_file()]
@@ -127,7 +125,7 @@ def test_ids_that_are_named_stand_in_nothing_that_dlt_leaves(
 
 
 @pytest.mark.deep
-def test_a_budget_that_the_list_alone_eats_says_so(seeded: RunningSandbox) -> None:
+def test_a_budget_used_up_by_the_user_list_is_reported(seeded: RunningSandbox) -> None:
     done = command("sync", "--max-requests", "2", env=at(seeded, RATE="max"))
     assert done.returncode == 0, done.stderr
     assert "40 due users are left for the next sync" in done.stdout
@@ -136,7 +134,7 @@ def test_a_budget_that_the_list_alone_eats_says_so(seeded: RunningSandbox) -> No
 
 @pytest.mark.parametrize("wait", deep_except([0.15], [0.0, 0.15, 0.4]))
 @pytest.mark.deep
-def test_a_gated_sync_that_was_killed_and_lost_its_disk_skips_nobody(
+def test_a_killed_incremental_sync_that_lost_its_disk_skips_no_user(
     seeded: RunningSandbox, workdir: Path, wait: float
 ) -> None:
     synced(seeded)
@@ -175,7 +173,7 @@ def test_a_review_decided_days_later_is_seen(seeded: RunningSandbox) -> None:
     assert rows("select state from user_actions where idempotency_key = 'k'") == [("REVIEW_SUCCEEDED",)]
 
 
-def test_a_budget_of_requests_is_kept_and_who_is_left_comes_first_in_the_next_run(seeded: RunningSandbox) -> None:
+def test_a_request_budget_is_kept_and_the_remaining_users_come_first_next_time(seeded: RunningSandbox) -> None:
     read: list[int] = []
     for _ in range(8):
         seeded.sandbox.log.clear()
@@ -191,7 +189,7 @@ def test_a_budget_of_requests_is_kept_and_who_is_left_comes_first_in_the_next_ru
 
 
 @pytest.mark.deep
-def test_a_budget_of_time_leaves_the_rest_to_the_next_run(seeded: RunningSandbox) -> None:
+def test_a_time_budget_leaves_the_remaining_users_to_the_next_run(seeded: RunningSandbox) -> None:
     seeded.sandbox.faults.add(Fault(route="GET /users/{userId}", kind="delay", seconds=0.2, times=None))
     report = sync_from(seeded, max_duration="0.3s", concurrency=2)
     assert 0 < report.users_read < 40
@@ -217,7 +215,7 @@ def test_details_are_asked_for_once_and_again_while_an_action_is_open(seeded: Ru
 
 
 @pytest.mark.deep
-def test_a_table_wanted_for_the_first_time_is_read_of_everybody(seeded: RunningSandbox) -> None:
+def test_a_newly_selected_table_is_read_for_all_users(seeded: RunningSandbox) -> None:
     sync_from(seeded, tables=["users"])
     assert sync_from(seeded, tables=["users"]).users_read == 0
     seeded.sandbox.log.clear()
@@ -236,7 +234,7 @@ def test_a_table_that_is_gone_counts_as_never_read(seeded: RunningSandbox, dropp
 
 
 @pytest.mark.deep
-def test_users_whose_rows_somebody_took_out_are_read_again(seeded: RunningSandbox) -> None:
+def test_users_whose_rows_were_deleted_by_hand_are_read_again(seeded: RunningSandbox) -> None:
     synced(seeded)
     before = table("users")
     with duckdb.connect("authsignal_pipeline.duckdb") as connection:
@@ -249,7 +247,7 @@ def test_users_whose_rows_somebody_took_out_are_read_again(seeded: RunningSandbo
 
 
 @pytest.mark.deep
-def test_what_is_known_of_a_load_that_was_not_completed_is_not_believed(seeded: RunningSandbox) -> None:
+def test_read_times_of_an_incomplete_load_are_ignored(seeded: RunningSandbox) -> None:
     synced(seeded)
     with duckdb.connect("authsignal_pipeline.duckdb") as connection:
         connection.execute(
@@ -259,7 +257,7 @@ def test_what_is_known_of_a_load_that_was_not_completed_is_not_believed(seeded: 
     assert sync_from(seeded).users_read == 40
 
 
-def test_ids_that_authsignal_does_not_know_are_not_asked_about_in_every_run(empty: RunningSandbox) -> None:
+def test_unknown_user_ids_are_not_requested_in_every_run(empty: RunningSandbox) -> None:
     Path("ids.txt").write_text("ghost-1\nghost-2\n", encoding="utf-8")
     assert sync_from(empty, users_from="ids.txt").unknown_users == 2
     empty.sandbox.log.clear()
@@ -271,7 +269,7 @@ def test_ids_that_authsignal_does_not_know_are_not_asked_about_in_every_run(empt
 
 
 @pytest.mark.deep
-def test_a_pipeline_of_ones_own_is_gated_when_it_says_what_is_known(seeded: RunningSandbox) -> None:
+def test_a_composed_pipeline_with_known_reads_reads_only_due_users(seeded: RunningSandbox) -> None:
     pipeline = dlt.pipeline("mine", destination="duckdb", dataset_name="authsignal_data")
     for users in (40, 0):
         seeded.sandbox.log.clear()
