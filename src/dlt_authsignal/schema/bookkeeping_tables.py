@@ -6,8 +6,8 @@ from typing import Any, Final
 from dlt_authsignal.schema.columns import Table, own
 from dlt_authsignal.schema.run_counters import COUNTERS
 
-COMPLETE_READS: Final = Table(
-    name="complete_reads",
+TABLE_READS: Final = Table(
+    name="table_reads",
     apis=("server", "client"),
     key=("table_name", "user_id"),
     meaning="One row per table that is read as a whole: when it was last read completely. Also one row per user whose"
@@ -26,7 +26,7 @@ WHOLE_TABLE: Final = "*"
 def complete(
     table: str, read_at: datetime, *, api: str, tenant_id: str | None, user_id: str = WHOLE_TABLE
 ) -> dict[str, Any]:
-    """Return the row of `complete_reads` that records this read."""
+    """Return the row of `table_reads` that records this read."""
     provenance = {"tenant_id": tenant_id, "_api": api, "_read_at": read_at}
     return {"table_name": table, "user_id": user_id, "read_at": read_at, **provenance}
 

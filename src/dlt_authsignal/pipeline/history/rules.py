@@ -6,7 +6,7 @@ The result depends only on the tables' contents, so it can be computed again at 
 from dataclasses import dataclass
 from typing import Final
 
-from dlt_authsignal.schema.bookkeeping_tables import COMPLETE_READS, USER_READS
+from dlt_authsignal.schema.bookkeeping_tables import TABLE_READS, USER_READS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ def _of_users(part: str | None) -> Reading:
 
 
 def _of_all(table: str, *on: str) -> Reading:
-    return Reading(table=COMPLETE_READS.name, on=on, part="read_at", of=table)
+    return Reading(table=TABLE_READS.name, on=on, part="read_at", of=table)
 
 
 RULES: Final[dict[str, tuple[Reading, ...]]] = {

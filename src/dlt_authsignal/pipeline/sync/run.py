@@ -37,7 +37,7 @@ from dlt_authsignal.pipeline.sync.changes import Tally, known_hashes
 from dlt_authsignal.pipeline.sync.created_at import carrier, created_at
 from dlt_authsignal.pipeline.sync.report import SyncReport
 from dlt_authsignal.project.pipelines import check_pipeline
-from dlt_authsignal.schema.bookkeeping_tables import COMPLETE_READS, USER_READS
+from dlt_authsignal.schema.bookkeeping_tables import TABLE_READS, USER_READS
 from dlt_authsignal.schema.tables import TABLES
 from dlt_authsignal.source.build import OnPlanned, apis_of
 from dlt_authsignal.source.config.resolve import check_names, nearest, resolved_settings
@@ -191,7 +191,7 @@ def _memory(tables: Iterable[str]) -> set[str]:
     """Return the tables in which later runs find what this run has read."""
     wanted = parts_of(tables)
     reads = {USER_READS.name, *wanted} if wanted or "unknown_user_ids" in tables else set()
-    return reads | ({COMPLETE_READS.name} if {"tenant_authenticators", "user_authenticators"} & set(tables) else set())
+    return reads | ({TABLE_READS.name} if {"tenant_authenticators", "user_authenticators"} & set(tables) else set())
 
 
 def _counted(pipeline: Pipeline, reading: DltSource) -> Tally:

@@ -16,7 +16,7 @@ from dlt_authsignal.api.endpoints import Endpoint, bearer_auth
 from dlt_authsignal.destination.tombstones import Tombstones, active_tombstones
 from dlt_authsignal.errors import CredentialsMissing
 from dlt_authsignal.schema import tables
-from dlt_authsignal.schema.bookkeeping_tables import COMPLETE_READS, complete
+from dlt_authsignal.schema.bookkeeping_tables import TABLE_READS, complete
 from dlt_authsignal.source.http.client import connect
 from dlt_authsignal.source.http.rate_limiter import RateLimiter
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
@@ -97,7 +97,7 @@ def client_resources(client: Client) -> list[DltResource]:
     reads: DltResource = dlt.resource(own_authenticators, name="own_authenticators", selected=False)
     return [
         table_resource(tables.USER_AUTHENTICATORS, reads, begin, lambda loading, answers: loading.answers(answers[0])),
-        table_resource(COMPLETE_READS, reads, begin, when),
+        table_resource(TABLE_READS, reads, begin, when),
         reads,
     ]
 

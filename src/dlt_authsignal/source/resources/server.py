@@ -18,7 +18,7 @@ from dlt_authsignal.destination.duckdb_file import keep_open
 from dlt_authsignal.destination.stores.queries import alive_columns_of
 from dlt_authsignal.destination.tombstones import active_tombstones
 from dlt_authsignal.schema import tables
-from dlt_authsignal.schema.bookkeeping_tables import COMPLETE_READS, USER_READS, complete
+from dlt_authsignal.schema.bookkeeping_tables import TABLE_READS, USER_READS, complete
 from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.source.http.client import connect
 from dlt_authsignal.source.http.rate_limiter import RateLimiter
@@ -155,7 +155,7 @@ def _tenant_authenticators(server: Server, allowed: Limit, begin: Callable[[Tabl
         table_resource(
             tables.TENANT_AUTHENTICATORS, reads, begin, lambda loading, answers: loading.answers(answers[0])
         ),
-        table_resource(COMPLETE_READS, reads, begin, when),
+        table_resource(TABLE_READS, reads, begin, when),
         reads,
     ]
 
