@@ -34,6 +34,7 @@ from dlt_authsignal.source.config.request_limits import RequestLimits
 from dlt_authsignal.source.http.session import read_only_session, writing_session
 from dlt_authsignal.source.user_ids.files import from_file
 from tests.helpers import SECRET, at, command, rows, sync_from, table
+from tests.loaded import synced
 from tests.tiers import deep_after
 
 
@@ -134,7 +135,9 @@ def test_a_malformed_token_is_refused(seeded: RunningSandbox) -> None:
     ("fault", "expected"),
     [
         (Fault(route="GET /users/{userId}/devices", kind="html", times=None), UnexpectedAnswer),
-        (Fault(route="GET /users/{userId}/actions", kind="cut", times=None), Unreachable),
+        pytest.param(
+            Fault(route="GET /users/{userId}/actions", kind="cut", times=None), Unreachable, marks=pytest.mark.deep
+        ),
         *deep_after(
             0,
             [
@@ -170,7 +173,7 @@ def test_a_malformed_token_is_refused(seeded: RunningSandbox) -> None:
 def test_a_lasting_fault_stops_the_run_and_loads_nothing(
     seeded: RunningSandbox, fault: Fault, expected: type[AuthsignalError]
 ) -> None:
-    sync_from(seeded)
+    synced(seeded)
     before = table("users"), table("user_devices")
     seeded.sandbox.faults.add(fault)
     with pytest.raises(expected) as raised:

@@ -15,6 +15,7 @@ from dlt_authsignal.sandbox import Fault, RunningSandbox
 from dlt_authsignal.sandbox.tenant.entities import User
 from dlt_authsignal.schema.tables import USER_DEVICES
 from tests.helpers import rows, sync_from
+from tests.loaded import synced
 
 PER_USER = ("users", "user_authenticators", "user_actions", "user_devices", "user_reads")
 
@@ -37,7 +38,7 @@ def columns(table: str) -> dict[str, str]:
 
 
 def test_every_table_names_its_load_and_none_has_a_row_id(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
+    synced(seeded)
     for name in PER_USER:
         assert rows(f"select count(*) from {name} where _dlt_load_id is null") == [(0,)]
         assert "_dlt_id" not in columns(name)

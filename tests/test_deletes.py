@@ -15,6 +15,7 @@ from dlt_authsignal.pipeline.sync.report import SyncReport
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig, run_in_thread
 from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, User
 from tests.helpers import at, command, rows, sync_from, table
+from tests.loaded import synced
 from tests.tiers import deep_after, deep_except
 
 
@@ -36,7 +37,7 @@ def holder(running: RunningSandbox, authenticators: int) -> User:
 def test_a_deleted_authenticator_keeps_its_values_and_is_restored_when_it_returns(
     seeded: RunningSandbox,
 ) -> None:
-    sync_from(seeded)
+    synced(seeded)
     user = holder(seeded, 2)
     gone, _stays = seeded.sandbox.store.authenticators(user.user_id)
     before = {row["user_authenticator_id"]: row for row in table("user_authenticators")}
@@ -61,7 +62,7 @@ def test_a_deleted_authenticator_keeps_its_values_and_is_restored_when_it_return
 
 
 def test_an_empty_list_of_authenticators_deletes_the_last_one(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
+    synced(seeded)
     user = holder(seeded, 1)
     (only,) = seeded.sandbox.store.authenticators(user.user_id)
     seeded.sandbox.store.remove_authenticator(user.user_id, only.user_authenticator_id)
@@ -75,7 +76,7 @@ def test_an_empty_list_of_authenticators_deletes_the_last_one(seeded: RunningSan
 def test_a_user_missing_from_the_list_is_looked_up_and_marked_as_deleted_with_their_rows(
     seeded: RunningSandbox, actions: bool
 ) -> None:
-    sync_from(seeded)
+    synced(seeded)
     user = holder(seeded, 2)
     theirs = {name: rows(f"select count(*) from {name} where user_id = '{user.user_id}'")[0][0] for name in ALL}
     seeded.sandbox.store.remove_user(user.user_id, actions=actions)
@@ -94,7 +95,7 @@ ALL = ("users", "user_authenticators", "user_actions", "user_devices")
 
 @pytest.mark.deep
 def test_a_user_who_returns_is_restored_with_their_current_rows(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
+    synced(seeded)
     user = holder(seeded, 2)
     had = list(seeded.sandbox.store.authenticators(user.user_id))
     seeded.sandbox.store.remove_user(user.user_id, actions=True)
@@ -112,7 +113,7 @@ def test_a_user_who_returns_is_restored_with_their_current_rows(seeded: RunningS
 
 @pytest.mark.deep
 def test_a_user_restored_by_a_partial_run_is_restored_in_the_other_tables_by_the_next(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
+    synced(seeded)
     ((user_id,),) = rows("select min(user_id) from user_devices")
     ((devices,),) = rows(f"select count(*) from user_devices where user_id = '{user_id}'")
     seeded.snapshot("before")
@@ -127,7 +128,7 @@ def test_a_user_restored_by_a_partial_run_is_restored_in_the_other_tables_by_the
 
 @pytest.mark.deep
 def test_an_existing_user_missing_from_the_list_is_not_marked_as_deleted(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
+    synced(seeded)
     said = list(seeded.sandbox.store.users())[:30]
     page = {"users": [{"userId": user.user_id, "isEnrolled": True} for user in said]}
     seeded.sandbox.faults.add(Fault(route="GET /users", kind="body", body=json.dumps(page)))
@@ -138,7 +139,7 @@ def test_an_existing_user_missing_from_the_list_is_not_marked_as_deleted(seeded:
 
 
 def test_an_empty_user_list_stops_the_run(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
+    synced(seeded)
     seeded.sandbox.faults.add(Fault(route="GET /users", kind="body", body='{"users": []}'))
     with pytest.raises(TooManyDeletes, match="40 of 40 rows of users"):
         sync_from(seeded)
@@ -147,7 +148,7 @@ def test_an_empty_user_list_stops_the_run(seeded: RunningSandbox) -> None:
 
 
 def test_more_deletes_than_allowed_stop_the_run_before_the_load(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
+    synced(seeded)
     before = {name: table(name) for name in ALL}
     for user in list(seeded.sandbox.store.users())[:21]:
         for authenticator in list(seeded.sandbox.store.authenticators(user.user_id)):
@@ -243,7 +244,7 @@ def test_the_command_stops_with_a_reason_and_continues_with_accept_deletes(seede
 
 @pytest.mark.deep
 def test_a_deleted_user_is_marked_although_an_earlier_clock_was_ahead(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
+    synced(seeded)
     ahead = "_read_at = _read_at + interval 1 minute"
     with duckdb.connect("authsignal_pipeline.duckdb") as connection:
         for name in ("users", "user_authenticators", "user_devices"):
@@ -258,7 +259,7 @@ def test_a_deleted_user_is_marked_although_an_earlier_clock_was_ahead(seeded: Ru
 
 @pytest.mark.deep
 def test_a_deleted_authenticator_is_marked_although_the_clock_was_set_back(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
+    synced(seeded)
     with duckdb.connect("authsignal_pipeline.duckdb") as connection:
         for table_name, column in (
             ("user_authenticators", "_read_at"),
@@ -320,7 +321,7 @@ def test_a_removed_tenant_authenticator_is_marked_whatever_tenant_id_its_row_has
 
 
 def test_rows_of_another_user_stop_the_run(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
+    synced(seeded)
     before = table("user_devices")
     mixed_up = json.dumps([{"deviceId": "d", "userId": "somebody else"}])
     seeded.sandbox.faults.add(Fault(route="GET /users/{userId}/devices", kind="body", body=mixed_up))
@@ -385,7 +386,7 @@ def test_a_record_that_is_not_of_the_user_is_requested_again(empty: RunningSandb
 def test_a_named_user_missing_from_the_list_is_marked_and_keeps_their_values(
     seeded: RunningSandbox,
 ) -> None:
-    sync_from(seeded)
+    synced(seeded)
     user = holder(seeded, 2)
     before = [row for row in table("users") if row["user_id"] == user.user_id]
     seeded.sandbox.store.remove_user(user.user_id, actions=False)
@@ -419,7 +420,7 @@ def test_actions_of_an_unlisted_user_create_no_user(seeded: RunningSandbox) -> N
 
 @pytest.mark.deep
 def test_a_file_that_names_a_deleted_user_overwrites_nothing(seeded: RunningSandbox, workdir: Path) -> None:
-    sync_from(seeded)
+    synced(seeded)
     user = holder(seeded, 2)
     before = [row for row in table("users") if row["user_id"] == user.user_id]
     seeded.sandbox.store.remove_user(user.user_id, actions=True)

@@ -157,6 +157,7 @@ def test_a_killed_incremental_sync_that_lost_its_disk_skips_no_user(
     assert gated == {name: table(name) for name in PER_USER}
 
 
+@pytest.mark.deep
 def test_a_review_decided_days_later_is_seen(seeded: RunningSandbox) -> None:
     store, clock = seeded.sandbox.store, seeded.sandbox.clock
     store.put_user(User(user_id="u", created_at=clock.now(), email="u@example.com"))

@@ -241,6 +241,7 @@ def people_of(table: str) -> set[str]:
     return {row[0] for row in DuckDB().rows(f"select user_id from {table}")}
 
 
+@pytest.mark.deep
 def test_the_ceremonies_of_the_person_go_also_those_that_name_their_passkey_only(
     loaded_people: Planted, workdir: Path
 ) -> None:

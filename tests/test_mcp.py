@@ -108,6 +108,7 @@ def test_no_tool_writes_or_tells_a_key(loaded: Loaded) -> None:
     assert all(tool.annotations.read_only_hint for tool in found)
 
 
+@pytest.mark.deep
 def test_people_are_shown_only_when_that_is_asked_for(loaded: Loaded) -> None:
     who = [query("select user_id from users order by user_id limit 3")]
     (masked,), (shown,) = session(loaded, who), session(loaded, who, "--allow-identifiers")

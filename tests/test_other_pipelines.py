@@ -47,7 +47,7 @@ def alone() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "mode", deep_except(["imported", "synced"], ["imported", "built", "composed", "synced", "synced to files"])
+    "mode", deep_except(["synced"], ["imported", "built", "composed", "synced", "synced to files"])
 )
 def test_another_pipeline_works_as_if_this_package_were_not_there(seeded: RunningSandbox, mode: str) -> None:
     found = run(mode, seeded.url)

@@ -30,6 +30,7 @@ def test_dlts_command_has_ours(host: str) -> None:
     assert f"Usage: {host} authsignal sync" in tool(host, "authsignal", "sync", "--help").stdout
 
 
+@pytest.mark.deep
 def test_a_sync_through_dlt_loads_and_fails_as_ours_does(seeded: RunningSandbox) -> None:
     done = tool("dlt", "authsignal", "sync", "--tables", "users", **at(seeded))
     assert done.returncode == 0, done.stderr

@@ -301,6 +301,7 @@ def test_an_unknown_id_that_is_an_address_is_noted_as_a_hash(empty: RunningSandb
     assert rows("select user_id from unknown_user_ids") == [(digest("nobody@example.com"),)]
 
 
+@pytest.mark.deep
 def test_every_figure_is_the_same_with_and_without_identifiers(seeded: RunningSandbox) -> None:
     def figures(dataset: str, **privacy: str) -> set[tuple[Any, ...]]:
         sync_from(seeded, dataset=dataset, pipeline_name=f"{dataset}_pipeline", **privacy)

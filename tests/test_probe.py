@@ -200,6 +200,7 @@ def test_a_passkey_that_cannot_be_removed_is_an_alarm(empty: RunningSandbox) -> 
     assert passkeys(empty) == []
 
 
+@pytest.mark.deep
 def test_a_changed_policy_is_an_alarm_once(empty: RunningSandbox) -> None:
     assert alarms(probed(empty)) == []
     empty.sandbox.configure(token_minutes=5)
@@ -289,6 +290,7 @@ def test_rules_that_block_the_canary_are_named(empty: RunningSandbox) -> None:
 
 
 @pytest.mark.parametrize("way", deep_after(1, [signal.SIGTERM, signal.SIGINT, signal.SIGKILL]))
+@pytest.mark.deep
 def test_an_interrupted_probe_leaves_nothing_for_good(empty: RunningSandbox, way: signal.Signals) -> None:
     empty.sandbox.faults.add(Fault(route="POST /client/challenge", kind="delay", seconds=20, times=1))
     process = subprocess.Popen(

@@ -94,6 +94,7 @@ def test_two_processes_keep_to_one_rate_by_way_of_a_file(empty: RunningSandbox) 
     assert_kept(empty)
 
 
+@pytest.mark.deep
 def test_two_processes_keep_to_one_rate_by_way_of_redis(empty: RunningSandbox, redis: str) -> None:
     two_ask(empty, redis)
     assert_kept(empty)

@@ -42,6 +42,7 @@ def shown(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
         running.wait(15)
 
 
+@pytest.mark.deep
 def test_the_dashboard_lists_our_tables_and_answers_sql(demo: Path, node_modules: Path) -> None:
     with shown() as (running, address), node("browser.mjs") as chromium:
 

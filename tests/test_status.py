@@ -23,6 +23,7 @@ from dlt_authsignal.pipeline.attach import attach
 from dlt_authsignal.pipeline.monitor.status import Status, status
 from dlt_authsignal.sandbox import Fault, RunningSandbox
 from tests.helpers import COMMAND, at, command, rows, sync_from
+from tests.loaded import synced
 from tests.tiers import deep_after
 from tests.warehouses import Postgres
 
@@ -53,7 +54,7 @@ def hook() -> Iterator[tuple[str, list[Any]]]:
 
 
 def test_every_run_is_recorded_also_the_failed_ones(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
+    synced(seeded)
     with pytest.raises(Unauthorized):
         sync_from(seeded, api_secret_key="wrong")
     sync_from(seeded, full=True)
@@ -97,7 +98,7 @@ def test_a_run_whose_destination_was_down_is_recorded_once_it_is_up(
 
 
 def test_the_trace_of_the_run_itself_stays_the_last(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
+    synced(seeded)
     trace = attach().last_trace
     assert trace is not None
     assert trace.last_normalize_info is not None
@@ -152,7 +153,7 @@ def test_the_status_tells_freshness_and_who_is_near_the_horizon(seeded: RunningS
 def test_the_status_works_where_the_pipeline_never_ran(
     seeded: RunningSandbox, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sync_from(seeded)
+    synced(seeded)
     monkeypatch.setenv("DLT_DATA_DIR", str(workdir / "another"))
     assert found().tables["users"].rows == 40
 
@@ -182,7 +183,7 @@ def age_reads(days: int, users: int, *, complete_from: str = "actions_complete_f
 
 
 def test_the_command_reports_lost_actions_and_those_close_to_the_horizon(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
+    synced(seeded)
     age_reads(27, 3)
     near = command("status", "--fail-if-stale", "30d")
     assert near.returncode == 0, near.stderr
@@ -202,7 +203,7 @@ def test_the_command_reports_lost_actions_and_those_close_to_the_horizon(seeded:
 
 
 def test_the_command_says_why_the_last_syncs_failed(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
+    synced(seeded)
     seeded.sandbox.faults.add(Fault(route="GET /users/{userId}", kind="status", status=502, times=None))
     with pytest.raises(ServerFault):
         sync_from(seeded, full=True)
@@ -246,7 +247,7 @@ def test_a_notice_that_is_refused_changes_nothing_and_names_no_address(
 def test_a_file_that_is_open_elsewhere_is_said_without_a_traceback(
     seeded: RunningSandbox, arguments: list[str]
 ) -> None:
-    sync_from(seeded)
+    synced(seeded)
     holding = (
         "import duckdb, sys; held = duckdb.connect('authsignal_pipeline.duckdb'); print(flush=True); sys.stdin.read()"
     )
@@ -299,7 +300,7 @@ def test_a_status_does_not_decide_where_a_sync_writes(
 
 
 def test_a_missing_dataset_is_named(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
+    synced(seeded)
     done = command("status", "--dataset", "another")
     assert done.returncode == 2
     assert 'Dataset "another"' in done.stderr

@@ -13,6 +13,7 @@ from dlt_authsignal.sandbox.tenant.answers import user_attributes
 from dlt_authsignal.sandbox.tenant.entities import User
 from dlt_authsignal.schema.tables import TABLES
 from tests.helpers import SECRET, rows, sync_from, table
+from tests.loaded import synced
 from tests.tiers import deep_after, deep_except
 
 PER_USER = ("users", "user_authenticators", "user_actions", "user_devices")
@@ -39,7 +40,7 @@ def test_every_user_authenticator_action_and_device_arrives_once(seeded: Running
 
 
 def test_users_arrive_with_what_the_listing_and_their_own_page_say(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
+    synced(seeded)
     loaded = {row["user_id"]: row for row in table("users")}
     for user in seeded.sandbox.store.users():
         row, truth = loaded[user.user_id], msgspec.to_builtins(user_attributes(user))
@@ -50,7 +51,7 @@ def test_users_arrive_with_what_the_listing_and_their_own_page_say(seeded: Runni
 
 
 def test_a_second_run_changes_nothing_and_says_so(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
+    synced(seeded)
     before = {name: table(name) for name in PER_USER}
     report = sync_from(seeded, full=True)
     assert {name: table(name) for name in PER_USER} == before
@@ -58,7 +59,7 @@ def test_a_second_run_changes_nothing_and_says_so(seeded: RunningSandbox) -> Non
 
 
 def test_changed_rows_are_corrected_and_counted(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
+    synced(seeded)
     store = seeded.sandbox.store
     user = next(store.users())
     store.put_user(User(user_id=user.user_id, created_at=user.created_at, email="new@example.com"))
@@ -70,7 +71,7 @@ def test_changed_rows_are_corrected_and_counted(seeded: RunningSandbox) -> None:
 
 @pytest.mark.deep
 def test_reading_users_from_a_file_keeps_what_only_the_listing_said(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
+    synced(seeded)
     before = table("users")
     ids = [row["user_id"] for row in before]
     Path("ids.txt").write_text("\n".join(ids), encoding="utf-8")
@@ -205,14 +206,14 @@ def test_rows_say_where_they_come_from(seeded: RunningSandbox) -> None:
 
 
 def test_a_deleted_database_is_filled_again(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
+    synced(seeded)
     Path("authsignal_pipeline.duckdb").unlink()
     report = sync_from(seeded)
     assert report.tables["users"].total == 40
 
 
 def test_loaded_rows_do_not_stay_in_dlts_working_folder(seeded: RunningSandbox, workdir: Path) -> None:
-    sync_from(seeded)
+    synced(seeded)
     kept = [file for file in (workdir / "dlt").rglob("*") if file.is_file() and b"@example.com" in file.read_bytes()]
     assert kept == []
 

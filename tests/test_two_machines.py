@@ -123,7 +123,7 @@ def test_a_drop_that_was_interrupted_is_finished_before_anything_is_read(machine
     [
         ([], "a", "Another run of pipeline"),
         pytest.param([], "b", "Another sync into", marks=pytest.mark.deep),
-        (["--pipeline-name", "other"], "a", "Another sync into"),
+        pytest.param(["--pipeline-name", "other"], "a", "Another sync into", marks=pytest.mark.deep),
     ],
     ids=["the same pipeline", "another disk", "another pipeline"],
 )

@@ -18,6 +18,7 @@ from dlt_authsignal.errors import ExtraMissing, ListingRefused, UserIdsUnreadabl
 from dlt_authsignal.sandbox import RunningSandbox
 from tests.canaries import found_in, search, told_by
 from tests.helpers import SECRET, at, command, rows, sync_from, table
+from tests.loaded import synced
 from tests.tiers import deep_after
 
 MakeDatabase = Callable[[Sequence[str | None]], str]
@@ -279,7 +280,7 @@ def test_a_password_in_a_url_of_the_settings_is_left_nowhere(
 
 @pytest.mark.deep
 def test_the_database_that_is_loaded_can_be_asked_too(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
+    synced(seeded)
     query = "select user_id from authsignal_data.users limit 3"
     report = sync_from(seeded, users_from=f"duckdb:///authsignal_pipeline.duckdb?query={query}", full=True)
     assert report.users_read == 3
@@ -304,7 +305,7 @@ def test_sources_combine_and_each_id_is_read_once(seeded: RunningSandbox, made: 
 
 @pytest.mark.deep
 def test_users_read_before_are_known(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
+    synced(seeded)
     before = table("users")
     seeded.sandbox.configure(listing="refused")
     report = sync_from(seeded, users_from="known", full=True)

@@ -70,6 +70,7 @@ def test_a_sync_killed_after_each_committed_file_recovers(
 @pytest.mark.parametrize(
     "name", [name if name == WORST else pytest.param(name, marks=pytest.mark.crash) for name in NAMES]
 )
+@pytest.mark.deep
 def test_a_sync_killed_at_a_named_point_recovers_without_its_disk(
     laboratory: Laboratory, name: str, record_property: Record
 ) -> None:

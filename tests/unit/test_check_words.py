@@ -58,5 +58,6 @@ def test_string_literals_and_docstrings_of_the_source_are_checked(words: ModuleT
     ]
 
 
+@pytest.mark.deep
 def test_the_pages_of_this_repository_have_no_findings(words: ModuleType) -> None:
     assert [str(finding) for finding in words.findings()] == []

@@ -224,6 +224,7 @@ def test_a_search_wants_all_that_is_named() -> None:
     assert store.find(email=user.email) == []
 
 
+@pytest.mark.deep
 def test_many_people_are_ready_soon_and_few_of_them_stay_in_memory() -> None:
     started = time.perf_counter()
     store = seeded(10_000)
