@@ -135,7 +135,7 @@ def test_a_load_that_is_refused_each_time_can_be_dropped_and_its_users_are_read_
     with pytest.raises(RunFailed) as first:
         sync_from(seeded, full=True)
     assert "abort-packages" not in str(first.value)
-    with pytest.raises(RunFailed, match="drop it: dlt pipeline authsignal_pipeline abort-packages"):
+    with pytest.raises(RunFailed, match="drop the load: dlt pipeline authsignal_pipeline abort-packages"):
         sync_from(seeded)
     dlt.attach("authsignal_pipeline").abort_packages()  # which is what that command does
     do("alter table users alter email type varchar using null")

@@ -91,7 +91,7 @@ def test_attempts_to_write_to_read_files_and_to_run_for_ever_come_to_nothing(loa
     *refused, last = session(loaded, attempts, "--timeout", "5", SOURCES__AUTHSIGNAL_SOURCE__API_SECRET_KEY="hush-hush")
     assert [type(answer) for answer in refused] == [str] * len(refused)
     assert "hush" not in json.dumps(refused)
-    assert "Stopped after 5 s" in refused[5]
+    assert "stopped after 5 s" in refused[5]
     assert last["rows"] == [[40]]
     assert {path for path in loaded.folder.rglob("*") if "dlt/" not in str(path)} == before
 
