@@ -35,7 +35,7 @@ CONTRADICTIONS = {
 
 
 @pytest.mark.parametrize("case", CONTRADICTIONS)
-def test_a_region_beside_another_base_url_is_refused(empty: RunningSandbox, workdir: Path, case: str) -> None:
+def test_a_region_that_contradicts_base_url_is_refused(empty: RunningSandbox, workdir: Path, case: str) -> None:
     config, secrets, options, variables = CONTRADICTIONS[case]
     configured(config.format(url=empty.url), secrets)
     env = {PREFIX + name: value.format(url=empty.url) for name, value in variables.items()}
@@ -47,7 +47,9 @@ def test_a_region_beside_another_base_url_is_refused(empty: RunningSandbox, work
     assert not empty.sandbox.log.by_route
 
 
-def test_every_command_that_reads_authsignal_refuses_the_contradiction(empty: RunningSandbox, workdir: Path) -> None:
+def test_every_command_that_reads_authsignal_refuses_a_contradictory_region(
+    empty: RunningSandbox, workdir: Path
+) -> None:
     configured(f'base_url = "{empty.url}"\nregion = "eu"\n')
     for arguments in (("doctor",), ("probe", "--user", "canary"), ONE_TABLE):
         done = command(*arguments)
@@ -55,23 +57,25 @@ def test_every_command_that_reads_authsignal_refuses_the_contradiction(empty: Ru
     assert not empty.sandbox.log.by_route
 
 
-def test_a_script_is_refused_too(empty: RunningSandbox) -> None:
+def test_a_script_with_a_contradictory_region_is_refused_too(empty: RunningSandbox) -> None:
     with pytest.raises(ConfigurationError, match="contradicts base_url"):
         authsignal_source(api_secret_key=SECRET, base_url=empty.url, region="au")
 
 
 @pytest.mark.parametrize("region", REGIONS)
-def test_a_region_beside_its_own_url_is_accepted(region: str) -> None:
+def test_a_region_with_its_own_url_is_accepted(region: str) -> None:
     for url in (REGIONS[region], f"{REGIONS[region]}/"):
         assert str(api_url(region, url)) == REGIONS[region]
 
 
-def test_without_either_the_region_is_us() -> None:
+def test_without_region_and_base_url_the_region_is_us() -> None:
     assert str(SourceSettings().base) == str(SourceSettings(region="us").base) == REGIONS["us"]
 
 
 @pytest.mark.parametrize("unset", [{"REGION": ""}, {"BASE_URL": ""}])
-def test_an_empty_text_counts_as_not_set(empty: RunningSandbox, workdir: Path, unset: dict[str, str]) -> None:
+def test_an_empty_region_or_base_url_counts_as_not_set(
+    empty: RunningSandbox, workdir: Path, unset: dict[str, str]
+) -> None:
     configured(f'base_url = "{empty.url}"\nregion = "eu"\n')
     env = {PREFIX + name: value for name, value in unset.items()}
     said = command("doctor", env=env | {PREFIX + "TIMEOUT": "1"})

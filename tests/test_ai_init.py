@@ -45,7 +45,7 @@ def files() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("agent", AGENTS)
-def test_each_assistant_finds_skills_rules_server_and_what_to_leave_alone(agent: str) -> None:
+def test_ai_init_writes_skills_rules_server_and_ignored_files_for_each_assistant(agent: str) -> None:
     done = run("init", "--agent", agent)
     assert done.exit_code == 0, done.output
     assert Path(SKILL[agent]).read_text().startswith("---\nname: authsignal-keys\n")
@@ -55,7 +55,7 @@ def test_each_assistant_finds_skills_rules_server_and_what_to_leave_alone(agent:
     assert len(list(Path(SKILL[agent]).parents[1].iterdir())) == 8
 
 
-def test_cursor_and_claude_get_the_rule_in_their_own_form() -> None:
+def test_cursor_and_claude_get_the_rule_in_their_own_format() -> None:
     run("init", "--agent", "claude", "--agent", "cursor")
     assert "\nalwaysApply: true\n" in Path(RULE["cursor"]).read_text()
     assert Path(RULE["claude"]).read_text().startswith("# Authsignal")
@@ -119,7 +119,7 @@ def test_changed_files_are_named_and_replaced_only_with_force(agent: str) -> Non
     }
 
 
-def test_a_broken_file_is_named_and_nothing_is_written() -> None:
+def test_an_invalid_file_is_reported_and_nothing_is_written() -> None:
     Path(".mcp.json").write_text('{"mcpServers": ')
     done = command("ai", "init", "--agent", "claude")
     assert done.returncode == 2
@@ -166,7 +166,7 @@ def test_dlts_own_installer_accepts_the_same_folder(agent: str) -> None:
     assert "SKILL.md" not in stale
 
 
-def test_the_page_says_where_each_assistant_looks() -> None:
+def test_the_assistants_page_lists_the_files_of_each_assistant() -> None:
     page = (ROOT / "docs" / "assistants.md").read_text("utf-8")
     for agent in AGENTS.values():
         rules = agent.rules.format(name="conduct")

@@ -116,7 +116,7 @@ def test_an_app_without_a_key_or_a_platform_is_not_enrolled(empty: RunningSandbo
 
 
 @pytest.mark.parametrize(("kind", "method"), KINDS)
-def test_a_removed_app_is_unknown(empty: RunningSandbox, kind: str, method: str) -> None:
+def test_a_removed_app_is_an_unknown_credential(empty: RunningSandbox, kind: str, method: str) -> None:
     app = enrolled(empty, kind)
     status, _ = app_asks(empty, "POST", f"{kind}/remove", app.removal(empty.sandbox.clock.now()))
     assert status == 200
@@ -126,7 +126,7 @@ def test_a_removed_app_is_unknown(empty: RunningSandbox, kind: str, method: str)
     assert (last.type, last.about.verification_method) == ("authenticator.deleted", method)
 
 
-def test_only_the_app_itself_removes_itself_and_only_now(empty: RunningSandbox) -> None:
+def test_an_app_can_only_remove_itself_with_a_current_signature(empty: RunningSandbox) -> None:
     app, other, now = enrolled(empty, "push"), SoftwareApp(), empty.sandbox.clock.now()
     signed_by_other = {**app.removal(now), "signature": other.removal(now)["signature"]}
     assert refused(app_asks(empty, "POST", "push/remove", signed_by_other))
@@ -151,7 +151,9 @@ def test_an_update_needs_a_signature_over_a_message_that_works_once(empty: Runni
 
 
 @pytest.mark.parametrize("algorithm", ["EC", "RSA"])
-def test_a_push_that_is_approved_meets_the_action(empty: RunningSandbox, algorithm: Literal["EC", "RSA"]) -> None:
+def test_an_approved_push_completes_the_challenge_of_the_action(
+    empty: RunningSandbox, algorithm: Literal["EC", "RSA"]
+) -> None:
     app = enrolled(empty, "push", app=SoftwareApp(algorithm=algorithm))
     auth = bearer(empty, action="pay", idempotencyKey="k", custom={"amount": 3})
     assert state_of(empty, "pay") == "CHALLENGE_REQUIRED"
@@ -177,7 +179,7 @@ def test_a_push_that_is_approved_meets_the_action(empty: RunningSandbox, algorit
     assert enrolling[0] == 200
 
 
-def test_a_push_that_is_declined_gives_no_token_and_leaves_the_action(empty: RunningSandbox) -> None:
+def test_a_declined_push_returns_no_token_and_does_not_change_the_action(empty: RunningSandbox) -> None:
     app, auth = enrolled(empty, "push"), bearer(empty, action="pay")
     challenge_id = pushed(empty, auth)
     assert app_asks(empty, "POST", "push/challenge", app.answer(challenge_id, approved=False))[0] == 200
@@ -195,7 +197,7 @@ def test_a_push_notification_is_in_the_outbox_of_each_app(empty: RunningSandbox)
     assert [(message.channel, message.to) for message in empty.sandbox.outbox] == [("push", each) for each in ids]
 
 
-def test_a_push_to_one_app_is_for_no_other(empty: RunningSandbox) -> None:
+def test_a_push_to_one_app_cannot_be_answered_by_another(empty: RunningSandbox) -> None:
     first, second, auth = enrolled(empty, "push"), enrolled(empty, "push"), bearer(empty)
     mine = app_asks(empty, "GET", f"push?publicKey={first.query_key}")[1]["userAuthenticatorId"]
     challenge_id = pushed(empty, auth, userAuthenticatorId=mine)
@@ -212,7 +214,7 @@ def test_a_push_needs_an_enrolled_app(empty: RunningSandbox) -> None:
     assert list(empty.sandbox.outbox) == []
 
 
-def test_a_number_that_is_sent_must_match(empty: RunningSandbox) -> None:
+def test_the_number_of_a_push_must_match(empty: RunningSandbox) -> None:
     app, auth = enrolled(empty, "push"), bearer(empty, action="pay")
     challenge_id = pushed(empty, auth)
     message = empty.sandbox.outbox.last("u")
@@ -224,7 +226,7 @@ def test_a_number_that_is_sent_must_match(empty: RunningSandbox) -> None:
     assert app_asks(empty, "POST", "push/challenge", app.answer(challenge_id, code=message.code))[0] == 200
 
 
-def test_what_is_pending_can_be_read_with_a_signature_that_must_be_right_and_works_once(empty: RunningSandbox) -> None:
+def test_a_pending_push_is_read_with_a_valid_signature_that_works_once(empty: RunningSandbox) -> None:
     app = enrolled(empty, "push")
     challenge_id = pushed(empty, bearer(empty))
     message = app_asks(empty, "POST", f"push/challenge/sign?publicKey={app.query_key}")[1]["message"]
@@ -237,7 +239,7 @@ def test_what_is_pending_can_be_read_with_a_signature_that_must_be_right_and_wor
 
 
 @pytest.mark.parametrize("kind", ["push", "qr-code"])
-def test_a_forged_answer_changes_nothing(empty: RunningSandbox, kind: str) -> None:
+def test_a_forged_response_changes_nothing(empty: RunningSandbox, kind: str) -> None:
     app, thief = enrolled(empty, kind), enrolled(empty, kind, "thief")
     auth = bearer(empty, action="pay")
     challenge_id = pushed(empty, auth) if kind == "push" else shown(empty, auth)["challengeId"]
@@ -298,7 +300,7 @@ def test_a_qr_code_goes_from_unclaimed_to_approved(empty: RunningSandbox) -> Non
     assert recorded[-1] == "kiosk"
 
 
-def test_a_qr_code_that_is_declined_is_consumed_and_not_verified(empty: RunningSandbox) -> None:
+def test_a_declined_qr_code_is_consumed_and_not_verified(empty: RunningSandbox) -> None:
     app, code = enrolled(empty, "qr-code"), shown(empty, action="kiosk")
     app_asks(empty, "POST", "qr-code/challenge/claim", app.claim(code["challengeId"]))
     app_asks(empty, "POST", "qr-code/challenge", app.answer(code["challengeId"], approved=False))
@@ -307,7 +309,7 @@ def test_a_qr_code_that_is_declined_is_consumed_and_not_verified(empty: RunningS
     assert state_of(empty, "kiosk") == "CHALLENGE_REQUIRED"
 
 
-def test_a_qr_code_is_claimed_once_and_answered_by_who_claimed_it(empty: RunningSandbox) -> None:
+def test_a_qr_code_is_claimed_once_and_answered_by_the_app_that_claimed_it(empty: RunningSandbox) -> None:
     app, other, code = enrolled(empty, "qr-code"), enrolled(empty, "qr-code", "other"), shown(empty, action="kiosk")
     challenge_id = code["challengeId"]
     assert refused(app_asks(empty, "POST", "qr-code/challenge", app.answer(challenge_id)))
@@ -329,7 +331,7 @@ def test_a_qr_code_of_a_known_user_completes_only_their_action(empty: RunningSan
     assert ask(empty, "GET", "/users/u/actions?codes=ignored")[1] == []
 
 
-def test_a_qr_code_is_polled_with_its_device_code_only(empty: RunningSandbox) -> None:
+def test_a_qr_code_is_polled_only_with_its_device_code(empty: RunningSandbox) -> None:
     code = shown(empty, action="kiosk")
     assert qr_state(empty, {**code, "deviceCode": "guess"})["errorCode"] == "invalid_request"
 
@@ -353,7 +355,7 @@ def test_an_app_signs_its_user_in_without_a_token(empty: RunningSandbox) -> None
     assert (validated["isValid"], validated["action"], validated["verificationMethod"]) == (True, "openApp", "IN_APP")
 
 
-def test_an_app_verifies_no_other_user_and_nothing_it_did_not_sign(empty: RunningSandbox) -> None:
+def test_an_app_cannot_verify_another_user_or_an_unsigned_challenge(empty: RunningSandbox) -> None:
     app, challenge_id = enrolled(empty, "in-app"), started_in_app(empty)
     proof = app.claim(challenge_id)
     assert refused(ask(empty, "POST", "/client/verify/in-app", proof, auth=bearer(empty, "other"))[:2])
@@ -362,7 +364,7 @@ def test_an_app_verifies_no_other_user_and_nothing_it_did_not_sign(empty: Runnin
     assert ask(empty, "POST", "/client/verify/in-app", proof, auth=tenant(empty))[0] == 200
 
 
-def test_a_method_that_is_switched_off_is_refused(empty: RunningSandbox) -> None:
+def test_a_disabled_verification_method_is_refused(empty: RunningSandbox) -> None:
     app, auth = SoftwareApp(), bearer(empty)
     for key, value in empty.sandbox.tenant.methods.items():
         if value["verificationMethod"] in ("PUSH", "QR_CODE"):
@@ -372,7 +374,7 @@ def test_a_method_that_is_switched_off_is_refused(empty: RunningSandbox) -> None
     assert refused(ask(empty, "POST", "/client/challenge/qr-code", {}, auth=tenant(empty))[:2])
 
 
-def test_a_removal_is_signed_as_the_sdks_sign_it() -> None:
+def test_a_removal_message_equals_that_of_the_sdks() -> None:
     # both SDKs print floor(seconds / 600) as a floating-point number
     assert removal_message(datetime(2026, 11, 2, 9, 9, 59, 999_999, UTC)) == "2989350.0"
 

@@ -58,7 +58,7 @@ def test_an_assistant_gets_as_many_rows_as_a_direct_query(
     assert len(answer(database, sql)) == len(truth(loaded, sql))
 
 
-def test_most_questions_find_something(loaded: Loaded) -> None:
+def test_most_questions_find_rows(loaded: Loaded) -> None:
     silent = {text for table, text, sql in QUESTIONS if table not in HISTORIES and not truth(loaded, sql)}
     assert silent == {
         "Which attempts were blocked although no rule fired?",
@@ -124,14 +124,14 @@ def test_masks_keep_equal_values_equal_and_join(loaded: Loaded, database: Databa
     assert answer(database, first) == answer(database, first) != answer(other, first)
 
 
-def test_what_the_registry_does_not_know_is_masked() -> None:
+def test_undeclared_columns_are_masked() -> None:
     for column in ("email__v_text", "passport", "_row_hash", "_dlt_id"):
         assert is_masked("users", column)
     assert not is_masked("users", "is_enrolled")
     assert not is_masked("users", "_read_at")
 
 
-def test_identifiers_are_shown_when_allowed(loaded: Loaded) -> None:
+def test_identifiers_are_shown_if_allowed(loaded: Loaded) -> None:
     opened = Database(path=loaded.file, dataset="authsignal_data", allow_identifiers=True, seconds=40)
     assert {str(cell) for (cell,) in answer(opened, "select user_id from users")} == {
         str(cell) for (cell,) in truth(loaded, "select user_id from users")
@@ -257,7 +257,7 @@ def test_rows_and_sizes_are_limited(database: Database) -> None:
     assert len(cell) < 3000
 
 
-def test_wrong_sql_is_explained(database: Database) -> None:
+def test_invalid_sql_is_explained(database: Database) -> None:
     with pytest.raises(QueryRefused, match=r'"emial" not found[\s\S]*Candidate bindings: "email"'):
         database.query("select emial from users", 10)
     assert "syntax error" in asked(database, "selec 1")["refused"]
@@ -303,7 +303,7 @@ def test_a_pipeline_that_never_ran_is_not_created(workdir: Path) -> None:
     assert not (workdir / "dlt" / "pipelines" / "authsignal_pipeline").exists()
 
 
-def test_another_destination_is_refused_by_name() -> None:
+def test_another_destination_is_refused_with_its_name() -> None:
     code = (
         "import dlt; dlt.pipeline('p', destination=dlt.destinations.filesystem('lake'), dataset_name='d')"
         ".run([{'a': 1}], table_name='t')"

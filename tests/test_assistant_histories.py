@@ -98,5 +98,5 @@ def answers(past: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[Any, ...]]]
     }
 
 
-def test_the_past_answers_every_question_about_it(past: duckdb.DuckDBPyConnection) -> None:
+def test_history_questions_return_the_changes(past: duckdb.DuckDBPyConnection) -> None:
     assert answers(past) == ANSWERS

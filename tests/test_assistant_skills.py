@@ -91,7 +91,7 @@ def test_every_query_of_a_skill_finds_rows(skill: Path, loaded: Loaded) -> None:
 
 
 @pytest.mark.parametrize("skill", SKILLS, ids=lambda skill: skill.name)
-def test_a_skill_says_when_to_use_it_and_is_numbered(skill: Path) -> None:
+def test_a_skill_has_a_description_and_numbered_steps(skill: Path) -> None:
     front, body = text(skill).split("---\n", 2)[1:]
     fields = dict(line.split(": ", 1) for line in front.strip().splitlines())
     assert fields["name"] == skill.name
@@ -102,7 +102,7 @@ def test_a_skill_says_when_to_use_it_and_is_numbered(skill: Path) -> None:
     assert len(text(skill).splitlines()) < 100
 
 
-def test_skills_and_rules_name_only_skills_and_pages_that_are_there() -> None:
+def test_skills_and_rules_mention_only_existing_skills_and_pages() -> None:
     names = {skill.name for skill in SKILLS}
     for page in TREE.rglob("*.md"):
         written = page.read_text("utf-8")
@@ -113,7 +113,7 @@ def test_skills_and_rules_name_only_skills_and_pages_that_are_there() -> None:
     assert all((explore / path).exists() for path in re.findall(r"`(tables/\w+\.md)`", text(explore)))
 
 
-def test_errors_that_skills_explain_are_errors_that_exist() -> None:
+def test_errors_explained_by_skills_exist() -> None:
     code = "".join(path.read_text("utf-8") for path in SOURCE.rglob("*.py"))
     said = re.sub(r'"\s*f?"|\{[^{}]*\}', "", code)
     for name in ("authsignal-debug", "authsignal-keys"):

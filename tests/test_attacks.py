@@ -24,7 +24,7 @@ def visitor(empty: RunningSandbox) -> Visitor:
     return visitor
 
 
-def test_a_blocked_attempt_is_not_saved_by_a_sign_in_that_names_it(visitor: Visitor) -> None:
+def test_a_sign_in_with_the_key_of_a_blocked_attempt_does_not_unblock_it(visitor: Visitor) -> None:
     visitor.track("payment", idempotencyKey="K")
     ask(visitor.running, "PATCH", "/users/u/actions/payment/K", {"state": "BLOCK"})
     started = visitor.anonymous("/challenge", {"action": "payment", "idempotencyKey": "K"})[1]
@@ -34,7 +34,7 @@ def test_a_blocked_attempt_is_not_saved_by_a_sign_in_that_names_it(visitor: Visi
     assert (verdict["isValid"], verdict["state"]) == (False, "BLOCK")
 
 
-def test_options_of_one_attempt_do_not_meet_another(visitor: Visitor) -> None:
+def test_options_of_one_attempt_do_not_complete_another(visitor: Visitor) -> None:
     visitor.track("signIn")
     options = visitor.post("/user-authenticators/passkey/authentication-options", {})[1]
     visitor.track("payment")
@@ -42,7 +42,7 @@ def test_options_of_one_attempt_do_not_meet_another(visitor: Visitor) -> None:
     assert visitor.validate()["isValid"] is False
 
 
-def test_a_code_of_one_action_does_not_meet_another_with_the_same_key(empty: RunningSandbox) -> None:
+def test_a_code_of_one_action_does_not_complete_another_with_the_same_idempotency_key(empty: RunningSandbox) -> None:
     visitor = Visitor(empty).track()
     visitor.post("/user-authenticators/email-otp", {"email": "ada@example.com"})
     visitor.post("/verify/email-otp", {"verificationCode": visitor.last_code()})
@@ -53,7 +53,7 @@ def test_a_code_of_one_action_does_not_meet_another_with_the_same_key(empty: Run
     assert visitor.validate()["isValid"] is False
 
 
-def test_a_push_for_one_attempt_does_not_meet_another(empty: RunningSandbox) -> None:
+def test_a_push_for_one_attempt_does_not_complete_another(empty: RunningSandbox) -> None:
     visitor, app = Visitor(empty).track(), SoftwareApp()
     visitor.post("/user-authenticators/push", app.enrolment())
     visitor.track("signIn")
@@ -66,7 +66,7 @@ def test_a_push_for_one_attempt_does_not_meet_another(empty: RunningSandbox) -> 
     assert states == {"payment": "CHALLENGE_REQUIRED"}
 
 
-def test_nobody_takes_over_a_credential_or_an_apps_key(visitor: Visitor) -> None:
+def test_another_user_cannot_take_over_a_credential_or_the_key_of_an_app(visitor: Visitor) -> None:
     held = visitor.authenticators()[0]["webauthnCredential"]["credentialId"]
     body = {"verificationMethod": "PASSKEY", "credentialId": held, "credentialPublicKey": "AAAA"}
     assert ask(visitor.running, "POST", "/users/mallory/authenticators", body)[0] == 400
@@ -82,7 +82,7 @@ def test_nobody_takes_over_a_credential_or_an_apps_key(visitor: Visitor) -> None
     assert ask(visitor.running, "POST", "/client/user-authenticators/push/challenge", answer, auth=auth)[0] == 200
 
 
-def test_the_server_does_not_take_over_a_ceremony(visitor: Visitor) -> None:
+def test_the_server_api_cannot_verify_or_claim_a_passkey_ceremony(visitor: Visitor) -> None:
     options = visitor.anonymous("/user-authenticators/passkey/authentication-options")[1]
     body = {
         "verificationMethod": "EMAIL_OTP",
@@ -96,7 +96,7 @@ def test_the_server_does_not_take_over_a_ceremony(visitor: Visitor) -> None:
     assert visitor.anonymous("/verify/passkey", visitor.answer(options))[1]["isVerified"] is True
 
 
-def test_an_enrolment_that_the_actions_webhook_refuses_leaves_nothing(
+def test_an_enrolment_refused_by_the_verification_webhook_enrols_nothing(
     empty: RunningSandbox, receiver: Receiver
 ) -> None:
     url = {"verificationWebhookUrl": f"{receiver.url}/verify"}
@@ -114,7 +114,7 @@ def test_an_enrolment_that_the_actions_webhook_refuses_leaves_nothing(
     assert visitor.validate()["isValid"] is False
 
 
-def test_a_blocked_attempt_gives_no_wider_token(visitor: Visitor) -> None:
+def test_a_blocked_attempt_does_not_widen_the_token_scope(visitor: Visitor) -> None:
     visitor.track("payment", idempotencyKey="K")
     ask(visitor.running, "PATCH", "/users/u/actions/payment/K", {"state": "BLOCK"})
     assert visitor.confirm()[1]["isVerified"] is True
@@ -133,7 +133,7 @@ def test_a_raised_limit_still_limits(empty: RunningSandbox) -> None:
     assert reasons == ["CODE_INVALID_OR_EXPIRED"] * 14 + ["MAX_ATTEMPTS_EXCEEDED"]
 
 
-def test_looking_at_a_magic_link_does_not_open_it(empty: RunningSandbox) -> None:
+def test_a_head_request_does_not_open_a_magic_link(empty: RunningSandbox) -> None:
     visitor = Visitor(empty).track()
     visitor.post("/user-authenticators/email-magic-link", {"email": "ada@example.com"})
     message = empty.sandbox.outbox.last()
@@ -146,12 +146,12 @@ def test_looking_at_a_magic_link_does_not_open_it(empty: RunningSandbox) -> None
     assert visitor.post("/verify/email-magic-link/finalize", {})[1]["isVerified"] is False
 
 
-def test_ids_that_are_no_text_are_refused(empty: RunningSandbox) -> None:
+def test_ids_that_are_not_valid_text_are_refused(empty: RunningSandbox) -> None:
     assert ask(empty, "PATCH", "/users/%ff", {"email": "a@example.com"})[0] == 400
     assert ask(empty, "GET", "/users/%fe")[0] == 400
 
 
-def test_a_client_that_hangs_up_in_mid_body_is_no_fault(
+def test_a_client_that_disconnects_in_mid_body_causes_no_error(
     empty: RunningSandbox, capfd: pytest.CaptureFixture[str]
 ) -> None:
     host, port = urlsplit(empty.url).hostname, urlsplit(empty.url).port

@@ -74,7 +74,9 @@ NONSENSE = [
 
 
 @pytest.mark.parametrize("described", GUARDED, ids=str)
-def test_a_route_refuses_nonsense_and_the_keys_of_other_apis(running: RunningSandbox, described: Endpoint) -> None:
+def test_a_route_refuses_malformed_credentials_and_keys_of_other_apis(
+    running: RunningSandbox, described: Endpoint
+) -> None:
     allowed = described.auth.split(" or ")
     others = [header for scheme, header in keys(running).items() if scheme not in allowed]
     for auth in [*NONSENSE, *others]:
@@ -84,7 +86,7 @@ def test_a_route_refuses_nonsense_and_the_keys_of_other_apis(running: RunningSan
 
 
 @pytest.mark.parametrize("described", BY_TOKEN, ids=str)
-def test_a_route_says_of_an_expired_token_that_it_has_expired(running: RunningSandbox, described: Endpoint) -> None:
+def test_a_route_reports_an_expired_token_as_expired(running: RunningSandbox, described: Endpoint) -> None:
     status, answer = call(running, described, bearer_auth(token(running, hours_ago=1)))
     assert (status, answer["errorCode"]) == (401, "expired_token")
 
@@ -108,7 +110,7 @@ def test_a_route_refuses_a_token_without_its_scope(running: RunningSandbox, desc
     assert described.scope in answer["errorDescription"]
 
 
-def test_a_token_shows_its_own_user_and_nobody_else(running: RunningSandbox) -> None:
+def test_a_token_shows_its_own_user_only(running: RunningSandbox) -> None:
     store = running.sandbox.store
     for user in list(store.users()):
         visitor = Visitor(running, user.user_id)
@@ -124,7 +126,7 @@ def test_a_token_shows_its_own_user_and_nobody_else(running: RunningSandbox) -> 
         assert {row["userAuthenticatorId"] for row in visitor.authenticators()} == mine
 
 
-def test_no_route_was_forgotten() -> None:
+def test_every_route_is_tested() -> None:
     from dlt_authsignal.api import client_endpoints, management_endpoints
     from dlt_authsignal.api import server_endpoints as endpoints
 

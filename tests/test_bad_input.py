@@ -55,7 +55,7 @@ def token_of(running: RunningSandbox, user_id: str) -> str:
     )
 
 
-def test_a_wrong_key_exits_2_and_names_key_and_region(seeded: RunningSandbox) -> None:
+def test_a_wrong_key_exits_2_and_reports_key_and_region(seeded: RunningSandbox) -> None:
     done = command("sync", env=at(seeded, API_SECRET_KEY="wrong-CANARY"))
     assert done.returncode == 2
     assert "401" in done.stderr
@@ -64,14 +64,14 @@ def test_a_wrong_key_exits_2_and_names_key_and_region(seeded: RunningSandbox) ->
     assert "Traceback" not in done.stderr
 
 
-def test_no_credentials_exits_2_and_says_where_to_put_them() -> None:
+def test_missing_credentials_exit_2_and_say_where_to_put_them() -> None:
     done = command("sync")
     assert done.returncode == 2
     assert ".dlt/secrets.toml" in done.stderr
     assert "dlt-authsignal demo" in done.stderr
 
 
-def test_an_unreachable_host_exits_1_and_names_it() -> None:
+def test_an_unreachable_host_exits_1_and_is_reported() -> None:
     env = {
         "SOURCES__AUTHSIGNAL_SOURCE__BASE_URL": f"http://127.0.0.1:{free_port()}/v1",
         "SOURCES__AUTHSIGNAL_SOURCE__API_SECRET_KEY": "k",
@@ -96,7 +96,7 @@ def test_an_unreachable_host_exits_1_and_names_it() -> None:
         ({"rate": "fast"}, "fast"),
     ],
 )
-def test_unusable_settings_are_named(seeded: RunningSandbox, settings: dict[str, object], message: str) -> None:
+def test_unusable_settings_are_reported(seeded: RunningSandbox, settings: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         sync_from(seeded, **settings)
 
@@ -106,7 +106,7 @@ def test_an_api_without_its_credential_is_refused(seeded: RunningSandbox) -> Non
         sync_from(seeded, apis=["client"])
 
 
-def test_placeholders_are_no_credentials(empty: RunningSandbox) -> None:
+def test_placeholders_are_not_accepted_as_credentials(empty: RunningSandbox) -> None:
     with pytest.raises(CredentialsMissing):
         sync_from(empty, api_secret_key="your_server_secret_here", token="<configure me>")
 
@@ -117,7 +117,7 @@ def test_a_tenant_that_does_not_list_its_users_is_reported(seeded: RunningSandbo
         sync_from(seeded)
 
 
-def test_an_expired_token_says_so_and_what_to_do(seeded: RunningSandbox) -> None:
+def test_an_expired_token_is_reported_with_the_next_step(seeded: RunningSandbox) -> None:
     token = token_of(seeded, "u")
     seeded.sandbox.clock.advance(timedelta(minutes=11))
     with pytest.raises(TokenExpired, match=r"expired.*track") as raised:
@@ -170,7 +170,7 @@ def test_a_malformed_token_is_refused(seeded: RunningSandbox) -> None:
     ids=["html", "cut body", "object for array", "numbers for objects", "500", "404 of a known user", "429 wall"]
     + ["429 for a day", "users is text", "user without id", "repeated cursor"],
 )
-def test_a_lasting_fault_stops_the_run_and_loads_nothing(
+def test_a_permanent_fault_stops_the_sync_and_loads_nothing(
     seeded: RunningSandbox, fault: Fault, expected: type[AuthsignalError]
 ) -> None:
     synced(seeded)
@@ -184,7 +184,7 @@ def test_a_lasting_fault_stops_the_run_and_loads_nothing(
     assert sync_from(seeded, full=True).tables["users"].changed == 0
 
 
-def test_ids_that_authsignal_does_not_know_are_flagged_and_not_loaded_as_people(seeded: RunningSandbox) -> None:
+def test_ids_unknown_to_authsignal_are_reported_and_not_loaded_as_users(seeded: RunningSandbox) -> None:
     known = next(seeded.sandbox.store.users()).user_id
     Path("ids.txt").write_text(f"{known}\nnobody\n\nnobody\nno/one\n", encoding="utf-8")
     report = sync_from(seeded, users_from="ids.txt")
@@ -196,7 +196,7 @@ def test_ids_that_authsignal_does_not_know_are_flagged_and_not_loaded_as_people(
     ]
 
 
-def test_a_listed_user_who_answers_404_everywhere_is_flagged(empty: RunningSandbox) -> None:
+def test_a_listed_user_with_404_responses_only_is_reported_as_unknown(empty: RunningSandbox) -> None:
     empty.sandbox.faults.add(Fault(route="GET /users", kind="body", body='{"users":[{"userId":"gone"}]}'))
     for part in ("", "/authenticators", "/actions", "/devices"):
         empty.sandbox.faults.add(Fault(route="GET /users/{userId}" + part, kind="status", status=404, times=None))
@@ -219,7 +219,7 @@ def test_a_user_without_attributes_but_with_actions_is_loaded(empty: RunningSand
     assert [row["user_id"] for row in table("users")] == ["bare"]
 
 
-def test_a_user_deleted_between_listing_and_reading_is_flagged(empty: RunningSandbox) -> None:
+def test_a_user_deleted_after_listing_is_reported_as_unknown(empty: RunningSandbox) -> None:
     body = '{"users":[{"userId":"gone","email":"g@x","isEnrolled":true}]}'
     empty.sandbox.faults.add(Fault(route="GET /users", kind="body", body=body))
     report = sync_from(empty)
@@ -245,7 +245,7 @@ def test_a_user_deleted_between_listing_and_reading_is_flagged(empty: RunningSan
         ("missing.parquet", None, "no such file"),
     ],
 )
-def test_an_unreadable_file_of_ids_is_named_with_its_fault(
+def test_an_unreadable_user_id_file_is_reported_with_its_fault(
     seeded: RunningSandbox, name: str, content: bytes | None, message: str
 ) -> None:
     if content is not None:
@@ -255,7 +255,7 @@ def test_an_unreadable_file_of_ids_is_named_with_its_fault(
     assert raised.value.exit_code == 2
 
 
-def test_after_an_unreadable_file_of_ids_the_next_sync_works(seeded: RunningSandbox) -> None:
+def test_the_sync_after_an_unreadable_user_id_file_works(seeded: RunningSandbox) -> None:
     with pytest.raises(UserIdsUnreadable):
         sync_from(seeded, users_from="missing.txt")
     assert sync_from(seeded).tables["users"].new == 40
@@ -269,7 +269,7 @@ async def _leave(make: Callable[[], ClientSession], method: str, path: str) -> N
         await session.request(method, f"{BASE}{path}")
 
 
-def test_nothing_but_get_can_leave_the_reading_session() -> None:
+def test_the_read_only_session_sends_nothing_but_get() -> None:
     with pytest.raises(MutationRefused, match="POST"):
         asyncio.run(_leave(lambda: read_only_session(RequestLimits(), BASE), "POST", "/users/u/actions/signIn"))
 
@@ -277,7 +277,7 @@ def test_nothing_but_get_can_leave_the_reading_session() -> None:
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", "/users/u/actions/signIn"), ("DELETE", "/client/challenge"), ("POST", "/challenge")]
 )
-def test_nothing_but_ceremonies_can_leave_the_writing_session(method: str, path: str) -> None:
+def test_the_writing_session_sends_only_allowed_calls(method: str, path: str) -> None:
     with pytest.raises(MutationRefused, match="not one of the allowed calls"):
         asyncio.run(_leave(lambda: writing_session(RequestLimits(), BASE, [INITIATE_CHALLENGE.route()]), method, path))
 
@@ -295,7 +295,7 @@ def test_wrong_usage_exits_2_without_a_traceback(arguments: list[str]) -> None:
     assert done.stderr.strip()
 
 
-def test_a_dataset_of_the_files_name_is_refused_before_anything_is_read(empty: RunningSandbox) -> None:
+def test_a_dataset_named_like_the_duckdb_file_is_refused_before_anything_is_read(empty: RunningSandbox) -> None:
     with pytest.raises(ConfigurationError, match=r'dataset "Mine" and the file mine\.duckdb.*--dataset'):
         sync_from(empty, dataset="Mine", pipeline_name="mine")
     assert empty.sandbox.log.by_route == {}
@@ -312,7 +312,7 @@ def test_an_unexpected_error_keeps_its_traceback() -> None:
     assert raised.value.__cause__ is None
 
 
-def test_a_command_reads_settings_that_notepad_saved(seeded: RunningSandbox, workdir: Path) -> None:
+def test_a_command_reads_settings_saved_by_notepad(seeded: RunningSandbox, workdir: Path) -> None:
     Path(".dlt").mkdir(exist_ok=True)
     lines = f'[sources.authsignal_source]\nbase_url = "{seeded.url}"\napi_secret_key = "{SECRET}"\n'
     Path(".dlt/secrets.toml").write_text(lines, "utf-8-sig")
@@ -323,7 +323,7 @@ def test_a_command_reads_settings_that_notepad_saved(seeded: RunningSandbox, wor
 
 
 @pytest.mark.parametrize("arguments", [["doctor"], ["init", "--api-secret-key", "a-key", "--no-check"]])
-def test_settings_in_utf_16_are_refused_by_name(workdir: Path, arguments: list[str]) -> None:
+def test_settings_in_utf_16_are_refused_with_the_file_name(workdir: Path, arguments: list[str]) -> None:
     Path(".dlt").mkdir(exist_ok=True)
     Path(".dlt/secrets.toml").write_text("[sources.authsignal_source]\n", "utf-16")
     done = command(*arguments)

@@ -37,7 +37,7 @@ def columns(table: str) -> dict[str, str]:
     return dict(rows(query))
 
 
-def test_every_table_names_its_load_and_none_has_a_row_id(seeded: RunningSandbox) -> None:
+def test_every_table_has_a_load_id_and_none_has_a_row_id(seeded: RunningSandbox) -> None:
     synced(seeded)
     for name in PER_USER:
         assert rows(f"select count(*) from {name} where _dlt_load_id is null") == [(0,)]
@@ -70,7 +70,7 @@ def test_a_table_started_with_rows_continues_with_rows(one: RunningSandbox) -> N
     ]
 
 
-def test_duckdb_keeps_to_a_limit_of_memory_unless_another_is_set(
+def test_duckdb_has_a_memory_limit_unless_another_is_configured(
     one: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def limit() -> Any:

@@ -12,7 +12,7 @@ FEW = ["--only", "near", "rerun", "--users", "20", "--gated-users", "20", "--rep
 
 @pytest.mark.deep
 @pytest.mark.timeout(120)
-def test_every_contestant_loads_the_same_rows_and_the_tables_go_between_the_marks_of_a_page(tmp_path: Path) -> None:
+def test_every_benchmarked_tool_loads_the_same_rows_and_the_results_are_written_to_a_page(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- bench -->\nold\n<!-- /bench -->\nafter\n")
     done = subprocess.run(

@@ -93,7 +93,7 @@ def assert_succeeded(browser: Browser, token: str, method: str, action: str = "s
     assert verdict.items() >= {"isValid": True, "state": "CHALLENGE_SUCCEEDED", "verificationMethod": method}.items()
 
 
-def test_a_passkey_is_made_and_meets_the_challenge_of_its_user(browser: Browser) -> None:
+def test_a_passkey_is_created_and_completes_the_challenge_of_its_user(browser: Browser) -> None:
     data = sign_up(browser, username="ada@example.com", displayName="Ada")
     assert data["userAuthenticator"]["verificationMethod"] == "PASSKEY"
     assert data["userAuthenticator"]["webauthnCredential"]["credentialId"] == data["registrationResponse"]["id"]
@@ -116,7 +116,7 @@ def test_a_passkey_signs_in_for_an_action(browser: Browser) -> None:
     assert_succeeded(browser, data["token"], "PASSKEY", "checkOut")
 
 
-def test_a_passkey_meets_the_challenge_of_a_token(browser: Browser) -> None:
+def test_a_passkey_completes_the_challenge_of_a_token(browser: Browser) -> None:
     sign_up(browser)
     token = browser.track("payment")
     assert browser.validate(token)["state"] == "CHALLENGE_REQUIRED"
@@ -133,7 +133,7 @@ def test_a_passkey_signs_in_from_autofill(browser: Browser) -> None:
 
 
 @pytest.mark.parametrize("action", [None, "checkOut"])
-def test_cookies_carry_the_challenge_where_the_page_asks_for_them(browser: Browser, action: str | None) -> None:
+def test_cookies_contain_the_challenge_if_the_page_uses_them(browser: Browser, action: str | None) -> None:
     sign_up(browser, useCookies=True)
     for _ in range(2):
         data = browser.sdk("passkey.signIn", useCookies=True, action=action)["data"]
@@ -154,7 +154,7 @@ def test_one_device_holds_one_passkey_of_a_user(browser: Browser) -> None:
     assert thrown["code"] == "ERROR_AUTHENTICATOR_PREVIOUSLY_REGISTERED"
 
 
-def test_the_page_knows_whether_this_device_holds_a_passkey(browser: Browser) -> None:
+def test_the_sdk_detects_whether_the_device_has_a_passkey(browser: Browser) -> None:
     assert browser.sdk("passkey.isAvailableOnDevice", userId="ada") is False
     made = sign_up(browser)
     assert browser.sdk("passkey.isAvailableOnDevice", userId="ada") is True
@@ -164,13 +164,13 @@ def test_the_page_knows_whether_this_device_holds_a_passkey(browser: Browser) ->
     assert browser.sdk("passkey.isAvailableOnDevice", userId="ada") is False
 
 
-def test_a_passkey_that_the_server_has_deleted_is_unknown(browser: Browser) -> None:
+def test_a_passkey_deleted_by_the_server_is_an_unknown_credential(browser: Browser) -> None:
     wanted = sign_up(browser)["userAuthenticator"]["userAuthenticatorId"]
     ask(browser.running, "DELETE", f"/users/ada/authenticators/{wanted}")
     assert browser.sdk("passkey.signIn")["errorCode"] == "unknown_credential"
 
 
-def test_a_security_key_is_made_and_meets_a_challenge(browser: Browser) -> None:
+def test_a_security_key_is_enrolled_and_completes_a_challenge(browser: Browser) -> None:
     browser.do("authenticator", transport="usb")
     browser.set_token(browser.track())
     assert_succeeded(browser, browser.sdk("securityKey.enroll")["data"]["token"], "SECURITY_KEY")
@@ -182,7 +182,7 @@ def test_a_security_key_is_made_and_meets_a_challenge(browser: Browser) -> None:
     assert_succeeded(browser, token, "SECURITY_KEY", "payment")
 
 
-def test_an_authenticator_app_is_enrolled_and_meets_a_challenge(browser: Browser) -> None:
+def test_an_authenticator_app_is_enrolled_and_completes_a_challenge(browser: Browser) -> None:
     browser.set_token(browser.track())
     data = browser.sdk("totp.enroll")["data"]
     app = pyotp.parse_uri(data["uri"])
@@ -203,7 +203,7 @@ def test_an_authenticator_app_is_enrolled_and_meets_a_challenge(browser: Browser
     ("name", "method", "address"),
     [("email", "EMAIL_OTP", {"email": EMAIL}), ("sms", "SMS", {"phoneNumber": PHONE})],
 )
-def test_an_address_is_enrolled_and_meets_a_challenge(
+def test_an_e_mail_address_or_phone_number_is_enrolled_and_completes_a_challenge(
     browser: Browser, name: str, method: str, address: dict[str, str]
 ) -> None:
     browser.set_token(browser.track())
@@ -220,7 +220,7 @@ def test_an_address_is_enrolled_and_meets_a_challenge(
     assert_succeeded(browser, token, method, "payment")
 
 
-def test_whatsapp_reaches_the_number_of_an_sms_authenticator(browser: Browser) -> None:
+def test_whatsapp_uses_the_number_of_an_sms_authenticator(browser: Browser) -> None:
     browser.server_enrolls(verificationMethod="SMS", phoneNumber=PHONE)
     token = browser.track()
     browser.set_token(token)
@@ -248,7 +248,7 @@ def test_the_page_waits_until_a_magic_link_is_opened_elsewhere(browser: Browser)
     assert "unknown" in browser.do("visit", url=link)
 
 
-def test_a_wrong_code_is_an_answer(browser: Browser) -> None:
+def test_a_wrong_code_is_reported_in_the_response(browser: Browser) -> None:
     browser.server_enrolls(verificationMethod="EMAIL_OTP", email=EMAIL)
     token = browser.track()
     browser.set_token(token)
@@ -259,7 +259,7 @@ def test_a_wrong_code_is_an_answer(browser: Browser) -> None:
     assert browser.validate(token)["state"] == "CHALLENGE_REQUIRED"
 
 
-def test_an_expired_token_is_told_to_the_page(browser: Browser) -> None:
+def test_an_expired_token_is_reported_to_the_page(browser: Browser) -> None:
     browser.server_enrolls(verificationMethod="EMAIL_OTP", email=EMAIL)
     browser.set_token(browser.track())
     browser.running.sandbox.clock.advance(timedelta(minutes=11))
@@ -289,7 +289,7 @@ def page(chromium: Browser) -> Browser:
     return chromium
 
 
-def test_the_page_shows_the_tenant_its_requests_and_what_was_sent(page: Browser) -> None:
+def test_the_page_shows_the_tenant_its_requests_and_sent_messages(page: Browser) -> None:
     ask(page.running, "POST", "/users/%3Cb%3Eeve/actions/signIn", {"idempotencyKey": "k"})
     ask(page.running, "POST", "/challenge", {"verificationMethod": "EMAIL_OTP", "action": "signIn", "email": EMAIL})
     page.do("waitFor", text="/users/{userId}/actions/{action}")
@@ -299,7 +299,7 @@ def test_the_page_shows_the_tenant_its_requests_and_what_was_sent(page: Browser)
     assert page.do("complaints") == []
 
 
-def test_a_passkey_is_made_and_used_through_the_buttons_of_the_page(page: Browser) -> None:
+def test_a_passkey_is_created_and_used_with_the_buttons_of_the_page(page: Browser) -> None:
     page.do("fill", label="User name", text="<b>grace</b>")
     page.do("click", button="Create passkey")
     page.do("waitFor", text="Passkey created for <b>grace</b>")
@@ -312,7 +312,7 @@ def test_a_passkey_is_made_and_used_through_the_buttons_of_the_page(page: Browse
     assert page.do("complaints") == []
 
 
-def test_the_page_at_an_address_leads_to_localhost(page: Browser) -> None:
+def test_the_page_at_an_ip_address_links_to_localhost(page: Browser) -> None:
     page.do("open", url=page.running.control_url)
     page.do("waitFor", text="Passkeys of this sandbox belong to localhost")
     link = page.do("evaluate", expression="document.querySelector('#host a').href")

@@ -89,7 +89,7 @@ SPELLINGS = {
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_the_search_finds_a_value_however_it_is_spelled(workdir: Path, spelling: str) -> None:
+def test_the_search_finds_a_value_in_any_spelling(workdir: Path, spelling: str) -> None:
     (workdir / "log.txt").write_bytes(SPELLINGS[spelling])
     assert search(workdir, CANARY)
     (workdir / "log.txt").write_bytes(b"nothing of the kind")
@@ -97,7 +97,7 @@ def test_the_search_finds_a_value_however_it_is_spelled(workdir: Path, spelling:
 
 
 @pytest.mark.parametrize("hide", [in_gzip, in_parquet, in_zip_of_parquet, in_pickle, in_packed_pickle])
-def test_the_search_finds_a_value_however_it_is_packed(workdir: Path, hide: Callable[[Path], object]) -> None:
+def test_the_search_finds_a_value_in_any_compression(workdir: Path, hide: Callable[[Path], object]) -> None:
     hide(workdir)
     assert search(workdir, CANARY)
 
@@ -111,7 +111,7 @@ def test_the_search_finds_a_value_in_a_database(workdir: Path, value: str) -> No
     assert not search_database(workdir / DATABASE, CANARY, only="users")
 
 
-def test_the_search_finds_a_value_in_what_an_exception_came_from() -> None:
+def test_the_search_finds_a_value_in_the_context_of_an_exception() -> None:
     def fail() -> None:
         try:
             raise ValueError(CANARY["it"])
@@ -152,7 +152,7 @@ def run(folder: Path, arguments: list[str], env: dict[str, str]) -> int:
     return done.returncode
 
 
-def test_no_secret_or_person_is_in_the_command_line_of_a_sync(planted: Planted) -> None:
+def test_no_planted_value_is_in_the_command_line_of_a_sync(planted: Planted) -> None:
     env = {**os.environ, **planted.env("api_secret_key", "tenant_id")}
     with subprocess.Popen([COMMAND, "sync"], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 30
@@ -171,7 +171,7 @@ def holds(folder: Path, planted: Planted, *names: str) -> bool:
 
 
 @pytest.mark.parametrize("level", deep_except(["DEBUG"], [None, "DEBUG"]))
-def test_a_good_sync_leaves_nothing_behind(planted: Planted, workdir: Path, level: str | None) -> None:
+def test_a_successful_sync_leaves_no_planted_value(planted: Planted, workdir: Path, level: str | None) -> None:
     tables = "users,user_authenticators,user_actions,user_devices,action_details,tenant_authenticators,unknown_user_ids"
     env = planted.env("api_secret_key", "tenant_id") | ({"RUNTIME__LOG_LEVEL": level} if level else {})
     for _ in range(2):  # first with the answers that hold secrets, then as it is
@@ -181,7 +181,7 @@ def test_a_good_sync_leaves_nothing_behind(planted: Planted, workdir: Path, leve
     assert left(planted, workdir) == []
 
 
-def test_the_client_api_leaves_nothing_behind(planted: Planted, workdir: Path) -> None:
+def test_a_sync_of_the_client_api_leaves_no_planted_value(planted: Planted, workdir: Path) -> None:
     env = planted.env("token", "tenant_id") | {"RUNTIME__LOG_LEVEL": "DEBUG"}
     for _ in range(2):
         assert run(workdir, [COMMAND, "sync"], env) == 0
@@ -190,7 +190,7 @@ def test_the_client_api_leaves_nothing_behind(planted: Planted, workdir: Path) -
 
 
 @pytest.mark.parametrize("level", deep_except(["DEBUG"], ["ERROR", "DEBUG"]))
-def test_the_ceremonies_leave_nothing_behind(planted: Planted, workdir: Path, level: str) -> None:
+def test_ceremonies_leave_no_planted_value(planted: Planted, workdir: Path, level: str) -> None:
     asked = {"username": planted.personal["username"], "display_name": planted.personal["display name"]}
     env = planted.env("token", "tenant_id", **asked, action="signIn", origin="http://localhost:3000")
     done = run(workdir, [COMMAND, "sync", "--tables", ",".join(CEREMONIES)], env | {"RUNTIME__LOG_LEVEL": level})
@@ -200,7 +200,7 @@ def test_the_ceremonies_leave_nothing_behind(planted: Planted, workdir: Path, le
 
 
 @pytest.mark.deep
-def test_the_script_leaves_nothing_behind(planted: Planted, workdir: Path) -> None:
+def test_the_script_leaves_no_planted_value(planted: Planted, workdir: Path) -> None:
     env = planted.env("token", "tenant_id", "api_secret_key") | {"RUNTIME__LOG_LEVEL": "DEBUG"}
     assert run(workdir, [sys.executable, str(ROOT / "authsignal_pipeline.py")], env) == 0
     assert holds(workdir, planted, "user id", "email")
@@ -213,7 +213,7 @@ def test_the_script_leaves_nothing_behind(planted: Planted, workdir: Path) -> No
     deep_after(2, [("GET /users/{userId}/devices", 500), ("GET /users/{userId}/actions", 401), ("GET /users", 403)]),
     ids=["500", "401", "403"],
 )
-def test_a_failing_sync_leaves_nothing_behind(
+def test_a_failed_sync_leaves_no_planted_value(
     planted: Planted, workdir: Path, route: str, status: int, script: bool
 ) -> None:
     planted.running.faults.clear()
@@ -224,7 +224,7 @@ def test_a_failing_sync_leaves_nothing_behind(
 
 
 @pytest.mark.deep
-def test_a_load_that_the_destination_refuses_leaves_nothing_behind_but_its_package(
+def test_a_load_refused_by_the_destination_leaves_planted_values_only_in_its_package(
     planted: Planted, workdir: Path
 ) -> None:
     planted.running.faults.clear()
@@ -247,7 +247,7 @@ def test_a_load_that_the_destination_refuses_leaves_nothing_behind_but_its_packa
 
 @pytest.mark.timeout(150)  # several commands, and every byte they leave
 @pytest.mark.deep
-def test_what_a_sync_says_of_odd_answers_and_status_after_it_quotes_no_value(planted: Planted, workdir: Path) -> None:
+def test_sync_and_status_output_after_odd_responses_quotes_no_value(planted: Planted, workdir: Path) -> None:
     planted.running.faults.clear()
     values = list(planted.personal.values())
     wide = {f"field{place}": values[place % len(values)] for place in range(MOST_UNDECLARED + 50)}
@@ -265,7 +265,7 @@ def test_what_a_sync_says_of_odd_answers_and_status_after_it_quotes_no_value(pla
 
 @pytest.mark.deep
 @pytest.mark.timeout(150)  # several commands, and every byte they leave
-def test_a_history_that_the_destination_refuses_leaves_nothing_behind(planted: Planted, workdir: Path) -> None:
+def test_a_history_refused_by_the_destination_leaves_no_planted_value(planted: Planted, workdir: Path) -> None:
     planted.running.faults.clear()
     env = planted.env("api_secret_key") | {"RUNTIME__LOG_LEVEL": "DEBUG"}
     assert run(workdir, [COMMAND, "sync", "--tables", "users"], env) == 0
@@ -280,7 +280,7 @@ def test_a_history_that_the_destination_refuses_leaves_nothing_behind(planted: P
 
 @pytest.mark.parametrize("after", deep_except(["loading"], ["GET /users", "GET /users/{userId}/devices", "loading"]))
 @pytest.mark.deep
-def test_a_killed_sync_leaves_rows_in_load_packages_at_most_and_the_next_none(
+def test_a_killed_sync_leaves_rows_only_in_load_packages_and_the_next_sync_none(
     planted: Planted, workdir: Path, after: str
 ) -> None:
     planted.running.sandbox.seed(users=300, days=10, seed=3)
@@ -333,7 +333,7 @@ ECHOES = {
 
 
 @pytest.mark.parametrize("echo", deep_except(["page 401", "code 400", "row", "no HTTP"], ECHOES))
-def test_no_exception_repeats_what_a_gateway_echoes(planted: Planted, workdir: Path, echo: str) -> None:
+def test_no_exception_repeats_values_echoed_by_a_gateway(planted: Planted, workdir: Path, echo: str) -> None:
     (workdir / "ids.txt").write_text(planted.user_id, encoding="utf-8")
     key = planted.running.sandbox.config.api_secret_key
     with echoing(*ECHOES[echo]) as url, pytest.raises(AuthsignalError) as raised:

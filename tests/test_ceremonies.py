@@ -40,7 +40,7 @@ def load(running: RunningSandbox, *names: str, token: str | None = None, **setti
     pipeline.run(source.with_resources(*names))
 
 
-def test_the_six_resources_of_the_page_load_six_tables_in_one_run(empty: RunningSandbox) -> None:
+def test_the_six_resources_of_dlthubs_authsignal_page_load_six_tables_in_one_run(empty: RunningSandbox) -> None:
     load(empty, *ALL, token=Visitor(empty).track().token, username="ada@example.com", action="signIn")
     (options,) = table("passkey_register_options")
     assert (options["rp_id"], options["user_verification"], options["status"]) == ("localhost", "required", 200)
@@ -56,7 +56,7 @@ def test_the_six_resources_of_the_page_load_six_tables_in_one_run(empty: Running
     assert all(row["milliseconds"] > 0 for row in (options, registered, begun, asked, verified))
 
 
-def test_no_ceremony_happens_unless_it_is_named(empty: RunningSandbox) -> None:
+def test_no_ceremony_runs_unless_it_is_selected(empty: RunningSandbox) -> None:
     source = authsignal_source(token=Visitor(empty).track().token, tenant_id="t", base_url=empty.url)
     assert set(source.selected_resources) == {"user_authenticators", "table_reads"}
     assert set(ALL) <= set(source.resources)
@@ -73,7 +73,7 @@ def test_no_ceremony_happens_unless_it_is_named(empty: RunningSandbox) -> None:
         ("passkey_authentication_options", {"POST /client/user-authenticators/passkey/authentication-options": 1}),
     ],
 )
-def test_a_resource_that_is_named_alone_makes_its_own_call_only(
+def test_a_resource_selected_alone_makes_only_the_calls_it_needs(
     empty: RunningSandbox, name: str, calls: dict[str, int]
 ) -> None:
     token = Visitor(empty).track().token
@@ -83,7 +83,7 @@ def test_a_resource_that_is_named_alone_makes_its_own_call_only(
     assert rows(f"select count(*) from {name}") == [(1,)]
 
 
-def test_the_pages_own_paths_are_called_on_request(empty: RunningSandbox) -> None:
+def test_the_paths_of_dlthubs_authsignal_page_are_called_on_request(empty: RunningSandbox) -> None:
     token = Visitor(empty).track().token
     empty.sandbox.log.clear()
     load(empty, *ALL[1:], token=token, paths="dlthub", action="signIn")
@@ -114,14 +114,14 @@ def test_a_refused_ceremony_is_a_row_with_its_error(empty: RunningSandbox) -> No
     assert table("passkey_initiate_challenge")[0]["status"] == 503
 
 
-def test_an_expired_token_stops_the_run_and_says_so(empty: RunningSandbox) -> None:
+def test_an_expired_token_stops_the_run_and_is_reported(empty: RunningSandbox) -> None:
     visitor = Visitor(empty).track()
     visitor.wait(minutes=11)
     with pytest.raises(Exception, match="expired"):
         load(empty, "passkey_register_options", token=visitor.token)
 
 
-def test_no_challenge_token_or_key_is_left_behind(empty: RunningSandbox, workdir: Path) -> None:
+def test_no_file_contains_a_challenge_token_or_key(empty: RunningSandbox, workdir: Path) -> None:
     visitor = Visitor(empty).track()
     load(empty, *ALL[1:], token=visitor.token, action="signIn")
     left = b"".join(path.read_bytes() for path in workdir.rglob("*") if path.is_file())
@@ -131,17 +131,17 @@ def test_no_challenge_token_or_key_is_left_behind(empty: RunningSandbox, workdir
 
 
 @pytest.mark.parametrize("settings", [{"paths": "other"}, {"authenticator_attachment": "chip"}])
-def test_a_setting_that_cannot_be_is_named(empty: RunningSandbox, settings: dict[str, Any]) -> None:
+def test_an_invalid_setting_is_refused_with_its_name(empty: RunningSandbox, settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=next(iter(settings))):
         authsignal_source(tenant_id="t", base_url=empty.url, **settings)
 
 
-def test_registering_without_a_token_says_what_is_missing(empty: RunningSandbox) -> None:
+def test_registration_without_a_token_reports_the_missing_token(empty: RunningSandbox) -> None:
     with pytest.raises(Exception, match="needs a token"):
         load(empty, "passkey_register_options")
 
 
-def test_a_refusal_says_why_but_repeats_nothing_that_was_sent(empty: RunningSandbox) -> None:
+def test_a_refusal_is_explained_without_repeating_sent_values(empty: RunningSandbox) -> None:
     empty.sandbox.configure(missing_scope_status=403)
     enrolled = Visitor(empty).track()
     enrolled.register()
@@ -158,7 +158,7 @@ def test_a_refusal_says_why_but_repeats_nothing_that_was_sent(empty: RunningSand
     assert description(json.dumps(said).encode(), {"username": "bob@example.com"}) == said["errorDescription"]
 
 
-def test_the_tenant_id_alone_reads_nobody_and_says_so(empty: RunningSandbox) -> None:
+def test_a_tenant_id_without_a_token_is_refused_with_the_reason(empty: RunningSandbox) -> None:
     source = authsignal_source(tenant_id="t", base_url=empty.url)
     with pytest.raises(Exception, match="needs a token"):
         dlt.pipeline("authsignal_pipeline", destination="duckdb", dataset_name="authsignal_data").run(source)
@@ -167,11 +167,11 @@ def test_the_tenant_id_alone_reads_nobody_and_says_so(empty: RunningSandbox) -> 
     assert "needs a token" in done.stderr
 
 
-def test_an_example_tenant_id_is_no_tenant_id() -> None:
+def test_a_placeholder_tenant_id_is_refused() -> None:
     with pytest.raises(CredentialsMissing):
         authsignal_source(tenant_id="your_tenant_id_here")
 
 
-def test_a_wrong_tenant_id_is_named(empty: RunningSandbox) -> None:
+def test_a_wrong_tenant_id_is_reported(empty: RunningSandbox) -> None:
     with pytest.raises(Exception, match="tenant_id"):
         load(empty, "passkey_initiate_challenge", tenant_id="other")

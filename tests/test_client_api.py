@@ -26,7 +26,7 @@ CODES = [
 
 
 @pytest.mark.parametrize(("path", "method", "address"), CODES)
-def test_a_code_enrols_and_later_meets_a_challenge(
+def test_a_code_enrols_a_method_and_later_completes_a_challenge(
     visitor: Visitor, path: str, method: str, address: dict[str, str]
 ) -> None:
     assert visitor.post(f"/user-authenticators/{path}", address)[1]["userId"] == "u"
@@ -44,7 +44,7 @@ def test_a_code_enrols_and_later_meets_a_challenge(
 
 
 @pytest.mark.parametrize(("path", "method", "address"), CODES)
-def test_a_wrong_code_is_an_answer_and_a_right_one_works_once(
+def test_a_wrong_code_is_a_200_response_and_a_right_one_works_once(
     visitor: Visitor, path: str, method: str, address: dict[str, str]
 ) -> None:
     visitor.post(f"/user-authenticators/{path}", address)
@@ -55,7 +55,7 @@ def test_a_wrong_code_is_an_answer_and_a_right_one_works_once(
     assert visitor.post(f"/verify/{path}", {"verificationCode": code})[1]["isVerified"] is False
 
 
-def test_of_many_simultaneous_right_codes_exactly_one_wins(visitor: Visitor) -> None:
+def test_of_many_simultaneous_right_codes_exactly_one_succeeds(visitor: Visitor) -> None:
     visitor.post("/user-authenticators/email-otp", {"email": "ada@example.com"})
     body, token = {"verificationCode": visitor.last_code()}, visitor.token
 
@@ -74,7 +74,7 @@ def test_a_code_expires_with_its_challenge(visitor: Visitor) -> None:
     assert visitor.post("/verify/sms", {"verificationCode": code})[1]["failureReason"] == "CODE_INVALID_OR_EXPIRED"
 
 
-def test_eleven_wrong_codes_in_five_minutes_are_too_many_and_six_minutes_later_not(visitor: Visitor) -> None:
+def test_eleven_wrong_codes_in_five_minutes_are_refused_until_six_minutes_later(visitor: Visitor) -> None:
     visitor.post("/user-authenticators/email-otp", {"email": "ada@example.com"})
     code, wrong = visitor.last_code(), {"verificationCode": "0"}
     reasons = [visitor.post("/verify/email-otp", wrong)[1]["failureReason"] for _ in range(11)]
@@ -93,7 +93,7 @@ def test_the_seventh_text_message_within_ten_minutes_is_not_sent(visitor: Visito
     assert len(visitor.authenticators()) == 1
 
 
-def test_whatsapp_reaches_the_number_that_sms_enrolled(visitor: Visitor) -> None:
+def test_whatsapp_uses_the_number_enrolled_by_sms(visitor: Visitor) -> None:
     visitor.post("/user-authenticators/sms", {"phoneNumber": "+64211234567"})
     visitor.post("/verify/sms", {"verificationCode": visitor.last_code()})
     visitor.track("payment").post("/challenge/whatsapp")
@@ -105,7 +105,7 @@ def test_whatsapp_reaches_the_number_that_sms_enrolled(visitor: Visitor) -> None
     assert [row["verificationMethod"] for row in visitor.authenticators()] == ["SMS"]
 
 
-def test_a_magic_link_opened_elsewhere_lets_the_waiting_page_in_once(visitor: Visitor) -> None:
+def test_a_magic_link_opened_elsewhere_verifies_the_waiting_page_once(visitor: Visitor) -> None:
     visitor.post("/user-authenticators/email-magic-link", {"email": "ada@example.com"})
     assert visitor.post("/verify/email-magic-link/finalize", {})[1] == {"isVerified": False}
     message = visitor.running.sandbox.outbox.last("ada@example.com")
@@ -119,7 +119,7 @@ def test_a_magic_link_opened_elsewhere_lets_the_waiting_page_in_once(visitor: Vi
         urllib.request.urlopen(message.url, timeout=10)
 
 
-def test_an_authenticator_app_follows_rfc_6238_in_the_sandboxs_own_time(visitor: Visitor) -> None:
+def test_an_authenticator_app_follows_rfc_6238_with_the_sandbox_clock(visitor: Visitor) -> None:
     enrolled = visitor.post("/user-authenticators/totp")[1]
     parsed = pyotp.parse_uri(enrolled["uri"])
     assert isinstance(parsed, pyotp.TOTP)
@@ -138,7 +138,7 @@ def test_an_authenticator_app_follows_rfc_6238_in_the_sandboxs_own_time(visitor:
     assert visitor.validate()["verificationMethod"] == "AUTHENTICATOR_APP"
 
 
-def test_an_otp_uri_that_the_server_enrolled_works(visitor: Visitor) -> None:
+def test_an_otp_uri_enrolled_by_the_server_works(visitor: Visitor) -> None:
     totp = pyotp.TOTP(pyotp.random_base32())
     body = {"verificationMethod": "AUTHENTICATOR_APP", "otpUri": totp.provisioning_uri(name="ada", issuer_name="x")}
     assert ask(visitor.running, "POST", "/users/u/authenticators", body)[0] == 200
@@ -148,13 +148,13 @@ def test_an_otp_uri_that_the_server_enrolled_works(visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize("path", ["sms", "email-otp", "email-magic-link", "whatsapp"])
-def test_a_user_without_the_method_cannot_be_challenged_by_it(visitor: Visitor, path: str) -> None:
+def test_a_user_without_the_verification_method_cannot_be_challenged_by_it(visitor: Visitor, path: str) -> None:
     status, answer = visitor.post(f"/challenge/{path}", {})
     assert (status, answer["errorCode"]) == (400, "invalid_request")
     assert len(visitor.running.sandbox.outbox) == 0
 
 
-def test_a_met_challenge_gives_a_token_that_manages_authenticators(visitor: Visitor) -> None:
+def test_a_completed_challenge_returns_a_token_that_can_manage_authenticators(visitor: Visitor) -> None:
     visitor.post("/user-authenticators/sms", {"phoneNumber": "+64211234567"})
     visitor.post("/verify/sms", {"verificationCode": visitor.last_code()})
     visitor.track("payment")

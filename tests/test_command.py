@@ -18,7 +18,7 @@ from dlt_authsignal.sandbox.app.not_emulated import NOT_EMULATED
 from tests.helpers import COMMAND, at, command, rows
 
 
-def test_the_demo_shows_tables_kpis_and_what_to_do_next() -> None:
+def test_the_demo_shows_tables_kpis_and_the_next_step() -> None:
     done = command("demo", "--users", "60", "--seed", "3")
     assert done.returncode == 0, done.stderr
     for expected in ("user_authenticators", "Passkey enrolment coverage", "of 60", "dlt-authsignal init"):
@@ -26,14 +26,14 @@ def test_the_demo_shows_tables_kpis_and_what_to_do_next() -> None:
     assert Path("authsignal_demo.duckdb").exists()
 
 
-def test_sync_prints_rows_effort_place_and_next_step(seeded: RunningSandbox) -> None:
+def test_sync_prints_rows_requests_destination_and_next_step(seeded: RunningSandbox) -> None:
     done = command("sync", env=at(seeded))
     assert done.returncode == 0, done.stderr
     for expected in ("users", "40", "requests", "authsignal_pipeline.duckdb", "Look at it"):
         assert expected in done.stdout
 
 
-def test_the_next_step_that_sync_prints_works(seeded: RunningSandbox) -> None:
+def test_the_next_step_printed_by_sync_works(seeded: RunningSandbox) -> None:
     done = command("sync", env=at(seeded))
     shown = subprocess.run(
         done.stdout.strip().splitlines()[-1],
@@ -47,7 +47,7 @@ def test_the_next_step_that_sync_prints_works(seeded: RunningSandbox) -> None:
     assert "verification_method" in shown.stdout
 
 
-def test_json_is_one_object_and_nothing_else(seeded: RunningSandbox) -> None:
+def test_the_json_output_is_exactly_one_object(seeded: RunningSandbox) -> None:
     done = command("sync", "--json", env=at(seeded))
     report = json.loads(done.stdout)
     assert report["tables"]["users"] == {"read": 40, "new": 40, "changed": 0, "deleted": 0, "total": 40}
@@ -55,7 +55,7 @@ def test_json_is_one_object_and_nothing_else(seeded: RunningSandbox) -> None:
     assert done.stderr == ""
 
 
-def test_ids_from_a_file_are_read_when_the_tenant_does_not_list(seeded: RunningSandbox) -> None:
+def test_user_ids_from_a_file_are_read_if_the_user_list_is_refused(seeded: RunningSandbox) -> None:
     seeded.sandbox.configure(listing="refused")
     ids = [user.user_id for user in seeded.sandbox.store.users()][:3]
     Path("ids.csv").write_text("user_id\n" + "\n".join(ids) + "\nnobody\n", encoding="utf-8")
@@ -66,7 +66,7 @@ def test_ids_from_a_file_are_read_when_the_tenant_does_not_list(seeded: RunningS
 
 
 @pytest.mark.deep
-def test_sigterm_stops_a_sync_that_began_in_the_background_of_a_script(seeded: RunningSandbox) -> None:
+def test_sigterm_stops_a_sync_started_in_the_background_of_a_script(seeded: RunningSandbox) -> None:
     """There the shell has it ignore Ctrl-C, and cron and nohup are no different."""
     seeded.sandbox.faults.add(Fault(route="GET /users/{userId}", kind="delay", seconds=1.0, times=None))
     running = subprocess.Popen(
@@ -85,7 +85,7 @@ def test_sigterm_stops_a_sync_that_began_in_the_background_of_a_script(seeded: R
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
-def test_a_stop_ends_cleanly_and_loads_nothing(seeded: RunningSandbox, stop: signal.Signals) -> None:
+def test_a_stop_signal_ends_the_sync_cleanly_and_loads_nothing(seeded: RunningSandbox, stop: signal.Signals) -> None:
     seeded.sandbox.faults.add(Fault(route="GET /users/{userId}", kind="delay", seconds=1.0, times=None))
     running = subprocess.Popen(
         [COMMAND, "sync", "--concurrency", "1"],
@@ -106,7 +106,7 @@ def test_a_stop_ends_cleanly_and_loads_nothing(seeded: RunningSandbox, stop: sig
     assert json.loads(command("sync", "--json", env=at(seeded)).stdout)["tables"]["users"]["new"] == 40
 
 
-def test_the_sandbox_command_says_in_json_where_it_is_and_stops_on_ctrl_c() -> None:
+def test_the_sandbox_command_prints_its_addresses_as_json_and_stops_on_ctrl_c() -> None:
     running = subprocess.Popen(
         [COMMAND, "sandbox", "--port", "0", "--users", "5", "--seed", "7", "--json"],
         stdout=subprocess.PIPE,
@@ -126,7 +126,7 @@ def test_the_sandbox_command_says_in_json_where_it_is_and_stops_on_ctrl_c() -> N
     assert err == "Sandbox stopped. Its data is deleted.\n"
 
 
-def test_the_sandbox_command_takes_keys_tenant_and_passkey_domain() -> None:
+def test_the_sandbox_command_accepts_keys_tenant_and_passkey_domain() -> None:
     options = ["--management-secret", "m", "--tenant-id", "t", "--rp-id", "app.example"]
     options += ["--origin", "https://app.example", "--origin", "https://www.app.example"]
     running = subprocess.Popen(
@@ -165,7 +165,7 @@ def test_an_unknown_destination_exits_2_in_one_line(seeded: RunningSandbox) -> N
 
 
 @pytest.mark.parametrize("name", [*cli.commands, "models list", "models show", "models install"])
-def test_every_command_explains_itself(name: str) -> None:
+def test_every_command_has_a_help_text(name: str) -> None:
     done = command(*name.split(), "--help")
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) > 3
@@ -178,9 +178,9 @@ def loaded_by(code: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_help_and_import_do_not_load_dlt() -> None:
+def test_help_and_import_do_not_import_dlt() -> None:
     assert not loaded_by("import dlt_authsignal.cli.main") & {"dlt", "starlette", "aiohttp", "pyarrow"}
 
 
-def test_the_sandbox_does_not_load_dlt() -> None:
+def test_the_sandbox_does_not_import_dlt() -> None:
     assert not loaded_by("from dlt_authsignal.sandbox import run_in_thread") & {"dlt", "aiohttp", "pyarrow"}

@@ -57,7 +57,7 @@ def test_a_snapshot_can_be_restored_repeatedly(empty: RunningSandbox) -> None:
     assert control(empty, "GET", "snapshots") == {"snapshots": ["begin"]}
 
 
-def test_a_snapshot_holds_challenges_outbox_configuration_and_clock(empty: RunningSandbox) -> None:
+def test_a_snapshot_contains_challenges_outbox_configuration_and_clock(empty: RunningSandbox) -> None:
     control(empty, "POST", "clock/freeze")
     challenge = code_sent(empty, "ann@example.com")
     before = control(empty, "GET", "")
@@ -76,7 +76,7 @@ def test_a_snapshot_holds_challenges_outbox_configuration_and_clock(empty: Runni
     assert answer["isVerified"]
 
 
-def test_what_follows_a_restore_is_the_same_each_time(empty: RunningSandbox) -> None:
+def test_requests_after_a_restore_have_the_same_results_each_time(empty: RunningSandbox) -> None:
     empty.snapshot("begin")
     seen = []
     for _ in range(2):
@@ -122,7 +122,7 @@ def test_the_clock_can_be_stopped_moved_and_resumed(empty: RunningSandbox) -> No
     assert control(empty, "GET", "")["now"] > moved["now"]
 
 
-def test_the_clock_moves_in_python_by_the_same_names(empty: RunningSandbox) -> None:
+def test_the_clock_has_the_same_operations_in_python(empty: RunningSandbox) -> None:
     empty.clock.freeze()
     before = empty.clock.now()
     empty.clock.advance(days=30, minutes=1)
@@ -131,7 +131,7 @@ def test_the_clock_moves_in_python_by_the_same_names(empty: RunningSandbox) -> N
     assert not empty.clock.is_frozen
 
 
-def test_the_outbox_shows_what_would_have_been_sent_newest_last(empty: RunningSandbox) -> None:
+def test_the_outbox_shows_sent_messages_newest_last(empty: RunningSandbox) -> None:
     for name in ("ann", "bob", "ann"):
         code_sent(empty, f"{name}@example.com")
     messages = control(empty, "GET", "outbox")["messages"]
@@ -143,7 +143,7 @@ def test_the_outbox_shows_what_would_have_been_sent_newest_last(empty: RunningSa
     assert len(empty.outbox) == 0
 
 
-def test_the_truth_is_what_the_store_says(seeded: RunningSandbox) -> None:
+def test_the_truth_route_returns_the_kpis_of_the_store(seeded: RunningSandbox) -> None:
     seeded.clock.freeze()
     assert control(seeded, "GET", "truth")["kpis"] == json.loads(json.dumps(seeded.truth()))
     assert control(seeded, "GET", "truth")["kpis"]["enrolment_coverage"]["all"]["denominator"] == 40
@@ -161,14 +161,14 @@ def test_python_sees_the_same_request_log(empty: RunningSandbox) -> None:
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "http://127.0.0.1:1", "null", "http://localhost"])
-def test_a_page_of_another_site_does_not_drive_the_sandbox(seeded: RunningSandbox, origin: str) -> None:
+def test_a_page_of_another_site_cannot_control_the_sandbox(seeded: RunningSandbox, origin: str) -> None:
     for path in ("reset", "try"):
         status, answer = asked_from(seeded, origin, path)
         assert (status, "Pages of other sites" in answer["error"]) == (403, True)
     assert len(emails_of(seeded)) == 40
 
 
-def test_a_page_of_the_sandbox_itself_does(seeded: RunningSandbox) -> None:
+def test_a_page_of_the_sandbox_can_control_it(seeded: RunningSandbox) -> None:
     for path in ("try", "reset"):
         assert asked_from(seeded, seeded.url.removesuffix("/v1"), path)[0] == 200
 

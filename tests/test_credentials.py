@@ -72,12 +72,14 @@ def exported(block: str) -> dict[str, str]:
     return dict(re.findall(r'export (\w+)="(.*)"', filled(block)))
 
 
-def test_the_page_has_every_way_that_is_tested() -> None:
+def test_the_credentials_page_contains_every_tested_way() -> None:
     assert [len(blocks("toml", "api_secret_key")), len(blocks("sh", "export")), len(blocks("yaml"))] == [3, 3, 2]
 
 
 @pytest.mark.parametrize("place", deep_after(1, range(3)), ids=["section", "pipeline", "root"])
-def test_a_key_in_secrets_toml_works_for_source_and_command(empty: RunningSandbox, reloaded: Any, place: int) -> None:
+def test_a_key_in_secrets_toml_works_for_the_source_and_the_command(
+    empty: RunningSandbox, reloaded: Any, place: int
+) -> None:
     settings(empty)
     secrets(filled(blocks("toml", "api_secret_key")[place]))
     reloaded()
@@ -86,7 +88,7 @@ def test_a_key_in_secrets_toml_works_for_source_and_command(empty: RunningSandbo
 
 
 @pytest.mark.parametrize("place", deep_after(1, range(3)), ids=["section", "pipeline", "root"])
-def test_a_key_in_the_environment_works_for_source_and_command(
+def test_a_key_in_the_environment_works_for_the_source_and_the_command(
     empty: RunningSandbox, reloaded: Any, monkeypatch: pytest.MonkeyPatch, place: int
 ) -> None:
     settings(empty)
@@ -98,7 +100,7 @@ def test_a_key_in_the_environment_works_for_source_and_command(
 
 
 @pytest.mark.parametrize("place", ["secrets.toml", "environment"])
-def test_token_and_tenant_id_are_found_as_the_key_is(
+def test_token_and_tenant_id_are_found_in_the_same_places_as_the_key(
     empty: RunningSandbox, reloaded: Any, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     visitor = Visitor(empty).track()
@@ -129,7 +131,9 @@ def from_files(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
 
 
 @pytest.mark.parametrize("manager", ["compose", "kubernetes"])
-def test_a_key_in_a_file_of_its_own_works_newline_and_all(empty: RunningSandbox, workdir: Path, manager: str) -> None:
+def test_a_key_in_a_mounted_secret_file_with_a_trailing_newline_works(
+    empty: RunningSandbox, workdir: Path, manager: str
+) -> None:
     settings(empty)
     if manager == "compose":
         (name,) = yaml.safe_load(blocks("yaml", "services:")[0])["services"]["sync"]["secrets"]
@@ -146,7 +150,7 @@ def test_a_key_in_a_file_of_its_own_works_newline_and_all(empty: RunningSandbox,
     assert from_files(workdir / "nowhere", *ONE_CALL).returncode == 2
 
 
-def test_the_script_of_the_page_reads_a_vault_for_the_command(empty: RunningSandbox, workdir: Path) -> None:
+def test_the_script_of_the_credentials_page_reads_a_vault_for_the_command(empty: RunningSandbox, workdir: Path) -> None:
     settings(empty)
     (script,) = blocks("python", "register_provider")
     (workdir / "vault_sync.py").write_text(script, encoding="utf-8")
@@ -162,7 +166,7 @@ def test_the_script_of_the_page_reads_a_vault_for_the_command(empty: RunningSand
 
 
 @pytest.mark.deep
-def test_the_command_reads_aws_secrets_manager_when_told_to(empty: RunningSandbox) -> None:
+def test_the_command_reads_aws_secrets_manager_when_configured(empty: RunningSandbox) -> None:
     import boto3
 
     settings(empty)
@@ -221,7 +225,9 @@ def test_of_two_keys_the_documented_one_wins(
     assert one_call(**arguments) == 11
 
 
-def test_one_secrets_toml_serves_two_tenants_by_the_name_of_the_pipeline(empty: RunningSandbox, reloaded: Any) -> None:
+def test_one_secrets_toml_can_contain_keys_of_two_tenants_by_pipeline_name(
+    empty: RunningSandbox, reloaded: Any
+) -> None:
     settings(empty)
     secrets(
         f'[acme.sources.authsignal_source]\napi_secret_key = "{SECRET}"\n'
@@ -242,7 +248,7 @@ def test_a_vault_is_read_last(empty: RunningSandbox, reloaded: Any) -> None:
     assert one_call() == 11
 
 
-def test_an_empty_variable_hides_secrets_toml_and_is_named(
+def test_an_empty_variable_overrides_secrets_toml_and_is_reported(
     empty: RunningSandbox, reloaded: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings(empty)
@@ -271,7 +277,9 @@ def test_an_empty_variable_hides_secrets_toml_and_is_named(
     ids=repr,
 )
 @pytest.mark.parametrize("name", ["api_secret_key", "token", "tenant_id"])
-def test_a_value_that_no_header_could_carry_is_refused_by_name(name: str, value: Any, fault: str) -> None:
+def test_a_credential_that_is_not_a_valid_header_value_is_refused_with_its_name(
+    name: str, value: Any, fault: str
+) -> None:
     with pytest.raises(ConfigurationError, match=rf"^{name} .*{fault}") as raised:
         authsignal_source(**{name: value})
     assert "CANARY" not in str(raised.value)
@@ -284,7 +292,7 @@ def test_white_space_around_a_key_is_removed(empty: RunningSandbox, around: str)
 
 
 @pytest.mark.parametrize("value", ["", "  \n", "<configure me>", "your_server_secret_here"])
-def test_a_setting_that_is_blank_is_named_as_such(value: str) -> None:
+def test_a_blank_or_placeholder_key_is_reported_as_empty(value: str) -> None:
     with pytest.raises(CredentialsMissing, match="api_secret_key: empty, or still") as raised:
         authsignal_source(api_secret_key=value)
     assert raised.value.blank == ("api_secret_key",)
@@ -299,7 +307,7 @@ FOUND = {
 
 
 @pytest.mark.parametrize("case", FOUND)
-def test_what_else_secrets_toml_may_hold_is_named_and_not_shown(
+def test_other_types_of_a_key_in_secrets_toml_are_reported_and_not_shown(
     empty: RunningSandbox, reloaded: Any, case: str
 ) -> None:
     value, error, message = FOUND[case]

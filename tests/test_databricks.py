@@ -56,7 +56,7 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return sent
 
 
-def test_every_statement_of_a_sync_is_known_to_databricks(seeded: RunningSandbox, statements: list[str]) -> None:
+def test_databricks_supports_every_statement_of_a_sync(seeded: RunningSandbox, statements: list[str]) -> None:
     sync_from(seeded, destination="databricks")
     for name in ("users", "user_authenticators", "user_actions"):
         mine = [statement for statement in statements if f"`{name}`" in statement]

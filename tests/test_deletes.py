@@ -338,7 +338,7 @@ def test_a_second_tenant_is_refused_in_one_dataset(seeded: RunningSandbox, monke
     assert rows("select count(*) from users where deleted_at is null") == [(40,)]
 
 
-def test_a_project_does_not_load_into_the_file_of_another(
+def test_a_project_does_not_load_into_the_database_file_of_another_project(
     seeded: RunningSandbox, empty: RunningSandbox, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("one", "another"):

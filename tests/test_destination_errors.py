@@ -17,13 +17,13 @@ def lake(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("name", ["snowflake", "bigquery", "databricks"])
-def test_an_extra_that_is_not_installed_is_named_with_its_command(empty: RunningSandbox, name: str) -> None:
+def test_a_missing_extra_is_reported_with_its_install_command(empty: RunningSandbox, name: str) -> None:
     with pytest.raises(ExtraMissing, match=rf"pip install '\S+\[{name}\]'"):
         sync_from(empty, destination=name)
     assert empty.sandbox.log.by_route == {}
 
 
-def test_every_extra_that_is_named_exists() -> None:
+def test_every_mentioned_extra_exists() -> None:
     import tomllib
 
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))["project"]
@@ -58,7 +58,7 @@ dlt.pipeline("late", destination="filesystem", dataset_name="authsignal_data").r
 """
 
 
-def test_a_source_made_before_its_pipeline_is_refused_rather_than_appended(empty: RunningSandbox, lake: Path) -> None:
+def test_a_source_created_before_its_pipeline_is_refused_for_files(empty: RunningSandbox, lake: Path) -> None:
     done = python("-c", SOURCE_FIRST, env=at(empty))
     assert "Create the pipeline first" in done.stderr
     assert not list(lake.rglob("*.parquet"))

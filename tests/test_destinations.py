@@ -183,7 +183,7 @@ def test_a_sync_on_a_new_disk_reads_only_due_users(
     assert each_once(warehouse)["users"] == everybody + 1
 
 
-def test_new_fields_changed_types_and_odd_values_lose_nothing(empty: RunningSandbox, warehouse: Warehouse) -> None:
+def test_new_fields_changed_types_and_odd_values_lose_no_value(empty: RunningSandbox, warehouse: Warehouse) -> None:
     empty.sandbox.store.put_user(User(user_id="u'1/ü\"", created_at=empty.sandbox.clock.now(), email="a@x"))
     wanted: dict[str, Any] = {"tables": ["users", "user_devices"]}
     empty.sandbox.faults.add(devices({"deviceId": "d1", "risk": 1}))
@@ -282,7 +282,7 @@ def test_a_new_disk_for_each_sync_adds_no_duplicates(
     assert each_once(warehouse)["users"] == 8
 
 
-def test_every_kpi_gives_the_known_answer(empty: RunningSandbox, warehouse: Warehouse) -> None:
+def test_every_kpi_has_the_expected_value(empty: RunningSandbox, warehouse: Warehouse) -> None:
     if isinstance(warehouse, Redshift):
         pytest.skip("PostgreSQL has no DATEDIFF: Redshift's views are compiled only")
     fill(empty)
@@ -296,7 +296,7 @@ def test_every_kpi_gives_the_known_answer(empty: RunningSandbox, warehouse: Ware
 
 
 @seen_by_other_processes
-def test_the_next_step_that_sync_prints_works(few: RunningSandbox, warehouse: Warehouse) -> None:
+def test_the_next_step_printed_by_sync_works(few: RunningSandbox, warehouse: Warehouse) -> None:
     done = command("sync", "--destination", warehouse.destination, env=at(few))
     assert done.returncode == 0, done.stderr
     assert ":***@" in done.stdout or "@" not in done.stdout
@@ -307,7 +307,9 @@ def test_the_next_step_that_sync_prints_works(few: RunningSandbox, warehouse: Wa
     assert "user_id" in shown.stdout
 
 
-def test_a_merge_is_one_transaction_where_the_database_has_them(few: RunningSandbox, warehouse: Warehouse) -> None:
+def test_a_merge_is_one_transaction_if_the_database_supports_transactions(
+    few: RunningSandbox, warehouse: Warehouse
+) -> None:
     load(few, warehouse)
     destination = destination_of_type(attach(destination=warehouse.destination).destination.destination_type)
     with attach(destination=warehouse.destination).destination_client() as client:

@@ -163,7 +163,7 @@ def found(use: Use) -> Any:
 
 
 @pytest.mark.parametrize("use", USES, ids=lambda use: use.name)
-def test_dlt_has_what_is_used_and_not_documented(use: Use) -> None:
+def test_dlt_has_every_undocumented_name_in_use(use: Use) -> None:
     try:
         value = found(use)
     except (AttributeError, ModuleNotFoundError) as error:
@@ -174,11 +174,11 @@ def test_dlt_has_what_is_used_and_not_documented(use: Use) -> None:
         assert parameters == use.signature, f"{use.name}, used by {use.used_by}; what breaks: {use.breaks}"
 
 
-def test_a_name_that_is_gone_is_an_error_that_says_which_dlt_fits() -> None:
+def test_a_missing_name_of_dlt_is_an_error_with_the_supported_versions() -> None:
     with pytest.raises(ConfigurationError, match=r"dlt 1\..*dlt_patches\.no_such_name.*dlt>=1\.31,<1\.32"):
         dlt_patches.check_signature(dlt_patches, "no_such_name", "self")
 
 
-def test_a_name_with_another_signature_is_an_error() -> None:
+def test_a_name_of_dlt_with_another_signature_is_an_error() -> None:
     with pytest.raises(ConfigurationError, match=r"differs from dlt 1\.31"):
         dlt_patches.check_signature(dlt_patches, "dataset_of", "file_paths")

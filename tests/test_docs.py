@@ -23,7 +23,7 @@ def words(text: str) -> list[str]:
     return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
 
 
-def test_generated_pages_are_fresh() -> None:
+def test_generated_pages_are_up_to_date() -> None:
     done = subprocess.run(
         [sys.executable, ROOT / "scripts" / "generate_docs.py", "--check"],
         capture_output=True,
@@ -34,7 +34,7 @@ def test_generated_pages_are_fresh() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_the_readme_shows_what_the_demo_prints(demo: Path) -> None:
+def test_the_readme_shows_the_output_of_the_demo(demo: Path) -> None:
     shown = re.search(r"<!-- demo -->\n```text\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
     assert shown
     printed = words((demo / "demo.txt").read_text("utf-8"))
@@ -42,7 +42,7 @@ def test_the_readme_shows_what_the_demo_prints(demo: Path) -> None:
     assert "… and 2 more, in the view" in printed
 
 
-def test_the_probe_page_shows_what_a_probe_prints(empty: RunningSandbox) -> None:
+def test_the_probe_page_shows_the_output_of_a_probe(empty: RunningSandbox) -> None:
     shown = re.search(r"<!-- probe -->\n```text\n(.*?)```", (ROOT / "docs" / "probe.md").read_text("utf-8"), re.DOTALL)
     assert shown
     settings = at(empty, BASE_URL=empty.url.replace("127.0.0.1", "localhost"))
@@ -56,7 +56,7 @@ def test_the_probe_page_shows_what_a_probe_prints(empty: RunningSandbox) -> None
     assert [" ".join(line.split()) for line in shape(shown.group(1))] == [" ".join(x.split()) for x in shape(printed)]
 
 
-def test_the_scheduling_page_shows_what_status_prints(demo: Path) -> None:
+def test_the_scheduling_page_shows_the_output_of_status(demo: Path) -> None:
     shown = re.search(r"<!-- status -->\n```text\n(.*?)```", (ROOT / "docs" / "scheduling.md").read_text(), re.DOTALL)
     assert shown
     printed = command("status", "--pipeline-name", "authsignal_demo").stdout
@@ -67,7 +67,9 @@ def test_the_scheduling_page_shows_what_status_prints(demo: Path) -> None:
     assert plain(shown.group(1)) == plain(printed)
 
 
-def test_the_probe_page_s_python_runs_as_printed(empty: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_python_code_of_the_probe_page_runs_as_printed(
+    empty: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, value in at(empty).items():
         monkeypatch.setenv(name, value)
     (code,) = blocks("probe.md", "python")
@@ -76,7 +78,7 @@ def test_the_probe_page_s_python_runs_as_printed(empty: RunningSandbox, monkeypa
     assert made["report"].works
 
 
-def test_links_of_the_index_for_assistants_lead_somewhere() -> None:
+def test_links_of_the_index_for_assistants_work() -> None:
     page = ROOT / "docs" / "llms.txt"  # scripts/check_words.py checks the links of pages
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text("utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
@@ -134,7 +136,7 @@ def test_the_python_control_of_the_sandbox_page_runs_as_printed() -> None:
     assert made["codes"] == []
 
 
-def test_the_receiver_of_the_webhooks_page_takes_what_is_signed_and_nothing_else() -> None:
+def test_the_receiver_of_the_webhooks_page_accepts_only_signed_events() -> None:
     import time
 
     from dlt_authsignal.api.webhooks import SIGNATURE_HEADER, sign

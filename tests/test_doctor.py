@@ -21,7 +21,7 @@ def ticks(said: str) -> list[str]:
     return [line for line in said.splitlines() if line.startswith("✓")]
 
 
-def test_a_database_that_can_all_of_it_is_left_as_it_was(empty: RunningSandbox, postgres_database: str) -> None:
+def test_a_database_that_passes_all_checks_is_unchanged(empty: RunningSandbox, postgres_database: str) -> None:
     env = {**Postgres(postgres_database).env, **at(empty)}
     done = command("doctor", "--destination", "postgres", "--dataset", "mine", env=env)
     assert done.returncode == 0, done.stderr
@@ -33,7 +33,7 @@ def test_a_database_that_can_all_of_it_is_left_as_it_was(empty: RunningSandbox, 
 
 
 @pytest.mark.deep
-def test_it_tries_the_file_that_a_sync_would_use_and_leaves_no_trace(empty: RunningSandbox, workdir: Path) -> None:
+def test_doctor_tests_the_duckdb_file_of_the_sync_and_leaves_no_trace(empty: RunningSandbox, workdir: Path) -> None:
     done = command("doctor", "--pipeline-name", "mine", env=at(empty))
     assert done.stdout.count("✓ duckdb: ") == len(DONE), done.stderr
     assert "mine.duckdb" in done.stdout
@@ -49,7 +49,7 @@ def test_it_tries_the_file_that_a_sync_would_use_and_leaves_no_trace(empty: Runn
 
 
 @pytest.mark.parametrize("table_format", ["delta", pytest.param("iceberg", marks=pytest.mark.slow)])
-def test_files_are_tried_in_their_table_format(workdir: Path, table_format: str) -> None:
+def test_doctor_tests_a_filesystem_in_its_table_format(workdir: Path, table_format: str) -> None:
     prefix = "DESTINATION__FILESYSTEM__"
     env = {f"{prefix}BUCKET_URL": str(workdir / "lake"), f"{prefix}TABLE_FORMAT": table_format}
     done = command("doctor", "--destination", "filesystem", env=env)
@@ -57,7 +57,7 @@ def test_files_are_tried_in_their_table_format(workdir: Path, table_format: str)
     assert [path for path in (workdir / "lake").rglob("*") if path.is_file()] == []
 
 
-def test_the_first_thing_that_does_not_work_ends_it_with_what_to_do(empty: RunningSandbox) -> None:
+def test_doctor_stops_at_the_first_failed_check_with_the_next_step(empty: RunningSandbox) -> None:
     url = "postgresql://loader:hunter2@127.0.0.1:1/warehouse"
     env = {"DESTINATION__POSTGRES__CREDENTIALS": url, **at(empty)}
     done = command("doctor", "--destination", "postgres", env=env)
@@ -68,7 +68,7 @@ def test_the_first_thing_that_does_not_work_ends_it_with_what_to_do(empty: Runni
     assert "hunter2" not in done.stdout + done.stderr
 
 
-def test_the_keys_are_tried_too(empty: RunningSandbox) -> None:
+def test_doctor_tests_the_keys_too(empty: RunningSandbox) -> None:
     done = command("doctor", env=at(empty))
     assert done.returncode == 0, done.stderr
     assert "✓ api_secret_key: users, user_authenticators" in done.stdout
@@ -76,7 +76,7 @@ def test_the_keys_are_tried_too(empty: RunningSandbox) -> None:
     assert set(empty.sandbox.log.by_route) == {"GET /authenticators", "GET /users"}
 
 
-def test_a_key_that_does_not_work_is_said_and_the_destination_is_tried_all_the_same(empty: RunningSandbox) -> None:
+def test_a_key_that_does_not_work_is_reported_and_the_destination_is_tested_anyway(empty: RunningSandbox) -> None:
     done = command("doctor", env=at(empty, API_SECRET_KEY="nope"))
     assert done.returncode == 2
     assert "✗ api_secret_key" in done.stdout
@@ -85,7 +85,7 @@ def test_a_key_that_does_not_work_is_said_and_the_destination_is_tried_all_the_s
     assert "nope" not in done.stdout + done.stderr
 
 
-def test_it_says_who_is_due_and_how_long_a_sync_will_take(seeded: RunningSandbox) -> None:
+def test_doctor_reports_due_users_and_how_long_a_sync_will_take(seeded: RunningSandbox) -> None:
     said = command("doctor", env=at(seeded, RATE="20")).stdout
     assert "✓ sync: 40 of 40 users are due: up to 160 requests, 8 seconds at 20 a second." in said
     sync_from(seeded)
@@ -95,7 +95,7 @@ def test_it_says_who_is_due_and_how_long_a_sync_will_take(seeded: RunningSandbox
 
 
 @pytest.mark.deep
-def test_where_the_tenant_does_not_list_its_users_it_says_so_and_goes_on() -> None:
+def test_doctor_reports_a_refused_user_list_and_continues() -> None:
     with run_in_thread(SandboxConfig(users=3, listing="refused")) as running:
         done = command("doctor", env=at(running))
     assert done.returncode == 0, done.stderr
@@ -114,7 +114,7 @@ def test_where_the_tenant_does_not_list_its_users_it_says_so_and_goes_on() -> No
         ),
     ],
 )
-def test_what_is_done_to_identifiers_is_said(empty: RunningSandbox, settings: dict[str, str], said: str) -> None:
+def test_doctor_reports_the_privacy_settings(empty: RunningSandbox, settings: dict[str, str], said: str) -> None:
     done = command("doctor", env=at(empty, **settings))
     assert done.returncode == 0, done.stderr
     assert said in done.stdout
@@ -146,7 +146,7 @@ def test_json_is_one_object_with_each_check_and_its_fix(seeded: RunningSandbox) 
     assert "Copy it again" in refused["fix"]
 
 
-def test_without_any_key_it_exits_with_2_and_says_which_address_it_would_use(workdir: Path) -> None:
+def test_without_any_key_doctor_exits_with_2_and_reports_the_address_it_would_use(workdir: Path) -> None:
     done = command("doctor")
     assert done.returncode == 2
     assert f"- address: {REGIONS['us']} (region us, the default)" in done.stdout
@@ -158,7 +158,7 @@ def test_without_any_key_it_exits_with_2_and_says_which_address_it_would_use(wor
 
 
 @pytest.mark.parametrize("blank", ["", "  ", "<configure me>"])
-def test_a_blank_key_is_a_problem_beside_keys_that_work(empty: RunningSandbox, blank: str) -> None:
+def test_a_blank_key_is_a_problem_even_if_other_keys_work(empty: RunningSandbox, blank: str) -> None:
     code, found = as_json(env=at(empty, TOKEN=blank, TENANT_ID=empty.sandbox.config.tenant_id))
     assert code == 2
     assert named(found, "token")[0]["message"] == "It is empty, or still the example value."

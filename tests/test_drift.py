@@ -184,7 +184,7 @@ def rotated(table: str, shift: int) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("table", deep_except([USER_DEVICES], PER_USER), ids=lambda table: table.name)
-def test_every_type_may_turn_into_every_other_within_a_batch_and_between_runs(
+def test_every_type_can_change_into_every_other_within_a_batch_and_between_syncs(
     empty: RunningSandbox, warehouse: Warehouse, table: Table
 ) -> None:
     for place in range(len(KINDS)):
@@ -227,7 +227,7 @@ DATES = [
 ]
 
 
-def test_dates_beyond_the_calendar_are_kept_as_they_came(one: RunningSandbox, warehouse: Warehouse) -> None:
+def test_dates_outside_the_calendar_are_stored_unchanged(one: RunningSandbox, warehouse: Warehouse) -> None:
     items = [keyed(USER_DEVICES, {"createdAt": date, "seenAt": date}, place) for place, date in enumerate(DATES)]
     says(one, "user_devices", *items)
     load(one, warehouse, tables=["user_devices"])
@@ -236,7 +236,7 @@ def test_dates_beyond_the_calendar_are_kept_as_they_came(one: RunningSandbox, wa
         assert [(name, value) for name, value in lost(row_of(rows, item, USER_DEVICES), item) if value != ""] == []
 
 
-def test_an_action_of_the_year_9999_hides_none_that_come_after_it(one: RunningSandbox) -> None:
+def test_an_action_of_the_year_9999_does_not_hide_later_actions(one: RunningSandbox) -> None:
     action = {"actionCode": "x", "idempotencyKey": "k", "state": {"odd": 1}, "createdAt": "9999-12-31T23:59:59.999Z"}
     says(one, "user_actions", action)
     load(one, DuckDB())
@@ -248,7 +248,7 @@ def test_an_action_of_the_year_9999_hides_none_that_come_after_it(one: RunningSa
 ODD_NUMBERS = '{"deviceId": "d0", "huge": %s, "low": -9223372036854775809, "far": 1e999, "nan": NaN, "less": -Infinity}'
 
 
-def test_numbers_that_no_column_holds_become_text(one: RunningSandbox, warehouse: Warehouse) -> None:
+def test_numbers_that_no_column_can_store_become_text(one: RunningSandbox, warehouse: Warehouse) -> None:
     says(one, "user_devices", raw=f"[{ODD_NUMBERS % 2**80}]")
     report = load(one, warehouse, tables=["user_devices"])
     (row,) = [row for row in records(warehouse, "user_devices") if row["device_id"] == "d0"]
@@ -261,7 +261,7 @@ def test_numbers_that_no_column_holds_become_text(one: RunningSandbox, warehouse
 
 
 @pytest.mark.deep
-def test_fields_beyond_the_bound_stand_in_one_column(one: RunningSandbox, warehouse: Warehouse) -> None:
+def test_fields_beyond_the_column_limit_are_stored_in_one_column(one: RunningSandbox, warehouse: Warehouse) -> None:
     wide = {f"field{number}": f"value {number}" for number in range(2000)}
     deep = {"nested": {f"inner{number}": number for number in range(50)}, "big": 2**70}
     for place in range(2):  # the second run finds the first one's columns taken
@@ -275,7 +275,7 @@ def test_fields_beyond_the_bound_stand_in_one_column(one: RunningSandbox, wareho
     assert report.tables["user_devices"].changed == 0
 
 
-def test_what_stands_in_one_column_counts_as_a_change(one: RunningSandbox) -> None:
+def test_a_change_in_the_overflow_column_counts_as_a_change(one: RunningSandbox) -> None:
     for value, expected in (("a", (1, 0)), ("a", (0, 0)), ("b", (0, 1))):
         wide = {f"field{number}": value for number in range(MOST_UNDECLARED + 1)}
         says(one, "user_devices", {"deviceId": "d1", **dict.fromkeys(wide, "same"), "field200": value})
@@ -283,7 +283,7 @@ def test_what_stands_in_one_column_counts_as_a_change(one: RunningSandbox) -> No
         assert (counts.new, counts.changed) == expected
 
 
-def test_sizes_beyond_reason_stay_one_column_of_json(one: RunningSandbox, warehouse: Warehouse) -> None:
+def test_very_large_custom_data_stays_one_json_column(one: RunningSandbox, warehouse: Warehouse) -> None:
     deep: Any = 0.5
     for _ in range(100):
         deep = {"d": [deep]}
@@ -300,7 +300,7 @@ def test_sizes_beyond_reason_stay_one_column_of_json(one: RunningSandbox, wareho
 
 
 @pytest.mark.deep
-def test_an_unknown_object_may_be_a_hundred_deep(one: RunningSandbox, warehouse: Warehouse) -> None:
+def test_an_unknown_object_can_be_nested_a_hundred_levels_deep(one: RunningSandbox, warehouse: Warehouse) -> None:
     deep: Any = "bottom"
     for _ in range(100):
         deep = {"level": deep}
@@ -335,14 +335,14 @@ NAMES = {
 
 
 @pytest.mark.parametrize("warehouse", DESTINATIONS, indirect=True)
-def test_names_of_every_kind_get_columns_of_their_own(one: RunningSandbox, warehouse: Warehouse) -> None:
+def test_unusual_field_names_get_separate_columns(one: RunningSandbox, warehouse: Warehouse) -> None:
     says(one, "user_devices", {"deviceId": "d1", **NAMES})
     load(one, warehouse, tables=["user_devices"])
     (row,) = [row for row in records(warehouse, "user_devices") if row["device_id"] == "d1"]
     assert set(NAMES.values()) <= {value for value in row.values() if isinstance(value, str)}
 
 
-def test_values_of_lists_that_nobody_knows_pass(one: RunningSandbox, warehouse: Warehouse) -> None:
+def test_unknown_enum_values_are_loaded(one: RunningSandbox, warehouse: Warehouse) -> None:
     says(one, "user_actions", {"actionCode": "x", "idempotencyKey": "k", "state": "TELEPORTED", "newMethod": "SCENT"})
     report = load(one, warehouse, tables=["user_actions"])
     (row,) = [row for row in records(warehouse, "user_actions") if row["action_code"] == "x"]
@@ -359,7 +359,7 @@ def test_values_of_lists_that_nobody_knows_pass(one: RunningSandbox, warehouse: 
 
 
 @pytest.mark.deep
-def test_a_list_that_nobody_knows_stays_in_its_column_run_after_run(one: RunningSandbox, warehouse: Warehouse) -> None:
+def test_an_unknown_list_stays_in_its_column_sync_after_sync(one: RunningSandbox, warehouse: Warehouse) -> None:
     for _ in range(4):
         says(one, "users", {"userId": "u1", "fresh": [1, "x"]})
         report = load(one, warehouse, tables=["users"])
@@ -370,7 +370,7 @@ def test_a_list_that_nobody_knows_stays_in_its_column_run_after_run(one: Running
     assert (report.tables["users"].changed, report.drift) == (0, {})
 
 
-def test_fields_that_vanish_leave_their_columns(one: RunningSandbox, warehouse: Warehouse) -> None:
+def test_missing_fields_keep_their_columns(one: RunningSandbox, warehouse: Warehouse) -> None:
     says(one, "user_devices", {"deviceId": "d1", "fresh": 1}, {"deviceId": "d2", "fresh": 2})
     load(one, warehouse, tables=["user_devices"])
     says(one, "user_devices", {"deviceId": "d1"})
@@ -379,7 +379,7 @@ def test_fields_that_vanish_leave_their_columns(one: RunningSandbox, warehouse: 
     assert (held["d1"], held["d2"]) == (None, 2)
 
 
-def test_the_command_says_what_was_kept_otherwise_and_never_a_value(one: RunningSandbox) -> None:
+def test_the_command_reports_schema_drift_and_never_a_value(one: RunningSandbox) -> None:
     says(one, "user_devices", {"deviceId": "d1", "createdAt": "CANARY", "tier": "CANARY"})
     done = command("sync", env=at(one))
     assert "New columns: user_devices.tier." in done.stdout
@@ -392,7 +392,9 @@ def test_the_command_says_what_was_kept_otherwise_and_never_a_value(one: Running
     assert json.loads(told)["user_devices"]["new_columns"] == ["tier"]
 
 
-def test_text_that_no_database_takes_is_kept_as_its_escapes_and_told(one: RunningSandbox, warehouse: Warehouse) -> None:
+def test_text_that_no_database_accepts_is_stored_as_escapes_and_reported(
+    one: RunningSandbox, warehouse: Warehouse
+) -> None:
     says(one, "user_devices", raw=r'[{"deviceId": "d1", "note": "a\u0000b", "pair": "\ud83d\ude00", "half": "\ud800"}]')
     report = load(one, warehouse, tables=["user_devices"])
     (row,) = (row for row in records(warehouse, "user_devices") if row["device_id"] == "d1")

@@ -44,7 +44,9 @@ def requests_of(running: RunningSandbox) -> Counter[str]:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("users", "changed"), deep_after(1, [(200, 20), (10_000, 100)]))
-def test_a_second_sync_reads_who_changed_and_its_tables_equal_those_of_a_full_read(users: int, changed: int) -> None:
+def test_an_incremental_sync_reads_changed_users_only_and_its_tables_equal_those_of_a_full_sync(
+    users: int, changed: int
+) -> None:
     with run_in_thread(SandboxConfig(users=users, days=45, seed=7)) as running:
         sync_from(running, concurrency=16)
         ids = [user.user_id for user in running.sandbox.store.users()]
@@ -60,7 +62,7 @@ def test_a_second_sync_reads_who_changed_and_its_tables_equal_those_of_a_full_re
         assert gated == {name: table(name) for name in PER_USER}
 
 
-def test_new_devices_of_a_changed_user_are_read_because_there_are_new_actions(seeded: RunningSandbox) -> None:
+def test_devices_of_a_changed_user_are_read_when_there_are_new_actions(seeded: RunningSandbox) -> None:
     synced(seeded)
     user_id = next(seeded.sandbox.store.users()).user_id
     change(seeded, user_id, 3)
@@ -71,7 +73,7 @@ def test_new_devices_of_a_changed_user_are_read_because_there_are_new_actions(se
     assert rows("select count(*) from user_devices where device_id = 'new'") == [(1,)]
 
 
-def test_nothing_is_read_of_users_who_did_not_change(seeded: RunningSandbox) -> None:
+def test_unchanged_users_are_not_read_again(seeded: RunningSandbox) -> None:
     synced(seeded)
     seeded.sandbox.log.clear()
     report = sync_from(seeded)
@@ -79,7 +81,7 @@ def test_nothing_is_read_of_users_who_did_not_change(seeded: RunningSandbox) -> 
     assert (report.users_found, report.users_due, report.tables["users"].total) == (40, 0, 40)
 
 
-def test_users_read_too_long_ago_are_read_again_and_their_actions_from_then_on(seeded: RunningSandbox) -> None:
+def test_stale_users_are_read_again(seeded: RunningSandbox) -> None:
     synced(seeded)
     _make_older("8 days", "user_id in (select user_id from user_reads limit 3)")
     seeded.sandbox.log.clear()
@@ -106,7 +108,7 @@ def test_a_named_user_is_read_even_if_no_source_lists_them(seeded: RunningSandbo
     assert rows("select user_id, id_source from unknown_user_ids") == [("nobody", "named")]
 
 
-def test_a_user_who_is_named_goes_first_in_a_bounded_run(seeded: RunningSandbox) -> None:
+def test_a_user_in_refresh_users_comes_first_in_a_sync_with_a_request_limit(seeded: RunningSandbox) -> None:
     synced(seeded)
     *_, named = [user.user_id for user in seeded.sandbox.store.users()]
     assert ask(seeded, "POST", TRACK.fill(userId=named, action="signIn"), {})[0] == 200
@@ -158,7 +160,7 @@ def test_a_killed_incremental_sync_that_lost_its_disk_skips_no_user(
 
 
 @pytest.mark.deep
-def test_a_review_decided_days_later_is_seen(seeded: RunningSandbox) -> None:
+def test_a_review_decided_days_later_is_loaded(seeded: RunningSandbox) -> None:
     store, clock = seeded.sandbox.store, seeded.sandbox.clock
     store.put_user(User(user_id="u", created_at=clock.now(), email="u@example.com"))
     path = TRACK.fill(userId="u", action="transfer")
@@ -200,7 +202,7 @@ def test_a_time_budget_leaves_the_remaining_users_to_the_next_run(seeded: Runnin
 
 
 @pytest.mark.deep
-def test_details_are_asked_for_once_and_again_while_an_action_is_open(seeded: RunningSandbox) -> None:
+def test_action_details_are_requested_once_and_again_while_an_action_is_open(seeded: RunningSandbox) -> None:
     tables = ["users", "user_actions", "action_details"]
     first = sync_from(seeded, tables=tables)
     assert first.tables["action_details"].total == first.tables["user_actions"].total
@@ -225,7 +227,7 @@ def test_a_newly_selected_table_is_read_for_all_users(seeded: RunningSandbox) ->
 
 
 @pytest.mark.parametrize("dropped", deep_after(1, PER_USER))
-def test_a_table_that_is_gone_counts_as_never_read(seeded: RunningSandbox, dropped: str) -> None:
+def test_a_dropped_table_counts_as_never_read(seeded: RunningSandbox, dropped: str) -> None:
     synced(seeded)
     with duckdb.connect("authsignal_pipeline.duckdb") as connection:
         connection.execute(f"drop table authsignal_data.{dropped}")
@@ -281,13 +283,13 @@ def test_a_composed_pipeline_with_known_reads_reads_only_due_users(seeded: Runni
     assert requests_of(seeded)["GET /users/{userId}"] == 40
 
 
-def test_a_budget_without_a_memory_is_refused(seeded: RunningSandbox) -> None:
+def test_max_requests_without_known_reads_is_refused(seeded: RunningSandbox) -> None:
     with pytest.raises(ConfigurationError, match="known_reads"):
         authsignal_source(base_url=seeded.url, api_secret_key=SECRET, max_requests=5)
 
 
 @pytest.mark.parametrize("text", ["7", "a week", "-1d", "1 fortnight", "1e9d", ""])
-def test_a_span_of_time_that_is_none_is_named(seeded: RunningSandbox, text: str) -> None:
+def test_an_invalid_max_staleness_is_refused(seeded: RunningSandbox, text: str) -> None:
     with pytest.raises(ConfigurationError, match="max_staleness"):
         authsignal_source(base_url=seeded.url, api_secret_key=SECRET, max_staleness=text)
 

@@ -51,7 +51,7 @@ def test_settings_with_a_byte_order_mark_are_read_by_a_script(empty: RunningSand
 
 
 @pytest.mark.parametrize("encoding", UTF_16)
-def test_utf_16_settings_are_named_with_what_to_do(empty: RunningSandbox, workdir: Path, encoding: str) -> None:
+def test_utf_16_settings_are_refused_with_the_next_step(empty: RunningSandbox, workdir: Path, encoding: str) -> None:
     settings(empty, encoding)
     done = command(*ONE_TABLE)
     assert done.returncode == 2
@@ -61,7 +61,7 @@ def test_utf_16_settings_are_named_with_what_to_do(empty: RunningSandbox, workdi
 
 
 @pytest.mark.parametrize("encoding", UTF_16)
-def test_init_names_utf_16_settings_and_leaves_them_unchanged(
+def test_init_refuses_utf_16_settings_and_leaves_them_unchanged(
     empty: RunningSandbox, workdir: Path, encoding: str
 ) -> None:
     settings(empty, encoding)
@@ -72,7 +72,7 @@ def test_init_names_utf_16_settings_and_leaves_them_unchanged(
     assert Path(".dlt/secrets.toml").read_bytes() == before
 
 
-def test_init_merges_into_files_of_windows_and_keeps_their_line_ends(empty: RunningSandbox, workdir: Path) -> None:
+def test_init_merges_into_windows_files_and_keeps_their_line_endings(empty: RunningSandbox, workdir: Path) -> None:
     settings(empty, NOTEPAD)
     Path(".gitignore").write_bytes("*.duckdb\r\nmine\r\n".encode(NOTEPAD))
     Path(".dlt/secrets.toml").write_bytes("# mine\r\n[a]\r\nb = 1\r\n".encode(NOTEPAD))
@@ -88,7 +88,7 @@ def test_init_merges_into_files_of_windows_and_keeps_their_line_ends(empty: Runn
     assert command(*ONE_TABLE).returncode == 0
 
 
-def test_a_script_with_windows_line_ends_counts_as_unchanged(empty: RunningSandbox, workdir: Path) -> None:
+def test_a_script_with_windows_line_endings_counts_as_unchanged(empty: RunningSandbox, workdir: Path) -> None:
     project.SCRIPT.write_bytes(project.script().replace("\n", "\r\n").encode())
     assert "Did not change" not in command("init", "--base-url", empty.url, "--api-secret-key", SECRET).stdout
     project.SCRIPT.write_bytes("print('mine')".encode("utf-16"))
@@ -111,7 +111,7 @@ def test_a_key_file_with_a_byte_order_mark_works(empty: RunningSandbox, workdir:
         ("ids.jsonl", '"a"\r\n{"user_id": "b"}\r\n'),
     ],
 )
-def test_user_ids_are_read_from_windows_files_and_utf_16_is_named(workdir: Path, name: str, text: str) -> None:
+def test_user_ids_are_read_from_windows_files_and_utf_16_is_refused(workdir: Path, name: str, text: str) -> None:
     Path(name).write_bytes(text.encode(NOTEPAD))
     assert [candidate.user_id for candidate in from_file(name)] == ["a", "b"]
     for encoding in UTF_16:
@@ -129,7 +129,7 @@ def test_assistants_files_with_a_byte_order_mark_are_merged(workdir: Path) -> No
         plan("claude", workdir, "dlt-authsignal")
 
 
-def test_a_byte_order_mark_changes_nothing_about_what_else_is_refused(workdir: Path) -> None:
+def test_an_invalid_file_with_a_byte_order_mark_is_refused_like_any_other(workdir: Path) -> None:
     Path(".dlt").mkdir()
     Path(".dlt/secrets.toml").write_bytes("\n[a\n".encode(NOTEPAD))
     done = command("status")

@@ -117,7 +117,7 @@ def others(warehouse: Warehouse, user_id: str) -> dict[str, list[tuple[Any, ...]
     }
 
 
-def test_no_byte_of_the_person_is_left_and_everybody_else_is_untouched(
+def test_an_erased_user_leaves_no_byte_and_other_users_are_untouched(
     people: Planted, warehouse: Warehouse, workdir: Path
 ) -> None:
     for _ in range(2):  # so that there are earlier states
@@ -143,7 +143,7 @@ def test_no_byte_of_the_person_is_left_and_everybody_else_is_untouched(
 
 
 @pytest.mark.parametrize("warehouse", [*deep_after(1, ["duckdb", "postgres", "delta", "iceberg"]), *S3], indirect=True)
-def test_no_sync_brings_the_person_back_until_the_tombstone_is_lifted(
+def test_no_sync_reloads_an_erased_user_until_the_tombstone_is_removed(
     people: Planted, warehouse: Warehouse, workdir: Path
 ) -> None:
     load(people, warehouse)
@@ -187,7 +187,7 @@ def test_a_composed_pipeline_skips_the_erased_person(loaded_people: Planted) -> 
 
 
 @pytest.mark.deep
-def test_the_kpis_and_the_tables_of_others_are_there_afterwards(loaded_people: Planted) -> None:
+def test_the_kpi_views_still_exist_after_an_erasure(loaded_people: Planted) -> None:
     install(attach())
     erase("nobody")  # so that the file is written anew with the views in it
     assert read(attach())
@@ -196,9 +196,7 @@ def test_the_kpis_and_the_tables_of_others_are_there_afterwards(loaded_people: P
     assert {kpi.model.name for kpi in read(attach())} == before
 
 
-def test_copies_that_somebody_made_in_the_dataset_are_erased_from_and_views_are_left_alone(
-    loaded_people: Planted, workdir: Path
-) -> None:
+def test_rows_in_copied_tables_are_erased_and_views_are_unchanged(loaded_people: Planted, workdir: Path) -> None:
     import duckdb
 
     with duckdb.connect("authsignal_pipeline.duckdb") as connection:
@@ -221,7 +219,7 @@ CLIENT = ["user_authenticators"]
 
 
 @pytest.mark.deep
-def test_a_token_of_the_person_is_refused_by_the_client_api(loaded_people: Planted) -> None:
+def test_a_client_api_sync_refuses_a_token_of_an_erased_user(loaded_people: Planted) -> None:
     erase(loaded_people.user_id)
     token = loaded_people.token
     for tables in (CLIENT, ["passkey_register_options"]):
@@ -242,7 +240,7 @@ def people_of(table: str) -> set[str]:
 
 
 @pytest.mark.deep
-def test_the_ceremonies_of_the_person_go_also_those_that_name_their_passkey_only(
+def test_ceremony_rows_of_the_user_are_erased_also_those_that_contain_only_their_passkey(
     loaded_people: Planted, workdir: Path
 ) -> None:
     values = {
@@ -297,7 +295,7 @@ MOMENTS = [
 
 
 @pytest.mark.parametrize("moment", deep_except(["duckdb_rewrite:_replace"], MOMENTS))
-def test_killed_at_any_moment_it_can_be_run_again_and_nobody_came_back_meanwhile(
+def test_an_erasure_killed_at_any_point_can_be_repeated_and_no_sync_reloads_the_user(
     loaded_people: Planted, workdir: Path, moment: str
 ) -> None:
     before = others(DuckDB(), loaded_people.user_id)
@@ -360,7 +358,7 @@ def test_a_pending_package_that_the_destination_refuses_is_dropped(
 
 
 @pytest.mark.deep
-def test_a_package_that_waits_on_another_machine_does_not_bring_the_person_back(
+def test_a_pending_package_on_another_machine_does_not_reload_an_erased_user(
     people: Planted, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load(people, DuckDB(), tables=["tenant_authenticators"])
@@ -375,7 +373,7 @@ def test_a_package_that_waits_on_another_machine_does_not_bring_the_person_back(
 
 
 @pytest.mark.deep
-def test_the_calls_that_name_a_passkey_of_the_person_go_with_it(loaded_people: Planted) -> None:
+def test_ceremony_rows_that_contain_a_passkey_of_the_user_are_erased(loaded_people: Planted) -> None:
     import duckdb
 
     asked = {
@@ -398,7 +396,7 @@ def test_the_calls_that_name_a_passkey_of_the_person_go_with_it(loaded_people: P
 
 
 @pytest.mark.deep
-def test_a_transaction_that_still_sees_the_rows_is_named(
+def test_an_open_transaction_that_still_sees_the_rows_is_reported(
     people: Planted, postgres_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import psycopg2
@@ -414,7 +412,7 @@ def test_a_transaction_that_still_sees_the_rows_is_named(
     assert erase_from(warehouse, people.user_id).is_empty
 
 
-def test_a_file_that_is_open_elsewhere_is_named(loaded_people: Planted) -> None:
+def test_a_database_file_open_in_another_program_is_reported(loaded_people: Planted) -> None:
     code = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
     other = subprocess.Popen(
         [sys.executable, "-c", code, "authsignal_pipeline.duckdb"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -429,7 +427,7 @@ def test_a_file_that_is_open_elsewhere_is_named(loaded_people: Planted) -> None:
     assert erase(loaded_people.user_id).rows["users"] == 1
 
 
-def test_the_command_says_what_it_removed_and_never_whom(loaded_people: Planted, workdir: Path) -> None:
+def test_the_command_reports_what_it_removed_and_never_the_user_id(loaded_people: Planted, workdir: Path) -> None:
     unsure = command("erase", loaded_people.user_id)
     assert unsure.returncode == 2
     assert "--yes" in unsure.stderr
@@ -442,7 +440,7 @@ def test_the_command_says_what_it_removed_and_never_whom(loaded_people: Planted,
 
 
 @pytest.mark.deep
-def test_a_second_run_of_the_command_finds_nothing_and_leaves_the_tombstone_as_it_is(loaded_people: Planted) -> None:
+def test_a_second_run_of_the_command_removes_nothing_and_keeps_the_tombstone(loaded_people: Planted) -> None:
     erased_at = erase(loaded_people.user_id).erased_at
     again = json.loads(command("erase", loaded_people.user_id, "--yes", "--json").stdout)
     assert set(again["rows"].values()) == set(again["places"].values()) == {0}
@@ -451,7 +449,7 @@ def test_a_second_run_of_the_command_finds_nothing_and_leaves_the_tombstone_as_i
 
 
 @pytest.mark.deep
-def test_the_command_lifts_a_tombstone_once(loaded_people: Planted) -> None:
+def test_the_command_removes_a_tombstone_once(loaded_people: Planted) -> None:
     erase(loaded_people.user_id)
     lifted = command("erase", "--lift", loaded_people.user_id)
     assert "Removed the tombstone. The next sync reads this person again." in lifted.stdout
@@ -459,7 +457,7 @@ def test_the_command_lifts_a_tombstone_once(loaded_people: Planted) -> None:
 
 
 @pytest.mark.deep
-def test_on_a_terminal_it_asks_first(loaded_people: Planted) -> None:
+def test_the_command_asks_for_confirmation_on_a_terminal(loaded_people: Planted) -> None:
     import pexpect
 
     from tests.helpers import COMMAND
@@ -475,7 +473,7 @@ def test_on_a_terminal_it_asks_first(loaded_people: Planted) -> None:
 
 
 @pytest.mark.deep
-def test_the_id_can_come_from_where_no_list_of_processes_shows_it(loaded_people: Planted) -> None:
+def test_the_user_id_can_be_passed_on_standard_input(loaded_people: Planted) -> None:
     from tests.helpers import COMMAND
 
     done = subprocess.run(
@@ -489,7 +487,7 @@ def test_the_id_can_come_from_where_no_list_of_processes_shows_it(loaded_people:
     assert json.loads(done.stdout)["rows"]["users"] == 1
 
 
-def test_an_empty_id_and_a_dataset_that_is_not_there_are_mistakes(workdir: Path) -> None:
+def test_an_empty_id_and_a_missing_dataset_are_refused(workdir: Path) -> None:
     with pytest.raises(ConfigurationError, match="user id is empty"):
         erase(" ")
     with pytest.raises(NoData):
@@ -498,7 +496,7 @@ def test_an_empty_id_and_a_dataset_that_is_not_there_are_mistakes(workdir: Path)
 
 
 @given(st.lists(st.text(), min_size=1, max_size=20, unique=True), st.text())
-def test_a_tombstone_keeps_out_whom_it_was_made_for_and_nobody_else(erased: list[str], other: str) -> None:
+def test_a_tombstone_matches_the_erased_user_and_no_other(erased: list[str], other: str) -> None:
     salts, now = ("00" * 16, "ff" * 16), datetime.now(UTC)
     found = Tombstones(
         (hash_of(user_id, salts[place % 2]), salts[place % 2], now) for place, user_id in enumerate(erased)
@@ -508,7 +506,7 @@ def test_a_tombstone_keeps_out_whom_it_was_made_for_and_nobody_else(erased: list
     assert len(found) == len(erased)
 
 
-def test_a_tombstone_is_an_hmac_as_anybody_can_compute_it() -> None:
+def test_a_tombstone_is_a_plain_hmac_sha256() -> None:
     import hashlib
     import hmac
 
@@ -516,7 +514,7 @@ def test_a_tombstone_is_an_hmac_as_anybody_can_compute_it() -> None:
 
 
 @pytest.mark.deep
-def test_somebody_who_is_stored_as_a_hash_is_found_under_keys_of_the_past_too(
+def test_a_user_stored_as_a_hash_is_found_under_former_privacy_keys_too(
     empty: RunningSandbox, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address, first, second = "zoe@example.com", "0123456789abcdef" * 4, "fedcba9876543210" * 4
@@ -544,7 +542,7 @@ def test_an_invalid_user_id_is_refused(workdir: Path, argument: bytes, given: by
     assert b"user id" in refused.stderr
 
 
-def test_an_id_that_is_typed_ends_with_its_line_and_the_question_comes_next(workdir: Path) -> None:
+def test_a_typed_user_id_ends_with_its_line_and_the_confirmation_is_asked_next(workdir: Path) -> None:
     here, there = pty.openpty()
     asked = subprocess.Popen([COMMAND, "erase", "-"], stdin=there, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     os.write(here, b"bob\nn\n")

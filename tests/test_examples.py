@@ -13,7 +13,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 NOTEBOOK = EXAMPLES / "authsignal.ipynb"
 
 
-def test_the_jupyter_notebook_shows_counts_charts_and_people(demo: Path) -> None:
+def test_the_jupyter_notebook_shows_counts_charts_and_users(demo: Path) -> None:
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     NotebookClient(notebook, timeout=40, kernel_name="python3", resources={"metadata": {"path": str(demo)}}).execute()
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
@@ -25,14 +25,14 @@ def test_the_jupyter_notebook_shows_counts_charts_and_people(demo: Path) -> None
         assert expected in words
 
 
-def test_the_jupyter_notebook_is_kept_without_outputs() -> None:
+def test_the_jupyter_notebook_is_stored_without_outputs() -> None:
     for cell in nbformat.read(NOTEBOOK, as_version=4).cells:
         assert not cell.get("outputs")
         assert cell.get("execution_count") is None
 
 
 @pytest.mark.deep
-def test_the_marimo_notebook_shows_counts_kpis_and_people(demo: Path, tmp_path: Path) -> None:
+def test_the_marimo_notebook_shows_counts_kpis_and_users(demo: Path, tmp_path: Path) -> None:
     notebook, page = tmp_path / "authsignal_marimo.py", tmp_path / "page.html"
     shutil.copy(EXAMPLES / notebook.name, notebook)  # marimo keeps the outputs beside it
     exporting = [sys.executable, "-m", "marimo", "export", "html", str(notebook), "-o", str(page), "--no-include-code"]

@@ -16,7 +16,7 @@ from tests.ceremonies import ORIGIN, Visitor
 from tests.helpers import sync_from, table
 
 
-def test_a_key_revoked_during_a_run_says_so_and_nothing_is_loaded(seeded: RunningSandbox) -> None:
+def test_a_key_revoked_during_a_sync_is_reported_and_nothing_is_loaded(seeded: RunningSandbox) -> None:
     sync_from(seeded)
     before = table("user_actions")
     seeded.sandbox.log.clear()
@@ -28,12 +28,12 @@ def test_a_key_revoked_during_a_run_says_so_and_nothing_is_loaded(seeded: Runnin
     assert table("user_actions") == before
 
 
-def test_a_wrong_key_is_not_called_revoked(seeded: RunningSandbox) -> None:
+def test_a_wrong_key_is_not_reported_as_revoked(seeded: RunningSandbox) -> None:
     with pytest.raises(Unauthorized, match=r"Check sources\.authsignal_source\.api_secret_key"):
         sync_from(seeded, api_secret_key="wrong")
 
 
-def test_a_token_that_expires_between_two_tries_says_so(empty: RunningSandbox) -> None:
+def test_a_token_that_expires_between_two_attempts_is_reported(empty: RunningSandbox) -> None:
     token = Visitor(empty).track().token
     empty.faults.add(Fault(route="GET /client/user-authenticators", kind="status", status=503, times=None))
 
@@ -65,7 +65,7 @@ class Slow(SoftwarePasskey):
         return super().create(options, **more)
 
 
-def test_a_token_that_expires_in_mid_ceremony_says_so_and_nothing_is_loaded(empty: RunningSandbox) -> None:
+def test_a_token_that_expires_in_mid_ceremony_is_reported_and_nothing_is_loaded(empty: RunningSandbox) -> None:
     token = Visitor(empty).track().token
     with pytest.raises(TokenExpired, match=r"POST /client/user-authenticators/passkey.*the token has expired"):
         sync_from(empty, api_secret_key=None, token=token, authenticator=Slow(empty), tables=["passkey_register"])
@@ -73,7 +73,7 @@ def test_a_token_that_expires_in_mid_ceremony_says_so_and_nothing_is_loaded(empt
     assert {name for name in loaded if not name.startswith("_dlt")} == {"sync_runs"}
 
 
-def test_a_new_token_goes_on_where_the_old_one_ended(empty: RunningSandbox) -> None:
+def test_a_sync_with_a_new_token_works_after_the_old_one_expired(empty: RunningSandbox) -> None:
     visitor = Visitor(empty).track()
     visitor.wait(minutes=11)
     with pytest.raises(AuthsignalError):

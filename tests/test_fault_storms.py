@@ -85,7 +85,7 @@ def wrongly_deleted(running: RunningSandbox) -> set[str]:
         *(pytest.param(seed, marks=pytest.mark.crash) for seed in range(IN_SHORT, IN_ALL)),
     ],
 )
-def test_after_a_storm_the_next_quiet_sync_is_complete(few: RunningSandbox, seed: int) -> None:
+def test_the_sync_after_a_fault_storm_is_complete(few: RunningSandbox, seed: int) -> None:
     rng = random.Random(seed)
     sync_from(few, page_size=3)
     for fault in storm(rng):
@@ -115,7 +115,7 @@ def test_after_a_storm_the_next_quiet_sync_is_complete(few: RunningSandbox, seed
     ],
     ids=["outage", "error with status 200", "empty list", "skipping list", "cut list"],
 )
-def test_what_is_not_said_is_not_deleted(seeded: RunningSandbox, fault: Fault) -> None:
+def test_rows_missing_because_of_a_fault_are_not_marked_deleted(seeded: RunningSandbox, fault: Fault) -> None:
     sync_from(seeded, page_size=7)
     before = {name: table(name) for name in TABLES}
     seeded.sandbox.faults.add(fault)

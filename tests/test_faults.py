@@ -51,7 +51,7 @@ def test_a_reset_breaks_the_connection_and_prints_nothing(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_reset_on_a_connection_that_was_used_before(seeded: RunningSandbox) -> None:
+def test_a_reset_breaks_a_reused_connection(seeded: RunningSandbox) -> None:
     url = urlsplit(seeded.url)
     connection = HTTPConnection(url.hostname or "", url.port, timeout=5)
     headers = {"Authorization": basic_auth(SECRET)}
@@ -64,20 +64,20 @@ def test_a_reset_on_a_connection_that_was_used_before(seeded: RunningSandbox) ->
     connection.close()
 
 
-def test_a_cut_body_ends_early(seeded: RunningSandbox) -> None:
+def test_a_truncated_body_ends_early(seeded: RunningSandbox) -> None:
     fault(seeded, "cut")
     with pytest.raises(IncompleteRead):
         users(seeded)
 
 
-def test_a_wrong_content_type_comes_with_the_right_body(seeded: RunningSandbox) -> None:
+def test_a_wrong_content_type_has_the_right_body(seeded: RunningSandbox) -> None:
     whole = users(seeded)
     fault(seeded, "content_type")
     status, answer, headers = ask(seeded, "GET", "/users?limit=10")
     assert (status, answer, headers["content-type"]) == (200, whole, "text/html")
 
 
-def test_a_slow_body_trickles_and_is_whole(seeded: RunningSandbox) -> None:
+def test_a_slow_body_arrives_slowly_and_completely(seeded: RunningSandbox) -> None:
     whole = users(seeded)
     fault(seeded, "slow", seconds=0.3)
     begun = time.monotonic()
@@ -85,7 +85,7 @@ def test_a_slow_body_trickles_and_is_whole(seeded: RunningSandbox) -> None:
     assert time.monotonic() - begun >= 0.3
 
 
-def test_a_slow_body_begins_at_once(seeded: RunningSandbox) -> None:
+def test_a_slow_body_starts_immediately(seeded: RunningSandbox) -> None:
     url = urlsplit(seeded.url)
     connection = HTTPConnection(url.hostname or "", url.port, timeout=5)
     fault(seeded, "slow", seconds=1)
@@ -99,7 +99,7 @@ def test_a_slow_body_begins_at_once(seeded: RunningSandbox) -> None:
 @pytest.mark.parametrize(
     "about", [{"seconds": 0.1}, {"low": 0.1, "high": 0.12}, {"median": 0.1, "sigma": 0}], ids=["fixed", "even", "log"]
 )
-def test_latency_holds_the_answer_back(seeded: RunningSandbox, about: dict[str, Any]) -> None:
+def test_latency_delays_the_response(seeded: RunningSandbox, about: dict[str, Any]) -> None:
     fault(seeded, "latency", **about)
     begun = time.monotonic()
     users(seeded)
@@ -129,7 +129,7 @@ def test_429_comes_with_and_without_retry_after(seeded: RunningSandbox, headers:
     )
 
 
-def test_a_repeated_cursor_is_the_one_asked_with(seeded: RunningSandbox) -> None:
+def test_a_repeated_cursor_is_the_requested_one(seeded: RunningSandbox) -> None:
     fault(seeded, "repeat_cursor")
     first = users(seeded)
     after = f"?limit=10&lastEvaluatedUserId={quote(first['lastEvaluatedUserId'], safe='')}"
@@ -139,7 +139,7 @@ def test_a_repeated_cursor_is_the_one_asked_with(seeded: RunningSandbox) -> None
     assert users(seeded, after)["lastEvaluatedUserId"] != first["lastEvaluatedUserId"]
 
 
-def test_a_skipping_cursor_leaves_a_page_out(seeded: RunningSandbox) -> None:
+def test_a_skipping_cursor_omits_a_page(seeded: RunningSandbox) -> None:
     everybody = ids(users(seeded, "?limit=200"))
     fault(seeded, "skip_cursor")
     first = users(seeded)
@@ -147,7 +147,7 @@ def test_a_skipping_cursor_leaves_a_page_out(seeded: RunningSandbox) -> None:
     assert (ids(first), ids(second)) == (everybody[:10], everybody[20:30])
 
 
-def test_a_cursor_that_skips_the_last_page_ends_the_listing(seeded: RunningSandbox) -> None:
+def test_a_cursor_that_skips_the_last_page_ends_the_user_list(seeded: RunningSandbox) -> None:
     fault(seeded, "skip_cursor")
     assert "lastEvaluatedUserId" not in users(seeded, "?limit=30")
 
@@ -176,7 +176,7 @@ def test_a_skewed_clock_shows_in_the_one_date_header(seeded: RunningSandbox) -> 
     assert 86_390 < (parsedate_to_datetime(right) - parsedate_to_datetime(skewed)).total_seconds() < 86_410
 
 
-def test_unknown_fields_come_on_top_of_the_known_ones(seeded: RunningSandbox) -> None:
+def test_unknown_fields_are_added_to_the_known_ones(seeded: RunningSandbox) -> None:
     right = users(seeded)
     fault(seeded, "unknown_fields")
     page = users(seeded)
@@ -184,7 +184,7 @@ def test_unknown_fields_come_on_top_of_the_known_ones(seeded: RunningSandbox) ->
         assert set(bent) - set(known) == {"sandboxNewText", "sandboxNewObject"}
 
 
-def test_changed_types_say_the_same_in_another_type(seeded: RunningSandbox) -> None:
+def test_changed_types_return_the_same_values_in_another_type(seeded: RunningSandbox) -> None:
     right = users(seeded)["users"]
     fault(seeded, "changed_types", fields=["isEnrolled", "createdAt"])
     for known, bent in zip(right, users(seeded)["users"], strict=True):
@@ -193,7 +193,7 @@ def test_changed_types_say_the_same_in_another_type(seeded: RunningSandbox) -> N
         assert {**bent, "isEnrolled": 0, "createdAt": 0} == {**known, "isEnrolled": 0, "createdAt": 0}
 
 
-def test_the_seed_chooses_which_types_change_the_same_in_every_row(seeded: RunningSandbox) -> None:
+def test_the_seed_selects_changed_types_consistently_in_every_row(seeded: RunningSandbox) -> None:
     right, changed = users(seeded)["users"], []
     for seed in (1, 1, 2, 3, 4):
         fault(seeded, "changed_types", seed=seed)
@@ -206,7 +206,7 @@ def test_the_seed_chooses_which_types_change_the_same_in_every_row(seeded: Runni
     assert len(set(changed)) > 1
 
 
-def test_a_fault_lets_the_first_calls_pass_and_then_applies_as_often_as_asked(seeded: RunningSandbox) -> None:
+def test_a_fault_applies_the_configured_number_of_times_after_the_first_calls(seeded: RunningSandbox) -> None:
     fault(seeded, "status", "GET /authenticators", after=2, times=3)
     assert calls_with_fault(seeded, 8) == [2, 3, 4]
 
@@ -221,7 +221,7 @@ def test_the_same_seed_applies_a_fault_to_the_same_calls(seeded: RunningSandbox)
     assert 6 < len(seen[0]) < 26
 
 
-def test_without_a_seed_of_its_own_a_fault_takes_the_sandboxs() -> None:
+def test_a_fault_without_a_seed_uses_the_seed_of_the_sandbox() -> None:
     def applied(seed: int | None) -> list[bool]:
         faults = Faults(seed)
         faults.add(Fault(route="*", kind="status", times=None, probability=0.5))
@@ -237,7 +237,7 @@ def test_of_several_faults_the_first_that_applies_is_used(seeded: RunningSandbox
     assert [ask(seeded, "GET", "/authenticators")[0] for _ in range(4)] == [502, 500, 502, 200]
 
 
-def test_the_list_of_faults_says_how_often_each_was_applied(seeded: RunningSandbox) -> None:
+def test_the_list_of_faults_shows_how_often_each_was_applied(seeded: RunningSandbox) -> None:
     fault(seeded, "status", "GET /authenticators", status=500)
     fault(seeded, "latency", "*", times=None, low=0, high=0.001)
     calls_with_fault(seeded, 3)
@@ -277,21 +277,21 @@ def test_the_list_of_faults_says_how_often_each_was_applied(seeded: RunningSandb
     ],
     ids=str,
 )
-def test_a_fault_that_no_answer_can_have_is_refused(empty: RunningSandbox, about: dict[str, Any]) -> None:
+def test_an_invalid_fault_is_refused(empty: RunningSandbox, about: dict[str, Any]) -> None:
     raw = json.dumps({"route": "GET /users", **about}).encode()
     status, answer, _ = ask(empty, "POST", "/_sandbox/faults", raw=raw)
     assert (status, bool(answer["error"])) == (400, True)
     assert empty.faults.waiting == []
 
 
-def test_python_and_json_mean_the_same_fault() -> None:
+def test_a_fault_is_the_same_in_python_and_json() -> None:
     fault = Fault(route="*", kind="changed_types", times=None, after=2, probability=0.5, seed=3, fields=("a",))
     said = {"route": "*", "kind": "changed_types", "times": None, "after": 2, "probability": 0.5, "seed": 3}
     assert fault_from_json({**said, "fields": ["a"]}) == fault
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_leaves_the_sandbox_answering(seeded: RunningSandbox, kind: str) -> None:
+def test_the_sandbox_keeps_responding_after_every_kind_of_fault(seeded: RunningSandbox, kind: str) -> None:
     seeded.faults.add(Fault(route="GET /users/{userId}" if kind == "drop_user" else "GET /users", kind=kind))
     for path in ("/users", "/users/u"):
         try:

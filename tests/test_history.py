@@ -43,7 +43,7 @@ def test_every_row_has_one_version_and_a_sync_without_changes_adds_none(seeded: 
         sync_from(seeded, full=True)
 
 
-def test_a_change_ends_one_version_and_begins_another_at_the_same_moment(seeded: RunningSandbox) -> None:
+def test_a_change_ends_one_version_and_starts_the_next_at_the_same_time(seeded: RunningSandbox) -> None:
     synced(seeded)
     user = next(iter(seeded.sandbox.store.users()))
     for locale in ("de-DE", "mi-NZ"):
@@ -55,7 +55,7 @@ def test_a_change_ends_one_version_and_begins_another_at_the_same_moment(seeded:
     assert [end for *_, end in found][:2] == [begin for _, begin, _ in found][1:]
 
 
-def test_the_past_can_be_asked_for_as_it_was(seeded: RunningSandbox) -> None:
+def test_the_history_returns_the_rows_of_an_earlier_time(seeded: RunningSandbox) -> None:
     synced(seeded)
     before = rows("select user_id, email from users order by 1")
     (moment,) = rows("select max(_read_at) from users")[0]
@@ -86,7 +86,7 @@ def test_a_deletion_ends_a_version_and_a_restoration_starts_a_new_one(seeded: Ru
     assert all(end < begin for (_, end), (begin, _) in pairwise(found))
 
 
-def test_the_histories_get_the_columns_that_their_tables_get(seeded: RunningSandbox) -> None:
+def test_history_tables_get_the_new_columns_of_their_tables(seeded: RunningSandbox) -> None:
     from dlt_authsignal.sandbox import Fault
 
     sync_from(seeded)
@@ -125,7 +125,7 @@ def test_updating_history_twice_changes_nothing(seeded: RunningSandbox) -> None:
 
 
 @pytest.mark.parametrize("lost", deep_after(1, ["users_history", "user_reads"]))
-def test_a_table_that_somebody_dropped_is_made_again(seeded: RunningSandbox, lost: str) -> None:
+def test_update_history_recreates_a_dropped_table(seeded: RunningSandbox, lost: str) -> None:
     synced(seeded)
     pipeline = attach()
     with pipeline.sql_client() as client:

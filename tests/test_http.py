@@ -50,7 +50,7 @@ def zipped(body: bytes) -> web.Response:
     return web.Response(body=gzip.compress(body), headers=headers)
 
 
-def test_compressed_answers_are_asked_for_and_read() -> None:
+def test_compressed_responses_are_requested_and_read() -> None:
     wanted: list[str] = []
 
     async def answer(request: web.Request) -> web.Response:
@@ -62,7 +62,7 @@ def test_compressed_answers_are_asked_for_and_read() -> None:
 
 
 @pytest.mark.parametrize("compress", [True, False], ids=["compressed", "plain"])
-def test_an_answer_beyond_the_size_cap_is_refused_by_what_comes_out(compress: bool) -> None:
+def test_a_response_over_the_size_limit_is_refused_by_its_decompressed_size(compress: bool) -> None:
     body = b"[" + b" " * http.MAX_BODY_BYTES + b"]"
 
     async def answer(_request: web.Request) -> web.Response:
@@ -72,7 +72,7 @@ def test_an_answer_beyond_the_size_cap_is_refused_by_what_comes_out(compress: bo
         asyncio.run(asked(answer, authenticators))
 
 
-def test_an_answer_that_comes_in_pieces_is_put_together() -> None:
+def test_a_response_in_chunks_is_joined() -> None:
     async def answer(request: web.Request) -> Any:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         await response.prepare(request)
@@ -84,7 +84,7 @@ def test_an_answer_that_comes_in_pieces_is_put_together() -> None:
     assert asyncio.run(asked(answer, authenticators)) == [{"userAuthenticatorId": "a"}]
 
 
-def test_a_proxy_of_the_environment_is_asked_but_not_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_of_the_environment_is_used_but_not_for_localhost(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
 
     async def answer(request: web.Request) -> web.Response:

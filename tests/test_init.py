@@ -52,7 +52,7 @@ def australia(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         yield "australian"
 
 
-def test_a_folder_is_set_up_and_can_be_synced_at_once(seeded: RunningSandbox, workdir: Path) -> None:
+def test_init_sets_up_a_folder_that_can_be_synced_immediately(seeded: RunningSandbox, workdir: Path) -> None:
     done = command("init", "--base-url", seeded.url, "--api-secret-key", SECRET)
     assert done.returncode == 0, done.stderr
     assert "api_secret_key  works  users, user_authenticators, user_actions" in done.stdout
@@ -69,7 +69,7 @@ def privacy_key(folder: Path) -> Any:
     return tomllib.loads((folder / ".dlt/secrets.toml").read_text())["sources"]["authsignal_source"].get("privacy_key")
 
 
-def test_a_privacy_key_is_made_once_and_never_shown_nor_replaced(empty: RunningSandbox, workdir: Path) -> None:
+def test_init_creates_a_privacy_key_once_and_never_shows_or_replaces_it(empty: RunningSandbox, workdir: Path) -> None:
     setup = ("--base-url", empty.url, "--api-secret-key", SECRET)
     first = command("init", *setup)
     made = privacy_key(workdir)
@@ -82,7 +82,7 @@ def test_a_privacy_key_is_made_once_and_never_shown_nor_replaced(empty: RunningS
 
 
 @pytest.mark.parametrize("settings", [{"PRIVACY_KEY": "0123456789abcdef" * 2}, {"PRIVACY": "keep"}])
-def test_no_privacy_key_is_made_where_there_is_one_elsewhere_or_none_is_needed(
+def test_init_creates_no_privacy_key_if_one_is_configured_or_none_is_needed(
     empty: RunningSandbox, workdir: Path, settings: dict[str, str]
 ) -> None:
     env = {f"SOURCES__AUTHSIGNAL_SOURCE__{name}": value for name, value in settings.items()}
@@ -91,12 +91,12 @@ def test_no_privacy_key_is_made_where_there_is_one_elsewhere_or_none_is_needed(
     assert privacy_key(workdir) is None
 
 
-def test_the_script_is_the_one_at_the_root_and_short() -> None:
+def test_the_generated_script_equals_the_one_of_the_repository_and_is_short() -> None:
     assert project.script() == (ROOT / "authsignal_pipeline.py").read_text("utf-8")
     assert len(project.script().splitlines()) <= 30
 
 
-def test_a_person_is_asked_on_a_terminal_and_the_key_is_not_shown(empty: RunningSandbox, workdir: Path) -> None:
+def test_init_prompts_on_a_terminal_and_does_not_show_the_key(empty: RunningSandbox, workdir: Path) -> None:
     (workdir / ".dlt").mkdir()
     (workdir / ".dlt/config.toml").write_text(f'[sources.authsignal_source]\nbase_url = "{empty.url}"\n')
     seen = io.StringIO()
@@ -122,7 +122,7 @@ def test_a_key_can_be_piped_in(empty: RunningSandbox, workdir: Path) -> None:
     assert written(workdir / ".dlt/secrets.toml") == {"api_secret_key": SECRET}
 
 
-def test_what_each_key_unlocks_is_said(empty: RunningSandbox) -> None:
+def test_init_reports_what_each_key_gives_access_to(empty: RunningSandbox) -> None:
     empty.sandbox.configure(listing="refused")
     keys = ["--api-secret-key", SECRET, "--tenant-id", empty.sandbox.config.tenant_id]
     done = run("--base-url", empty.url, *keys, "--token", Visitor(empty).track().token)
@@ -136,7 +136,7 @@ def test_what_each_key_unlocks_is_said(empty: RunningSandbox) -> None:
 @pytest.mark.parametrize(
     ("name", "value"), [("--api-secret-key", "wrong"), ("--tenant-id", "wrong"), ("--token", "wrong")]
 )
-def test_a_key_that_does_not_work_is_named_and_nothing_is_written(
+def test_a_key_that_does_not_work_is_reported_and_nothing_is_written(
     empty: RunningSandbox, workdir: Path, name: str, value: str
 ) -> None:
     done = run("--base-url", empty.url, name, value)
@@ -146,7 +146,7 @@ def test_a_key_that_does_not_work_is_named_and_nothing_is_written(
     assert list(workdir.iterdir()) == []
 
 
-def test_where_the_tenant_does_not_list_its_users_init_suggests_ids(workdir: Path) -> None:
+def test_if_the_user_list_is_refused_init_suggests_a_file_of_user_ids(workdir: Path) -> None:
     with run_in_thread(SandboxConfig(users=3, listing="refused")) as running:
         setup = ("init", "--base-url", running.url, "--api-secret-key", SECRET)
         said = command(*setup).stdout
@@ -162,7 +162,7 @@ def test_where_the_tenant_does_not_list_its_users_init_suggests_ids(workdir: Pat
         assert "authsignal_pipeline.py" in suggested
 
 
-def test_an_expired_token_and_one_of_another_tenant_are_told_apart(empty: RunningSandbox) -> None:
+def test_an_expired_token_and_a_token_of_another_tenant_are_distinguished(empty: RunningSandbox) -> None:
     visitor = Visitor(empty).track()
     assert "a different tenant" in str(
         run("--base-url", empty.url, "--token", visitor.token, "--tenant-id", "x").exception
@@ -171,7 +171,7 @@ def test_an_expired_token_and_one_of_another_tenant_are_told_apart(empty: Runnin
     assert "expired" in str(run("--base-url", empty.url, "--token", visitor.token).exception)
 
 
-def test_the_region_of_a_key_is_found(australia: str, workdir: Path) -> None:
+def test_init_finds_the_region_of_a_key(australia: str, workdir: Path) -> None:
     done = run("--region", "us", "--api-secret-key", australia)
     assert "This key belongs to region au, not us. Nothing was written. Run init again with --region au" in str(
         done.exception
@@ -181,7 +181,7 @@ def test_the_region_of_a_key_is_found(australia: str, workdir: Path) -> None:
     assert written(workdir / ".dlt/config.toml") == {"region": "au"}
 
 
-def test_authsignal_out_of_reach_writes_nothing_unless_told_to(workdir: Path) -> None:
+def test_if_authsignal_is_unreachable_init_writes_nothing_without_no_check(workdir: Path) -> None:
     away = ["--base-url", "http://127.0.0.1:9/v1", "--api-secret-key", "k"]
     assert "127.0.0.1:9" in str(run(*away).exception)
     assert list(workdir.iterdir()) == []
@@ -189,12 +189,12 @@ def test_authsignal_out_of_reach_writes_nothing_unless_told_to(workdir: Path) ->
     assert written(workdir / ".dlt/secrets.toml") == {"api_secret_key": "k"}
 
 
-def test_without_any_key_init_says_how_to_give_one(workdir: Path) -> None:
+def test_without_any_key_init_says_how_to_pass_one(workdir: Path) -> None:
     assert "--api-secret-key" in str(run("--region", "eu").exception)
     assert list(workdir.iterdir()) == []
 
 
-def test_what_is_there_stays(empty: RunningSandbox, workdir: Path) -> None:
+def test_init_keeps_existing_files_settings_and_comments(empty: RunningSandbox, workdir: Path) -> None:
     (workdir / ".dlt").mkdir()
     (workdir / ".dlt/secrets.toml").write_text(
         '# mine\n[destination.postgres]\ncredentials = "p"\n\n[sources.authsignal_source]\ntoken = "t" # old\n'
@@ -216,7 +216,7 @@ def test_what_is_there_stays(empty: RunningSandbox, workdir: Path) -> None:
     assert (workdir / ".gitignore").read_text().splitlines() == ["*.log", *project.IGNORED]
 
 
-def test_another_key_is_replaced_only_by_force(empty: RunningSandbox, workdir: Path) -> None:
+def test_init_replaces_another_key_only_with_force(empty: RunningSandbox, workdir: Path) -> None:
     arguments = ["--base-url", empty.url, "--api-secret-key", SECRET]
     assert run(*arguments[:-1], "old", "--no-check").exit_code == 0
     assert "--force" in str(run(*arguments).exception)
@@ -234,7 +234,7 @@ def test_a_second_init_changes_nothing(empty: RunningSandbox, workdir: Path) -> 
     assert {path: path.read_text() for path in workdir.rglob("*") if path.is_file()} == before
 
 
-def test_keys_that_git_has_already_are_an_alarm(empty: RunningSandbox, workdir: Path) -> None:
+def test_init_warns_if_git_already_tracks_the_keys(empty: RunningSandbox, workdir: Path) -> None:
     (workdir / ".dlt").mkdir()
     (workdir / ".dlt/secrets.toml").write_text("")
     for line in (["init", "-q"], ["add", "-f", ".dlt/secrets.toml"]):
@@ -246,7 +246,7 @@ def test_keys_that_git_has_already_are_an_alarm(empty: RunningSandbox, workdir: 
 @pytest.mark.parametrize(
     "text", ['[sources.authsignal_source]\napi_secret_key = "hush\n', "sources = 1\n", '[a]\nb = "hush"\nb = "hush"\n']
 )
-def test_a_broken_file_is_named_and_not_quoted(empty: RunningSandbox, workdir: Path, text: str) -> None:
+def test_an_invalid_settings_file_is_reported_and_not_quoted(empty: RunningSandbox, workdir: Path, text: str) -> None:
     (workdir / ".dlt").mkdir()
     (workdir / ".dlt/secrets.toml").write_text(text)
     error = run("--base-url", empty.url, "--api-secret-key", SECRET).exception
@@ -260,14 +260,14 @@ def test_a_broken_file_is_named_and_not_quoted(empty: RunningSandbox, workdir: P
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(40, quick=10), deadline=None
 )
-def test_any_key_is_written_as_it_is(tmp_path: Path, key: str) -> None:
+def test_any_key_is_written_unchanged(tmp_path: Path, key: str) -> None:
     path = tmp_path / "secrets.toml"
     path.unlink(missing_ok=True)
     project.write(path, project.merged(path, {SECTION: {"api_secret_key": key}}), private=True)
     assert tomllib.loads(path.read_text("utf-8"))["sources"]["authsignal_source"]["api_secret_key"] == key
 
 
-def test_the_last_address_takes_the_other_one_out(empty: RunningSandbox, workdir: Path) -> None:
+def test_init_replaces_a_region_by_a_base_url_and_the_reverse(empty: RunningSandbox, workdir: Path) -> None:
     config = workdir / ".dlt/config.toml"
     assert run("--base-url", empty.url, "--api-secret-key", SECRET).exit_code == 0
     assert written(config) == {"base_url": empty.url}
@@ -278,7 +278,7 @@ def test_the_last_address_takes_the_other_one_out(empty: RunningSandbox, workdir
     assert "not both" in run("--region", "eu", "--base-url", empty.url).output
 
 
-def test_a_folder_that_cannot_be_written_is_said_so(workdir: Path) -> None:
+def test_an_unwritable_folder_is_reported(workdir: Path) -> None:
     (workdir / ".dlt").write_text("")
     done = run("--region", "eu", "--api-secret-key", "k", "--no-check")
     assert isinstance(done.exception, ConfigurationError)

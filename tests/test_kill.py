@@ -17,7 +17,7 @@ PER_USER = ("users", "user_authenticators", "user_actions", "user_devices")
 
 @pytest.mark.parametrize("round_", deep_after(1, range(2)))
 @pytest.mark.deep
-def test_a_sync_killed_at_a_random_moment_is_put_right_by_the_next(seeded: RunningSandbox, round_: int) -> None:
+def test_a_sync_killed_at_a_random_moment_is_completed_by_the_next(seeded: RunningSandbox, round_: int) -> None:
     process = subprocess.Popen(
         [COMMAND, "sync"], env={**os.environ, **at(seeded)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

@@ -81,7 +81,7 @@ def test_the_client_api_leaves_no_identifier(planted: Planted, workdir: Path) ->
 
 @slow
 @pytest.mark.parametrize("planted", USER_IDS, indirect=True)
-def test_without_a_key_none_is_left_either(planted: Planted, workdir: Path) -> None:
+def test_without_a_privacy_key_no_identifier_is_left_either(planted: Planted, workdir: Path) -> None:
     done = run(workdir, [COMMAND, "sync"], env(planted, "api_secret_key", privacy_key=""))
     assert done == (2 if "user id" in planted.personal else 0)  # an id that names somebody cannot be left out
     assert left(planted, workdir) == []
@@ -99,7 +99,7 @@ def test_a_sync_that_fails_leaves_no_identifier(planted: Planted, workdir: Path,
 
 @slow
 @pytest.mark.deep
-def test_a_load_that_the_destination_refuses_leaves_no_identifier(planted: Planted, workdir: Path) -> None:
+def test_a_load_refused_by_the_destination_leaves_no_identifier(planted: Planted, workdir: Path) -> None:
     planted.running.faults.clear()
     settings = env(planted, "api_secret_key")
     assert run(workdir, [COMMAND, "sync", "--tables", "users"], settings) == 0

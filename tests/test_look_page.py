@@ -39,7 +39,7 @@ def comparable(text: str) -> list[str]:
 
 
 @pytest.mark.deep
-def test_the_page_s_code_prints_what_the_page_shows(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_code_of_the_page_prints_the_output_on_the_page(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "UTC")
     code = json.dumps([(language, code) for language, code, _ in shown()])
     done = subprocess.run(
@@ -50,7 +50,7 @@ def test_the_page_s_code_prints_what_the_page_shows(demo: Path, monkeypatch: pyt
         assert comparable(printed) == comparable(expected), code
 
 
-def test_the_page_s_questions_run_in_duckdb_too(demo: Path) -> None:
+def test_the_queries_of_the_page_run_in_duckdb_too(demo: Path) -> None:
     questions = [(code, output) for language, code, output in shown() if language == "sql"]
     with duckdb.connect("authsignal_demo.duckdb", read_only=True) as database:
         database.execute("use authsignal_data")

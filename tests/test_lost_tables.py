@@ -52,7 +52,7 @@ def test_dropped_empty_tables_are_recreated(empty: RunningSandbox) -> None:
     assert rows("select count(*) from sync_runs") == [(1,)]
 
 
-def test_a_column_that_was_dropped_comes_back_with_its_values(seeded: RunningSandbox) -> None:
+def test_a_dropped_column_is_restored_with_its_values(seeded: RunningSandbox) -> None:
     synced(seeded)
     before = rows("select user_id, email from users order by 1")
     do("alter table users drop column email")
@@ -61,7 +61,7 @@ def test_a_column_that_was_dropped_comes_back_with_its_values(seeded: RunningSan
 
 
 @pytest.mark.parametrize("history", deep_after(1, HISTORIES))
-def test_a_history_that_was_dropped_begins_anew(seeded: RunningSandbox, history: str) -> None:
+def test_a_dropped_history_table_starts_again(seeded: RunningSandbox, history: str) -> None:
     synced(seeded)
     do(f"drop table {history}")
     sync_from(seeded)
@@ -89,7 +89,7 @@ def test_a_run_that_fails_after_recreating_a_table_leaves_its_rows_to_the_next(e
     assert rows("select email from users") == [("a@x",)], done.stdout + done.stderr
 
 
-def test_a_load_that_was_left_unfinished_finds_its_tables_again(empty: RunningSandbox) -> None:
+def test_a_pending_load_is_finished_into_recreated_tables(empty: RunningSandbox) -> None:
     empty.sandbox.store.put_user(User(user_id="u1", created_at=empty.sandbox.clock.now(), email="a@x"))
     sync_from(empty)
     empty.sandbox.store.put_user(User(user_id="u2", created_at=empty.sandbox.clock.now(), email="b@x"))
@@ -103,7 +103,7 @@ def test_a_load_that_was_left_unfinished_finds_its_tables_again(empty: RunningSa
 
 
 @pytest.mark.deep
-def test_a_first_load_that_was_left_unfinished_has_lost_nothing(empty: RunningSandbox) -> None:
+def test_an_unfinished_first_load_reports_no_recreated_tables(empty: RunningSandbox) -> None:
     pipeline = dlt.pipeline("authsignal_pipeline", destination="duckdb", dataset_name="authsignal_data")
     pipeline.extract(authsignal_source(base_url=empty.url, api_secret_key=SECRET, privacy="keep"))
     pipeline.normalize()
@@ -127,7 +127,7 @@ def test_dropped_tables_are_recreated_in_postgresql(
 
 
 @pytest.mark.deep
-def test_a_load_that_is_refused_each_time_can_be_dropped_and_its_users_are_read_again(seeded: RunningSandbox) -> None:
+def test_a_load_that_is_always_refused_can_be_dropped_and_its_users_are_read_again(seeded: RunningSandbox) -> None:
     synced(seeded)
     before = held(*TABLES[:5])
     do("delete from users")

@@ -103,14 +103,16 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("path", "body"), REFUSED)
-def test_what_cannot_be_is_refused_and_changes_nothing(empty: RunningSandbox, path: str, body: dict[str, Any]) -> None:
+def test_an_invalid_object_is_refused_and_changes_nothing(
+    empty: RunningSandbox, path: str, body: dict[str, Any]
+) -> None:
     before = empty.sandbox.tenant
     status, answer = manage(empty, "POST", path, body)
     assert (status, answer["errorCode"]) == (400, "invalid_request")
     assert empty.sandbox.tenant == before
 
 
-def test_rules_of_an_action_that_is_not_there_are_not_there(empty: RunningSandbox) -> None:
+def test_rules_of_an_unknown_action_are_not_found(empty: RunningSandbox) -> None:
     assert manage(empty, "GET", "/action-configurations/none/rules")[0] == 404
     assert manage(empty, "GET", "/action-configurations/none")[0] == 404
     rule = manage(empty, "GET", "/action-configurations/signIn/rules")[1][0]
@@ -123,7 +125,7 @@ def test_deleting_an_action_deletes_its_rules(empty: RunningSandbox) -> None:
     assert manage(empty, "GET", "/action-configurations/signIn/rules")[1] == []
 
 
-def test_the_tenant_shows_only_what_was_set(empty: RunningSandbox) -> None:
+def test_the_tenant_shows_only_configured_settings(empty: RunningSandbox) -> None:
     tenant = manage(empty, "GET", "/tenant")[1]
     assert tenant == {
         "tenantId": empty.sandbox.config.tenant_id,
@@ -143,14 +145,14 @@ def test_the_tenants_token_duration_is_the_lifetime_of_tokens(empty: RunningSand
     assert visitor.post("/user-authenticators/totp")[1]["errorCode"] == "expired_token"
 
 
-def test_a_method_that_is_switched_off_cannot_be_used_or_enrolled(empty: RunningSandbox) -> None:
+def test_a_disabled_verification_method_cannot_be_used_or_enrolled(empty: RunningSandbox) -> None:
     methods = {row["verificationMethod"]: row["authenticatorId"] for row in ask(empty, "GET", "/authenticators")[1]}
     manage(empty, "PATCH", f"/authenticator-configurations/{methods['SMS']}", {"isActive": False})
     assert Visitor(empty).track().post("/user-authenticators/sms", {"phoneNumber": "+1"})[0] == 400
     assert "SMS" not in ask(empty, "POST", "/users/u/actions/signIn")[1]["allowedVerificationMethods"]
 
 
-def test_passkey_settings_reach_the_options(empty: RunningSandbox) -> None:
+def test_passkey_settings_are_applied_to_the_registration_options(empty: RunningSandbox) -> None:
     methods = {row["verificationMethod"]: row["authenticatorId"] for row in ask(empty, "GET", "/authenticators")[1]}
     change = {"relyingParty": "example.com", "userVerificationRequirement": "preferred"}
     manage(empty, "PATCH", f"/authenticator-configurations/{methods['PASSKEY']}", change)
@@ -159,7 +161,7 @@ def test_passkey_settings_reach_the_options(empty: RunningSandbox) -> None:
     assert options["authenticatorSelection"]["userVerification"] == "preferred"
 
 
-def test_code_length_and_limits_are_the_tenants(empty: RunningSandbox) -> None:
+def test_code_length_and_rate_limits_are_those_of_the_tenant(empty: RunningSandbox) -> None:
     methods = {row["verificationMethod"]: row["authenticatorId"] for row in ask(empty, "GET", "/authenticators")[1]}
     change = {
         "verificationCodeLength": 8,
@@ -173,7 +175,7 @@ def test_code_length_and_limits_are_the_tenants(empty: RunningSandbox) -> None:
 
 
 @pytest.mark.parametrize("masked", [True, False])
-def test_providers_credentials_are_masked_unless_told_otherwise(masked: bool) -> None:
+def test_provider_credentials_are_masked_unless_configured_otherwise(masked: bool) -> None:
     with run_in_thread(SandboxConfig(seed=1, methods=("SMS",), masked_credentials=masked)) as running:
         (row,) = manage(running, "GET", "/authenticator-configurations")[1]
         one = f"/authenticator-configurations/{row['authenticatorId']}"
@@ -182,7 +184,7 @@ def test_providers_credentials_are_masked_unless_told_otherwise(masked: bool) ->
             assert ("secret-token" in str(answer)) is not masked
 
 
-def test_message_overrides_are_replaced_whole_and_themes_merged(empty: RunningSandbox) -> None:
+def test_message_overrides_are_replaced_and_themes_are_merged(empty: RunningSandbox) -> None:
     for locale in ("en", "de"):
         manage(empty, "PATCH", "/message-overrides", {"messageOverrides": {locale: {"title": "x"}}})
     assert manage(empty, "GET", "/message-overrides")[1] == {"messageOverrides": {"de": {"title": "x"}}}
@@ -191,7 +193,7 @@ def test_message_overrides_are_replaced_whole_and_themes_merged(empty: RunningSa
     assert manage(empty, "GET", "/message-overrides/catalog")[0] == 200
 
 
-def test_an_action_is_set_up_by_its_first_use_and_remembers_its_last(empty: RunningSandbox) -> None:
+def test_an_action_is_configured_by_its_first_use_and_records_its_last_use(empty: RunningSandbox) -> None:
     ask(empty, "POST", "/users/u/actions/brandNew")
     configuration = manage(empty, "GET", "/action-configurations/brandNew")[1]
     assert configuration["defaultUserActionResult"] == "CHALLENGE"

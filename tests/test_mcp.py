@@ -46,7 +46,7 @@ def query(sql: str, **more: Any) -> tuple[str, dict[str, Any]]:
     return "query", {"sql": sql, **more}
 
 
-def test_an_assistant_finds_its_way_from_the_tables_to_an_answer(loaded: Loaded) -> None:
+def test_an_assistant_can_list_explain_and_query_tables(loaded: Loaded) -> None:
     listed, explained, kpi, answered, status = session(
         loaded,
         [
@@ -71,7 +71,7 @@ def test_an_assistant_finds_its_way_from_the_tables_to_an_answer(loaded: Loaded)
 
 
 @pytest.mark.deep
-def test_attempts_to_write_to_read_files_and_to_run_for_ever_come_to_nothing(loaded: Loaded) -> None:
+def test_attempts_to_write_to_read_files_and_to_run_endless_queries_fail(loaded: Loaded) -> None:
     secrets = loaded.folder / ".dlt" / "secrets.toml"
     secrets.parent.mkdir(exist_ok=True)
     secrets.write_text('[sources.authsignal_source]\napi_secret_key = "hush-hush"\n')
@@ -96,7 +96,7 @@ def test_attempts_to_write_to_read_files_and_to_run_for_ever_come_to_nothing(loa
     assert {path for path in loaded.folder.rglob("*") if "dlt/" not in str(path)} == before
 
 
-def test_no_tool_writes_or_tells_a_key(loaded: Loaded) -> None:
+def test_no_tool_writes_or_returns_a_key(loaded: Loaded) -> None:
     async def tools() -> list[Any]:
         parameters = StdioServerParameters(command=COMMAND, args=["ai", "mcp"], cwd=loaded.folder)
         with anyio.fail_after(50):
@@ -109,14 +109,14 @@ def test_no_tool_writes_or_tells_a_key(loaded: Loaded) -> None:
 
 
 @pytest.mark.deep
-def test_people_are_shown_only_when_that_is_asked_for(loaded: Loaded) -> None:
+def test_identifiers_are_shown_only_on_request(loaded: Loaded) -> None:
     who = [query("select user_id from users order by user_id limit 3")]
     (masked,), (shown,) = session(loaded, who), session(loaded, who, "--allow-identifiers")
     assert all(cell.startswith("masked:") for (cell,) in masked["rows"])
     assert not any(cell.startswith("masked:") for (cell,) in shown["rows"])
 
 
-def test_before_the_first_sync_the_assistant_is_told_what_to_do(loaded: Loaded) -> None:
+def test_before_the_first_sync_the_assistant_gets_the_next_step(loaded: Loaded) -> None:
     calls: Calls = [("list_tables", {}), query("select 1")]
     for answer in session(loaded, calls, "--pipeline-name", "never_ran"):
         assert "Run first: dlt-authsignal sync" in answer
@@ -131,7 +131,7 @@ def without_mcp(workdir: Path) -> dict[str, str]:
     return {"PYTHONPATH": str(workdir) + os.pathsep + os.environ.get("PYTHONPATH", "")}
 
 
-def test_without_the_extra_its_name_is_said(without_mcp: dict[str, str]) -> None:
+def test_without_its_extra_the_command_says_what_to_install(without_mcp: dict[str, str]) -> None:
     done = command("ai", "mcp", env=without_mcp)
     assert done.returncode == 2
     assert f"pip install '{ROOT}[assistant]'" in done.stderr  # installed from a folder, it is that folder

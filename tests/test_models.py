@@ -78,7 +78,7 @@ EXPECTED = {
 }
 
 
-def test_every_model_gives_the_known_answer(empty: RunningSandbox) -> None:
+def test_every_model_has_the_expected_value(empty: RunningSandbox) -> None:
     fill(empty)
     sync_from(empty)
     install(attach())
@@ -87,7 +87,7 @@ def test_every_model_gives_the_known_answer(empty: RunningSandbox) -> None:
     assert {name for name, _ in found} == {model.name for model in all_models()}
 
 
-def test_views_over_an_empty_tenant_divide_nothing_by_nothing(empty: RunningSandbox) -> None:
+def test_views_of_an_empty_tenant_do_not_divide_by_zero(empty: RunningSandbox) -> None:
     sync_from(empty)
     install(attach())
     assert all(kpi.value is None for kpi in read(attach()) if kpi.denominator == 0)
@@ -98,7 +98,7 @@ def test_views_before_the_first_sync_say_what_to_do() -> None:
         install(attach())
 
 
-def test_models_whose_tables_are_missing_are_left_out_by_name(empty: RunningSandbox) -> None:
+def test_models_with_missing_tables_are_skipped_and_reported(empty: RunningSandbox) -> None:
     sync_from(empty, tables=["users", "user_authenticators"])
     installed = install(attach())
     assert installed.skipped["drop_off_rate"] == ["user_actions"]
@@ -119,7 +119,7 @@ def test_every_model_states_its_question_and_its_rule(model: object) -> None:
 
 @pytest.mark.parametrize("model", all_models(), ids=lambda model: model.name)
 @pytest.mark.parametrize("dialect", ["databricks", "redshift", "bigquery", "snowflake"])
-def test_every_view_reads_back_in_the_dialect_it_was_written_in(model: Model, dialect: str) -> None:
+def test_every_view_can_be_parsed_in_its_own_dialect(model: Model, dialect: str) -> None:
     from sqlglot import exp, parse_one
 
     parsed = parse_one(view_sql(model, "authsignal_data", dialect), dialect=dialect)

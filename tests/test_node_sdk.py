@@ -73,7 +73,7 @@ def verified_token(sdk: Sdk) -> str:
     return token
 
 
-def test_every_method_of_the_sdk_is_judged_here(sdk: Sdk) -> None:
+def test_every_method_of_the_sdk_is_tested_here(sdk: Sdk) -> None:
     methods = {name for name in sdk.methods() if name not in ("constructor", "getRequestConfig")}
     tree = ast.parse(Path(__file__).read_text("utf-8"))
     called = {
@@ -88,7 +88,7 @@ def test_every_method_of_the_sdk_is_judged_here(sdk: Sdk) -> None:
     assert methods <= called
 
 
-def test_a_wrong_secret_is_an_error_of_the_sdks_own_kind(sdk: Sdk) -> None:
+def test_a_wrong_secret_raises_the_error_type_of_the_sdk(sdk: Sdk) -> None:
     with pytest.raises(Failed) as failed:
         sdk.with_secret("wrong").getUser(userId="ada")
     assert failed.value.error == {
@@ -101,7 +101,7 @@ def test_a_wrong_secret_is_an_error_of_the_sdks_own_kind(sdk: Sdk) -> None:
     }
 
 
-def test_bad_input_is_mapped_too(sdk: Sdk) -> None:
+def test_bad_input_raises_the_error_type_of_the_sdk_too(sdk: Sdk) -> None:
     with pytest.raises(Failed) as failed:
         sdk.enrollVerifiedAuthenticator(userId="ada", attributes={"verificationMethod": "TELEPATHY"})
     assert (failed.value.error["statusCode"], failed.value.error["errorCode"]) == (400, "invalid_request")
@@ -137,7 +137,7 @@ def test_a_user_is_updated_read_and_deleted(sdk: Sdk) -> None:
 
 
 @pytest.mark.parametrize("query", [{"email": EMAIL}, {"phoneNumber": PHONE}, {"username": "ada"}])
-def test_users_are_found_by_what_they_are_known_by(sdk: Sdk, query: dict[str, str]) -> None:
+def test_users_are_found_by_their_identifiers(sdk: Sdk, query: dict[str, str]) -> None:
     sdk.updateUser(userId="ada", attributes={"email": EMAIL, "phoneNumber": PHONE, "username": "ada"})
     sdk.updateUser(userId="bob", attributes={"email": "b@example.com", "phoneNumber": "+1", "username": "bob"})
     [user] = sdk.queryUsers(**query)["users"]
@@ -213,7 +213,7 @@ def test_an_action_is_tracked_read_changed_and_validated(sdk: Sdk) -> None:
         ({"action": "payment"}, "Action is invalid."),
     ],
 )
-def test_a_token_that_does_not_hold_is_an_answer(sdk: Sdk, about: dict[str, str], why: str) -> None:
+def test_an_invalid_token_is_a_response_with_the_reason(sdk: Sdk, about: dict[str, str], why: str) -> None:
     token = sdk.track(userId="ada", action="signIn")["token"]
     verdict = sdk.validateChallenge(**{"token": token, **about})
     assert (verdict["isValid"], verdict["error"]) == (False, why)
@@ -242,7 +242,7 @@ def test_actions_are_found_by_code_state_and_date(sdk: Sdk) -> None:
     ("method", "address"),
     [("EMAIL_OTP", {"email": EMAIL}), ("SMS", {"phoneNumber": PHONE}), ("WHATSAPP", {"phoneNumber": PHONE})],
 )
-def test_a_challenge_is_sent_seen_verified_and_claimed(sdk: Sdk, method: str, address: dict[str, str]) -> None:
+def test_a_challenge_is_sent_read_verified_and_claimed(sdk: Sdk, method: str, address: dict[str, str]) -> None:
     now = sdk.running.sandbox.clock.now().timestamp()
     started = sdk.challenge(verificationMethod=method, action="signIn", **address)
     assert 590 <= started["expiresAt"] - now <= 600
@@ -274,7 +274,7 @@ def test_a_challenge_of_a_known_user_is_found_by_user_and_action(sdk: Sdk) -> No
     assert sdk.getChallenge(userId="ada", action="payment", verificationMethod="EMAIL_OTP") == {}
 
 
-def test_a_wrong_code_is_an_answer_and_ten_are_too_many(sdk: Sdk) -> None:
+def test_a_wrong_code_is_a_response_and_ten_are_too_many(sdk: Sdk) -> None:
     started = sdk.challenge(verificationMethod="EMAIL_OTP", action="signIn", email=EMAIL)
     code = sdk.sent_code()
     wrong = "000000" if code != "000000" else "111111"
@@ -284,7 +284,7 @@ def test_a_wrong_code_is_an_answer_and_ten_are_too_many(sdk: Sdk) -> None:
     assert late == {"isVerified": False, "failureReason": "MAX_ATTEMPTS_EXCEEDED"}
 
 
-def test_a_challenge_that_was_not_verified_is_claimed_on_request_only(sdk: Sdk) -> None:
+def test_an_unverified_challenge_is_claimed_only_on_request(sdk: Sdk) -> None:
     started = sdk.challenge(verificationMethod="SMS", action="signIn", phoneNumber=PHONE)
     with pytest.raises(Failed):
         sdk.claimChallenge(challengeId=started["challengeId"], userId="ada")
@@ -292,7 +292,7 @@ def test_a_challenge_that_was_not_verified_is_claimed_on_request_only(sdk: Sdk) 
     assert sdk.validateChallenge(token=claimed["token"])["isValid"] is False
 
 
-def test_a_session_is_created_and_its_token_holds_against_the_public_key(sdk: Sdk) -> None:
+def test_a_session_is_created_and_its_token_verifies_with_the_public_key(sdk: Sdk) -> None:
     session = sdk.createSession(clientId="web", token=verified_token(sdk), action="signIn")
     tenant = sdk.running.sandbox.config.tenant_id
     keys = jwt.PyJWKClient(f"{sdk.running.url}/client/public/{tenant}/.well-known/jwks")
@@ -310,7 +310,7 @@ def test_a_session_of_another_client_is_refused(sdk: Sdk) -> None:
         sdk.validateSession(accessToken=session["accessToken"], clientIds=["app"])
 
 
-def test_a_session_needs_a_met_challenge(sdk: Sdk) -> None:
+def test_a_session_needs_a_completed_challenge(sdk: Sdk) -> None:
     token = sdk.track(userId="ada", action="signIn")["token"]
     with pytest.raises(Failed):
         sdk.createSession(clientId="web", token=token)
@@ -326,7 +326,7 @@ def test_a_refreshed_session_replaces_its_tokens(sdk: Sdk) -> None:
         sdk.refreshSession(refreshToken=old["refreshToken"])
 
 
-def test_a_revoked_session_is_over(sdk: Sdk) -> None:
+def test_a_revoked_session_has_ended(sdk: Sdk) -> None:
     session = sdk.createSession(clientId="web", token=verified_token(sdk))
     assert sdk.revokeSession(accessToken=session["accessToken"]) is None
     with pytest.raises(Failed):
@@ -335,7 +335,7 @@ def test_a_revoked_session_is_over(sdk: Sdk) -> None:
         sdk.refreshSession(refreshToken=session["refreshToken"])
 
 
-def test_all_sessions_of_a_user_are_revoked_at_once(sdk: Sdk) -> None:
+def test_all_sessions_of_a_user_are_revoked_in_one_request(sdk: Sdk) -> None:
     sessions = [sdk.createSession(clientId=client, token=verified_token(sdk)) for client in ("web", "app")]
     sdk.revokeUserSessions(userId="ada")
     for session in sessions:

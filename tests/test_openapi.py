@@ -40,7 +40,7 @@ def test_the_document_is_valid_and_its_names_are_unique() -> None:
     assert not [name for name in found["components"]["schemas"] if "." in name]
 
 
-def test_a_sandbox_without_the_seed_pages_paths_does_not_list_them() -> None:
+def test_the_document_omits_the_paths_of_dlthubs_authsignal_page_if_they_are_disabled() -> None:
     listed = describe(SERVED)["paths"]
     assert not [endpoint for endpoint, _ in ALIASES if endpoint.method.lower() in listed.get(endpoint.path, {})]
 
@@ -94,7 +94,7 @@ def judged() -> Iterator[Judged]:
 
 @pytest.mark.examples
 @pytest.mark.parametrize("endpoint", ROUTES, ids=str)
-def test_no_input_gets_an_answer_that_the_document_does_not_describe(judged: Judged, endpoint: Endpoint) -> None:
+def test_every_response_matches_the_openapi_document(judged: Judged, endpoint: Endpoint) -> None:
     from schemathesis import GenerationMode
     from schemathesis.checks import not_a_server_error
     from schemathesis.specs.openapi import checks
@@ -154,7 +154,7 @@ DEVICE = "/users/judge/devices/device"
     ],
     ids=lambda value: str(value)[:50],
 )
-def test_extremes_are_answered_and_leave_everything_readable(
+def test_extreme_values_are_answered_and_keep_the_data_readable(
     judged: Judged, method: str, path: str, raw: bytes
 ) -> None:
     assert ask(judged.running, method, path, raw=raw)[0] in (200, 400)
@@ -162,6 +162,6 @@ def test_extremes_are_answered_and_leave_everything_readable(
         assert ask(judged.running, "GET", readable)[0] == 200
 
 
-def test_a_moment_in_the_first_years_keeps_its_zeros(judged: Judged) -> None:
+def test_a_time_in_the_first_years_keeps_its_leading_zeros(judged: Judged) -> None:
     _, device, _ = ask(judged.running, "PATCH", DEVICE, {"rememberedUntil": "0001-01-01T00:00:00Z"})
     assert device["rememberedUntil"] == "0001-01-01T00:00:00.000Z"

@@ -49,7 +49,7 @@ def alone() -> dict[str, Any]:
 @pytest.mark.parametrize(
     "mode", deep_except(["synced"], ["imported", "built", "composed", "synced", "synced to files"])
 )
-def test_another_pipeline_works_as_if_this_package_were_not_there(seeded: RunningSandbox, mode: str) -> None:
+def test_another_pipeline_works_the_same_with_this_package_installed(seeded: RunningSandbox, mode: str) -> None:
     found = run(mode, seeded.url)
     for subject, expected in alone().items():
         assert found[subject] == expected, subject
@@ -85,7 +85,7 @@ def reports() -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
 
 @pytest.mark.deep
-def test_usage_reports_of_another_pipeline_are_sent_and_ours_are_not(
+def test_usage_reports_of_another_pipeline_are_sent_and_those_of_this_package_are_not(
     seeded: RunningSandbox, reports: tuple[str, list[dict[str, Any]]]
 ) -> None:
     address, events = reports

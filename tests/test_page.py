@@ -32,7 +32,7 @@ CHROMIUM = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,ima
         (",;,", False),
     ],
 )
-def test_a_browser_is_told_from_a_program(accept: str, wanted: bool) -> None:
+def test_a_browser_is_distinguished_from_a_program(accept: str, wanted: bool) -> None:
     assert prefers_html(accept) is wanted
 
 
@@ -53,7 +53,7 @@ def test_the_page_loads_nothing_and_writes_no_markup() -> None:
     assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(", html)
 
 
-def test_what_the_page_shows_is_newest_first_and_bounded(empty: RunningSandbox) -> None:
+def test_lists_on_the_page_are_newest_first_and_limited(empty: RunningSandbox) -> None:
     for place in range(SHOWN + 5):
         ask(empty, "GET", f"/users/{place}")
     ask(empty, "POST", "/challenge", {"verificationMethod": "EMAIL_OTP", "action": "a", "email": "a@x"})
@@ -65,14 +65,14 @@ def test_what_the_page_shows_is_newest_first_and_bounded(empty: RunningSandbox) 
     assert ask(empty, "GET", "/_sandbox/requests")[1]["total"] == SHOWN + 7
 
 
-def test_a_key_that_somebody_chose_is_not_shown() -> None:
+def test_a_configured_key_is_not_shown() -> None:
     with run_in_thread(SandboxConfig(api_secret_key="chosen")) as running:
         shown = ask(running, "GET", "/_sandbox/page")[1]
     assert (shown["apiSecretKey"], shown["managementSecretKey"]) == (None, "sandbox-management-secret")
     assert "chosen" not in json.dumps(shown)
 
 
-def test_trying_tracks_a_sign_in_with_a_token_that_adds_passkeys(empty: RunningSandbox) -> None:
+def test_the_try_route_tracks_a_sign_in_with_a_token_that_can_add_passkeys(empty: RunningSandbox) -> None:
     ask(empty, "POST", "/users/a%2Fb/authenticators", {"verificationMethod": "SMS", "phoneNumber": "+1"})
     status, answer, _ = ask(empty, "POST", "/_sandbox/try", {"userId": " a/b "})
     assert (status, answer["userId"], answer["isEnrolled"]) == (200, "a/b", True)
@@ -82,14 +82,14 @@ def test_trying_tracks_a_sign_in_with_a_token_that_adds_passkeys(empty: RunningS
 
 
 @pytest.mark.parametrize("body", [None, [], {}, {"userId": 3}, {"userId": "  "}])
-def test_trying_needs_a_user(empty: RunningSandbox, body: Any) -> None:
+def test_the_try_route_needs_a_user(empty: RunningSandbox, body: Any) -> None:
     status, answer, _ = ask(empty, "POST", "/_sandbox/try", body)
     assert status == 400
     assert answer["error"] == "invalid_request"
     assert empty.sandbox.store.counts()["users"] == 0
 
 
-def test_a_link_that_is_not_known_says_so(empty: RunningSandbox) -> None:
+def test_an_unknown_link_is_reported(empty: RunningSandbox) -> None:
     with pytest.raises(HTTPError) as refused:
         urlopen(f"{empty.control_url}magic-link?secret=x", timeout=5)
     with refused.value as answer:

@@ -19,7 +19,7 @@ def visitor(empty: RunningSandbox) -> Visitor:
     return Visitor(empty).track()
 
 
-def test_a_new_user_creates_a_passkey_and_meets_the_challenge_with_it(visitor: Visitor) -> None:
+def test_a_new_user_registers_a_passkey_and_completes_the_challenge(visitor: Visitor) -> None:
     status, answer = visitor.register(username="ada@example.com", displayName="Ada")
     assert (status, answer["isVerified"], answer["userId"]) == (200, True, "u")
     (row,) = visitor.authenticators()
@@ -32,7 +32,7 @@ def test_a_new_user_creates_a_passkey_and_meets_the_challenge_with_it(visitor: V
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "EdDSA"])
-def test_a_discoverable_passkey_signs_in_and_says_who_it_is(visitor: Visitor, algorithm: str) -> None:
+def test_a_discoverable_passkey_signs_in_and_identifies_its_user(visitor: Visitor, algorithm: str) -> None:
     visitor.passkey = SoftwarePasskey(origin=ORIGIN, algorithm=algorithm)
     visitor.register(username="ada@example.com")
     status, answer = visitor.sign_in("signIn")
@@ -48,7 +48,7 @@ def test_a_sign_in_without_an_action_gets_the_configured_one(visitor: Visitor) -
     assert visitor.validate(token)["action"] == visitor.running.sandbox.config.passkey_action
 
 
-def test_a_tracked_challenge_is_met_with_a_passkey(visitor: Visitor) -> None:
+def test_a_tracked_challenge_is_completed_with_a_passkey(visitor: Visitor) -> None:
     visitor.register()
     visitor.track("payment")
     assert visitor.validate()["state"] == "CHALLENGE_REQUIRED"
@@ -56,7 +56,7 @@ def test_a_tracked_challenge_is_met_with_a_passkey(visitor: Visitor) -> None:
     assert visitor.validate()["state"] == "CHALLENGE_SUCCEEDED"
 
 
-def test_options_leave_out_and_allow_exactly_the_users_own_passkeys(visitor: Visitor) -> None:
+def test_options_exclude_and_allow_exactly_the_passkeys_of_the_user(visitor: Visitor) -> None:
     credential_id = visitor.register()[1]["userAuthenticator"]["webauthnCredential"]["credentialId"]
     options = visitor.post(f"{PASSKEY.removeprefix('/client')}/registration-options", {})[1]["options"]
     assert [item["id"] for item in options["excludeCredentials"]] == [credential_id]
@@ -82,7 +82,7 @@ TAMPERED = [
 
 
 @pytest.mark.parametrize("tamper", TAMPERED, ids=changed)
-def test_a_registration_that_was_tampered_with_enrols_nothing(visitor: Visitor, tamper: Tamper) -> None:
+def test_a_tampered_registration_enrols_nothing(visitor: Visitor, tamper: Tamper) -> None:
     status, answer = visitor.register(tamper)
     assert (status, answer["errorCode"]) == (400, "invalid_credential")
     assert visitor.authenticators() == []
@@ -94,7 +94,7 @@ def test_a_registration_that_was_tampered_with_enrols_nothing(visitor: Visitor, 
     [*TAMPERED, Tamper(bad_signature=True), Tamper(sign_count=0), Tamper(user_handle=b"somebody")],
     ids=changed,
 )
-def test_an_answer_that_was_tampered_with_signs_nobody_in(visitor: Visitor, tamper: Tamper) -> None:
+def test_a_tampered_authentication_response_does_not_sign_in(visitor: Visitor, tamper: Tamper) -> None:
     visitor.register()
     visitor.sign_in()
     before = visitor.authenticators()
@@ -104,14 +104,14 @@ def test_an_answer_that_was_tampered_with_signs_nobody_in(visitor: Visitor, tamp
     assert visitor.authenticators() == before
 
 
-def test_an_unknown_credential_is_named_as_such(visitor: Visitor) -> None:
+def test_an_unknown_credential_is_reported_as_unknown(visitor: Visitor) -> None:
     visitor.register()
     (row,) = visitor.authenticators()
     ask(visitor.running, "DELETE", f"/users/u/authenticators/{row['userAuthenticatorId']}")
     assert visitor.sign_in()[1]["errorCode"] == "unknown_credential"
 
 
-def test_a_challenge_is_used_once_even_when_it_failed(visitor: Visitor) -> None:
+def test_a_challenge_can_be_used_once_even_if_verification_failed(visitor: Visitor) -> None:
     visitor.register()
     options = visitor.anonymous("/user-authenticators/passkey/authentication-options")[1]
     wrong = visitor.answer(options, Tamper(bad_signature=True))
@@ -120,7 +120,7 @@ def test_a_challenge_is_used_once_even_when_it_failed(visitor: Visitor) -> None:
     assert visitor.anonymous("/verify/passkey", right)[0] == 400
 
 
-def test_of_many_simultaneous_answers_to_one_challenge_exactly_one_wins(visitor: Visitor) -> None:
+def test_of_many_simultaneous_responses_to_one_challenge_exactly_one_succeeds(visitor: Visitor) -> None:
     visitor.register()
     options = visitor.anonymous("/user-authenticators/passkey/authentication-options")[1]
     answer = visitor.answer(options)
@@ -136,7 +136,7 @@ def test_a_challenge_expires_with_its_token(visitor: Visitor) -> None:
     assert visitor.anonymous("/verify/passkey", visitor.answer(options))[0] == 400
 
 
-def test_nobody_meets_another_users_challenge(visitor: Visitor) -> None:
+def test_a_user_cannot_complete_the_challenge_of_another_user(visitor: Visitor) -> None:
     visitor.register()
     other = Visitor(visitor.running, "other").track()
     options = other.post("/user-authenticators/passkey/authentication-options", {})[1]
@@ -148,7 +148,7 @@ def test_nobody_meets_another_users_challenge(visitor: Visitor) -> None:
     assert (status, answer["errorCode"]) == (400, "invalid_credential")
 
 
-def test_adding_a_passkey_does_not_meet_the_challenge_of_an_enrolled_user(visitor: Visitor) -> None:
+def test_adding_a_passkey_does_not_complete_the_challenge_of_an_enrolled_user(visitor: Visitor) -> None:
     visitor.register()
     visitor.passkey = SoftwarePasskey(origin=ORIGIN)
     visitor.track(scope="read:authenticators add:authenticators")
@@ -156,7 +156,7 @@ def test_adding_a_passkey_does_not_meet_the_challenge_of_an_enrolled_user(visito
     assert visitor.validate()["state"] == "CHALLENGE_REQUIRED"
 
 
-def test_an_enrolled_user_needs_the_scope_to_add(visitor: Visitor) -> None:
+def test_an_enrolled_user_needs_the_add_scope_to_add_a_passkey(visitor: Visitor) -> None:
     visitor.register()
     visitor.track()
     assert visitor.post("/user-authenticators/passkey/registration-options", {})[0] == 403
@@ -170,7 +170,7 @@ def test_a_blocked_action_stays_blocked_whatever_is_verified(visitor: Visitor) -
     assert visitor.validate()["state"] == "BLOCK"
 
 
-def test_cookies_carry_the_challenge_of_the_web_variants(visitor: Visitor) -> None:
+def test_cookies_contain_the_challenge_of_the_web_routes(visitor: Visitor) -> None:
     visitor.register()
     auth = basic_auth(visitor.running.sandbox.config.tenant_id)
     headers = ask(visitor.running, "POST", "/client/challenge/web", {"action": "signIn"}, auth=auth)[2]
@@ -186,7 +186,7 @@ def test_cookies_carry_the_challenge_of_the_web_variants(visitor: Visitor) -> No
     assert visitor.validate(answer["accessToken"])["action"] == "signIn"
 
 
-def test_the_tenant_id_is_taken_with_and_without_the_trailing_colon(visitor: Visitor) -> None:
+def test_the_tenant_id_is_accepted_with_and_without_the_trailing_colon(visitor: Visitor) -> None:
     import base64
 
     tenant = visitor.running.sandbox.config.tenant_id
@@ -196,7 +196,7 @@ def test_the_tenant_id_is_taken_with_and_without_the_trailing_colon(visitor: Vis
     assert ask(visitor.running, "POST", "/client/challenge", {}, auth=basic_auth(f"{tenant}x"))[0] == 401
 
 
-def test_the_paths_of_the_dlthub_page_lead_to_the_same_ceremonies(visitor: Visitor) -> None:
+def test_the_paths_of_dlthubs_authsignal_page_run_the_same_ceremonies(visitor: Visitor) -> None:
     options = visitor.post("/user-authenticators/passkey/registration-options", {})[1]
     body = {
         "challengeId": options["challengeId"],
@@ -209,14 +209,14 @@ def test_the_paths_of_the_dlthub_page_lead_to_the_same_ceremonies(visitor: Visit
     assert answer[1]["isVerified"] is True
 
 
-def test_the_paths_of_the_dlthub_page_can_be_switched_off() -> None:
+def test_the_paths_of_dlthubs_authsignal_page_can_be_disabled() -> None:
     with run_in_thread(SandboxConfig(seed=1, seed_page_paths=False)) as running:
         visitor = Visitor(running).track()
         assert visitor.post("/user-authenticators/passkey/register", {})[0] == 404
         assert visitor.anonymous("/user-authenticators/passkey/initiate-challenge")[0] == 404
 
 
-def test_only_named_origins_are_accepted_where_the_tenant_names_some() -> None:
+def test_only_expected_origins_are_accepted_if_the_tenant_configures_them() -> None:
     config = SandboxConfig(seed=1, relying_party="example.com", expected_origins=("https://app.example.com",))
     with run_in_thread(config) as running:
         for origin, status in (("https://app.example.com", 200), ("https://login.example.com", 400)):
@@ -227,14 +227,14 @@ def test_only_named_origins_are_accepted_where_the_tenant_names_some() -> None:
                 assert f"the origin {origin} is not one of https://app.example.com" in answer["errorDescription"]
 
 
-def test_a_known_credential_id_is_confirmed_to_the_tenant(visitor: Visitor) -> None:
+def test_the_tenant_can_check_whether_a_credential_id_exists(visitor: Visitor) -> None:
     held = visitor.register()[1]["userAuthenticator"]["webauthnCredential"]["credentialId"]
     auth = basic_auth(visitor.running.sandbox.config.tenant_id)
     for query, status in ((f"credentialIds=x,{held}", 200), (f"credentialId={held}", 200), ("credentialIds=x", 404)):
         assert ask(visitor.running, "GET", f"{PASSKEY}?{query}", auth=auth)[0] == status
 
 
-def test_a_passkey_that_the_server_enrolled_in_a_batch_signs_in(visitor: Visitor) -> None:
+def test_a_passkey_enrolled_by_the_server_in_a_batch_signs_in(visitor: Visitor) -> None:
     from webauthn import base64url_to_bytes, verify_registration_response
     from webauthn.helpers import bytes_to_base64url
 
@@ -258,7 +258,7 @@ def test_a_passkey_that_the_server_enrolled_in_a_batch_signs_in(visitor: Visitor
     assert visitor.sign_in()[1]["userId"] == "batched"
 
 
-def test_a_security_key_is_enrolled_and_met_without_challenge_ids(visitor: Visitor) -> None:
+def test_a_security_key_is_enrolled_and_used_without_challenge_ids(visitor: Visitor) -> None:
     visitor.passkey = SoftwarePasskey(origin=ORIGIN, attachment="cross-platform")
     path = "/user-authenticators/security-key"
     options = visitor.post(f"{path}/registration-options", {})[1]
@@ -271,7 +271,7 @@ def test_a_security_key_is_enrolled_and_met_without_challenge_ids(visitor: Visit
     assert visitor.post("/verify/security-key", answer)[0] == 400
 
 
-def test_a_made_up_persons_passkey_cannot_sign_in(seeded: RunningSandbox) -> None:
+def test_a_passkey_of_a_seeded_user_cannot_sign_in(seeded: RunningSandbox) -> None:
     store = seeded.sandbox.store
     held = next(
         value for user in store.users() for value in store.authenticators(user.user_id) if value.credential is not None
@@ -290,7 +290,7 @@ def test_a_made_up_persons_passkey_cannot_sign_in(seeded: RunningSandbox) -> Non
     "credential",
     [{}, {"id": 3}, {"id": "x", "response": 3}, {"id": "x", "rawId": "x", "response": {}, "type": "public-key"}],
 )
-def test_nonsense_instead_of_a_credential_is_refused(visitor: Visitor, credential: dict[str, object]) -> None:
+def test_an_invalid_credential_is_refused(visitor: Visitor, credential: dict[str, object]) -> None:
     options = visitor.post("/user-authenticators/passkey/registration-options", {})[1]
     body = {"challengeId": options["challengeId"], "registrationCredential": credential}
     status, answer = visitor.post("/user-authenticators/passkey", body)
@@ -299,7 +299,7 @@ def test_nonsense_instead_of_a_credential_is_refused(visitor: Visitor, credentia
 
 
 @pytest.mark.parametrize("credential_id", ["a", "abcde", "é", "Ａ", "with space", "~~~"])
-def test_credential_ids_that_no_browser_takes_do_not_break_the_options(visitor: Visitor, credential_id: str) -> None:
+def test_credential_ids_that_no_browser_accepts_do_not_break_the_options(visitor: Visitor, credential_id: str) -> None:
     body = {"verificationMethod": "PASSKEY", "credentialId": credential_id, "credentialPublicKey": "AAAA"}
     assert ask(visitor.running, "POST", "/users/u/authenticators", body)[0] == 200
     visitor.track(scope="read:authenticators add:authenticators")
@@ -308,7 +308,7 @@ def test_credential_ids_that_no_browser_takes_do_not_break_the_options(visitor: 
 
 
 @pytest.mark.parametrize("depth", [100, 5_000])
-def test_client_data_that_nests_without_end_is_refused(visitor: Visitor, depth: int) -> None:
+def test_deeply_nested_client_data_is_refused(visitor: Visitor, depth: int) -> None:
     import base64
 
     options = visitor.post("/user-authenticators/passkey/registration-options", {})[1]
@@ -319,7 +319,7 @@ def test_client_data_that_nests_without_end_is_refused(visitor: Visitor, depth: 
     assert visitor.post("/user-authenticators/passkey", body)[1]["errorCode"] == "invalid_credential"
 
 
-def test_transports_that_are_no_list_are_left_out(visitor: Visitor) -> None:
+def test_transports_that_are_not_a_list_are_left_out(visitor: Visitor) -> None:
     options = visitor.post("/user-authenticators/passkey/registration-options", {})[1]
     credential = visitor.passkey.create(options["options"])
     credential["response"]["transports"] = 7

@@ -23,7 +23,7 @@ def tool(name: str, *arguments: str, **env: str) -> subprocess.CompletedProcess[
 
 
 @pytest.mark.parametrize("host", ["dlt", "dlthub"])
-def test_dlts_command_has_ours(host: str) -> None:
+def test_the_dlt_command_has_an_authsignal_subcommand(host: str) -> None:
     done = tool(host, "authsignal", "models", "show", "mfa_coverage")
     assert done.returncode == 0, done.stderr
     assert "count(distinct a.verification_method)" in done.stdout
@@ -31,7 +31,7 @@ def test_dlts_command_has_ours(host: str) -> None:
 
 
 @pytest.mark.deep
-def test_a_sync_through_dlt_loads_and_fails_as_ours_does(seeded: RunningSandbox) -> None:
+def test_a_sync_through_the_dlt_command_loads_and_fails_like_dlt_authsignal(seeded: RunningSandbox) -> None:
     done = tool("dlt", "authsignal", "sync", "--tables", "users", **at(seeded))
     assert done.returncode == 0, done.stderr
     assert rows("select count(*) from users") == [(40,)]
@@ -42,7 +42,7 @@ def test_a_sync_through_dlt_loads_and_fails_as_ours_does(seeded: RunningSandbox)
 
 
 @pytest.mark.deep
-def test_it_reports_no_usage_by_itself(seeded: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_plugin_sends_no_usage_reports(seeded: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[str] = []
 
     class Listener(BaseHTTPRequestHandler):
@@ -77,7 +77,7 @@ def test_dlt_finds_the_source_by_name(name: str, empty: RunningSandbox) -> None:
     assert "users" in source.resources
 
 
-def test_dlt_loads_hardly_anything_of_ours_to_know_us() -> None:
+def test_plugin_discovery_imports_almost_no_modules() -> None:
     code = (
         "import sys; from dlt.common.runtime.run_context import get_plugin_modules; print(*get_plugin_modules());"
         "print(*sorted(name for name in sys.modules if name.startswith('dlt_authsignal')))"

@@ -29,7 +29,7 @@ def as_owner(postgres: Postgres, *statements: str) -> None:
             connection.cursor().execute(statement)
 
 
-def test_a_second_sync_into_the_same_dataset_is_refused_on_any_machine(
+def test_a_concurrent_sync_into_the_same_dataset_is_refused_on_any_machine(
     empty: RunningSandbox, postgres: Postgres, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sync_from(empty, destination="postgres")
@@ -52,7 +52,7 @@ def is_released(postgres: Postgres) -> bool:
     return not held
 
 
-def test_a_running_sync_holds_that_lock(empty: RunningSandbox, postgres: Postgres) -> None:
+def test_a_running_sync_holds_the_lock_of_the_dataset(empty: RunningSandbox, postgres: Postgres) -> None:
     empty.sandbox.store.put_user(User(user_id="u1", created_at=empty.sandbox.clock.now(), email="a@x"))
     seen: list[int] = []
 
@@ -74,7 +74,7 @@ def test_a_running_sync_holds_that_lock(empty: RunningSandbox, postgres: Postgre
     assert any(is_released(postgres) for _ in range(50))
 
 
-def test_the_right_to_create_schemas_is_all_that_the_loader_needs(
+def test_the_loader_needs_only_the_right_to_create_schemas(
     empty: RunningSandbox, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database = postgres.url.rsplit("/", maxsplit=1)[1]
@@ -88,7 +88,9 @@ def test_the_right_to_create_schemas_is_all_that_the_loader_needs(
         assert sync_from(empty, destination="postgres").tables["users"].total == 0
 
 
-def test_empty_text_arrives_as_null_and_is_no_change_the_next_time(empty: RunningSandbox, postgres: Postgres) -> None:
+def test_empty_text_is_loaded_as_null_and_is_not_a_change_in_the_next_sync(
+    empty: RunningSandbox, postgres: Postgres
+) -> None:
     empty.sandbox.store.put_user(User(user_id="u1", created_at=empty.sandbox.clock.now(), email="a@x"))
     body = '[{"deviceId":"d1","name":""}]'
     for expected in ((1, 0), (0, 0)):
@@ -98,7 +100,7 @@ def test_empty_text_arrives_as_null_and_is_no_change_the_next_time(empty: Runnin
         assert postgres.rows("select name from user_devices") == [(None,)]
 
 
-def test_json_arrives_as_jsonb(empty: RunningSandbox, postgres: Postgres) -> None:
+def test_json_is_loaded_as_jsonb(empty: RunningSandbox, postgres: Postgres) -> None:
     empty.sandbox.store.put_user(
         User(user_id="u1", created_at=empty.sandbox.clock.now(), email="a@x", custom={"tier": {"name": "gold"}})
     )
@@ -106,7 +108,7 @@ def test_json_arrives_as_jsonb(empty: RunningSandbox, postgres: Postgres) -> Non
     assert postgres.rows("select custom -> 'tier' ->> 'name' from users") == [("gold",)]
 
 
-def test_credentials_that_are_missing_are_named_with_the_lines_to_write(empty: RunningSandbox) -> None:
+def test_missing_credentials_are_reported_with_the_lines_to_add(empty: RunningSandbox) -> None:
     done = command("sync", "--destination", "postgres", env=at(empty))
     assert done.returncode == 2
     for expected in ("password", ".dlt/secrets.toml", "[destination.postgres.credentials]"):
@@ -114,7 +116,7 @@ def test_credentials_that_are_missing_are_named_with_the_lines_to_write(empty: R
     assert "Traceback" not in done.stderr
 
 
-def test_a_server_that_is_not_there_is_named_without_the_password(
+def test_an_unreachable_server_is_reported_without_the_password(
     empty: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(CREDENTIALS, "postgresql://loader:hunter2@127.0.0.1:1/warehouse")
@@ -123,7 +125,7 @@ def test_a_server_that_is_not_there_is_named_without_the_password(
     assert "hunter2" not in str(raised.value)
 
 
-def test_a_wrong_password_is_a_mistake_in_the_configuration(
+def test_a_wrong_password_is_a_configuration_error(
     empty: RunningSandbox, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ((rules,),) = postgres.rows("show hba_file")
@@ -143,7 +145,9 @@ def test_a_wrong_password_is_a_mistake_in_the_configuration(
         as_owner(postgres, "select pg_reload_conf()")
 
 
-def test_no_table_forbids_that_a_file_is_copied_into_it_again(seeded: RunningSandbox, postgres: Postgres) -> None:
+def test_no_table_has_a_constraint_that_prevents_loading_a_file_again(
+    seeded: RunningSandbox, postgres: Postgres
+) -> None:
     """As a run does whose predecessor was killed before it had noted that the file is there."""
     sync_from(seeded, destination="postgres", tables=["users", "user_actions", "action_details"])
     ours = "connamespace::regnamespace::text like 'authsignal_data%'"

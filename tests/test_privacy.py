@@ -84,7 +84,7 @@ def person(running: RunningSandbox, user_id: str = EMAIL) -> None:
     store.put_device(Device(user_id=user_id, device_id=CANARIES["device"], created_at=now))
 
 
-def test_nothing_of_a_person_is_left_in_any_byte(empty: RunningSandbox, workdir: Path) -> None:
+def test_no_file_contains_an_identifier_after_a_sync(empty: RunningSandbox, workdir: Path) -> None:
     person(empty)
     report = sync_from(empty, tables=[*PER_USER[:4], "action_details"], **ON)
     assert {name: report.tables[name].new for name in PER_USER[:4]} == dict.fromkeys(PER_USER[:4], 1)
@@ -97,7 +97,7 @@ def test_nothing_of_a_person_is_left_in_any_byte(empty: RunningSandbox, workdir:
     assert rows("select distinct ip_address from user_actions") == [("198.51.100.0",)]
 
 
-def test_nothing_is_left_of_a_run_that_fails_either(empty: RunningSandbox, workdir: Path) -> None:
+def test_no_file_contains_an_identifier_after_a_failed_sync(empty: RunningSandbox, workdir: Path) -> None:
     person(empty)
     empty.sandbox.faults.add(Fault(route="GET /users/{userId}/devices", kind="status", status=404))
     with pytest.raises(AuthsignalError):
@@ -105,7 +105,7 @@ def test_nothing_is_left_of_a_run_that_fails_either(empty: RunningSandbox, workd
     assert not search(workdir, CANARIES)
 
 
-def test_the_same_person_is_the_same_in_every_table(empty: RunningSandbox) -> None:
+def test_a_user_has_the_same_pseudonym_in_every_table(empty: RunningSandbox) -> None:
     person(empty)
     sync_from(empty, **ON)
     for name in PER_USER:
@@ -115,7 +115,7 @@ def test_the_same_person_is_the_same_in_every_table(empty: RunningSandbox) -> No
     ]
 
 
-def test_a_second_sync_knows_whom_the_first_has_read(empty: RunningSandbox) -> None:
+def test_a_second_sync_recognises_users_stored_as_hashes(empty: RunningSandbox) -> None:
     person(empty)
     sync_from(empty, tables=["user_actions", "action_details"], **ON)
     again = sync_from(empty, tables=["user_actions", "action_details"], **ON)
@@ -127,7 +127,7 @@ def test_a_second_sync_knows_whom_the_first_has_read(empty: RunningSandbox) -> N
 
 
 @pytest.mark.deep
-def test_a_user_whom_the_list_shows_changed_is_read_again(empty: RunningSandbox) -> None:
+def test_a_user_changed_in_the_user_list_is_read_again(empty: RunningSandbox) -> None:
     person(empty)
     sync_from(empty, **ON)
     empty.sandbox.store.put_user(
@@ -153,7 +153,7 @@ def test_the_stored_fingerprint_of_the_user_list_cannot_be_guessed(empty: Runnin
 
 
 @pytest.mark.deep
-def test_when_a_user_was_created_is_carried_to_runs_that_do_not_list_them(empty: RunningSandbox, workdir: Path) -> None:
+def test_created_at_is_kept_by_syncs_that_do_not_read_the_user_list(empty: RunningSandbox, workdir: Path) -> None:
     person(empty)
     sync_from(empty, **ON)
     before = rows("select created_at from users")
@@ -200,7 +200,7 @@ def test_all_users_are_stored_again_after_a_privacy_setting_changes(empty: Runni
 
 
 @pytest.mark.deep
-def test_actions_and_their_details_are_stored_anew_too(empty: RunningSandbox) -> None:
+def test_actions_and_action_details_are_stored_again_when_privacy_settings_change(empty: RunningSandbox) -> None:
     person(empty, "u1")
     reading = ["users", "user_actions", "action_details"]
     sync_from(empty, tables=reading, **ON)
@@ -210,7 +210,9 @@ def test_actions_and_their_details_are_stored_anew_too(empty: RunningSandbox) ->
 
 
 @pytest.mark.deep
-def test_what_is_not_read_under_the_new_settings_is_due_in_the_run_that_reads_it(empty: RunningSandbox) -> None:
+def test_tables_not_yet_read_under_new_privacy_settings_are_due_in_the_next_sync_that_selects_them(
+    empty: RunningSandbox,
+) -> None:
     person(empty, "u1")
     sync_from(empty, **ON)
     kept = {"privacy": "keep"}
@@ -224,7 +226,7 @@ def test_what_is_not_read_under_the_new_settings_is_due_in_the_run_that_reads_it
 
 
 @pytest.mark.deep
-def test_a_budget_is_heeded_while_everybody_is_stored_anew(empty: RunningSandbox) -> None:
+def test_max_requests_is_respected_while_all_users_are_stored_again(empty: RunningSandbox) -> None:
     for number in range(6):
         person(empty, f"u{number}")
     sync_from(empty, **ON)
@@ -246,7 +248,7 @@ def test_a_dataset_with_plain_addresses_as_ids_is_not_continued_with_hashes(empt
     assert sync_from(empty, **ON, dataset="pseudonyms", pipeline_name="another").users_read == 1
 
 
-def test_people_who_are_keys_of_an_object_become_no_columns(empty: RunningSandbox, workdir: Path) -> None:
+def test_identifiers_used_as_object_keys_do_not_become_columns(empty: RunningSandbox, workdir: Path) -> None:
     body = {"userId": "u1", "contacts": {EMAIL: {"role": "boss"}}, "by": {"phone": {CANARIES["number"]: 1}}}
     empty.sandbox.store.put_user(User(user_id="u1", created_at=empty.sandbox.clock.now()))
     empty.sandbox.faults.add(Fault(route="GET /users/{userId}", kind="body", body=json.dumps(body)))
@@ -257,7 +259,7 @@ def test_people_who_are_keys_of_an_object_become_no_columns(empty: RunningSandbo
     assert not any("miller" in name or "41797776655" in name for name in user)
 
 
-def test_custom_data_is_the_customers_own_in_every_table(empty: RunningSandbox) -> None:
+def test_custom_data_is_filtered_by_privacy_allow_in_every_table(empty: RunningSandbox) -> None:
     person(empty, "u1")
     body = [{"userAuthenticatorId": "a1", "custom": {"note": CANARIES["custom"], "plan": "plus"}, "output": {"x": "y"}}]
     empty.sandbox.faults.add(Fault(route="GET /users/{userId}/authenticators", kind="body", body=json.dumps(body)))
@@ -281,7 +283,7 @@ def test_hashed_ids_and_devices_are_recognised_and_not_marked_as_deleted(empty: 
     )
 
 
-def test_ids_that_are_stored_as_hashes_cannot_be_asked_about_again(empty: RunningSandbox) -> None:
+def test_ids_stored_as_hashes_cannot_be_used_as_a_user_id_source(empty: RunningSandbox) -> None:
     person(empty)
     sync_from(empty, **ON)
     with pytest.raises(ConfigurationError, match="stored only as hashes"):
@@ -289,20 +291,20 @@ def test_ids_that_are_stored_as_hashes_cannot_be_asked_about_again(empty: Runnin
 
 
 @pytest.mark.deep
-def test_opaque_ids_of_earlier_runs_are_asked_about_as_before(empty: RunningSandbox) -> None:
+def test_opaque_ids_of_earlier_syncs_can_be_used_as_a_user_id_source(empty: RunningSandbox) -> None:
     person(empty, user_id="u1")
     sync_from(empty, **ON)
     assert sync_from(empty, users_from="known", full=True, **ON).users_read == 1
 
 
-def test_an_unknown_id_that_is_an_address_is_noted_as_a_hash(empty: RunningSandbox, workdir: Path) -> None:
+def test_an_unknown_id_that_is_an_e_mail_address_is_stored_as_a_hash(empty: RunningSandbox, workdir: Path) -> None:
     (workdir / "ids.txt").write_text("nobody@example.com\n")
     sync_from(empty, users_from="ids.txt", **ON)
     assert rows("select user_id from unknown_user_ids") == [(digest("nobody@example.com"),)]
 
 
 @pytest.mark.deep
-def test_every_figure_is_the_same_with_and_without_identifiers(seeded: RunningSandbox) -> None:
+def test_every_kpi_is_the_same_with_and_without_identifiers(seeded: RunningSandbox) -> None:
     def figures(dataset: str, **privacy: str) -> set[tuple[Any, ...]]:
         sync_from(seeded, dataset=dataset, pipeline_name=f"{dataset}_pipeline", **privacy)
         pipeline = attach(dataset=dataset, pipeline_name=f"{dataset}_pipeline")
@@ -315,7 +317,7 @@ def test_every_figure_is_the_same_with_and_without_identifiers(seeded: RunningSa
     assert figures("keyless", privacy="pseudonymize") == plain
 
 
-def test_without_a_key_one_line_says_what_is_left_out(seeded: RunningSandbox) -> None:
+def test_without_a_privacy_key_one_line_reports_what_is_left_out(seeded: RunningSandbox) -> None:
     done = command("sync", env=at(seeded, PRIVACY="pseudonymize"))
     assert done.returncode == 0, done.stderr
     assert (done.stdout + done.stderr).count(LEFT_OUT) == 1
@@ -325,12 +327,14 @@ def test_without_a_key_one_line_says_what_is_left_out(seeded: RunningSandbox) ->
     ]
 
 
-def test_with_a_key_or_if_all_is_kept_nothing_is_left_out(seeded: RunningSandbox) -> None:
+def test_with_a_privacy_key_or_privacy_keep_nothing_is_left_out(seeded: RunningSandbox) -> None:
     assert not sync_from(seeded, **ON).identifiers_left_out
     assert not sync_from(seeded, privacy="keep", accept_deletes=True).identifiers_left_out
 
 
-def test_a_pipeline_of_ones_own_is_warned_in_the_log(seeded: RunningSandbox, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_composed_pipeline_without_a_privacy_key_is_warned_in_the_log(
+    seeded: RunningSandbox, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.WARNING):
         authsignal_source(base_url=seeded.url, api_secret_key="k")
         authsignal_source(base_url=seeded.url, api_secret_key="k", privacy_key=KEY)
@@ -338,7 +342,9 @@ def test_a_pipeline_of_ones_own_is_warned_in_the_log(seeded: RunningSandbox, cap
     assert [record.getMessage() for record in caplog.records].count(LEFT_OUT) == 1
 
 
-def test_without_a_key_a_user_id_that_is_an_address_stops_before_anything_is_loaded(empty: RunningSandbox) -> None:
+def test_without_a_privacy_key_an_e_mail_address_as_user_id_stops_the_sync_before_loading(
+    empty: RunningSandbox,
+) -> None:
     person(empty)
     done = command("sync", env=at(empty, PRIVACY="pseudonymize"))
     assert done.returncode == 2
@@ -351,7 +357,7 @@ def test_without_a_key_a_user_id_that_is_an_address_stops_before_anything_is_loa
 
 
 @pytest.mark.deep
-def test_settings_come_from_a_file_and_from_the_environment(empty: RunningSandbox, workdir: Path) -> None:
+def test_privacy_settings_are_read_from_files_and_the_environment(empty: RunningSandbox, workdir: Path) -> None:
     person(empty)
     (workdir / ".dlt").mkdir()
     (workdir / ".dlt" / "config.toml").write_text(
@@ -377,7 +383,7 @@ def test_settings_come_from_a_file_and_from_the_environment(empty: RunningSandbo
         ({"PRIVACY_COLUMNS": '{"users.nosuch": "keep"}'}, "no table has a column users.nosuch"),
     ],
 )
-def test_a_setting_that_cannot_be_stops_with_the_next_step(
+def test_an_invalid_privacy_setting_is_refused_with_the_reason(
     empty: RunningSandbox, settings: dict[str, str], said: str
 ) -> None:
     done = command("sync", env=at(empty, **settings))
@@ -386,7 +392,7 @@ def test_a_setting_that_cannot_be_stops_with_the_next_step(
     assert "1234" not in done.stderr
 
 
-def test_a_visitor_is_protected_in_the_client_api_and_in_ceremonies(empty: RunningSandbox, workdir: Path) -> None:
+def test_identifiers_are_hashed_in_the_client_api_and_in_ceremonies(empty: RunningSandbox, workdir: Path) -> None:
     visitor = Visitor(empty, user_id="visitor%40example.com").track()
     assert visitor.register(username="visitor@example.com", displayName="Canary Miller")[0] == 200
     visitor.track(scope="read:authenticators add:authenticators")
@@ -409,7 +415,7 @@ def test_a_visitor_is_protected_in_the_client_api_and_in_ceremonies(empty: Runni
     assert not search_database(workdir / "authsignal_pipeline.duckdb", canaries)
 
 
-def test_a_probe_hashes_its_canary_and_needs_a_key_for_one_that_is_an_address(empty: RunningSandbox) -> None:
+def test_a_probe_hashes_its_canary_user_and_needs_a_privacy_key_for_an_e_mail_address(empty: RunningSandbox) -> None:
     protected = {"PRIVACY": "pseudonymize"}
     refused = command("probe", "--user", "canary@example.com", env=at(empty, **protected))
     assert refused.returncode == 2
@@ -422,7 +428,7 @@ def test_a_probe_hashes_its_canary_and_needs_a_key_for_one_that_is_an_address(em
     ]
 
 
-def test_rows_and_batches_load_the_same_into_postgres(
+def test_hashed_identifiers_are_loaded_into_postgres(
     empty: RunningSandbox, postgres_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import psycopg2

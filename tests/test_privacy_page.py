@@ -36,7 +36,7 @@ def test_the_python_of_the_page_gives_the_hash_that_is_stored() -> None:
     assert done.stdout.strip() == HASH == Privacy(key=KEY).text("email")(" Ann@Example.com ")
 
 
-def test_the_sql_of_the_page_gives_it_in_duckdb() -> None:
+def test_the_sql_of_the_page_gives_the_stored_hash_in_duckdb() -> None:
     *macros, query = block("sql", "create macro").split(";\n")
     with duckdb.connect() as database:
         database.execute("create table people as select ' Ann@Example.com ' as email")
@@ -45,7 +45,7 @@ def test_the_sql_of_the_page_gives_it_in_duckdb() -> None:
         assert database.execute(query, {"privacy_key": KEY}).fetchall() == [(HASH,)]
 
 
-def test_the_sql_of_the_page_gives_it_in_postgresql(postgres_database: str) -> None:
+def test_the_sql_of_the_page_gives_the_stored_hash_in_postgresql(postgres_database: str) -> None:
     query = block("sql", "'sha256'), 'hex'").replace(":'privacy_key'", "%s")
     with psycopg2.connect(postgres_database) as connection, connection.cursor() as cursor:
         cursor.execute("create extension pgcrypto")
@@ -54,7 +54,7 @@ def test_the_sql_of_the_page_gives_it_in_postgresql(postgres_database: str) -> N
         assert cursor.fetchall() == [(HASH,)]
 
 
-def test_the_body_of_the_function_for_snowflake_gives_it() -> None:
+def test_the_body_of_the_function_for_snowflake_gives_the_stored_hash() -> None:
     body = block("sql", "language python").split("$$")[1]
     asked = subprocess.run(
         [sys.executable, "-c", f"{body}\nprint(hashed({ANN!r}, {KEY!r}))"],
@@ -66,7 +66,7 @@ def test_the_body_of_the_function_for_snowflake_gives_it() -> None:
     assert asked.stdout.strip() == HASH
 
 
-def test_the_settings_of_the_page_are_settings() -> None:
+def test_the_settings_on_the_page_are_valid() -> None:
     found = tomllib.loads(block("toml", "privacy_columns"))["sources"]["authsignal_source"]
     privacy = privacy_of("pseudonymize", KEY, found["privacy_columns"], found["privacy_allow"])
     assert len(privacy.columns) == 3
@@ -84,7 +84,9 @@ def loaded(empty: RunningSandbox) -> RunningSandbox:
     return empty
 
 
-def test_another_key_makes_other_hashes_and_the_old_rows_of_hashed_keys_are_gone(loaded: RunningSandbox) -> None:
+def test_another_privacy_key_makes_other_hashes_and_rows_with_old_hashed_keys_are_deleted(
+    loaded: RunningSandbox,
+) -> None:
     sync_from(loaded, full=True, accept_deletes=True, privacy="pseudonymize", privacy_key=OTHER_KEY)
     new = hmac.new(OTHER_KEY.encode(), ANN.encode(), hashlib.sha256).hexdigest()
     assert rows("select user_id, email from users where deleted_at is null order by 1") == sorted(

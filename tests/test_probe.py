@@ -62,7 +62,7 @@ def failed(report: ProbeReport) -> list[tuple[str, str]]:
     return [(step.flow, step.name) for step in report.steps if step.problem]
 
 
-def test_a_probe_says_that_passkeys_work_and_loads_the_six_tables(empty: RunningSandbox) -> None:
+def test_a_probe_reports_that_passkeys_work_and_loads_the_six_tables(empty: RunningSandbox) -> None:
     done = run(empty)
     assert done.returncode == 0, done.stderr
     assert "Passkeys work at 127.0.0.1" in done.stdout
@@ -74,7 +74,7 @@ def test_a_probe_says_that_passkeys_work_and_loads_the_six_tables(empty: Running
     assert passkeys(empty) == []
 
 
-def test_a_second_probe_finds_the_policy_as_it_was(empty: RunningSandbox) -> None:
+def test_a_second_probe_finds_an_unchanged_policy(empty: RunningSandbox) -> None:
     first, second = probed(empty), probed(empty)
     assert first.compared_with is None
     assert second.compared_with is not None
@@ -85,7 +85,7 @@ def test_a_second_probe_finds_the_policy_as_it_was(empty: RunningSandbox) -> Non
     assert (shown.returncode, "No sync is recorded in this dataset" in shown.stdout) == (0, True)
 
 
-def test_nobody_but_the_canary_is_touched(seeded: RunningSandbox) -> None:
+def test_a_probe_changes_no_user_but_the_canary(seeded: RunningSandbox) -> None:
     people = [user.user_id for user in seeded.sandbox.store.users()]
 
     def known() -> list[Any]:
@@ -98,7 +98,7 @@ def test_nobody_but_the_canary_is_touched(seeded: RunningSandbox) -> None:
     assert {user.user_id for user in seeded.sandbox.store.users()} - set(people) == {"canary"}
 
 
-def test_a_person_is_refused_before_anything_is_changed(empty: RunningSandbox) -> None:
+def test_a_user_with_another_authenticator_is_refused_before_anything_is_changed(empty: RunningSandbox) -> None:
     ask(empty, "POST", "/users/canary/authenticators", {"verificationMethod": "EMAIL_OTP", "email": "ada@example.com"})
     empty.sandbox.log.clear()
     with pytest.raises(NotACanary, match="an authenticator that no probe created"):
@@ -114,7 +114,7 @@ def test_a_person_is_refused_before_anything_is_changed(empty: RunningSandbox) -
         ({"displayName": "Ada"}, "a display name"),
     ],
 )
-def test_a_person_without_authenticators_is_refused_too(
+def test_a_user_with_personal_attributes_is_refused_as_canary(
     empty: RunningSandbox, about: dict[str, str], sign: str
 ) -> None:
     ask(empty, "PATCH", "/users/canary", about)
@@ -124,13 +124,13 @@ def test_a_person_without_authenticators_is_refused_too(
     assert all(route.startswith("GET ") for route in empty.sandbox.log.by_route)
 
 
-def test_who_did_something_else_is_no_canary(empty: RunningSandbox) -> None:
+def test_a_user_with_other_actions_is_refused_as_canary(empty: RunningSandbox) -> None:
     Visitor(empty, user_id="canary").track("payment")
     with pytest.raises(NotACanary, match='other actions than "probe"'):
         probed(empty)
 
 
-def test_an_outage_at_the_first_call_is_a_row_too(empty: RunningSandbox) -> None:
+def test_an_outage_at_the_first_call_is_recorded_as_a_row_too(empty: RunningSandbox) -> None:
     empty.sandbox.faults.add(Fault(route="GET /users/{userId}", kind="status", status=503, times=1))
     assert not probed(empty).works
     ((works, step, problem),) = rows("select works, failed_step, problem from probe_runs", DATABASE)
@@ -138,7 +138,7 @@ def test_an_outage_at_the_first_call_is_a_row_too(empty: RunningSandbox) -> None
     assert problem.startswith("503")
 
 
-def test_a_canary_is_left_out_of_a_sync(empty: RunningSandbox) -> None:
+def test_a_canary_user_can_be_excluded_from_a_sync(empty: RunningSandbox) -> None:
     probed(empty)
     ask(empty, "PATCH", "/users/ada", {"email": "ada@example.com"})
     sync_from(empty, exclude_users=["canary"])
@@ -146,7 +146,7 @@ def test_a_canary_is_left_out_of_a_sync(empty: RunningSandbox) -> None:
     assert rows("select count(*) from user_actions") == [(0,)]
 
 
-def test_a_passkey_that_a_person_made_is_no_canarys(empty: RunningSandbox) -> None:
+def test_a_user_with_a_passkey_of_a_real_device_is_refused_as_canary(empty: RunningSandbox) -> None:
     person = Visitor(empty, user_id="canary", passkey=SoftwarePasskey(origin=ORIGIN, aaguid=PHONE))
     person.track().register()
     with pytest.raises(NotACanary):
@@ -168,7 +168,7 @@ def test_a_passkey_that_a_person_made_is_no_canarys(empty: RunningSandbox) -> No
         ("POST /validate", "mfa", "validate"),
     ],
 )
-def test_a_step_that_fails_is_named_and_the_passkey_goes(
+def test_a_failed_step_is_reported_and_the_passkey_is_removed(
     empty: RunningSandbox, route: str, flow: str, name: str
 ) -> None:
     empty.sandbox.faults.add(Fault(route=route, kind="status", status=503, times=1))
@@ -179,7 +179,7 @@ def test_a_step_that_fails_is_named_and_the_passkey_goes(
     assert report.left_behind == 0
 
 
-def test_a_failure_exits_with_1_and_one_clear_line_and_is_loaded(empty: RunningSandbox) -> None:
+def test_a_failed_probe_exits_with_1_and_a_one_line_error_and_is_loaded(empty: RunningSandbox) -> None:
     done = run(empty, "--json", "--origin", "https://elsewhere.example")
     assert done.returncode == 1
     (line,) = done.stderr.strip().splitlines()
@@ -189,7 +189,7 @@ def test_a_failure_exits_with_1_and_one_clear_line_and_is_loaded(empty: RunningS
     assert rows("select error_code from passkey_register", DATABASE) == [("SecurityError",)]
 
 
-def test_a_passkey_that_cannot_be_removed_is_an_alarm(empty: RunningSandbox) -> None:
+def test_a_passkey_that_cannot_be_removed_raises_an_alarm(empty: RunningSandbox) -> None:
     empty.sandbox.faults.add(
         Fault(route="DELETE /users/{userId}/authenticators/{userAuthenticatorId}", kind="status", status=500)
     )
@@ -201,7 +201,7 @@ def test_a_passkey_that_cannot_be_removed_is_an_alarm(empty: RunningSandbox) -> 
 
 
 @pytest.mark.deep
-def test_a_changed_policy_is_an_alarm_once(empty: RunningSandbox) -> None:
+def test_a_changed_policy_raises_an_alarm_once(empty: RunningSandbox) -> None:
     assert alarms(probed(empty)) == []
     empty.sandbox.configure(token_minutes=5)
     (line,) = alarms(probed(empty))
@@ -211,7 +211,7 @@ def test_a_changed_policy_is_an_alarm_once(empty: RunningSandbox) -> None:
 
 
 @pytest.mark.deep
-def test_the_policy_is_compared_with_what_the_destination_holds(
+def test_the_policy_is_compared_with_the_last_one_in_the_destination(
     empty: RunningSandbox, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     probed(empty)
@@ -228,17 +228,17 @@ def test_a_policy_is_compared_setting_by_setting() -> None:
     assert list(changes(ceremony, {}, before)) == []
 
 
-def test_a_host_that_is_not_this_machine_needs_a_word() -> None:
+def test_a_probe_of_a_remote_host_needs_allow_writes() -> None:
     with pytest.raises(ConfigurationError, match=r"au\.api\.authsignal\.com: .* --allow-writes"):
         probe(user_id="canary", region="au", api_secret_key="k")
 
 
-def test_a_wrong_key_is_no_verdict_on_passkeys(empty: RunningSandbox) -> None:
+def test_a_wrong_key_is_not_reported_as_a_passkey_failure(empty: RunningSandbox) -> None:
     with pytest.raises(Unauthorized, match="api_secret_key"):
         probed(empty, api_secret_key="wrong")
 
 
-def test_a_token_alone_needs_leave_to_leave_its_passkey(empty: RunningSandbox) -> None:
+def test_a_probe_with_a_token_alone_needs_leave_passkey(empty: RunningSandbox) -> None:
     token = Visitor(empty, user_id="canary").track().token
     alone = {"user_id": None, "api_secret_key": None, "token": token}
     with pytest.raises(ConfigurationError, match="leave-passkey"):
@@ -275,14 +275,14 @@ def test_a_probe_and_a_sync_agree_on_a_passkey_so_its_history_gets_no_version(
     assert rows(versions) == before
 
 
-def test_no_canary_and_no_credentials_are_named(empty: RunningSandbox) -> None:
+def test_a_missing_canary_user_and_missing_credentials_are_reported(empty: RunningSandbox) -> None:
     with pytest.raises(ConfigurationError, match="--user canary"):
         probed(empty, user_id=None)
     with pytest.raises(ConfigurationError, match="No Authsignal credentials"):
         probed(empty, api_secret_key=None)
 
 
-def test_rules_that_block_the_canary_are_named(empty: RunningSandbox) -> None:
+def test_rules_that_block_the_canary_are_reported(empty: RunningSandbox) -> None:
     empty.sandbox.configure(default_action_result="BLOCK")
     report = probed(empty)
     (problem,) = [step.problem for step in report.steps if step.problem]
@@ -291,7 +291,7 @@ def test_rules_that_block_the_canary_are_named(empty: RunningSandbox) -> None:
 
 @pytest.mark.parametrize("way", deep_after(1, [signal.SIGTERM, signal.SIGINT, signal.SIGKILL]))
 @pytest.mark.deep
-def test_an_interrupted_probe_leaves_nothing_for_good(empty: RunningSandbox, way: signal.Signals) -> None:
+def test_an_interrupted_probe_leaves_no_passkey_permanently(empty: RunningSandbox, way: signal.Signals) -> None:
     empty.sandbox.faults.add(Fault(route="POST /client/challenge", kind="delay", seconds=20, times=1))
     process = subprocess.Popen(
         [COMMAND, "probe", "--user", "canary"], env={**os.environ, **at(empty)}, stderr=subprocess.PIPE, text=True
@@ -312,7 +312,7 @@ def test_an_interrupted_probe_leaves_nothing_for_good(empty: RunningSandbox, way
 
 
 @pytest.mark.deep
-def test_a_second_stop_waits_until_the_passkey_is_gone(empty: RunningSandbox) -> None:
+def test_a_second_stop_signal_waits_until_the_passkey_is_removed(empty: RunningSandbox) -> None:
     empty.sandbox.faults.add(Fault(route="POST /client/challenge", kind="delay", seconds=20, times=1))
     process = subprocess.Popen(
         [COMMAND, "probe", "--user", "canary"], env={**os.environ, **at(empty)}, stderr=subprocess.PIPE, text=True
@@ -330,7 +330,7 @@ def test_a_second_stop_waits_until_the_passkey_is_gone(empty: RunningSandbox) ->
 
 
 @pytest.mark.deep
-def test_two_probes_of_one_canary_do_not_disturb_each_other(empty: RunningSandbox) -> None:
+def test_a_second_concurrent_probe_of_the_same_canary_is_refused(empty: RunningSandbox) -> None:
     empty.sandbox.faults.add(Fault(route="POST /client/challenge", kind="delay", seconds=5, times=1))
     first = subprocess.Popen([COMMAND, "probe", "--user", "canary"], env={**os.environ, **at(empty)})
     deadline = time.monotonic() + 20
@@ -351,7 +351,7 @@ def test_two_probes_of_one_canary_do_not_disturb_each_other(empty: RunningSandbo
         ("DELETE", "/users/canary/authenticators/1/2"),
     ],
 )
-def test_a_probe_cannot_send_what_is_not_the_canarys(method: str, path: str) -> None:
+def test_a_probe_cannot_send_requests_for_other_users(method: str, path: str) -> None:
     async def leave() -> None:
         base = api_url(None, "http://127.0.0.1:9/v1")
         async with writing_session(RequestLimits(), base, routes("canary", "probe")) as session:
@@ -375,14 +375,14 @@ def call(**about: Any) -> Call:
         (call(status=400, error_code="invalid_credential", error="No."), "400 invalid_credential: No."),
     ],
 )
-def test_what_went_wrong_is_said_without_naming_anybody(made: Call, said: str) -> None:
+def test_a_problem_is_reported_without_personal_data(made: Call, said: str) -> None:
     problem = problem_of(made, "canary")
     assert problem is not None
     assert said in problem
     assert "ada" not in problem
 
 
-def test_no_secret_of_a_probe_is_left_behind(empty: RunningSandbox, workdir: Path) -> None:
+def test_a_probe_leaves_no_secret_in_files_or_output(empty: RunningSandbox, workdir: Path) -> None:
     done = run(empty, "--json")
     left = b"".join(path.read_bytes() for path in workdir.rglob("*") if path.is_file()) + done.stdout.encode()
     assert SECRET.encode() not in left

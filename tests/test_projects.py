@@ -177,7 +177,7 @@ def test_a_moved_folder_continues_its_sync(
     assert not (workdir / "old").exists()
 
 
-def test_a_copied_folder_has_data_of_its_own(
+def test_a_copied_project_folder_has_its_own_data(
     machine: Machine, workdir: Path, five: dict[str, str], template: Path
 ) -> None:
     before = bytes_of(template)
@@ -216,7 +216,7 @@ def test_a_deleted_and_recreated_folder_starts_empty(
     assert (stored(again), machine.users(again)) == (3, 3)
 
 
-def test_git_ignores_the_state(machine: Machine, workdir: Path, template: Path) -> None:
+def test_git_ignores_the_pipeline_state(machine: Machine, workdir: Path, template: Path) -> None:
     project = workdir / "project"
     shutil.copytree(template, project)
     machine.run(project, "git", "init", "-q")
@@ -225,7 +225,7 @@ def test_git_ignores_the_state(machine: Machine, workdir: Path, template: Path) 
     assert ".var" not in shown
 
 
-def test_what_init_and_doctor_approve_can_be_synced(
+def test_a_folder_set_up_by_init_and_checked_by_doctor_can_be_synced(
     machine: Machine, folder: Callable[[str], Path], five: dict[str, str]
 ) -> None:
     other = folder("other")
@@ -279,7 +279,7 @@ def test_a_script_in_a_folder_without_settings_is_refused_with_a_message(
     ],
     ids=lambda arguments: arguments[0],
 )
-def test_a_refused_command_leaves_the_other_project_as_it_was(
+def test_a_refused_command_does_not_change_the_other_project(
     shared_data_dir: tuple[Machine, Path, Path], arguments: tuple[str, ...], three: dict[str, str]
 ) -> None:
     machine, one, data_dir = shared_data_dir
@@ -308,7 +308,7 @@ def shared_data_dir(
 
 
 @pytest.mark.deep
-def test_a_chosen_folder_takes_a_project_of_another_name_that_is_set_once(
+def test_a_shared_data_dir_accepts_a_second_project_with_another_pipeline_name(
     shared_data_dir: tuple[Machine, Path, Path], folder: Callable[[str], Path], three: dict[str, str]
 ) -> None:
     machine, one, data_dir = shared_data_dir
@@ -324,7 +324,7 @@ def test_a_chosen_folder_takes_a_project_of_another_name_that_is_set_once(
 
 
 @pytest.mark.deep
-def test_a_project_that_moved_keeps_its_state_in_a_chosen_folder(
+def test_a_moved_project_keeps_its_state_in_a_chosen_data_dir(
     machine: Machine, workdir: Path, five: dict[str, str], template: Path
 ) -> None:
     left_by_an_earlier_version(machine, template, workdir / "one")
@@ -337,7 +337,7 @@ def test_a_project_that_moved_keeps_its_state_in_a_chosen_folder(
 
 @pytest.mark.parametrize("name", deep_after(1, ["PIPELINES_DIR", "PIPELINES__AUTHSIGNAL_PIPELINE__PIPELINES_DIR"]))
 @pytest.mark.deep
-def test_a_place_that_the_user_chose_is_respected(
+def test_a_pipelines_dir_chosen_by_the_user_is_respected(
     machine: Machine, folder: Callable[[str], Path], five: dict[str, str], name: str
 ) -> None:
     project, chosen = folder("project"), folder("chosen")
@@ -348,7 +348,7 @@ def test_a_place_that_the_user_chose_is_respected(
 
 
 @pytest.mark.deep
-def test_settings_of_the_user_stay_when_ours_are_added(
+def test_user_settings_are_kept_when_sync_adds_its_own(
     machine: Machine, folder: Callable[[str], Path], five: dict[str, str]
 ) -> None:
     project = folder("project")
@@ -362,7 +362,7 @@ def test_settings_of_the_user_stay_when_ours_are_added(
     assert machine.users(project) == 5
 
 
-def test_a_query_in_the_process_that_synced_finds_the_data(
+def test_a_query_in_the_process_of_the_sync_finds_the_data(
     machine: Machine, folder: Callable[[str], Path], five: dict[str, str]
 ) -> None:
     made = "dlt.pipeline('authsignal_pipeline', destination='duckdb', dataset_name='authsignal_data')"
@@ -370,7 +370,7 @@ def test_a_query_in_the_process_that_synced_finds_the_data(
     assert machine.python(folder("project"), "-c", code, **five) == "5"
 
 
-def test_state_that_an_earlier_version_left_in_the_home_folder_moves_in(
+def test_state_of_an_earlier_version_in_the_home_folder_is_moved_into_the_project(
     machine: Machine, workdir: Path, five: dict[str, str], template: Path
 ) -> None:
     project = workdir / "project"
@@ -384,7 +384,7 @@ def test_state_that_an_earlier_version_left_in_the_home_folder_moves_in(
 
 
 @pytest.mark.parametrize("is_gone", deep_after(1, [False, True]))
-def test_state_that_another_folder_left_in_the_home_folder_is_left_alone(
+def test_state_of_another_project_in_the_home_folder_is_unchanged(
     machine: Machine, folder: Callable[[str], Path], workdir: Path, three: dict[str, str], template: Path, is_gone: bool
 ) -> None:
     old, new = workdir / "old", folder("new")
@@ -397,7 +397,7 @@ def test_state_that_another_folder_left_in_the_home_folder_is_left_alone(
     assert (bytes_of(old), bytes_of(machine.shared)) == (before, state)
 
 
-def test_a_folder_that_cannot_be_written_is_named(
+def test_an_unwritable_folder_is_reported(
     machine: Machine, folder: Callable[[str], Path], five: dict[str, str]
 ) -> None:
     project = folder("project")

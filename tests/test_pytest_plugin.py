@@ -27,7 +27,7 @@ class Run:
         return self._pytester.runpytest_inprocess(*self._arguments, "--strict-markers", *arguments)
 
 
-def test_a_test_gets_a_sandbox_of_its_own(run: "Run") -> None:
+def test_every_test_gets_its_own_sandbox(run: "Run") -> None:
     done = run("""
         import json
         from urllib.request import Request, urlopen
@@ -45,7 +45,7 @@ def test_a_test_gets_a_sandbox_of_its_own(run: "Run") -> None:
     done.assert_outcomes(passed=2)
 
 
-def test_the_nearest_marker_has_the_last_word(run: "Run") -> None:
+def test_the_nearest_marker_takes_precedence(run: "Run") -> None:
     done = run("""
         import pytest
         pytestmark = pytest.mark.authsignal_sandbox(users=2, seed=7, listing="refused")
@@ -58,7 +58,7 @@ def test_the_nearest_marker_has_the_last_word(run: "Run") -> None:
     done.assert_outcomes(passed=1)
 
 
-def test_the_app_answers_without_a_socket(run: "Run") -> None:
+def test_the_app_responds_without_a_socket(run: "Run") -> None:
     done = run("""
         import asyncio
 
@@ -80,7 +80,7 @@ def test_the_app_answers_without_a_socket(run: "Run") -> None:
     done.assert_outcomes(passed=1)
 
 
-def test_a_setting_that_there_is_not_is_named(run: "Run") -> None:
+def test_an_unknown_setting_is_reported(run: "Run") -> None:
     done = run("""
         import pytest
 
@@ -92,12 +92,12 @@ def test_a_setting_that_there_is_not_is_named(run: "Run") -> None:
     done.stdout.fnmatch_lines(["*pytest.mark.authsignal_sandbox*colour*"])
 
 
-def test_the_marker_explains_itself(run: "Run") -> None:
+def test_the_marker_has_a_description(run: "Run") -> None:
     assert "authsignal_sandbox(users=0" in run("", "--markers").stdout.str()
 
 
 @pytest.mark.parametrize("marker", ["(20)", "(users='3')", "(relying_party='https://x')", "(expected_origins='x')"])
-def test_a_marker_that_cannot_be_is_refused(run: "Run", marker: str) -> None:
+def test_an_invalid_marker_is_refused(run: "Run", marker: str) -> None:
     done = run(f"""
         import pytest
 
@@ -108,7 +108,7 @@ def test_a_marker_that_cannot_be_is_refused(run: "Run", marker: str) -> None:
     done.assert_outcomes(errors=1)
 
 
-def test_a_run_without_a_sandbox_loads_nothing_of_it() -> None:
+def test_a_test_run_without_a_sandbox_imports_nothing_of_it() -> None:
     code = f"import sys, {MODULE}; print(*sorted({{name.split('.')[0] for name in sys.modules}}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=True)
     assert not set(done.stdout.split()) & {"dlt", "starlette", "uvicorn", "msgspec", "jwt", "aiohttp"}

@@ -57,7 +57,7 @@ def test_the_script_ends_an_error_with_one_message(workdir: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_pipeline_that_is_no_longer_dlt_s_active_one_is_synced_into_its_own_destination(
+def test_a_pipeline_that_is_no_longer_active_is_synced_into_its_own_destination(
     empty: RunningSandbox, workdir: Path
 ) -> None:
     mine = dlt.pipeline("mine", destination="duckdb", dataset_name="data")
@@ -68,7 +68,7 @@ def test_a_pipeline_that_is_no_longer_dlt_s_active_one_is_synced_into_its_own_de
     assert (workdir / "mine.duckdb").exists()
 
 
-def test_the_report_is_text_values_and_html(empty: RunningSandbox) -> None:
+def test_the_report_has_text_values_and_html(empty: RunningSandbox) -> None:
     report = sync_from(empty, tables=["users"])
     assert str(report).splitlines()[0].split() == ["table", "rows", "new", "changed", "deleted"]
     assert "The data is in authsignal_pipeline.duckdb, dataset authsignal_data." in str(report)

@@ -16,7 +16,7 @@ def use(running: RunningSandbox, token: str, code: str) -> str:
     return asyncio.run(use_recovery_code(running.sandbox, token, code))
 
 
-def test_a_recovery_code_meets_the_challenge_once(empty: RunningSandbox) -> None:
+def test_a_recovery_code_completes_the_challenge_once(empty: RunningSandbox) -> None:
     codes = ask(empty, "POST", "/users/u/authenticators", SMS)[1]["recoveryCodes"]
     assert len(set(codes)) == 5
     visitor = Visitor(empty).track()
@@ -28,13 +28,13 @@ def test_a_recovery_code_meets_the_challenge_once(empty: RunningSandbox) -> None
     assert use(empty, visitor.track("payment").token, codes[1])
 
 
-def test_only_the_first_enrolment_gives_recovery_codes(empty: RunningSandbox) -> None:
+def test_only_the_first_enrolment_returns_recovery_codes(empty: RunningSandbox) -> None:
     ask(empty, "POST", "/users/u/authenticators", SMS)
     second = {"verificationMethod": "EMAIL_OTP", "email": "ada@example.com"}
     assert "recoveryCodes" not in ask(empty, "POST", "/users/u/authenticators", second)[1]
 
 
-def test_a_code_of_somebody_else_or_an_expired_token_is_refused(empty: RunningSandbox) -> None:
+def test_a_recovery_code_of_another_user_or_an_expired_token_is_refused(empty: RunningSandbox) -> None:
     codes = ask(empty, "POST", "/users/u/authenticators", SMS)[1]["recoveryCodes"]
     with pytest.raises(ValueError, match="unused"):
         use(empty, Visitor(empty, "other").track().token, codes[0])
@@ -44,7 +44,7 @@ def test_a_code_of_somebody_else_or_an_expired_token_is_refused(empty: RunningSa
         use(empty, visitor.token, codes[0])
 
 
-def test_the_control_route_does_the_same(empty: RunningSandbox) -> None:
+def test_the_control_route_accepts_a_recovery_code_once(empty: RunningSandbox) -> None:
     codes = ask(empty, "POST", "/users/u/authenticators", SMS)[1]["recoveryCodes"]
     visitor = Visitor(empty).track()
     body = {"token": visitor.token, "code": codes[0]}

@@ -49,7 +49,7 @@ def test_the_script_reads_the_user_s_authenticators_and_changes_nothing(visitor:
 
 
 @pytest.mark.parametrize("paths", ["authsignal", "dlthub"])
-def test_all_six_resources_load_with_either_s_paths(visitor: Visitor, workdir: Path, paths: str) -> None:
+def test_all_six_resources_load_with_both_sets_of_paths(visitor: Visitor, workdir: Path, paths: str) -> None:
     script = workdir / "authsignal_pipeline.py"
     if paths == "dlthub":
         code, replaced = re.subn(r'"path": [^#\n]+,  # the page: (.+)', r'"path": \1,', script.read_text("utf-8"))
@@ -66,7 +66,7 @@ def test_all_six_resources_load_with_either_s_paths(visitor: Visitor, workdir: P
 
 
 @pytest.mark.deep
-def test_a_resource_takes_along_what_it_needs_and_leaves_no_token_in_a_table(visitor: Visitor) -> None:
+def test_a_resource_runs_the_resources_it_needs_and_stores_no_token(visitor: Visitor) -> None:
     names = ("passkey_register", "passkey_verify_authentication")
     run("-c", f"from authsignal_pipeline import get_data; get_data(*{names})")
     tables = "select table_name from information_schema.tables where table_name like 'passkey%' order by all"

@@ -45,7 +45,7 @@ def in_country(running: RunningSandbox, address: str, country: str) -> None:
         ("custom.amount", 9, {"custom": {"amount": 9}}, {"custom": {"amount": 8}}),
     ],
 )
-def test_each_variable_is_known_to_rules(
+def test_rules_support_each_variable(
     empty: RunningSandbox, variable: str, value: Any, matching: dict[str, Any], other: dict[str, Any]
 ) -> None:
     for address, country in (("10.0.0.1", "NZ"), ("10.0.0.2", "AU"), ("10.0.0.3", "KP")):
@@ -61,7 +61,7 @@ def test_each_variable_is_known_to_rules(
     assert (blocked["state"], blocked["ruleIds"]) == ("BLOCK", [created["ruleId"]])
 
 
-def test_two_countries_within_two_hours_are_an_impossible_travel(empty: RunningSandbox) -> None:
+def test_two_countries_within_two_hours_are_impossible_travel(empty: RunningSandbox) -> None:
     rule(empty, "ip.impossibleTravel")
     in_country(empty, "10.0.0.1", "NZ")
     in_country(empty, "10.0.0.2", "AU")
@@ -71,7 +71,7 @@ def test_two_countries_within_two_hours_are_an_impossible_travel(empty: RunningS
     assert pay(empty, ipAddress="10.0.0.1")["state"] == "ALLOW"
 
 
-def test_a_country_never_seen_after_five_actions_is_an_atypical_travel(empty: RunningSandbox) -> None:
+def test_a_new_country_after_five_actions_is_atypical_travel(empty: RunningSandbox) -> None:
     rule(empty, "ip.atypicalTravel")
     in_country(empty, "10.0.0.1", "NZ")
     in_country(empty, "10.0.0.2", "AU")
@@ -80,7 +80,7 @@ def test_a_country_never_seen_after_five_actions_is_an_atypical_travel(empty: Ru
     assert pay(empty, ipAddress="10.0.0.2")["state"] == "BLOCK"
 
 
-def test_a_user_who_has_verified_before_is_known_as_such(empty: RunningSandbox) -> None:
+def test_a_rule_can_match_users_who_have_verified_before(empty: RunningSandbox) -> None:
     rule(empty, "user.hasPreviouslyVerified")
     pay(empty, idempotencyKey="k")
     assert pay(empty)["state"] == "ALLOW"
@@ -88,14 +88,14 @@ def test_a_user_who_has_verified_before_is_known_as_such(empty: RunningSandbox) 
     assert pay(empty)["state"] == "BLOCK"
 
 
-def test_custom_data_of_the_user_counts_unless_the_action_says_otherwise(empty: RunningSandbox) -> None:
+def test_custom_data_of_the_user_applies_unless_the_action_overrides_it(empty: RunningSandbox) -> None:
     rule(empty, "custom.plan", "free")
     ask(empty, "PATCH", "/users/u", {"custom": {"plan": "free"}})
     assert pay(empty)["state"] == "BLOCK"
     assert pay(empty, custom={"plan": "plus"})["state"] == "ALLOW"
 
 
-def test_the_most_important_matching_rule_decides_and_all_that_matched_are_listed(empty: RunningSandbox) -> None:
+def test_the_matching_rule_of_highest_priority_decides_and_all_matching_rules_are_listed(empty: RunningSandbox) -> None:
     anonymous = {"==": [{"var": "ip.isAnonymous"}, True]}
     low = rule(empty, "low", priority=9, type="BLOCK", conditions=anonymous)
     high = rule(empty, "high", priority=1, type="REVIEW", conditions=anonymous)
@@ -124,7 +124,7 @@ def test_a_prompt_to_enrol_is_in_the_output_of_the_action(empty: RunningSandbox)
     assert output == {"custom": {}, "promptToEnrollVerificationMethods": ["PASSKEY"]}
 
 
-def test_old_actions_keep_the_rules_as_they_were(empty: RunningSandbox) -> None:
+def test_old_actions_keep_their_rules_unchanged(empty: RunningSandbox) -> None:
     created = rule(empty, "device.isNew", description="As it was")
     pay(empty, idempotencyKey="k")
     one = f"/action-configurations/pay/rules/{created['ruleId']}"

@@ -35,17 +35,19 @@ SERVER_ROUTES = [
 
 @pytest.mark.parametrize(("method", "path"), [*SERVER_ROUTES, ("GET", "/client/user-authenticators")])
 @pytest.mark.parametrize("auth", [None, "", basic_auth("wrong"), "Bearer nonsense", "Basic !!", "Basic \u00e9\u00ff"])
-def test_nothing_answers_without_the_right_key(empty: RunningSandbox, method: str, path: str, auth: str | None) -> None:
+def test_every_route_refuses_requests_without_the_right_key(
+    empty: RunningSandbox, method: str, path: str, auth: str | None
+) -> None:
     status, body, headers = ask(empty, method, path, auth=auth)
     assert (status, body) == (401, UNAUTHORIZED)
     assert headers["content-type"] == "application/json"
 
 
-def test_a_server_key_does_not_open_the_client_api(empty: RunningSandbox) -> None:
+def test_a_server_key_gives_no_access_to_the_client_api(empty: RunningSandbox) -> None:
     assert ask(empty, "GET", "/client/user-authenticators")[0] == 401
 
 
-def test_a_token_reads_its_own_user_and_nobody_else(seeded: RunningSandbox) -> None:
+def test_a_token_reads_its_own_user_only(seeded: RunningSandbox) -> None:
     store = seeded.sandbox.store
     user = next(user for user in store.users() if store.authenticators(user.user_id) and "/" not in user.user_id)
     token = ask(seeded, "POST", f"/users/{user.user_id}/actions/signIn", {})[1]["token"]
@@ -66,7 +68,7 @@ def test_a_token_expires_after_ten_minutes(empty: RunningSandbox) -> None:
     assert (status, body["errorCode"]) == (401, "expired_token")
 
 
-def test_an_unknown_user_is_not_an_error_but_not_enrolled(empty: RunningSandbox) -> None:
+def test_an_unknown_user_is_returned_as_not_enrolled(empty: RunningSandbox) -> None:
     assert ask(empty, "GET", "/users/nobody")[:2] == (200, {"isEnrolled": False})
     assert ask(empty, "GET", "/users/nobody/authenticators")[:2] == (200, [])
 
@@ -94,7 +96,7 @@ def test_a_challenge_needs_an_enrolled_user(empty: RunningSandbox) -> None:
     assert ask(empty, "POST", "/users/u/actions/updateProfile")[1]["state"] == "ALLOW"
 
 
-def test_the_listing_walks_everybody_once_through_short_and_empty_pages(seeded: RunningSandbox) -> None:
+def test_the_user_list_returns_all_users_once_through_short_and_empty_pages(seeded: RunningSandbox) -> None:
     for place in range(45):
         seeded.sandbox.store.put_deleted(f"gone-{place}")
     ask(seeded, "PATCH", "/users/last", {"email": "l@x"})
@@ -153,12 +155,12 @@ def test_unknown_keys_in_a_body_are_ignored(empty: RunningSandbox) -> None:
     assert ask(empty, "POST", "/users/u/actions/signIn", {"redirect_url": "x", "nonsense": 1})[0] == 200
 
 
-def test_a_garbage_token_is_invalid_and_not_an_error(empty: RunningSandbox) -> None:
+def test_a_malformed_token_is_invalid_and_not_an_error(empty: RunningSandbox) -> None:
     status, body, _ = ask(empty, "POST", "/validate", {"token": "garbage"})
     assert (status, body["isValid"]) == (200, False)
 
 
-def test_control_seeds_resets_switches_and_counts(empty: RunningSandbox) -> None:
+def test_control_routes_seed_reset_configure_and_count(empty: RunningSandbox) -> None:
     assert ask(empty, "POST", "/_sandbox/seed", {"users": 10, "days": 5, "seed": 7})[1]["counts"]["users"] == 10
     assert ask(empty, "POST", "/_sandbox/config", {"listing": "refused"})[1]["config"]["listing"] == "refused"
     assert ask(empty, "GET", "/users")[1]["errorCode"] == "invalid_request"
@@ -191,20 +193,20 @@ def test_control_seeds_resets_switches_and_counts(empty: RunningSandbox) -> None
         ("faults", {"route": "*", "kind": "html", "colour": "blue"}),
     ],
 )
-def test_control_says_what_is_wrong(empty: RunningSandbox, path: str, body: dict[str, Any]) -> None:
+def test_control_routes_report_what_is_wrong(empty: RunningSandbox, path: str, body: dict[str, Any]) -> None:
     status, answer, _ = ask(empty, "POST", f"/_sandbox/{path}", body)
     assert status == 400
     assert answer["error"]
 
 
-def test_assumptions_are_switched_while_it_runs(empty: RunningSandbox) -> None:
+def test_assumptions_can_be_changed_at_run_time(empty: RunningSandbox) -> None:
     changes = {"missing_scope_status": 401, "passkey_action": "hello", "failed_on_max_attempts": True}
     assert changes.items() <= ask(empty, "POST", "/_sandbox/config", changes)[1]["config"].items()
     token = ask(empty, "POST", "/users/u/actions/signIn", {"scope": "update:authenticators"})[1]["token"]
     assert ask(empty, "GET", "/client/user-authenticators", auth=f"Bearer {token}")[0] == 401
 
 
-def test_a_fault_on_a_route_that_is_not_served_names_the_nearest(empty: RunningSandbox) -> None:
+def test_a_fault_on_an_unknown_route_suggests_the_nearest_route(empty: RunningSandbox) -> None:
     answer = ask(empty, "POST", "/_sandbox/faults", {"route": "GET /users/ann", "kind": "html"})[1]
     assert 'Did you mean "GET /users/{userId}"?' in answer["error"]
 
@@ -219,6 +221,6 @@ def test_a_fault_on_a_route_that_is_not_served_names_the_nearest(empty: RunningS
         {"token_minutes": -1},
     ],
 )
-def test_a_configuration_that_cannot_be_is_refused(settings: dict[str, Any]) -> None:
+def test_an_invalid_configuration_is_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(settings))):
         SandboxConfig(**settings)

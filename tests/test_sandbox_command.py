@@ -55,7 +55,7 @@ def test_empty_and_a_number_of_users_are_refused_together() -> None:
     assert "--empty and --users 4 contradict each other" in done.stderr
 
 
-def test_the_banner_counts_all_actions_and_those_that_a_sync_loads() -> None:
+def test_the_banner_counts_all_actions_and_those_a_sync_loads() -> None:
     with banner("--seed", "7") as shown:
         found = re.search(r"([\d,]+) actions \(a sync loads the ([\d,]+) of the last 30 days\)", shown)
         assert found

@@ -41,7 +41,7 @@ def test_the_script_loads_the_tokens_own_authenticators_and_they_can_be_queried(
     ]
 
 
-def test_the_page_s_own_line_reads_the_data(project: Path) -> None:
+def test_the_line_of_the_page_reads_the_data(project: Path) -> None:
     code = (
         'import dlt; data = dlt.pipeline("authsignal_pipeline").dataset();'
         "print(data.user_authenticators.df().phone_number.head())"
@@ -52,7 +52,7 @@ def test_the_page_s_own_line_reads_the_data(project: Path) -> None:
     assert "+64211234567" in done.stdout
 
 
-def test_no_secret_is_left_behind(project: Path) -> None:
+def test_no_file_contains_a_secret(project: Path) -> None:
     python("authsignal_pipeline.py").check_returncode()
     token = (project / ".dlt" / "secrets.toml").read_text().split('"')[1]
     found = [

@@ -42,7 +42,7 @@ def met(running: RunningSandbox, user_id: str = "u") -> str:
     return token
 
 
-def test_a_challenge_without_a_user_is_verified_then_claimed(empty: RunningSandbox) -> None:
+def test_a_challenge_without_a_user_is_verified_and_then_claimed(empty: RunningSandbox) -> None:
     started = start(empty)
     assert started["expiresAt"] == int(empty.sandbox.clock.now().timestamp()) + 600
     assert verify(empty, started, "wrong") == {"isVerified": False, "failureReason": "CODE_INVALID_OR_EXPIRED"}
@@ -57,7 +57,7 @@ def test_a_challenge_without_a_user_is_verified_then_claimed(empty: RunningSandb
     assert (verdict["isValid"], verdict["userId"], verdict["idempotencyKey"]) == (True, "u", started["idempotencyKey"])
 
 
-def test_a_challenge_cannot_be_claimed_twice_or_unverified_or_by_somebody_else(empty: RunningSandbox) -> None:
+def test_a_challenge_cannot_be_claimed_twice_or_unverified_or_by_another_user(empty: RunningSandbox) -> None:
     started = start(empty)
     body = {"challengeId": started["challengeId"], "userId": "u"}
     assert ask(empty, "POST", "/claim", body)[0] == 400
@@ -69,21 +69,21 @@ def test_a_challenge_cannot_be_claimed_twice_or_unverified_or_by_somebody_else(e
     assert ask(empty, "POST", "/claim", {"challengeId": named["challengeId"], "userId": "b"})[0] == 400
 
 
-def test_a_claim_may_skip_the_check_but_then_the_challenge_is_not_met(empty: RunningSandbox) -> None:
+def test_a_claim_can_skip_verification_but_does_not_complete_the_challenge(empty: RunningSandbox) -> None:
     started = start(empty)
     body = {"challengeId": started["challengeId"], "userId": "u", "skipVerificationCheck": True}
     verdict = post(empty, "/validate", {"token": post(empty, "/claim", body)["token"]})
     assert (verdict["isValid"], verdict["state"]) == (False, "CHALLENGE_REQUIRED")
 
 
-def test_a_challenge_of_a_known_user_settles_their_action(empty: RunningSandbox) -> None:
+def test_a_verified_challenge_of_a_known_user_completes_their_action(empty: RunningSandbox) -> None:
     started = start(empty, userId="u", idempotencyKey="k")
     assert ask(empty, "GET", "/users/u/actions/signIn/k")[1]["state"] == "CHALLENGE_REQUIRED"
     verify(empty, started)
     assert ask(empty, "GET", "/users/u/actions/signIn/k")[1]["state"] == "CHALLENGE_SUCCEEDED"
 
 
-def test_a_verified_challenge_named_in_track_meets_its_challenge(empty: RunningSandbox) -> None:
+def test_a_verified_challenge_passed_to_track_completes_its_action_once(empty: RunningSandbox) -> None:
     post(empty, "/users/u/authenticators", {"verificationMethod": "EMAIL_OTP", "email": "ada@example.com"})
     started = start(empty)
     verify(empty, started)
@@ -134,7 +134,7 @@ def test_a_challenge_that_cannot_be_sent_is_refused_and_sends_nothing(
     assert len(empty.sandbox.outbox) == 0
 
 
-def test_a_session_is_a_token_that_anybody_verifies_with_the_published_key(empty: RunningSandbox) -> None:
+def test_a_session_token_can_be_verified_with_the_published_key(empty: RunningSandbox) -> None:
     tokens = post(empty, "/sessions", {"clientId": "web", "token": met(empty)})
     tenant = empty.sandbox.config.tenant_id
     keys = ask(empty, "GET", f"/client/public/{tenant}/.well-known/jwks", auth=None)[1]
@@ -167,7 +167,7 @@ def test_sessions_end_when_revoked_or_expired(empty: RunningSandbox) -> None:
     assert ask(empty, "POST", "/sessions/validate", {"accessToken": renewed["accessToken"]})[0] == 400
 
 
-def test_a_session_needs_a_challenge_that_was_met(empty: RunningSandbox) -> None:
+def test_a_session_needs_a_completed_challenge(empty: RunningSandbox) -> None:
     visitor = Visitor(empty).track()
     for token in (visitor.token, "nonsense"):
         assert ask(empty, "POST", "/sessions", {"clientId": "web", "token": token})[0] == 400
@@ -187,7 +187,7 @@ def test_a_device_is_remembered_forgotten_and_invalidated(empty: RunningSandbox)
     assert ask(empty, "POST", "/users/u/devices/none/invalidate")[0] == 404
 
 
-def test_a_device_is_learned_from_the_challenge_that_was_met_on_it(empty: RunningSandbox) -> None:
+def test_a_challenge_completed_on_a_device_registers_the_device(empty: RunningSandbox) -> None:
     visitor = Visitor(empty).track(deviceId="phone")
     visitor.register()
     (device,) = ask(empty, "GET", "/users/u/devices")[1]
@@ -202,7 +202,7 @@ def test_users_are_found_by_a_token(empty: RunningSandbox) -> None:
     assert ask(empty, "GET", "/users?token=nonsense")[0] == 400
 
 
-def test_a_verified_address_is_taken_over_by_the_matching_authenticators(empty: RunningSandbox) -> None:
+def test_matching_authenticators_get_a_verified_e_mail_address(empty: RunningSandbox) -> None:
     post(empty, "/users/u/authenticators", {"verificationMethod": "EMAIL_OTP", "email": "old@example.com"})
     ask(empty, "PATCH", "/users/u", {"email": "new@example.com"})
     assert ask(empty, "GET", "/users/u/authenticators")[1][0]["email"] == "old@example.com"
@@ -210,7 +210,7 @@ def test_a_verified_address_is_taken_over_by_the_matching_authenticators(empty: 
     assert ask(empty, "GET", "/users/u/authenticators")[1][0]["email"] == "new@example.com"
 
 
-def test_a_method_that_the_tenant_has_not_enabled_is_refused(empty: RunningSandbox) -> None:
+def test_a_verification_method_that_the_tenant_has_not_enabled_is_refused(empty: RunningSandbox) -> None:
     from dlt_authsignal.sandbox import SandboxConfig, run_in_thread
 
     with run_in_thread(SandboxConfig(seed=1, methods=("SMS",))) as running:
@@ -221,7 +221,7 @@ def test_a_method_that_the_tenant_has_not_enabled_is_refused(empty: RunningSandb
             assert ask(running, "POST", path, body)[1]["errorCode"] == "invalid_request"
 
 
-def test_a_tenant_without_methods_cannot_track(empty: RunningSandbox) -> None:
+def test_a_tenant_without_verification_methods_cannot_track(empty: RunningSandbox) -> None:
     from dlt_authsignal.sandbox import SandboxConfig, run_in_thread
 
     with run_in_thread(SandboxConfig(seed=1, methods=())) as running:

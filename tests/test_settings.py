@@ -67,7 +67,7 @@ def test_a_mistyped_setting_in_a_file_is_refused(workdir: Path) -> None:
     assert 'config.toml, [sources.authsignal_source]: there is no setting "regoin"' in done.stderr
 
 
-def test_what_cannot_be_synced_is_refused_before_anything_is_loaded(workdir: Path) -> None:
+def test_invalid_arguments_of_sync_are_refused_before_anything_is_loaded(workdir: Path) -> None:
     pipeline = make_pipeline()
     with pytest.raises(ConfigurationError, match="sync needs a dlt pipeline, not str"):
         sync("duckdb")  # type: ignore[arg-type]
@@ -80,7 +80,7 @@ def test_what_cannot_be_synced_is_refused_before_anything_is_loaded(workdir: Pat
     assert not list(workdir.glob("*.duckdb"))
 
 
-def test_the_settings_of_a_pipeline_s_own_section_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_in_the_section_of_a_pipeline_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINE__SOURCES__AUTHSIGNAL_SOURCE__REGION", "eu")
     assert resolved_settings("mine").region == "eu"
     assert resolved_settings().region is None
@@ -90,7 +90,7 @@ def test_settings_do_not_show_their_values() -> None:
     assert repr(SourceSettings(api_secret_key="sk", region="eu")) == "SourceSettings(api_secret_key=…, region=…)"
 
 
-def test_a_region_beside_the_address_of_another_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_region_that_contradicts_base_url_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCES__AUTHSIGNAL_SOURCE__BASE_URL", "https://au.api.authsignal.com/v1/")
     assert resolved_settings().base.host == "au.api.authsignal.com"
     assert resolved_settings(region="au").base.host == "au.api.authsignal.com"
@@ -102,7 +102,7 @@ def test_a_region_beside_the_address_of_another_is_refused(monkeypatch: pytest.M
         resolved_settings()
 
 
-def test_names_of_pipeline_and_dataset_are_settings_of_a_project(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pipeline_name_and_dataset_name_are_settings_of_a_project(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PIPELINE_NAME", "DATASET_NAME"):
         monkeypatch.setenv(f"SOURCES__AUTHSIGNAL_SOURCE__{name}", "mine")
     check_configured()

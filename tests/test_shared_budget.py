@@ -89,19 +89,19 @@ def assert_kept(running: RunningSandbox) -> None:
     assert (times[-1] - times[0]).total_seconds() >= 0.9 * (2 * EACH / RATE - BURST)
 
 
-def test_two_processes_keep_to_one_rate_by_way_of_a_file(empty: RunningSandbox) -> None:
+def test_two_processes_share_one_rate_through_a_file(empty: RunningSandbox) -> None:
     two_ask(empty, "budget.sqlite")
     assert_kept(empty)
 
 
 @pytest.mark.deep
-def test_two_processes_keep_to_one_rate_by_way_of_redis(empty: RunningSandbox, redis: str) -> None:
+def test_two_processes_share_one_rate_through_redis(empty: RunningSandbox, redis: str) -> None:
     two_ask(empty, redis)
     assert_kept(empty)
 
 
 @pytest.mark.parametrize("place", [".", "redis://user:hush-hush@127.0.0.1:9/0"])
-def test_a_place_that_cannot_be_used_is_refused_without_its_password(place: str) -> None:
+def test_an_unusable_shared_budget_is_refused_without_its_password(place: str) -> None:
     async def use() -> None:
         async with shared_budget(place, 20.0, "key"):
             pass

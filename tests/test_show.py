@@ -43,7 +43,7 @@ def shown(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 @pytest.mark.deep
-def test_the_dashboard_lists_our_tables_and_answers_sql(demo: Path, node_modules: Path) -> None:
+def test_the_dashboard_lists_the_tables_and_runs_sql(demo: Path, node_modules: Path) -> None:
     with shown() as (running, address), node("browser.mjs") as chromium:
 
         def do(op: str, **about: Any) -> Any:
@@ -84,7 +84,7 @@ def assert_kept_from_who_lacks_its_key(address: str) -> None:
 
 
 @pytest.mark.parametrize("stop", deep_after(1, [signal.SIGTERM, signal.SIGHUP]))
-def test_a_stop_ends_the_dashboard_and_its_child(demo: Path, stop: signal.Signals) -> None:
+def test_a_stop_signal_ends_the_dashboard_and_its_child_process(demo: Path, stop: signal.Signals) -> None:
     with shown() as (running, address):
         running.send_signal(stop)
         _, err = running.communicate(timeout=20)
@@ -93,7 +93,7 @@ def test_a_stop_ends_the_dashboard_and_its_child(demo: Path, stop: signal.Signal
             urlopen(address, timeout=5)
 
 
-def test_a_pipeline_that_never_ran_is_named_with_the_ones_that_did(demo: Path) -> None:
+def test_a_pipeline_that_never_ran_is_reported_with_those_that_did(demo: Path) -> None:
     done = command("show", "--no-browser")
     assert done.returncode == 2
     for expected in (
@@ -104,14 +104,14 @@ def test_a_pipeline_that_never_ran_is_named_with_the_ones_that_did(demo: Path) -
         assert expected in done.stderr
 
 
-def test_a_port_that_is_taken_is_named(demo: Path) -> None:
+def test_a_port_in_use_is_reported(demo: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         done = command("show", "--pipeline-name", "authsignal_demo", "--no-browser", "--port", port)
     assert (done.returncode, f"Cannot listen on 127.0.0.1:{port}" in done.stderr) == (2, True)
 
 
-def test_dlts_own_command_wants_the_commercial_package_first(demo: Path) -> None:
+def test_the_show_command_of_dlt_needs_the_commercial_package(demo: Path) -> None:
     """What docs/look-at-the-data.md says; once it fails, `show` may no longer be needed."""
     show = [str(Path(sys.executable).with_name("dlt")), "pipeline", "authsignal_demo", "show"]
     done = subprocess.run(show, capture_output=True, text=True, timeout=30, check=False)

@@ -53,7 +53,7 @@ def hook() -> Iterator[tuple[str, list[Any]]]:
     server.server_close()
 
 
-def test_every_run_is_recorded_also_the_failed_ones(seeded: RunningSandbox) -> None:
+def test_every_sync_is_recorded_including_failed_ones(seeded: RunningSandbox) -> None:
     synced(seeded)
     with pytest.raises(Unauthorized):
         sync_from(seeded, api_secret_key="wrong")
@@ -68,7 +68,7 @@ def test_every_run_is_recorded_also_the_failed_ones(seeded: RunningSandbox) -> N
 
 
 @pytest.mark.deep
-def test_a_run_says_what_it_met_and_what_it_changed(seeded: RunningSandbox) -> None:
+def test_a_recorded_sync_contains_its_errors_and_row_counts(seeded: RunningSandbox) -> None:
     faults = seeded.sandbox.faults
     faults.add(Fault(route="GET /users/{userId}", kind="status", status=503, times=2))
     faults.add(Fault(route="GET /users/{userId}/devices", kind="status", status=429, headers={"Retry-After": "0"}))
@@ -84,7 +84,7 @@ def test_a_run_says_what_it_met_and_what_it_changed(seeded: RunningSandbox) -> N
     assert run["oldest_read_at"] == oldest
 
 
-def test_a_run_whose_destination_was_down_is_recorded_once_it_is_up(
+def test_a_sync_whose_destination_was_down_is_recorded_when_it_is_available_again(
     empty: RunningSandbox, postgres_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     credentials = "DESTINATION__POSTGRES__CREDENTIALS"
@@ -97,7 +97,7 @@ def test_a_run_whose_destination_was_down_is_recorded_once_it_is_up(
     assert known == [("failed", "RunFailed"), ("done", None)]
 
 
-def test_the_trace_of_the_run_itself_stays_the_last(seeded: RunningSandbox) -> None:
+def test_the_last_trace_is_the_trace_of_the_sync(seeded: RunningSandbox) -> None:
     synced(seeded)
     trace = attach().last_trace
     assert trace is not None
@@ -106,7 +106,7 @@ def test_the_trace_of_the_run_itself_stays_the_last(seeded: RunningSandbox) -> N
 
 
 @pytest.mark.deep
-def test_a_run_that_was_killed_or_stopped_is_recorded_by_the_next(seeded: RunningSandbox) -> None:
+def test_a_killed_or_stopped_sync_is_recorded_by_the_next_sync(seeded: RunningSandbox) -> None:
     seeded.sandbox.faults.add(Fault(route="GET /users/{userId}", kind="delay", seconds=1.0, times=None))
     for way in (signal.SIGKILL, signal.SIGTERM):
         seeded.sandbox.log.clear()
@@ -131,12 +131,12 @@ def test_an_invalid_journal_does_not_fail_the_run(seeded: RunningSandbox, workdi
     assert not journal.exists()
 
 
-def test_a_journal_that_cannot_be_written_does_not_fail_the_run(seeded: RunningSandbox, workdir: Path) -> None:
+def test_an_unwritable_journal_does_not_fail_the_sync(seeded: RunningSandbox, workdir: Path) -> None:
     (workdir / "dlt" / "pipelines" / "authsignal_pipeline.runs.part").mkdir(parents=True)
     assert sync_from(seeded).tables["users"].total == 40
 
 
-def test_the_status_tells_freshness_and_who_is_near_the_horizon(seeded: RunningSandbox) -> None:
+def test_status_reports_freshness_and_users_near_the_30_day_limit(seeded: RunningSandbox) -> None:
     sync_from(seeded)
     fresh = found()
     assert (fresh.tables["users"].rows, fresh.users.near_horizon, fresh.failures) == (40, 0, 0)
@@ -150,7 +150,7 @@ def test_the_status_tells_freshness_and_who_is_near_the_horizon(seeded: RunningS
     assert (found().users.near_horizon, found().users_due) == (3, 3)
 
 
-def test_the_status_works_where_the_pipeline_never_ran(
+def test_status_works_on_a_machine_where_the_pipeline_never_ran(
     seeded: RunningSandbox, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced(seeded)
@@ -158,7 +158,7 @@ def test_the_status_works_where_the_pipeline_never_ran(
     assert found().tables["users"].rows == 40
 
 
-def test_the_command_shows_it_and_alarms_when_the_data_is_old(seeded: RunningSandbox) -> None:
+def test_the_command_shows_the_status_and_fails_when_the_data_is_old(seeded: RunningSandbox) -> None:
     assert "dlt-authsignal sync" in command("status").stderr
     sync_from(seeded)
     done = command("status", "--max-age", "1")
@@ -202,7 +202,7 @@ def test_the_command_reports_lost_actions_and_those_close_to_the_horizon(seeded:
     assert (told["users"]["past_horizon"], told["users"]["with_hole"], len(told["gaps"])) == (2, 2, 1)
 
 
-def test_the_command_says_why_the_last_syncs_failed(seeded: RunningSandbox) -> None:
+def test_the_command_reports_why_the_last_syncs_failed(seeded: RunningSandbox) -> None:
     synced(seeded)
     seeded.sandbox.faults.add(Fault(route="GET /users/{userId}", kind="status", status=502, times=None))
     with pytest.raises(ServerFault):
@@ -233,7 +233,7 @@ def test_a_failure_is_posted_to_the_webhook(empty: RunningSandbox, hook: tuple[s
     assert "wrong" not in got[0]["text"].replace("wrong or", "")
 
 
-def test_a_notice_that_is_refused_changes_nothing_and_names_no_address(
+def test_a_refused_slack_message_changes_nothing_and_does_not_show_the_url(
     empty: RunningSandbox, hook: tuple[str, list[Any]]
 ) -> None:
     settings = {**at(empty, API_SECRET_KEY="no"), "RUNTIME__SLACK_INCOMING_HOOK": f"{hook[0]}/broken"}
@@ -244,7 +244,7 @@ def test_a_notice_that_is_refused_changes_nothing_and_names_no_address(
 
 
 @pytest.mark.parametrize("arguments", [["status"], ["status", "--json"], ["models", "install"]])
-def test_a_file_that_is_open_elsewhere_is_said_without_a_traceback(
+def test_a_database_file_open_in_another_program_is_reported_without_a_traceback(
     seeded: RunningSandbox, arguments: list[str]
 ) -> None:
     synced(seeded)
@@ -264,7 +264,7 @@ def test_a_file_that_is_open_elsewhere_is_said_without_a_traceback(
 
 
 @pytest.mark.parametrize("arguments", [["status"], ["models", "install"]])
-def test_credentials_that_a_known_pipeline_lacks_are_named_without_a_traceback(
+def test_missing_destination_credentials_are_reported_without_a_traceback(
     seeded: RunningSandbox, postgres_database: str, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
 ) -> None:
     with monkeypatch.context() as there:
@@ -285,7 +285,7 @@ def test_status_of_a_missing_dataset_creates_no_file(workdir: Path) -> None:
 
 
 @pytest.mark.deep
-def test_a_status_does_not_decide_where_a_sync_writes(
+def test_status_does_not_decide_where_a_sync_writes(
     seeded: RunningSandbox, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for folder in ("looking", "syncing"):

@@ -31,7 +31,7 @@ def held(running: RunningSandbox) -> dict[str, int]:
     }
 
 
-def test_every_user_authenticator_action_and_device_arrives_once(seeded: RunningSandbox) -> None:
+def test_every_user_authenticator_action_and_device_is_loaded_once(seeded: RunningSandbox) -> None:
     report = sync_from(seeded)
     assert {name: report.tables[name].new for name in PER_USER} == held(seeded)
     for name in PER_USER:
@@ -39,7 +39,7 @@ def test_every_user_authenticator_action_and_device_arrives_once(seeded: Running
         assert rows(f"select count(*), count(distinct ({keys})) from {name}") == [(held(seeded)[name],) * 2]
 
 
-def test_users_arrive_with_what_the_listing_and_their_own_page_say(seeded: RunningSandbox) -> None:
+def test_users_are_loaded_with_the_values_of_the_user_list_and_the_user_record(seeded: RunningSandbox) -> None:
     synced(seeded)
     loaded = {row["user_id"]: row for row in table("users")}
     for user in seeded.sandbox.store.users():
@@ -50,7 +50,7 @@ def test_users_arrive_with_what_the_listing_and_their_own_page_say(seeded: Runni
         assert row.get("default_verification_method") == truth.get("defaultVerificationMethod")
 
 
-def test_a_second_run_changes_nothing_and_says_so(seeded: RunningSandbox) -> None:
+def test_a_second_sync_changes_nothing_and_reports_no_changes(seeded: RunningSandbox) -> None:
     synced(seeded)
     before = {name: table(name) for name in PER_USER}
     report = sync_from(seeded, full=True)
@@ -70,7 +70,7 @@ def test_changed_rows_are_corrected_and_counted(seeded: RunningSandbox) -> None:
 
 
 @pytest.mark.deep
-def test_reading_users_from_a_file_keeps_what_only_the_listing_said(seeded: RunningSandbox) -> None:
+def test_reading_user_ids_from_a_file_keeps_values_of_the_user_list(seeded: RunningSandbox) -> None:
     synced(seeded)
     before = table("users")
     ids = [row["user_id"] for row in before]
@@ -89,7 +89,7 @@ def test_ids_with_slashes_queries_and_umlauts_are_read_like_any_other(empty: Run
     assert all(row["email"] == f"{row['user_id']}@x" for row in table("users"))
 
 
-def test_an_empty_tenant_makes_every_table_and_no_row(empty: RunningSandbox) -> None:
+def test_a_sync_of_an_empty_tenant_creates_every_table_without_rows(empty: RunningSandbox) -> None:
     report = sync_from(empty)
     assert report.users_read == 0
     for name in (*PER_USER, "unknown_user_ids"):
@@ -105,7 +105,7 @@ def test_pages_may_be_short_or_empty(seeded: RunningSandbox) -> None:
     assert rows("select count(*) from users where user_id = 'the last one'") == [(1,)]
 
 
-def test_action_details_come_only_when_named(seeded: RunningSandbox) -> None:
+def test_action_details_are_loaded_only_when_selected(seeded: RunningSandbox) -> None:
     assert "action_details" not in sync_from(seeded).tables
     report = sync_from(seeded, tables=["user_actions", "action_details"])
     assert report.tables["action_details"].total == held(seeded)["user_actions"]
@@ -130,14 +130,14 @@ def test_all_tables_together_keep_to_one_limit_of_requests_in_flight(seeded: Run
     assert seeded.sandbox.log.most_in_flight == limit
 
 
-def test_an_action_without_its_key_is_an_error_before_its_detail_is_asked_for(empty: RunningSandbox) -> None:
+def test_an_action_without_its_key_is_an_error_before_its_detail_is_requested(empty: RunningSandbox) -> None:
     empty.sandbox.store.put_user(User(user_id="u1", created_at=empty.sandbox.clock.now(), email="a@x"))
     empty.sandbox.faults.add(Fault(route="GET /users/{userId}/actions", kind="body", body='[{"actionCode":"a"}]'))
     with pytest.raises(UnexpectedAnswer, match="idempotencyKey"):
         sync_from(empty, tables=["action_details"])
 
 
-def test_secrets_in_answers_and_the_key_are_in_no_byte_left_behind(empty: RunningSandbox, workdir: Path) -> None:
+def test_no_file_contains_secrets_of_responses_or_the_api_key(empty: RunningSandbox, workdir: Path) -> None:
     empty.sandbox.store.put_user(User(user_id="u1", created_at=empty.sandbox.clock.now(), email="a@x"))
     row = '{"userAuthenticatorId":"a1","otpBinding":{"secret":"CANARY"},"recoveryCodes":["CANARY"],"x":["otpauth://CANARY"]}'
     empty.sandbox.faults.add(Fault(route="GET /users/{userId}/authenticators", kind="body", body=f"[{row}]"))
@@ -165,7 +165,7 @@ def test_secrets_in_answers_and_the_key_are_in_no_byte_left_behind(empty: Runnin
     ),
     ids=lambda fault: f"{fault.kind}-{fault.status}",
 )
-def test_a_passing_fault_costs_a_retry_and_no_row(seeded: RunningSandbox, fault: Fault) -> None:
+def test_a_temporary_fault_costs_a_retry_and_no_row(seeded: RunningSandbox, fault: Fault) -> None:
     seeded.sandbox.faults.add(fault)
     report = sync_from(seeded, attempts=6)
     assert report.retries == fault.times
@@ -188,7 +188,7 @@ def test_unknown_fields_and_changed_types_lose_no_value(empty: RunningSandbox) -
     assert rows("select brand_new__a from user_devices where device_id = 'd1'") == [("[1]",)]
 
 
-def test_of_two_rows_with_one_key_the_one_updated_last_stays(empty: RunningSandbox) -> None:
+def test_of_two_rows_with_the_same_key_the_last_updated_one_is_kept(empty: RunningSandbox) -> None:
     empty.sandbox.store.put_user(User(user_id="u1", created_at=empty.sandbox.clock.now(), email="a@x"))
     row = '{"actionCode":"a","idempotencyKey":"k","state":"%s","updatedAt":"%d-01-01T00:00:00.000Z"}'
     body = f"[{row % ('BLOCK', 2030)},{row % ('ALLOW', 2020)}]"
@@ -199,7 +199,7 @@ def test_of_two_rows_with_one_key_the_one_updated_last_stays(empty: RunningSandb
     assert report.tables["user_actions"].changed == 0
 
 
-def test_rows_say_where_they_come_from(seeded: RunningSandbox) -> None:
+def test_rows_contain_their_tenant_api_and_read_time(seeded: RunningSandbox) -> None:
     sync_from(seeded, tenant_id="tenant-1")
     assert rows("select distinct tenant_id, _api from user_actions") == [("tenant-1", "server")]
     assert rows("select count(*) from users where _read_at is null") == [(0,)]
@@ -212,13 +212,13 @@ def test_a_deleted_database_is_filled_again(seeded: RunningSandbox) -> None:
     assert report.tables["users"].total == 40
 
 
-def test_loaded_rows_do_not_stay_in_dlts_working_folder(seeded: RunningSandbox, workdir: Path) -> None:
+def test_loaded_rows_are_removed_from_the_working_folder_of_dlt(seeded: RunningSandbox, workdir: Path) -> None:
     synced(seeded)
     kept = [file for file in (workdir / "dlt").rglob("*") if file.is_file() and b"@example.com" in file.read_bytes()]
     assert kept == []
 
 
-def test_one_seed_gives_one_tenant() -> None:
+def test_the_same_seed_generates_the_same_tenant() -> None:
     def everything() -> str:
         with run_in_thread(SandboxConfig(users=60, days=45, seed=7)) as running:
             store = running.sandbox.store
@@ -231,7 +231,7 @@ def test_one_seed_gives_one_tenant() -> None:
     assert everything() == everything()
 
 
-def test_two_syncs_at_once_do_not_share_a_folder(seeded: RunningSandbox) -> None:
+def test_a_second_concurrent_sync_of_the_same_pipeline_is_refused(seeded: RunningSandbox) -> None:
     from dlt.common.pipeline import get_dlt_pipelines_dir
     from filelock import FileLock
 
@@ -259,7 +259,7 @@ def test_an_interrupted_load_is_finished_before_the_run_continues(seeded: Runnin
     assert report.tables["users"].total == 41
 
 
-def test_a_database_held_by_another_process_is_a_clear_error(seeded: RunningSandbox) -> None:
+def test_a_database_file_open_in_another_program_is_a_clear_error(seeded: RunningSandbox) -> None:
     import subprocess
     import sys
 

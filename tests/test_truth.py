@@ -119,11 +119,11 @@ def test_the_kpis_of_an_empty_tenant_equal_the_sandboxs_truth(empty: RunningSand
     assert told(empty) == expected(empty)
 
 
-def test_there_is_a_truth_for_every_model() -> None:
+def test_every_model_has_an_expected_value() -> None:
     assert set(truth(Store(), SEEDED_NOW)) == {model.name for model in all_models()}
 
 
-def test_ages_go_by_the_clock_of_the_reader() -> None:
+def test_ages_are_computed_at_the_time_of_the_read() -> None:
     store = Store()
     store.put_user(User(user_id="u1", created_at=SEEDED_NOW))
     store.put_action(attempt("u1", SEEDED_NOW, 2))
@@ -133,7 +133,7 @@ def test_ages_go_by_the_clock_of_the_reader() -> None:
     assert truth(store, SEEDED_NOW)["seconds_to_authenticate"] == {"SMS": {"numerator": 30.001, "denominator": 1}}
 
 
-def test_an_even_number_of_durations_has_its_median_in_between() -> None:
+def test_the_median_of_an_even_number_of_durations_is_the_mean_of_the_middle_two() -> None:
     store = Store()
     store.put_user(User(user_id="u1", created_at=SEEDED_NOW))
     for minutes, seconds in ((20, 6), (21, 9), (22, 30), (23, 7)):

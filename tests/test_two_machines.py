@@ -105,7 +105,7 @@ def test_a_pending_load_is_finished_when_nothing_newer_was_loaded(machines: Mach
     assert machines.email() == "second@example.com"
 
 
-def test_a_drop_that_was_interrupted_is_finished_before_anything_is_read(machines: Machines) -> None:
+def test_an_interrupted_drop_is_finished_before_anything_is_read(machines: Machines) -> None:
     machines.put("first@example.com")
     machines.at("a")
     machines.sync()

@@ -85,7 +85,9 @@ def test_a_query_returns_the_user_ids_to_read(seeded: RunningSandbox, made: Make
     assert rows("select user_id, id_source, position from unknown_user_ids") == [("nobody", "query", 7)]
 
 
-def test_of_several_columns_one_has_the_name_of_an_id_or_is_named(seeded: RunningSandbox, made: MakeDatabase) -> None:
+def test_a_query_with_several_columns_uses_the_id_column_or_users_column(
+    seeded: RunningSandbox, made: MakeDatabase
+) -> None:
     first, second = people(seeded)[:2]
     url = made([first])
     sync_from(seeded, users_from=f"{url}?query=select * from people")
@@ -96,7 +98,7 @@ def test_of_several_columns_one_has_the_name_of_an_id_or_is_named(seeded: Runnin
 
 
 @pytest.mark.parametrize("made", DATABASES, indirect=True)
-def test_a_query_reads_and_never_writes(seeded: RunningSandbox, made: MakeDatabase) -> None:
+def test_a_query_never_writes_to_the_database(seeded: RunningSandbox, made: MakeDatabase) -> None:
     url = made(people(seeded)[:2])
     with pytest.raises(UserIdsUnreadable):
         sync_from(seeded, users_from=f"{url}?query=delete from people returning id")
@@ -122,7 +124,7 @@ def test_a_query_may_be_percent_encoded(seeded: RunningSandbox, made: MakeDataba
         ("select 1.5 from people", r"row 1\. User ids must be text"),
     ],
 )
-def test_a_query_that_gives_no_ids_says_why(
+def test_a_query_without_user_ids_is_refused_with_the_reason(
     seeded: RunningSandbox, made: MakeDatabase, query: str, message: str
 ) -> None:
     url = made(["u1", "u2"])
@@ -132,11 +134,11 @@ def test_a_query_that_gives_no_ids_says_why(
     assert listings(seeded) == 0
 
 
-def test_a_query_that_finds_nobody_is_no_fault(seeded: RunningSandbox, made: MakeDatabase) -> None:
+def test_a_query_without_rows_is_not_an_error(seeded: RunningSandbox, made: MakeDatabase) -> None:
     assert sync_from(seeded, users_from=f"{made(['u1'])}?query=select id from people where 1 = 0").users_read == 0
 
 
-def test_a_query_that_fails_quotes_no_row(seeded: RunningSandbox, made: MakeDatabase, workdir: Path) -> None:
+def test_the_error_of_a_failed_query_quotes_no_row(seeded: RunningSandbox, made: MakeDatabase, workdir: Path) -> None:
     canary = {"id": "alice@example.com"}
     url = made([canary["id"]])
     kind = "cast(id as integer)" if "sqlite" not in url else "json(id)"
@@ -146,7 +148,7 @@ def test_a_query_that_fails_quotes_no_row(seeded: RunningSandbox, made: MakeData
     assert not search(workdir / "dlt", canary)
 
 
-def test_duckdb_reads_files_of_any_kind_it_knows(seeded: RunningSandbox) -> None:
+def test_a_duckdb_query_can_read_a_file(seeded: RunningSandbox) -> None:
     wanted = people(seeded)[:2]
     Path("people.json").write_text(json.dumps([{"id": user_id, "gone": False} for user_id in wanted]))
     sync_from(seeded, users_from="duckdb://?query=select id from 'people.json' where not gone")
@@ -156,7 +158,7 @@ def test_duckdb_reads_files_of_any_kind_it_knows(seeded: RunningSandbox) -> None
 # where the credentials of a database come from
 
 
-def test_a_database_can_be_set_apart_from_its_query(
+def test_the_database_can_be_configured_separately_from_the_query(
     seeded: RunningSandbox, postgres_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     in_postgres(postgres_database, people(seeded)[:2])
@@ -168,7 +170,7 @@ def test_a_database_can_be_set_apart_from_its_query(
 @pytest.mark.parametrize(
     "section", deep_after(1, ["SOURCES__AUTHSIGNAL_SOURCE__USERS_DATABASE", "DESTINATION__POSTGRES__CREDENTIALS"])
 )
-def test_its_credentials_can_be_given_in_parts_and_be_those_of_a_destination(
+def test_database_credentials_can_be_given_in_parts_or_come_from_a_destination(
     seeded: RunningSandbox, postgres_database: str, monkeypatch: pytest.MonkeyPatch, section: str
 ) -> None:
     in_postgres(postgres_database, people(seeded)[:2])
@@ -202,7 +204,7 @@ def test_its_credentials_can_be_given_in_parts_and_be_those_of_a_destination(
         ("known", "no user ids of earlier runs"),
     ],
 )
-def test_a_source_that_cannot_be_used_says_so(seeded: RunningSandbox, source: str, message: str) -> None:
+def test_an_unusable_source_is_refused_with_the_reason(seeded: RunningSandbox, source: str, message: str) -> None:
     Path("ids.txt").write_text("this is no database, whatever it is called\n" * 100)
     with pytest.raises(UserIdsUnreadable, match=message):
         sync_from(seeded, users_from=source)
@@ -215,7 +217,7 @@ def test_a_database_needs_an_extra(seeded: RunningSandbox, monkeypatch: pytest.M
         sync_from(seeded, users_from="postgresql://host/crm?query=select 1")
 
 
-def test_a_wrong_password_is_refused_in_the_words_of_the_database(
+def test_a_wrong_password_is_reported_with_the_message_of_the_database(
     seeded: RunningSandbox, postgres_database: str
 ) -> None:
     with closing(psycopg2.connect(postgres_database)) as connection, connection, connection.cursor() as cursor:
@@ -242,7 +244,7 @@ PASSWORDS = ["pass-7f3a", "p@ss-7f3a", "pa/ss-7f3a", "pa?ss-7f3a", "pa:ss-7f3a",
         2, [(None, "p@ss-7f3a"), ("USERS_DATABASE", "pa/ss-7f3a"), *(("USERS_FROM", each) for each in PASSWORDS)]
     ),
 )
-def test_a_password_is_not_repeated_however_wrong_its_url(
+def test_an_error_never_repeats_the_password_of_a_malformed_url(
     seeded: RunningSandbox,
     workdir: Path,
     postgres_server: str,
@@ -264,7 +266,7 @@ def test_a_password_is_not_repeated_however_wrong_its_url(
         assert not search(workdir, {"password": secret})
 
 
-def test_a_password_in_a_url_of_the_settings_is_left_nowhere(
+def test_a_password_in_a_configured_url_is_in_no_file(
     seeded: RunningSandbox, workdir: Path, postgres_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = urlsplit(in_postgres(postgres_database, people(seeded)[:2]))
@@ -279,7 +281,7 @@ def test_a_password_in_a_url_of_the_settings_is_left_nowhere(
 
 
 @pytest.mark.deep
-def test_the_database_that_is_loaded_can_be_asked_too(seeded: RunningSandbox) -> None:
+def test_the_destination_database_can_be_queried_for_user_ids(seeded: RunningSandbox) -> None:
     synced(seeded)
     query = "select user_id from authsignal_data.users limit 3"
     report = sync_from(seeded, users_from=f"duckdb:///authsignal_pipeline.duckdb?query={query}", full=True)
@@ -330,7 +332,7 @@ def test_a_script_on_a_new_disk_knows_which_users_it_has_read(
     assert seeded.sandbox.log.by_route["GET /users/{userId}"] == 80
 
 
-def test_a_refused_listing_leaves_the_other_sources(seeded: RunningSandbox, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_refused_user_list_leaves_the_other_sources(seeded: RunningSandbox, caplog: pytest.LogCaptureFixture) -> None:
     seeded.sandbox.configure(listing="refused")
     Path("ids.txt").write_text("\n".join(people(seeded)[:2]))
     with caplog.at_level(logging.WARNING, "dlt_authsignal"):
@@ -348,7 +350,7 @@ def test_a_refused_user_list_stops_a_run_without_another_source(
         sync_from(seeded, users_from=users_from)
 
 
-def test_an_unusable_source_is_found_before_the_listing_begins(seeded: RunningSandbox) -> None:
+def test_an_unusable_source_is_reported_before_the_user_list_is_read(seeded: RunningSandbox) -> None:
     with pytest.raises(UserIdsUnreadable, match="No such file"):
         sync_from(seeded, users_from=["listing", "missing.txt"])
     assert listings(seeded) == 0
@@ -362,7 +364,7 @@ def test_excluded_users_are_excluded_from_every_source(seeded: RunningSandbox) -
 
 
 @pytest.mark.parametrize("value", ['["ids.txt", "known"]', "ids.txt"])
-def test_the_settings_name_one_source_or_several(
+def test_the_setting_accepts_one_source_or_several(
     seeded: RunningSandbox, monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
     Path("ids.txt").write_text(people(seeded)[0])
@@ -371,7 +373,7 @@ def test_the_settings_name_one_source_or_several(
     assert len(read()) == 1
 
 
-def test_a_list_may_stand_in_config_toml(seeded: RunningSandbox, workdir: Path) -> None:
+def test_config_toml_can_contain_a_list_of_sources(seeded: RunningSandbox, workdir: Path) -> None:
     ids = people(seeded)
     Path("ids.txt").write_text(ids[0])
     (workdir / ".dlt").mkdir()

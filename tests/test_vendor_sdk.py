@@ -15,7 +15,7 @@ def sdk(running: RunningSandbox) -> AuthsignalClient:
     return AuthsignalClient(SECRET, running.url)
 
 
-def test_the_sdks_own_tests_pass_against_the_sandbox(empty: RunningSandbox) -> None:
+def test_the_tests_of_the_sdk_pass_against_the_sandbox(empty: RunningSandbox) -> None:
     sdk(empty).enroll_verified_authenticator("user123", {"verificationMethod": "SMS", "phoneNumber": "+64211234567"})
     done = subprocess.run(
         [sys.executable, "-m", "authsignal.client_tests"],
@@ -55,7 +55,7 @@ def write_people(client: AuthsignalClient) -> dict[str, list[tuple[str, str]]]:
     return actions
 
 
-def test_tables_hold_what_the_sdk_wrote_and_reads_back(empty: RunningSandbox) -> None:
+def test_the_tables_contain_the_data_written_through_the_sdk(empty: RunningSandbox) -> None:
     client = sdk(empty)
     actions = write_people(client)
     sync_from(empty)

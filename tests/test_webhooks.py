@@ -144,7 +144,7 @@ def judged(deliveries: list[tuple[bytes, str]], secret: str = SECRET) -> list[di
 
 
 @pytest.mark.usefixtures("node_modules")
-def test_authsignals_node_sdk_accepts_what_is_sent_and_refuses_what_was_altered(
+def test_authsignals_node_sdk_accepts_sent_events_and_refuses_altered_ones(
     listened: RunningSandbox, receiver: Receiver
 ) -> None:
     body = {"verificationMethod": "EMAIL_OTP", "email": "jöhn@例え.jp"}
@@ -176,7 +176,9 @@ def test_during_rotation_both_keys_verify(listened: RunningSandbox, receiver: Re
         verify("a-third-key", sent.body, sent.signature, time.time())
 
 
-def test_an_action_is_logged_as_it_stands_when_its_token_expires(listened: RunningSandbox, receiver: Receiver) -> None:
+def test_an_action_is_logged_with_its_state_when_its_token_expires(
+    listened: RunningSandbox, receiver: Receiver
+) -> None:
     listened.sandbox.webhooks.configure(authenticator_events_url=None)
     ask(listened, "POST", "/users/u/authenticators", {"verificationMethod": "SMS", "phoneNumber": "+64"})
     track = {
@@ -236,13 +238,15 @@ def test_log_events_come_in_batches_of_500(listened: RunningSandbox, receiver: R
     ]
 
 
-def test_moving_the_clock_by_the_control_route_is_enough(listened: RunningSandbox, receiver: Receiver) -> None:
+def test_advancing_the_clock_by_the_control_route_delivers_due_events(
+    listened: RunningSandbox, receiver: Receiver
+) -> None:
     ask(listened, "POST", "/users/u/actions/signIn", {})
     ask(listened, "POST", "/_sandbox/clock/advance", {"seconds": 600})
     assert len(receiver.wait(1)[0].records) == 1
 
 
-def test_the_token_duration_is_the_delay(listened: RunningSandbox, receiver: Receiver) -> None:
+def test_log_events_are_delayed_by_the_token_duration(listened: RunningSandbox, receiver: Receiver) -> None:
     ask(listened, "POST", "/_sandbox/config", {"token_minutes": 15})
     steps(listened, 1)
     later(listened, 10 * MINUTE)
@@ -251,7 +255,9 @@ def test_the_token_duration_is_the_delay(listened: RunningSandbox, receiver: Rec
     assert len(receiver.taken) == 1
 
 
-def test_authenticator_events_come_at_once_and_alone(listened: RunningSandbox, receiver: Receiver) -> None:
+def test_authenticator_events_are_sent_immediately_and_one_at_a_time(
+    listened: RunningSandbox, receiver: Receiver
+) -> None:
     passkey = {
         "verificationMethod": "PASSKEY",
         "credentialId": "c",
@@ -315,7 +321,7 @@ def test_log_events_are_retried_with_growing_waits_until_accepted(
     assert all(received.path == "/log" for received in receiver.taken)
 
 
-def test_log_events_outlive_a_receiver_that_is_down_for_days(listened: RunningSandbox, receiver: Receiver) -> None:
+def test_log_events_survive_a_receiver_that_is_down_for_days(listened: RunningSandbox, receiver: Receiver) -> None:
     receiver.usually = 503
     steps(listened, 1)
     later(listened, 10 * MINUTE)
@@ -328,9 +334,7 @@ def test_log_events_outlive_a_receiver_that_is_down_for_days(listened: RunningSa
     assert len(receiver.taken) == 62
 
 
-def test_during_an_outage_nothing_arrives_and_afterwards_everything(
-    listened: RunningSandbox, receiver: Receiver
-) -> None:
+def test_events_of_an_outage_are_delivered_afterwards(listened: RunningSandbox, receiver: Receiver) -> None:
     listened.sandbox.webhooks.set_faults(WebhookFaults(outage=2))
     steps(listened, 3)
     later(listened, 10 * MINUTE)
@@ -341,7 +345,7 @@ def test_during_an_outage_nothing_arrives_and_afterwards_everything(
     assert [one.failure for one in listened.sandbox.webhooks.deliveries] == ["outage", "outage", None]
 
 
-def test_duplicates_and_disorder_follow_from_the_seed_and_lose_nothing(
+def test_duplicates_and_shuffled_events_depend_on_the_seed_and_lose_nothing(
     listened: RunningSandbox, receiver: Receiver
 ) -> None:
     seen = []
@@ -358,7 +362,7 @@ def test_duplicates_and_disorder_follow_from_the_seed_and_lose_nothing(
     assert len(set(ids)) == 40
 
 
-def test_a_full_repeat_ends(listened: RunningSandbox, receiver: Receiver) -> None:
+def test_duplicating_all_events_ends(listened: RunningSandbox, receiver: Receiver) -> None:
     listened.sandbox.webhooks.set_faults(WebhookFaults(duplicates=1))
     steps(listened, 300)
     later(listened, 10 * MINUTE)
@@ -428,7 +432,7 @@ def test_a_message_goes_to_the_webhook_of_its_method(
         ("/slow", 200, None, "did not respond"),
     ],
 )
-def test_a_message_that_its_webhook_does_not_take_fails_the_call(
+def test_a_message_refused_by_its_webhook_fails_the_call(
     listened: RunningSandbox, receiver: Receiver, path: str, answer: int, status: str | None, said: str
 ) -> None:
     sandbox = listened.sandbox
@@ -454,7 +458,7 @@ def test_a_message_that_its_webhook_does_not_take_fails_the_call(
     }
 
 
-def test_a_met_challenge_counts_only_if_the_webhook_of_its_action_agrees(
+def test_a_completed_challenge_counts_only_if_the_webhook_of_its_action_confirms_it(
     empty: RunningSandbox, receiver: Receiver
 ) -> None:
     sandbox, now = empty.sandbox, empty.sandbox.clock.now()
@@ -533,7 +537,7 @@ def test_webhooks_are_set_and_flushed_by_control_routes_which_show_no_secret(
         ({"faults": 5}, "faults must be an object"),
     ],
 )
-def test_what_does_not_fit_is_said_and_changes_nothing(empty: RunningSandbox, body: Any, said: str) -> None:
+def test_an_invalid_webhook_setting_is_refused_and_changes_nothing(empty: RunningSandbox, body: Any, said: str) -> None:
     before = ask(empty, "GET", "/_sandbox/webhooks")[1]
     status, answer, _ = ask(empty, "POST", "/_sandbox/webhooks", body)
     assert status == 400
@@ -541,7 +545,7 @@ def test_what_does_not_fit_is_said_and_changes_nothing(empty: RunningSandbox, bo
     assert ask(empty, "GET", "/_sandbox/webhooks")[1] == before
 
 
-def test_reset_forgets_what_waits_and_what_was_delivered_but_not_where_to(
+def test_reset_clears_queued_and_delivered_events_but_not_the_urls(
     listened: RunningSandbox, receiver: Receiver
 ) -> None:
     ask(listened, "POST", "/_sandbox/webhooks", {"faults": {"outage": 5}})
@@ -557,7 +561,7 @@ def test_reset_forgets_what_waits_and_what_was_delivered_but_not_where_to(
     assert receiver.taken == []
 
 
-def test_a_receiver_that_is_not_there_is_a_failure_and_no_crash(listened: RunningSandbox) -> None:
+def test_an_unreachable_receiver_is_recorded_as_a_failed_delivery(listened: RunningSandbox) -> None:
     listened.sandbox.webhooks.configure(log_events_url="http://127.0.0.1:1/")
     steps(listened, 1)
     later(listened, 10 * MINUTE)
@@ -566,7 +570,7 @@ def test_a_receiver_that_is_not_there_is_a_failure_and_no_crash(listened: Runnin
     assert ask(listened, "GET", "/_sandbox/webhooks")[1]["queued"] == 1
 
 
-def test_the_same_seed_gives_events_the_same_ids_and_users_their_usual_ones(receiver: Receiver) -> None:
+def test_the_same_seed_generates_the_same_event_ids_and_idempotency_keys(receiver: Receiver) -> None:
     users = []
     for _ in range(2):
         with run_in_thread(SandboxConfig(seed=5)) as running:
@@ -611,7 +615,7 @@ def test_webhooks_set_by_the_management_api_send_codes_and_confirm_challenges(
     assert receiver.taken[-1].path == "/verify"
 
 
-def test_a_code_that_its_webhook_does_not_take_is_not_sent_and_enrols_nothing(
+def test_a_code_refused_by_its_webhook_is_not_sent_and_enrols_nothing(
     empty: RunningSandbox, receiver: Receiver
 ) -> None:
     empty.sandbox.webhooks.configure(provider_urls={"SMS": f"{receiver.url}/sms"})

@@ -64,7 +64,7 @@ def test_the_dag_runs_in_airflow_and_fills_the_warehouse(seeded: RunningSandbox,
     assert users_in(warehouse) == 40
 
 
-def test_the_assets_materialise_in_dagster_twice_without_doubling(seeded: RunningSandbox, workdir: Path) -> None:
+def test_the_assets_materialise_in_dagster_twice_without_duplicates(seeded: RunningSandbox, workdir: Path) -> None:
     shutil.copy(EXAMPLES / "dagster_assets.py", workdir)
     dagster = ROOT / ".venv-dagster" / "bin" / "dagster"
     select = ("asset", "materialize", "-f", "dagster_assets.py", "--select", "*")
@@ -75,17 +75,17 @@ def test_the_assets_materialise_in_dagster_twice_without_doubling(seeded: Runnin
     assert rows("select count(*), count(distinct user_id) from users") == [(40, 40)]
 
 
-def test_the_workflow_is_one_that_github_takes() -> None:
+def test_the_workflow_is_valid_for_github() -> None:
     judge = ROOT / ".venv-judges" / "bin" / "check-jsonschema"
     assert "ok" in run(judge, "--builtin-schema", "vendor.github-workflows", EXAMPLES / "github-actions.yml")
 
 
-def test_the_cron_job_is_one_that_kubernetes_takes() -> None:
+def test_the_cron_job_is_valid_for_kubernetes() -> None:
     judge = ROOT / ".venv-judges" / "bin" / "kubernetes-validate"
     assert "passed for resource cronjob/authsignal-sync" in run(judge, "--strict", EXAMPLES / "kubernetes-cronjob.yaml")
 
 
-def test_the_units_are_ones_that_systemd_takes(workdir: Path) -> None:
+def test_the_units_are_valid_for_systemd(workdir: Path) -> None:
     analyze = shutil.which("systemd-analyze")
     if analyze is None:
         pytest.fail("systemd-analyze judges the units: apt-get install systemd.")
@@ -97,7 +97,7 @@ def test_the_units_are_ones_that_systemd_takes(workdir: Path) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.iterdir()), ids=lambda path: path.name)
-def test_every_command_in_the_examples_is_one_that_we_take(path: Path) -> None:
+def test_every_command_in_the_examples_is_a_valid_command(path: Path) -> None:
     text = path.read_text()
     commands = re.findall(r"dlt-authsignal ((?:[\w./*-]+ ?)+)", re.sub(r'[",\[\]]+', "", text))
     for line in commands:

@@ -31,14 +31,14 @@ def test_basic_auth_is_the_key_with_an_empty_password() -> None:
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
-def test_any_user_id_stays_one_path_segment(user_id: str) -> None:
+def test_any_user_id_is_one_path_segment(user_id: str) -> None:
     segment = GET_USER.fill(userId=user_id).removeprefix("/users/")
     assert not set(segment) & set("/?# ")
     assert unquote(segment) == user_id
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), st.text(min_size=1, alphabet="ab/%?.*[]|"))
-def test_the_route_of_one_user_matches_no_other_users(user_id: str, other: str) -> None:
+def test_the_route_of_one_user_matches_no_other_user(user_id: str, other: str) -> None:
     method, pattern = DELETE_AUTHENTICATOR.route(userId=user_id)
     assert method == "DELETE"
     assert re.fullmatch(pattern, DELETE_AUTHENTICATOR.fill(userId=user_id, userAuthenticatorId=other))
@@ -60,7 +60,7 @@ def test_the_route_of_one_user_matches_no_other_users(user_id: str, other: str) 
         (503, "", ServerFault),
     ],
 )
-def test_each_refusal_becomes_the_error_that_says_what_to_do(
+def test_each_refusal_raises_its_error_type_with_the_route(
     status: int, code: str, expected: type[AuthsignalError]
 ) -> None:
     with pytest.raises(expected) as raised:
@@ -80,29 +80,29 @@ def test_each_refusal_becomes_the_error_that_says_what_to_do(
         (b'{"error":"x","errorCode":"x","errorDescription":""}', "error body"),
     ],
 )
-def test_a_success_with_another_body_is_named_for_what_it_is(body: bytes, found: str) -> None:
+def test_a_success_response_with_an_unexpected_body_is_reported_with_its_kind(body: bytes, found: str) -> None:
     with pytest.raises(UnexpectedAnswer, match=found):
         decode(QUERY_USERS, 200, {}, body, dict)
 
 
-def test_half_surrogates_are_kept_in_a_form_that_can_be_stored() -> None:
+def test_lone_surrogates_are_kept_as_escapes() -> None:
     escaped = decode(QUERY_USERS, 200, {}, b'{"a":"x\\ud800y","b":"\\ud83d\\ude00"}', dict)
     raw = decode(QUERY_USERS, 200, {}, b'{"a":"x\xed\xa0\x80y","b":"z"}', dict)
     assert (escaped["a"], raw["a"]) == ("x\\ud800y", "x\\ud800y")
     assert escaped["b"] == "\U0001f600"
 
 
-def test_nul_which_postgresql_refuses_is_kept_as_its_escape() -> None:
+def test_nul_characters_are_kept_as_escapes() -> None:
     assert decode(QUERY_USERS, 200, {}, b'{"a\\u0000":["x\\u0000y"]}', dict) == {"a\\u0000": ["x\\u0000y"]}
 
 
 @pytest.mark.parametrize("body", [b"[null]", b'["x"]', b"[[1]]", b"[" * 100_000], ids=["null", "text", "list", "deep"])
-def test_an_array_of_other_things_than_objects_is_refused(body: bytes) -> None:
+def test_an_array_of_anything_but_objects_is_refused(body: bytes) -> None:
     with pytest.raises(UnexpectedAnswer):
         decode(CLIENT_AUTHENTICATORS, 200, {}, body, list)
 
 
-def test_error_messages_do_not_repeat_what_the_server_wrote() -> None:
+def test_error_messages_do_not_repeat_the_text_of_the_server() -> None:
     body = b'{"error":"invalid_request","errorCode":"invalid_request","errorDescription":"person@example.com is taken"}'
     with pytest.raises(RequestRefused) as raised:
         decode(QUERY_USERS, 400, {}, body, dict)
@@ -118,12 +118,12 @@ def test_retry_after_is_read_in_both_its_forms() -> None:
     assert retry_after({}) is None
 
 
-def test_names_are_the_apis_in_snake_case() -> None:
+def test_column_names_are_api_field_names_in_snake_case() -> None:
     assert column_name("webauthnCredential.aaguidMapping.name") == "webauthn_credential__aaguid_mapping__name"
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_every_table_declares_its_key_and_no_column_twice(name: str) -> None:
+def test_every_table_declares_its_key_and_no_duplicate_column(name: str) -> None:
     names = [column.name for column in TABLES[name].columns]
     assert set(TABLES[name].key) <= set(names)
     assert len(names) == len(set(names))

@@ -101,7 +101,7 @@ def one(item: dict[str, Any], stored: dict[str, str] | None = None) -> dict[str,
 
 
 @given(ANSWERS)
-def test_field_by_field_and_row_by_row_give_the_same_rows_and_fingerprints(items: list[dict[str, Any]]) -> None:
+def test_shaping_by_field_and_by_row_give_the_same_rows_and_hashes(items: list[dict[str, Any]]) -> None:
     quick = rows_of(shaper()(answers(with_ids(items))))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batches, "fields", by_row)
@@ -110,14 +110,14 @@ def test_field_by_field_and_row_by_row_give_the_same_rows_and_fingerprints(items
 
 
 @given(ANSWERS)
-def test_how_answers_are_cut_into_batches_changes_no_row(items: list[dict[str, Any]]) -> None:
+def test_the_batch_size_changes_no_row(items: list[dict[str, Any]]) -> None:
     whole, cut = shaper(), shaper()
     in_one = rows_of(whole(answers(with_ids(items))))
     assert [row for item in with_ids(items) for row in rows_of(cut(answers([item])))] == in_one
 
 
 @given(ANSWERS)
-def test_every_value_is_found_again(items: list[dict[str, Any]]) -> None:
+def test_every_value_is_in_its_row(items: list[dict[str, Any]]) -> None:
     whole = whole_columns(USER_DEVICES)
     for item, row in zip(items, rows_of(shaper()(answers(with_ids(items)))), strict=True):
         for name, value in flat(item, whole).items():
@@ -145,7 +145,7 @@ def _is_json_of(text: str, value: Any) -> bool:
 
 
 @given(ANSWERS, st.randoms())
-def test_neither_the_order_of_fields_nor_a_null_changes_a_fingerprint(items: list[dict[str, Any]], random: Any) -> None:
+def test_the_order_of_fields_and_nulls_do_not_change_a_row_hash(items: list[dict[str, Any]], random: Any) -> None:
     shape = shaper()
     before = shape(answers(with_ids(items)))["_row_hash"]
     shuffled = [dict(random.sample(list(item.items()), len(item))) for item in with_ids(items)]
@@ -159,7 +159,7 @@ def _alike(item: dict[str, Any]) -> bool:
     return not any("__2" in name for name in names)
 
 
-def test_a_type_once_chosen_stays_and_what_differs_stands_beside_it() -> None:
+def test_a_column_keeps_its_first_type_and_other_types_get_separate_columns() -> None:
     shape = shaper()
     batch = shape(answers(with_ids([{"risk": 1}, {"risk": 1.5}, {"risk": "high"}, {"risk": 2.0}, {"risk": [1]}])))
     assert [{name: value for name, value in row.items() if name.startswith("risk")} for row in rows_of(batch)] == [
@@ -192,7 +192,7 @@ def test_secrets_never_become_columns(secret: Any) -> None:
     assert "CANARY" not in str(batch.to_pylist())
 
 
-def test_of_two_rows_with_one_key_in_one_answer_the_one_updated_last_stays() -> None:
+def test_of_two_rows_with_the_same_key_in_a_response_the_last_updated_one_is_kept() -> None:
     said = [("2030", "b"), ("2020", "a"), ("2030", "c"), ("2040", "d")]
     items = [{"deviceId": "d", "updatedAt": year, "name": name} for year, name in said]
     assert [row["name"] for row in rows_of(shaper()(answers(items[:3])))] == ["c"]
@@ -202,13 +202,13 @@ def test_of_two_rows_with_one_key_in_one_answer_the_one_updated_last_stays() -> 
 @pytest.mark.parametrize(
     "item", [{}, {"userAuthenticatorId": None}, {"userAuthenticatorId": ""}, {"userAuthenticatorId": [1]}]
 )
-def test_a_row_without_its_key_is_an_error_that_names_the_key(item: dict[str, Any]) -> None:
+def test_a_row_without_its_key_is_an_error_that_shows_the_key(item: dict[str, Any]) -> None:
     shape = Shaper(USER_AUTHENTICATORS, api="server", tenant_id=None, privacy=KEEP)
     with pytest.raises(UnexpectedAnswer, match="user_authenticator_id"):
         shape(answers([{"userAuthenticatorId": "a"}, item]))
 
 
-def test_rows_say_where_they_come_from() -> None:
+def test_rows_contain_their_tenant_api_and_read_time() -> None:
     shape = shaper()
     batch = shape(answers(with_ids([{"tenantId": "theirs"}, {"tenantId": ""}, {}])))
     assert batch["tenant_id"].to_pylist() == ["theirs", "t1", "t1"]
@@ -216,13 +216,13 @@ def test_rows_say_where_they_come_from() -> None:
     assert batch["_read_at"].to_pylist() == [READ_AT] * 3
 
 
-def test_rows_of_our_own_become_a_batch_as_they_are() -> None:
+def test_generated_rows_become_a_batch_unchanged() -> None:
     batch = shaper().plain([{"user_id": "u", "device_id": "d", "created_at": READ_AT, "known": True}])
     assert rows_of(batch) == [{"user_id": "u", "device_id": "d", "created_at": READ_AT, "known": True}]
 
 
 @given(st.one_of(VALUES.map(json.dumps).map(str.encode), st.binary(max_size=8), st.sampled_from(BODIES)))
-def test_json_reads_the_same_as_python_reads_it(body: bytes) -> None:
+def test_the_json_parser_returns_the_same_as_pythons(body: bytes) -> None:
     def read(loads: Any) -> str:
         try:
             return repr(loads(body))
@@ -233,13 +233,13 @@ def test_json_reads_the_same_as_python_reads_it(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_a_batch_of_nothing_has_every_declared_column(name: str) -> None:
+def test_an_empty_batch_has_every_declared_column(name: str) -> None:
     batch = Shaper(TABLES[name], api="server", tenant_id=None, privacy=KEEP).nothing()
     assert {column.name for column in TABLES[name].columns} < set(batch.column_names)
     assert batch.num_rows == 0
 
 
-def test_fingerprints_survive_being_written_down() -> None:
+def test_row_hashes_survive_conversion_to_text_and_back() -> None:
     hashes = np.array([0, 1, 2**64 - 1, 2**63], np.uint64)
     texts = as_text(hashes)
     assert texts.to_pylist() == ["0" * 16, "0" * 15 + "1", "f" * 16, "8" + "0" * 15]
@@ -247,7 +247,7 @@ def test_fingerprints_survive_being_written_down() -> None:
     assert list(from_text(pa.chunked_array([texts[1:3], pa.array([None], pa.string()), texts[3:]]))) == list(hashes[1:])
 
 
-def test_a_fingerprint_is_the_same_on_every_machine_and_in_every_version() -> None:
+def test_a_row_hash_is_the_same_on_every_machine_and_in_every_version() -> None:
     row = one(
         {"createdAt": "2026-01-02T03:04:05Z", "risk": 1, "score": 0.5, "trusted": True, "tags": ["a"], "name": "é"}
     )
@@ -255,7 +255,7 @@ def test_a_fingerprint_is_the_same_on_every_machine_and_in_every_version() -> No
 
 
 @given(ANSWERS)
-def test_rows_and_arrow_tables_of_the_same_answers_have_the_same_hashes(items: list[dict[str, Any]]) -> None:
+def test_rows_and_arrow_tables_of_the_same_responses_have_the_same_hashes(items: list[dict[str, Any]]) -> None:
     as_rows = Placer(USER_DEVICES, api="server", tenant_id="t1", privacy=KEEP)(answers(with_ids(items)))
     batch = shaper()(answers(with_ids(items))).to_pylist()
     for row, by_arrow in zip(as_rows, batch, strict=True):
@@ -264,7 +264,7 @@ def test_rows_and_arrow_tables_of_the_same_answers_have_the_same_hashes(items: l
             assert row["_row_hash"] == by_arrow["_row_hash"]
 
 
-def test_a_row_on_its_own_has_the_hash_that_arrow_tables_have_had_since_the_beginning() -> None:
+def test_a_single_row_has_the_row_hash_of_earlier_versions() -> None:
     answer = {"createdAt": "2026-01-02T03:04:05Z", "risk": 1, "score": 0.5, "trusted": True, "tags": ["a"], "name": "é"}
     (row,) = Placer(USER_DEVICES, api="server", tenant_id="t1", privacy=KEEP)(answers(with_ids([answer])))
     assert row["_row_hash"] == "982d34da5e69453d"

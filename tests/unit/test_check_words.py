@@ -26,7 +26,7 @@ def words() -> ModuleType:
     "text",
     ["Whom the list names", "It is mended", "Kept\notherwise than before", "Ask once more.", "the client lane"],
 )
-def test_a_phrase_is_found_also_across_a_line_break(words: ModuleType, text: str) -> None:
+def test_a_phrase_is_found_even_across_a_line_break(words: ModuleType, text: str) -> None:
     assert len(list(words.phrases_in(text))) == 1
 
 
@@ -41,7 +41,7 @@ def test_code_blocks_of_a_page_are_not_checked(words: ModuleType, tmp_path: Path
     assert [(finding.line, finding.text) for finding in words.check_page(page, "page.md")] == [(7, "Nobody")]
 
 
-def test_dead_links_and_dead_anchors_are_found(words: ModuleType, tmp_path: Path) -> None:
+def test_broken_links_and_anchors_are_found(words: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "other.md").write_text('# A `b`, c\n\n<a id="term"></a>\n\n## A b c\n', encoding="utf-8")
     page = tmp_path / "page.md"
     good = "[a](other.md) [a](other.md#a-b-c) [a](other.md#a-b-c-1) [a](other.md#term) [a](#page) [a](https://x.test)"

@@ -69,7 +69,7 @@ def test_an_unchanged_user_is_not_due(last: LastRead, wanted: frozenset[str], po
 
 
 @given(last=lasts, wanted=parts, listed=hashes, policy=policies)
-def test_whatever_is_read_is_not_due_again_at_once(
+def test_a_user_who_was_just_read_is_not_due(
     last: LastRead, wanted: frozenset[str], listed: int, policy: Policy
 ) -> None:
     ask = ask_of("u", last, listed, wanted, NOW, policy)
@@ -79,9 +79,7 @@ def test_whatever_is_read_is_not_due_again_at_once(
 
 
 @given(last=lasts, wanted=parts)
-def test_a_change_in_the_list_is_followed_up_once_by_every_table_it_may_touch(
-    last: LastRead, wanted: frozenset[str]
-) -> None:
+def test_a_change_in_the_user_list_makes_each_affected_table_due_once(last: LastRead, wanted: frozenset[str]) -> None:
     other, policy = last.listed + 1, Policy(max_staleness=timedelta(days=25))
     fresh = msgspec.structs.replace(last, users=NOW, user_authenticators=NOW, user_actions=NOW, user_devices=NOW)
     first = ask_of("u", fresh, other, wanted, NOW, policy)
@@ -99,7 +97,7 @@ def test_an_unlisted_user_does_not_count_as_changed() -> None:
     assert ask_of("u", last, 0, ALL, NOW, WEEK) is None
 
 
-def test_a_named_user_is_due_whatever_is_known_and_so_is_everybody_in_a_full_run() -> None:
+def test_a_requested_user_is_always_due_and_a_full_sync_makes_all_users_due() -> None:
     last = after(None, ALL, NOW, 5, [action(NOW - 10 * DAY)], True)
     named = ask_of("u", last, 5, ALL, NOW, Policy(named=frozenset({"u"})))
     full = ask_of("u", last, 5, ALL, NOW, Policy(full=True))
@@ -126,7 +124,7 @@ def test_a_changed_user_costs_three_requests_and_a_fourth_only_for_new_actions()
     assert is_active(last, [action(NOW - 2 * DAY, stateUpdatedAt=moment(NOW).isoformat())])  # type: ignore[union-attr]
 
 
-def test_a_time_in_the_future_does_not_keep_a_user_from_being_read() -> None:
+def test_a_user_with_a_last_read_time_in_the_future_is_due() -> None:
     last = after(None, ALL, NOW + 300 * DAY, 5, [], True)
     ask = ask_of("u", last, 5, ALL, NOW, WEEK)
     assert ask is not None
@@ -134,13 +132,13 @@ def test_a_time_in_the_future_does_not_keep_a_user_from_being_read() -> None:
 
 
 @pytest.mark.parametrize("days", [-1, 25.01, 30])
-def test_a_staleness_that_would_lose_actions_is_refused(days: float) -> None:
+def test_a_max_staleness_that_would_lose_actions_is_refused(days: float) -> None:
     with pytest.raises(ConfigurationError, match="0 to 25 days"):
         Policy(max_staleness=timedelta(days=days))
 
 
 @given(st.lists(st.tuples(times, st.sampled_from(["ALLOW", "REVIEW_REQUIRED", "CHALLENGE_REQUIRED", "NEW_ONE"]))))
-def test_the_next_look_at_actions_begins_before_the_newest_and_before_any_that_is_open(
+def test_the_next_read_of_actions_starts_before_the_newest_and_before_any_open_action(
     found: list[tuple[int, str]],
 ) -> None:
     known = after(None, ALL, NOW, 1, [action(*pair) for pair in found], True)
@@ -150,20 +148,20 @@ def test_the_next_look_at_actions_begins_before_the_newest_and_before_any_that_i
     assert all(known.actions_from <= created for created, state in found if state in ("REVIEW_REQUIRED", "NEW_ONE"))
 
 
-def test_the_next_look_never_forgets_what_an_earlier_one_saw() -> None:
+def test_a_later_read_keeps_the_newest_action_of_an_earlier_read() -> None:
     first = after(None, ALL, NOW, 1, [action(NOW - DAY)], True)
     assert after(first, ALL, NOW, 1, [], True).newest_action == first.newest_action
     assert after(first, {"users"}, NOW, 1, [], True).actions_from == first.actions_from
 
 
-def test_what_the_api_has_forgotten_is_asked_for_without_a_date() -> None:
+def test_actions_older_than_the_api_returns_are_requested_without_a_start_date() -> None:
     last = after(None, ALL, NOW - 26 * DAY, 1, [action(NOW - 28 * DAY)], True)
     ask = ask_of("u", last, 1, ALL, NOW, WEEK)
     assert ask is not None
     assert ask.actions_from == 0
 
 
-def test_a_detail_is_asked_for_if_it_is_new_open_changed_or_not_loaded() -> None:
+def test_an_action_detail_is_requested_if_the_action_is_new_or_open_or_not_loaded() -> None:
     last = after(None, ALL, NOW, 1, [action(NOW - DAY)], True)
     assert not wants_detail(last, action(NOW - DAY), is_loaded=True)
     assert wants_detail(last, action(NOW - DAY), is_loaded=False)
@@ -171,7 +169,7 @@ def test_a_detail_is_asked_for_if_it_is_new_open_changed_or_not_loaded() -> None
     assert wants_detail(last, action(NOW), is_loaded=True)
 
 
-def test_details_that_are_wanted_for_the_first_time_need_all_actions() -> None:
+def test_action_details_selected_for_the_first_time_need_all_actions() -> None:
     last = after(None, ALL, NOW, 1, [action(NOW - DAY)], True)
     ask = ask_of("u", last, 1, parts_of(["users", "action_details"]), NOW, WEEK)
     assert ask is not None
@@ -189,7 +187,7 @@ def test_the_queue_returns_the_users_who_waited_longest_first(waiting: list[int]
 
 
 @given(st.lists(parts), st.integers(1, 40))
-def test_a_budget_of_requests_is_never_exceeded(asks: list[frozenset[str]], most: int) -> None:
+def test_the_request_budget_is_never_exceeded(asks: list[frozenset[str]], most: int) -> None:
     budget, made = Budget(max_requests=most, clock=lambda: 0.0), 0
     begun = []
     for wanted in asks:
@@ -206,7 +204,7 @@ def test_a_budget_of_requests_is_never_exceeded(asks: list[frozenset[str]], most
     assert made + budget.promised <= most
 
 
-def test_a_budget_of_time_begins_with_the_first_user() -> None:
+def test_the_time_budget_starts_with_the_first_user() -> None:
     clock = iter([100.0, 109.9, 110.0])
     budget = Budget(max_seconds=10, clock=lambda: next(clock))
     ask = ask_of("u", None, 1, ALL, NOW, WEEK)
@@ -255,7 +253,7 @@ def candidate(number: int) -> Candidate:
     ("set_back", "begins"),
     [(-1, 0), (0, 1), (60_000, 60_001), (5 * 60_000 - 1, 5 * 60_000), (5 * 60_000, 0), (DAY, 0)],
 )
-def test_a_read_begins_after_the_one_before_unless_the_clock_was_set_back_by_far(set_back: int, begins: int) -> None:
+def test_a_read_starts_after_the_previous_one_unless_the_clock_was_set_back_far(set_back: int, begins: int) -> None:
     """Milliseconds after now."""
     now = datetime(2026, 11, 24, 9, tzinfo=UTC)
     last = LastRead(first_seen=NOW - DAY, users=NOW - DAY, user_authenticators=NOW + set_back)

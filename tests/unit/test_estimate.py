@@ -18,11 +18,11 @@ from dlt_authsignal.source.metrics.run_metrics import RunMetrics
         (200_000, "3 days"),
     ],
 )
-def test_a_span_is_said_in_the_greatest_unit_of_which_there_are_two(seconds: float, said: str) -> None:
+def test_a_duration_is_shown_in_the_largest_unit_with_at_least_two(seconds: float, said: str) -> None:
     assert span(seconds) == said
 
 
-def test_the_estimate_says_who_is_due_what_it_takes_and_how_long() -> None:
+def test_the_estimate_shows_due_users_requests_and_duration() -> None:
     meter = RunMetrics(users_found=5_000, users_due=1_200, requests_due=4_800, user_ids_complete=True)
     assert estimate(meter, 20.0) == "1,200 of 5,000 users are due: up to 4,800 requests, 4 minutes at 20 a second."
     meter.user_ids_complete = False

@@ -20,7 +20,7 @@ def test_the_collectors_settings_are_restored_after_a_failure_too() -> None:
     assert (gc.get_threshold(), gc.get_freeze_count()) == before
 
 
-def test_what_a_host_has_frozen_stays_frozen() -> None:
+def test_objects_frozen_by_the_host_program_stay_frozen() -> None:
     gc.freeze()
     try:
         with rare_garbage_collection():

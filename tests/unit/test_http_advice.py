@@ -42,7 +42,7 @@ def test_a_refused_management_key_is_reported_as_the_management_key() -> None:
 
 
 @pytest.mark.parametrize("auth", get_args(Auth))
-def test_a_refusal_names_the_setting_of_its_authentication_scheme_and_no_other(auth: Auth) -> None:
+def test_a_refusal_shows_only_the_setting_of_its_authentication_scheme(auth: Auth) -> None:
     for error in (refused(endpoint(auth)), withdrawn(endpoint(auth))):
         assert isinstance(error, Unauthorized)
         assert error.auth == auth
@@ -59,21 +59,21 @@ def test_a_refusal_names_the_setting_of_its_authentication_scheme_and_no_other(a
         (404, "", "base_url: it ends in /v1"),
     ],
 )
-def test_other_refusals_name_their_settings(status: int, code: str, hint: str) -> None:
+def test_other_refusals_show_their_settings(status: int, code: str, hint: str) -> None:
     assert hint in str(refused(QUERY_USERS, status, code))
 
 
-def test_a_response_that_is_not_authsignals_points_at_base_url() -> None:
+def test_a_response_that_is_not_from_authsignal_suggests_checking_base_url() -> None:
     with pytest.raises(HttpError, match="base_url points at the Authsignal API"):
         decode(QUERY_USERS, 200, {}, b"<html>", dict)
 
 
-def test_an_expired_token_stays_an_expired_token() -> None:
+def test_an_expired_token_raises_token_expired() -> None:
     assert isinstance(refused(endpoint("bearer"), code="expired_token"), TokenExpired)
 
 
 @pytest.mark.parametrize("auth", get_args(Auth))
-def test_the_api_layer_names_no_setting(auth: Auth) -> None:
+def test_errors_of_the_api_layer_mention_no_setting(auth: Auth) -> None:
     for status, body in [(401, b"{}"), (403, b"{}"), (404, b"{}"), (429, b"{}"), (302, b""), (500, b""), (200, b"<")]:
         with pytest.raises(HttpError) as raised:
             api_decode(endpoint(auth), status, {}, body, dict)

@@ -108,7 +108,7 @@ def test_every_algorithm_enrols_with_and_without_attestation_and_signs_in(algori
         assert site.sign_in(allowCredentials=listed(site.answer)).new_sign_count == 2
 
 
-def test_the_first_algorithm_of_the_site_that_the_passkey_knows_is_taken() -> None:
+def test_the_first_algorithm_of_the_site_that_the_passkey_supports_is_used() -> None:
     passkey = SoftwarePasskey(origin=ORIGIN)
     for numbers, taken in (([-7, -8], -7), ([-8, -7], -8), ([-35, -7], -7), ([], -7)):
         offered = [{"type": "public-key", "alg": number} for number in numbers]
@@ -124,7 +124,7 @@ def test_no_algorithm_in_common_is_an_error(algorithm: str | None) -> None:
         passkey.create(creation(pubKeyCredParams=offered))
 
 
-def test_the_answer_to_a_registration_has_the_fields_that_browsers_give(site: Site) -> None:
+def test_a_registration_response_has_the_fields_of_a_browser(site: Site) -> None:
     assert set(site.answer) == {
         "id",
         "rawId",
@@ -147,7 +147,7 @@ def test_the_answer_to_a_registration_has_the_fields_that_browsers_give(site: Si
     assert list(client_data) == ["type", "challenge", "origin", "crossOrigin"]
 
 
-def test_the_answer_to_a_sign_in_has_the_fields_that_browsers_give(site: Site) -> None:
+def test_an_authentication_response_has_the_fields_of_a_browser(site: Site) -> None:
     answer = site.passkey.get(request())
     assert set(answer["response"]) == {"clientDataJSON", "authenticatorData", "signature", "userHandle"}
     assert base64url_to_bytes(answer["response"]["userHandle"]) == b"ada-1"
@@ -166,7 +166,7 @@ LIES = [
 
 
 @pytest.mark.parametrize("tamper", [*LIES, Tamper(type="webauthn.get")], ids=str)
-def test_no_lie_passes_in_a_registration(tamper: Tamper) -> None:
+def test_no_tampered_registration_is_verified(tamper: Tamper) -> None:
     passkey, options = SoftwarePasskey(origin=ORIGIN), creation()
     with pytest.raises(WebAuthnException):
         judge_registration(options, passkey.create(options, tamper=tamper))
@@ -176,14 +176,14 @@ def test_no_lie_passes_in_a_registration(tamper: Tamper) -> None:
 @pytest.mark.parametrize(
     "tamper", [*LIES, Tamper(type="webauthn.create"), Tamper(sign_count=0), Tamper(sign_count=1)], ids=str
 )
-def test_no_lie_passes_in_a_sign_in(site: Site, tamper: Tamper) -> None:
+def test_no_tampered_sign_in_is_verified(site: Site, tamper: Tamper) -> None:
     site.sign_in()
     with pytest.raises(WebAuthnException):
         site.sign_in(tamper)
     site.sign_in()
 
 
-def test_backed_up_without_eligibility_is_refused(site: Site) -> None:
+def test_backed_up_without_backup_eligibility_is_refused(site: Site) -> None:
     lie = Tamper(backup_eligible=False, backed_up=True)
     with pytest.raises(InvalidBackupFlags):
         site.sign_in(lie)
@@ -191,14 +191,14 @@ def test_backed_up_without_eligibility_is_refused(site: Site) -> None:
         Site.enrol(SoftwarePasskey(origin=ORIGIN), lie)
 
 
-def test_a_spoiled_signature_is_refused_for_every_fast_algorithm() -> None:
+def test_a_bad_signature_is_refused_for_every_fast_algorithm() -> None:
     for algorithm in ("ES256", "EdDSA"):
         site = Site.enrol(SoftwarePasskey(origin=ORIGIN, algorithm=algorithm))
         with pytest.raises(WebAuthnException, match="signature"):
             site.sign_in(Tamper(bad_signature=True))
 
 
-def test_who_goes_by_the_id_of_another_fails_at_its_key(site: Site) -> None:
+def test_a_sign_in_with_the_credential_id_of_another_passkey_fails_verification(site: Site) -> None:
     victim = Site.enrol(SoftwarePasskey(origin=ORIGIN))
     options = request()
     answer = site.passkey.get(options, tamper=Tamper(credential_id=victim.enrolled.credential_id))
@@ -207,20 +207,20 @@ def test_who_goes_by_the_id_of_another_fails_at_its_key(site: Site) -> None:
         victim.judge(options, answer)
 
 
-def test_a_registration_can_claim_a_taken_id_for_the_site_to_find_out() -> None:
+def test_a_tampered_registration_can_claim_a_credential_id_that_is_already_used() -> None:
     claimed = Site.enrol(SoftwarePasskey(origin=ORIGIN), Tamper(credential_id=OTHER_ID))
     assert claimed.enrolled.credential_id == OTHER_ID
     assert claimed.answer["id"] == bytes_to_base64url(OTHER_ID)
 
 
-def test_a_false_user_handle_reaches_the_site_which_must_compare_it(site: Site) -> None:
+def test_a_tampered_user_handle_is_sent_to_the_site(site: Site) -> None:
     answer = site.passkey.get(request(), tamper=Tamper(user_handle=b"x"))
     assert base64url_to_bytes(answer["response"]["userHandle"]) == b"x"
     liar = Site.enrol(SoftwarePasskey(origin=ORIGIN), Tamper(user_handle=b"y"))
     assert base64url_to_bytes(liar.passkey.get(request())["response"]["userHandle"]) == b"y"
 
 
-def test_the_same_answer_twice_is_refused(site: Site) -> None:
+def test_a_replayed_response_is_refused(site: Site) -> None:
     options = request()
     answer = site.passkey.get(options)
     site.judge(options, answer)
@@ -228,12 +228,12 @@ def test_the_same_answer_twice_is_refused(site: Site) -> None:
         site.judge(options, answer)
 
 
-def test_a_passkey_that_does_not_count_stays_at_zero_and_signs_in_again() -> None:
+def test_a_passkey_without_a_sign_counter_stays_at_zero_and_signs_in_again() -> None:
     site = Site.enrol(SoftwarePasskey(origin=ORIGIN, counting=False))
     assert [site.sign_in().new_sign_count for _ in range(3)] == [0, 0, 0]
 
 
-def test_a_registration_that_starts_high_makes_the_true_counter_look_like_a_clone() -> None:
+def test_a_registration_with_a_high_sign_count_makes_the_next_sign_in_look_like_a_clone() -> None:
     site = Site.enrol(SoftwarePasskey(origin=ORIGIN), Tamper(sign_count=9))
     with pytest.raises(WebAuthnException, match="sign count"):
         site.sign_in()
@@ -243,7 +243,7 @@ def test_a_registration_that_starts_high_makes_the_true_counter_look_like_a_clon
     ("eligible", "backed_up", "kind"),
     [(True, True, "multi_device"), (True, False, "multi_device"), (False, False, "single_device")],
 )
-def test_backup_is_reported_as_it_was_set(eligible: bool, backed_up: bool, kind: str) -> None:
+def test_backup_flags_are_reported_as_configured(eligible: bool, backed_up: bool, kind: str) -> None:
     site = Site.enrol(SoftwarePasskey(origin=ORIGIN, backup_eligible=eligible, backed_up=backed_up))
     for seen in (site.enrolled, site.sign_in()):
         assert (seen.credential_device_type, seen.credential_backed_up) == (kind, backed_up)
@@ -256,13 +256,13 @@ def test_an_excluded_passkey_is_not_enrolled_twice(site: Site) -> None:
     Site.enrol(SoftwarePasskey(origin=ORIGIN), excludeCredentials=listed(site.answer))
 
 
-def test_without_a_list_the_newest_passkey_of_the_site_signs_in(site: Site) -> None:
+def test_without_allow_credentials_the_newest_passkey_of_the_site_signs_in(site: Site) -> None:
     newer = Site.enrol(site.passkey)
     assert newer.sign_in().credential_id == newer.enrolled.credential_id
     assert site.sign_in(allowCredentials=listed(site.answer)).credential_id == site.enrolled.credential_id
 
 
-def test_no_passkey_for_the_request_is_an_error(site: Site) -> None:
+def test_a_request_without_a_matching_passkey_is_an_error(site: Site) -> None:
     with pytest.raises(errors.PasskeyNotAllowed, match=r"^NotAllowedError: .*allowCredentials"):
         site.passkey.get(request(allowCredentials=[{"type": "public-key", "id": "AAAA"}]))
     with pytest.raises(errors.PasskeyNotAllowed, match=r"create\(\)"):
@@ -280,7 +280,7 @@ def test_no_passkey_for_the_request_is_an_error(site: Site) -> None:
         ("cross-platform", {}, False),
     ],
 )
-def test_a_security_key_is_discoverable_if_asked_and_a_platform_always(
+def test_a_security_key_is_discoverable_if_requested_and_a_platform_passkey_always(
     attachment: Any, selection: dict[str, Any], discoverable: bool
 ) -> None:
     passkey = SoftwarePasskey(origin=ORIGIN, attachment=attachment)
@@ -296,13 +296,13 @@ def test_a_security_key_is_discoverable_if_asked_and_a_platform_always(
             passkey.get(request())
 
 
-def test_a_site_that_wants_another_attachment_gets_none() -> None:
+def test_a_request_for_another_authenticator_attachment_is_refused() -> None:
     options = creation(authenticatorSelection={"authenticatorAttachment": "cross-platform"})
     with pytest.raises(errors.PasskeyNotAllowed, match='attachment="cross-platform"'):
         SoftwarePasskey(origin=ORIGIN).create(options)
 
 
-def test_verification_that_is_required_and_not_to_be_had_is_an_error(site: Site) -> None:
+def test_required_user_verification_that_is_unavailable_is_an_error(site: Site) -> None:
     site.passkey.user_verified = False
     with pytest.raises(errors.PasskeyNotAllowed, match="user_verified=True"):
         site.passkey.get(request(userVerification="required"))
@@ -311,20 +311,20 @@ def test_verification_that_is_required_and_not_to_be_had_is_an_error(site: Site)
 
 
 @pytest.mark.parametrize(("wanted", "verified"), [("required", True), ("preferred", True), ("discouraged", False)])
-def test_the_user_is_verified_unless_the_site_discourages_it(site: Site, wanted: str, verified: bool) -> None:
+def test_the_user_is_verified_unless_the_site_discourages_verification(site: Site, wanted: str, verified: bool) -> None:
     options = request(userVerification=wanted)
     assert site.judge(options, site.passkey.get(options), verified=False).user_verified is verified
 
 
 @pytest.mark.parametrize("setting", ["user_present", "user_verified"])
-def test_a_passkey_without_its_user_is_refused_by_the_site(site: Site, setting: str) -> None:
+def test_a_sign_in_without_user_presence_or_verification_is_refused(site: Site, setting: str) -> None:
     setattr(site.passkey, setting, False)
     with pytest.raises(WebAuthnException, match=r"[Uu]ser"):
         site.sign_in()
 
 
 @pytest.mark.parametrize("rp_id", ["app.shop.example", "shop.example", None])
-def test_the_relying_party_may_be_the_host_or_a_parent_of_it(rp_id: str | None) -> None:
+def test_the_relying_party_id_can_be_the_host_or_a_parent_domain(rp_id: str | None) -> None:
     passkey, options = SoftwarePasskey(origin="https://app.shop.example"), creation(rp={"id": rp_id, "name": "Shop"})
     judged = verify_registration_response(
         credential=passkey.create(options),
@@ -336,7 +336,7 @@ def test_the_relying_party_may_be_the_host_or_a_parent_of_it(rp_id: str | None) 
 
 
 @pytest.mark.parametrize("rp_id", ["evil.example", "example", "hop.example", "x.app.shop.example", ""])
-def test_a_foreign_relying_party_is_an_error_unless_the_browser_lies(rp_id: str) -> None:
+def test_a_foreign_relying_party_id_is_an_error_unless_it_is_tampered(rp_id: str) -> None:
     passkey = SoftwarePasskey(origin="https://app.shop.example")
     options = creation(rp={"id": rp_id, "name": "Evil"})
     with pytest.raises(errors.ForeignRelyingParty, match=r"^SecurityError"):
@@ -348,7 +348,7 @@ def test_a_foreign_relying_party_is_an_error_unless_the_browser_lies(rp_id: str)
     assert passkey.get(request(rpId=rp_id), tamper=lie)["id"] == made["id"]
 
 
-def test_an_exported_passkey_signs_in_where_the_first_left_off() -> None:
+def test_an_exported_passkey_continues_with_its_sign_counts() -> None:
     first = Site.enrol(SoftwarePasskey(origin=ORIGIN, algorithm="EdDSA", aaguid="bada5566-a7aa-401f-bd96-45619a55120d"))
     second = Site.enrol(first.passkey)
     second.sign_in()
@@ -361,7 +361,7 @@ def test_an_exported_passkey_signs_in_where_the_first_left_off() -> None:
     assert Site.enrol(loaded).enrolled.aaguid == "bada5566-a7aa-401f-bd96-45619a55120d"
 
 
-def test_what_is_not_an_export_is_refused_without_quoting_it(site: Site) -> None:
+def test_an_invalid_export_is_refused_without_quoting_it(site: Site) -> None:
     good = site.passkey.export()
     row = good["credentials"][0]
     broken: list[Any] = [
@@ -404,7 +404,7 @@ def test_no_representation_shows_a_private_key_or_a_user(site: Site) -> None:
     ],
     ids=str,
 )
-def test_a_setting_that_nothing_could_have_is_an_error(wrong: dict[str, Any]) -> None:
+def test_an_invalid_setting_is_an_error(wrong: dict[str, Any]) -> None:
     with pytest.raises(errors.ConfigurationError) as refused:
         SoftwarePasskey(**{"origin": ORIGIN, **wrong})
     assert "secret" not in str(refused.value)
@@ -429,21 +429,23 @@ def test_a_setting_that_nothing_could_have_is_an_error(wrong: dict[str, Any]) ->
     ],
     ids=str,
 )
-def test_options_of_another_form_are_an_error_and_leave_no_passkey(wrong: dict[str, Any]) -> None:
+def test_malformed_options_are_an_error_and_create_no_passkey(wrong: dict[str, Any]) -> None:
     passkey = SoftwarePasskey(origin=ORIGIN)
     with pytest.raises(errors.OptionsUnusable, match=r"^TypeError: "):
         passkey.create(creation(**wrong))
     assert passkey.credentials == ()
 
 
-def test_options_in_their_wrapping_are_an_error_that_says_so() -> None:
+def test_options_inside_the_server_response_are_refused_with_the_reason() -> None:
     with pytest.raises(errors.OptionsUnusable, match="not the server response around it"):
         SoftwarePasskey(origin=ORIGIN).get({"challengeId": "c", "options": request()})
 
 
 @settings(max_examples=30, deadline=None)
 @given(handle=st.binary(min_size=1, max_size=64), challenge=st.binary(max_size=200), name=st.text(), display=st.text())
-def test_any_bytes_and_any_name_go_through_a_ceremony(handle: bytes, challenge: bytes, name: str, display: str) -> None:
+def test_any_user_handle_challenge_and_name_work_in_a_ceremony(
+    handle: bytes, challenge: bytes, name: str, display: str
+) -> None:
     user = {"id": bytes_to_base64url(handle), "name": name, "displayName": display}
     asked = bytes_to_base64url(challenge)
     site = Site.enrol(SoftwarePasskey(origin=ORIGIN, algorithm="EdDSA"), user=user, challenge=asked)
@@ -455,6 +457,6 @@ def test_any_bytes_and_any_name_go_through_a_ceremony(handle: bytes, challenge: 
     assert (kept.user_handle, kept.user_name, kept.user_display_name) == (handle, name, display)
 
 
-def test_the_package_does_not_load_passkeys_until_they_are_asked_for() -> None:
+def test_importing_the_package_does_not_import_passkeys() -> None:
     program = "import sys, dlt_authsignal; sys.exit(any('passkey' in name or name == 'cbor2' for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -88,12 +88,12 @@ def digest(text: str) -> str:
         ("name", ["Ann", " ann ", "\uff21\uff4e\uff4e"], "ann"),
     ],
 )
-def test_spellings_of_one_identifier_have_one_form(kind: Any, spellings: list[str], form: str) -> None:
+def test_spellings_of_one_identifier_have_one_normal_form(kind: Any, spellings: list[str], form: str) -> None:
     assert {normal(kind, text) for text in spellings} == {form}
 
 
 @given(st.sampled_from(["email", "phone", "name"]), st.text())
-def test_a_normal_form_is_its_own(kind: Any, text: str) -> None:
+def test_normalisation_is_idempotent(kind: Any, text: str) -> None:
     assert normal(kind, normal(kind, text)) == normal(kind, text)
 
 
@@ -109,7 +109,7 @@ def test_a_normal_form_is_its_own(kind: Any, text: str) -> None:
         ("ann@203.0.113.77", None),
     ],
 )
-def test_the_domain_of_an_address_names_nobody(email: str, domain: str | None) -> None:
+def test_the_e_mail_domain_contains_no_identifier(email: str, domain: str | None) -> None:
     assert domain_of(email) == domain
 
 
@@ -130,7 +130,7 @@ def test_the_domain_of_an_address_names_nobody(email: str, domain: str | None) -
         ("ann", None),
     ],
 )
-def test_a_number_with_a_country_code_tells_its_country(phone: str, country: str | None) -> None:
+def test_the_country_of_an_international_phone_number_is_found(phone: str, country: str | None) -> None:
     assert country_of(phone) == country
 
 
@@ -149,18 +149,18 @@ def test_a_number_with_a_country_code_tells_its_country(phone: str, country: str
         ("unknown", None),
     ],
 )
-def test_an_address_of_the_internet_is_cut_to_its_network(address: str, short: str | None) -> None:
+def test_an_ip_address_is_truncated_to_its_network(address: str, short: str | None) -> None:
     assert truncated(address) == short
 
 
-def test_a_user_joins_with_the_customers_own_data() -> None:
+def test_hashed_identifiers_join_with_hashes_of_normalised_customer_data() -> None:
     row = one(HASHED, {"email": "Ann@Example.com", "phoneNumber": "+41 79 123 45 67", "username": "ann@example.com"})
     assert row["email"] == row["username"] == digest("ann@example.com")
     assert row["phone_number"] == digest("+41791234567")
     assert (row["email_domain"], row["phone_number_country"]) == ("example.com", "CH")
 
 
-def test_a_user_id_is_hashed_as_it_is_written_if_it_is_an_address_or_a_number() -> None:
+def test_a_user_id_that_is_an_e_mail_or_phone_number_is_hashed_without_normalisation() -> None:
     assert HASHED.stored_id("ann@example.com") == digest("ann@example.com")
     assert HASHED.stored_id("Ann@example.com") == digest("Ann@example.com")  # another user than ann
     for number in ("+41791234567", "tel:+41791234567", " +41 79 123 45 67", "sms|(+41)791234567", "ann%40example.com"):
@@ -172,7 +172,7 @@ def test_a_user_id_is_hashed_as_it_is_written_if_it_is_an_address_or_a_number() 
 
 
 @given(st.text(), st.text())
-def test_no_two_users_are_stored_as_one(one_id: str, other_id: str) -> None:
+def test_different_user_ids_have_different_stored_ids(one_id: str, other_id: str) -> None:
     assert (HASHED.stored_id(one_id) == HASHED.stored_id(other_id)) is (one_id == other_id)
 
 
@@ -202,7 +202,7 @@ def test_free_form_values_pass_only_for_allowed_keys() -> None:
     assert "custom" not in one(Privacy(key=KEY, allow=frozenset({"plan"})), {"custom": ["plan"]})
 
 
-def test_rules_are_configuration_and_stay() -> None:
+def test_rules_are_configuration_and_are_kept() -> None:
     rules = [{"name": "Block bob@example.com", "ruleId": "r"}]
     row = one(
         HASHED,
@@ -213,7 +213,7 @@ def test_rules_are_configuration_and_stay() -> None:
     assert "output" not in row
 
 
-def test_what_comes_inside_of_them_or_in_place_of_a_method_is_not_configuration() -> None:
+def test_identifiers_inside_rules_and_verification_methods_are_hashed() -> None:
     rules = [{"ruleId": "r", "createdBy": {"email": ADDRESS, "name": "Ann Miller"}}]
     row = one(HASHED, {"actionCode": "a", "idempotencyKey": "k", "rules": rules}, TABLES["action_details"])
     assert json.loads(row["rules"]) == [
@@ -225,7 +225,7 @@ def test_what_comes_inside_of_them_or_in_place_of_a_method_is_not_configuration(
     assert json.loads(row["enrolled_verification_methods"]) == ["SMS", protected]
 
 
-def test_an_identifier_that_comes_as_an_object_is_one_in_all_its_parts() -> None:
+def test_an_identifier_returned_as_an_object_is_hashed_in_all_its_parts() -> None:
     row = one(
         HASHED,
         {"actionCode": "a", "idempotencyKey": "k", "userAgent": {"ua": "Mozilla", "raw": {"of": "Safari"}}},
@@ -264,18 +264,18 @@ def test_an_identifier_that_comes_as_an_object_is_one_in_all_its_parts() -> None
         ("order-0123456789 of a:b:c, v1.2.3, @ann", "order-0123456789 of a:b:c, v1.2.3, @ann"),
     ],
 )
-def test_what_looks_like_somebody_is_found_beside_any_punctuation(text: str, protected: str) -> None:
+def test_identifiers_in_text_are_found_beside_any_punctuation(text: str, protected: str) -> None:
     assert replaced(text, lambda kind, _: f"<{kind}>") == protected
 
 
 @pytest.mark.parametrize("part", ["a", "1", "1:", "a.", "a@", "+", "'a", "1.", "::", "(0 "])
-def test_a_long_text_is_read_once(part: str) -> None:
+def test_a_long_text_is_searched_in_linear_time(part: str) -> None:
     """To look again from each character would take an hour."""
     text = f"{part * (1_000_000 // len(part))} ann@example.org"
     assert replaced(text, lambda kind, _: f"<{kind}>").endswith(" <email>")
 
 
-def test_what_nobody_declared_is_judged_by_its_name_and_by_its_look() -> None:
+def test_undeclared_fields_are_protected_by_name_and_by_value() -> None:
     item = {
         "workEmail": "Ann@example.com",
         "contact": {"mobile": 41791234567, "fullName": "Ann Miller", "since": "2026-01-02T03:04:05Z"},
@@ -315,11 +315,11 @@ def test_what_nobody_declared_is_judged_by_its_name_and_by_its_look() -> None:
         ("risk", "plain"),
     ],
 )
-def test_a_name_says_what_it_holds_however_it_is_spelt(name: str, kind: str) -> None:
+def test_a_field_name_determines_the_kind_in_any_spelling(name: str, kind: str) -> None:
     assert kind_by_name(name) == kind
 
 
-def test_without_a_key_identifiers_are_left_out_and_addresses_cut() -> None:
+def test_without_a_privacy_key_identifiers_are_left_out_and_ip_addresses_truncated() -> None:
     row = one(
         KEYLESS, {"email": "ann@example.com", "displayName": "Ann", "emailVerified": True, "note": f"by {ADDRESS}"}
     )
@@ -332,19 +332,19 @@ def test_without_a_key_identifiers_are_left_out_and_addresses_cut() -> None:
     assert device["device_id"] == hashlib.sha256(b"D1").hexdigest()  # part of the key: it cannot be left out
 
 
-def test_without_a_key_a_user_id_that_is_an_address_stops_the_run() -> None:
+def test_without_a_privacy_key_an_e_mail_address_as_user_id_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"Run dlt-authsignal init to create a key") as refused:
         KEYLESS.stored_id("ann@example.com")
     assert "ann" not in str(refused.value)
 
 
-def test_an_address_that_is_none_is_hashed_whole() -> None:
+def test_an_invalid_ip_address_is_hashed_completely() -> None:
     action = {"actionCode": "a", "idempotencyKey": "k", "ipAddress": "ann's laptop"}
     assert one(HASHED, action, USER_ACTIONS)["ip_address"] == digest("ann's laptop")
     assert "ip_address" not in one(KEYLESS, action, USER_ACTIONS)
 
 
-def test_single_columns_can_be_treated_otherwise() -> None:
+def test_single_columns_can_be_overridden() -> None:
     item = {"email": "ann@example.com", "displayName": "Ann", "username": "ann", "locale": "de-CH"}
     overrides = {"users.email": "keep", "*.display_name": "drop", "users.locale": "drop"}
     row = one(privacy_of("pseudonymize", KEY, overrides), item)
@@ -376,19 +376,19 @@ def test_single_columns_can_be_treated_otherwise() -> None:
         ({"*.recovery_codes": "keep"}, "is a secret and is never loaded"),
     ],
 )
-def test_an_override_that_cannot_be_is_refused(columns: dict[str, Any], said: str) -> None:
+def test_an_invalid_column_override_is_refused(columns: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         privacy_of("pseudonymize", KEY, columns)
 
 
 @pytest.mark.parametrize("key", ["sh0rt", "a" * 64, "0123456789abcdef", "ab" * 20])
-def test_a_key_that_could_be_guessed_is_refused_and_not_repeated(key: str) -> None:
+def test_a_guessable_privacy_key_is_refused_and_not_repeated(key: str) -> None:
     with pytest.raises(ConfigurationError, match="too short or too simple") as refused:
         privacy_of("pseudonymize", key)
     assert key not in str(refused.value)
 
 
-def test_a_mode_or_a_hash_that_cannot_be_is_refused() -> None:
+def test_an_invalid_mode_or_a_hash_without_a_privacy_key_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r'one of pseudonymize, keep, not "plain"'):
         privacy_of("plain", KEY)
     with pytest.raises(ConfigurationError, match="cannot be hashed without privacy_key"):
@@ -396,14 +396,14 @@ def test_a_mode_or_a_hash_that_cannot_be_is_refused() -> None:
     assert privacy_of("pseudonymize", "your_privacy_key_here").leaves_out
 
 
-def test_a_secret_never_loads_whatever_is_allowed() -> None:
+def test_a_secret_is_never_loaded_even_if_it_is_allowed() -> None:
     item = {"otpUri": "x", "clientSecret": "y", "custom": {"plan": "z"}}
     told = one(Privacy(mode="keep", allow=frozenset({"otpUri", "otp_uri", "client_secret"})), item)
     assert set(told) == {"user_id", "custom"}
 
 
 @given(st.lists(USER, min_size=1, max_size=4), st.sampled_from([HASHED, KEYLESS, KEEP]))
-def test_batches_and_rows_are_protected_alike(items: list[dict[str, Any]], privacy: Privacy) -> None:
+def test_batches_and_rows_have_the_same_privacy(items: list[dict[str, Any]], privacy: Privacy) -> None:
     for item in items:
         quick, slow = batch(privacy, [item])[0], by_row(privacy, [item])[0]
         for name in quick.keys() & slow.keys() - {"created_at"}:
@@ -422,7 +422,7 @@ def _alike(quick: Any, slow: Any) -> bool:
 
 
 @given(st.lists(USER, min_size=1, max_size=4), st.sampled_from([HASHED, KEYLESS]))
-def test_how_answers_are_cut_into_batches_changes_no_hash(items: list[dict[str, Any]], privacy: Privacy) -> None:
+def test_the_batch_size_changes_no_hash(items: list[dict[str, Any]], privacy: Privacy) -> None:
     together = [row.get("email") for row in batch(privacy, items)]
     assert together == [batch(privacy, [item])[0].get("email") for item in items]
 
@@ -436,7 +436,7 @@ def test_no_identifier_is_left_in_any_cell(items: list[dict[str, Any]], privacy:
 
 
 @given(UNDECLARED)
-def test_no_identifier_is_left_in_a_field_that_nobody_declared(item: dict[str, Any]) -> None:
+def test_no_identifier_is_left_in_an_undeclared_field(item: dict[str, Any]) -> None:
     for table in (USER_ACTIONS, USER_AUTHENTICATORS):
         ids = {"actionCode": "a", "idempotencyKey": "k", "userAuthenticatorId": "a"}
         said = json.dumps(one(HASHED, {**item, **ids}, table), default=str).lower()
@@ -444,7 +444,7 @@ def test_no_identifier_is_left_in_a_field_that_nobody_declared(item: dict[str, A
 
 
 @given(st.dictionaries(st.sampled_from(["email", "phoneNumber", "custom", "isEnrolled"]), VALUES, max_size=3))
-def test_keep_keeps(item: dict[str, Any]) -> None:
+def test_privacy_keep_stores_identifiers_in_plain_text(item: dict[str, Any]) -> None:
     plain = {name: value for name, value in item.items() if isinstance(value, str) and name != "isEnrolled"}
     row = one(KEEP, item)
     assert {
@@ -452,7 +452,7 @@ def test_keep_keeps(item: dict[str, Any]) -> None:
     } == {name: value for name, value in plain.items() if name in ("email", "phoneNumber")}
 
 
-def test_every_column_that_is_named_like_a_person_bears_a_mark() -> None:
+def test_every_column_named_like_an_identifier_is_declared_with_a_kind() -> None:
     harmless = {"phone_number_country", "email_domain", "email_verified", "phone_number_verified", "rp_name"}
     for table in (*TABLES.values(), *CEREMONIES):
         for column in table.columns:
@@ -462,5 +462,5 @@ def test_every_column_that_is_named_like_a_person_bears_a_mark() -> None:
                 )
 
 
-def test_the_key_is_in_no_text_about_it() -> None:
+def test_the_privacy_key_is_in_no_representation_of_the_settings() -> None:
     assert KEY not in f"{HASHED!r} {HASHED}"

@@ -29,11 +29,11 @@ from dlt_authsignal.source.metrics.run_metrics import RunMetrics
     ],
     ids=["begun", "listing", "half-way", "paused", "loading"],
 )
-def test_the_line_says_what_is_known_and_no_more(meter: RunMetrics, per_second: float, line: str) -> None:
+def test_the_progress_line_shows_only_known_values(meter: RunMetrics, per_second: float, line: str) -> None:
     assert describe(meter, 12.0, per_second) == line
 
 
-def test_the_speed_is_that_of_the_last_seconds() -> None:
+def test_the_speed_is_measured_over_the_last_seconds() -> None:
     speed = Speed()
     assert speed.of(0, 0.0) == 0.0
     told = [speed.of(100 * second, float(second)) for second in range(1, 20)]

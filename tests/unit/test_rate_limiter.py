@@ -62,14 +62,14 @@ def run(ceiling: float | None = None) -> Run:
 @pytest.mark.parametrize("says_when", [True, False], ids=["Retry-After", "bare"])
 @pytest.mark.parametrize("ceiling", ["max", "given"])
 @pytest.mark.parametrize("limit", [10, 50, 120])
-def test_a_limit_is_nearly_used_up_and_hardly_ever_met(limit: int, ceiling: str, says_when: bool) -> None:
+def test_the_rate_limit_is_nearly_used_and_rarely_exceeded(limit: int, ceiling: str, says_when: bool) -> None:
     asked = run(None if ceiling == "max" else 2.0 * limit).until(300, Server(limit, limit, says_when))
     assert asked.served >= 0.95 * limit * 300
     assert asked.refused < 0.005 * asked.served
 
 
 @pytest.mark.parametrize(("before", "after"), [(20, 100), (100, 20)])
-def test_a_limit_that_moves_is_found_again(before: int, after: int) -> None:
+def test_a_changed_rate_limit_is_found_again(before: int, after: int) -> None:
     first = run().until(60, Server(before, before))
     then = first.until(180, Server(after, after, seen=first.now))
     settled = then.served, then.refused
@@ -78,7 +78,7 @@ def test_a_limit_that_moves_is_found_again(before: int, after: int) -> None:
     assert last.refused - settled[1] <= 6
 
 
-def test_nothing_is_limited_before_the_first_sign() -> None:
+def test_the_rate_is_unlimited_before_the_first_refusal() -> None:
     assert run().until(10, Server(inf, inf)).governor.rate is None
 
 
@@ -86,7 +86,7 @@ def test_nothing_is_limited_before_the_first_sign() -> None:
     st.floats(0.01, 1000),
     st.lists(st.tuples(st.sampled_from("sr"), st.floats(0.001, 5), st.floats(0, 60)), max_size=80),
 )
-def test_a_rate_that_is_given_is_never_exceeded(ceiling: float, events: list[tuple[str, float, float]]) -> None:
+def test_the_configured_rate_is_never_exceeded(ceiling: float, events: list[tuple[str, float, float]]) -> None:
     governor, now = AdaptiveRate(ceiling=ceiling, began=0.0), 0.0
     for kind, step, seconds in events:
         now += step
@@ -96,7 +96,9 @@ def test_a_rate_that_is_given_is_never_exceeded(ceiling: float, events: list[tup
 
 
 @given(st.floats(5, 500), st.floats(0.2, 3), st.integers(20, 200))
-def test_a_refusal_slows_down_at_once_and_its_echoes_change_nothing(limit: float, seconds: float, sent: int) -> None:
+def test_a_refusal_slows_down_immediately_and_refusals_of_the_same_burst_change_nothing(
+    limit: float, seconds: float, sent: int
+) -> None:
     governor = AdaptiveRate(ceiling=limit, began=0.0)
     for number in range(sent):
         governor.served(seconds * number / sent, LATENCY)
@@ -109,14 +111,14 @@ def test_a_refusal_slows_down_at_once_and_its_echoes_change_nothing(limit: float
     assert governor.rate == slowed
 
 
-def test_refusals_without_anything_served_say_nothing_of_the_rate() -> None:
+def test_refusals_before_any_served_request_do_not_change_the_rate() -> None:
     governor = AdaptiveRate(ceiling=20.0, began=0.0)
     for second in range(1, 100):
         governor.refused(float(second), float(second), 0.5)
     assert governor.rate == 20.0
 
 
-def test_the_same_ceiling_is_left_alone_for_longer_each_time() -> None:
+def test_the_same_limit_is_probed_less_often_each_time() -> None:
     asked, server, met = run(100.0), Server(50, 50), [0.0]
     while asked.now < 3600:
         before = asked.refused
@@ -127,14 +129,14 @@ def test_the_same_ceiling_is_left_alone_for_longer_each_time() -> None:
     assert gaps[-1] < 2 * LONGEST_REST
 
 
-def test_one_pause_of_this_process_slows_nothing_down() -> None:
+def test_a_pause_of_this_process_does_not_reduce_the_rate() -> None:
     governor = AdaptiveRate(ceiling=None, began=0.0)
     for number in range(5000):
         governor.served(number / 5000, 0.6 if 2000 <= number < 2256 else 0.002)
     assert governor.rate is None
 
 
-def test_answers_that_come_clearly_later_slow_down_and_a_slow_server_does_not() -> None:
+def test_rising_latency_reduces_the_rate_and_constant_latency_does_not() -> None:
     for usual, late, slows in ((0.05, 1.0, True), (0.05, 0.15, False), (0.5, 0.9, False)):
         governor = AdaptiveRate(ceiling=100.0, began=0.0)
         for number in range(600):

@@ -34,7 +34,7 @@ def test_nested_objects_become_flat_columns() -> None:
     assert row["webauthn_credential__parsed_user_agent__os__name"] == "iOS"
 
 
-def test_free_form_objects_and_lists_stay_whole() -> None:
+def test_free_form_objects_and_lists_stay_one_column() -> None:
     custom = {"myKey": {"deep": [1, {"token": "the customer's own"}]}}
     row = shape("users", {"custom": custom, "enrolledVerificationMethods": ["SMS"]}, user_id="u1")
     assert row["custom"] == custom
@@ -78,7 +78,7 @@ def test_unknown_fields_become_columns() -> None:
     assert shape("user_devices", {"deviceId": "d1", "brandNew": {"inner": 1}}, user_id="u1")["brand_new__inner"] == 1
 
 
-def test_times_become_times_and_anything_else_is_kept_as_it_came() -> None:
+def test_times_are_parsed_and_other_values_are_kept_unchanged() -> None:
     row = shape(
         "user_devices",
         {"deviceId": "d", "createdAt": "2026-01-02T03:04:05.678Z", "invalidatedAt": "later"},
@@ -127,18 +127,18 @@ def test_a_time_at_the_end_of_the_calendar_is_kept_as_text() -> None:
         ("text", [1], "risk__v_json"),
     ],
 )
-def test_what_dlt_would_turn_into_something_else_stands_beside_its_column(kind: str, value: Any, column: str) -> None:
+def test_values_that_dlt_would_convert_are_stored_in_a_separate_column(kind: str, value: Any, column: str) -> None:
     row = placed("user_devices", {"deviceId": "d", "risk": value}, risk=kind)
     assert row[column] == value
     assert "risk" not in row
 
 
-def test_a_row_whose_key_is_no_text_is_refused() -> None:
+def test_a_row_with_a_key_that_is_not_text_is_refused() -> None:
     with pytest.raises(UnexpectedAnswer, match="device_id"):
         placed("user_devices", {"deviceId": [1]})
 
 
-def test_the_row_hash_follows_the_content_and_not_the_reading() -> None:
+def test_the_row_hash_depends_on_the_content_and_not_on_the_read() -> None:
     def row_hash(answer: dict[str, Any], read_at: datetime = READ_AT) -> str:
         make = Placer(TABLES["user_devices"], api="server", tenant_id=None, privacy=KEEP)
         (row,) = make(Answers(items=[answer], requests=[0], read_at=[read_at], keys={"user_id": ["u"]}))
@@ -149,13 +149,13 @@ def test_the_row_hash_follows_the_content_and_not_the_reading() -> None:
     assert row_hash({"deviceId": "d", "a": 2}) != first
 
 
-def test_a_row_without_its_key_is_an_error_that_names_the_key() -> None:
+def test_a_row_without_its_key_is_an_error_that_shows_the_key() -> None:
     with pytest.raises(UnexpectedAnswer, match="user_authenticator_id"):
         shape("user_authenticators", {"verificationMethod": "SMS"}, user_id="u1")
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_our_column_names_are_the_ones_dlt_would_give(name: str) -> None:
+def test_column_names_equal_those_that_dlt_generates(name: str) -> None:
     naming = NamingConvention()
     for column in TABLES[name].columns:
         if column.field:

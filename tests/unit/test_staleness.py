@@ -21,20 +21,20 @@ def done(*days_ago: float) -> list[dict[str, Any]]:
     return [{"outcome": "done", "started_at": NOW - timedelta(days=days)} for days in days_ago]
 
 
-def test_users_are_parted_by_when_they_were_read() -> None:
+def test_users_are_grouped_by_the_age_of_their_last_read() -> None:
     found = staleness([read_days_ago(days) for days in (0, 0.5, 3, 26, 29, 31, 90)], NOW)
     assert found.ages == {"0-1": 2, "1-7": 1, "7-14": 0, "14-25": 0, "25-30": 2, "30+": 2}
     assert (found.near_horizon, found.past_horizon) == (4, 2)
     assert found.oldest_read == NOW - timedelta(days=90)
 
 
-def test_who_is_unknown_or_was_never_read_does_not_count() -> None:
+def test_unknown_and_never_read_users_are_not_counted() -> None:
     found = staleness([read_days_ago(90, is_known=False), LastRead(first_seen=1)], NOW)
     assert (sum(found.ages.values()), found.oldest_read, found.with_hole) == (0, None, 0)
 
 
 @given(st.lists(st.integers(0, 60), min_size=1, max_size=8))
-def test_a_user_has_a_hole_only_if_two_reads_were_thirty_days_apart(pauses: list[int]) -> None:
+def test_a_user_has_missing_actions_only_if_two_reads_were_over_thirty_days_apart(pauses: list[int]) -> None:
     at, last, lacking = milliseconds(NOW), None, False
     for place, pause in enumerate(pauses):
         at += pause * DAY
@@ -44,7 +44,7 @@ def test_a_user_has_a_hole_only_if_two_reads_were_thirty_days_apart(pauses: list
     assert last.has_hole is lacking
 
 
-def test_the_hole_ends_where_the_memory_of_the_api_began() -> None:
+def test_actions_are_complete_from_thirty_days_before_a_late_read() -> None:
     first = after(None, {"user_actions"}, milliseconds(NOW), 0, [], True)
     late = after(first, {"user_actions"}, milliseconds(NOW) + 50 * DAY, 0, [], True)
     assert moment(late.actions_complete_from) == NOW + timedelta(days=20)
@@ -64,7 +64,7 @@ def test_the_hole_ends_where_the_memory_of_the_api_began() -> None:
         ((40,), [(40, None, 30)]),
     ],
 )
-def test_a_time_without_a_sync_is_a_gap_when_actions_may_be_lost(
+def test_a_time_without_a_sync_is_a_gap_if_actions_can_be_lost(
     days_ago: tuple[int, ...], expected: list[tuple[int, int | None, int | None]]
 ) -> None:
     failed = [{"outcome": "failed", "started_at": NOW - timedelta(days=20)}]

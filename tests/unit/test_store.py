@@ -52,7 +52,7 @@ def authenticator(user_id: str) -> Authenticator:
     return Authenticator(user_authenticator_id="new", user_id=user_id, verification_method="SMS", created_at=SEEDED_NOW)
 
 
-def test_the_order_of_reading_and_forgetting_change_nothing() -> None:
+def test_the_order_of_reads_and_evictions_changes_nothing() -> None:
     store = seeded()
     straight = content(store, ids_of(store))
     shuffled = ids_of(other := seeded())
@@ -65,20 +65,20 @@ def test_the_order_of_reading_and_forgetting_change_nothing() -> None:
     assert list(store.users()) == list(other.users())
 
 
-def test_a_larger_tenant_begins_with_the_people_of_a_smaller_one() -> None:
+def test_a_larger_tenant_starts_with_the_users_of_a_smaller_one() -> None:
     small, large = seeded(20), seeded(40)
     assert list(large.users())[:20] == list(small.users())
     assert content(large, ids_of(small)) == content(small, ids_of(small))
 
 
-def test_what_the_user_and_their_default_authenticator_say_agrees() -> None:
+def test_the_default_verification_method_matches_the_default_authenticator() -> None:
     store = seeded(200)
     for user in store.users():
         chosen = [a.verification_method for a in store.authenticators(user.user_id) if a.is_default and a.verified_at]
         assert chosen == ([user.default_verification_method] if user.default_verification_method else [])
 
 
-def test_a_changed_user_keeps_what_is_theirs() -> None:
+def test_a_changed_user_keeps_their_authenticators_devices_and_actions() -> None:
     store = seeded()
     user_id = seeded_user(store)
     before, user = belongings(store, user_id), store.get_user(user_id)
@@ -90,7 +90,7 @@ def test_a_changed_user_keeps_what_is_theirs() -> None:
 
 
 @pytest.mark.parametrize("actions", [True, False])
-def test_a_deleted_user_does_not_come_back(actions: bool) -> None:
+def test_a_deleted_user_stays_deleted(actions: bool) -> None:
     store = seeded()
     user_id = seeded_user(store)
     history = store.actions(user_id, EVER)
@@ -105,7 +105,7 @@ def test_a_deleted_user_does_not_come_back(actions: bool) -> None:
     assert store.authenticators(user_id) == []
 
 
-def test_a_removed_authenticator_does_not_come_back_and_nothing_else_goes() -> None:
+def test_a_removed_authenticator_stays_removed_and_nothing_else_is_removed() -> None:
     store = seeded()
     user_id = seeded_user(store)
     first, *others = store.authenticators(user_id)
@@ -118,7 +118,7 @@ def test_a_removed_authenticator_does_not_come_back_and_nothing_else_goes() -> N
     assert not store.remove_authenticator(user_id, first.user_authenticator_id)
 
 
-def test_what_is_put_stands_beside_what_was_seeded() -> None:
+def test_added_rows_are_kept_beside_seeded_rows() -> None:
     store = seeded()
     user_id = seeded_user(store)
     before = (store.authenticators(user_id), store.devices(user_id), store.actions(user_id, EVER))
@@ -135,7 +135,7 @@ def test_what_is_put_stands_beside_what_was_seeded() -> None:
     assert store.get_action(user_id, "new", "k") == attempt(user_id)
 
 
-def test_a_seeded_action_that_is_put_again_keeps_its_place() -> None:
+def test_an_updated_seeded_action_keeps_its_position() -> None:
     store = seeded()
     user_id = seeded_user(store)
     first, *others = store.actions(user_id, EVER)
@@ -145,7 +145,7 @@ def test_a_seeded_action_that_is_put_again_keeps_its_place() -> None:
     assert store.actions(user_id, EVER) == [changed, *others]
 
 
-def test_a_change_of_one_person_is_no_change_of_another() -> None:
+def test_a_change_of_one_user_changes_no_other_user() -> None:
     store, untouched = seeded(), seeded()
     user_id = seeded_user(store)
     store.put_action(attempt(user_id))
@@ -153,7 +153,7 @@ def test_a_change_of_one_person_is_no_change_of_another() -> None:
     assert content(store, others) == content(untouched, others)
 
 
-def test_seeding_again_leaves_those_who_are_there_and_brings_back_those_who_are_not() -> None:
+def test_seeding_again_keeps_existing_users_and_restores_deleted_ones() -> None:
     sandbox = Sandbox(SandboxConfig(users=40, seed=7))
     store = sandbox.store
     before, page = content(store, ids_of(store)), store.page(None, 1000)
@@ -171,14 +171,14 @@ def test_seeding_again_leaves_those_who_are_there_and_brings_back_those_who_are_
     assert content(store, others) == {user_id: before[user_id] for user_id in others}
 
 
-def test_two_seeds_stand_side_by_side() -> None:
+def test_users_of_two_seeds_can_be_in_one_tenant() -> None:
     sandbox = Sandbox(SandboxConfig(users=20, seed=7))
     sandbox.seed(20, 10, 8)
     assert ids_of(sandbox.store)[:20] == ids_of(seeded(20))
     assert set(ids_of(seeded(20, seed=8))) <= set(ids_of(sandbox.store))
 
 
-def test_a_copy_and_its_original_go_their_own_ways() -> None:
+def test_a_copy_and_its_original_are_independent() -> None:
     store = seeded()
     user_id = seeded_user(store)
     before, page = content(store, ids_of(store)), store.page(None, 1000)
@@ -194,7 +194,7 @@ def test_a_copy_and_its_original_go_their_own_ways() -> None:
     assert store.page("later", 10) == ([], None)
 
 
-def test_counts_are_those_of_everything_while_that_is_cheap() -> None:
+def test_a_small_tenant_counts_users_authenticators_actions_and_devices() -> None:
     store = seeded(COUNTED_PEOPLE)
     ids = ids_of(store)
     assert store.counts() == {
@@ -205,14 +205,14 @@ def test_counts_are_those_of_everything_while_that_is_cheap() -> None:
     }
 
 
-def test_counts_of_a_big_tenant_are_those_of_its_users_and_make_nobody() -> None:
+def test_a_large_tenant_counts_only_users_and_generates_none() -> None:
     store = seeded(COUNTED_PEOPLE + 1)
     evict()
     assert store.counts() == {"users": COUNTED_PEOPLE + 1}
     assert belongings_of.cache_info().currsize == 0
 
 
-def test_a_search_wants_all_that_is_named() -> None:
+def test_a_search_matches_all_given_attributes() -> None:
     store = seeded()
     user = next(user for user in store.users() if user.email and user.phone_number and user.username)
     assert user.email is not None
@@ -225,7 +225,7 @@ def test_a_search_wants_all_that_is_named() -> None:
 
 
 @pytest.mark.deep
-def test_many_people_are_ready_soon_and_few_of_them_stay_in_memory() -> None:
+def test_ten_thousand_users_are_generated_quickly_and_few_stay_in_memory() -> None:
     started = time.perf_counter()
     store = seeded(10_000)
     for user_id in ids_of(store):

@@ -41,26 +41,26 @@ def write(path: Path) -> Path:
 
 
 @pytest.mark.parametrize("ending", ["txt", "csv", "tsv", "jsonl", "ndjson", "parquet"])
-def test_every_format_gives_its_ids_in_order(tmp_path: Path, ending: str) -> None:
+def test_every_file_format_returns_its_ids_in_order(tmp_path: Path, ending: str) -> None:
     file = write(tmp_path / f"ids.{'jsonl' if ending == 'ndjson' else ending}")
     if ending == "ndjson":
         file = file.rename(file.with_suffix(".ndjson"))
     assert [candidate.user_id for candidate in from_file(file)] == [*IDS, "u1"]
 
 
-def test_numbers_are_ids_too(tmp_path: Path) -> None:
+def test_numbers_are_accepted_as_ids(tmp_path: Path) -> None:
     file = tmp_path / "ids.parquet"
     pq.write_table(pa.table({"id": [1, None, 3]}), file)
     assert [(c.user_id, c.position) for c in from_file(file)] == [("1", 1), ("3", 3)]
 
 
-def test_a_csv_with_one_column_and_no_header_is_a_list(tmp_path: Path) -> None:
+def test_a_csv_file_with_one_column_and_no_header_is_read_as_a_list(tmp_path: Path) -> None:
     file = tmp_path / "ids.csv"
     file.write_text("u1\nu2\n")
     assert [(c.user_id, c.position) for c in from_file(file)] == [("u1", 1), ("u2", 2)]
 
 
-def test_another_column_can_be_named(tmp_path: Path) -> None:
+def test_the_id_column_can_be_selected(tmp_path: Path) -> None:
     file = tmp_path / "ids.csv"
     file.write_text("id,external\n1,u1\n2\n3,u3\n")
     assert [c.user_id for c in from_file(file, "external")] == ["u1", "u3"]
@@ -86,27 +86,27 @@ def test_an_id_is_text_a_whole_number_or_a_uuid(value: object, text: str) -> Non
 
 
 @pytest.mark.parametrize("value", [True, 1.5, float("inf"), Decimal("0.1"), b"a", ["a"], {"id": "a"}])
-def test_anything_else_is_no_id(value: object) -> None:
+def test_other_types_are_refused_as_ids(value: object) -> None:
     with pytest.raises(NotAnId, match=type(value).__name__):
         as_id(value)
 
 
 @given(st.lists(st.text()))
-def test_seen_remembers_as_a_set_does(texts: list[str]) -> None:
+def test_seen_keys_behaves_like_a_set(texts: list[str]) -> None:
     seen, known = SeenKeys(), set[str]()
     for text in texts:
         assert seen.add(text) == (text not in known)
         known.add(text)
 
 
-def test_seen_remembers_more_than_it_began_with_room_for() -> None:
+def test_seen_keys_grows_beyond_its_initial_size() -> None:
     seen = SeenKeys()
     assert all(seen.add(str(number)) for number in range(20_000))
     assert not any(seen.add(str(number)) for number in range(20_000))
 
 
 @pytest.mark.parametrize("bytes_each", [1, 1000])
-def test_ids_put_by_come_back_as_they_were(bytes_each: int) -> None:
+def test_cached_ids_are_returned_unchanged(bytes_each: int) -> None:
     ids = [
         Candidate(user_id=f"{number}\n\0é" * bytes_each, id_source="query", position=number) for number in range(5000)
     ]
@@ -115,14 +115,14 @@ def test_ids_put_by_come_back_as_they_were(bytes_each: int) -> None:
 
 
 @given(sql=st.text(st.characters(exclude_categories=["Cs"])).filter(str.strip))
-def test_what_stands_behind_query_is_sql_as_it_is_or_percent_encoded(sql: str) -> None:
+def test_the_query_parameter_is_plain_or_percent_encoded_sql(sql: str) -> None:
     expected = f"select {sql}".strip().rstrip(";")
     assert parse(f"postgresql://h/d?sslmode=require&query=select {sql}").sql == expected
     assert parse(f"postgresql://h/d?query={quote(f'select {sql}', safe='')}").sql.strip() == expected.strip()
 
 
 @given(st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S"]), min_size=4))
-def test_where_a_database_is_said_to_be_holds_no_part_of_a_password(password: str) -> None:
+def test_the_shown_location_of_a_database_contains_no_part_of_the_password(password: str) -> None:
     shown = place(f"postgresql://reader:{password}@db.example.com:5432/crm?sslpassword=x")
     assert shown in ("postgresql://db.example.com:5432/crm", "a database")
 
@@ -136,7 +136,7 @@ def test_where_a_database_is_said_to_be_holds_no_part_of_a_password(password: st
         ("postgresql://u:p", "a database"),
     ],
 )
-def test_a_database_is_named_by_its_place(url: str, shown: str) -> None:
+def test_a_database_is_shown_by_its_location(url: str, shown: str) -> None:
     assert place(url) == shown
 
 
@@ -151,11 +151,13 @@ def test_a_database_is_named_by_its_place(url: str, shown: str) -> None:
         ([], ("listing",)),
     ],
 )
-def test_a_setting_names_sources(setting: str | list[str] | None, sources: tuple[str, ...]) -> None:
+def test_the_users_from_setting_is_parsed_into_sources(
+    setting: str | list[str] | None, sources: tuple[str, ...]
+) -> None:
     assert named(setting) == sources
 
 
-def test_a_database_is_told_from_a_file() -> None:
+def test_a_database_query_is_distinguished_from_a_file() -> None:
     assert is_query("postgresql://h/d")
     assert is_query("users_database?query=select 1")
     assert not is_query("query.csv")

@@ -24,7 +24,7 @@ def test_a_signature_is_the_unpadded_base64_hmac_of_time_dot_body() -> None:
 
 
 @given(secrets=st.lists(TEXT, min_size=1, max_size=2), body=st.binary(), timestamp=st.integers(0, 2**40))
-def test_what_is_signed_verifies_with_each_key(secrets: list[str], body: bytes, timestamp: int) -> None:
+def test_a_signature_verifies_with_each_signing_key(secrets: list[str], body: bytes, timestamp: int) -> None:
     header = sign(secrets, body, timestamp)
     for secret in secrets:
         verify(secret, body, header, now=timestamp)
@@ -37,14 +37,14 @@ def test_another_body_does_not_verify(body: bytes, other: bytes) -> None:
             verify("key", other, sign("key", body, 1), now=1)
 
 
-def test_another_key_does_not_verify_and_neither_key_is_shown() -> None:
+def test_a_signature_of_another_key_does_not_verify_and_no_key_is_shown() -> None:
     with pytest.raises(SignatureRefused, match="mismatch") as raised:
         verify(["mine", "older"], BODY, sign("theirs", BODY, 1), now=1)
     assert not any(key in str(raised.value) for key in ("mine", "older", "theirs"))
 
 
 @pytest.mark.parametrize(("age", "tolerance"), [(0, 300), (300, 300), (-9999, 300), (9999, 0), (9999, -1), (60, 60)])
-def test_a_signature_may_be_as_old_as_the_tolerance_and_come_from_the_future(age: int, tolerance: float) -> None:
+def test_a_signature_within_the_tolerance_or_from_the_future_verifies(age: int, tolerance: float) -> None:
     verify("key", BODY, sign("key", BODY, 1_000_000), now=1_000_000 + age, tolerance=tolerance)
 
 
@@ -58,18 +58,18 @@ def test_an_older_signature_is_refused_with_both_ages(age: int, tolerance: float
     "header",
     [None, "", "t=1", "v2=x", "t=,v2=x", "t=x,v2=x", "t=-1,v2=x", "t=1_0,v2=x", "t=1,t=2,v2=x", "t=1,v1=x", "t=²,v2=x"],
 )
-def test_a_malformed_header_is_told_from_a_wrong_one(header: str | None) -> None:
+def test_a_malformed_header_is_reported_as_a_format_error(header: str | None) -> None:
     with pytest.raises(SignatureRefused, match="format"):
         verify("key", BODY, header, now=1)
 
 
 @given(header=st.text(st.characters()))
-def test_no_header_breaks_the_check(header: str) -> None:
+def test_any_invalid_header_is_refused(header: str) -> None:
     with pytest.raises(SignatureRefused):
         verify("key", BODY, header, now=1, tolerance=0)
 
 
-def test_log_events_carry_a_record_and_others_data() -> None:
+def test_log_events_contain_a_record_and_other_events_contain_data() -> None:
     about = {"id": "i", "time": "2026-11-02T09:00:00.000Z", "tenant_id": "t"}
     one = envelope("authenticator.created", {"a": 1}, **about)
     assert one == {
@@ -102,7 +102,7 @@ def test_log_events_carry_a_record_and_others_data() -> None:
         5,
     ],
 )
-def test_a_bad_url_names_its_setting_and_is_not_repeated(url: str) -> None:
+def test_an_invalid_url_is_refused_with_its_setting_and_not_repeated(url: str) -> None:
     with pytest.raises(ValueError, match="log_events_url must be an http or https URL"):
         WebhookSettings(log_events_url=url)
     with pytest.raises(ValueError, match=r'provider_urls\["SMS"\] must be'):
@@ -121,7 +121,7 @@ def test_a_bad_url_names_its_setting_and_is_not_repeated(url: str) -> None:
         {"unheard_of": 1},
     ],
 )
-def test_a_setting_that_does_not_fit_is_refused(settings: dict[str, object]) -> None:
+def test_an_invalid_setting_is_refused(settings: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=str(next(iter(settings))) if "provider_urls" not in settings else "PASSKEY"):
         changed(WebhookSettings(), settings)
 
@@ -129,12 +129,12 @@ def test_a_setting_that_does_not_fit_is_refused(settings: dict[str, object]) -> 
 @pytest.mark.parametrize(
     "faults", [{"duplicates": 1.1}, {"duplicates": -0.1}, {"shuffle": "yes"}, {"outage": -1}, {"seed": 0.5}, {"x": 1}]
 )
-def test_faults_that_are_out_of_range_are_refused(faults: dict[str, object]) -> None:
+def test_invalid_faults_are_refused(faults: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=str(next(iter(faults)))):
         changed(WebhookFaults(), faults)
 
 
-def test_shown_settings_hold_no_secret() -> None:
+def test_shown_settings_contain_no_secret() -> None:
     settings = WebhookSettings(log_events_url="https://me:pw@h:8/p?token=t", previous_secret_key="old")
     shown = settings.shown()
     assert shown["log_events_url"] == "https://h:8/p?…"
@@ -149,7 +149,7 @@ def pending(type: str, attempts: int = 0) -> Pending:
     return Pending(type=type, time=NOW, make=dict, attempts=attempts)
 
 
-def test_the_queue_gives_what_is_due_in_its_order_and_keeps_the_rest() -> None:
+def test_the_queue_returns_due_events_in_order_and_keeps_the_rest() -> None:
     queue, second = Queue(), timedelta(seconds=1)
     late, first, same = (pending("action.log_created") for _ in range(3))
     for due, one in ((NOW + second, late), (NOW, first), (NOW, same)):
@@ -159,14 +159,14 @@ def test_the_queue_gives_what_is_due_in_its_order_and_keeps_the_rest() -> None:
     assert queue.take_due(NOW + second)[0] is late
 
 
-def test_a_full_queue_takes_no_more_and_counts_what_it_lost() -> None:
+def test_a_full_queue_rejects_events_and_counts_them_as_lost() -> None:
     queue, one = Queue(), pending("action.log_created")
     for _ in range(QUEUE_LENGTH + 2):
         queue.put(NOW, one)
     assert (len(queue), queue.lost) == (QUEUE_LENGTH, 2)
 
 
-def test_waits_grow_for_log_events_and_end_for_authenticator_events() -> None:
+def test_retry_waits_grow_for_log_events_and_end_for_authenticator_events() -> None:
     log = [next_wait(pending("action.log_created", attempts)) for attempts in (1, 2, 3, 7, 8, 9, 10**6)]
     assert log == [timedelta(seconds=seconds) for seconds in (30, 60, 120, 1920, 3600, 3600, 3600)]
     others = [next_wait(pending("authenticator.created", attempts)) for attempts in (1, 2, 3, 4)]

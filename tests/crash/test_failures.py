@@ -45,7 +45,7 @@ def failed(project: Project, laboratory: Laboratory, **how: Any) -> str:
 @pytest.mark.crash
 @pytest.mark.parametrize("signal", ["SIGINT", "SIGTERM"])
 @pytest.mark.parametrize("stage", WHILE)
-def test_a_stop_ends_the_sync_and_the_next_is_complete(laboratory: Laboratory, stage: str, signal: str) -> None:
+def test_a_stop_signal_ends_the_sync_and_the_next_is_complete(laboratory: Laboratory, stage: str, signal: str) -> None:
     project = changed(laboratory)
     code = project.sync(laboratory.running, point=POINTS[WHILE[stage]], deed=signal)
     assert "Traceback" not in project.said()
@@ -58,7 +58,7 @@ def test_a_stop_ends_the_sync_and_the_next_is_complete(laboratory: Laboratory, s
 
 @pytest.mark.crash
 @pytest.mark.parametrize("stage", WHILE)
-def test_a_database_that_goes_away_is_named_and_the_next_sync_is_complete(
+def test_a_database_that_shuts_down_is_reported_and_the_next_sync_is_complete(
     in_postgres: Laboratory, workdir: Path, stage: str
 ) -> None:
     project = changed(in_postgres)
@@ -106,7 +106,7 @@ def fill(disk: Path, *, left: int) -> Path:
 
 @pytest.mark.parametrize("left", deep_except([200], [4, 200, 1000]), ids=lambda size: f"{size} kB left")
 @pytest.mark.parametrize("place", ["DLT_DATA_DIR", "DESTINATION__DUCKDB__CREDENTIALS"], ids=["dlt", "database"])
-def test_a_full_disk_is_named_and_the_next_sync_is_complete(
+def test_a_full_disk_is_reported_and_the_next_sync_is_complete(
     in_duckdb: Laboratory, small_disk: Path, place: str, left: int
 ) -> None:
     project = changed(in_duckdb)
@@ -123,7 +123,7 @@ def test_a_full_disk_is_named_and_the_next_sync_is_complete(
 
 
 @pytest.mark.parametrize("where", deep_after(1, ["dlt", ""]), ids=["dlt's folder", "the project's folder"])
-def test_a_folder_that_may_not_be_written_is_named_and_the_next_sync_is_complete(
+def test_an_unwritable_folder_is_reported_and_the_next_sync_is_complete(
     in_duckdb: Laboratory, workdir: Path, where: str
 ) -> None:
     project = changed(in_duckdb)
