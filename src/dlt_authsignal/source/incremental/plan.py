@@ -85,7 +85,7 @@ async def due(api: Api, plan: Plan, meter: RunMetrics) -> AsyncIterator[ReadTask
 
 
 async def _everybody(api: Api, plan: Plan) -> AsyncIterator[list[Candidate]]:
-    lacking = {user_id for user_id in plan.policy.named if not plan.user_ids.passes_over(user_id)}
+    lacking = {user_id for user_id in plan.policy.named if not plan.user_ids.is_skipped(user_id)}
     is_listed = plan.user_ids.sources == (LISTING,)
     async for page in candidates(api, plan.user_ids):
         lacking -= {candidate.user_id for candidate in page} if lacking else set()

@@ -31,7 +31,7 @@ Source = str | Query
 """`listing`, `known`, the path of a file, or a query."""
 
 
-def _nobody() -> Iterable[str]:
+def _no_ids() -> Iterable[str]:
     return ()
 
 
@@ -53,9 +53,9 @@ class UserIdSources:
     page_size: int = 100
     exclude_users: frozenset[str] = frozenset()
     erased: Container[str] = frozenset()
-    known: Callable[[], Iterable[str]] = _nobody
+    known: Callable[[], Iterable[str]] = _no_ids
 
-    def passes_over(self, user_id: str) -> bool:
+    def is_skipped(self, user_id: str) -> bool:
         """Return whether a user is always skipped, whatever source contains the id."""
         return user_id in self.exclude_users or user_id in self.erased
 
@@ -70,14 +70,14 @@ async def candidates(api: Api, wanted: UserIdSources) -> AsyncGenerator[list[Can
     seen = SeenKeys()
     async with aclosing(_pages(api, wanted)) as pages:
         async for page in pages:
-            new = [one for one in page if not wanted.passes_over(one.user_id) and seen.add(one.user_id)]
+            new = [one for one in page if not wanted.is_skipped(one.user_id) and seen.add(one.user_id)]
             if new:
                 yield new
 
 
 async def _pages(api: Api, wanted: UserIdSources) -> AsyncGenerator[list[Candidate]]:
     refusal: ListingRefused | None = None
-    nobody = True
+    is_empty = True
     with ExitStack() as opened:
         # opened first, so that a mistake shows before the user list is read, which may take long
         others = [
@@ -94,11 +94,11 @@ async def _pages(api: Api, wanted: UserIdSources) -> AsyncGenerator[list[Candida
                 logger.warning("This tenant does not list its users. Reading the users of the other user id sources.")
         for ids in others:
             while page := await to_thread.run_sync(_next, ids):
-                nobody = False
+                is_empty = False
                 yield page
-    if nobody and refusal:
+    if is_empty and refusal:
         raise refusal
-    if nobody and wanted.sources == (KNOWN,):
+    if is_empty and wanted.sources == (KNOWN,):
         raise UserIdsUnreadable(
             "There are no user ids of earlier runs (known) yet. Nothing was read. Add another user id source,"
             " such as --users-from listing."
