@@ -1,19 +1,14 @@
-"""Every change that this package makes to dlt or to the process. Importing this module makes none of them.
+"""Adapt dlt to this package's pipelines: what it stores, loads, logs and reports.
 
 `adapt_dlt(pipeline)` makes the changes for one pipeline. Where dlt has no setting per pipeline, a function of dlt is
 replaced by one that checks which pipeline is running (`is_ours`) and calls the original for all other pipelines.
-`tests/test_dlt_contract.py` lists the parts of dlt that are relied on; docs/decisions/0011-changes-to-dlt.md gives the
-reasons.
 """
 
-import gc
-import inspect
 import logging
 import tempfile
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any, Final
@@ -27,9 +22,10 @@ from dlt.common.configuration.specs.pluggable_run_context import PluggableRunCon
 from dlt.common.pipeline import PipelineContext
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_authsignal.destination.clients import copied
+from dlt_authsignal.destination.dlt_patches.fixed_cost import remember_types
+from dlt_authsignal.destination.dlt_patches.replaced import check_signature, replace
 from dlt_authsignal.destination.registry import destination_of_type
-from dlt_authsignal.errors import AuthsignalError, ConfigurationError
+from dlt_authsignal.errors import AuthsignalError
 from dlt_authsignal.project.text_files import is_marked, read_text
 
 SECTION: Final = "authsignal_source"
@@ -37,8 +33,6 @@ SECTION: Final = "authsignal_source"
 
 LIMIT: Final = "256MB"
 """DuckDB's memory limit. Above it, DuckDB uses temporary files beside the database during the merge."""
-
-SELDOM: Final = (100_000, 50, 100)
 
 _DEFAULTS: Final = {
     ("load", "delete_completed_jobs"): True,  # no loaded rows stay in dlt's working folder
@@ -57,7 +51,7 @@ def adapt_dlt(pipeline: Pipeline) -> None:
     with _LOCK:
         _PIPELINES.add(pipeline.pipeline_name)
         _add_defaults()
-        _look_at_types_once()
+        remember_types()
         _send_no_usage_reports()
         _log_no_needless_warning()
         if pipeline.destination is not None:
@@ -89,25 +83,6 @@ def is_anothers() -> bool:
     return Container()[ConfigSectionContext].pipeline_name is not None and not is_ours()
 
 
-def check_signature(owner: Any, name: str, *parameters: str) -> Any:
-    """Return the function or property of dlt with this name.
-
-    Raises:
-        ConfigurationError: It does not exist, or takes other parameters.
-    """
-    found = inspect.getattr_static(owner, name, None)
-    function = found.fget if isinstance(found, property) else getattr(found, "__func__", found)
-    if callable(function) and tuple(inspect.signature(function).parameters) == parameters:
-        return found
-    from dlt.version import __version__ as version
-
-    where = getattr(owner, "__qualname__", None) or owner.__name__
-    raise ConfigurationError(
-        f"dlt {version} is not supported: {where}.{name}({', '.join(parameters)}) differs from dlt 1.31."
-        " Nothing was loaded. Install a supported version: pip install 'dlt>=1.31,<1.32'"
-    )
-
-
 # Settings of dlt
 
 
@@ -129,7 +104,7 @@ def read_marked_settings() -> None:
 
         return read
 
-    _replace(SettingsTomlProvider, "_read_toml_file", ("self", "toml_path"), without_mark)
+    replace(SettingsTomlProvider, "_read_toml_file", ("self", "toml_path"), without_mark)
 
 
 class _Defaults(ConfigProvider):
@@ -162,60 +137,6 @@ def _add_defaults() -> None:
         providers.add_provider(_Defaults())
 
 
-_TYPES_KEPT: Final = 10_000
-
-
-def _look_at_types_once() -> None:
-    """Remember what dlt finds out about types, which it works out again for each setting and each table.
-
-    The answers depend on nothing but the type. They take a third of the time of a sync that has nothing to load.
-    """
-    from dlt.common import validation
-    from dlt.common.configuration import resolve
-    from dlt.common.configuration.providers import environ
-    from dlt.common.configuration.specs.base_configuration import BaseConfiguration
-
-    flags = ("preserve_new_types", "preserve_literal", "preserve_annotated")
-    _replace(environ, "is_secret_hint", ("hint",), _remembered)
-    _replace(resolve, "is_secret_hint", ("hint",), _remembered)
-    _replace(resolve, "extract_inner_hint", ("hint", *flags), _remembered)
-    _replace(validation, "get_type_hints", ("obj", "globalns", "localns", "include_extras"), _by_class)
-    _replace(BaseConfiguration, "get_resolvable_fields", ("cls",), _of_its_class)
-
-
-def _remembered(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Remember the answers for each type by its identity, because `Optional[X] == Union[None, X]`."""
-    known: dict[Any, tuple[Any, Any]] = {}
-
-    @wraps(original)
-    def ask(hint: Any, *arguments: Any, **flags: Any) -> Any:
-        place = (id(hint), arguments, *flags.items())
-        if (found := known.get(place)) is None:
-            if len(known) >= _TYPES_KEPT:
-                known.clear()
-            found = known[place] = (hint, original(hint, *arguments, **flags))  # keeps the type, and so its identity
-        return found[1]
-
-    return ask
-
-
-def _by_class(original: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    """Remember the fields of each class. Callers get a copy, which they may change."""
-    known: weakref.WeakKeyDictionary[type, dict[str, Any]] = weakref.WeakKeyDictionary()
-
-    @wraps(original)
-    def fields(cls: type, *arguments: Any, **flags: Any) -> dict[str, Any]:
-        if cls not in known:
-            known[cls] = original(cls, *arguments, **flags)
-        return dict(known[cls])
-
-    return fields
-
-
-def _of_its_class(original: Any) -> Any:
-    return classmethod(_by_class(original.__func__))
-
-
 def _send_no_usage_reports() -> None:
     """Send no usage reports to dltHub for this package's pipelines, unless a setting asks for them."""
     from dlt.pipeline import track
@@ -228,7 +149,7 @@ def _send_no_usage_reports() -> None:
 
         return report
 
-    _replace(track, "dlthub_telemetry_track", ("event_category", "event_name", "properties"), ours_only_if_wanted)
+    replace(track, "dlthub_telemetry_track", ("event_category", "event_name", "properties"), ours_only_if_wanted)
 
 
 def _is_silent(properties: Any) -> bool:
@@ -309,35 +230,6 @@ def _limit_memory(destination: Any) -> None:
     destination.configuration = configuration
 
 
-@contextmanager
-def resolved_once(destination: Any) -> Iterator[None]:
-    """Resolve the settings of a destination once until the block ends: dlt does it for each of some thirty clients.
-
-    The clients share the credentials, and with them DuckDB's connections.
-    """
-    check_signature(type(destination), "configuration", "self", "initial_config", "accept_partial")
-    resolve, own = destination.configuration, vars(destination).get("configuration")
-    known: dict[Any, Any] = {}
-
-    @wraps(resolve)
-    def configuration(initial_config: Any, accept_partial: bool = False) -> Any:
-        given = dict(initial_config or {})
-        if given.pop("credentials", None) is not None and not accept_partial:
-            return resolve(initial_config, accept_partial)
-        place = (accept_partial, type(initial_config), repr(given))
-        if place not in known:
-            known[place] = resolve(initial_config, accept_partial)
-        return copied(known[place])
-
-    destination.configuration = configuration
-    try:
-        yield
-    finally:
-        del destination.configuration
-        if own is not None:
-            destination.configuration = own
-
-
 def _read_every_column() -> None:
     """Read the columns of all files of a load, where dlt reads those of the first file and drops the others.
 
@@ -356,8 +248,8 @@ def _read_every_column() -> None:
     def every_column_of_job(original: property) -> property:
         return property(lambda self: dataset_of(self.file_paths) if is_ours() else original.__get__(self))
 
-    _replace(reading, "get_local_dataset_reader", ("file_paths",), every_column)
-    _replace(Job, "arrow_dataset", ("self",), every_column_of_job)
+    replace(reading, "get_local_dataset_reader", ("file_paths",), every_column)
+    replace(Job, "arrow_dataset", ("self",), every_column_of_job)
 
 
 def dataset_of(paths: Sequence[str]) -> Any:
@@ -390,7 +282,7 @@ def _merge_iceberg_at_once() -> None:
 
         return run
 
-    _replace(Job, "run", ("self",), with_our_merge)
+    replace(Job, "run", ("self",), with_our_merge)
 
 
 def replace_iceberg_merge() -> None:
@@ -406,66 +298,10 @@ def replace_iceberg_merge() -> None:
 
         return merge
 
-    _replace(merging, "merge_iceberg_table", ("table", "data", "schema", "load_table_name"), at_once)
-
-
-_REPLACED: Final[set[tuple[str, str]]] = set()
-
-
-def _replace(owner: Any, name: str, parameters: tuple[str, ...], make: Callable[[Any], Any]) -> None:
-    """Replace a function or property of dlt by `make(original)`, once per process."""
-    place = (f"{getattr(owner, '__module__', '')}.{owner.__name__}", name)
-    if place not in _REPLACED:
-        setattr(owner, name, make(check_signature(owner, name, *parameters)))
-        _REPLACED.add(place)
+    replace(merging, "merge_iceberg_table", ("table", "data", "schema", "load_table_name"), at_once)
 
 
 # The process
-
-
-@contextmanager
-def rare_garbage_collection() -> Iterator[None]:
-    """Run garbage collection less often: responses are many small objects without cycles, and each run is slow."""
-    before, is_first = gc.get_threshold(), not gc.get_freeze_count()  # objects that the host froze stay frozen
-    if is_first:
-        gc.freeze()
-    gc.set_threshold(*SELDOM)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        if is_first:
-            gc.unfreeze()
-
-
-@contextmanager
-def already_synced(pipeline: Any) -> Iterator[None]:
-    """Keep `pipeline.run` from restoring state and schemas that `pipeline.sync_destination` has just restored.
-
-    The setting `restore_from_destination` would also keep dlt from storing the state.
-    """
-    restored, pipeline._state_restored = pipeline._state_restored, True
-    try:
-        yield
-    finally:
-        pipeline._state_restored = restored
-
-
-@contextmanager
-def before_loading(pipeline: Any, deed: Callable[[], Any]) -> Iterator[None]:
-    """Do something in `pipeline.run` when everything is read and before it is loaded."""
-    load = pipeline.load
-
-    @wraps(load)
-    def prepared(*arguments: Any, **settings: Any) -> Any:
-        deed()
-        return load(*arguments, **settings)
-
-    pipeline.load = prepared
-    try:
-        yield
-    finally:
-        del pipeline.load
 
 
 def remove_with(pipeline: Pipeline, folder: tempfile.TemporaryDirectory[str]) -> None:

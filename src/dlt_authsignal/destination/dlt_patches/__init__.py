@@ -1,0 +1,48 @@
+"""Every change that this package makes to dlt or to the process. Importing this package makes none of them.
+
+`adapt` changes what dlt does, `fixed_cost` what it repeats, and `replaced` checks each function before it is replaced.
+`tests/test_dlt_contract.py` lists the parts of dlt that are relied on; docs/decisions/0011-changes-to-dlt.md gives the
+reasons.
+"""
+
+from dlt_authsignal.destination.dlt_patches.adapt import (
+    LIMIT,
+    adapt_dlt,
+    adapt_running_pipeline,
+    dataset_of,
+    end_with_message,
+    is_anothers,
+    is_ours,
+    offer_defaults,
+    read_marked_settings,
+    remove_with,
+    replace_iceberg_merge,
+)
+from dlt_authsignal.destination.dlt_patches.fixed_cost import (
+    SELDOM,
+    already_synced,
+    before_loading,
+    rare_garbage_collection,
+    resolved_once,
+)
+from dlt_authsignal.destination.dlt_patches.replaced import check_signature
+
+__all__ = [
+    "LIMIT",
+    "SELDOM",
+    "adapt_dlt",
+    "adapt_running_pipeline",
+    "already_synced",
+    "before_loading",
+    "check_signature",
+    "dataset_of",
+    "end_with_message",
+    "is_anothers",
+    "is_ours",
+    "offer_defaults",
+    "rare_garbage_collection",
+    "read_marked_settings",
+    "remove_with",
+    "replace_iceberg_merge",
+    "resolved_once",
+]

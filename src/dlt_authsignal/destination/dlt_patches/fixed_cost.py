@@ -1,0 +1,143 @@
+"""Avoid work that dlt repeats in each run and that does not depend on the data.
+
+The results stay the same. `python benchmarks/fixed_cost.py` compares a sync with a plain dlt run.
+"""
+
+import gc
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, Final
+
+from dlt_authsignal.destination.clients import copied
+from dlt_authsignal.destination.dlt_patches.replaced import check_signature, replace
+
+SELDOM: Final = (100_000, 50, 100)
+
+_TYPES_KEPT: Final = 10_000
+
+
+def remember_types() -> None:
+    """Remember what dlt finds out about types, which it works out again for each setting and each table.
+
+    The answers depend on nothing but the type. They take a third of the time of a sync that has nothing to load.
+    """
+    from dlt.common import validation
+    from dlt.common.configuration import resolve
+    from dlt.common.configuration.providers import environ
+    from dlt.common.configuration.specs.base_configuration import BaseConfiguration
+
+    flags = ("preserve_new_types", "preserve_literal", "preserve_annotated")
+    replace(environ, "is_secret_hint", ("hint",), _remembered)
+    replace(resolve, "is_secret_hint", ("hint",), _remembered)
+    replace(resolve, "extract_inner_hint", ("hint", *flags), _remembered)
+    replace(validation, "get_type_hints", ("obj", "globalns", "localns", "include_extras"), _by_class)
+    replace(BaseConfiguration, "get_resolvable_fields", ("cls",), _of_its_class)
+
+
+def _remembered(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Remember the answers for each type by its identity, because `Optional[X] == Union[None, X]`."""
+    known: dict[Any, tuple[Any, Any]] = {}
+
+    @wraps(original)
+    def ask(hint: Any, *arguments: Any, **flags: Any) -> Any:
+        place = (id(hint), arguments, *flags.items())
+        if (found := known.get(place)) is None:
+            if len(known) >= _TYPES_KEPT:
+                known.clear()
+            found = known[place] = (hint, original(hint, *arguments, **flags))  # keeps the type, and so its identity
+        return found[1]
+
+    return ask
+
+
+def _by_class(original: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Remember the fields of each class. Callers get a copy, which they may change."""
+    known: weakref.WeakKeyDictionary[type, dict[str, Any]] = weakref.WeakKeyDictionary()
+
+    @wraps(original)
+    def fields(cls: type, *arguments: Any, **flags: Any) -> dict[str, Any]:
+        if cls not in known:
+            known[cls] = original(cls, *arguments, **flags)
+        return dict(known[cls])
+
+    return fields
+
+
+def _of_its_class(original: Any) -> Any:
+    return classmethod(_by_class(original.__func__))
+
+
+@contextmanager
+def resolved_once(destination: Any) -> Iterator[None]:
+    """Resolve the settings of a destination once until the block ends: dlt does it for each of some thirty clients.
+
+    The clients share the credentials, and with them DuckDB's connections.
+    """
+    check_signature(type(destination), "configuration", "self", "initial_config", "accept_partial")
+    resolve, own = destination.configuration, vars(destination).get("configuration")
+    known: dict[Any, Any] = {}
+
+    @wraps(resolve)
+    def configuration(initial_config: Any, accept_partial: bool = False) -> Any:
+        given = dict(initial_config or {})
+        if given.pop("credentials", None) is not None and not accept_partial:
+            return resolve(initial_config, accept_partial)
+        place = (accept_partial, type(initial_config), repr(given))
+        if place not in known:
+            known[place] = resolve(initial_config, accept_partial)
+        return copied(known[place])
+
+    destination.configuration = configuration
+    try:
+        yield
+    finally:
+        del destination.configuration
+        if own is not None:
+            destination.configuration = own
+
+
+@contextmanager
+def rare_garbage_collection() -> Iterator[None]:
+    """Run garbage collection less often: responses are many small objects without cycles, and each run is slow."""
+    before, is_first = gc.get_threshold(), not gc.get_freeze_count()  # objects that the host froze stay frozen
+    if is_first:
+        gc.freeze()
+    gc.set_threshold(*SELDOM)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        if is_first:
+            gc.unfreeze()
+
+
+@contextmanager
+def already_synced(pipeline: Any) -> Iterator[None]:
+    """Keep `pipeline.run` from restoring state and schemas that `pipeline.sync_destination` has just restored.
+
+    The setting `restore_from_destination` would also keep dlt from storing the state.
+    """
+    restored, pipeline._state_restored = pipeline._state_restored, True
+    try:
+        yield
+    finally:
+        pipeline._state_restored = restored
+
+
+@contextmanager
+def before_loading(pipeline: Any, deed: Callable[[], Any]) -> Iterator[None]:
+    """Do something in `pipeline.run` when everything is read and before it is loaded."""
+    load = pipeline.load
+
+    @wraps(load)
+    def prepared(*arguments: Any, **settings: Any) -> Any:
+        deed()
+        return load(*arguments, **settings)
+
+    pipeline.load = prepared
+    try:
+        yield
+    finally:
+        del pipeline.load
