@@ -72,11 +72,10 @@ def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name in list(os.environ):
         if name.startswith(("SOURCES__", "DESTINATION__")) or name in ("TOKEN", "TENANT_ID", "API_SECRET_KEY"):
             monkeypatch.delenv(name)
-    yield tmp_path
     if "dlt" in sys.modules:
         forget_active_pipeline()
-        if (tmp_path / ".dlt").exists():
-            forget_settings()
+        forget_settings()
+    yield tmp_path
 
 
 def forget_active_pipeline() -> None:

@@ -149,8 +149,8 @@ def test_a_key_that_does_not_work_is_reported_and_nothing_is_written(
 def test_if_the_user_list_is_refused_init_suggests_a_file_of_user_ids(workdir: Path) -> None:
     with run_in_thread(SandboxConfig(users=3, listing="refused")) as running:
         setup = ("init", "--base-url", running.url, "--api-secret-key", SECRET)
-        said = command(*setup).stdout
-        assert "The tenant does not list its users." in said
+        said = command(*setup, env={"COLUMNS": "40"}).stdout  # a command is in one line, to be copied
+        assert "The tenant does not list its users." in " ".join(said.split())
         suggested = said.partition("Next:")[2]
         assert "sync --users-from ids.csv" in suggested
         assert "authsignal_pipeline.py" not in suggested

@@ -225,7 +225,7 @@ def _report(found: "Sequence[Finding]", where: Mapping[str, str | None]) -> None
         console.print(table)
     console.print("\nNext:")
     for line in _next(found, where):
-        console.print(f"   {line}")
+        console.print(f"   {line}", soft_wrap=True, markup=False)  # a wrapped command cannot be copied
 
 
 def _next(found: "Sequence[Finding]", where: Mapping[str, str | None]) -> list[str]:
