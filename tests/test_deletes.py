@@ -228,6 +228,15 @@ def test_a_partial_run_marks_no_rows_in_other_tables(few: RunningSandbox) -> Non
     assert deleted(later) == {"user_authenticators": 2}
 
 
+@pytest.mark.parametrize("selected", ["user_authenticators", "tenant_authenticators"])
+def test_a_sync_of_one_table_marks_nothing_in_tables_that_are_read_as_a_whole(
+    seeded: RunningSandbox, selected: str
+) -> None:
+    synced(seeded)
+    assert deleted(sync_from(seeded, tables=[selected], full=True)) == {}
+    assert rows("select count(*) from tenant_authenticators where deleted_at is not null") == [(0,)]
+
+
 def test_the_command_stops_with_a_reason_and_continues_with_accept_deletes(seeded: RunningSandbox) -> None:
     settings = at(seeded)
     assert command("sync", env=settings).returncode == 0

@@ -22,7 +22,7 @@ from dlt_authsignal.source.http.rate_limiter import RateLimiter
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.resources.async_batches import batches
-from dlt_authsignal.source.resources.table_resource import Loading, table_resource
+from dlt_authsignal.source.resources.table_resource import Loading, selected_tables, table_resource
 from dlt_authsignal.source.rows.flatten import Answers
 
 
@@ -84,7 +84,8 @@ def client_resources(client: Client) -> list[DltResource]:
         erased = active_tombstones()
         erased.refuse(client.user_id)
         yield []
-        yield from batches(partial(read, erased), size=1)
+        if tables.USER_AUTHENTICATORS.name in selected_tables():  # or a read would mark rows that it does not load
+            yield from batches(partial(read, erased), size=1)
 
     def when(loading: Loading, answers: list[Answers]) -> Iterator[Any]:
         name, user_id, (read_at,) = tables.USER_AUTHENTICATORS.name, client.user_id, answers[0].read_at

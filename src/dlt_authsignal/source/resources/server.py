@@ -140,6 +140,8 @@ def _tenant_authenticators(server: Server, allowed: Limit, begin: Callable[[Tabl
 
     def configured() -> Iterator[list[Answers]]:
         yield []
+        if tables.TENANT_AUTHENTICATORS.name not in selected_tables():
+            return  # a read that does not load its rows would mark them as deleted
         for answers in batches(read, size=1):
             held = partial(alive_columns_of, dlt.current.pipeline())
             check_all(tables.TENANT_AUTHENTICATORS.name, answers[0].items, "authenticatorId", allowed, held)
