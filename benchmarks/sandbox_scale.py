@@ -8,7 +8,7 @@ import time
 
 from dlt_authsignal.sandbox import SandboxConfig
 from dlt_authsignal.sandbox.sandbox import Sandbox
-from dlt_authsignal.sandbox.tenant.people import belongings_of
+from dlt_authsignal.sandbox.tenant.invented.people import belongings_of
 from dlt_authsignal.sandbox.tenant.store import Store
 
 SIZES = (10_000, 100_000)

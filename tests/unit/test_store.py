@@ -12,7 +12,7 @@ from dlt_authsignal.sandbox import SandboxConfig
 from dlt_authsignal.sandbox.core.config import SEEDED_NOW
 from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, Device, User
-from dlt_authsignal.sandbox.tenant.people import belongings_of
+from dlt_authsignal.sandbox.tenant.invented.people import belongings_of
 from dlt_authsignal.sandbox.tenant.store import COUNTED_PEOPLE, Store
 
 EVER = SEEDED_NOW - timedelta(days=3650)

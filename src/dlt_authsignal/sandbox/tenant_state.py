@@ -12,7 +12,7 @@ from dlt_authsignal.sandbox.sessions.outbox import Outbox
 from dlt_authsignal.sandbox.sessions.rate_windows import Windows
 from dlt_authsignal.sandbox.sessions.sessions import Sessions
 from dlt_authsignal.sandbox.tenant.entities import Event
-from dlt_authsignal.sandbox.tenant.seed import populate
+from dlt_authsignal.sandbox.tenant.invented.seed import populate
 from dlt_authsignal.sandbox.tenant.settings import IpFacts, Tenant, new_tenant
 from dlt_authsignal.sandbox.tenant.store import Store
 

@@ -156,6 +156,9 @@ COUNTRIES: Final = (
     Country(code="SG", weight=0.05, dial="+6581", locale="en-SG", utc_offset=8),
 )
 
+ABROAD: Final = ("FR", "JP", "BR")
+"""Countries that users travel to."""
+
 COUNTRY: Final = Weighted([(country, country.weight) for country in COUNTRIES])
 
 PLATFORM: Final = Weighted([(platform, platform.weight) for platform in PLATFORMS])

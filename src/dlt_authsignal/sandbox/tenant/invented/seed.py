@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from dlt_authsignal.sandbox.tenant.people import Seeding, belongings_of, user_of
+from dlt_authsignal.sandbox.tenant.invented.people import Seeding, belongings_of, user_of
 from dlt_authsignal.sandbox.tenant.store import Store
 
 DELETED_EVERY: Final = 60

@@ -12,12 +12,11 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
-from dlt_authsignal.api.endpoints import TOKEN_MINUTES
 from dlt_authsignal.sandbox.tenant.catalogue import (
+    ABROAD,
     ACTIONS,
     ATTEMPTS_A_DAY,
     COUNTRY,
-    HABITS,
     HOUR,
     PLATFORM,
     WEEKDAY,
@@ -26,19 +25,9 @@ from dlt_authsignal.sandbox.tenant.catalogue import (
     Platform,
     Provider,
 )
-from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, Credential, Device, Rule, User
+from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, Credential, Device, User
+from dlt_authsignal.sandbox.tenant.invented.outcomes import draw_outcome, settled
 from dlt_authsignal.sandbox.tenant.store import Belongings
-
-BLOCK_RULE: Final = Rule(
-    rule_id="0b6f1c9e-5d0f-4b6e-9a57-6d0a4f0f7a01",
-    name="Block anonymous networks",
-    description="Blocks sign-ins from anonymous IP addresses.",
-)
-REVIEW_RULE: Final = Rule(
-    rule_id="0b6f1c9e-5d0f-4b6e-9a57-6d0a4f0f7a02",
-    name="Review impossible travel",
-    description="Sends attempts that imply impossible travel to review.",
-)
 
 PEOPLE_KEPT: Final = 2_048
 """Users whose data stays in memory, in about 6 KB each: more than a sync reads between a page and its users."""
@@ -236,9 +225,9 @@ def _actions(person: _Beginning, seeding: Seeding) -> Iterator[Action]:
     rng, country = person.rng, person.country
     for when in _moments(rng, person.user.created_at, country, seeding):
         code, key, address = ACTIONS.draw(rng), _id(rng), rng.randrange(1, 255)
-        place = country.code if rng.random() < 0.97 else rng.choice(["FR", "JP", "BR"])
+        place = country.code if rng.random() < 0.97 else rng.choice(ABROAD)
         usable = [value for value in person.authenticators if value.verified_at and value.verified_at <= when]
-        outcome = _settled(_outcome(rng, code, usable), when, seeding.now)
+        outcome = settled(draw_outcome(rng, code, usable), when, seeding.now)
         yield Action(
             user_id=person.user.user_id,
             action_code=code,
@@ -275,55 +264,6 @@ def _rhythm(seeding: Seeding) -> tuple[tuple[datetime, float], ...]:
     first = (seeding.now - timedelta(days=seeding.days)).replace(hour=0, minute=0, second=0, microsecond=0)
     days = (first + timedelta(days=day) for day in range(seeding.days + 1))
     return tuple((midnight, WEEKDAY[midnight.weekday()] / 2) for midnight in days)
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """How an attempt ends, and how long after its start."""
-
-    state: str
-    after: timedelta = timedelta()
-    rules: tuple[Rule, ...] = ()
-    used: Authenticator | None = None
-
-
-_BLOCKED: Final = _Outcome("BLOCK", rules=(BLOCK_RULE,))
-_ALLOWED: Final = _Outcome("ALLOW")
-_ABANDONED: Final = _Outcome("CHALLENGE_REQUIRED")
-_UNREVIEWED: Final = _Outcome("REVIEW_REQUIRED", rules=(REVIEW_RULE,))
-
-
-def _outcome(rng: random.Random, code: str, usable: list[Authenticator]) -> _Outcome:
-    luck = rng.random()
-    if luck < 0.012:
-        return _BLOCKED
-    if luck < 0.018:
-        state = rng.choice(["REVIEW_REQUIRED", "REVIEW_SUCCEEDED", "REVIEW_FAILED"])
-        if state == "REVIEW_REQUIRED":
-            return _UNREVIEWED
-        return _Outcome(state, timedelta(seconds=rng.randrange(3_600, 172_800)), rules=(REVIEW_RULE,))
-    if not usable or code == "updateProfile":
-        return _ALLOWED
-    return _challenge(rng, usable)
-
-
-def _challenge(rng: random.Random, usable: list[Authenticator]) -> _Outcome:
-    passkeys = [value for value in usable if value.verification_method == "PASSKEY"]
-    used = passkeys[0] if passkeys and rng.random() < 0.8 else rng.choice(usable)
-    habit = HABITS[used.verification_method]
-    if rng.random() < habit.success:
-        seconds = habit.median_seconds * rng.lognormvariate(0, 0.5)
-        return _Outcome("CHALLENGE_SUCCEEDED", timedelta(milliseconds=int(seconds * 1000)), used=used)
-    if rng.random() < habit.failed_of_rest:
-        return _Outcome("CHALLENGE_FAILED", timedelta(seconds=rng.randrange(20, 60 * TOKEN_MINUTES)))
-    return _ABANDONED
-
-
-def _settled(outcome: _Outcome, began: datetime, now: datetime) -> _Outcome:
-    """Return the outcome at `now`: what would happen later has not happened yet."""
-    if began + outcome.after <= now:
-        return outcome
-    return _UNREVIEWED if outcome.rules else _ABANDONED
 
 
 def _last_used(authenticators: list[Authenticator], actions: list[Action]) -> list[Authenticator]:

@@ -1,0 +1,1 @@
+"""Invent the users of a tenant and their data from a seed."""
