@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dlt_authsignal.sandbox import RunningSandbox
+from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig
 from dlt_authsignal.sandbox.tenant.entities import Device
 from tests.helpers import ask
 from tests.test_management import manage
@@ -145,3 +145,38 @@ def test_the_country_of_an_address_is_on_the_action(empty: RunningSandbox) -> No
     in_country(empty, "10.0.0.1", "NZ")
     pay(empty, ipAddress="10.0.0.1")
     assert ask(empty, "GET", "/users/u/actions")[1][0]["countryCode"] == "NZ"
+
+
+def test_a_rule_finds_value_lists_by_their_alias(empty: RunningSandbox) -> None:
+    for name, kind, items in (("Risky Domains", "string", ["a.example"]), ("Amounts", "number", [7, 8.5])):
+        body = {"name": name, "itemType": kind, "valueListItems": items, "isActive": False}
+        assert manage(empty, "POST", "/value-lists", body)[0] == 200
+    listed = {"in": [{"var": "custom.domain"}, {"var": "valueLists.risky-domains"}]}
+    amount = {"in": [{"var": "custom.amount"}, {"var": "valueLists.amounts"}]}
+    unknown = {"in": [{"var": "custom.domain"}, {"var": "valueLists.none"}]}
+    rule(empty, "domain", conditions={"or": [unknown, listed, amount]})
+    states = [
+        pay(empty, custom=custom)["state"]
+        for custom in ({"domain": "a.example"}, {"domain": "b.example"}, {"amount": 8.5}, {"amount": 9}, {})
+    ]
+    assert states == ["BLOCK", "ALLOW", "BLOCK", "ALLOW", "ALLOW"]
+    manage(empty, "PATCH", "/value-lists/risky-domains", {"valueListItems": ["b.example"]})
+    assert pay(empty, custom={"domain": "a.example"})["state"] == "ALLOW"
+    manage(empty, "DELETE", "/value-lists/risky-domains")
+    assert pay(empty, custom={"domain": "b.example"})["state"] == "ALLOW"
+
+
+def test_the_variable_of_value_lists_can_be_changed(empty: RunningSandbox) -> None:
+    manage(empty, "POST", "/value-lists", {"name": "Plans", "itemType": "string", "valueListItems": ["free"]})
+    rule(empty, "plan", conditions={"in": [{"var": "custom.plan"}, {"var": "lists.plans"}]})
+    assert pay(empty, custom={"plan": "free"})["state"] == "ALLOW"
+    assert ask(empty, "POST", "/_sandbox/config", {"value_list_variable": "lists"})[0] == 200
+    assert pay(empty, custom={"plan": "free"})["state"] == "BLOCK"
+
+
+@pytest.mark.parametrize("name", ["ip", "custom", "a.b", "", 5, None])
+def test_a_variable_of_value_lists_that_hides_others_is_refused(empty: RunningSandbox, name: Any) -> None:
+    assert ask(empty, "POST", "/_sandbox/config", {"value_list_variable": name})[0] == 400
+    if isinstance(name, str):
+        with pytest.raises(ValueError, match="value_list_variable"):
+            SandboxConfig(value_list_variable=name)

@@ -9,6 +9,7 @@ from dlt_authsignal.sandbox.core.faults import Faults
 from dlt_authsignal.sandbox.core.rate_limits import Limits
 from dlt_authsignal.sandbox.core.request_log import RequestLog
 from dlt_authsignal.sandbox.snapshots import Snapshots
+from dlt_authsignal.sandbox.tenant.changes.expected_effects import ChangeEffect, change_effect
 from dlt_authsignal.sandbox.tenant.expected_kpis import truth
 from dlt_authsignal.sandbox.tenant_state import TenantState
 from dlt_authsignal.sandbox.webhooks.delivery import Webhooks
@@ -68,6 +69,25 @@ class Sandbox(TenantState):
     def truth(self, read_at: datetime | None = None) -> dict[str, Any]:
         """Return the expected result of every KPI for this state: see `tenant.expected_kpis.truth`."""
         return truth(self.store, self.clock.now(), read_at=read_at)
+
+    def change_effects(
+        self,
+        seen_before: datetime,
+        seen_at: datetime,
+        action_code: str,
+        days: float = 7,
+        read_at: datetime | None = None,
+    ) -> ChangeEffect:
+        """Return the expected effect of a configuration change: see `tenant.changes.expected_effects.change_effect`."""
+        return change_effect(
+            self.store,
+            self.clock.now(),
+            seen_before=seen_before,
+            seen_at=seen_at,
+            action_code=action_code,
+            days=days,
+            read_at=read_at,
+        )
 
     def note(self, route: str, status: int) -> None:
         """Log the end of a request that `log.begin` has started."""

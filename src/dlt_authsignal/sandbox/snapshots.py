@@ -11,6 +11,7 @@ from dlt_authsignal.sandbox.sessions.challenges import Challenges
 from dlt_authsignal.sandbox.sessions.outbox import Outbox
 from dlt_authsignal.sandbox.sessions.rate_windows import Windows
 from dlt_authsignal.sandbox.sessions.sessions import Sessions
+from dlt_authsignal.sandbox.tenant.changes.timeline import Timeline
 from dlt_authsignal.sandbox.tenant.entities import Event
 from dlt_authsignal.sandbox.tenant.settings import IpFacts, Tenant
 from dlt_authsignal.sandbox.tenant.store import Store
@@ -35,6 +36,8 @@ class Snapshot:
     events: tuple[Event, ...]
     recovery_codes: dict[str, frozenset[str]]
     tenant: Tenant
+    timeline: Timeline | None
+    shown_as_of: datetime | None
     ip_facts: dict[str, IpFacts]
     rng: tuple[Any, ...]
     id_rng: tuple[Any, ...]
@@ -54,6 +57,8 @@ def copied(state: TenantState) -> Snapshot:
         events=tuple(state.recorded_events),
         recovery_codes=dict(state.recovery_codes),
         tenant=state.tenant,
+        timeline=state.timeline,
+        shown_as_of=state.shown_as_of,
         ip_facts=dict(state.ip_facts),
         rng=state.rng.getstate(),
         id_rng=state.id_rng.getstate(),
@@ -63,6 +68,7 @@ def copied(state: TenantState) -> Snapshot:
 def put_back(state: TenantState, snapshot: Snapshot) -> None:
     """Set the state to that of the snapshot. The clock continues from then, or is frozen again."""
     state.config, state.tenant = snapshot.config, snapshot.tenant
+    state.timeline, state.shown_as_of = snapshot.timeline, snapshot.shown_as_of
     state.clock = Clock(snapshot.now)
     if snapshot.frozen:
         state.clock.freeze()

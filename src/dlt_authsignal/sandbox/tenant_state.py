@@ -3,6 +3,7 @@
 import random
 from collections import deque
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from dlt_authsignal.sandbox.core.clock import Clock, IdMaker, random_ids, seeded_ids
@@ -11,7 +12,10 @@ from dlt_authsignal.sandbox.sessions.challenges import Challenges
 from dlt_authsignal.sandbox.sessions.outbox import Outbox
 from dlt_authsignal.sandbox.sessions.rate_windows import Windows
 from dlt_authsignal.sandbox.sessions.sessions import Sessions
+from dlt_authsignal.sandbox.tenant.changes.moments import NO_CHANGES, moments_of
+from dlt_authsignal.sandbox.tenant.changes.timeline import ConfigurationChange, Timeline, timeline
 from dlt_authsignal.sandbox.tenant.entities import Event
+from dlt_authsignal.sandbox.tenant.invented.people import Seeding
 from dlt_authsignal.sandbox.tenant.invented.seed import populate
 from dlt_authsignal.sandbox.tenant.settings import IpFacts, Tenant, new_tenant
 from dlt_authsignal.sandbox.tenant.store import Store
@@ -47,18 +51,58 @@ class TenantState:
         self.id_rng = random.Random() if seed is None else random.Random(f"{seed}:live")
         self.new_id: IdMaker = random_ids if seed is None else seeded_ids(self.id_rng)
         self.tenant: Tenant = new_tenant(self.config, self.new_id)
+        self.timeline: Timeline | None = None
+        self.shown_as_of: datetime | None = None
+        self._first = self.tenant
         self.ip_facts: dict[str, IpFacts] = {}
 
     def seed(self, users: int, days: int, seed: int | None = None) -> None:
-        """Add realistic users and actions; the same seed and clock add the same ones."""
-        chosen = random.SystemRandom().getrandbits(32) if seed is None else seed
-        populate(
-            self.store,
-            users=users,
-            days=days,
-            seed=chosen,
-            now=self.clock.now_to_the_second(),
-        )
+        """Add realistic users and actions; the same seed and clock add the same ones.
+
+        With the first users of a given seed, the tenant also gets configuration changes, unless its configuration was
+        changed before.
+        """
+        now = self.clock.now_to_the_second()
+        if seed is None:
+            seed = random.SystemRandom().getrandbits(32)
+        elif users and self.tenant is self._first:
+            self.timeline = timeline(self.tenant, self.config, moments_of(now, days), now)
+            self.tenant = self.timeline.last
+        changes = self.timeline.moments if self.timeline else NO_CHANGES
+        populate(self.store, users=users, seeding=Seeding(seed, days, now, changes))
+
+    def configuration_changes(self) -> tuple[ConfigurationChange, ...]:
+        """Return the configuration changes of the seeded tenant, oldest first."""
+        return self.timeline.changes if self.timeline else ()
+
+    def configuration_as_of(self, moment: datetime | None) -> None:
+        """Show the configuration of an earlier moment in the responses of the APIs. None: the present one.
+
+        Only what the APIs show changes: actions are tracked by the present configuration. Meanwhile the Management API
+        refuses to write. A moment after the tenant was seeded counts as the present.
+
+        Args:
+            moment: The moment. A time without an offset is in UTC.
+
+        Raises:
+            ValueError: The tenant has no configuration changes.
+        """
+        if moment is not None and moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        if moment is not None and self.timeline is None:
+            raise ValueError(
+                "This tenant has no earlier configuration. Start the sandbox with a seed and with users. "
+                "The present configuration is still shown."
+            )
+        past = self.timeline is not None and moment is not None and moment < self.timeline.until
+        self.shown_as_of = moment if past else None
+
+    @property
+    def shown_tenant(self) -> Tenant:
+        """The configuration that the APIs show: see `configuration_as_of`."""
+        if self.timeline is None or self.shown_as_of is None:
+            return self.tenant
+        return self.timeline.at(self.shown_as_of)
 
     def configure(self, **changes: Any) -> None:
         """Change the configuration of the running sandbox, such as `listing="refused"`."""

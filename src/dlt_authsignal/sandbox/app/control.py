@@ -14,9 +14,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from dlt_authsignal.sandbox.app.configuration_control import configuration_handlers
 from dlt_authsignal.sandbox.app.not_emulated import NOT_EMULATED
 from dlt_authsignal.sandbox.app.route_table import SERVED
 from dlt_authsignal.sandbox.core.clock import iso
+from dlt_authsignal.sandbox.core.config import VALUE_LIST_VARIABLE
 from dlt_authsignal.sandbox.core.faults import fault_from_json
 from dlt_authsignal.sandbox.core.rate_limits import limit_from_json
 from dlt_authsignal.sandbox.core.refusals import Refusal
@@ -36,6 +38,7 @@ SWITCHES: Final[dict[str, Any]] = {
     "passkey_action": ACTION_CODE,
     "failed_on_max_attempts": bool,
     "masked_credentials": bool,
+    "value_list_variable": VALUE_LIST_VARIABLE,
 }
 """Settings that can change while the sandbox runs: their values, their type, or a pattern."""
 
@@ -222,6 +225,7 @@ def control_routes(sandbox: Sandbox) -> list[Route]:
         _route("POST", "ip", control.know_ip),
         _route("POST", "recovery-code", control.use_recovery_code),
         _route("GET", "truth", control.truth),
+        *(_route(method, f"configuration/{path}", act) for method, path, act in configuration_handlers(sandbox)),
         _route("GET", "not-emulated", control.not_emulated),
         _route("GET", "faults", control.faults),
         _route("POST", "faults", control.add_fault),
@@ -243,6 +247,8 @@ def _check_switch(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be one of {', '.join(map(str, allowed))}.")
     if allowed is ACTION_CODE and not (isinstance(value, str) and ACTION_CODE.fullmatch(value)):
         raise ValueError(f"{name} must have 1 to 64 letters, digits, hyphens or underscores.")
+    if allowed is VALUE_LIST_VARIABLE and not (isinstance(value, str) and VALUE_LIST_VARIABLE.fullmatch(value)):
+        raise ValueError(f"{name} must be a name without dots other than ip, device, user and custom.")
     if allowed is bool and not isinstance(value, bool):
         raise ValueError(f"{name} must be true or false.")
     if allowed is int and (not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_SWITCH):

@@ -12,5 +12,4 @@ NOT_EMULATED: Final = (
     "The Authsignal portal.",
     "App attestation.",
     "Custom domains.",
-    "Value lists in rules.",
 )

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from dlt_authsignal.sandbox.core.faults import Faults
     from dlt_authsignal.sandbox.core.rate_limits import Limits
     from dlt_authsignal.sandbox.sessions.outbox import Outbox
+    from dlt_authsignal.sandbox.tenant.changes.expected_effects import ChangeEffect
+    from dlt_authsignal.sandbox.tenant.changes.timeline import ConfigurationChange
 
 START_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 5.0
@@ -90,6 +92,25 @@ class RunningSandbox:
     def truth(self, read_at: datetime | None = None) -> dict[str, Any]:
         """Return the expected result of every KPI."""
         return self.sandbox.truth(read_at)
+
+    def configuration_changes(self) -> "tuple[ConfigurationChange, ...]":
+        """Return the configuration changes of the seeded tenant, oldest first."""
+        return self.sandbox.configuration_changes()
+
+    def configuration_as_of(self, moment: datetime | None) -> None:
+        """Show the configuration of an earlier moment in the responses of the APIs. None: the present one."""
+        self.sandbox.configuration_as_of(moment)
+
+    def change_effects(
+        self,
+        seen_before: datetime,
+        seen_at: datetime,
+        action_code: str,
+        days: float = 7,
+        read_at: datetime | None = None,
+    ) -> "ChangeEffect":
+        """Return the expected effect of a configuration change on an action code."""
+        return self.sandbox.change_effects(seen_before, seen_at, action_code, days, read_at)
 
     @property
     def control_url(self) -> str:

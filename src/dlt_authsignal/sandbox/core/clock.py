@@ -71,6 +71,11 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
+def to_the_millisecond(moment: datetime) -> datetime:
+    """Truncate a time to milliseconds, as the API does."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
 def random_ids() -> str:
     """Return a new UUID."""
     return str(uuid.uuid4())

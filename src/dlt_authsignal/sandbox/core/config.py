@@ -26,6 +26,8 @@ DOMAIN: Final = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?")
 ORIGIN: Final = re.compile(r"https?://[a-zA-Z0-9.-]+(:[0-9]{1,5})?|(android|ios):\S+")
 """The origin of a browser page or of a mobile app."""
 
+VALUE_LIST_VARIABLE: Final = re.compile(r"(?!(?:ip|device|user|custom)$)[a-zA-Z_][a-zA-Z0-9_]{0,63}")
+
 Listing = Literal["allowed", "refused"]
 
 
@@ -52,6 +54,7 @@ class SandboxConfig:
         missing_scope_status: Status of a call whose token has not the required scope. Assumed.
         failed_on_max_attempts: Whether too many wrong codes make the action CHALLENGE_FAILED. Assumed.
         masked_credentials: Whether providers' credentials are hidden in authenticator configurations. Assumed.
+        value_list_variable: Variable of conditions under which rules find value lists by alias. Assumed.
         seed_page_paths: Whether to serve the three paths of dltHub's Authsignal page that no official SDK calls.
         users: Number of invented users.
         days: Days of actions of the invented users.
@@ -78,6 +81,7 @@ class SandboxConfig:
     missing_scope_status: int = 403
     failed_on_max_attempts: bool = False
     masked_credentials: bool = True
+    value_list_variable: str = "valueLists"
     seed_page_paths: bool = True
     users: int = 0
     days: int = 45
@@ -88,6 +92,8 @@ class SandboxConfig:
         for name in ("users", "days", "default_page_size", "max_page_size", "token_minutes"):
             if type(getattr(self, name)) is not int or getattr(self, name) < 0:
                 raise ValueError(f"{name} must be a whole number, 0 or more.")
+        if not VALUE_LIST_VARIABLE.fullmatch(str(self.value_list_variable)):
+            raise ValueError("value_list_variable must be a name without dots other than ip, device, user and custom.")
         if not DOMAIN.fullmatch(self.relying_party):
             raise ValueError("relying_party (--rp-id) must be a domain without https:// and port, such as example.com.")
         if isinstance(self.expected_origins, str):

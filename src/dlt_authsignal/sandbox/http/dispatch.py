@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dlt_authsignal.api.endpoints import Endpoint
 from dlt_authsignal.api.responses import error_body
+from dlt_authsignal.sandbox.core.clock import iso
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.http import fault_answers
 from dlt_authsignal.sandbox.http.auth import Caller, authenticate
@@ -88,6 +89,7 @@ def endpoint(sandbox: Sandbox, described: Endpoint, handler: Handler) -> Callabl
 
     async def run(request: Request) -> Response:
         caller = authenticate(sandbox, described, request.headers.get("authorization", ""))
+        _check_is_present(sandbox, described)
         if sandbox.limits:
             sandbox.limits.take(_key(described, caller))
         call = Call(sandbox, request, caller)
@@ -132,6 +134,15 @@ async def _answered(run: Callable[[Request], Awaitable[Response]], request: Requ
         return await run(request)
     except Refusal as refusal:
         return refused(refusal)
+
+
+def _check_is_present(sandbox: Sandbox, described: Endpoint) -> None:
+    """Refuse to change the configuration while an earlier one is shown."""
+    if sandbox.shown_as_of is not None and described.auth == "management" and described.method != "GET":
+        raise invalid(
+            f"The sandbox shows its configuration as of {iso(sandbox.shown_as_of)}. Nothing was changed. "
+            'To change the present configuration, first send {"at": null} to POST /_sandbox/configuration/as-of.'
+        )
 
 
 def _key(described: Endpoint, caller: Caller) -> str:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from dlt_authsignal.api.endpoints import ACTION_WINDOW_DAYS
+from dlt_authsignal.sandbox.core.clock import to_the_millisecond
 from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator
 from dlt_authsignal.sandbox.tenant.store import Store, window_start
 
@@ -96,15 +97,17 @@ def _count_user(tallies: _Tallies, authenticators: list[Authenticator], at: date
     for value in verified:
         if value.verification_method == "PASSKEY":
             tallies.providers[(value.credential.provider if value.credential else None) or "unknown"] += 1
-        if _shown(value.created_at) < at - DORMANT_AFTER:
+        if to_the_millisecond(value.created_at) < at - DORMANT_AFTER:
             used = value.last_verified_at
-            tallies.dormant.add(value.verification_method, hit=used is None or _shown(used) < at - DORMANT_AFTER)
+            tallies.dormant.add(
+                value.verification_method, hit=used is None or to_the_millisecond(used) < at - DORMANT_AFTER
+            )
 
 
 def _count_action(tallies: _Tallies, action: Action, at: datetime) -> None:
     code, state = action.action_code, action.state
     tallies.blocked.add(code, hit=state == "BLOCK")
-    if state.startswith("CHALLENGE") and _shown(action.created_at) <= at - SETTLED_AFTER:
+    if state.startswith("CHALLENGE") and to_the_millisecond(action.created_at) <= at - SETTLED_AFTER:
         tallies.succeeded.add(code, hit=state == "CHALLENGE_SUCCEEDED")
         tallies.abandoned.add(code, hit=state == "CHALLENGE_REQUIRED")
     if state == "CHALLENGE_SUCCEEDED":
@@ -115,12 +118,7 @@ def _count_action(tallies: _Tallies, action: Action, at: datetime) -> None:
 
 def _durations(action: Action) -> Iterator[int]:
     if action.state_updated_at is not None:
-        yield (_shown(action.state_updated_at) - _shown(action.created_at)) // MILLISECOND
-
-
-def _shown(moment: datetime) -> datetime:
-    """Truncate a time to milliseconds, as the API does."""
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+        yield (to_the_millisecond(action.state_updated_at) - to_the_millisecond(action.created_at)) // MILLISECOND
 
 
 def _named(tallies: _Tallies) -> Answers:

@@ -81,9 +81,11 @@ class Tenant:
 def new_tenant(config: SandboxConfig, new_id: IdMaker) -> Tenant:
     """Create the tenant from the configuration, with the actions and rules of the invented users."""
     methods = (_method(config, name, new_id()) for name in config.methods)
-    actions = {code: {"actionCode": code, "tenantId": config.tenant_id, **_result(config, code)} for code in ACTIONS}
+    actions = {
+        code: {"actionCode": code, "tenantId": config.tenant_id, **default_result(config, code)} for code in ACTIONS
+    }
     actions |= {
-        code: {"actionCode": code, "tenantId": config.tenant_id, **_result(config, code)}
+        code: {"actionCode": code, "tenantId": config.tenant_id, **default_result(config, code)}
         for code in config.action_results
         if code not in actions
     }
@@ -97,7 +99,8 @@ def new_tenant(config: SandboxConfig, new_id: IdMaker) -> Tenant:
     )
 
 
-def _result(config: SandboxConfig, code: str) -> Json:
+def default_result(config: SandboxConfig, code: str) -> Json:
+    """Return the result that an action has without rules."""
     return {"defaultUserActionResult": config.action_results.get(code, config.default_action_result)}
 
 
@@ -150,9 +153,10 @@ VALUE_LIST: Final[Json] = {
 }
 
 
-def _rule(
+def make_rule(
     rule_id: str, name: str, description: str, priority: int, outcome: str, conditions: Json, **more: Any
 ) -> Json:
+    """Return a rule that is switched on, of signIn unless `more` has another action code."""
     return {
         "ruleId": rule_id,
         "name": name,
@@ -167,7 +171,7 @@ def _rule(
 
 
 RULES: Final = (
-    _rule(
+    make_rule(
         BLOCK_RULE,
         "Block anonymous networks",
         "Blocks sign-ins from anonymous IP addresses.",
@@ -175,7 +179,7 @@ RULES: Final = (
         "BLOCK",
         {"==": [{"var": "ip.isAnonymous"}, True]},
     ),
-    _rule(
+    make_rule(
         REVIEW_RULE,
         "Review impossible travel",
         "Sends attempts that imply impossible travel to review.",
@@ -183,7 +187,7 @@ RULES: Final = (
         "REVIEW",
         {"==": [{"var": "ip.impossibleTravel"}, True]},
     ),
-    _rule(
+    make_rule(
         UPLIFT_RULE,
         "Offer a passkey",
         "Prompts people who have proved themselves to add a passkey. Switched off.",

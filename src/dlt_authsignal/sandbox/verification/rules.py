@@ -102,7 +102,11 @@ def compiled(conditions: str) -> "Compiled":
 
 
 def variables(sandbox: Sandbox, user: User, attempt: Attempt) -> Json:
-    """Return the variables of conditions: `ip`, `device`, `user` and `custom`."""
+    """Return the variables of conditions: `ip`, `device`, `user`, `custom`, and the value lists by alias.
+
+    How Authsignal's rules refer to value lists is not known. Assumed: as the variable `valueLists.<alias>`, whether the
+    list is active or not, because `isActive` has no effect according to Authsignal's Terraform provider.
+    """
     now = sandbox.clock.now()
     actions = sandbox.store.actions(user.user_id, now - timedelta(days=365))
     facts = _ip(sandbox, attempt.ip_address)
@@ -128,6 +132,9 @@ def variables(sandbox: Sandbox, user: User, attempt: Attempt) -> Json:
             or any(action.state == "CHALLENGE_SUCCEEDED" for action in actions)
         },
         "custom": {**dict(user.custom or {}), **(attempt.custom or {})},
+        sandbox.config.value_list_variable: {
+            alias: value["valueListItems"] for alias, value in sandbox.tenant.value_lists.items()
+        },
     }
 
 

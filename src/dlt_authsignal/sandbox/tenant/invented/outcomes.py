@@ -38,6 +38,7 @@ UNREVIEWED: Final = Outcome("REVIEW_REQUIRED", rules=(REVIEW_RULE,))
 
 
 def draw_outcome(rng: random.Random, code: str, usable: list[Authenticator]) -> Outcome:
+    """Draw how an attempt ends, with the authenticators that the user can use at that time."""
     luck = rng.random()
     if luck < 0.012:
         return BLOCKED
@@ -52,6 +53,7 @@ def draw_outcome(rng: random.Random, code: str, usable: list[Authenticator]) -> 
 
 
 def draw_challenge(rng: random.Random, usable: list[Authenticator]) -> Outcome:
+    """Draw how a challenge ends: a passkey is preferred."""
     passkeys = [value for value in usable if value.verification_method == "PASSKEY"]
     used = passkeys[0] if passkeys and rng.random() < 0.8 else rng.choice(usable)
     habit = HABITS[used.verification_method]
@@ -67,4 +69,4 @@ def settled(outcome: Outcome, began: datetime, now: datetime) -> Outcome:
     """Return the outcome at `now`: what would happen later has not happened yet."""
     if began + outcome.after <= now:
         return outcome
-    return UNREVIEWED if outcome.rules else ABANDONED
+    return Outcome("REVIEW_REQUIRED", rules=outcome.rules) if outcome.rules else ABANDONED

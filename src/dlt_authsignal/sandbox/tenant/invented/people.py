@@ -1,7 +1,8 @@
 """Invent one user from a seed and a number: attributes, authenticators, devices and actions.
 
 Everything here is a pure function of (seeding, number), so data can be dropped and created again. All draws of a user
-come from one generator in one order: add a new draw last, or everything after it changes.
+come from one generator in one order: add a new draw last, or everything after it changes. The effects of configuration
+changes have their own generator.
 """
 
 import base64
@@ -25,8 +26,10 @@ from dlt_authsignal.sandbox.tenant.catalogue import (
     Platform,
     Provider,
 )
+from dlt_authsignal.sandbox.tenant.changes.moments import NEW_ACTION, NO_CHANGES, Moments
 from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, Credential, Device, User
-from dlt_authsignal.sandbox.tenant.invented.outcomes import draw_outcome, settled
+from dlt_authsignal.sandbox.tenant.invented.changed_attempts import ChangedAttempts
+from dlt_authsignal.sandbox.tenant.invented.outcomes import Outcome, draw_outcome, settled
 from dlt_authsignal.sandbox.tenant.store import Belongings
 
 PEOPLE_KEPT: Final = 2_048
@@ -41,22 +44,25 @@ class Seeding:
         seed: The seed of the tenant.
         days: Days of actions until `now`.
         now: The present, in UTC.
+        changes: When the tenant's configuration changes.
     """
 
     seed: int
     days: int
     now: datetime
+    changes: Moments = NO_CHANGES
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Beginning:
-    """A user before the first action, and the generator from which the actions are drawn."""
+    """A user before the first action, the generator from which the actions are drawn, and what changes them."""
 
     rng: random.Random
     user: User
     country: Country
     platform: Platform
     authenticators: list[Authenticator]
+    changed: ChangedAttempts
 
 
 def user_of(seeding: Seeding, number: int) -> User:
@@ -85,7 +91,14 @@ def _begin(seeding: Seeding, number: int) -> _Beginning:
     authenticators = _authenticators(rng, user, platform, seeding)
     if authenticators and authenticators[0].verified_at:
         user = replace(user, default_verification_method=authenticators[0].verification_method)
-    return _Beginning(rng=rng, user=user, country=country, platform=platform, authenticators=authenticators)
+    return _Beginning(
+        rng=rng,
+        user=user,
+        country=country,
+        platform=platform,
+        authenticators=authenticators,
+        changed=ChangedAttempts(seeding.changes, f"{seeding.seed}:{number}:changes"),
+    )
 
 
 def _id(rng: random.Random) -> str:
@@ -222,27 +235,36 @@ def _between(rng: random.Random, start: datetime, end: datetime) -> datetime:
 
 
 def _actions(person: _Beginning, seeding: Seeding) -> Iterator[Action]:
-    rng, country = person.rng, person.country
+    rng, country, changed = person.rng, person.country, person.changed
     for when in _moments(rng, person.user.created_at, country, seeding):
         code, key, address = ACTIONS.draw(rng), _id(rng), rng.randrange(1, 255)
         place = country.code if rng.random() < 0.97 else rng.choice(ABROAD)
         usable = [value for value in person.authenticators if value.verified_at and value.verified_at <= when]
-        outcome = settled(draw_outcome(rng, code, usable), when, seeding.now)
-        yield Action(
-            user_id=person.user.user_id,
-            action_code=code,
-            idempotency_key=key,
-            created_at=when,
-            state=outcome.state,
-            updated_at=when + outcome.after,
-            state_updated_at=when + outcome.after,
-            verification_method=outcome.used.verification_method if outcome.used else None,
-            verified_by=outcome.used.user_authenticator_id if outcome.used else None,
-            user_agent=person.platform.user_agent,
-            ip_address=f"203.0.113.{address}",
-            country_code=place,
-            rules=outcome.rules,
-        )
+        outcome = changed.outcome(draw_outcome(rng, code, usable), code, when, place, usable)
+        outcome = settled(outcome, when, seeding.now)
+        yield _action(person, code, key, when, outcome, address, place)
+        if withdrawal := changed.withdrawal(code, when, outcome, usable, seeding.now):
+            yield _action(person, NEW_ACTION, _id(changed.rng), *withdrawal, address, place)
+
+
+def _action(
+    person: _Beginning, code: str, key: str, when: datetime, outcome: Outcome, address: int, country: str
+) -> Action:
+    return Action(
+        user_id=person.user.user_id,
+        action_code=code,
+        idempotency_key=key,
+        created_at=when,
+        state=outcome.state,
+        updated_at=when + outcome.after,
+        state_updated_at=when + outcome.after,
+        verification_method=outcome.used.verification_method if outcome.used else None,
+        verified_by=outcome.used.user_authenticator_id if outcome.used else None,
+        user_agent=person.platform.user_agent,
+        ip_address=f"203.0.113.{address}",
+        country_code=country,
+        rules=outcome.rules,
+    )
 
 
 def _moments(rng: random.Random, created: datetime, country: Country, seeding: Seeding) -> Iterator[datetime]:

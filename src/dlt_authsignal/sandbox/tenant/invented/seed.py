@@ -3,7 +3,6 @@
 Each user follows from (seed, number) alone, so a larger tenant starts with the same users as a smaller one.
 """
 
-from datetime import datetime
 from functools import partial
 from typing import Final
 
@@ -14,17 +13,16 @@ DELETED_EVERY: Final = 60
 """After this many users the user list has places of deleted users, sometimes enough for an empty page."""
 
 
-def populate(store: Store, *, users: int, days: int, seed: int, now: datetime) -> None:
-    """Add `users` invented users to a store, with `days` days of actions until `now`.
+def populate(store: Store, *, users: int, seeding: Seeding) -> None:
+    """Add `users` invented users to a store, with the actions of the seeding's days.
 
     Users are created immediately, in about 30 microseconds each. Their other data is created when it is read.
     """
-    seeding = Seeding(seed, days, now)
     make = partial(belongings_of, seeding)
     for number in range(users):
         store.put_seeded(user_of(seeding, number), make, number)
         if number % DELETED_EVERY == DELETED_EVERY - 1:
-            _add_deleted(store, seed, number)
+            _add_deleted(store, seeding.seed, number)
 
 
 def _add_deleted(store: Store, seed: int, number: int) -> None:

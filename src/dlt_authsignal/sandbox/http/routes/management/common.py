@@ -39,7 +39,7 @@ def required(body: Json, *names: str) -> None:
 
 
 def one(call: Call, collection: str, key: str, what: str) -> Json:
-    found: Json | None = getattr(call.sandbox.tenant, collection).get(call.path(key))
+    found: Json | None = getattr(call.sandbox.shown_tenant, collection).get(call.path(key))
     if found is None:
         raise not_found(what)
     return found

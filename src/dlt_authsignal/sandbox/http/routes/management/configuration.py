@@ -46,7 +46,7 @@ def _check_url(body: Json, name: str) -> None:
 
 
 def get_tenant(call: Call) -> Json:
-    return {"tenantId": call.sandbox.config.tenant_id, **call.sandbox.tenant.details}
+    return {"tenantId": call.sandbox.config.tenant_id, **call.sandbox.shown_tenant.details}
 
 
 def update_tenant(call: Call, body: TenantChanges) -> Json:
@@ -56,7 +56,7 @@ def update_tenant(call: Call, body: TenantChanges) -> Json:
 
 
 def get_theme(call: Call) -> Json:
-    return call.sandbox.tenant.theme
+    return call.sandbox.shown_tenant.theme
 
 
 def update_theme(call: Call, body: Json) -> Json:
@@ -66,7 +66,7 @@ def update_theme(call: Call, body: Json) -> Json:
 
 
 def get_overrides(call: Call) -> Json:
-    return {"messageOverrides": call.sandbox.tenant.overrides}
+    return {"messageOverrides": call.sandbox.shown_tenant.overrides}
 
 
 def update_overrides(call: Call, body: Overrides) -> Json:
@@ -80,7 +80,7 @@ def get_overrides_catalog(_call: Call) -> Json:
 
 
 def list_actions(call: Call) -> list[Json]:
-    return list(call.sandbox.tenant.actions.values())
+    return list(call.sandbox.shown_tenant.actions.values())
 
 
 def _action(call: Call) -> Json:
@@ -129,7 +129,7 @@ PROVIDER_SECRETS: Final = frozenset(
 
 
 def list_rules(call: Call) -> list[Json]:
-    return call.sandbox.tenant.rules_of(_action(call)["actionCode"])
+    return call.sandbox.shown_tenant.rules_of(_action(call)["actionCode"])
 
 
 def get_rule(call: Call) -> Json:
@@ -191,7 +191,7 @@ def delete_rule(call: Call) -> Deleted:
 
 
 def list_methods(call: Call) -> list[Json]:
-    return [_masked(call.sandbox, value) for value in call.sandbox.tenant.methods.values()]
+    return [_masked(call.sandbox, value) for value in call.sandbox.shown_tenant.methods.values()]
 
 
 def _masked(sandbox: Sandbox, value: Json) -> Json:

@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 
 def list_data_points(call: Call) -> list[Json]:
-    return list(call.sandbox.tenant.data_points.values())
+    return list(call.sandbox.shown_tenant.data_points.values())
 
 
 def get_data_point(call: Call) -> Json:
@@ -50,7 +50,7 @@ def delete_data_point(call: Call) -> Deleted:
 
 
 def list_value_lists(call: Call) -> list[Json]:
-    return list(call.sandbox.tenant.value_lists.values())
+    return list(call.sandbox.shown_tenant.value_lists.values())
 
 
 def get_value_list(call: Call) -> Json:

@@ -180,7 +180,7 @@ def _device(call: Call) -> Device:
 
 
 def get_tenant_authenticators(call: Call) -> list[answers.TenantAuthenticator]:
-    return [answers.tenant_authenticator(value) for value in call.sandbox.tenant.methods.values()]
+    return [answers.tenant_authenticator(value) for value in call.sandbox.shown_tenant.methods.values()]
 
 
 ROUTES: tuple[Served, ...] = (
