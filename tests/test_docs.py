@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from dlt_authsignal.sandbox import RunningSandbox
 from dlt_authsignal.sandbox.app.control import SWITCHES, control_routes
 from dlt_authsignal.sandbox.app.not_emulated import NOT_EMULATED
+from dlt_authsignal.sandbox.core.config import SEEDED_NOW
 from dlt_authsignal.sandbox.core.faults import KINDS
 from dlt_authsignal.sandbox.sandbox import Sandbox
 from tests.helpers import at, command, rows
@@ -123,9 +125,21 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 def test_the_sign_in_of_the_sandbox_page_runs_as_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    (walk,) = [block for block in blocks("sandbox.md", "python") if "import requests" in block]
+    (walk,) = [block for block in blocks("sandbox.md", "python") if "SoftwarePasskey" in block]
     exec(compile(walk, "docs/sandbox.md", "exec"), {})  # noqa: S102
     assert capsys.readouterr().out.split() == ["CHALLENGE_SUCCEEDED", "True", "ann"]
+
+
+def test_the_configuration_changes_of_the_sandbox_page_are_read_as_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = [block for block in blocks("sandbox.md", "python") if "change_effects" in block]
+    exec(compile(code, "docs/sandbox.md", "exec"), {})  # noqa: S102
+    *changes, methods, effect = capsys.readouterr().out.splitlines()
+    table = (ROOT / "docs" / "sandbox.md").read_text("utf-8").split("| days ago |")[1].split("\n\n")[0]
+    days = [int(number) for number in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)]
+    dates = {line[:10] for line in changes}
+    assert dates == {f"{SEEDED_NOW - timedelta(days=number):%Y-%m-%d}" for number in days}
+    assert "'SMS'" in methods
+    assert all(int(number) > 0 for number in effect.split())
 
 
 def test_the_python_control_of_the_sandbox_page_runs_as_printed() -> None:

@@ -92,7 +92,7 @@ class SandboxConfig:
         for name in ("users", "days", "default_page_size", "max_page_size", "token_minutes"):
             if type(getattr(self, name)) is not int or getattr(self, name) < 0:
                 raise ValueError(f"{name} must be a whole number, 0 or more.")
-        if not VALUE_LIST_VARIABLE.fullmatch(str(self.value_list_variable)):
+        if not (isinstance(self.value_list_variable, str) and VALUE_LIST_VARIABLE.fullmatch(self.value_list_variable)):
             raise ValueError("value_list_variable must be a name without dots other than ip, device, user and custom.")
         if not DOMAIN.fullmatch(self.relying_party):
             raise ValueError("relying_party (--rp-id) must be a domain without https:// and port, such as example.com.")
