@@ -6,8 +6,10 @@ import pytest
 
 from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
+from dlt_authsignal.sandbox.tenant.policy import VERIFICATION_METHODS
 from tests.ceremonies import Visitor
 from tests.helpers import MANAGEMENT_SECRET, ask
+from tests.tiers import deep_except
 
 HIGH = {"==": [{"var": "custom.amount"}, 1000]}
 
@@ -198,3 +200,33 @@ def test_an_action_is_configured_by_its_first_use_and_records_its_last_use(empty
     configuration = manage(empty, "GET", "/action-configurations/brandNew")[1]
     assert configuration["defaultUserActionResult"] == "CHALLENGE"
     assert configuration["lastActionCreatedAt"] == ask(empty, "GET", "/users/u/actions")[1][0]["createdAt"]
+
+
+@pytest.mark.parametrize("method", deep_except(["EMAIL_OTP", "PASSKEY"], VERIFICATION_METHODS))
+def test_an_authenticator_configuration_is_found_by_the_slug_of_its_method(method: str) -> None:
+    path = f"/authenticator-configurations/{method.lower().replace('_', '-')}"
+    with run_in_thread(SandboxConfig(seed=1, methods=("PASSKEY",) if method != "PASSKEY" else ("SMS",))) as running:
+        assert manage(running, "GET", path)[0] == manage(running, "DELETE", path)[0] == 404
+        assert manage(running, "PATCH", path, {"isActive": False})[0] == 404
+        status, created = manage(running, "POST", path, {"isActive": False})
+        assert (status, created["verificationMethod"], created["isActive"]) == (200, method, False)
+        by_id = f"/authenticator-configurations/{created['authenticatorId']}"
+        assert manage(running, "GET", path) == manage(running, "GET", by_id) == (200, created)
+        changed = manage(running, "PATCH", path, {"isActive": True})[1]
+        assert changed == {**created, "isActive": True} == manage(running, "GET", by_id)[1]
+        conflict, refusal = manage(running, "POST", path, {})
+        assert (conflict, refusal["errorCode"]) == (409, "conflict")
+        assert manage(running, "DELETE", path) == (200, {"success": True, "statusCode": 200})
+        assert manage(running, "GET", path)[0] == manage(running, "GET", by_id)[0] == 404
+
+
+def test_a_slug_that_no_method_has_or_that_contradicts_the_body_is_refused(empty: RunningSandbox) -> None:
+    before = empty.sandbox.tenant
+    for slug in ("telepathy", "EMAIL_OTP", "email_otp", "Sms"):
+        assert manage(empty, "POST", f"/authenticator-configurations/{slug}", {})[0] == 404
+        assert manage(empty, "GET", f"/authenticator-configurations/{slug}")[0] == 404
+    body = {"verificationMethod": "IPROOV"}
+    status, answer = manage(empty, "POST", "/authenticator-configurations/veriff", body)
+    assert (status, answer["errorCode"]) == (400, "invalid_request")
+    assert empty.sandbox.tenant == before
+    assert manage(empty, "POST", "/authenticator-configurations/iproov", body)[0] == 200

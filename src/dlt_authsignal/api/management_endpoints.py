@@ -47,6 +47,9 @@ GET_AUTHENTICATOR_CONFIGURATION: Final = _get(
 CREATE_AUTHENTICATOR_CONFIGURATION: Final = _write(
     "create_authenticator_configuration", "POST", "/authenticator-configurations"
 )
+CREATE_AUTHENTICATOR_CONFIGURATION_BY_SLUG: Final = _write(
+    "create_authenticator_configuration_by_slug", "POST", "/authenticator-configurations/{slug}", "sdk"
+)
 UPDATE_AUTHENTICATOR_CONFIGURATION: Final = _write(
     "update_authenticator_configuration", "PATCH", "/authenticator-configurations/{authenticatorId}"
 )
@@ -65,3 +68,12 @@ GET_VALUE_LIST: Final = _get("get_value_list", "/value-lists/{alias}")
 CREATE_VALUE_LIST: Final = _write("create_value_list", "POST", "/value-lists")
 UPDATE_VALUE_LIST: Final = _write("update_value_list", "PATCH", "/value-lists/{alias}")
 DELETE_VALUE_LIST: Final = _write("delete_value_list", "DELETE", "/value-lists/{alias}")
+
+
+def slug_of(verification_method: str) -> str:
+    """Return the name of a verification method in paths, such as `email-otp`.
+
+    Authsignal's Go client calls `/authenticator-configurations/{slug}` in place of an id, with the slugs `sms`,
+    `email-otp`, `passkey` and `push`. That other methods are spelled in the same way is assumed.
+    """
+    return verification_method.lower().replace("_", "-")

@@ -5,9 +5,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
+from msgspec import UNSET, structs
+
 from dlt_authsignal.api import management_endpoints as endpoints
 from dlt_authsignal.api.endpoints import Endpoint
-from dlt_authsignal.sandbox.core.refusals import invalid, not_found
+from dlt_authsignal.sandbox.core.refusals import Refusal, invalid, not_found
 from dlt_authsignal.sandbox.http.dispatch import Call, Handler, Served
 from dlt_authsignal.sandbox.http.routes.management import data_points as management_data
 from dlt_authsignal.sandbox.http.routes.management.bodies import (
@@ -207,7 +209,12 @@ def _masked(sandbox: Sandbox, value: Json) -> Json:
 
 
 def _method(call: Call) -> Json:
-    return one(call, "methods", "authenticatorId", "authenticator configuration")
+    """Return the configuration with the id of the path, or that of the method with that slug."""
+    given = call.path("authenticatorId")
+    for value in call.sandbox.shown_tenant.methods.values():
+        if given in (value["authenticatorId"], endpoints.slug_of(value["verificationMethod"])):
+            return value
+    raise not_found("authenticator configuration")
 
 
 def get_method(call: Call) -> Json:
@@ -226,6 +233,19 @@ def create_method(call: Call, body: MethodChanges) -> Json:
     value = merged({"authenticatorId": sandbox.new_id(), "isActive": True}, new)
     sandbox.tenant = sandbox.tenant.put("methods", value["authenticatorId"], value)
     return _masked(sandbox, value)
+
+
+def create_method_by_slug(call: Call, body: MethodChanges) -> Json:
+    """Create the configuration of the method in the path: 409 if there is one, as Authsignal's clients expect."""
+    slug = call.path("slug")
+    method = next((name for name in VERIFICATION_METHODS if endpoints.slug_of(name) == slug), None)
+    if method is None:
+        raise not_found("verification method")
+    if body.verification_method not in (UNSET, method):
+        raise invalid(f"verificationMethod must be {method} or absent: the path has its slug.")
+    if any(value["verificationMethod"] == method for value in call.sandbox.tenant.methods.values()):
+        raise Refusal(409, "conflict", f"{method} is set up already. Change its configuration with PATCH.")
+    return create_method(call, structs.replace(body, verification_method=method))
 
 
 def update_method(call: Call, body: MethodChanges) -> Json:
@@ -262,6 +282,7 @@ _HANDLERS: Final[tuple[tuple[Endpoint, Callable[..., Any]], ...]] = (
     (endpoints.LIST_AUTHENTICATOR_CONFIGURATIONS, list_methods),
     (endpoints.GET_AUTHENTICATOR_CONFIGURATION, get_method),
     (endpoints.CREATE_AUTHENTICATOR_CONFIGURATION, create_method),
+    (endpoints.CREATE_AUTHENTICATOR_CONFIGURATION_BY_SLUG, create_method_by_slug),
     (endpoints.UPDATE_AUTHENTICATOR_CONFIGURATION, update_method),
     (endpoints.DELETE_AUTHENTICATOR_CONFIGURATION, delete_method),
     *management_data.ROUTES,
