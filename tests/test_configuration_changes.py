@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from dataclasses import astuple
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import quote
 
@@ -22,6 +23,7 @@ from dlt_authsignal.sandbox.tenant.changes.moments import (
     NO_CHANGES,
     PAYMENT_RULE,
     REMOVED_COUNTRIES,
+    moments_of,
 )
 from dlt_authsignal.sandbox.tenant.entities import Action
 from dlt_authsignal.sandbox.tenant.invented.people import Seeding, belongings_of
@@ -32,6 +34,7 @@ from tests.test_management import manage
 
 PEOPLE = 300
 DAY = timedelta(days=1)
+OFFSETS = st.integers(-12, 14).map(lambda hours: timezone(timedelta(hours=hours)))
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +103,18 @@ def test_a_change_before_the_first_day_of_actions_is_left_out(days: int, number:
     fired = {rule.rule_id for action in attempts(sandbox) for rule in action.rules}
     assert (COUNTRY_RULE.rule_id in sandbox.tenant.rules) == (number == 7)
     assert COUNTRY_RULE.rule_id not in fired or number == 7
+
+
+@given(
+    now=st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=OFFSETS),  # noqa: DTZ001
+    days=st.integers(0, 60),
+)
+def test_changes_happen_in_office_hours_before_now_within_the_days_of_actions(now: datetime, days: int) -> None:
+    found = [at for at in astuple(moments_of(now, days)) if at is not None]
+    assert found == sorted(found)
+    assert all(now - min(days, 30) * DAY <= at < now and 9 <= at.hour < 17 for at in found)
+    assert all(at.utcoffset() == timedelta() and at.minute % 2 == 1 for at in found)
+    assert len(found) == 6 or days <= 22
 
 
 def test_a_tenant_without_what_a_change_needs_does_not_have_the_change_or_its_effects() -> None:
@@ -400,6 +415,13 @@ def test_an_effect_counts_the_attempts_in_equally_long_windows(
     mine = [action for action in read if action.action_code == code]
     assert counts(effect.before) == counted(mine, seen_before - length, seen_before, SEEDED_NOW)
     assert counts(effect.after) == counted(mine, seen_at, seen_at + length, SEEDED_NOW)
+
+
+def test_times_without_an_offset_are_in_utc(tenant: Sandbox) -> None:
+    change, naive = tenant.configuration_changes()[4], tenant.configuration_changes()[4].at.replace(tzinfo=None)
+    effect = tenant.change_effects(change.at, change.at, "signIn")
+    assert effect.before is not None
+    assert tenant.change_effects(naive, naive, "signIn") == effect
 
 
 def test_the_effects_of_the_seeded_changes_are_visible(tenant: Sandbox) -> None:

@@ -3,10 +3,10 @@
 import random
 from collections import deque
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
-from dlt_authsignal.sandbox.core.clock import Clock, IdMaker, random_ids, seeded_ids
+from dlt_authsignal.sandbox.core.clock import Clock, IdMaker, in_utc, random_ids, seeded_ids
 from dlt_authsignal.sandbox.core.config import SandboxConfig
 from dlt_authsignal.sandbox.sessions.challenges import Challenges
 from dlt_authsignal.sandbox.sessions.outbox import Outbox
@@ -87,15 +87,16 @@ class TenantState:
         Raises:
             ValueError: The tenant has no configuration changes.
         """
-        if moment is not None and moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        if moment is not None and self.timeline is None:
+        if moment is None:
+            self.shown_as_of = None
+            return
+        if self.timeline is None:
             raise ValueError(
                 "This tenant has no earlier configuration. Start the sandbox with a seed and with users. "
                 "The present configuration is still shown."
             )
-        past = self.timeline is not None and moment is not None and moment < self.timeline.until
-        self.shown_as_of = moment if past else None
+        moment = in_utc(moment)
+        self.shown_as_of = moment if moment < self.timeline.until else None
 
     @property
     def shown_tenant(self) -> Tenant:

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
-from dlt_authsignal.sandbox.core.clock import iso
+from dlt_authsignal.sandbox.core.clock import in_utc, iso
 from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.tenant.changes.expected_effects import Window
 from dlt_authsignal.sandbox.tenant.changes.timeline import ConfigurationChange
@@ -91,8 +91,7 @@ def _shown_time(moment: datetime | None) -> str | None:
 
 def _time(body: Body, name: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(body.get(name, ""))
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return in_utc(datetime.fromisoformat(body.get(name, "")))
     except (TypeError, ValueError, OverflowError):
         raise ValueError(f"{name} must be an ISO 8601 time such as {EXAMPLE}.") from None
 

@@ -71,6 +71,11 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
+def in_utc(moment: datetime) -> datetime:
+    """Return the time in UTC. A time without an offset is in UTC already."""
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def to_the_millisecond(moment: datetime) -> datetime:
     """Truncate a time to milliseconds, as the API does."""
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

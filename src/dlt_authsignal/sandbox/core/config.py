@@ -58,7 +58,8 @@ class SandboxConfig:
         seed_page_paths: Whether to serve the three paths of dltHub's Authsignal page that no official SDK calls.
         users: Number of invented users.
         days: Days of actions of the invented users.
-        seed: Seed of the invented users, ids and codes. None: different ones at each start.
+        seed: Seed of the invented users, ids and codes. With users, the tenant has configuration changes as well.
+            None: different users, ids and codes at each start, and no configuration changes.
         now: Start of the clock. None: `SEEDED_NOW` with a seed, the present without.
 
     Raises:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dlt_authsignal.api.endpoints import ACTION_WINDOW_DAYS
-from dlt_authsignal.sandbox.core.clock import to_the_millisecond
+from dlt_authsignal.sandbox.core.clock import in_utc, to_the_millisecond
 from dlt_authsignal.sandbox.tenant.entities import Action
 from dlt_authsignal.sandbox.tenant.expected_kpis import SETTLED_AFTER
 from dlt_authsignal.sandbox.tenant.store import Store, window_start
@@ -84,7 +84,7 @@ def change_effect(
     """Count the attempts of an action code before and after a change, over the actions that a sync at `now` reads.
 
     Both windows have the same length: `days`, or less where the data begins later or ends earlier. Times are those
-    that the API shows, in milliseconds.
+    that the API shows, in milliseconds. Times without an offset are in UTC.
 
     Args:
         store: The users of the tenant.
@@ -95,6 +95,7 @@ def change_effect(
         days: Length of the windows in days.
         read_at: Time of the sync by its own clock, up to which ages are counted. Default: `now`.
     """
+    seen_before, seen_at, read_at = in_utc(seen_before), in_utc(seen_at), in_utc(read_at or now)
     since = window_start(now, ACTION_WINDOW_DAYS)
     created = [to_the_millisecond(moment) for moment in _ends(store, since)]
     if not created:
@@ -106,8 +107,8 @@ def change_effect(
         before, after = Window(start=seen_before - length, end=seen_before), Window(start=seen_at, end=seen_at + length)
         for action in _actions(store, since):
             if action.action_code == action_code:
-                before.count(action, read_at or now)
-                after.count(action, read_at or now)
+                before.count(action, read_at)
+                after.count(action, read_at)
     return ChangeEffect(action_code=action_code, data_from=data_from, data_until=data_until, before=before, after=after)
 
 

@@ -71,7 +71,7 @@ class _Edit:
 
 
 Step = Callable[[Tenant], list[_Edit]]
-"""Returns the edits of one moment. None if the tenant has not what they change."""
+"""Returns the edits of one moment: none if the tenant does not have what they change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +103,8 @@ class Timeline:
 def timeline(tenant: Tenant, config: SandboxConfig, moments: Moments, until: datetime) -> Timeline:
     """Return the timeline of a tenant that starts with the given configuration.
 
-    A change is left out if its moment is None, or if the tenant has not what it changes. Then its effects are left
-    out as well: see `Timeline.moments`.
+    A change is left out if its moment is None, or if the tenant does not have what it changes. Then its effects are
+    left out as well: see `Timeline.moments`.
     """
     first = tenant = _first(tenant, config)
     changes: list[ConfigurationChange] = []
