@@ -335,6 +335,18 @@ def test_seeding_after_a_reset_gives_the_same_configuration_changes_and_attempts
     assert attempts(seeded.sandbox) == before
 
 
+def test_seeding_after_a_restore_gives_the_same_configuration_changes(empty: RunningSandbox) -> None:
+    empty.snapshot("begin")
+    empty.seed(40, 45, 7)
+    changes = empty.configuration_changes()
+    assert len(changes) == 7
+    empty.reset()
+    empty.restore("begin")
+    assert empty.configuration_changes() == ()
+    empty.seed(40, 45, 7)
+    assert [(one.at, one.key) for one in empty.configuration_changes()] == [(one.at, one.key) for one in changes]
+
+
 def test_a_configuration_that_was_changed_before_the_seed_stays(empty: RunningSandbox) -> None:
     manage(empty, "PATCH", "/tenant", {"name": "Mine"})
     before = empty.sandbox.tenant

@@ -36,6 +36,7 @@ class Snapshot:
     events: tuple[Event, ...]
     recovery_codes: dict[str, frozenset[str]]
     tenant: Tenant
+    first_tenant: Tenant
     timeline: Timeline | None
     shown_as_of: datetime | None
     ip_facts: dict[str, IpFacts]
@@ -57,6 +58,7 @@ def copied(state: TenantState) -> Snapshot:
         events=tuple(state.recorded_events),
         recovery_codes=dict(state.recovery_codes),
         tenant=state.tenant,
+        first_tenant=state.first_tenant,
         timeline=state.timeline,
         shown_as_of=state.shown_as_of,
         ip_facts=dict(state.ip_facts),
@@ -68,7 +70,8 @@ def copied(state: TenantState) -> Snapshot:
 def put_back(state: TenantState, snapshot: Snapshot) -> None:
     """Set the state to that of the snapshot. The clock continues from then, or is frozen again."""
     state.config, state.tenant = snapshot.config, snapshot.tenant
-    state.timeline, state.shown_as_of = snapshot.timeline, snapshot.shown_as_of
+    state.first_tenant, state.timeline = snapshot.first_tenant, snapshot.timeline
+    state.shown_as_of = snapshot.shown_as_of
     state.clock = Clock(snapshot.now)
     if snapshot.frozen:
         state.clock.freeze()

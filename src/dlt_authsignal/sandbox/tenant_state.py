@@ -53,7 +53,7 @@ class TenantState:
         self.tenant: Tenant = new_tenant(self.config, self.new_id)
         self.timeline: Timeline | None = None
         self.shown_as_of: datetime | None = None
-        self._first = self.tenant
+        self.first_tenant = self.tenant  # seeding gives changes only to an unchanged configuration
         self.ip_facts: dict[str, IpFacts] = {}
 
     def seed(self, users: int, days: int, seed: int | None = None) -> None:
@@ -65,7 +65,7 @@ class TenantState:
         now = self.clock.now_to_the_second()
         if seed is None:
             seed = random.SystemRandom().getrandbits(32)
-        elif users and self.tenant is self._first:
+        elif users and self.tenant is self.first_tenant:
             self.timeline = timeline(self.tenant, self.config, moments_of(now, days), now)
             self.tenant = self.timeline.last
         changes = self.timeline.moments if self.timeline else NO_CHANGES
