@@ -347,6 +347,13 @@ def test_seeding_after_a_restore_gives_the_same_configuration_changes(empty: Run
     assert [(one.at, one.key) for one in empty.configuration_changes()] == [(one.at, one.key) for one in changes]
 
 
+@pytest.mark.parametrize("now", [SEEDED_NOW.replace(tzinfo=None), SEEDED_NOW.astimezone(timezone(DAY / 3))])
+def test_the_start_of_the_clock_may_have_any_offset_or_none(tenant: Sandbox, now: datetime) -> None:
+    other = Sandbox(SandboxConfig(users=PEOPLE, seed=7, now=now))
+    assert other.configuration_changes() == tenant.configuration_changes()
+    assert attempts(other) == attempts(tenant)
+
+
 def test_a_configuration_that_was_changed_before_the_seed_stays(empty: RunningSandbox) -> None:
     manage(empty, "PATCH", "/tenant", {"name": "Mine"})
     before = empty.sandbox.tenant

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, Literal
 
+from dlt_authsignal.sandbox.core.clock import in_utc
+
 SEEDED_NOW: Final = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 """Default start of the clock with a seed. A fixed time, so that a seed gives the same data on any day."""
 
@@ -60,7 +62,7 @@ class SandboxConfig:
         days: Days of actions of the invented users.
         seed: Seed of the invented users, ids and codes. With users, the tenant has configuration changes as well.
             None: different users, ids and codes at each start, and no configuration changes.
-        now: Start of the clock. None: `SEEDED_NOW` with a seed, the present without.
+        now: Start of the clock, in UTC if it has no offset. None: `SEEDED_NOW` with a seed, the present without.
 
     Raises:
         ValueError: A value has the wrong type or form.
@@ -107,5 +109,7 @@ class SandboxConfig:
 
     @property
     def starts_at(self) -> datetime | None:
-        """Start of the clock. None for the present."""
-        return self.now or (SEEDED_NOW if self.seed is not None else None)
+        """Start of the clock in UTC. None for the present."""
+        if self.now is not None:
+            return in_utc(self.now)
+        return SEEDED_NOW if self.seed is not None else None
