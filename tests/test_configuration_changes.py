@@ -175,6 +175,24 @@ def test_no_sign_in_is_met_by_sms_after_it_was_switched_off_and_other_actions_ar
     assert by_sms["payment"] + by_sms[NEW_ACTION] > 0
 
 
+def test_a_withdrawal_follows_a_completed_sign_in_of_the_same_user(tenant: Sandbox) -> None:
+    seen = 0
+    for user in tenant.store.users():
+        actions = tenant.store.actions(user.user_id, moments(tenant)["action_added"])
+        for one in actions:
+            if one.action_code == NEW_ACTION:
+                seen += 1
+                before = [other for other in actions if other.action_code == "signIn" and other.state_updated_at]
+                assert any(
+                    other.state in ("ALLOW", "CHALLENGE_SUCCEEDED")
+                    and timedelta()
+                    < one.created_at - (other.state_updated_at or one.created_at)
+                    < timedelta(minutes=10)
+                    for other in before
+                )
+    assert seen > 10
+
+
 def test_sign_ins_of_users_with_nothing_but_sms_are_challenged_and_not_met(tenant: Sandbox) -> None:
     since, seen = moments(tenant)["sms_off"], 0
     for user in tenant.store.users():

@@ -77,7 +77,7 @@ class ChangedAttempts:
             return None
         if self.rng.random() >= WITHDRAWALS:
             return None
-        later = when + timedelta(milliseconds=self.rng.randrange(60_000, 600_000))
+        later = when + outcome.after + timedelta(milliseconds=self.rng.randrange(60_000, 600_000))
         ending = draw_challenge(self.rng, usable) if usable else ALLOWED
         return (later, settled(ending, later, now)) if later <= now else None
 
