@@ -73,6 +73,8 @@ class Run(RunCounters):
             setattr(self, f"rows_{name}", sum(table.get(name, 0) for table in self.tables.values()))
         self.errors = dict(meter.errors) or None
         self.drift = meter.drift.report() or None
+        if meter.refused:
+            self.error, self.error_message = "Unauthorized", " ".join(meter.refused.values())[:MAX_TEXT]
         if error is not None:
             self.error = type(error).__name__
             # other errors may quote values

@@ -1,4 +1,4 @@
-"""Tables that the pipeline writes itself: complete reads, user reads, sync runs, probe runs, erased users."""
+"""Tables that the pipeline writes itself: complete reads, configuration reads, user reads, sync runs, probe runs, erased users."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -29,6 +29,20 @@ def complete(
     """Return the row of `table_reads` that records this read."""
     provenance = {"tenant_id": tenant_id, "_api": api, "_read_at": read_at}
     return {"table_name": table, "user_id": user_id, "read_at": read_at, **provenance}
+
+
+CONFIGURATION_READS: Final = Table(
+    name="configuration_reads",
+    apis=("management",),
+    key=("table_name", "read_at"),
+    meaning="One row per configuration table and complete read of it. A change happened between the last read without it"
+    " and the first read with it.",
+    source="no API: the pipeline writes this table",
+    columns=(
+        own("table_name", "text", "The table."),
+        own("read_at", "timestamp", "When it was read completely."),
+    ),
+)
 
 
 USER_READS: Final = Table(
@@ -81,7 +95,7 @@ SYNC_RUNS: Final = Table(
         own("outcome", "text", "done, failed, stopped (Ctrl-C, SIGTERM) or killed."),
         own("error", "text", "Error class; null if none."),
         own("error_message", "text", "Error message that sync printed; null if none."),
-        own("apis", "text", "APIs that were read: server, client."),
+        own("apis", "text", "APIs that were read: server, client, management."),
         *(own(name, "bigint", meaning) for name, meaning in COUNTERS.items()),
         own("seconds", "double", "Duration of the run in seconds."),
         own("errors", "json", "Failed requests by kind (503, 429, timeout, …), including those that a retry fixed."),

@@ -1,11 +1,11 @@
 """`Table` and `Column`: the building blocks of the table registry and of the pipeline's own tables."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Final, Literal
 
 from dlt_authsignal.schema.sensitivity import SENSITIVITY, Kind, Sensitivity
 
-ApiName = Literal["client", "server"]
+ApiName = Literal["client", "server", "management"]
 DataType = Literal["text", "timestamp", "bool", "bigint", "double", "json"]
 
 
@@ -48,6 +48,7 @@ class Table:
         source: API route that the table is read from.
         opt_in: True if the table is read only when selected.
         history: True if `<name>_history` keeps every version of a row.
+        is_closed: True if only declared fields load, because others may hold credentials.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Table:
     source: str
     opt_in: bool = False
     history: bool = False
+    is_closed: bool = False
 
 
 def _snake(field: str) -> str:
@@ -88,6 +90,11 @@ def flag(field: str, meaning: str) -> Column:
     return _column(field, "bool", meaning)
 
 
+def number(field: str, meaning: str) -> Column:
+    """Return a whole-number column for an API field."""
+    return _column(field, "bigint", meaning)
+
+
 def json(field: str, meaning: str, kind: Kind = "plain") -> Column:
     """Return a JSON column for a list or free-form object."""
     return _column(field, "json", meaning, kind)
@@ -101,3 +108,10 @@ def own(name: str, type: DataType, meaning: str, kind: Kind = "plain") -> Column
 def of_client(column: Column) -> Column:
     """The same column, which only the Client API answers."""
     return replace(column, only="client")
+
+
+DELETED_AT: Final = own(
+    "deleted_at",
+    "timestamp",
+    "When a complete read no longer returned the row; null while it exists. The other columns keep their last values.",
+)

@@ -14,7 +14,7 @@ VALID_TO: Final = own(
 
 def history_of(table: Table) -> Table:
     """Return the history table of a table: one row per version. While a row is deleted, it has no version."""
-    columns = tuple(column for column in table.columns if column is not DELETED_AT)
+    columns = tuple(column for column in table.columns if column != DELETED_AT)
     return replace(
         table,
         name=f"{table.name}_history",

@@ -6,7 +6,9 @@ The source takes its hints from here, the documentation its table pages, and the
 from typing import Final
 
 from dlt_authsignal.schema.ceremony_tables import CEREMONIES
+from dlt_authsignal.schema.columns import DELETED_AT as DELETED_AT
 from dlt_authsignal.schema.columns import Column, Table, flag, json, of_client, own, text, time
+from dlt_authsignal.schema.configuration_tables import CONFIGURATION
 
 PROVENANCE: Final = (
     Column(
@@ -15,7 +17,7 @@ PROVENANCE: Final = (
         type="text",
         meaning="Tenant id from the settings or from the token; null if unknown.",
     ),
-    Column(name="_api", field=None, type="text", meaning="API that the row was read from: server or client."),
+    Column(name="_api", field=None, type="text", meaning="API that the row was read from: server, client or management."),
     Column(name="_read_at", field=None, type="timestamp", meaning="When the row was read."),
     Column(
         name="_row_hash",
@@ -23,12 +25,6 @@ PROVENANCE: Final = (
         type="text",
         meaning="Hash of the row's values at Authsignal; equal while nothing changed.",
     ),
-)
-
-DELETED_AT: Final = own(
-    "deleted_at",
-    "timestamp",
-    "When a complete read no longer returned the row; null while it exists. The other columns keep their last values.",
 )
 
 _USER_ID = text("userId", "Your own id of the user.", "user_id")
@@ -240,6 +236,7 @@ TABLES: Final[dict[str, Table]] = {
         TENANT_AUTHENTICATORS,
         ACTION_DETAILS,
         UNKNOWN_USER_IDS,
+        *CONFIGURATION,
         *CEREMONIES,
     )
 }

@@ -23,11 +23,12 @@ from dlt_authsignal.source.privacy.settings import privacy_from
 from dlt_authsignal.source.resources.ceremonies import Asked
 from dlt_authsignal.source.resources.ceremony_resources import ceremony_resources
 from dlt_authsignal.source.resources.client import Client, client_resources
+from dlt_authsignal.source.resources.management import Management, management_resources
 from dlt_authsignal.source.resources.server import Server, server_resources
 from dlt_authsignal.source.user_ids import UserIdSources
 from dlt_authsignal.source.user_ids.users_from import resolved
 
-APIS: Final = ("server", "client")
+APIS: Final = ("server", "client", "management")
 
 OnPlanned = Callable[[float | None], None]
 """Called when all users who are due are known, before the first one is read, with the limit on requests per second;
@@ -54,6 +55,8 @@ def resources_of(
         if api == "server":
             plan = _plan(settings, privacy, limits, reads, on_planned)
             found = server_resources(_server(settings, privacy, limits, metrics), plan)
+        elif api == "management":
+            found = management_resources(_management(settings, privacy, limits, metrics))
         else:
             client = _client(settings, privacy, limits, metrics)
             found = [*client_resources(client), *ceremony_resources(client, _asked(settings))]
@@ -69,7 +72,11 @@ def apis_of(settings: SourceSettings) -> Sequence[str]:
         CredentialsMissing: No credential gives access to an API, or to one in `apis`.
         ConfigurationError: An API in `apis` is unknown.
     """
-    credentials = {"server": settings.api_secret_key, "client": settings.token or settings.tenant_id}
+    credentials = {
+        "server": settings.api_secret_key,
+        "client": settings.token or settings.tenant_id,
+        "management": settings.management_secret_key,
+    }
     for api in settings.apis or ():
         if api not in APIS:
             raise ConfigurationError(f'Unknown API "{api}". APIs: {", ".join(APIS)}. Nothing was loaded.')
@@ -89,6 +96,20 @@ def _server(settings: SourceSettings, privacy: Privacy, limits: RequestLimits, m
         privacy=privacy,
         throttle=RateLimiter(pace=limits),
         meter=metrics,
+    )
+
+
+def _management(
+    settings: SourceSettings, privacy: Privacy, limits: RequestLimits, metrics: RunMetrics
+) -> Management:
+    return Management(
+        base=settings.base,
+        management_secret_key=settings.management_secret_key or "",
+        tenant_id=settings.tenant_id,
+        privacy=privacy,
+        throttle=RateLimiter(pace=limits),
+        meter=metrics,
+        limit=limit(settings.max_deletes, accepted=settings.accept_deletes),
     )
 
 

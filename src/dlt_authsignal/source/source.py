@@ -27,6 +27,7 @@ def authsignal_source(
     token: TSecretStrValue | None = SourceSettings.token,
     tenant_id: str | None = SourceSettings.tenant_id,
     api_secret_key: TSecretStrValue | None = SourceSettings.api_secret_key,
+    management_secret_key: TSecretStrValue | None = SourceSettings.management_secret_key,
     region: str | None = SourceSettings.region,
     base_url: str | None = SourceSettings.base_url,
     apis: list[str] | None = SourceSettings.apis,
@@ -87,6 +88,9 @@ def authsignal_source(
             calls of a sign-in.
         api_secret_key: Server API secret. Gives access to `users`, `user_authenticators`, `user_actions`,
             `user_devices`, `tenant_authenticators`, `unknown_user_ids`, and `action_details` when selected.
+        management_secret_key: Management API secret. Gives access to the tenant's configuration: `tenant`,
+            `action_configurations`, `rules`, `rule_conditions`, `authenticator_configurations`, `custom_data_points`,
+            `value_lists`, `value_list_items` and `theme`. It is another key than `api_secret_key`.
         region: Region of the tenant: `us`, `au`, `eu` or `ca`. Default: `us`.
         base_url: Full base URL instead of a region, for a proxy or the sandbox. Refused together with a region that
             has another URL.

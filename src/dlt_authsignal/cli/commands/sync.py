@@ -22,7 +22,7 @@ STOPPED: Final = "Rows that were being read were not loaded. A load that had sta
 @click.option("--staging", help="Load through a bucket: filesystem. For Redshift.")
 @click.option("--dataset", show_default=names.DATASET, help="Dataset (schema) to load into.")
 @click.option("--pipeline-name", show_default=names.PIPELINE, help="Name of the pipeline.")
-@click.option("--apis", help="APIs to read, comma-separated: server, client. Default: all with credentials.")
+@click.option("--apis", help="APIs to read, comma-separated: server, client, management. Default: all with credentials.")
 @click.option("--tables", help="Tables to load, comma-separated. Default: all except action_details.")
 @click.option(
     "--users-from",
@@ -141,6 +141,8 @@ def run(
         written = remember(working_folder(pipeline.pipeline_name))
         report.notes += [*notes, *([written] if written else [])]
     print_report(report, as_json=as_json)
+    if report.refused:
+        raise click.exceptions.Exit(1)  # the report says which tables are missing, and why
 
 
 def _tables(text: str | None) -> list[str] | None:

@@ -6,7 +6,8 @@ The result depends only on the tables' contents, so it can be computed again at 
 from dataclasses import dataclass
 from typing import Final
 
-from dlt_authsignal.schema.bookkeeping_tables import TABLE_READS, USER_READS
+from dlt_authsignal.schema.bookkeeping_tables import CONFIGURATION_READS, TABLE_READS, USER_READS
+from dlt_authsignal.schema.configuration_tables import CONFIGURATION
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,10 @@ def _of_all(table: str, *on: str) -> Reading:
     return Reading(table=TABLE_READS.name, on=on, part="read_at", of=table)
 
 
+def _of_configuration(table: str) -> Reading:
+    return Reading(table=CONFIGURATION_READS.name, on=(), part="read_at", of=table)
+
+
 RULES: Final[dict[str, tuple[Reading, ...]]] = {
     "users": (_of_users(None),),
     "user_authenticators": (
@@ -44,6 +49,7 @@ RULES: Final[dict[str, tuple[Reading, ...]]] = {
     ),
     "user_devices": (_of_users("user_devices_read_at"),),
     "tenant_authenticators": (_of_all("tenant_authenticators"),),
+    **{table.name: (_of_configuration(table.name),) for table in CONFIGURATION},
 }
 """For each table with deletes: the records of complete reads. Actions are never deleted: Authsignal returns the last 30
 days only, and the table keeps older ones."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from dlt_authsignal.pipeline.history.rules import Reading
+from dlt_authsignal.schema.bookkeeping_tables import TABLE_READS
 from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.schema.history_tables import VALID_FROM, VALID_TO
 from dlt_authsignal.schema.tables import DELETED_AT
@@ -92,7 +93,7 @@ def _reads(reading: Reading, names: Names) -> str:
         unknown = f", CASE WHEN {n('is_known')} THEN 0 ELSE 1 END AS is_unknown"
         when = f"CASE WHEN {n('is_known')} THEN {when} ELSE {n(reading.whole)} END"
     only = f" AND {n('table_name')} = '{reading.of}'" if reading.of else ""
-    of_all = f" AND {n('user_id')} = '*'" if reading.of and "user_id" not in reading.on else ""
+    of_all = f" AND {n('user_id')} = '*'" if reading.table == TABLE_READS.name and not reading.on else ""
     if not reading.on:  # one row per tenant id: a dataset holds one tenant, even if its rows have different ids
         when = f"MAX({when})"
     return (

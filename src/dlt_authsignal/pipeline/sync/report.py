@@ -39,6 +39,7 @@ class SyncReport(RunCounters):
         recreated: Tables that were recreated because the table or some of its columns were missing.
         identifiers_left_out: True if there is no privacy_key to hash identifiers with.
         drift: Schema drift by table: new columns, values stored in another type or column.
+        refused: Error messages of tables that the management key may not read, by table. The others were loaded.
         notes: Changes to the project's folder, one sentence each.
     """
 
@@ -57,6 +58,7 @@ class SyncReport(RunCounters):
     identifiers_left_out: bool
     drift: Mapping[str, Any]
     notes: list[str]
+    refused: Mapping[str, str]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain values, as `--json` prints it."""

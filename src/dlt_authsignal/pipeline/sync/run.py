@@ -37,7 +37,8 @@ from dlt_authsignal.pipeline.sync.changes import Tally, known_hashes
 from dlt_authsignal.pipeline.sync.created_at import carrier, created_at
 from dlt_authsignal.pipeline.sync.report import SyncReport
 from dlt_authsignal.project.pipelines import check_pipeline
-from dlt_authsignal.schema.bookkeeping_tables import TABLE_READS, USER_READS
+from dlt_authsignal.schema.bookkeeping_tables import CONFIGURATION_READS, TABLE_READS, USER_READS
+from dlt_authsignal.schema.configuration_tables import CONFIGURATION
 from dlt_authsignal.schema.tables import TABLES
 from dlt_authsignal.source.build import OnPlanned, apis_of
 from dlt_authsignal.source.config.resolve import check_names, nearest, resolved_settings
@@ -128,6 +129,7 @@ def sync(
         identifiers_left_out=privacy_from(found).leaves_out,
         drift=metrics.drift.report(),
         notes=[],
+        refused=dict(metrics.refused),
         **metrics.counters(),
     )
 
@@ -191,6 +193,8 @@ def _memory(tables: Iterable[str]) -> set[str]:
     """Return the tables in which later runs find what this run has read."""
     wanted = parts_of(tables)
     reads = {USER_READS.name, *wanted} if wanted or "unknown_user_ids" in tables else set()
+    if any(TABLES[name] in CONFIGURATION for name in tables):
+        reads.add(CONFIGURATION_READS.name)
     return reads | ({TABLE_READS.name} if {"tenant_authenticators", "user_authenticators"} & set(tables) else set())
 
 

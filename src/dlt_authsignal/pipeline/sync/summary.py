@@ -96,6 +96,7 @@ def _notes(report: SyncReport) -> list[str]:
     if report.users_with_old_privacy:
         them = counted(report.users_with_old_privacy, "user")
         notes.append(f"Privacy settings changed: {them} due, so that their rows are stored under the new settings.")
+    notes += [f"{table} could not be read, and is unchanged: {why}" for table, why in report.refused.items()]
     if report.identifiers_left_out:
         notes.append(LEFT_OUT)
     if report.unknown_users:

@@ -17,7 +17,7 @@ from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.source.config.connection import api_url
 from dlt_authsignal.source.config.credentials import clean_credential
 
-_CREDENTIALS: Final = ("token", "tenant_id", "api_secret_key")
+_CREDENTIALS: Final = ("token", "tenant_id", "api_secret_key", "management_secret_key")
 _CHOICES: Final = {"authenticator_attachment": ("platform", "cross-platform"), "paths": ("authsignal", "dlthub")}
 _POSITIVE: Final = ("page_size", "max_requests")
 
@@ -33,6 +33,7 @@ class SourceSettings:
     token: TSecretStrValue | None = None
     tenant_id: str | None = None
     api_secret_key: TSecretStrValue | None = None
+    management_secret_key: TSecretStrValue | None = None
     region: str | None = None  # that of api_url, so that a region beside a base_url is known to be meant
     base_url: str | None = None
     apis: list[str] | None = None

@@ -12,12 +12,15 @@ from dlt_authsignal.schema.tables import TABLES
 from dlt_authsignal.source.config.source_settings import SourceSettings
 
 if TYPE_CHECKING:
+    from dlt_authsignal.schema.columns import Table
     from dlt_authsignal.source.incremental.user_read import UserRead
     from dlt_authsignal.source.rows.arrow_hash import Hashes
 
 LEAST: Final = 20
 _FIELDS: Final = {"user_authenticators": "userAuthenticatorId", "user_devices": "deviceId"}
 """Field that distinguishes the rows of one user, by table."""
+
+_FIELD_OF_TENANT: Final = "tenantId"
 
 _SHARE: Final = re.compile(r"(\d{1,3}(?:\.\d{1,3})?) ?%")
 
@@ -133,6 +136,26 @@ def _keys(table: str, parts: Mapping[str, Hashes]) -> Hashes:
 
 def _whole(column: Any) -> Any:
     return column.combine_chunks() if hasattr(column, "combine_chunks") else column
+
+
+def check_keys(table: Table, shown: Iterable[Mapping[str, Any]], allowed: Limit, held: Held) -> None:
+    """Check a table that is read as a whole, by its whole key.
+
+    Args:
+        table: The table.
+        shown: Objects that Authsignal returned, in their stored form.
+        allowed: Limit of deletes.
+        held: Reads rows of the destination.
+    """
+    fields = {column.name: column.field for column in table.columns}
+    named = [fields.get(name) or _FIELD_OF_TENANT for name in table.key]
+    there = {tuple(str(row.get(field)) for field in named) for row in shown}
+    gone = total = 0
+    for batch in held(table.name, *table.key):
+        keys = list(zip(*(batch.column(name).to_pylist() for name in table.key), strict=True))
+        total += len(keys)
+        gone += sum(key not in there for key in keys)
+    allowed.check(table.name, gone, total)
 
 
 def check_all(table: str, shown: Iterable[Mapping[str, Any]], field: str, allowed: Limit, held: Held) -> None:

@@ -19,6 +19,7 @@ class RunMetrics(RunCounters):
         unknown_positions: Lines or rows of the first unknown ids, in files and queries.
         errors: Failed requests by kind, including those that a retry fixed.
         drift: Schema drift found in the responses.
+        refused: Error messages of tables that the key may not read, by table.
     """
 
     stage: str = "starting"
@@ -28,3 +29,4 @@ class RunMetrics(RunCounters):
     unknown_positions: list[int] = field(default_factory=list)
     errors: Counter[str] = field(default_factory=Counter)
     drift: Drift = field(default_factory=Drift, repr=False)
+    refused: dict[str, str] = field(default_factory=dict)

@@ -36,6 +36,7 @@ class TableDrift:
         without_column: Rows with a field that has no separate column, by field; only for the first fields.
         others: Values of further such fields.
         escaped: Responses with text that no database accepts, by route.
+        left_out: Values that are not loaded because they may be credentials, by field; only for the first fields.
     """
 
     new_columns: list[str] = field(default_factory=list)
@@ -43,14 +44,20 @@ class TableDrift:
     without_column: Counter[str] = field(default_factory=Counter)
     others: Counter[str] = field(default_factory=Counter)
     escaped: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
 
     def into_json(self, name: str, rows: int) -> None:
         """Record a field that has no separate column, and the number of its rows."""
         is_reported = name in self.without_column or len(self.without_column) < MAX_NAMES
         (self.without_column if is_reported else self.others)[name if is_reported else ""] += rows
 
+    def leave_out(self, name: str) -> None:
+        """Record a field whose value is not loaded."""
+        if name in self.left_out or len(self.left_out) < MAX_NAMES:
+            self.left_out[name] += 1
+
     def __bool__(self) -> bool:
-        return bool(self.new_columns or self.converted or self.without_column or self.escaped)
+        return bool(self.new_columns or self.converted or self.without_column or self.escaped or self.left_out)
 
 
 class Drift:
@@ -82,6 +89,7 @@ def _plain(found: TableDrift) -> dict[str, Any]:
         "overflow": dict(found.without_column),
         "other_values_in_more": found.others.total(),
         "escaped_answers": found.escaped.total(),
+        "left_out": dict(found.left_out),
     }
 
 
@@ -95,6 +103,11 @@ def sentences(report: Mapping[str, Mapping[str, Any]]) -> list[str]:
             lines.append(
                 f"{table} has too many unknown fields for one column each: {_listed(list(found['overflow']))} and any"
                 " further ones are stored as JSON in the column _more."
+            )
+        if found.get("left_out"):
+            lines.append(
+                f"{table}: these fields are not loaded, because they may contain credentials:"
+                f" {_listed(list(found['left_out']))}."
             )
         if found["escaped_answers"]:
             lines.append(_escaped(table, found["escaped_answers"]))

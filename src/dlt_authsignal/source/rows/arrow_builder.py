@@ -101,7 +101,7 @@ class Shaper:
         if DELETED_AT.name in self._declared:
             arrays[DELETED_AT.name] = pa.nulls(rows, TIME)  # an upsert does not change missing columns
         batch = self._as_table(arrays)
-        keys = total((parts[name] for name in self._table.key), rows)
+        keys = total((parts[name] if name in parts else cells(name, arrays[name]) for name in self._table.key), rows)
         places = _latest(batch, self._table.key, keys, requests)
         if self._seen is not None:
             places = first_places(keys, range(rows) if places is None else places, self._seen)
