@@ -5,6 +5,7 @@ import sys
 import click
 
 from dlt_authsignal.cli.commands.ai import ai
+from dlt_authsignal.cli.commands.changes import changes
 from dlt_authsignal.cli.commands.demo import demo
 from dlt_authsignal.cli.commands.doctor import doctor
 from dlt_authsignal.cli.commands.erase import erase
@@ -32,7 +33,7 @@ def cli() -> None:
     quieten_dlt()
 
 
-for command in (demo, init, doctor, sync, status, show, models, probe, erase, sandbox, ai):
+for command in (demo, init, doctor, sync, status, changes, show, models, probe, erase, sandbox, ai):
     cli.add_command(command)
 
 

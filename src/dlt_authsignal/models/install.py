@@ -7,6 +7,7 @@ from dlt_authsignal.destination.stores.store import is_made_of_files
 from dlt_authsignal.errors import RunFailed
 from dlt_authsignal.models import lake
 from dlt_authsignal.models.catalogue import Model, all_models
+from dlt_authsignal.models.configuration.views import view_queries
 from dlt_authsignal.models.dialects import portable
 
 if TYPE_CHECKING:
@@ -68,6 +69,9 @@ def install(pipeline: "Pipeline") -> Installed:
                 else:
                     client.execute_sql(view_sql(model, dataset, dialect))
                     done.views.append(model.view)
+            for name, query in view_queries(pipeline, dataset, dialect).items():
+                client.execute_sql(f"create or replace view {view_name(name, dataset, dialect)} as {query}")
+                done.views.append(name)
     except DatabaseException as error:
         raise RunFailed(f"Cannot create the KPI views; the data is unchanged: {error}") from error
     if not done.views:
@@ -108,10 +112,14 @@ def tables_of(model: Model) -> list[str]:
 
 def view_sql(model: Model, dataset: str, dialect: str) -> str:
     """Return the `create or replace view` statement of a model, with the dataset before each table name."""
+    return f"create or replace view {view_name(model.view, dataset, dialect)} as {query_sql(model, dataset, dialect)}"
+
+
+def view_name(view: str, dataset: str, dialect: str) -> str:
+    """Return the name of a view with its dataset, quoted for the dialect."""
     from sqlglot import exp
 
-    view = exp.to_table(f"{dataset}.{model.view}").sql(dialect=dialect)
-    return f"create or replace view {view} as {query_sql(model, dataset, dialect)}"
+    return exp.to_table(f"{dataset}.{view}").sql(dialect=dialect)
 
 
 def query_sql(model: Model, dataset: str | None, dialect: str) -> str:

@@ -20,6 +20,7 @@ class Column:
         meaning: One sentence that describes the column.
         kind: Kind of personal data in it; `source/privacy/policy.py` decides the protection by it.
         only: The one API that returns it, in a table that other APIs fill too; None if all of them do.
+        is_activity: Whether it changes with use. Such a change is no change of the row, and makes no new version.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Column:
     meaning: str
     kind: Kind = "plain"
     only: ApiName | None = None
+    is_activity: bool = False
 
     @property
     def sensitivity(self) -> Sensitivity:
@@ -103,6 +105,11 @@ def json(field: str, meaning: str, kind: Kind = "plain") -> Column:
 def own(name: str, type: DataType, meaning: str, kind: Kind = "plain") -> Column:
     """Return a column that the pipeline adds."""
     return Column(name=name, field=None, type=type, meaning=meaning, kind=kind)
+
+
+def activity(column: Column) -> Column:
+    """The same column, whose changes make no new version of a row."""
+    return replace(column, is_activity=True)
 
 
 def of_client(column: Column) -> Column:

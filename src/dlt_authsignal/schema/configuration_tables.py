@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from dlt_authsignal.schema.columns import DELETED_AT, Column, Table, flag, json, number, text, time
+from dlt_authsignal.schema.columns import DELETED_AT, Column, Table, activity, flag, json, number, text, time
 
 _MANAGEMENT: Final[dict[str, Any]] = {"apis": ("management",), "history": True}
 _METHODS: Final = (
@@ -44,7 +44,7 @@ ACTION_CONFIGURATIONS: Final = Table(
         *_METHODS,
         json("messagingTemplates", "Templates of messages.", "words"),
         text("verificationWebhookHost", "Host of the verification webhook; its path is never loaded."),
-        time("lastActionCreatedAt", "When the action was last tracked, as Authsignal reports it."),
+        activity(time("lastActionCreatedAt", "When the action was last tracked. A change makes no new version.")),
         DELETED_AT,
     ),
     **_MANAGEMENT,

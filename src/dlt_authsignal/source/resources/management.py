@@ -135,13 +135,13 @@ _BY_NAME: Final = {table.name: table for table in tables.CONFIGURATION}
 def _items(management: Management, read: Configuration, tenant_id: str | None) -> Items:
     found, privacy = read.found, management.privacy
     makers: Mapping[Table, Callable[[list[dict[str, Any]]], list[Any]]] = {
-        tables.TENANT: lambda objects: [{**each, "tenantId": tenant_id or WHOLE_TABLE} for each in objects],
+        tables.TENANT: list,
         tables.ACTION_CONFIGURATIONS: rows.action_items,
         tables.RULES: partial(rows.rule_items, privacy=privacy),
         tables.AUTHENTICATOR_CONFIGURATIONS: partial(rows.method_items, drift=management.meter.drift),
         tables.CUSTOM_DATA_POINTS: list,
         tables.VALUE_LISTS: rows.list_items,
-        tables.THEME: lambda objects: [{"tenantId": tenant_id or WHOLE_TABLE, "theme": each} for each in objects],
+        tables.THEME: lambda objects: [{"theme": each} for each in objects],
     }
     items = {table.name: make(found[table.name]) for table, make in makers.items() if table.name in found}
     if tables.RULES.name in items:
@@ -151,7 +151,13 @@ def _items(management: Management, read: Configuration, tenant_id: str | None) -
     for part, whole in _PARTS.items():
         if whole in read.incomplete:
             read.incomplete.add(part)
-    return items
+    return {name: [_of_tenant(item, name, tenant_id) for item in found] for name, found in items.items()}
+
+
+def _of_tenant(item: Mapping[str, Any], table: str, tenant_id: str | None) -> Mapping[str, Any]:
+    """Return an item with its tenant, which is the key of the tables with one row."""
+    unknown = WHOLE_TABLE if "tenant_id" in _BY_NAME[table].key else None
+    return {**item, "tenantId": item.get("tenantId") or tenant_id or unknown}
 
 
 def _answers(table: Table, loading: Loading, reads: list[_Read]) -> Iterator[Any]:

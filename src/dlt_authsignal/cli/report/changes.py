@@ -1,0 +1,133 @@
+"""Print the timeline of configuration changes."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import groupby
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from dlt_authsignal.pipeline.wording import counted
+
+if TYPE_CHECKING:
+    from dlt_authsignal.models.configuration.timeline import Change, FieldValue, Timeline
+    from dlt_authsignal.models.configuration.views import Effect
+
+_KINDS: Final = {
+    "tenant": "Tenant settings",
+    "action_configurations": "Action code",
+    "rules": "Rule",
+    "authenticator_configurations": "Verification method",
+    "custom_data_points": "Custom data point",
+    "value_lists": "Value list",
+    "theme": "Theme",
+}
+_MEASURES: Final = {
+    "attempts": "attempts a day",
+    "challenge_rate": "challenged",
+    "block_rate": "blocked",
+    "success_rate": "succeeded",
+    "drop_off_rate": "dropped off",
+}
+"""Measures in the order in which they are printed, with their names."""
+
+_LONGEST: Final = 90
+_INDENT: Final = "  "
+_CAVEAT: Final = (
+    "An effect is a difference in time, by action code: another cause in the same days looks the same. succeeded and"
+    " dropped off are shares of the challenged attempts."
+)
+
+
+def print_changes(found: "Timeline", last: int) -> None:
+    """Print the newest changes, oldest first."""
+    shown = found.changes[-last:]
+    click.echo(f"{_summary(found, len(shown))}\n")
+    for change in shown:
+        for line in _lines(change):
+            click.echo(line)
+        click.echo()
+    if any(change.effects for change in shown):
+        click.echo(_CAVEAT)
+
+
+def _summary(found: "Timeline", shown: int) -> str:
+    total = len(found.changes)
+    first = f"since {_minute(found.first_read_at)}, when the configuration was first read"
+    read = f"It was last read at {_minute(found.read_at)}."
+    if not total:
+        return f"No changes {first}. {read}"
+    only = f" These are the last {shown}." if shown < total else ""
+    return f"{counted(total, 'change')} {first}. {read}{only}"
+
+
+def _minute(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else "unknown"
+
+
+def _lines(change: "Change") -> Iterator[str]:
+    start = f"{change.seen_before:%Y-%m-%d %H:%M}" if change.seen_before else "before"
+    yield click.style(f"{start} – {_minute(change.seen_at)}", bold=True)
+    yield f"{_INDENT}{_title(change)}"
+    for value in change.fields:
+        yield f"{_INDENT * 2}{_difference(value)}"
+    for _, effects in groupby(change.effects, key=lambda effect: effect.action_code):
+        yield from _effects({effect.measure: effect for effect in effects})
+
+
+def _title(change: "Change") -> str:
+    kind = _KINDS.get(change.configuration, change.configuration)
+    name = f" {change.object_name}" if change.object_name and change.configuration not in ("tenant", "theme") else ""
+    of = f" of {change.action_code}" if change.action_code and change.configuration == "rules" else ""
+    plural = change.configuration == "tenant"
+    return f"{kind}{name}{of} {'were' if plural else 'was'} {change.change}"
+
+
+def _difference(value: "FieldValue") -> str:
+    if value.before is None or value.after is None:
+        return f"{value.field}: {_short(value.after if value.before is None else value.before)}"
+    return f"{value.field}: {_short(value.before)} → {_short(value.after)}"
+
+
+def _short(text: str | None) -> str:
+    said = " ".join((text or "").split())
+    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
+
+
+def _effects(effects: "dict[str, Effect]") -> Iterator[str]:
+    first = next(iter(effects.values()))
+    yield f"{_INDENT}{first.action_code}, {first.window_days:.1f} days before and after:"
+    rows = [(_MEASURES[name], *_cells(effects[name])) for name in _MEASURES if name in effects]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for label, before, after, difference in rows:
+        yield f"{_INDENT * 2}{label:<{widths[0]}}  {before:>{widths[1]}}  {after:>{widths[2]}}  {difference}"
+    if first.other_changes:
+        others = counted(first.other_changes, "other change")
+        share = "lies" if first.other_changes == 1 else "lie"
+        yield f"{_INDENT * 2}{others} of this action {share} in these days and cannot be told apart."
+
+
+def _cells(effect: "Effect") -> tuple[str, str, str]:
+    if effect.measure == "attempts":
+        return _rate(effect.before_value), _rate(effect.after_value), _judged(effect, "{:+,.1f}", 1)
+    before = _share(effect.before_value, effect.before_numerator, effect.before_denominator)
+    after = _share(effect.after_value, effect.after_numerator, effect.after_denominator)
+    return before, after, _judged(effect, "{:+.1f}", 100, " points")
+
+
+def _rate(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.1f}"
+
+
+def _share(value: float | None, numerator: float, denominator: float) -> str:
+    return f"{'-' if value is None else f'{value:.1%}'.replace('%', ' %')} ({numerator:,.0f} of {denominator:,.0f})"
+
+
+def _judged(effect: "Effect", form: str, factor: float, unit: str = "") -> str:
+    """Return the difference with its interval, and whether it is clear."""
+    low, high = effect.difference_low, effect.difference_high
+    if effect.difference is None or low is None or high is None or not effect.is_enough:
+        return "too few attempts to say"
+    said, *bounds = (form.format(value * factor) for value in (effect.difference, low, high))
+    word = "higher" if low > 0 else "lower" if high < 0 else "no clear difference"
+    return f"{said}{unit} (95 %: {bounds[0]} to {bounds[1]}): {word}"

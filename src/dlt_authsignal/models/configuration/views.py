@@ -1,0 +1,198 @@
+"""Install `config_changes` and `config_change_effects` as views, and read them."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final
+
+from dlt_authsignal.destination.stores.store import is_made_of_files
+from dlt_authsignal.models import lake
+from dlt_authsignal.models.configuration.changes_sql import COLUMNS, changes_sql, stored_columns
+from dlt_authsignal.models.dialects import portable
+
+if TYPE_CHECKING:
+    from dlt.pipeline.pipeline import Pipeline
+
+CHANGES: Final = "config_changes"
+EFFECTS: Final = "config_change_effects"
+DEFAULT_DAYS: Final = 7
+"""Longest window of the view `config_change_effects`, in days."""
+
+_NEEDED: Final = frozenset({"user_actions", "rule_conditions"})
+"""Tables that the effects need beside the histories."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FieldChange:
+    """One row of `config_changes`.
+
+    Attributes:
+        configuration: Table of the object that was changed.
+        object: Its key.
+        object_name: Its name.
+        action_code: Action code that it belongs to; None if it belongs to none.
+        change: added, changed or removed.
+        field: The column that was set or changed; None for the object itself, if it was added or removed.
+        before: The value before, as text.
+        after: The value after, as text.
+        seen_before: The last read that did not show the change; None if unknown.
+        seen_at: The first read that did.
+    """
+
+    configuration: str
+    object: str
+    object_name: str | None
+    action_code: str | None
+    change: str
+    field: str | None
+    before: str | None
+    after: str | None
+    seen_before: datetime | None
+    seen_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effect:
+    """One row of `config_change_effects`: one measure of one action code before and after a change.
+
+    Attributes:
+        configuration: Table of the object that was changed.
+        object: Its key.
+        object_name: Its name.
+        seen_before: The last read without the change, at which the window before ends.
+        seen_at: The first read with the change, at which the window after begins.
+        action_code: The action code.
+        window_days: Length of each window in days.
+        other_changes: Other changes that concern the action code and lie within the windows.
+        measure: attempts, challenge_rate, block_rate, success_rate or drop_off_rate.
+        before_numerator: Attempts that count, in the window before.
+        before_denominator: Attempts of which they are a share; for `attempts`, the days of the window.
+        after_numerator: As before, in the window after.
+        after_denominator: As before, in the window after.
+        before_value: Share, or attempts a day; None if there is no case.
+        after_value: Share, or attempts a day; None if there is no case.
+        difference: after_value - before_value.
+        difference_low: Lower bound of its 95 % confidence interval.
+        difference_high: Upper bound of its 95 % confidence interval.
+        is_enough: Whether each window has at least 30 cases; for `attempts`, both together.
+    """
+
+    configuration: str
+    object: str
+    object_name: str | None
+    seen_before: datetime
+    seen_at: datetime
+    action_code: str
+    window_days: float
+    other_changes: int
+    measure: str
+    before_numerator: float
+    before_denominator: float
+    after_numerator: float
+    after_denominator: float
+    before_value: float | None
+    after_value: float | None
+    difference: float | None
+    difference_low: float | None
+    difference_high: float | None
+    is_enough: bool
+
+
+def view_queries(pipeline: "Pipeline", dataset: str, dialect: str) -> dict[str, str]:
+    """Return the query of each view whose tables exist, in the destination's dialect."""
+    stored = stored_columns(pipeline.default_schema)
+    changes = changes_sql(stored, dialect)
+    if changes is None:
+        return {}
+    queries = {CHANGES: _translated(changes, dataset, dialect)}
+    if stored.keys() >= _NEEDED:
+        queries[EFFECTS] = _translated(_effects(DEFAULT_DAYS), dataset, dialect)
+    return queries
+
+
+def read_changes(pipeline: "Pipeline") -> list[FieldChange]:
+    """Return all rows of `config_changes`, oldest first; none if no configuration was synced."""
+    with _opened(pipeline) as ask:
+        rows = ask(f"select {', '.join(COLUMNS)} from {CHANGES} order by seen_at, configuration, object, field")
+    return [FieldChange(**dict(zip(COLUMNS, row, strict=True))) for row in rows]
+
+
+def read_effects(pipeline: "Pipeline", days: int = DEFAULT_DAYS) -> list[Effect]:
+    """Return the effects with windows of at most so many days; none without attempts."""
+    names = list(Effect.__dataclass_fields__)
+    with _opened(pipeline, needed=_NEEDED) as ask:
+        rows = ask(f"select {', '.join(names)} from ({_effects(days)}) as effects order by seen_at, action_code, measure")
+    return [Effect(**dict(zip(names, map(_plain, names, row), strict=True))) for row in rows]
+
+
+def _plain(name: str, value: Any) -> Any:
+    if name == "is_enough":
+        return bool(value)
+    return value if value is None or isinstance(value, str | int | float | datetime) else float(value)
+
+
+@cache
+def _text() -> str:
+    return files("dlt_authsignal.models.configuration").joinpath("effects.sql").read_text(encoding="utf-8")
+
+
+def _effects(days: int) -> str:
+    return "\n".join(line for line in _text().format(days=days).split("\n") if not line.startswith("--"))
+
+
+@contextmanager
+def _opened(pipeline: "Pipeline", needed: frozenset[str] = frozenset()) -> Iterator[Any]:
+    """Give a function that runs a query in DuckDB's dialect on the dataset, in which `config_changes` is a table."""
+    if is_made_of_files(pipeline):
+        with _opened_files(pipeline, needed) as ask:
+            yield ask
+        return
+    stored = stored_columns(pipeline.default_schema) if pipeline.default_schema_name else {}
+    with pipeline.sql_client() as client:
+        dialect = client.capabilities.sqlglot_dialect or "duckdb"
+        dataset = client.fully_qualified_dataset_name(quote=False).split(".")[-1]
+        changes = changes_sql(stored, dialect)
+
+        def ask(query: str) -> Any:
+            if changes is None or not stored.keys() >= needed:
+                return []
+            return client.execute_sql(_translated(_with_changes(query, changes), dataset, dialect)) or []
+
+        yield ask
+
+
+@contextmanager
+def _opened_files(pipeline: "Pipeline", needed: frozenset[str]) -> Iterator[Any]:
+    held = lake.held(pipeline)
+    stored: Mapping[str, Any] = {
+        name: columns for name, columns in stored_columns(pipeline.default_schema).items() if name in held
+    }
+    changes = changes_sql(stored)
+    with lake.opened(held) as connection:
+        connection.execute("set timezone = 'UTC'")
+
+        def ask(query: str) -> Any:
+            if changes is None or not stored.keys() >= needed:
+                return []
+            return connection.execute(_with_changes(query, changes)).fetchall()
+
+        yield ask
+
+
+def _with_changes(query: str, changes: str) -> str:
+    return f"with {CHANGES} as ({changes}) {query}"
+
+
+def _translated(query: str, dataset: str, dialect: str) -> str:
+    """Return a query in the destination's dialect, with the dataset before the name of each table."""
+    from sqlglot import exp, parse_one
+
+    tree = parse_one(query, dialect="duckdb")
+    named = {cte.alias for cte in tree.find_all(exp.CTE)}
+    for table in tree.find_all(exp.Table):
+        if table.name not in named:
+            table.set("db", exp.to_identifier(dataset))
+    return portable(tree, dialect).sql(dialect=dialect)
