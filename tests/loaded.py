@@ -74,6 +74,8 @@ def load(folder: Path) -> None:
         wanted = [name for name, table in TABLES.items() if "server" in table.apis]
         sync_from(running)
         sync_from(running, tables=wanted, users_from="ids.txt")
+        key = running.sandbox.config.management_secret_key
+        sync_from(running, apis=["management"], management_secret_key=key)
         for _ in range(2):
             probe(user_id="canary", base_url=running.url, api_secret_key=SECRET, pipeline_name="authsignal_pipeline")
 

@@ -42,6 +42,21 @@ insert into tenant_authenticators_history values
     ('PASSKEY', false, true, '2026-03-01', '2026-05-20'), ('PASSKEY', true, true, '2026-05-20', null),
     ('SMS', true, true, '2026-03-01', '2026-05-21'),
     ('EMAIL_OTP', true, true, '2026-03-01', '2026-03-02');
+
+create table rules (rule_id varchar, _read_at timestamp);
+insert into rules values ('r1', '2026-05-31 12:00');
+create table rules_history (
+    rule_id varchar, name varchar, action_code varchar, priority bigint, type varchar, is_active boolean,
+    valid_from timestamp, valid_to timestamp
+);
+insert into rules_history values
+    ('r1', 'Offer', 'signIn', 1, 'CHALLENGE', false, '2026-03-01', '2026-05-20'),
+    ('r1', 'Offer', 'signIn', 1, 'CHALLENGE', true, '2026-05-20', null),
+    ('r2', 'Block', 'signIn', 0, 'BLOCK', true, '2026-03-01', '2026-05-21');
+
+create table value_lists_history (alias varchar, item_count bigint, valid_from timestamp, valid_to timestamp);
+insert into value_lists_history values
+    ('partners', 3, '2026-03-01', '2026-05-20'), ('partners', 2, '2026-05-20', '2026-05-21');
 """
 
 ANSWERS = {
@@ -74,6 +89,19 @@ ANSWERS = {
         ("SMS", "2026-05-21 00:00"),
         ("EMAIL_OTP", "2026-03-02 00:00"),
     ],
+    "When was each rule changed?": [
+        ("Offer", "signIn", "2026-05-20 00:00", None, True, 1, "CHALLENGE"),
+        ("Block", "signIn", "2026-03-01 00:00", "2026-05-21 00:00", True, 0, "BLOCK"),
+        ("Offer", "signIn", "2026-03-01 00:00", "2026-05-20 00:00", False, 1, "CHALLENGE"),
+    ],
+    "Which rules were active a week before the last read?": [("signIn", 1, "Offer", "CHALLENGE")],
+    "Which rules were removed?": [("r2", "Block", "2026-05-21 00:00")],
+    "How did the length of each value list change?": [
+        ("partners", "2026-03-01 00:00", 3),
+        ("partners", "2026-05-20 00:00", 2),
+    ],
+    "Which value lists became shorter?": [("partners", "2026-05-20 00:00", 3, 2)],
+    "Which value lists were removed?": [("partners", "2026-05-21 00:00")],
 }
 
 
@@ -94,6 +122,7 @@ def answers(past: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[Any, ...]]]
     return {
         question.text: [tuple(map(written, row)) for row in past.execute(question.sql).fetchall()]
         for table in HISTORIES
+        if f"create table {table} " in PAST
         for question in questions(table)
     }
 

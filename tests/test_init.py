@@ -104,6 +104,8 @@ def test_init_prompts_on_a_terminal_and_does_not_show_the_key(empty: RunningSand
     session.logfile_read = seen
     session.expect("Server API secret")
     session.sendline(SECRET)
+    session.expect("Management API secret")
+    session.sendline("")
     session.expect("Tenant id")
     session.sendline(empty.sandbox.config.tenant_id)
     session.expect("Next:")

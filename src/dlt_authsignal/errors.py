@@ -73,7 +73,8 @@ class CredentialsMissing(ConfigurationError):
         noted = f" ({', '.join(blank)}: empty, or still the example value)" if blank else ""
         super().__init__(
             f"No Authsignal credentials found for {wanted}{noted}. Nothing was read. Put api_secret_key (Server API:"
-            " all users) or token and tenant_id (Client API: one user) under [sources.authsignal_source] in"
+            " all users), management_secret_key (Management API: the tenant's configuration), or token and tenant_id"
+            " (Client API: one user) under [sources.authsignal_source] in"
             " .dlt/secrets.toml, or set SOURCES__AUTHSIGNAL_SOURCE__API_SECRET_KEY. To try it without an account, run:"
             " dlt-authsignal demo"
         )

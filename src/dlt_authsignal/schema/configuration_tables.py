@@ -58,7 +58,7 @@ RULES: Final = Table(
     columns=(
         text("ruleId", "Authsignal's id of the rule."),
         text("actionCode", "Action code that the rule belongs to."),
-        text("name", "Name of the rule.", "words"),
+        text("name", "Name of the rule."),
         text("description", "Description of the rule.", "words"),
         flag("isActive", "Whether the rule is evaluated."),
         number("priority", "Rules are evaluated from 0 upwards; unique per action code."),
@@ -81,8 +81,8 @@ RULE_CONDITIONS: Final = Table(
         text("path", "JSON Pointer of the operand in the conditions, such as /and/0/==/1."),
         text("actionCode", "Action code that the rule belongs to."),
         text("operator", "Innermost JsonLogic operator around the operand, such as == or in."),
-        flag("isVariable", "True for a variable, false for a constant."),
-        text("operand", "Name of the variable, such as ip.countryCode; or the constant, as JSON."),
+        text("variable", "Name of the variable, such as ip.countryCode; null for a constant."),
+        text("operand", "Name of the variable; or the constant, as JSON.", "words"),
         DELETED_AT,
     ),
 )
@@ -162,7 +162,7 @@ VALUE_LISTS: Final = Table(
     source="GET /management/value-lists",
     columns=(
         text("alias", "Alias of the list, by which rules name it."),
-        text("name", "Name of the list.", "words"),
+        text("name", "Name of the list."),
         text("itemType", "string or number."),
         flag("isActive", "Whether rules use the list."),
         number("itemCount", "Number of items, including those that are not loaded."),

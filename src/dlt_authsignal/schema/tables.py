@@ -17,7 +17,9 @@ PROVENANCE: Final = (
         type="text",
         meaning="Tenant id from the settings or from the token; null if unknown.",
     ),
-    Column(name="_api", field=None, type="text", meaning="API that the row was read from: server, client or management."),
+    Column(
+        name="_api", field=None, type="text", meaning="API that the row was read from: server, client or management."
+    ),
     Column(name="_read_at", field=None, type="timestamp", meaning="When the row was read."),
     Column(
         name="_row_hash",

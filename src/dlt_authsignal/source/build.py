@@ -99,9 +99,7 @@ def _server(settings: SourceSettings, privacy: Privacy, limits: RequestLimits, m
     )
 
 
-def _management(
-    settings: SourceSettings, privacy: Privacy, limits: RequestLimits, metrics: RunMetrics
-) -> Management:
+def _management(settings: SourceSettings, privacy: Privacy, limits: RequestLimits, metrics: RunMetrics) -> Management:
     return Management(
         base=settings.base,
         management_secret_key=settings.management_secret_key or "",

@@ -15,7 +15,11 @@ from dlt_authsignal.errors import ConfigurationError
 @click.option("--dataset", show_default=names.DATASET, help="Dataset (schema) in the destination.")
 @click.option("--pipeline-name", show_default=names.PIPELINE, help="Name of the pipeline that loaded the data.")
 @click.option(
-    "--days", type=click.IntRange(1, 365), default=7, show_default=True, help="Longest window before and after a change."
+    "--days",
+    type=click.IntRange(1, 365),
+    default=7,
+    show_default=True,
+    help="Longest window before and after a change.",
 )
 @click.option("--last", type=click.IntRange(1), default=20, show_default=True, help="Number of changes to show.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with all changes.")

@@ -15,12 +15,15 @@ from dlt_authsignal.pipeline.wording import runnable
 if TYPE_CHECKING:
     from dlt_authsignal.pipeline.monitor.key_check import Finding
 
-KEYS: Final = ("api_secret_key", "tenant_id", "token")
+KEYS: Final = ("api_secret_key", "management_secret_key", "tenant_id", "token")
 
 
 @click.command(short_help="Set up this folder: keys, configuration and a script.")
 @click.option("--region", type=click.Choice(list(REGIONS)), help="Region of the tenant.")
 @click.option("--api-secret-key", metavar="KEY", help="Server API secret; - reads it from standard input.")
+@click.option(
+    "--management-secret-key", metavar="KEY", help="Management API secret, for the tenant's configuration. Optional."
+)
 @click.option("--tenant-id", metavar="ID", help="The tenant's id.")
 @click.option("--token", metavar="TOKEN", help="Short-lived token of one user, from a track call.")
 @click.option("--base-url", metavar="URL", help="Full URL instead of the region's, for a proxy or the sandbox.")
@@ -31,6 +34,7 @@ KEYS: Final = ("api_secret_key", "tenant_id", "token")
 def init(
     region: str | None,
     api_secret_key: str | None,
+    management_secret_key: str | None,
     tenant_id: str | None,
     token: str | None,
     base_url: str | None,
@@ -59,7 +63,7 @@ def init(
     if api_secret_key == "-":  # noqa: S105
         api_secret_key = sys.stdin.readline().removeprefix("\ufeff").strip()
     present = project.settings_in(project.SECRETS)
-    asking = sys.stdin.isatty() and not (api_secret_key or token or tenant_id)
+    asking = sys.stdin.isatty() and not (api_secret_key or management_secret_key or token or tenant_id)
     configured = project.settings_in(project.CONFIG)
     names = _names(pipeline_name, dataset)
     if asking and not (region or base_url or configured.get("base_url")):
@@ -67,8 +71,16 @@ def init(
         region = click.prompt("Where does your tenant live?", type=click.Choice(list(REGIONS)), default=known)
     if asking:
         api_secret_key = _asked("Server API secret (portal: Settings, API keys)", present.get("api_secret_key"))
+        management_secret_key = _asked(
+            "Management API secret, to load rules and settings; optional", present.get("management_secret_key")
+        )
         tenant_id = _asked("Tenant id", present.get("tenant_id"), hidden=False)
-    clean_credential = {"api_secret_key": api_secret_key, "tenant_id": tenant_id, "token": token}
+    clean_credential = {
+        "api_secret_key": api_secret_key,
+        "management_secret_key": management_secret_key,
+        "tenant_id": tenant_id,
+        "token": token,
+    }
     keys = {name: value.strip() for name, value in clean_credential.items() if value and value.strip()}
     _check_clash(keys, present, force=force or asking)
     usable = {**_usable(present), **keys}

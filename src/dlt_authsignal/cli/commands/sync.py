@@ -22,7 +22,9 @@ STOPPED: Final = "Rows that were being read were not loaded. A load that had sta
 @click.option("--staging", help="Load through a bucket: filesystem. For Redshift.")
 @click.option("--dataset", show_default=names.DATASET, help="Dataset (schema) to load into.")
 @click.option("--pipeline-name", show_default=names.PIPELINE, help="Name of the pipeline.")
-@click.option("--apis", help="APIs to read, comma-separated: server, client, management. Default: all with credentials.")
+@click.option(
+    "--apis", help="APIs to read, comma-separated: server, client, management. Default: all with credentials."
+)
 @click.option("--tables", help="Tables to load, comma-separated. Default: all except action_details.")
 @click.option(
     "--users-from",

@@ -13,7 +13,7 @@ NO_KEYS: Final = "Run dlt-authsignal init, which asks for them. To try it withou
 SETTINGS: Final = (
     "Correct it under [sources.authsignal_source] in .dlt/config.toml or .dlt/secrets.toml, or in the environment."
 )
-_CREDENTIALS: Final = ("api_secret_key", "tenant_id", "token")
+_CREDENTIALS: Final = ("api_secret_key", "management_secret_key", "tenant_id", "token")
 
 
 @dataclass(frozen=True, kw_only=True)

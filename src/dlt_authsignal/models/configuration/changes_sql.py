@@ -117,7 +117,13 @@ def _of_table(table: Table, compared: Mapping[str, str], dialect: str) -> str:
     return " union all ".join(
         (
             _rows(table, versions, "added", "valid_from", "ended_before is null or ended_before < valid_from"),
-            _rows(table, versions, "removed", "valid_to", "valid_to is not null and coalesce(begins_next <> valid_to, true)"),
+            _rows(
+                table,
+                versions,
+                "removed",
+                "valid_to",
+                "valid_to is not null and coalesce(begins_next <> valid_to, true)",
+            ),
             *([_fields(table, versions, list(compared))] if compared else ()),
         )
     )

@@ -23,7 +23,7 @@ concerned as (
     from changed as c
     join rule_conditions as r
         on c.configuration = 'value_lists' and strpos(r.operand, c.object) > 0
-        or c.configuration = 'custom_data_points' and r.operand = concat('custom.', c.object_name)
+        or c.configuration = 'custom_data_points' and r.variable = concat('custom.', c.object_name)
     where r.deleted_at is null or r.deleted_at > c.seen_at
 ),
 bounds as (select min(created_at) as data_from, max(created_at) as data_until from user_actions),

@@ -124,7 +124,9 @@ def read_effects(pipeline: "Pipeline", days: int = DEFAULT_DAYS) -> list[Effect]
     """Return the effects with windows of at most so many days; none without attempts."""
     names = list(Effect.__dataclass_fields__)
     with _opened(pipeline, needed=_NEEDED) as ask:
-        rows = ask(f"select {', '.join(names)} from ({_effects(days)}) as effects order by seen_at, action_code, measure")
+        rows = ask(
+            f"select {', '.join(names)} from ({_effects(days)}) as effects order by seen_at, action_code, measure"
+        )
     return [Effect(**dict(zip(names, map(_plain, names, row), strict=True))) for row in rows]
 
 

@@ -19,6 +19,7 @@ from dlt_authsignal.source.http.client import Api, connect
 from dlt_authsignal.source.http.rate_limiter import RateLimiter
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.resources.client import Client
+from dlt_authsignal.source.resources.configuration import read_configuration
 from dlt_authsignal.source.user_ids.listing import listing
 
 PATIENCE: Final = RequestLimits(concurrency=4, rate=None, attempts=2, backoff=0.2, timeout=15.0)
@@ -79,6 +80,8 @@ async def _check(found: SourceSettings) -> list[Finding]:
     asked: list[Awaitable[Finding]] = []
     if found.api_secret_key:
         asked.append(_server(found.base, found.api_secret_key))
+    if found.management_secret_key:
+        asked.append(_management(found.base, found.management_secret_key, found.tenant_id))
     if found.tenant_id:
         asked.append(_tenant(found.base, found.tenant_id))
     if found.token:
@@ -103,6 +106,25 @@ async def _server(base: URL, api_secret_key: str) -> Finding:
     return Finding(
         setting=setting, works=True, tables=_tables("server"), notes=[note], fix=fix, lists_users=lists_users
     )
+
+
+async def _management(base: URL, management_secret_key: str, tenant_id: str | None) -> Finding:
+    setting = "management_secret_key"
+    try:
+        async with _api(base, management=basic_auth(management_secret_key)) as api:
+            found = await read_configuration(api)
+    except Unauthorized:
+        return _refused(
+            setting,
+            "Copy it again (portal: Settings, API keys), and check region. It is another key than api_secret_key.",
+        )
+    if tenant_id and found.tenant_id and found.tenant_id != tenant_id:
+        return _refused(
+            setting, "Use the key of that tenant, or correct tenant_id.", "It belongs to another tenant than tenant_id."
+        )
+    tables = [name for name in _tables("management") if name not in found.refused]
+    notes = [f"It may not read {', '.join(found.refused)}."] if found.refused else []
+    return Finding(setting=setting, works=True, tables=tables, notes=notes)
 
 
 def _refused(setting: str, fix: str, note: str = REFUSED) -> Finding:

@@ -31,15 +31,11 @@ def rule_items(found: Iterable[Item], privacy: Privacy) -> list[Item]:
 def condition_items(rules: Iterable[Item]) -> list[Item]:
     """Return the operands of the conditions of rules that `rule_items` returned."""
     return [
-        {"ruleId": rule["ruleId"], "actionCode": rule.get("actionCode"), **_camel(operand._asdict())}
+        {"ruleId": rule["ruleId"], "actionCode": rule.get("actionCode"), **operand._asdict()}
         for rule in rules
         if rule.get("ruleId")
         for operand in operands(rule["conditions"])
     ]
-
-
-def _camel(operand: dict[str, Any]) -> dict[str, Any]:
-    return {"isVariable": operand.pop("is_variable"), **operand}
 
 
 def _conditions(rule: Item, privacy: Privacy) -> Any:

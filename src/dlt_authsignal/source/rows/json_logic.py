@@ -20,13 +20,13 @@ class Operand(NamedTuple):
     Attributes:
         path: JSON Pointer of the operand.
         operator: Innermost operator around it; empty for conditions without an operator.
-        is_variable: Whether it is a variable.
+        variable: Name of the variable; None for a constant.
         operand: Name of the variable; or the constant, as JSON.
     """
 
     path: str
     operator: str
-    is_variable: bool
+    variable: str | None
     operand: str
 
 
@@ -40,10 +40,10 @@ def operands(conditions: Any) -> Iterator[Operand]:
         if name is None and inner:
             left += reversed(inner)
             continue
-        if node not in ({}, []):
+        if path and node not in ({}, []):  # a constant alone is no operand
             count += 1
             said = name if name is not None else msgspec.json.encode(node).decode()
-            yield Operand(path, operator, name is not None, said)
+            yield Operand(path, operator, name, said)
 
 
 def _inner(path: str, operator: str, node: Any) -> list[tuple[str, str, Any]]:
