@@ -1,13 +1,18 @@
 """`dlt-authsignal demo`."""
 
 import hashlib
-from typing import Final
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from dlt_authsignal.errors import ExtraMissing
 from dlt_authsignal.pipeline.wording import runnable
 
+if TYPE_CHECKING:
+    from dlt_authsignal.sandbox import RunningSandbox
+
+CHANGES_SHOWN: Final = 20
 PIPELINE_NAME: Final = "authsignal_demo"
 """Separate pipeline name, so that invented people are never mixed with real users."""
 
@@ -31,6 +36,7 @@ def demo(users: int, days: int, seed: int, pipeline_name: str) -> None:
     except ModuleNotFoundError as missing:
         raise ExtraMissing("The demo", "sandbox") from missing
     from dlt_authsignal.cli.commands.sync import run
+    from dlt_authsignal.cli.report.changes import print_changes
     from dlt_authsignal.cli.report.kpis import print_kpis
 
     # other data gets a separate dataset, so that two demos do not mix
@@ -38,25 +44,21 @@ def demo(users: int, days: int, seed: int, pipeline_name: str) -> None:
     click.secho(f"1. A local Authsignal with {users:,} people and {days} days of sign-ins", bold=True)
     with run_in_thread(SandboxConfig(users=users, days=days, seed=seed)) as running:
         click.echo(f"   {running.url}, seed {seed}\n")
+        into = {"pipeline_name": pipeline_name, "dataset": dataset}
+        settings = _settings(running, seed)
         click.secho("2. Sync into DuckDB", bold=True)
-        run(
-            {"pipeline_name": pipeline_name, "dataset": dataset},
-            {
-                "apis": ["server"],
-                "base_url": running.url,
-                "region": None,  # a project's own region would contradict it
-                "api_secret_key": running.sandbox.config.api_secret_key,
-                "tenant_id": running.sandbox.config.tenant_id,
-                "privacy_key": hashlib.sha256(f"invented people, seed {seed}".encode()).hexdigest(),  # fixed per seed
-                "rate": "max",
-                "concurrency": 16,
-            },
-        )
+        _sync_earlier_configurations(running, into, settings)
+        run(into, settings)
+    from dlt_authsignal.models.configuration.timeline import timeline
     from dlt_authsignal.pipeline.attach import attach
 
+    pipeline = attach(**into)
     click.echo()
     click.secho("3. KPIs", bold=True)
-    print_kpis(attach(pipeline_name=pipeline_name, dataset=dataset))
+    print_kpis(pipeline)
+    click.echo()
+    click.secho("4. What was changed in the configuration, and what differs since", bold=True)
+    print_changes(timeline(pipeline, 7), CHANGES_SHOWN, brief=True)
     click.echo()
     click.secho("In Python", bold=True)
     click.echo(f'   import dlt\n   dlt.pipeline("{pipeline_name}").dataset().user_authenticators.df()\n')
@@ -66,7 +68,50 @@ def demo(users: int, days: int, seed: int, pipeline_name: str) -> None:
         click.echo(f"   {program} {arguments:<36}{meaning}")
 
 
+def _settings(running: "RunningSandbox", seed: int) -> dict[str, Any]:
+    config = running.sandbox.config
+    return {
+        "apis": ["server", "management"],
+        "base_url": running.url,
+        "region": None,  # a project's own region would contradict it
+        "api_secret_key": config.api_secret_key,
+        "management_secret_key": config.management_secret_key,
+        "tenant_id": config.tenant_id,
+        "privacy_key": hashlib.sha256(f"invented people, seed {seed}".encode()).hexdigest(),  # fixed per seed
+        "rate": "max",
+        "concurrency": 16,
+    }
+
+
+def _sync_earlier_configurations(running: "RunningSandbox", into: dict[str, str], settings: dict[str, Any]) -> None:
+    """Sync the configuration as daily syncs would have found it around each change, unless an earlier demo has."""
+    from dlt_authsignal.destination.duckdb_file import database_file
+    from dlt_authsignal.destination.stores.queries import columns_of
+    from dlt_authsignal.pipeline.attach import make_pipeline
+    from dlt_authsignal.pipeline.sync.run import sync
+    from dlt_authsignal.schema.bookkeeping_tables import CONFIGURATION_READS
+    from dlt_authsignal.source.clock import dated_by
+
+    pipeline = make_pipeline(**into)
+    file = database_file(pipeline)
+    if file and file.exists() and any(columns_of(pipeline, CONFIGURATION_READS.name, "read_at")):
+        return
+    midnights = {
+        change.at.replace(hour=0, minute=0, second=0, microsecond=0) for change in running.configuration_changes()
+    }
+    days = sorted({day + timedelta(days=after) for day in midnights for after in (0, 1)})
+    for number, day in enumerate(days, 1):
+        click.echo(f"\r   configuration of {number} of {len(days)} earlier days", nl=False, err=True)
+        running.configuration_as_of(day)
+        with dated_by(lambda day=day: day):
+            sync(pipeline, **{**settings, "apis": ["management"]})
+    running.configuration_as_of(None)
+    click.echo("\r" + " " * 50 + "\r", nl=False, err=True)
+    click.echo(f"   The configuration of {len(days)} earlier days, then the present:\n")
+
+
 NEXT: Final = (
+    ("changes", "every figure before and after each change of the configuration"),
     ("models show drop_off_rate", "how a KPI is defined"),
     ("sandbox --users 500 --seed 7", "a local Authsignal that keeps running"),
     ("init", "use your own tenant: asks for its region and key"),

@@ -31,7 +31,11 @@ _MEASURES: Final = {
 }
 """Measures in the order in which they are printed, with their names."""
 
+_IN_TITLE: Final = frozenset({"name", "action_code", "alias", "verification_method"})
+"""Fields that the title of an added object shows."""
+
 _LONGEST: Final = 90
+_TOO_FEW: Final = "too few attempts to say"
 _INDENT: Final = "  "
 _CAVEAT: Final = (
     "An effect is a difference in time, by action code: another cause in the same days looks the same. succeeded and"
@@ -39,12 +43,12 @@ _CAVEAT: Final = (
 )
 
 
-def print_changes(found: "Timeline", last: int) -> None:
-    """Print the newest changes, oldest first."""
+def print_changes(found: "Timeline", last: int, *, brief: bool = False) -> None:
+    """Print the newest changes, oldest first; if brief, only those measures that clearly differ."""
     shown = found.changes[-last:]
     click.echo(f"{_summary(found, len(shown))}\n")
     for change in shown:
-        for line in _lines(change):
+        for line in _lines(change, brief=brief):
             click.echo(line)
         click.echo()
     if any(change.effects for change in shown):
@@ -65,14 +69,16 @@ def _minute(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else "unknown"
 
 
-def _lines(change: "Change") -> Iterator[str]:
+def _lines(change: "Change", *, brief: bool) -> Iterator[str]:
     start = f"{change.seen_before:%Y-%m-%d %H:%M}" if change.seen_before else "before"
     yield click.style(f"{start} – {_minute(change.seen_at)}", bold=True)
     yield f"{_INDENT}{_title(change)}"
     for value in change.fields:
+        if value.field in _IN_TITLE and value.before is None:
+            continue
         yield f"{_INDENT * 2}{_difference(value)}"
     for _, effects in groupby(change.effects, key=lambda effect: effect.action_code):
-        yield from _effects({effect.measure: effect for effect in effects})
+        yield from _effects({effect.measure: effect for effect in effects}, brief=brief)
 
 
 def _title(change: "Change") -> str:
@@ -94,10 +100,15 @@ def _short(text: str | None) -> str:
     return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
 
 
-def _effects(effects: "dict[str, Effect]") -> Iterator[str]:
+def _effects(effects: "dict[str, Effect]", *, brief: bool) -> Iterator[str]:
     first = next(iter(effects.values()))
-    yield f"{_INDENT}{first.action_code}, {first.window_days:.1f} days before and after:"
-    rows = [(_MEASURES[name], *_cells(effects[name])) for name in _MEASURES if name in effects]
+    windows = f"{_INDENT}{first.action_code}, {first.window_days:.1f} days before and after:"
+    wanted = [name for name in _MEASURES if name in effects and (not brief or _is_clear(effects[name]))]
+    if not wanted:
+        yield f"{windows} no clear difference"
+        return
+    yield windows
+    rows = [(_MEASURES[name], *_cells(effects[name])) for name in wanted]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for label, before, after, difference in rows:
         yield f"{_INDENT * 2}{label:<{widths[0]}}  {before:>{widths[1]}}  {after:>{widths[2]}}  {difference}"
@@ -123,11 +134,15 @@ def _share(value: float | None, numerator: float, denominator: float) -> str:
     return f"{'-' if value is None else f'{value:.1%}'.replace('%', ' %')} ({numerator:,.0f} of {denominator:,.0f})"
 
 
+def _is_clear(effect: "Effect") -> bool:
+    return _judged(effect, "{}", 1).endswith(("higher", "lower"))
+
+
 def _judged(effect: "Effect", form: str, factor: float, unit: str = "") -> str:
     """Return the difference with its interval, and whether it is clear."""
     low, high = effect.difference_low, effect.difference_high
     if effect.difference is None or low is None or high is None or not effect.is_enough:
-        return "too few attempts to say"
+        return _TOO_FEW
     said, *bounds = (form.format(value * factor) for value in (effect.difference, low, high))
     word = "higher" if low > 0 else "lower" if high < 0 else "no clear difference"
     return f"{said}{unit} (95 %: {bounds[0]} to {bounds[1]}): {word}"

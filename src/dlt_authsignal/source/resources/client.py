@@ -22,7 +22,7 @@ from dlt_authsignal.source.http.rate_limiter import RateLimiter
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.resources.async_batches import batches
-from dlt_authsignal.source.resources.table_resource import Loading, selected_tables, table_resource
+from dlt_authsignal.source.resources.table_resource import Loading, parent_resource, selected_tables, table_resource
 from dlt_authsignal.source.rows.flatten import Answers
 
 
@@ -95,7 +95,7 @@ def client_resources(client: Client) -> list[DltResource]:
             yield from loading.rows([row])
 
     begin = partial(Loading, api="client", tenant_id=client.tenant, privacy=client.privacy, drift=client.meter.drift)
-    reads: DltResource = dlt.resource(own_authenticators, name="own_authenticators", selected=False)
+    reads = parent_resource("own_authenticators", own_authenticators)
     return [
         table_resource(tables.USER_AUTHENTICATORS, reads, begin, lambda loading, answers: loading.answers(answers[0])),
         table_resource(TABLE_READS, reads, begin, when),

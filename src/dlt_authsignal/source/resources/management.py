@@ -25,7 +25,7 @@ from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.resources.async_batches import batches
 from dlt_authsignal.source.resources.configuration import Configuration, read_configuration
-from dlt_authsignal.source.resources.table_resource import Loading, selected_tables, table_resource
+from dlt_authsignal.source.resources.table_resource import Loading, parent_resource, selected_tables, table_resource
 from dlt_authsignal.source.rows import configuration_rows as rows
 from dlt_authsignal.source.rows.flatten import Answers
 
@@ -86,7 +86,7 @@ def management_resources(management: Management) -> list[DltResource]:
         for found in batches(partial(_read, management), size=1):
             yield [_checked(management, each) for each in found]
 
-    reads: DltResource = dlt.resource(configuration, name="configuration", selected=False)
+    reads = parent_resource("configuration", configuration)
     begin = partial(_loading, management)
     return [
         *(table_resource(table, reads, begin, partial(_answers, table)) for table in tables.CONFIGURATION),

@@ -32,7 +32,7 @@ from dlt_authsignal.source.incremental.user_read import MISSING, UserRead
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.resources.async_batches import batches
-from dlt_authsignal.source.resources.table_resource import Loading, selected_tables, table_resource
+from dlt_authsignal.source.resources.table_resource import Loading, parent_resource, selected_tables, table_resource
 from dlt_authsignal.source.rows.flatten import Answers, Row
 from dlt_authsignal.source.user_ids import KNOWN, UserIdSources
 
@@ -82,7 +82,7 @@ def server_resources(server: Server, plan: Plan) -> list[DltResource]:
             yield reads
         shown.check(plan.limit, partial(alive_columns_of, dlt.current.pipeline()))
 
-    reads: DltResource = dlt.resource(sweep, name="sweep", selected=False)
+    reads = parent_resource("sweep", sweep)
     picks: dict[Table, Callable[[list[UserRead]], Answers]] = {
         tables.USERS: _users,
         **{
@@ -152,7 +152,7 @@ def _tenant_authenticators(server: Server, allowed: Limit, begin: Callable[[Tabl
         name = tables.TENANT_AUTHENTICATORS.name
         return loading.rows([complete(name, read_at, api="server", tenant_id=server.tenant_id)])
 
-    reads: DltResource = dlt.resource(configured, name="configured_authenticators", selected=False)
+    reads = parent_resource("configured_authenticators", configured)
     return [
         table_resource(
             tables.TENANT_AUTHENTICATORS, reads, begin, lambda loading, answers: loading.answers(answers[0])

@@ -1,6 +1,7 @@
 """Convert a table of the registry to a dlt resource."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import dlt
@@ -106,22 +107,51 @@ def _shaper_class(as_rows: bool) -> Any:
     return Shaper
 
 
+@dataclass(frozen=True)
+class Batch:
+    """What one step of a read returned, for the resources of its tables.
+
+    Attributes:
+        run: The extraction that it belongs to: a source can be extracted again.
+        items: What was read; empty for the batch that only creates the tables.
+    """
+
+    run: object
+    items: list[Any]
+
+
+def parent_resource(name: str, read: Callable[[], Iterator[list[Any]]]) -> DltResource:
+    """Return the resource of a read whose batches fill several tables. Select the tables, not this resource."""
+
+    def numbered() -> Iterator[Batch]:
+        run = object()
+        for items in read():
+            yield Batch(run, items)
+
+    resource: DltResource = dlt.resource(numbered, name=name, selected=False)
+    return resource
+
+
 def table_resource(
     table: Table,
     parent: DltResource,
     begin: Callable[[Table], Loading],
     items: Callable[[Loading, Any], Iterator[Any]],
 ) -> DltResource:
-    """Return a resource that takes rows from the batches of another one, the first of which is empty. Its table is
-    created even without rows, except for files."""
-    running: list[Loading] = []
+    """Return a resource that takes rows from the batches of a parent resource. Its table is created even without rows,
+    except for files.
 
-    def pick(batch: Any) -> Iterator[Any]:
-        if not batch:
-            running[:] = [begin(table)]
-            yield running[0].nothing()
-            return
-        yield from items(running[0], batch)
+    Batches may arrive in any order: beyond twenty waiting ones, dlt hands out the newest first.
+    """
+    running: dict[object, Loading] = {}
+
+    def pick(batch: Batch) -> Iterator[Any]:
+        if batch.run not in running:
+            running.clear()
+            running[batch.run] = begin(table)
+            yield running[batch.run].nothing()
+        if batch.items:
+            yield from items(running[batch.run], batch.items)
 
     resource: DltResource = dlt.transformer(pick, data_from=parent, selected=not table.opt_in, **hints(table))
     return resource
