@@ -65,7 +65,7 @@ def seeded() -> Iterator[RunningSandbox]:
 
 
 @pytest.fixture(autouse=True)
-def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give each test its own folder, with dlt's state where DLT_DATA_DIR says, and without credentials."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))
@@ -75,7 +75,7 @@ def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     if "dlt" in sys.modules:
         forget_active_pipeline()
         forget_settings()
-    yield tmp_path
+    return tmp_path
 
 
 def forget_active_pipeline() -> None:
@@ -111,7 +111,7 @@ def run_demo(folder: Path) -> None:
         env={name: value for name, value in os.environ.items() if name != "DLT_DATA_DIR"},
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=150,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -89,7 +89,8 @@ def test_conditions_are_rows_that_can_be_searched_for_a_variable(empty: RunningS
     rule = manage(empty, "POST", RULES, {"name": "Far away", "type": "BLOCK", "conditions": conditions})
     configured(empty)
     found = rows(
-        f"select path, operator, variable, operand from rule_conditions where rule_id = '{rule['ruleId']}' order by path"
+        "select path, operator, variable, operand from rule_conditions"
+        f" where rule_id = '{rule['ruleId']}' order by path"
     )
     assert found == [
         ("/and/0/==/0", "==", "ip.isAnonymous", "ip.isAnonymous"),
@@ -110,7 +111,8 @@ def test_items_of_value_lists_are_hashed_until_their_list_is_allowed(seeded: Run
     hashed = {"privacy": "pseudonymize", "privacy_key": KEY, "privacy_allow": [allowed]}
     sync_from(seeded, management_secret_key=MANAGEMENT_SECRET, **hashed)
     found = {item for (item,) in rows(f"select item from value_list_items where alias = '{alias}'")}
-    assert len(found) == 2 and not found & {person.email, "Bob"}
+    assert len(found) == 2
+    assert not found & {person.email, "Bob"}
     assert rows(f"select email from users where user_id = '{person.user_id}'")[0][0] in found, "joins with users"
     assert rows(f"select item from value_list_items where alias = '{allowed}' order by item") == [("1",), ("1.5",)]
     assert rows(f"select item_count from value_lists where alias = '{alias}'") == [(2,)]
@@ -174,7 +176,8 @@ def test_no_credential_of_a_provider_reaches_any_file_and_its_field_is_reported(
     hits = [
         hit for path in workdir.rglob("*") if path.is_file() for hit in found_in(path.read_bytes(), _SECRETS, str(path))
     ]
-    assert hits == [] and len(_SECRETS) == 15
+    assert hits == []
+    assert len(_SECRETS) == 15
     assert not any(value in repr(report) for value in _SECRETS)
     left_out = report.drift["authenticator_configurations"]["left_out"]
     assert set(left_out) == {"twilioCredentials", "messageBirdV2Credentials", "someProvider", "newField"}
@@ -244,7 +247,8 @@ def test_a_sync_of_one_configuration_table_marks_nothing_in_the_others(empty: Ru
 def test_doctor_and_init_check_the_key(empty: RunningSandbox, workdir: Path) -> None:
     keys = ("--api-secret-key", SECRET, "--management-secret-key", MANAGEMENT_SECRET)
     said = command("init", "--base-url", empty.url, *keys).stdout
-    assert "management_secret_key" in said and "rules" in said
+    assert "management_secret_key" in said
+    assert "rules" in said
     assert MANAGEMENT_SECRET in (workdir / ".dlt/secrets.toml").read_text()
     empty.faults.add(Fault(route="GET /management/theme", kind="status", status=403, times=None))
     said = " ".join(command("doctor").stdout.split())

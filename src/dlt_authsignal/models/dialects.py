@@ -21,10 +21,10 @@ def portable(query: "exp.Expr", dialect: str) -> "exp.Expr":
         case = exp.Case().when(node.expression.this, exp.Literal.number(1))
         node.replace(exp.Count(this=case, big_int=True))
     if dialect == "postgres":
-        for node in list(query.find_all(exp.DateDiff)):
-            apart = exp.Paren(this=exp.Sub(this=node.this, expression=node.expression))
+        for between in list(query.find_all(exp.DateDiff)):
+            apart = exp.Paren(this=exp.Sub(this=between.this, expression=between.expression))
             seconds = exp.Extract(this=exp.var("epoch"), expression=apart)
-            node.replace(exp.Floor(this=exp.Mul(this=seconds, expression=exp.Literal.number(1000))))
+            between.replace(exp.Floor(this=exp.Mul(this=seconds, expression=exp.Literal.number(1000))))
     if median := MEDIANS.get(dialect):
         for within in list(query.find_all(exp.WithinGroup)):
             ordered = within.expression.expressions[0].this.sql(dialect=dialect)

@@ -1,4 +1,4 @@
-"""Tables that the pipeline writes itself: complete reads, configuration reads, user reads, sync runs, probe runs, erased users."""
+"""Tables that the pipeline writes itself: complete reads, user reads, sync runs, probe runs, erased users."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -35,8 +35,8 @@ CONFIGURATION_READS: Final = Table(
     name="configuration_reads",
     apis=("management",),
     key=("table_name", "read_at"),
-    meaning="One row per configuration table and complete read of it. A change happened between the last read without it"
-    " and the first read with it.",
+    meaning="One row per configuration table and complete read of it. A change happened between the last read that did"
+    " not show it and the first read that did.",
     source="no API: the pipeline writes this table",
     columns=(
         own("table_name", "text", "The table."),

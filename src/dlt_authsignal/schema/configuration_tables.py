@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from dlt_authsignal.schema.columns import DELETED_AT, Column, Table, activity, flag, json, number, text, time
+from dlt_authsignal.schema.columns import DELETED_AT, Table, activity, flag, json, number, text, time
 
 _MANAGEMENT: Final[dict[str, Any]] = {"apis": ("management",), "history": True}
 _METHODS: Final = (
@@ -209,8 +209,4 @@ CONFIGURATION: Final[tuple[Table, ...]] = (
 
 def fields_of(table: Table) -> frozenset[str]:
     """Return the API fields that a table declares."""
-    return frozenset(column.field.partition(".")[0] for column in table.columns if _has_field(column))
-
-
-def _has_field(column: Column) -> bool:
-    return column.field is not None
+    return frozenset(column.field.partition(".")[0] for column in table.columns if column.field is not None)

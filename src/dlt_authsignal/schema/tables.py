@@ -6,8 +6,7 @@ The source takes its hints from here, the documentation its table pages, and the
 from typing import Final
 
 from dlt_authsignal.schema.ceremony_tables import CEREMONIES
-from dlt_authsignal.schema.columns import DELETED_AT as DELETED_AT
-from dlt_authsignal.schema.columns import Column, Table, flag, json, of_client, own, text, time
+from dlt_authsignal.schema.columns import DELETED_AT, Column, Table, flag, json, of_client, own, text, time
 from dlt_authsignal.schema.configuration_tables import CONFIGURATION
 
 PROVENANCE: Final = (

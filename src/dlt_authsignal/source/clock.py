@@ -7,16 +7,15 @@ from datetime import UTC, datetime
 Now = Callable[[], datetime]
 
 
-def _present() -> datetime:
-    return datetime.now(UTC)
+class _Clock:
+    """The clock of this process."""
 
-
-_now: Now = _present
+    now: Now = staticmethod(lambda: datetime.now(UTC))
 
 
 def now() -> datetime:
     """Return the time of a read, in UTC."""
-    return _now()
+    return _Clock.now()
 
 
 @contextmanager
@@ -26,9 +25,9 @@ def dated_by(clock: Now) -> Iterator[None]:
     It applies to the whole process. The demo uses it, so that changes of the invented tenant's configuration are dated
     as its attempts are.
     """
-    global _now
-    before, _now = _now, clock
+    before = _Clock.now
+    _Clock.now = staticmethod(clock)
     try:
         yield
     finally:
-        _now = before
+        _Clock.now = staticmethod(before)

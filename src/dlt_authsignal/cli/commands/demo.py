@@ -1,7 +1,8 @@
 """`dlt-authsignal demo`."""
 
 import hashlib
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from dlt_authsignal.sandbox import RunningSandbox
 
 CHANGES_SHOWN: Final = 20
+DAY: Final = timedelta(days=1)
 PIPELINE_NAME: Final = "authsignal_demo"
 """Separate pipeline name, so that invented people are never mixed with real users."""
 
@@ -44,7 +46,7 @@ def demo(users: int, days: int, seed: int, pipeline_name: str) -> None:
     click.secho(f"1. A local Authsignal with {users:,} people and {days} days of sign-ins", bold=True)
     with run_in_thread(SandboxConfig(users=users, days=days, seed=seed)) as running:
         click.echo(f"   {running.url}, seed {seed}\n")
-        into = {"pipeline_name": pipeline_name, "dataset": dataset}
+        into: dict[str, Any] = {"pipeline_name": pipeline_name, "dataset": dataset}
         settings = _settings(running, seed)
         click.secho("2. Sync into DuckDB", bold=True)
         _sync_earlier_configurations(running, into, settings)
@@ -65,7 +67,7 @@ def demo(users: int, days: int, seed: int, pipeline_name: str) -> None:
     click.secho("Next", bold=True)
     program = runnable("dlt-authsignal")
     for arguments, meaning in NEXT:
-        click.echo(f"   {program} {arguments:<36}{meaning}")
+        click.echo(f"   {program} {arguments:<42}{meaning}")
 
 
 def _settings(running: "RunningSandbox", seed: int) -> dict[str, Any]:
@@ -83,7 +85,7 @@ def _settings(running: "RunningSandbox", seed: int) -> dict[str, Any]:
     }
 
 
-def _sync_earlier_configurations(running: "RunningSandbox", into: dict[str, str], settings: dict[str, Any]) -> None:
+def _sync_earlier_configurations(running: "RunningSandbox", into: dict[str, Any], settings: dict[str, Any]) -> None:
     """Sync the configuration as daily syncs would have found it around each change, unless an earlier demo has."""
     from dlt_authsignal.destination.duckdb_file import database_file
     from dlt_authsignal.destination.stores.queries import columns_of
@@ -96,22 +98,33 @@ def _sync_earlier_configurations(running: "RunningSandbox", into: dict[str, str]
     file = database_file(pipeline)
     if file and file.exists() and any(columns_of(pipeline, CONFIGURATION_READS.name, "read_at")):
         return
-    midnights = {
-        change.at.replace(hour=0, minute=0, second=0, microsecond=0) for change in running.configuration_changes()
-    }
-    days = sorted({day + timedelta(days=after) for day in midnights for after in (0, 1)})
+    days = days_around([change.at for change in running.configuration_changes()])
     for number, day in enumerate(days, 1):
         click.echo(f"\r   configuration of {number} of {len(days)} earlier days", nl=False, err=True)
         running.configuration_as_of(day)
-        with dated_by(lambda day=day: day):
+        with dated_by(partial(_same, day)):
             sync(pipeline, **{**settings, "apis": ["management"]})
     running.configuration_as_of(None)
     click.echo("\r" + " " * 50 + "\r", nl=False, err=True)
     click.echo(f"   The configuration of {len(days)} earlier days, then the present:\n")
 
 
+def _same(day: datetime) -> datetime:
+    return day
+
+
+def days_around(changes: list[datetime]) -> list[datetime]:
+    """Return midnights between which each change lies, close together where changes are."""
+    days: list[datetime] = []
+    for before in sorted({change.replace(hour=0, minute=0, second=0, microsecond=0) for change in changes}):
+        if not days or before - days[-1] <= DAY:
+            days.append(before)
+        days.append(before + DAY)
+    return sorted(set(days))
+
+
 NEXT: Final = (
-    ("changes", "every figure before and after each change of the configuration"),
+    ("changes --pipeline-name authsignal_demo", "every figure before and after each change"),
     ("models show drop_off_rate", "how a KPI is defined"),
     ("sandbox --users 500 --seed 7", "a local Authsignal that keeps running"),
     ("init", "use your own tenant: asks for its region and key"),

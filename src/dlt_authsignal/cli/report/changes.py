@@ -1,9 +1,10 @@
 """Print the timeline of configuration changes."""
 
+import json
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import groupby
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -92,7 +93,24 @@ def _title(change: "Change") -> str:
 def _difference(value: "FieldValue") -> str:
     if value.before is None or value.after is None:
         return f"{value.field}: {_short(value.after if value.before is None else value.before)}"
+    lists = _parsed(value.before), _parsed(value.after)
+    if all(isinstance(each, list) for each in lists):
+        return f"{value.field}: {_listed(*lists)}"
     return f"{value.field}: {_short(value.before)} → {_short(value.after)}"
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _listed(before: list[Any], after: list[Any]) -> str:
+    """Return what was added to a list and removed from it."""
+    added = [f"+ {_short(str(item))}" for item in after if item not in before]
+    removed = [f"- {_short(str(item))}" for item in before if item not in after]
+    return ", ".join([*removed, *added]) or "another order"
 
 
 def _short(text: str | None) -> str:

@@ -12,7 +12,7 @@ from dlt.common.schema import Schema
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.clients import job_client, sql_client
-from dlt_authsignal.schema.tables import DELETED_AT
+from dlt_authsignal.schema.columns import DELETED_AT
 
 ROWS_AT_ONCE: Final = 10_000
 BATCH_AT_ONCE: Final = 100_000

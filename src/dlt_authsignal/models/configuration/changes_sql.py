@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from dlt_authsignal.schema.bookkeeping_tables import CONFIGURATION_READS
-from dlt_authsignal.schema.columns import Table
+from dlt_authsignal.schema.columns import DELETED_AT, Table
 from dlt_authsignal.schema.configuration_tables import (
     ACTION_CONFIGURATIONS,
     AUTHENTICATOR_CONFIGURATIONS,
@@ -22,7 +22,7 @@ from dlt_authsignal.schema.configuration_tables import (
     VALUE_LISTS,
 )
 from dlt_authsignal.schema.history_tables import VALID_FROM, VALID_TO, history_of
-from dlt_authsignal.schema.tables import DELETED_AT, PROVENANCE_NAMES
+from dlt_authsignal.schema.tables import PROVENANCE_NAMES
 
 COLUMNS: Final = (
     "configuration",

@@ -1,6 +1,6 @@
 """Install `config_changes` and `config_change_effects` as views, and read them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dlt_authsignal.destination.stores.store import is_made_of_files
 from dlt_authsignal.models import lake
-from dlt_authsignal.models.configuration.changes_sql import COLUMNS, changes_sql, stored_columns
+from dlt_authsignal.models.configuration.changes_sql import COLUMNS, Stored, changes_sql, stored_columns
 from dlt_authsignal.models.dialects import portable
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def _opened(pipeline: "Pipeline", needed: frozenset[str] = frozenset()) -> Itera
         with _opened_files(pipeline, needed) as ask:
             yield ask
         return
-    stored = stored_columns(pipeline.default_schema) if pipeline.default_schema_name else {}
+    stored: Stored = stored_columns(pipeline.default_schema) if pipeline.default_schema_name else {}
     with pipeline.sql_client() as client:
         dialect = client.capabilities.sqlglot_dialect or "duckdb"
         dataset = client.fully_qualified_dataset_name(quote=False).split(".")[-1]
@@ -169,7 +169,7 @@ def _opened(pipeline: "Pipeline", needed: frozenset[str] = frozenset()) -> Itera
 @contextmanager
 def _opened_files(pipeline: "Pipeline", needed: frozenset[str]) -> Iterator[Any]:
     held = lake.held(pipeline)
-    stored: Mapping[str, Any] = {
+    stored: Stored = {
         name: columns for name, columns in stored_columns(pipeline.default_schema).items() if name in held
     }
     changes = changes_sql(stored)

@@ -12,9 +12,9 @@ from dlt_authsignal.destination.clients import sql_client
 from dlt_authsignal.destination.stores.queries import schema_of
 from dlt_authsignal.pipeline.history.rules import RULES
 from dlt_authsignal.pipeline.history.statements import Names, Step, as_merge, as_update, closing, marking, opening
-from dlt_authsignal.schema.columns import Column, Table
+from dlt_authsignal.schema.columns import DELETED_AT, Column, Table
 from dlt_authsignal.schema.history_tables import VALID_FROM, VALID_TO, history_of
-from dlt_authsignal.schema.tables import DELETED_AT, TABLES
+from dlt_authsignal.schema.tables import TABLES
 
 _MERGING: Final = frozenset({"snowflake", "bigquery", "databricks"})
 _KEPT_HINTS: Final = ("name", "data_type", "precision", "scale", "timezone")

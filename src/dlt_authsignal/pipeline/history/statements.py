@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 from dlt_authsignal.pipeline.history.rules import Reading
 from dlt_authsignal.schema.bookkeeping_tables import TABLE_READS
-from dlt_authsignal.schema.columns import Table
+from dlt_authsignal.schema.columns import DELETED_AT, Table
 from dlt_authsignal.schema.history_tables import VALID_FROM, VALID_TO
-from dlt_authsignal.schema.tables import DELETED_AT
 
 
 @dataclass(frozen=True)

@@ -115,8 +115,8 @@ def _checked(management: Management, found: Configuration) -> _Read:
     pipeline = dlt.current.pipeline()
     if management.tenant_id and found.tenant_id and found.tenant_id != management.tenant_id:
         raise ConfigurationError(
-            f"management_secret_key is of tenant {found.tenant_id}, but tenant_id is {management.tenant_id}. Nothing was"
-            " loaded. Correct one of them under [sources.authsignal_source]."
+            f"management_secret_key is of tenant {found.tenant_id}, but tenant_id is {management.tenant_id}. Nothing"
+            " was loaded. Correct one of them under [sources.authsignal_source]."
         )
     tenant_id = found.tenant_id or management.tenant_id
     items = _items(management, found, tenant_id)

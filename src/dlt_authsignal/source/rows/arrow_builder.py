@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pandas.util import hash_array
 
-from dlt_authsignal.schema.columns import Table
+from dlt_authsignal.schema.columns import DELETED_AT, Table
 from dlt_authsignal.schema.row_hash import unhashed
 from dlt_authsignal.schema.secret_fields import is_withheld
-from dlt_authsignal.schema.tables import DELETED_AT, PROVENANCE
+from dlt_authsignal.schema.tables import PROVENANCE
 from dlt_authsignal.source.metrics.schema_drift import TableDrift
 from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.rows.arrow_hash import Hashes, as_text, cells, first_places, total

@@ -49,7 +49,7 @@ def method_items(found: Iterable[Item], drift: Drift) -> list[Item]:
     """Return authenticator configurations with the fields that the table declares, and report the others by name."""
     declared = fields_of(tables.AUTHENTICATOR_CONFIGURATIONS)
     report = drift.of(tables.AUTHENTICATOR_CONFIGURATIONS.name)
-    items = []
+    items: list[Item] = []
     for item in map(_with_hosts, found):
         for name in item.keys() - declared:
             report.leave_out(name)

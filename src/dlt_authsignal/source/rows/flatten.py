@@ -12,11 +12,11 @@ from typing import Any, Final
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from dlt_authsignal.errors import UnexpectedAnswer
-from dlt_authsignal.schema.columns import Table
+from dlt_authsignal.schema.columns import DELETED_AT, Table
 from dlt_authsignal.schema.history_tables import VALID_FROM, VALID_TO
 from dlt_authsignal.schema.secret_fields import is_withheld
 from dlt_authsignal.schema.sensitivity import FREE_FORM
-from dlt_authsignal.schema.tables import DELETED_AT, PROVENANCE_NAMES
+from dlt_authsignal.schema.tables import PROVENANCE_NAMES
 from dlt_authsignal.source.privacy.identifiers import replaced
 
 Row = dict[str, Any]

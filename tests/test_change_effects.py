@@ -1,0 +1,161 @@
+"""The effects of configuration changes: equal to the sandbox's own count, with intervals equal to statsmodels'."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dlt.pipeline.pipeline import Pipeline
+from statsmodels.stats.proportion import confint_proportions_2indep
+from statsmodels.stats.rates import confint_poisson_2indep
+
+from dlt_authsignal.cli.commands.demo import days_around
+from dlt_authsignal.models import install
+from dlt_authsignal.models.configuration.timeline import Change, Timeline, timeline
+from dlt_authsignal.models.configuration.views import Effect, read_effects
+from dlt_authsignal.pipeline.attach import make_pipeline
+from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
+from tests.configuration import configured
+from tests.helpers import command, sync_from
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def tenant() -> Iterator[RunningSandbox]:
+    with run_in_thread(SandboxConfig(users=120, seed=7)) as running:
+        yield running
+
+
+def synced_each_day(tenant: RunningSandbox, destination: str) -> Pipeline:
+    """Reads the configuration on the days of the demo, and the actions in the end."""
+    for day in days_around([change.at for change in tenant.configuration_changes()]):
+        tenant.configuration_as_of(day)
+        configured(tenant, at=day, destination=destination)
+    tenant.configuration_as_of(None)
+    sync_from(tenant, destination=destination, tables=["user_actions"])
+    return make_pipeline(destination=destination)
+
+
+def test_the_command_prints_every_change_with_effects_that_the_sandbox_counts_too(
+    tenant: RunningSandbox, workdir: Path
+) -> None:
+    check_changes(tenant, synced_each_day(tenant, "duckdb"))
+    said = command("changes").stdout
+    assert "Rule Block sign-ins from other countries of signIn was added" in said
+    assert "is_active: true → false" in said
+    assert "verification_methods: - SMS" in said
+    assert "Action code withdraw was added" in said
+    assert all(word in said for word in ("higher", "lower", "no clear difference", "too few attempts to say"))
+    assert "cannot be told apart" in said
+    assert "These are the last 1." in command("changes", "--last", "1").stdout
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("destination", ["postgres", "delta"])
+def test_the_effects_are_the_same_on_each_destination(
+    tenant: RunningSandbox, destination: str, request: pytest.FixtureRequest
+) -> None:
+    if destination == "postgres":
+        request.getfixturevalue("postgres")
+    check_changes(tenant, synced_each_day(tenant, destination))
+
+
+def check_changes(tenant: RunningSandbox, pipeline: Pipeline) -> None:
+    found = timeline(pipeline, 7)
+    expected = {(change.table, change.key, change.change) for change in tenant.configuration_changes()}
+    assert {(change.configuration, change.object, change.change) for change in found.changes} == expected
+    for truth in tenant.configuration_changes():
+        change = of(found, truth.table, truth.key, truth.at)
+        assert change.seen_before
+        assert change.seen_before < truth.at <= change.seen_at
+        assert {effect.action_code for effect in change.effects} == set(truth.action_codes)
+        for code in truth.action_codes:
+            check(tenant, change, code)
+    if pipeline.destination.destination_name != "delta":
+        check_views(pipeline)
+
+
+def of(found: Timeline, table: str, key: str, at: datetime) -> Change:
+    return next(
+        change
+        for change in found.changes
+        if (change.configuration, change.object) == (table, key) and at <= change.seen_at <= at + DAY
+    )
+
+
+def check(tenant: RunningSandbox, change: Change, code: str) -> None:
+    assert change.seen_before
+    truth = tenant.change_effects(change.seen_before, change.seen_at, code, read_at=datetime.now(change.seen_at.tzinfo))
+    before, after = truth.before, truth.after
+    assert before
+    assert after
+    effects = {effect.measure: effect for effect in change.effects if effect.action_code == code}
+    days = (before.end - before.start) / DAY
+    counts: dict[str, tuple[float, float, float, float]] = {
+        "attempts": (before.attempts, days, after.attempts, days),
+        "challenge_rate": (before.challenged, before.attempts, after.challenged, after.attempts),
+        "block_rate": (before.blocked, before.attempts, after.blocked, after.attempts),
+        "success_rate": (before.succeeded, before.settled, after.succeeded, after.settled),
+        "drop_off_rate": (before.dropped_off, before.settled, after.dropped_off, after.settled),
+    }
+    for measure, expected in counts.items():
+        effect = effects[measure]
+        assert counted(effect) == pytest.approx(expected, rel=1e-6), (measure, code)
+        check_interval(effect)
+
+
+def counted(effect: Effect) -> tuple[float, float, float, float]:
+    return effect.before_numerator, effect.before_denominator, effect.after_numerator, effect.after_denominator
+
+
+def check_interval(effect: Effect) -> None:
+    """The bounds are those of statsmodels."""
+    before, of_before, after, of_after = counted(effect)
+    if not of_before or not of_after:
+        assert effect.difference is None
+        return
+    if effect.measure == "attempts":
+        low, high = confint_poisson_2indep(after, of_after, before, of_before, method="wald", compare="diff")
+    else:
+        low, high = confint_proportions_2indep(after, of_after, before, of_before, method="newcomb", compare="diff")
+    assert (effect.difference_low, effect.difference_high) == pytest.approx((low, high), abs=1e-9)
+
+
+def check_views(pipeline: Pipeline) -> None:
+    """The views show what the command shows."""
+    assert {"config_changes", "config_change_effects"} <= set(install(pipeline).views)
+    names = list(Effect.__dataclass_fields__)
+    with pipeline.sql_client() as client:
+        table = client.make_qualified_table_name("config_change_effects")
+        query = f"select {', '.join(names)} from {table} order by seen_at, action_code, measure, configuration, object"
+        shown = client.execute_sql(query) or ()
+    asked = sorted(
+        read_effects(pipeline), key=lambda e: (e.seen_at, e.action_code, e.measure, e.configuration, e.object)
+    )
+    assert [plain(dict(zip(names, row, strict=True))) for row in shown] == [plain(asdict(effect)) for effect in asked]
+
+
+def plain(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: round(float(value), 9)
+        if not isinstance(value, str | datetime | None)
+        else value.astimezone().timestamp()
+        if isinstance(value, datetime)
+        else value
+        for name, value in row.items()
+    }
+
+
+def test_without_a_configuration_the_command_says_which_key_is_missing(seeded: RunningSandbox, workdir: Path) -> None:
+    sync_from(seeded)
+    done = command("changes")
+    assert done.returncode == 2
+    assert "management_secret_key" in done.stderr
+
+
+def test_a_first_read_is_no_change(empty: RunningSandbox) -> None:
+    configured(empty)
+    assert timeline(make_pipeline(), 7).changes == []
