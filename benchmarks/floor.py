@@ -45,7 +45,7 @@ class Database:
     def append(self, rows: Rows) -> None:
         for name, found in rows.items():
             batch = self._arrow(name, found)  # noqa: F841 - DuckDB finds it by its name
-            self._connection.execute(f"INSERT INTO {name} SELECT * FROM batch")
+            self._connection.execute(f"INSERT INTO {name} SELECT * FROM batch")  # noqa: S608 - our own names
             found.clear()
 
     def _arrow(self, name: str, rows: list[dict[str, Any]]) -> pa.Table:

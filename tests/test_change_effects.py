@@ -49,7 +49,7 @@ def test_the_command_prints_every_change_with_effects_that_the_sandbox_counts_to
     assert "verification_methods: - SMS" in said
     assert "Action code withdraw was added" in said
     assert all(word in said for word in ("higher", "lower", "no clear difference", "too few attempts to say"))
-    assert "cannot be told apart" in said
+    assert "may be the cause" in said
     assert "These are the last 1." in command("changes", "--last", "1").stdout
 
 

@@ -318,3 +318,21 @@ def test_odd_but_legal_answers_load() -> None:
     }
     assert all((each.new, each.changed, each.deleted) == (0, 0, 0) for each in again.tables.values())
     assert rows("select alias, item from value_list_items order by all") == [("mixed", "1"), ("short", "a")]
+
+
+@pytest.mark.deep
+def test_erase_removes_the_persons_identifiers_from_value_lists(seeded: RunningSandbox) -> None:
+    person, other = [user for user in seeded.sandbox.store.users() if user.email][:2]
+    items = [person.user_id, person.email, other.email]
+    lists = {"name": "People", "itemType": "string", "valueListItems": items}
+    manage(seeded, "POST", "/value-lists", lists)
+    settings = {"privacy": "pseudonymize", "privacy_key": KEY}
+    sync_from(seeded, management_secret_key=MANAGEMENT_SECRET, **settings)
+    variables = {f"SOURCES__AUTHSIGNAL_SOURCE__{name.upper()}": value for name, value in settings.items()}
+    assert command("erase", person.user_id, "--yes", env=variables).returncode == 0
+    kept = "select count(*) from value_list_items where alias = 'people'"
+    assert rows(kept) == [(1,)]
+    assert rows(kept.replace("value_list_items", "value_list_items_history")) == [(1,)]
+    manage(seeded, "PATCH", "/value-lists/people", {"valueListItems": [person.user_id, other.email]})
+    configured(seeded, **settings)
+    assert rows(f"{kept} and deleted_at is null") == [(1,)]

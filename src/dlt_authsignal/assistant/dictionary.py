@@ -76,6 +76,7 @@ PAGES: Final = (
     (PurePosixPath("how-it-works.md"), "the steps of a sync, and the page that explains each"),
     (PurePosixPath("settings.md"), "all settings, with defaults and options"),
     (PurePosixPath("python-api.md"), "all public functions and classes, with signatures"),
+    (PurePosixPath("configuration.md"), "rules and settings, and what a change did"),
     (PurePosixPath("kpis.md"), "all KPIs with definition and SQL"),
     (PurePosixPath("credentials.md"), "where to store keys"),
     (PurePosixPath("destinations.md"), "supported databases and how well each is tested"),

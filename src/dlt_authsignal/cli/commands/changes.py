@@ -30,7 +30,7 @@ def changes(
 
     A change happened between the last sync that did not show it and the first one that did. Its effect is the
     difference between the attempts of the action before and after that interval, over windows of equal length, with a
-    95 % confidence interval. Another cause in the same window cannot be told apart: other changes are counted.
+    95 % confidence interval. The command cannot separate other causes in the same window; it counts the other changes.
 
     Needs a management_secret_key in earlier syncs. The views config_changes and config_change_effects have the same
     figures.

@@ -133,7 +133,7 @@ def _effects(effects: "dict[str, Effect]", *, brief: bool) -> Iterator[str]:
     if first.other_changes:
         others = counted(first.other_changes, "other change")
         share = "lies" if first.other_changes == 1 else "lie"
-        yield f"{_INDENT * 2}{others} of this action {share} in these days and cannot be told apart."
+        yield f"{_INDENT * 2}{others} of this action {share} in these days and may be the cause."
 
 
 def _cells(effect: "Effect") -> tuple[str, str, str]:

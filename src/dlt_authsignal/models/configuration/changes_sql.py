@@ -3,7 +3,7 @@
 It has one row per object that was added or removed, and one per field of an object that was added or changed.
 
 Every version of an object is compared with the version before it. An object that the first read of its table returned
-is no change: nobody knows when it was made.
+is no change: the time when it was made is unknown.
 """
 
 from collections.abc import Mapping, Sequence

@@ -19,8 +19,10 @@ def stored_forms(user_id: str, pipeline_name: str) -> frozenset[str]:
 
 
 def forms_of(user_id: str, keys: Iterable[str | None]) -> frozenset[str]:
-    """Return the id and its hash under each key that is set."""
-    return frozenset({user_id, *(Privacy(key=key).hashed(user_id) for key in keys if key)})
+    """Return the id and its hashes under each key that is set: as a user id, and as an item of a value list."""
+    known = [Privacy(key=key) for key in keys if key]
+    items = (privacy.item(user_id) or user_id for privacy in known)
+    return frozenset({user_id, *(privacy.hashed(user_id) for privacy in known), *items})
 
 
 def naming(credential_ids: Collection[str], calls: Iterable[tuple[Any, Any]]) -> Iterator[str]:

@@ -6,6 +6,7 @@ from typing import Final
 from dlt_authsignal.destination.stores.store import TableStore
 from dlt_authsignal.pipeline.erase.stored_ids import naming
 from dlt_authsignal.schema import ceremony_tables, tables
+from dlt_authsignal.schema.configuration_tables import VALUE_LIST_ITEMS
 
 USER_ID: Final = "user_id"
 _FIRST: Final = "user_reads"
@@ -14,13 +15,15 @@ due."""
 
 _CREDENTIAL_ID: Final = "webauthn_credential__credential_id"
 _NAMED_IDS: Final = "allowed_credential_ids"
+_ITEMS: Final = VALUE_LIST_ITEMS.name
+_IDENTIFIERS: Final = ("email", "phone_number", "username", "display_name")
 _CALLS: Final = ceremony_tables.PASSKEY_AUTHENTICATION_OPTIONS.name
 """Calls that identify a user only by the ids of their passkeys."""
 
 
 def holds_people(table: str, columns: Collection[str]) -> bool:
     """Whether rows of a table may belong to one user."""
-    return USER_ID in columns or table == _CALLS
+    return USER_ID in columns or table == _CALLS or table.removesuffix("_history") == _ITEMS
 
 
 def erase_rows(store: TableStore, forms: Collection[str]) -> dict[str, int]:
@@ -34,7 +37,7 @@ def erase_rows(store: TableStore, forms: Collection[str]) -> dict[str, int]:
         Rows deleted by table; 0 for tables that could contain the user and did not.
     """
     held = store.columns()
-    removed = _erase_calls(store, held, forms)
+    removed = _erase_calls(store, held, forms) | _erase_items(store, held, forms)
     names = sorted(
         (name for name, columns in held.items() if USER_ID in columns), key=lambda name: (name != _FIRST, name)
     )
@@ -51,6 +54,18 @@ def _erase_calls(store: TableStore, held: Mapping[str, Collection[str]], forms: 
     credential_ids = {row[0] for row in store.rows(known, [_CREDENTIAL_ID], USER_ID, forms) if row[0]}
     calls = list(naming(credential_ids, store.rows(_CALLS, ["call_id", _NAMED_IDS]))) if credential_ids else []
     return {_CALLS: store.delete(_CALLS, "call_id", calls) if calls else 0}
+
+
+def _erase_items(store: TableStore, held: Mapping[str, Collection[str]], forms: Collection[str]) -> dict[str, int]:
+    """Delete items of value lists that are the user's id, or an identifier in the user's row."""
+    lists = [name for name in (_ITEMS, f"{_ITEMS}_history") if "item" in held.get(name, ())]
+    if not lists:
+        return {}
+    users = tables.USERS.name
+    columns = [name for name in _IDENTIFIERS if name in held.get(users, ())]
+    rows = store.rows(users, columns, USER_ID, forms) if columns else ()
+    values = {*forms, *(str(value) for row in rows for value in row if value)}
+    return {name: store.delete(name, "item", values) for name in lists}
 
 
 def delete_where(store: TableStore, table: str, column: str, values: Collection[str]) -> int:

@@ -13,6 +13,7 @@ from yarl import URL
 from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.destination.duckdb_file import keep_open
 from dlt_authsignal.destination.stores.queries import alive_columns_of
+from dlt_authsignal.destination.tombstones import active_tombstones
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.schema import configuration_tables as tables
 from dlt_authsignal.schema.bookkeeping_tables import CONFIGURATION_READS, WHOLE_TABLE
@@ -147,7 +148,9 @@ def _items(management: Management, read: Configuration, tenant_id: str | None) -
     if tables.RULES.name in items:
         items[tables.RULE_CONDITIONS.name] = rows.condition_items(items[tables.RULES.name])
     if tables.VALUE_LISTS.name in items and (not privacy.leaves_out or privacy.allow):
-        items[tables.VALUE_LIST_ITEMS.name] = rows.value_items(found[tables.VALUE_LISTS.name], privacy)
+        items[tables.VALUE_LIST_ITEMS.name] = rows.value_items(
+            found[tables.VALUE_LISTS.name], privacy, active_tombstones()
+        )
     for part, whole in _PARTS.items():
         if whole in read.incomplete:
             read.incomplete.add(part)

@@ -1,6 +1,6 @@
 """The Management API's answers as items of the configuration tables, without webhook paths and credentials."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, Final
 
 from yarl import URL
@@ -105,12 +105,18 @@ def list_items(found: Iterable[Item]) -> list[Item]:
     ]
 
 
-def value_items(found: Iterable[Item], privacy: Privacy) -> list[Item]:
-    """Return the items of value lists in their stored form; without a key only those of allowed lists."""
+def value_items(found: Iterable[Item], privacy: Privacy, erased: Container[str] = ()) -> list[Item]:
+    """Return the items of value lists in their stored form; without a key only those of allowed lists.
+
+    Args:
+        found: Value lists.
+        privacy: Privacy settings.
+        erased: User ids that must not be loaded again.
+    """
     rows = {}
     for each in found:
         alias = each.get("alias")
-        for value in _items(each):
+        for value in (text for text in _items(each) if text not in erased):
             item = value if privacy.mode == "keep" or alias in privacy.allow else privacy.item(value)
             if item:
                 rows[alias, item] = {"alias": alias, "item": item}
