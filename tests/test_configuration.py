@@ -336,3 +336,16 @@ def test_erase_removes_the_persons_identifiers_from_value_lists(seeded: RunningS
     manage(seeded, "PATCH", "/value-lists/people", {"valueListItems": [person.user_id, other.email]})
     configured(seeded, **settings)
     assert rows(f"{kept} and deleted_at is null") == [(1,)]
+
+
+def test_status_shows_the_age_of_the_configuration_and_takes_no_sync_of_it_for_one_of_users(
+    empty: RunningSandbox, workdir: Path
+) -> None:
+    sync_from(empty)
+    first = json.loads(command("status", "--json").stdout)
+    assert first["configuration_read"] is None
+    configured(empty)
+    later = json.loads(command("status", "--json").stdout)
+    assert later["last_done"] == first["last_done"]
+    assert later["configuration_read"] > first["last_done"]
+    assert "Configuration of the tenant last read:" in command("status").stdout

@@ -112,6 +112,8 @@ def _print(found: "Status") -> None:
     console.print()
     for line in (*_users(found), *_losses(found)):
         console.print(line)
+    if found.configuration_read:
+        console.print(f"Configuration of the tenant last read: {_time(found.configuration_read)}.")
     console.print(f"Last successful sync: {_time(found.last_done)}.")
 
 

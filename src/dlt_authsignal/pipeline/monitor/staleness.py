@@ -87,9 +87,14 @@ def gaps(runs: Iterable[Mapping[str, Any]], now: datetime) -> list[Gap]:
         runs: Rows of `sync_runs`.
         now: Current time.
     """
-    begins = sorted(run["started_at"] for run in runs if run["outcome"] == "done")
+    begins = sorted(run["started_at"] for run in runs if run["outcome"] == "done" and reads_users(run))
     found = [_gap(begin, end, now) for begin, end in zip_longest(begins, begins[1:])]
     return [gap for gap in reversed(found) if (gap.ends or now) - gap.begins > NEAR_HORIZON]
+
+
+def reads_users(run: Mapping[str, Any]) -> bool:
+    """Return whether a sync read more than the configuration, which has no users and no actions."""
+    return run.get("apis") != "management"
 
 
 def _gap(begins: datetime, ends: datetime | None, now: datetime) -> Gap:

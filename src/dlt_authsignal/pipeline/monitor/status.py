@@ -13,8 +13,9 @@ from dlt_authsignal.destination.clients import shared_clients
 from dlt_authsignal.destination.dlt_patches import resolved_once
 from dlt_authsignal.destination.duckdb_file import keep_open
 from dlt_authsignal.destination.stores.queries import columns_of, freshness, schema_of
-from dlt_authsignal.pipeline.monitor.staleness import Gap, Staleness, gaps, staleness
+from dlt_authsignal.pipeline.monitor.staleness import Gap, Staleness, gaps, reads_users, staleness
 from dlt_authsignal.schema.bookkeeping_tables import SYNC_RUNS
+from dlt_authsignal.schema.configuration_tables import CONFIGURATION
 from dlt_authsignal.schema.tables import TABLES
 from dlt_authsignal.source.config.durations import duration
 from dlt_authsignal.source.config.source_settings import SourceSettings
@@ -50,7 +51,8 @@ class Status:
     Attributes:
         now: Time of this status.
         runs: Rows of `sync_runs` for the last syncs, newest first.
-        last_done: End of the last successful sync; None if there is none.
+        last_done: End of the last successful sync that read users, or of the configuration if none has; None if there
+            is none.
         failures: Failed syncs since then.
         tables: Status by table.
         users_waiting: Users who were never read, because no sync so far had the budget.
@@ -58,6 +60,7 @@ class Status:
         users: Age of the users' last reads.
         gaps: Periods without a successful sync that were long enough to lose actions, latest first.
         failed: Rows of `sync_runs` for the failed syncs since the last successful one, newest first.
+        configuration_read: When the tenant's configuration was last read; None if it never was.
     """
 
     now: datetime
@@ -70,6 +73,7 @@ class Status:
     users: Staleness
     gaps: Sequence[Gap]
     failed: Sequence[Mapping[str, Any]]
+    configuration_read: datetime | None
 
     @property
     def age(self) -> timedelta | None:
@@ -87,7 +91,8 @@ def status(pipeline: Pipeline) -> Status:
 def _status(pipeline: Pipeline) -> Status:
     now = datetime.now(UTC)
     runs = sorted(_runs(pipeline), key=lambda run: run["started_at"], reverse=True)
-    done = next((index for index, run in enumerate(runs) if run["outcome"] == "done"), None)
+    of_users = [run for run in runs if reads_users(run)] or runs
+    done = next((index for index, run in enumerate(of_users) if run["outcome"] == "done"), None)
     found = {name: freshness(pipeline, name) for name in TABLES}
     reads = list(known_reads(pipeline))
     longest = duration(
@@ -96,8 +101,8 @@ def _status(pipeline: Pipeline) -> Status:
     return Status(
         now=now,
         runs=runs[:RUNS_SHOWN],
-        last_done=None if done is None else runs[done]["ended_at"],
-        failures=len(runs) if done is None else done,
+        last_done=None if done is None else of_users[done]["ended_at"],
+        failures=len(of_users) if done is None else done,
         tables={
             name: TableStatus(rows=rows, deleted=deleted, newest_read=_utc(newest), oldest_read=_utc(oldest))
             for name, (rows, deleted, newest, oldest) in found.items()
@@ -107,7 +112,10 @@ def _status(pipeline: Pipeline) -> Status:
         users_due=sum(_oldest(read) < milliseconds(now - longest) for read in reads),
         users=staleness(reads, now),
         gaps=gaps(runs, now),
-        failed=runs[:done][:FAILURES_SHOWN],
+        failed=of_users[:done][:FAILURES_SHOWN],
+        configuration_read=max(
+            (read for table in CONFIGURATION if (read := _utc(found[table.name][3]))), default=None
+        ),
     )
 
 
