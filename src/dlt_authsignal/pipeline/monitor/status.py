@@ -114,7 +114,7 @@ def _status(pipeline: Pipeline) -> Status:
         gaps=gaps(runs, now),
         failed=of_users[:done][:FAILURES_SHOWN],
         configuration_read=max(
-            (read for table in CONFIGURATION if (read := _utc(found[table.name][3]))), default=None
+            (read for table in CONFIGURATION if (read := _utc(found[table.name][2]))), default=None
         ),
     )
 
