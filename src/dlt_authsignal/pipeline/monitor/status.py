@@ -113,9 +113,7 @@ def _status(pipeline: Pipeline) -> Status:
         users=staleness(reads, now),
         gaps=gaps(runs, now),
         failed=of_users[:done][:FAILURES_SHOWN],
-        configuration_read=max(
-            (read for table in CONFIGURATION if (read := _utc(found[table.name][2]))), default=None
-        ),
+        configuration_read=max((read for table in CONFIGURATION if (read := _utc(found[table.name][2]))), default=None),
     )
 
 
