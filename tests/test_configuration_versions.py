@@ -1,4 +1,4 @@
-"""Whatever is changed in the configuration, and whatever a sync may not read, the histories equal those of an oracle."""
+"""Whatever is changed in the configuration and refused to a sync, the histories equal those of an oracle."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
