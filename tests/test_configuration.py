@@ -326,7 +326,7 @@ def test_erase_removes_the_persons_identifiers_from_value_lists(seeded: RunningS
     items = [person.user_id, person.email, other.email]
     lists = {"name": "People", "itemType": "string", "valueListItems": items}
     manage(seeded, "POST", "/value-lists", lists)
-    settings = {"privacy": "pseudonymize", "privacy_key": KEY}
+    settings: dict[str, Any] = {"privacy": "pseudonymize", "privacy_key": KEY}
     sync_from(seeded, management_secret_key=MANAGEMENT_SECRET, **settings)
     variables = {f"SOURCES__AUTHSIGNAL_SOURCE__{name.upper()}": value for name, value in settings.items()}
     assert command("erase", person.user_id, "--yes", env=variables).returncode == 0
