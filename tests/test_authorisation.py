@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 
@@ -47,7 +48,8 @@ def token(running: RunningSandbox, *, scope: str = "read:authenticators", hours_
 
     sandbox = running.sandbox
     then = sandbox.clock.now() - timedelta(hours=hours_ago)
-    return mint(sandbox.config, then, user_id="u", action_code="a", idempotency_key="k", scope=scope)
+    user = next(sandbox.store.users())
+    return mint(sandbox.config, then, user_id=user.user_id, action_code="a", idempotency_key="k", scope=scope)
 
 
 def keys(running: RunningSandbox) -> dict[str, str]:
@@ -97,7 +99,10 @@ def test_a_route_refuses_a_token_of_another_tenant_or_of_another_key(
 ) -> None:
     now = running.sandbox.clock.now()
     for config in (SandboxConfig(tenant_id="other"), SandboxConfig(api_secret_key="other")):
-        foreign = mint(config, now, user_id="u", action_code="a", idempotency_key="k", scope="read:authenticators")
+        user = next(running.sandbox.store.users())
+        foreign = mint(
+            config, now, user_id=user.user_id, action_code="a", idempotency_key="k", scope="read:authenticators"
+        )
         status, answer = call(running, described, bearer_auth(foreign))
         assert (status, answer["errorCode"]) == (401, "unauthorized")
 
@@ -124,6 +129,96 @@ def test_a_token_shows_its_own_user_only(running: RunningSandbox) -> None:
         )
         mine = {value.user_authenticator_id for value in store.authenticators(user.user_id)}
         assert {row["userAuthenticatorId"] for row in visitor.authenticators()} == mine
+
+
+NO_ROUTE = [
+    ("GET", "/users/u/actions/signIn/"),
+    ("GET", "/users/u/nothing"),
+    ("GET", "/"),
+    ("GET", ""),
+    ("PUT", "/users/u"),
+    ("POST", "/authenticators"),
+    ("GET", "/users/%ff"),
+    ("GET", "/managements"),
+    ("GET", "/clients"),
+    ("GET", "/management"),
+    ("GET", "/management/nothing"),
+    ("GET", "/management/action-configurations/"),
+    ("PUT", "/management/tenant"),
+    ("GET", "/client"),
+    ("GET", "/client/nothing"),
+    ("GET", "/client/verify/passkey"),
+    ("PUT", "/client/user-authenticators/passkey"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), NO_ROUTE)
+def test_a_path_without_a_route_is_authenticated_before_it_is_looked_up(
+    running: RunningSandbox, method: str, path: str
+) -> None:
+    kept = keys(running)
+    kinds = {"management": ["management"], "client": ["tenant", "bearer"]}
+    allowed = kinds.get(path.split("/")[1] if "/" in path else "", ["server"])
+    for auth in [*NONSENSE, *(header for kind, header in kept.items() if kind not in allowed)]:
+        status, answer, _ = ask(running, method, path, auth=auth)
+        assert (status, answer["errorCode"], answer["errorDescription"]) == (401, "unauthorized", UNAUTHORIZED_TEXT)
+    for kind in allowed:
+        assert ask(running, method, path, auth=kept[kind])[0] in (400, 404, 405)
+
+
+def test_a_path_without_a_route_reports_an_expired_token_as_expired(running: RunningSandbox) -> None:
+    answer = ask(running, "GET", "/client/nothing", auth=bearer_auth(token(running, hours_ago=1)))[1]
+    assert answer["errorCode"] == "expired_token"
+
+
+def test_a_wrong_method_names_the_right_ones(running: RunningSandbox) -> None:
+    status, _, headers = ask(running, "DELETE", "/authenticators", auth=basic_auth(SECRET))
+    assert (status, sorted(headers["allow"].split(", "))) == (405, ["GET", "HEAD"])
+
+
+def test_paths_outside_of_the_apis_need_no_key(running: RunningSandbox) -> None:
+    assert ask(running, "GET", "/client/public/other/.well-known/jwks", auth=None)[0] == 404
+    assert ask(running, "GET", "/_sandbox/nothing", auth=None)[0] == 404
+
+
+AWKWARD = SandboxConfig(
+    api_secret_key="s\u00e9cret?>~~", management_secret_key="m\u00e0nage?>~", tenant_id="t\u00e9nant/\u00ff?>"
+)
+"""Keys whose base64 contains the two letters in which the alphabets differ."""
+
+
+def spellings(name: str) -> list[str]:
+    """A user name as SDKs send it: either alphabet, padded or not, with the colon or without."""
+    found = []
+    for text in (name, f"{name}:"):
+        standard = base64.b64encode(text.encode()).decode()
+        url_safe = base64.urlsafe_b64encode(text.encode()).decode()
+        found += [standard, standard.rstrip("="), url_safe, url_safe.rstrip("=")]
+    return found
+
+
+def test_every_spelling_of_a_key_is_accepted() -> None:
+    with run_in_thread(AWKWARD) as running:
+        for path, name in (
+            ("/authenticators", AWKWARD.api_secret_key),
+            ("/management/tenant", AWKWARD.management_secret_key),
+            ("/client/user-authenticators/passkey?credentialId=x", AWKWARD.tenant_id),
+        ):
+            given = spellings(name)
+            assert {"+", "/"} & set("".join(given))
+            assert {"-", "_"} & set("".join(given))
+            for text in given:
+                status = ask(running, "GET", path, auth=f"Basic {text}")[0]
+                assert status == (404 if "passkey" in path else 200), text
+            for wrong in (name + "x", name[:-1], f"{name}:password", f"{name}::", ""):
+                assert ask(running, "GET", path, auth=f"basic {spellings(wrong)[0]}")[0] == 401
+
+
+def test_the_browser_sdk_percent_encodes_the_tenant_id_and_leaves_the_colon_out() -> None:
+    with run_in_thread(AWKWARD) as running:
+        for text in spellings(quote(AWKWARD.tenant_id, safe="")):
+            path = "/client/user-authenticators/passkey?credentialId=x"
+            assert ask(running, "GET", path, auth=f"Basic {text}")[0] == 404
 
 
 def test_every_route_is_tested() -> None:

@@ -97,6 +97,7 @@ def test_a_passkey_is_created_and_completes_the_challenge_of_its_user(browser: B
     data = sign_up(browser, username="ada@example.com", displayName="Ada")
     assert data["userAuthenticator"]["verificationMethod"] == "PASSKEY"
     assert data["userAuthenticator"]["webauthnCredential"]["credentialId"] == data["registrationResponse"]["id"]
+    assert data["userAuthenticator"]["webauthnCredential"]["parsedUserAgent"]["browser"]["name"].startswith("Chrome")
     assert_succeeded(browser, data["token"], "PASSKEY")
     [held] = browser.do("credentials", transport="internal")
     assert (held["rpId"], held["userName"]) == ("localhost", "ada@example.com")

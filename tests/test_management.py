@@ -85,7 +85,40 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("/action-configurations", {"actionCode": "x", "defaultUserActionResult": "SHRUG"}),
     ("/action-configurations", {"actionCode": "x", "verificationMethods": ["VERIFF"]}),
     ("/action-configurations", {"actionCode": "x", "promptToEnrollVerificationMethods": ["SMS"]}),
-    ("/action-configurations/signIn/rules", {"name": "n", "type": "BLOCK"}),
+    ("/action-configurations/signIn/rules", {"name": "n"}),
+    ("/action-configurations/signIn/rules", {"type": "BLOCK"}),
+    ("/action-configurations/signIn/rules", {"name": None, "type": "BLOCK"}),
+    ("/action-configurations/signIn/rules", {"name": "", "type": "BLOCK"}),
+    ("/action-configurations/signIn/rules", {"name": "n", "type": "BLOCK", "priority": "3"}),
+    ("/action-configurations/signIn/rules", {"name": "n", "type": "BLOCK", "priority": 1.5}),
+    ("/action-configurations/signIn/rules", {"name": "n", "type": "BLOCK", "priority": -1}),
+    ("/action-configurations/signIn/rules", {"name": "n", "type": "BLOCK", "isActive": "true"}),
+    ("/action-configurations/signIn/rules", {"name": "n", "type": "BLOCK", "isActive": 1}),
+    ("/action-configurations/signIn/rules", {"name": "n", "type": "block"}),
+    ("/action-configurations/signIn/rules", {"name": "n", "type": "BLOCK", "ruleId": "mine"}),
+    ("/action-configurations/signIn/rules", {"name": "n", "type": "BLOCK", "tenantId": "mine"}),
+    ("/action-configurations/signIn/rules", {"name": "n", "type": "BLOCK", "actionCode": "payment"}),
+    ("/action-configurations/signIn/rules", {"name": "n", "type": "BLOCK", "verificationMethods": "SMS"}),
+    ("/action-configurations/signIn/rules", {"name": "n", "type": "BLOCK", "verificationMethods": ["RECOVERY_CODE"]}),
+    ("/action-configurations", {"actionCode": "x", "tenantId": "mine"}),
+    ("/action-configurations", {"actionCode": "x", "lastActionCreatedAt": "2026-01-01T00:00:00.000Z"}),
+    ("/action-configurations", {"actionCode": 5}),
+    ("/authenticator-configurations", {"verificationMethod": "VERIFF", "authenticatorId": "mine"}),
+    ("/authenticator-configurations", {"verificationMethod": "VERIFF", "verificationCodeLength": "6"}),
+    ("/authenticator-configurations", {"verificationMethod": "VERIFF", "sessionTtlInMinutes": 0}),
+    ("/authenticator-configurations", {"verificationMethod": "VERIFF", "smsCountryCodes": ["NZL"]}),
+    ("/authenticator-configurations", {"verificationMethod": "VERIFF", "pushProvider": "CARRIER_PIGEON"}),
+    ("/authenticator-configurations", {"verificationMethod": "VERIFF", "appAttestationFailureMode": "SHRUG"}),
+    ("/authenticator-configurations", {"verificationMethod": "VERIFF", "passkeyRegistrationHints": ["phone"]}),
+    ("/authenticator-configurations", {"verificationMethod": "VERIFF", "authenticatorAttachment": "usb"}),
+    ("/authenticator-configurations", {"verificationMethod": "VERIFF", "relyingParty": "https://example.com"}),
+    ("/authenticator-configurations", {"verificationMethod": "VERIFF", "expectedOrigins": ["example.com"]}),
+    ("/custom-data-points", {"name": "n", "dataType": "text", "modelType": "user", "id": "mine"}),
+    ("/custom-data-points", {"name": "n", "dataType": "text", "modelType": "user", "isPublic": "yes"}),
+    ("/value-lists", {"name": "n", "itemType": "number", "valueListItems": [True]}),
+    ("/value-lists", {"name": "n", "itemType": "number", "valueListItems": ["1"]}),
+    ("/value-lists", {"name": "n", "itemType": "string", "valueListItems": [1]}),
+    ("/value-lists", {"name": "n", "itemType": "string", "valueListItems": [None]}),
     ("/action-configurations/signIn/rules", {"name": "n", "type": "BLOCK", "conditions": HIGH, "priority": 0}),
     ("/action-configurations/signIn/rules", {"name": "n", "type": "BLOCK", "conditions": HIGH, "priority": 100}),
     ("/action-configurations/signIn/rules", {"name": "n", "type": "BLOCK", "conditions": {"nonsense": [1]}}),
@@ -134,10 +167,152 @@ def test_the_tenant_shows_only_configured_settings(empty: RunningSandbox) -> Non
         "name": "Sandbox",
         "tokenDurationInMinutes": 10,
     }
-    changed = manage(empty, "PATCH", "/tenant", {"allowDisablingMfa": False, "customDomain": "mfa.example.com"})[1]
-    assert (changed["allowDisablingMfa"], changed["customDomain"]) == (False, "mfa.example.com")
-    assert "customDomain" not in manage(empty, "PATCH", "/tenant", {"customDomain": None})[1]
-    assert manage(empty, "PATCH", "/tenant", {"tokenDurationInMinutes": 0})[0] == 400
+    changed = manage(empty, "PATCH", "/tenant", {"disableRecoveryCodes": False, "tokenDurationInMinutes": 15})[1]
+    assert (changed["disableRecoveryCodes"], changed["tokenDurationInMinutes"]) == (False, 15)
+    assert manage(empty, "PATCH", "/tenant", changed) == (200, changed)
+    cleared = {"disableRecoveryCodes": None, "tokenDurationInMinutes": None}
+    assert manage(empty, "PATCH", "/tenant", cleared)[1] == tenant
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"tokenDurationInMinutes": 0},
+        {"tokenDurationInMinutes": "15"},
+        {"hideSuccessScreenOnEnrollment": "true"},
+        {"name": None},
+        {"tenantId": "other"},
+        {"customDomain": "mfa.example.com"},
+        {"allowDisablingMfa": False},
+        {"hideAuthsignalLogo": True},
+        {"skipRecoveryCodesOnProgrammaticEnrollment": True},
+    ],
+    ids=str,
+)
+def test_a_setting_of_the_tenant_that_cannot_be_changed_like_this_is_refused(
+    empty: RunningSandbox, change: dict[str, Any]
+) -> None:
+    before = empty.sandbox.tenant
+    assert manage(empty, "PATCH", "/tenant", change)[0] == 400
+    assert empty.sandbox.tenant == before
+
+
+@pytest.mark.parametrize(("path", "key", "new", "change"), COLLECTIONS, ids=IDS)
+def test_every_optional_field_can_be_null_or_missing(
+    empty: RunningSandbox, path: str, key: str, new: dict[str, Any], change: dict[str, Any]
+) -> None:
+    """Null counts as missing on creation, and removes the value later. A default takes its place."""
+    needed = {name: new[name] for name in REQUIRED[key] if name in new}
+    plain = manage(empty, "POST", path, needed)[1]
+    assert manage(empty, "DELETE", f"{path}/{plain[key]}")[0] == 200
+    optional = OPTIONAL[key]
+    status, created = manage(empty, "POST", path, {**dict.fromkeys(optional), **needed})
+    assert status == 200
+    one = f"{path}/{created[key]}"
+    stable = {name: value for name, value in plain.items() if name != key}
+    assert {name: value for name, value in created.items() if name != key} == stable
+    assert manage(empty, "PATCH", one, change)[0] == 200
+    for name in optional:
+        status, changed = manage(empty, "PATCH", one, {name: None})
+        assert status == 200
+        assert changed.get(name) == plain.get(name)
+    for name in KEPT[key]:
+        assert manage(empty, "PATCH", one, {name: None})[0] == 400
+    assert manage(empty, "PATCH", one, manage(empty, "GET", one)[1])[0] == 200
+
+
+REQUIRED = {
+    "actionCode": ["actionCode"],
+    "ruleId": ["name", "type"],
+    "authenticatorId": ["verificationMethod"],
+    "id": ["name", "dataType", "modelType"],
+    "alias": ["name", "itemType"],
+}
+KEPT: dict[str, list[str]] = {
+    "actionCode": [],
+    "ruleId": ["name", "type"],
+    "authenticatorId": [],
+    "id": [],
+    "alias": ["name"],
+}
+OPTIONAL = {
+    "actionCode": [
+        "defaultUserActionResult", "messagingTemplates", "verificationMethods", "promptToEnrollVerificationMethods",
+        "defaultVerificationMethod", "verificationWebhookUrl", "tenantId", "lastActionCreatedAt",
+    ],
+    "ruleId": [
+        "description", "isActive", "priority", "verificationMethods", "promptToEnrollVerificationMethods",
+        "defaultVerificationMethod", "conditions", "tenantId",
+    ],
+    "authenticatorId": [
+        "authenticatorType", "isActive", "isEditableByUser", "isHiddenToUser", "oobChannel", "smsProvider",
+        "smsChannel", "emailProvider", "pushProvider", "webhookUrl", "magicLinkMode", "messageTemplate", "sender",
+        "providerType", "relyingParty", "expectedOrigins", "verificationCodeLength", "enrollmentPromptInterval",
+        "hideTotpAppDownloadScreen", "issuerName", "sessionTtlInMinutes", "userVerificationRequirement",
+        "authenticatorAttachment", "showEmailDeliveryTimeWarning", "smsCountryCodes",
+        "allowMultipleUserAuthenticators", "rateLimitConfiguration", "sendingRateLimitConfiguration",
+        "passkeyRegistrationHints", "whatsAppProvider", "redirectUrls", "dontSkipEnrollmentInputScreen",
+        "documentTypes", "recoveryMethods", "disableEnrollmentPrompt", "requireAppAttestation",
+        "appAttestationFailureMode", "twilioCredentials", "messageBirdV2Credentials",
+    ],
+    "id": ["description", "isPublic"],
+    "alias": ["isActive", "valueListItems"],
+}  # fmt: skip
+
+
+UNCHANGEABLE = [
+    ("/action-configurations/signIn", {"actionCode": "other"}),
+    ("/value-lists/trusted-partners", {"alias": "other"}),
+    ("/value-lists/trusted-partners", {"itemType": "number"}),
+    ("/custom-data-points/ID", {"name": "other"}),
+    ("/custom-data-points/ID", {"dataType": "number"}),
+    ("/custom-data-points/ID", {"modelType": "action"}),
+]
+
+
+@pytest.mark.parametrize(("path", "change"), UNCHANGEABLE)
+def test_a_field_that_identifies_an_object_cannot_be_changed(
+    empty: RunningSandbox, path: str, change: dict[str, Any]
+) -> None:
+    path = path.replace("ID", next(iter(empty.sandbox.tenant.data_points)))
+    before = manage(empty, "GET", path)[1]
+    assert manage(empty, "PATCH", path, change)[0] == 400
+    assert manage(empty, "GET", path)[1] == before
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        {"rateLimit": 0, "windowInMinutes": 1},
+        {"rateLimit": 101, "windowInMinutes": 1},
+        {"rateLimit": "5", "windowInMinutes": 1},
+        {"rateLimit": 5, "windowInMinutes": 0.5},
+        {"rateLimit": 5, "windowInMinutes": 1441},
+        {"rateLimit": 5, "windowInMinutes": "10"},
+        {"rateLimit": 5},
+    ],
+    ids=str,
+)
+def test_a_rate_limit_out_of_bounds_is_refused(empty: RunningSandbox, limit: dict[str, Any]) -> None:
+    one = f"/authenticator-configurations/{next(iter(empty.sandbox.tenant.methods))}"
+    assert manage(empty, "PATCH", one, {"rateLimitConfiguration": limit})[0] == 400
+    allowed = {"rateLimit": 5, "windowInMinutes": 2.5}
+    changed = manage(empty, "PATCH", one, {"rateLimitConfiguration": allowed})[1]
+    assert changed["rateLimitConfiguration"] == allowed
+
+
+@pytest.mark.parametrize("matches", [False, True])
+def test_a_rule_without_conditions_matches_as_configured(empty: RunningSandbox, matches: bool) -> None:
+    ask(empty, "POST", "/_sandbox/config", {"unconditional_rules_match": matches})
+    path = "/action-configurations/payment/rules"
+    created = manage(empty, "POST", path, {"name": "All", "type": "BLOCK"})[1]
+    assert "conditions" not in created
+    assert ask(empty, "POST", "/users/u/actions/payment")[1]["state"] == ("BLOCK" if matches else "ALLOW")
+    manage(empty, "PATCH", f"{path}/{created['ruleId']}", {"conditions": {"==": [1, 1]}})
+    assert ask(empty, "POST", "/users/u/actions/payment")[1]["state"] == "BLOCK"
+    changed = manage(empty, "PATCH", f"{path}/{created['ruleId']}", {"conditions": None})[1]
+    assert "conditions" not in changed
+    assert ask(empty, "POST", "/users/u/actions/payment")[1]["state"] == ("BLOCK" if matches else "ALLOW")
 
 
 def test_the_tenants_token_duration_is_the_lifetime_of_tokens(empty: RunningSandbox) -> None:
@@ -190,9 +365,32 @@ def test_message_overrides_are_replaced_and_themes_are_merged(empty: RunningSand
     for locale in ("en", "de"):
         manage(empty, "PATCH", "/message-overrides", {"messageOverrides": {locale: {"title": "x"}}})
     assert manage(empty, "GET", "/message-overrides")[1] == {"messageOverrides": {"de": {"title": "x"}}}
-    manage(empty, "PATCH", "/theme", {"name": "dark", "colors": {"primary": "#000"}})
-    assert manage(empty, "PATCH", "/theme", {"name": "light"})[1] == {"name": "light", "colors": {"primary": "#000"}}
-    assert manage(empty, "GET", "/message-overrides/catalog")[0] == 200
+    assert manage(empty, "PATCH", "/message-overrides", {"messageOverrides": None})[1] == {"messageOverrides": {}}
+    assert manage(empty, "PATCH", "/message-overrides", {})[0] == 400
+    manage(empty, "PATCH", "/theme", {"name": "dark", "colors": {"link": "#000", "hover": "#111"}})
+    change = {"name": "light", "colors": {"hover": None}, "darkMode": {"borders": {"cardBorderWidth": None}}}
+    expected = {"name": "light", "colors": {"link": "#000"}, "darkMode": {"borders": {}}}
+    assert manage(empty, "PATCH", "/theme", change)[1] == expected
+    catalogue = manage(empty, "GET", "/message-overrides/catalog")[1]
+    assert type(catalogue["catalogVersion"]) is int  # as in Authsignal's Go client
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"borders": {"buttonBorderRadius": "5"}},
+        {"borders": {"buttonBorderRadius": 1.5}},
+        {"container": {"logoHeight": True}},
+        {"container": {"logoPosition": "above"}},
+        {"darkMode": {"borders": {"cardBorderWidth": "1"}}},
+        {"primaryColor": 5},
+        {"colors": "red"},
+    ],
+    ids=str,
+)
+def test_a_theme_with_a_value_of_another_type_is_refused(empty: RunningSandbox, change: dict[str, Any]) -> None:
+    assert manage(empty, "PATCH", "/theme", change)[0] == 400
+    assert manage(empty, "GET", "/theme")[1] == {}
 
 
 def test_an_action_is_configured_by_its_first_use_and_records_its_last_use(empty: RunningSandbox) -> None:

@@ -328,3 +328,22 @@ def test_transports_that_are_not_a_list_are_left_out(visitor: Visitor) -> None:
     options = visitor.post("/user-authenticators/passkey/authentication-options", {})[1]["options"]
     (offered,) = options["allowCredentials"]
     assert (offered["id"], offered.get("transports")) == (held["credentialId"], None)
+
+
+def test_a_registered_passkey_shows_the_browser_and_the_system_it_was_registered_with(visitor: Visitor) -> None:
+    options = visitor.post("/user-authenticators/passkey/registration-options", {})[1]
+    body = {
+        "challengeId": options["challengeId"],
+        "registrationCredential": visitor.passkey.create(options["options"]),
+    }
+    webkit = "AppleWebKit/537.36 (KHTML, like Gecko)"
+    agent = f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {webkit} Chrome/141.0.0.0 Safari/537.36"
+    headers = {"User-Agent": agent}
+    path, auth = "/client/user-authenticators/passkey", bearer_auth(visitor.token)
+    answer = ask(visitor.running, "POST", path, body, auth=auth, headers=headers)[1]
+    (row,) = ask(visitor.running, "GET", "/users/u/authenticators")[1]
+    for found in (answer["userAuthenticator"], row):
+        parts = found["webauthnCredential"]["parsedUserAgent"]
+        assert parts["ua"] == agent
+        assert (parts["browser"]["name"], parts["browser"]["major"]) == ("Chrome", "141")
+        assert (parts["os"]["name"], parts["os"]["version"]) == ("Windows", "10")

@@ -238,7 +238,7 @@ def test_deleting_a_user_ends_their_challenges_sessions_and_recovery_codes(empty
     assert ask(empty, "POST", "/sessions/validate", {"accessToken": session["accessToken"]})[0] == 400
     assert ask(empty, "POST", "/sessions/refresh", {"refreshToken": session["refreshToken"]})[0] == 400
     body = {"challengeId": options["challengeId"], "registrationCredential": {}}
-    assert visitor.post("/user-authenticators/passkey", body)[1]["errorCode"] == "invalid_request"
+    assert visitor.post("/user-authenticators/passkey", body)[1]["errorCode"] == "unauthorized"
     assert visitor.sign_in()[1]["errorCode"] == "unknown_credential"
     deleted = [event.about.user_id for event in empty.sandbox.recorded_events if event.type == "authenticator.deleted"]
     assert deleted == ["u"]

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -60,6 +60,7 @@ class Receiver:
     taken: list[Received] = field(default_factory=list)
     answers: deque[int] = field(default_factory=deque)
     usually: int = 200
+    before: Callable[[], None] = lambda: None
 
     def wait(self, count: int) -> list[Received]:
         deadline = time.monotonic() + 5
@@ -81,6 +82,7 @@ def receiver() -> Iterator[Receiver]:
             taken = Received(self.path, body, self.headers["x-signature-v2"], self.headers["content-type"])
             status = mine.answers.popleft() if mine.answers else mine.usually
             mine.taken.append(taken)
+            mine.before()
             self.send_response(status)
             self.send_header("content-length", "0")
             if 300 <= status < 400:

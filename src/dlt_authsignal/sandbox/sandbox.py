@@ -46,6 +46,21 @@ class Sandbox(TenantState):
         self.limits.clear()
         self.log.clear()
 
+    def delete_user(self, user_id: str, *, actions: bool) -> None:
+        """Delete a user with their tokens, challenges, sessions and recovery codes.
+
+        Args:
+            user_id: The user. An unknown id is not an error.
+            actions: Whether to delete the user's actions too.
+        """
+        for value in self.store.authenticators(user_id):
+            self.events.authenticator(self.clock.now(), "deleted", value)
+        self.store.remove_user(user_id, actions=actions)
+        self.end_tokens(user_id)
+        self.challenges.forget_user(user_id)
+        self.sessions.revoke_user(user_id)
+        self.recovery_codes.pop(user_id, None)
+
     def snapshot(self, name: str) -> None:
         """Keep the state under a name, without faults, limits, the request log and webhooks.
 

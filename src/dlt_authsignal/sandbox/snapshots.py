@@ -40,6 +40,7 @@ class Snapshot:
     timeline: Timeline | None
     shown_as_of: datetime | None
     ip_facts: dict[str, IpFacts]
+    token_versions: dict[str, int]
     rng: tuple[Any, ...]
     id_rng: tuple[Any, ...]
 
@@ -62,6 +63,7 @@ def copied(state: TenantState) -> Snapshot:
         timeline=state.timeline,
         shown_as_of=state.shown_as_of,
         ip_facts=dict(state.ip_facts),
+        token_versions=dict(state.token_versions),
         rng=state.rng.getstate(),
         id_rng=state.id_rng.getstate(),
     )
@@ -81,6 +83,7 @@ def put_back(state: TenantState, snapshot: Snapshot) -> None:
     state.recorded_events.clear()
     state.recorded_events.extend(snapshot.events)
     state.recovery_codes, state.ip_facts = dict(snapshot.recovery_codes), dict(snapshot.ip_facts)
+    state.token_versions = dict(snapshot.token_versions)
     state.rng = _at(snapshot.rng)
     state.id_rng.setstate(snapshot.id_rng)
 

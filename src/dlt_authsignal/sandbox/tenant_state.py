@@ -12,6 +12,7 @@ from dlt_authsignal.sandbox.sessions.challenges import Challenges
 from dlt_authsignal.sandbox.sessions.outbox import Outbox
 from dlt_authsignal.sandbox.sessions.rate_windows import Windows
 from dlt_authsignal.sandbox.sessions.sessions import Sessions
+from dlt_authsignal.sandbox.sessions.tokens import Token, read
 from dlt_authsignal.sandbox.tenant.changes.moments import NO_CHANGES, moments_of
 from dlt_authsignal.sandbox.tenant.changes.timeline import ConfigurationChange, Timeline, timeline
 from dlt_authsignal.sandbox.tenant.entities import Event
@@ -55,6 +56,7 @@ class TenantState:
         self.shown_as_of: datetime | None = None
         self.first_tenant = self.tenant  # seeding gives changes only to an unchanged configuration
         self.ip_facts: dict[str, IpFacts] = {}
+        self.token_versions: dict[str, int] = {}
 
     def seed(self, users: int, days: int, seed: int | None = None) -> None:
         """Add realistic users and actions; the same seed and clock add the same ones.
@@ -117,6 +119,20 @@ class TenantState:
         codes = [f"{self.rng.getrandbits(40):010x}" for _ in range(5)]
         self.recovery_codes[user_id] = frozenset(codes)
         return codes
+
+    def token(self, text: str) -> Token | None:
+        """Decode a token, expired or not. None if it is not valid, or its user was deleted since it was created."""
+        token = read(self.config, text)
+        return token if token and self.has_user_of(token) else None
+
+    def has_user_of(self, token: Token) -> bool:
+        """Return whether the token's user exists and was not deleted since it was created."""
+        current = token.version == self.token_versions.get(token.user_id, 0)
+        return current and self.store.get_user(token.user_id) is not None
+
+    def end_tokens(self, user_id: str) -> None:
+        """Make all tokens of a user invalid, also if a user with that id is created again."""
+        self.token_versions[user_id] = self.token_versions.get(user_id, 0) + 1
 
     @property
     def token_minutes(self) -> int:

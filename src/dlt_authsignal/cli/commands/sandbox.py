@@ -36,7 +36,12 @@ def _not_emulated(context: click.Context, _option: click.Parameter, wanted: bool
 
 
 @click.command(short_help="Run a local Authsignal to test against.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on. With 0.0.0.0 or ::, other machines can reach and control the sandbox.",
+)
 @click.option(
     "--port",
     default=4443,
@@ -97,6 +102,20 @@ def _not_emulated(context: click.Context, _option: click.Parameter, wanted: bool
     multiple=True,
     help="Origin from which passkeys are accepted. Repeatable. Default: every origin at or below --rp-id.",
 )
+@click.option(
+    "--allow-host",
+    "allowed_hosts",
+    metavar="HOST",
+    multiple=True,
+    help="Also answer requests for this host name or address. Repeatable. Default: localhost and --host.",
+)
+@click.option(
+    "--allow-webhooks-to",
+    "allowed_webhook_hosts",
+    metavar="HOST",
+    multiple=True,
+    help="Also send webhooks to this host name or address. Repeatable. Default: to this machine only.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the URLs and keys as one line of JSON.")
 @click.option(
     "--not-emulated",
@@ -120,6 +139,8 @@ def sandbox(
     tenant_id: str | None,
     rp_id: str,
     origins: tuple[str, ...],
+    allowed_hosts: tuple[str, ...],
+    allowed_webhook_hosts: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Run a local Authsignal to test against. All data is in memory and is lost when the sandbox stops.
@@ -144,6 +165,8 @@ def sandbox(
             tenant_id=tenant_id or SandboxConfig.tenant_id,
             relying_party=rp_id,
             expected_origins=origins,
+            allowed_hosts=allowed_hosts,
+            allowed_webhook_hosts=allowed_webhook_hosts,
             listing="refused" if listing == "refused" else "allowed",
             users=_users(users, empty=empty),
             days=days,
@@ -155,13 +178,29 @@ def sandbox(
     try:
         bound = listen(host, port)
     except OSError as error:
-        raise ConfigurationError(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --port.") from None
+        raise ConfigurationError(
+            f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --host or --port."
+        ) from None
     state = Sandbox(config)
+    _warn_if_reachable(host)
     click.echo((_as_json if as_json else _banner)(address(bound), state))
     try:
-        server(state).run(sockets=[bound])
+        server(state, host).run(sockets=[bound])
     except KeyboardInterrupt:
         click.echo("Sandbox stopped. Its data is deleted.", err=True)
+
+
+def _warn_if_reachable(host: str) -> None:
+    """Warn that other machines can reach the sandbox, unless it listens on a loopback address only."""
+    from dlt_authsignal.sandbox.core.hosts import is_loopback, plain_host
+
+    if is_loopback(plain_host(host) or ""):
+        return
+    click.echo(
+        f"Warning: with --host {host}, other machines can reach this sandbox. They can read all of its data, change it "
+        "under /_sandbox/, and need no key for that. Use --host 127.0.0.1 unless they must reach it.",
+        err=True,
+    )
 
 
 def _users(users: int | None, *, empty: bool) -> int:

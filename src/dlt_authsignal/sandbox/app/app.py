@@ -17,6 +17,7 @@ from dlt_authsignal.sandbox.app.openapi import openapi_route
 from dlt_authsignal.sandbox.app.pages import page_routes
 from dlt_authsignal.sandbox.app.route_table import ALIASES, SERVED
 from dlt_authsignal.sandbox.core.refusals import Refusal
+from dlt_authsignal.sandbox.http.auth import authenticate_path
 from dlt_authsignal.sandbox.http.dispatch import RawPaths, endpoint, refused
 from dlt_authsignal.sandbox.sandbox import Sandbox
 
@@ -35,6 +36,18 @@ class ClientCors:
         await (self._open if is_client else self._app)(scope, receive, send)
 
 
+def _no_route(sandbox: Sandbox, request: Request, error: Exception) -> Refusal:
+    """Return 401 for a caller without the key of that API, else 404, or 405 for a path that other methods have."""
+    path = request.scope["path"]
+    try:
+        if path == "/v1" or path.startswith("/v1/"):
+            authenticate_path(sandbox, path.removeprefix("/v1"), request.headers.get("authorization", ""))
+    except Refusal as refusal:
+        return refusal
+    status, headers = (error.status_code, error.headers) if isinstance(error, HTTPException) else (404, None)
+    return Refusal(status, "not_found", "The sandbox does not serve this route.", dict(headers or {}))
+
+
 def create_app(sandbox: Sandbox) -> Starlette:
     """Create the app of one sandbox: the APIs under `/v1`, control under `/_sandbox/`."""
     served = (*SERVED, *(ALIASES if sandbox.config.seed_page_paths else ()))
@@ -44,10 +57,10 @@ def create_app(sandbox: Sandbox) -> Starlette:
     ]
 
     async def no_route(request: Request, error: Exception) -> Response:
-        status = error.status_code if isinstance(error, HTTPException) else 500
+        refusal = _no_route(sandbox, request, error)
         sandbox.log.begin()
-        sandbox.note(f"{request.method} (no such route)", status)
-        return refused(Refusal(status, "not_found", "The sandbox does not serve this route."))
+        sandbox.note(f"{request.method} (no such route)", refusal.status)
+        return refused(refusal)
 
     async def broken(_request: Request, _error: Exception) -> Response:
         return refused(Refusal(500, "internal_error", "The sandbox failed. See the traceback in its log."))

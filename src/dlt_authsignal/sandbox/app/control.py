@@ -38,6 +38,7 @@ SWITCHES: Final[dict[str, Any]] = {
     "passkey_action": ACTION_CODE,
     "failed_on_max_attempts": bool,
     "masked_credentials": bool,
+    "unconditional_rules_match": bool,
     "value_list_variable": VALUE_LIST_VARIABLE,
 }
 """Settings that can change while the sandbox runs: their values, their type, or a pattern."""

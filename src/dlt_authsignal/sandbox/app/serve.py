@@ -17,7 +17,9 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from dlt_authsignal.sandbox.app.app import create_app
+from dlt_authsignal.sandbox.app.known_hosts import TARGET, KnownHosts
 from dlt_authsignal.sandbox.core.config import SandboxConfig
+from dlt_authsignal.sandbox.core.hosts import in_url, is_every_interface
 from dlt_authsignal.sandbox.http.fault_answers import CONNECTION
 from dlt_authsignal.sandbox.sandbox import Sandbox
 
@@ -124,15 +126,20 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         OSError: The port is in use, or the host is not an address of this machine.
     """
-    bound = socket.create_server((host, port), backlog=256)
+    families = {found[0] for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
+    family = socket.AF_INET if socket.AF_INET in families else socket.AF_INET6
+    both = family == socket.AF_INET6 and is_every_interface(host) and socket.has_dualstack_ipv6()
+    bound = socket.create_server((host, port), family=family, backlog=256, dualstack_ipv6=both)
     bound.set_inheritable(True)
     return bound
 
 
 def address(bound: socket.socket) -> str:
-    """Return the base URL of a bound socket."""
+    """Return the base URL of a bound socket. For a socket on every interface it is the loopback address."""
     host, port = bound.getsockname()[:2]
-    return f"http://{host}:{port}/v1"
+    if is_every_interface(host):
+        host = "127.0.0.1" if bound.family == socket.AF_INET or socket.has_dualstack_ipv6() else "::1"
+    return f"http://{in_url(host)}:{port}/v1"
 
 
 class _Connection:
@@ -157,6 +164,8 @@ class _Protocol(AutoHTTPProtocol):  # type: ignore[valid-type,misc]  # uvicorn c
     """Uvicorn's HTTP protocol, which passes the connection to each request: ASGI alone cannot reset one."""
 
     app: Any
+    scope: Any
+    url: bytes
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -168,18 +177,28 @@ class _Protocol(AutoHTTPProtocol):  # type: ignore[valid-type,misc]  # uvicorn c
 
         self.app = with_connection
 
+    def on_headers_complete(self) -> None:
+        """Pass the whole request target on. This parser, httptools, drops the host in it."""
+        self.scope.setdefault("extensions", {})[TARGET] = self.url
+        super().on_headers_complete()
+
 
 def _is_unexpected(record: logging.LogRecord) -> bool:
     """Return False for the error about a body that a `cut` fault has truncated."""
     return not (record.exc_info and "shorter than Content-Length" in str(record.exc_info[1]))
 
 
-def server(sandbox: Sandbox) -> uvicorn.Server:
-    """Create a uvicorn server that logs only errors."""
+def server(sandbox: Sandbox, host: str = "127.0.0.1") -> uvicorn.Server:
+    """Create a uvicorn server that logs only errors.
+
+    Args:
+        sandbox: The sandbox to serve.
+        host: The host it listens on. It answers for this host, for loopback names, and for `allowed_hosts`.
+    """
     logging.getLogger("uvicorn.error").addFilter(_is_unexpected)
     return uvicorn.Server(
         uvicorn.Config(
-            create_app(sandbox),
+            KnownHosts(create_app(sandbox), sandbox, host),
             http=_Protocol,
             log_level=logging.ERROR,
             access_log=False,
@@ -205,7 +224,7 @@ def run_in_thread(
         TimeoutError: The server did not start or stop in time.
     """
     sandbox = Sandbox(config)
-    running = server(sandbox)
+    running = server(sandbox, host)
     bound = listen(host, port)
     thread = threading.Thread(target=running.run, kwargs={"sockets": [bound]}, name="authsignal-sandbox", daemon=True)
     thread.start()

@@ -3,9 +3,11 @@
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import Final, Literal
 
 from dlt_authsignal.sandbox.core.clock import in_utc
+from dlt_authsignal.sandbox.core.hosts import plain_host
 
 SEEDED_NOW: Final = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 """Default start of the clock with a seed. A fixed time, so that a seed gives the same data on any day."""
@@ -56,6 +58,9 @@ class SandboxConfig:
         missing_scope_status: Status of a call whose token has not the required scope. Assumed.
         failed_on_max_attempts: Whether too many wrong codes make the action CHALLENGE_FAILED. Assumed.
         masked_credentials: Whether providers' credentials are hidden in authenticator configurations. Assumed.
+        unconditional_rules_match: Whether a rule without conditions matches every attempt, or none. Assumed.
+        allowed_hosts: Host names and addresses, besides loopback and the one it listens on, that requests may be for.
+        allowed_webhook_hosts: Host names and addresses, besides loopback, to which webhooks may be sent.
         value_list_variable: Variable of conditions under which rules find value lists by alias. Assumed.
         seed_page_paths: Whether to serve the three paths of dltHub's Authsignal page that no official SDK calls.
         users: Number of invented users.
@@ -84,6 +89,9 @@ class SandboxConfig:
     missing_scope_status: int = 403
     failed_on_max_attempts: bool = False
     masked_credentials: bool = True
+    unconditional_rules_match: bool = False
+    allowed_hosts: tuple[str, ...] = ()
+    allowed_webhook_hosts: tuple[str, ...] = ()
     value_list_variable: str = "valueLists"
     seed_page_paths: bool = True
     users: int = 0
@@ -101,6 +109,8 @@ class SandboxConfig:
             raise ValueError("relying_party (--rp-id) must be a domain without https:// and port, such as example.com.")
         if isinstance(self.expected_origins, str):
             raise ValueError("expected_origins must be a tuple of origins, not a string.")
+        _check_hosts("allowed_hosts (--allow-host)", self.allowed_hosts)
+        _check_hosts("allowed_webhook_hosts (--allow-webhooks-to)", self.allowed_webhook_hosts)
         for origin in self.expected_origins:
             if not ORIGIN.fullmatch(origin):
                 raise ValueError(
@@ -113,3 +123,29 @@ class SandboxConfig:
         if self.now is not None:
             return in_utc(self.now)
         return SEEDED_NOW if self.seed is not None else None
+
+    @property
+    def known_hosts(self) -> frozenset[str]:
+        """The allowed hosts, as `core.hosts.plain_host` writes them."""
+        return _plain(self.allowed_hosts)
+
+    @property
+    def known_webhook_hosts(self) -> frozenset[str]:
+        """The allowed hosts of webhooks, as `core.hosts.plain_host` writes them."""
+        return _plain(self.allowed_webhook_hosts)
+
+
+@cache
+def _plain(hosts: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(host for host in map(plain_host, hosts) if host)
+
+
+def _check_hosts(name: str, hosts: tuple[str, ...]) -> None:
+    if isinstance(hosts, str):
+        raise ValueError(f"{name} must be a tuple of hosts, not a string.")
+    for host in hosts:
+        if plain_host(host) is None:
+            raise ValueError(
+                f'{name}: "{host}" is not a host name or an IP address. Leave out http:// and the port. '
+                "Example: sandbox.example.com."
+            )

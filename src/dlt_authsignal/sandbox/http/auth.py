@@ -1,15 +1,15 @@
 """Authentication: the four schemes of the `Authorization` header, and the scopes of a token."""
 
-import base64
 import hmac
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 
 from dlt_authsignal.api.endpoints import Endpoint
+from dlt_authsignal.sandbox.core.base64_text import decoded
 from dlt_authsignal.sandbox.core.refusals import Refusal, expired_token, unauthorized
 from dlt_authsignal.sandbox.sandbox import Sandbox
-from dlt_authsignal.sandbox.sessions.tokens import Token, read
+from dlt_authsignal.sandbox.sessions.tokens import Token
 
 
 @dataclass(frozen=True)
@@ -53,28 +53,55 @@ def authenticate(sandbox: Sandbox, endpoint: Endpoint, header: str) -> Caller:
             return _tenant(header, config.tenant_id)
 
 
+def authenticate_path(sandbox: Sandbox, path: str, header: str) -> None:
+    """Authenticate a call of a path that has no route, as the API of that path would: Authsignal routes afterwards.
+
+    Args:
+        sandbox: The sandbox.
+        path: The path below `/v1`.
+        header: The `Authorization` header.
+
+    Raises:
+        Refusal: 401, as `authenticate` does. The Client API accepts the tenant id, and any token.
+    """
+    if path.startswith("/client/public/"):
+        return
+    if _is_below(path, "/management"):
+        _key_holder(header, sandbox.config.management_secret_key)
+    elif not _is_below(path, "/client"):
+        _key_holder(header, sandbox.config.api_secret_key)
+    elif header[:7].lower() == "bearer ":
+        _bearer(sandbox, None, header)
+    else:
+        _tenant(header, sandbox.config.tenant_id)
+
+
+def _is_below(path: str, start: str) -> bool:
+    return path == start or path.startswith(f"{start}/")
+
+
 def _key_holder(header: str, secret: str) -> Caller:
     name = _basic(header)
-    if name is None or not name.endswith(":") or not _same(name[:-1], secret):
+    if name is None or not _same(name, secret):
         raise unauthorized()
     return _KEY_HOLDER
 
 
 def _tenant(header: str, tenant_id: str) -> Caller:
-    """Mobile SDKs send `tenantId:`, the browser SDK percent-encodes the id and leaves the colon out."""
+    """The browser SDK percent-encodes the id."""
     name = _basic(header)
-    if name is None or not _same(unquote(name.removesuffix(":")), tenant_id):
+    if name is None or not _same(unquote(name), tenant_id):
         raise unauthorized()
     return _KEY_HOLDER
 
 
 def _basic(header: str) -> str | None:
+    """Return the user name. SDKs send it in both alphabets of base64, and the browser SDK leaves the colon out."""
     scheme, _, encoded = header.partition(" ")
-    if scheme.lower() != "basic":
-        return None
+    value = decoded(encoded.strip(" ")) if scheme.lower() == "basic" else None
     try:
-        return base64.b64decode(encoded, validate=True).decode()
-    except ValueError:  # not base64, not ASCII, or not UTF-8 inside
+        return None if value is None else value.decode().removesuffix(":")
+    except UnicodeDecodeError:
         return None
 
 
@@ -82,17 +109,17 @@ def _same(given: str, expected: str) -> bool:
     return hmac.compare_digest(given.encode(), expected.encode())
 
 
-def _bearer(sandbox: Sandbox, endpoint: Endpoint, header: str) -> Caller:
+def _bearer(sandbox: Sandbox, endpoint: Endpoint | None, header: str) -> Caller:
     scheme, _, text = header.partition(" ")
     if scheme.lower() != "bearer":
         raise unauthorized()
     now = sandbox.clock.now()
-    token = read(sandbox.config, text)
+    token = sandbox.token(text)
     if token is None:
         raise unauthorized()
     if token.expires_at <= now.timestamp():
         raise expired_token()
-    if endpoint.scope and endpoint.scope not in token.scopes:
+    if endpoint and endpoint.scope and endpoint.scope not in token.scopes:
         # the required scope is documented, the response without it is not
         raise Refusal(
             sandbox.config.missing_scope_status, "unauthorized", f"The token does not have the scope {endpoint.scope}."

@@ -75,7 +75,7 @@ async def before(sandbox: "Sandbox", request: Request, applied: Waiting) -> Resp
     if seconds := fault.wait(applied.rng):
         await asyncio.sleep(seconds)
     if fault.kind == "drop_user":
-        sandbox.store.remove_user(unquote(request.path_params["userId"]), actions=True)
+        sandbox.delete_user(unquote(request.path_params["userId"]), actions=True)
     return None
 
 

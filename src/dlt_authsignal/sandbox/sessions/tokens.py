@@ -23,6 +23,7 @@ class Token:
         idempotency_key: The attempt.
         scopes: The permissions.
         expires_at: Expiry in Unix seconds.
+        version: How often a user with this id had been deleted when the token was created.
         claims: All claims.
     """
 
@@ -31,6 +32,7 @@ class Token:
     idempotency_key: str
     scopes: frozenset[str]
     expires_at: float
+    version: int
     claims: dict[str, Any]
 
 
@@ -43,10 +45,11 @@ def mint(
     idempotency_key: str,
     scope: str,
     minutes: float | None = None,
+    version: int = 0,
 ) -> str:
     """Create a token for one attempt of one user."""
     issued = int(now.timestamp())
-    claims = {
+    claims: dict[str, Any] = {
         "iat": issued,
         "exp": issued + int(timedelta(minutes=minutes or config.token_minutes).total_seconds()),
         "iss": ISSUER,
@@ -60,6 +63,8 @@ def mint(
             "idempotencyKey": idempotency_key,
         },
     }
+    if version:
+        claims["ver"] = version
     return jwt.encode(claims, _key(config), algorithm="HS256")
 
 
@@ -77,6 +82,7 @@ def read(config: SandboxConfig, text: str) -> Token | None:
             idempotency_key=str(other["idempotencyKey"]),
             scopes=frozenset(str(claims["scope"]).split()),
             expires_at=float(claims["exp"]),
+            version=int(claims.get("ver", 0)),
             claims=claims,
         )
     except (jwt.InvalidTokenError, KeyError, TypeError, ValueError):

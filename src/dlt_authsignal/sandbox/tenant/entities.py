@@ -1,7 +1,7 @@
 """Entities of a tenant, as frozen values. A change replaces the value."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -54,6 +54,23 @@ class AppCredential:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Totp:
+    """The secret of an authenticator app, and how it makes codes.
+
+    Attributes:
+        secret: In base32, in capital letters without padding.
+        digits: Number of digits of a code.
+        period: How many seconds a code is shown.
+        algorithm: SHA1, SHA256 or SHA512.
+    """
+
+    secret: str = field(repr=False)
+    digits: int = 6
+    period: int = 30
+    algorithm: str = "SHA1"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Authenticator:
     """An authenticator of a user."""
 
@@ -71,7 +88,7 @@ class Authenticator:
     previous_sms_channel: str | None = None
     credential: Credential | None = None
     app: AppCredential | None = None
-    totp_secret: str | None = None
+    totp: Totp | None = None
     totp_step: int = -1
 
 

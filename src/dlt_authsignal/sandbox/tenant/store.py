@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Final
 
+from dlt_authsignal.sandbox.core.base64_text import url_safe
 from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, Device, User
 
 ActionKey = tuple[str, str]
@@ -128,7 +129,7 @@ class Store:
         if authenticator.app:
             self._holders[f"{authenticator.verification_method}:{authenticator.app.public_key}"] = authenticator.user_id
         if authenticator.credential:
-            self._holders[authenticator.credential.credential_id] = authenticator.user_id
+            self._holders[url_safe(authenticator.credential.credential_id)] = authenticator.user_id
         known = self._of(authenticator.user_id)
         changed = {**known.authenticators, authenticator.user_authenticator_id: authenticator}
         self._keep(authenticator.user_id, replace(known, authenticators=changed))
@@ -137,10 +138,15 @@ class Store:
         return list(self._of(user_id).authenticators.values())
 
     def passkey(self, credential_id: str) -> Authenticator | None:
-        """Return the authenticator of an enrolled WebAuthn credential. Those of invented users are not found."""
-        held = self._of(self._holders.get(credential_id, "")).authenticators.values()
+        """Return the authenticator of an enrolled WebAuthn credential. Those of invented users are not found.
+
+        Args:
+            credential_id: Its id in base64, of either alphabet, padded or not.
+        """
+        wanted = url_safe(credential_id)
+        held = self._of(self._holders.get(wanted, "")).authenticators.values()
         return next(
-            (value for value in held if value.credential and value.credential.credential_id == credential_id), None
+            (value for value in held if value.credential and url_safe(value.credential.credential_id) == wanted), None
         )
 
     def app(self, verification_method: str, public_key: str) -> Authenticator | None:

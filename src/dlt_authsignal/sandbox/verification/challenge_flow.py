@@ -152,6 +152,7 @@ def token_for(sandbox: Sandbox, user_id: str, action_code: str, idempotency_key:
         idempotency_key=idempotency_key,
         scope=scope,
         minutes=sandbox.token_minutes,
+        version=sandbox.token_versions.get(user_id, 0),
     )
 
 
@@ -167,7 +168,7 @@ async def use_recovery_code(sandbox: Sandbox, token: str, code: str) -> str:
         ValueError: The token is not valid, or the code is not one of the user's unused ones.
         Refusal: The action's webhook did not approve.
     """
-    known = tokens.read(sandbox.config, token)
+    known = sandbox.token(token)
     if known is None or known.expires_at <= sandbox.clock.now().timestamp():
         raise ValueError("The token is invalid or has expired. Track an action to get a new one.")
     left = sandbox.recovery_codes.get(known.user_id, frozenset())

@@ -65,7 +65,7 @@ def decide(sandbox: Sandbox, user: User, action_code: str, attempt: Attempt) -> 
     tenant = sandbox.tenant
     configured = tenant.actions.get(action_code, {})
     facts = variables(sandbox, user, attempt)
-    fired = [rule for rule in tenant.rules_of(action_code) if rule["isActive"] and matches(rule, facts)]
+    fired = [rule for rule in tenant.rules_of(action_code) if rule["isActive"] and _fires(sandbox, rule, facts)]
     decisive = fired[0] if fired else {}
     prompts = decisive.get("promptToEnrollVerificationMethods") or configured.get("promptToEnrollVerificationMethods")
     return Decision(
@@ -77,6 +77,12 @@ def decide(sandbox: Sandbox, user: User, action_code: str, attempt: Attempt) -> 
         country_code=facts["ip"].get("countryCode"),
         output={"promptToEnrollVerificationMethods": prompts} if prompts else None,
     )
+
+
+def _fires(sandbox: Sandbox, rule: Json, facts: Json) -> bool:
+    if rule.get("conditions") is None:
+        return sandbox.config.unconditional_rules_match
+    return matches(rule, facts)
 
 
 def matches(rule: Json, facts: Json) -> bool:

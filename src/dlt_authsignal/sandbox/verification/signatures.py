@@ -7,9 +7,10 @@ them.
 """
 
 import base64
-import binascii
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
+
+from dlt_authsignal.sandbox.core.base64_text import decoded
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
@@ -39,12 +40,7 @@ def _inner(text: str) -> str:
 
 
 def _bytes(text: str) -> bytes:
-    """Decode base64 or base64url, with or without padding. Empty if it is neither."""
-    plain = text.replace(" ", "+").replace("-", "+").replace("_", "/").rstrip("=")  # a query's + arrives as a space
-    try:
-        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        return b""
+    return decoded(text.replace(" ", "+")) or b""  # a query's + arrives as a space
 
 
 def _key(der: bytes) -> "EllipticCurvePublicKey | RSAPublicKey | None":

@@ -1,19 +1,19 @@
 """WebAuthn ceremonies: options, and responses verified by py_webauthn."""
 
-import base64
-import binascii
 import hashlib
 import json
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
 
+from dlt_authsignal.sandbox.core.base64_text import decoded, url_safe
 from dlt_authsignal.sandbox.core.refusals import Refusal
 from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.sessions.challenges import Challenge
 from dlt_authsignal.sandbox.tenant.catalogue import provider_name
 from dlt_authsignal.sandbox.tenant.entities import Authenticator, Credential
+from dlt_authsignal.sandbox.verification import user_agent
 
 if TYPE_CHECKING:
     from webauthn.helpers.structs import PublicKeyCredentialDescriptor
@@ -46,12 +46,13 @@ def policy(sandbox: Sandbox, kind: Kind) -> Policy:
     passkeys = sandbox.tenant.method("PASSKEY") or {}
     mine = sandbox.tenant.method(kind) or {}
     is_key = kind == "SECURITY_KEY"
+    attachment = mine.get("authenticatorAttachment", "cross-platform" if is_key else None)
     return Policy(
         relying_party=passkeys.get("relyingParty") or sandbox.config.relying_party,
         name=sandbox.tenant.details.get("name") or "Sandbox",
         origins=tuple(passkeys.get("expectedOrigins", sandbox.config.expected_origins)),
         user_verification=mine.get("userVerificationRequirement", "discouraged" if is_key else "required"),
-        attachment=mine.get("authenticatorAttachment", "cross-platform" if is_key else None),
+        attachment=None if attachment == "all-supported" else attachment,
     )
 
 
@@ -139,12 +140,28 @@ def _descriptors(sandbox: Sandbox, kind: Kind, user_id: str) -> "list[PublicKeyC
 
 
 def _is_id(credential: Credential) -> bool:
-    """Credential ids that a server enrolled are free text; only base64url can be offered to a browser."""
-    try:
-        base64.b64decode(credential.credential_id + "=" * (-len(credential.credential_id) % 4), b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        return False
-    return True
+    """Credential ids that a server enrolled are free text; only base64 can be offered to a browser."""
+    return decoded(credential.credential_id) is not None
+
+
+def normalised(credential: Json) -> Json:
+    """Return a browser's response with all of its base64 in the URL-safe form that WebAuthn and py_webauthn use.
+
+    Apps that build the response themselves send standard base64 or padding too.
+    """
+    response = credential.get("response")
+    return {
+        **credential,
+        **_url_safe(credential, "id", "rawId"),
+        **({"response": {**response, **_url_safe(response, *_BINARY)}} if isinstance(response, dict) else {}),
+    }
+
+
+_BINARY: Final = ("clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle")
+
+
+def _url_safe(value: Json, *names: str) -> Json:
+    return {name: url_safe(value[name]) for name in names if isinstance(value.get(name), str)}
 
 
 def verify_registration(
@@ -162,7 +179,7 @@ def verify_registration(
     from webauthn.helpers import bytes_to_base64url
     from webauthn.helpers.exceptions import WebAuthnException
 
-    asked = policy(sandbox, kind)
+    asked, credential = policy(sandbox, kind), normalised(credential)
     try:
         verified = verify_registration_response(
             credential=credential,
@@ -186,7 +203,7 @@ def verify_registration(
         backed_up=verified.credential_backed_up,
         device_type="multiDevice" if verified.credential_device_type.value == "multi_device" else "singleDevice",
         attachment=_attachment(credential),
-        agent={"ua": agent} if agent else {},
+        agent=user_agent.parsed(agent) if agent else {},
         public_key=verified.credential_public_key,
         sign_count=verified.sign_count,
         transports=tuple(text for text in transports if isinstance(text, str)) if isinstance(transports, list) else (),
@@ -209,7 +226,7 @@ def verify_authentication(
     from webauthn import verify_authentication_response
     from webauthn.helpers.exceptions import WebAuthnException
 
-    asked, held = policy(sandbox, kind), authenticator.credential
+    asked, held, credential = policy(sandbox, kind), authenticator.credential, normalised(credential)
     if held is None or held.public_key is None:
         raise Refusal(
             400, "invalid_credential", "The sandbox invented this credential, so its private key does not exist."

@@ -10,21 +10,19 @@ import random
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from msgspec.json import encode
 
-from dlt_authsignal.api.webhooks import LOG_TYPES, MAX_RECORDS, SIGNATURE_HEADER, batch, envelope, sign
+from dlt_authsignal.api.webhooks import LOG_TYPES, MAX_RECORDS, batch, envelope
 from dlt_authsignal.sandbox.core.clock import IdMaker, iso, random_ids, seeded_ids
 from dlt_authsignal.sandbox.tenant_state import TenantState
+from dlt_authsignal.sandbox.webhooks.client import Sender, sender
 from dlt_authsignal.sandbox.webhooks.queue import Pending, Queue, next_wait
 from dlt_authsignal.sandbox.webhooks.settings import WebhookFaults, WebhookSettings, changed, shown_url
-
-if TYPE_CHECKING:
-    from aiohttp import ClientSession
 
 Json = dict[str, Any]
 
@@ -45,7 +43,8 @@ class Delivery:
         records: Number of its events.
         attempt: Number of the attempt, from 1. For a batch, the highest of its events.
         status: HTTP status of the response, None without a response.
-        failure: Why there was no response, such as `TimeoutError`. `outage` for the fault of that name.
+        failure: Why there was no response, such as `TimeoutError`. `outage` for the fault of that name, `AnotherHost`
+            for a URL that leads to another machine.
     """
 
     at: datetime
@@ -89,9 +88,11 @@ class Webhooks:
         """Change some settings, such as `log_events_url`. Mappings are replaced as a whole.
 
         Raises:
-            ValueError: An unknown setting or an invalid value. Nothing is changed.
+            ValueError: An unknown setting, an invalid value, or a URL on another host. Nothing is changed.
         """
-        self.settings = changed(self.settings, changes)
+        settings = changed(self.settings, changes)
+        settings.check_targets(self._state.config.known_webhook_hosts)
+        self.settings = settings
         return self.settings
 
     def set_faults(self, faults: WebhookFaults) -> None:
@@ -120,8 +121,8 @@ class Webhooks:
 
     async def ask(self, url: str, type: str, payload: Json) -> Delivery:
         """Deliver one event now, once, and wait for the response."""
-        async with _client(self.settings.timeout_seconds) as session:
-            return await self._post(session, url, self._envelope(type, self._state.clock.now(), payload), (type,), 1)
+        async with self._sender() as opened:
+            return await self._post(opened, url, self._envelope(type, self._state.clock.now(), payload), (type,), 1)
 
     def flush(self) -> int:
         """Try to deliver everything that is due now. Call it from any thread except the server's.
@@ -144,12 +145,12 @@ class Webhooks:
             if not parcels:
                 return 0
             tried, deadline = 0, time.monotonic() + ROUND_SECONDS
-            async with _client(self.settings.timeout_seconds) as session:
+            async with self._sender() as opened:
                 for parcel in parcels:
                     if time.monotonic() > deadline:
                         _put_back(queue, parcel, now)
                     else:
-                        await self._deliver(session, queue, parcel)
+                        await self._deliver(opened, queue, parcel)
                         tried += 1
             return tried
 
@@ -174,13 +175,13 @@ class Webhooks:
     def _envelope(self, type: str, at: datetime, payload: Json) -> Json:
         return envelope(type, payload, id=self._new_id(), time=iso(at), tenant_id=self._state.config.tenant_id)
 
-    async def _deliver(self, session: "ClientSession", queue: Queue, parcel: list[Pending]) -> None:
+    async def _deliver(self, opened: Sender, queue: Queue, parcel: list[Pending]) -> None:
         first = parcel[0]
         envelopes = [pending.envelope or {} for pending in parcel]
         body = batch(envelopes) if first.is_log else envelopes[0]
         attempt = 1 + max(pending.attempts for pending in parcel)
         types = tuple(pending.type for pending in parcel)
-        delivery = await self._post(session, self._url(first.type) or "", body, types, attempt)
+        delivery = await self._post(opened, self._url(first.type) or "", body, types, attempt)
         if delivery.accepted:
             return
         for pending in {id(pending): pending for pending in parcel}.values():  # a duplicate counts as one failure
@@ -188,16 +189,14 @@ class Webhooks:
             if (wait := next_wait(pending)) is not None:
                 queue.put(delivery.at + wait, pending)
 
-    async def _post(
-        self, session: "ClientSession", url: str, body: Json, types: Sequence[str], attempt: int
-    ) -> Delivery:
+    async def _post(self, opened: Sender, url: str, body: Json, types: Sequence[str], attempt: int) -> Delivery:
         deliveries = self.deliveries  # kept here, because a reset in the meantime replaces the log
         status: int | None = None
         failure: str | None = "outage"
         if self.faults.outage:
             self.faults = replace(self.faults, outage=self.faults.outage - 1)
         else:
-            status, failure = await _sent(session, url, encode(body), self._keys())
+            status, failure = await opened.send(url, encode(body), self._keys())
         delivery = Delivery(
             at=self._state.clock.now(),
             url=shown_url(url) or "",
@@ -209,6 +208,9 @@ class Webhooks:
         )
         deliveries.append(delivery)
         return delivery
+
+    def _sender(self) -> AbstractAsyncContextManager[Sender]:
+        return sender(self.settings.timeout_seconds, self._state.config.known_webhook_hosts)
 
     def _keys(self) -> list[str]:
         previous = self.settings.previous_secret_key
@@ -268,35 +270,6 @@ class Webhooks:
     async def flushed(self, _body: Json) -> Json:
         """Handle `POST /_sandbox/webhooks/flush`."""
         return {"tried": await self.deliver_due(), "queued": len(self._queue)}
-
-
-@asynccontextmanager
-async def _client(seconds: float) -> AsyncIterator["ClientSession"]:
-    """An HTTP client with that timeout. Imported late, because most sandboxes never send a webhook."""
-    from aiohttp import ClientSession, ClientTimeout, DummyCookieJar
-
-    async with ClientSession(timeout=ClientTimeout(total=seconds), cookie_jar=DummyCookieJar()) as session:
-        yield session
-
-
-async def _sent(session: "ClientSession", url: str, body: bytes, keys: list[str]) -> tuple[int | None, str | None]:
-    """Send a delivery. Return (status, None), or (None, why there was no response).
-
-    It is signed with the machine's time, not the sandbox's: receivers compare it with their own clock, and would refuse
-    everything from a sandbox whose clock was moved.
-    """
-    from aiohttp import ClientError
-
-    headers = {
-        "content-type": "application/json",
-        "user-agent": "authsignal-sandbox",
-        SIGNATURE_HEADER: sign(keys, body, int(time.time())),
-    }
-    try:
-        async with session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
-            return answer.status, None
-    except (ClientError, OSError, ValueError) as error:
-        return None, type(error).__name__
 
 
 def _put_back(queue: Queue, parcel: list[Pending], due: datetime) -> None:

@@ -1,11 +1,12 @@
 """Settings of the webhooks, and the faults of their delivery."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from dlt_authsignal.api.webhooks import CHALLENGE_WEBHOOKS
+from dlt_authsignal.sandbox.core.hosts import is_loopback, plain_host
 
 Settings = TypeVar("Settings", "WebhookSettings", "WebhookFaults")
 
@@ -56,6 +57,14 @@ class WebhookSettings:
         ):
             raise ValueError("previous_secret_key must be a key, or null.")
         _check_number("timeout_seconds", self.timeout_seconds, above=0, most=60)
+
+    def check_targets(self, allowed: Container[str]) -> None:
+        """Check every URL with `check_target`."""
+        check_target("log_events_url", self.log_events_url, allowed)
+        check_target("authenticator_events_url", self.authenticator_events_url, allowed)
+        for name in ("provider_urls", "verification_urls"):
+            for key, url in getattr(self, name).items():
+                check_target(f'{name}["{key}"]', url, allowed)
 
     def shown(self) -> dict[str, Any]:
         """Return the settings without secrets: no key, and no query or password in a URL."""
@@ -125,6 +134,23 @@ def check_url(name: str, url: Any) -> None:
     parts = _split(url)
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"{name} must be an http or https URL, such as http://127.0.0.1:8000/webhooks.")
+
+
+def is_allowed_target(url: str, allowed: Container[str]) -> bool:
+    """Return whether a webhook may be sent to the host of this URL: this machine, or one of the allowed hosts."""
+    parts = _split(url)
+    host = plain_host(parts.hostname) if parts and parts.hostname else None
+    return host is not None and (is_loopback(host) or host in allowed)
+
+
+def check_target(name: str, url: str | None, allowed: Container[str]) -> None:
+    """Raise ValueError unless webhooks may be sent to the host of this URL."""
+    if url is not None and not is_allowed_target(url, allowed):
+        raise ValueError(
+            f"{name} is not on this machine, and the sandbox sends webhooks to no other host. Nothing was changed. "
+            "Use a URL at localhost, or start the sandbox with --allow-webhooks-to and the host "
+            "(SandboxConfig.allowed_webhook_hosts)."
+        )
 
 
 def _split(url: Any) -> SplitResult | None:

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 
 from dlt_authsignal.api import client_endpoints as endpoints
 from dlt_authsignal.sandbox.core.bodies import Body
-from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
+from dlt_authsignal.sandbox.core.refusals import Refusal, invalid, unauthorized
 from dlt_authsignal.sandbox.http.dispatch import Call, Served, base_url
 from dlt_authsignal.sandbox.http.routes.client.passkeys import enrolled_with
 from dlt_authsignal.sandbox.http.routes.server.authenticators import check_active
@@ -86,6 +86,8 @@ async def _enroll(call: Call, method: str, **address: str | None) -> Enrolling:
     )
     challenge = _challenge(call, value, address.get("channel"))
     await codes.send(sandbox, challenge, base_url(call))
+    if not sandbox.has_user_of(call.caller.user):  # deleted while the webhook was called
+        raise unauthorized()
     for earlier in sandbox.store.authenticators(user_id):
         if earlier.verification_method == method and earlier.verified_at is None:
             sandbox.store.remove_authenticator(user_id, earlier.user_authenticator_id)

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 from dlt_authsignal.api import client_endpoints as endpoints
 from dlt_authsignal.sandbox.core.bodies import Body
 from dlt_authsignal.sandbox.core.clock import iso
-from dlt_authsignal.sandbox.core.refusals import Refusal, invalid, not_found
+from dlt_authsignal.sandbox.core.refusals import Refusal, invalid, not_found, unauthorized
 from dlt_authsignal.sandbox.http.dispatch import Call, Served
 from dlt_authsignal.sandbox.http.routes.server.actions import check_code
 from dlt_authsignal.sandbox.http.routes.server.authenticators import check_active
@@ -210,10 +210,17 @@ async def register(call: Call, body: Registration) -> Registered:
 async def enrolled_with(
     sandbox: Sandbox, call: Call, value: Authenticator, *, first: bool, device_id: str | None = None
 ) -> str:
-    """Return the token after an enrolment. A user's first authenticator also meets the challenge of the action."""
+    """Return the token after an enrolment. A user's first authenticator also meets the challenge of the action.
+
+    Raises:
+        Refusal: 401: the user was deleted while the action's webhook was called. Nothing may be enrolled then.
+    """
     token = call.caller.user
     if first:
-        return await met(sandbox, token, value.verification_method, value, device_id)
+        access = await met(sandbox, token, value.verification_method, value, device_id)
+        if not sandbox.has_user_of(token):
+            raise unauthorized()
+        return access
     return token_for(sandbox, token.user_id, token.action_code, token.idempotency_key, MANAGE)
 
 

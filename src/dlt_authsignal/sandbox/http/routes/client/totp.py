@@ -1,7 +1,8 @@
 """Authenticator apps: RFC 6238 codes."""
 
+import hashlib
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from dlt_authsignal.api import client_endpoints as endpoints
 from dlt_authsignal.sandbox.http.dispatch import Call, Served
@@ -10,11 +11,13 @@ from dlt_authsignal.sandbox.http.routes.server.authenticators import check_activ
 from dlt_authsignal.sandbox.http.routes.server.users import upsert
 from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.tenant import answers
-from dlt_authsignal.sandbox.tenant.entities import Authenticator
+from dlt_authsignal.sandbox.tenant.entities import Authenticator, Totp
 from dlt_authsignal.sandbox.verification.codes import limits_of
 
+if TYPE_CHECKING:
+    import pyotp
+
 METHOD: Final = "AUTHENTICATOR_APP"
-STEP_SECONDS: Final = 30
 
 DRIFT_STEPS: Final = 1
 """Codes of this many steps before and after are accepted too, because clocks differ."""
@@ -41,7 +44,7 @@ def enroll(call: Call) -> TotpEnrolling:
         user_id=user_id,
         verification_method=METHOD,
         created_at=sandbox.clock.now(),
-        totp_secret=secret,
+        totp=Totp(secret=secret),
     )
     for earlier in sandbox.store.authenticators(user_id):
         if earlier.verification_method == METHOD and earlier.verified_at is None:
@@ -76,15 +79,27 @@ def _matching(sandbox: Sandbox, user_id: str, code: str) -> Authenticator | None
     """Return the authenticator with this code, with its time step used up: each code works once."""
     import pyotp
 
-    now = int(sandbox.clock.now().timestamp()) // STEP_SECONDS
     for value in sandbox.store.authenticators(user_id):
-        if value.verification_method != METHOD or value.totp_secret is None:
+        if value.verification_method != METHOD or value.totp is None:
             continue
+        app, period = _app(value.totp), value.totp.period
+        now = int(sandbox.clock.now().timestamp()) // period
         for step in range(now - DRIFT_STEPS, now + DRIFT_STEPS + 1):
-            right = pyotp.TOTP(value.totp_secret).at(step * STEP_SECONDS)
+            right = app.at(step * period)
             if step > value.totp_step and pyotp.utils.strings_equal(right, code):
                 return replace(value, totp_step=step)
     return None
+
+
+def _app(totp: Totp) -> "pyotp.TOTP":
+    """Return pyotp's app with the same secret and parameters. By itself, pyotp refuses secrets below 112 bits."""
+    import pyotp
+
+    class AnyLength(pyotp.TOTP):
+        min_secret_length_bits = 0
+
+    digest = getattr(hashlib, totp.algorithm.lower())
+    return AnyLength(totp.secret, digits=totp.digits, digest=digest, interval=totp.period)
 
 
 ROUTES: tuple[Served, ...] = (

@@ -28,14 +28,36 @@ def written(body: Changes) -> Json:
     return value
 
 
-def merged(old: Json, new: Json) -> Json:
-    return {name: value for name, value in {**old, **new}.items() if value is not None}
+def merged(old: Json, new: Json, defaults: Json | None = None) -> Json:
+    """Return the old values with the new ones. A value that null removes goes back to its default, if it has one."""
+    kept = {name: value for name, value in {**old, **new}.items() if value is not None}
+    return {**(defaults or {}), **kept}
 
 
 def required(body: Json, *names: str) -> None:
+    """Check a body that creates an object."""
     for name in names:
         if body.get(name) in (None, "", []):
             raise invalid(f"{name} is required.")
+
+
+def kept_required(new: Json, *names: str) -> None:
+    """Check a body that changes an object: what it needs cannot be removed."""
+    for name in names:
+        if name in new and new[name] in (None, "", []):
+            raise invalid(f"{name} is required and cannot be removed.")
+
+
+def unchangeable(old: Json, new: Json, *names: str) -> Json:
+    """Return the body without fields that a client cannot set. Assumed: it may repeat their values or leave them empty.
+
+    Raises:
+        Refusal: 400: the body has another value for one of them.
+    """
+    for name in names:
+        if new.get(name) not in (None, "", old.get(name)):
+            raise invalid(f"{name} cannot be set.")
+    return {name: value for name, value in new.items() if name not in names}
 
 
 def one(call: Call, collection: str, key: str, what: str) -> Json:

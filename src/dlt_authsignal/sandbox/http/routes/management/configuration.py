@@ -9,9 +9,11 @@ from msgspec import UNSET, structs
 
 from dlt_authsignal.api import management_endpoints as endpoints
 from dlt_authsignal.api.endpoints import Endpoint
+from dlt_authsignal.sandbox.core.config import DOMAIN, ORIGIN
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid, not_found
 from dlt_authsignal.sandbox.http.dispatch import Call, Handler, Served
 from dlt_authsignal.sandbox.http.routes.management import data_points as management_data
+from dlt_authsignal.sandbox.http.routes.management import theme
 from dlt_authsignal.sandbox.http.routes.management.bodies import (
     ActionChanges,
     MethodChanges,
@@ -19,12 +21,21 @@ from dlt_authsignal.sandbox.http.routes.management.bodies import (
     RuleChanges,
     TenantChanges,
 )
-from dlt_authsignal.sandbox.http.routes.management.common import DELETED, Deleted, merged, one, required, written
+from dlt_authsignal.sandbox.http.routes.management.common import (
+    DELETED,
+    Deleted,
+    kept_required,
+    merged,
+    one,
+    required,
+    unchangeable,
+    written,
+)
 from dlt_authsignal.sandbox.http.routes.server.actions import check_code
 from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.tenant.policy import VERIFICATION_METHODS
 from dlt_authsignal.sandbox.verification.rules import compiled
-from dlt_authsignal.sandbox.webhooks.settings import check_url
+from dlt_authsignal.sandbox.webhooks.settings import check_target, check_url
 
 Json = dict[str, Any]
 
@@ -35,14 +46,16 @@ def _check_methods(sandbox: Sandbox, body: Json) -> None:
     if body.get("defaultVerificationMethod"):
         named.append(body["defaultVerificationMethod"])
     for method in named:
-        if method not in sandbox.tenant.active_methods():
+        if method == "RECOVERY_CODE" or method not in sandbox.tenant.active_methods():
             raise invalid(f'"{method[:40]}" is not a verification method that is enabled for the tenant.')
 
 
-def _check_url(body: Json, name: str) -> None:
-    if body.get(name):
+def _check_url(sandbox: Sandbox, body: Json, name: str) -> None:
+    """Check the URL of a webhook that the sandbox will call."""
+    if body.get(name) is not None:
         try:
             check_url(name, body[name])
+            check_target(name, body[name], sandbox.config.known_webhook_hosts)
         except ValueError as error:
             raise invalid(str(error)) from None
 
@@ -51,9 +64,24 @@ def get_tenant(call: Call) -> Json:
     return {"tenantId": call.sandbox.config.tenant_id, **call.sandbox.shown_tenant.details}
 
 
+READ_ONLY_SETTINGS: Final = (
+    "tenantId",
+    "allowDisablingMfa",
+    "hideAuthsignalLogo",
+    "customDomain",
+    "redirectOnSessionExpiry",
+    "allowDeletingUserAuthenticators",
+    "skipRecoveryCodesOnProgrammaticEnrollment",
+    "hideRecoveryCodesOnEnrollment",
+)
+
+
 def update_tenant(call: Call, body: TenantChanges) -> Json:
-    sandbox = call.sandbox
-    sandbox.tenant = replace(sandbox.tenant, details=merged(sandbox.tenant.details, written(body)))
+    sandbox, old = call.sandbox, get_tenant(call)
+    new = unchangeable(old, written(body), *READ_ONLY_SETTINGS)
+    kept_required(new, "name")
+    defaults = {"tokenDurationInMinutes": sandbox.config.token_minutes}
+    sandbox.tenant = replace(sandbox.tenant, details=merged(sandbox.tenant.details, new, defaults))
     return get_tenant(call)
 
 
@@ -63,7 +91,7 @@ def get_theme(call: Call) -> Json:
 
 def update_theme(call: Call, body: Json) -> Json:
     sandbox = call.sandbox
-    sandbox.tenant = replace(sandbox.tenant, theme=merged(sandbox.tenant.theme, body))
+    sandbox.tenant = replace(sandbox.tenant, theme=theme.changed(sandbox.tenant.theme, body))
     return sandbox.tenant.theme
 
 
@@ -72,13 +100,13 @@ def get_overrides(call: Call) -> Json:
 
 
 def update_overrides(call: Call, body: Overrides) -> Json:
-    call.sandbox.tenant = replace(call.sandbox.tenant, overrides=body.message_overrides)
+    call.sandbox.tenant = replace(call.sandbox.tenant, overrides=body.message_overrides or {})
     return get_overrides(call)
 
 
 def get_overrides_catalog(_call: Call) -> Json:
     """Return an empty catalogue: its content is not published."""
-    return {"catalogVersion": "sandbox", "screens": [], "points": []}
+    return {"catalogVersion": 1, "screens": [], "points": []}
 
 
 def list_actions(call: Call) -> list[Json]:
@@ -90,29 +118,28 @@ def _action(call: Call) -> Json:
 
 
 def create_action(call: Call, body: ActionChanges) -> Json:
-    sandbox, new = call.sandbox, written(body)
+    sandbox, new = call.sandbox, unchangeable({}, written(body), "lastActionCreatedAt", "tenantId")
     required(new, "actionCode")
-    _check_url(new, "verificationWebhookUrl")
+    _check_url(sandbox, new, "verificationWebhookUrl")
     check_code(new["actionCode"])
     _check_methods(sandbox, new)
     if new["actionCode"] in sandbox.tenant.actions:
         raise invalid("That action code is taken.")
     value = merged(
-        {
-            "tenantId": sandbox.config.tenant_id,
-            "defaultUserActionResult": sandbox.config.default_action_result,
-        },
+        {"tenantId": sandbox.config.tenant_id},
         new,
+        {"defaultUserActionResult": sandbox.config.default_action_result},
     )
     sandbox.tenant = sandbox.tenant.put("actions", value["actionCode"], value)
     return value
 
 
 def update_action(call: Call, body: ActionChanges) -> Json:
-    sandbox, old, new = call.sandbox, _action(call), written(body)
-    _check_url(new, "verificationWebhookUrl")
+    sandbox, old = call.sandbox, _action(call)
+    new = unchangeable(old, written(body), "actionCode", "tenantId", "lastActionCreatedAt")
+    _check_url(sandbox, new, "verificationWebhookUrl")
     _check_methods(sandbox, new)
-    value = {**merged(old, new), "actionCode": old["actionCode"]}
+    value = merged(old, new, {"defaultUserActionResult": sandbox.config.default_action_result})
     sandbox.tenant = sandbox.tenant.put("actions", value["actionCode"], value)
     return value
 
@@ -141,21 +168,20 @@ def get_rule(call: Call) -> Json:
     return rule
 
 
+READ_ONLY_OF_RULES: Final = ("ruleId", "actionCode", "tenantId")
+
+
 def create_rule(call: Call, body: RuleChanges) -> Json:
-    sandbox, action, new = call.sandbox, _action(call), written(body)
-    required(new, "name", "type", "conditions")
-    base = {
-        "ruleId": sandbox.new_id(),
-        "actionCode": action["actionCode"],
-        "tenantId": sandbox.config.tenant_id,
-        "isActive": True,
-        "priority": _next_priority(sandbox, action["actionCode"]),
-    }
-    return _keep_rule(sandbox, merged(base, new), new)
+    sandbox, action = call.sandbox, _action(call)
+    base = {"actionCode": action["actionCode"], "tenantId": sandbox.config.tenant_id}
+    new = unchangeable(base, written(body), *READ_ONLY_OF_RULES)
+    required(new, "name", "type")
+    return _keep_rule(sandbox, {"ruleId": sandbox.new_id(), **base}, new)
 
 
-def _next_priority(sandbox: Sandbox, action_code: str) -> int:
-    taken = {rule["priority"] for rule in sandbox.tenant.rules_of(action_code)}
+def _next_priority(sandbox: Sandbox, rule: Json) -> int:
+    others = (other for other in sandbox.tenant.rules_of(rule["actionCode"]) if other["ruleId"] != rule["ruleId"])
+    taken = {other["priority"] for other in others}
     free = next((priority for priority in range(100) if priority not in taken), None)
     if free is None:
         raise invalid("The action has a rule of every priority.")
@@ -163,16 +189,21 @@ def _next_priority(sandbox: Sandbox, action_code: str) -> int:
 
 
 def update_rule(call: Call, body: RuleChanges) -> Json:
-    old, new = get_rule(call), written(body)
-    return _keep_rule(call.sandbox, merged(old, new), new)
+    old = get_rule(call)
+    new = unchangeable(old, written(body), *READ_ONLY_OF_RULES)
+    kept_required(new, "name", "type")
+    return _keep_rule(call.sandbox, old, new)
 
 
-def _keep_rule(sandbox: Sandbox, rule: Json, new: Json) -> Json:
+def _keep_rule(sandbox: Sandbox, old: Json, new: Json) -> Json:
     _check_methods(sandbox, new)
+    rule = merged(old, new, {"isActive": True})
+    if "priority" not in rule:
+        rule["priority"] = _next_priority(sandbox, rule)
     for other in sandbox.tenant.rules_of(rule["actionCode"]):
         if other["ruleId"] != rule["ruleId"] and other["priority"] == rule["priority"]:
             raise invalid(f"Priority {rule['priority']} is taken by another rule of the action.")
-    if "conditions" in new:
+    if new.get("conditions") is not None:
         _check_conditions(new["conditions"])
     sandbox.tenant = sandbox.tenant.put("rules", rule["ruleId"], rule)
     return rule
@@ -222,17 +253,27 @@ def get_method(call: Call) -> Json:
 
 
 def create_method(call: Call, body: MethodChanges) -> Json:
-    sandbox, new = call.sandbox, written(body)
+    sandbox, new = call.sandbox, unchangeable({}, written(body), "authenticatorId")
     required(new, "verificationMethod")
-    _check_url(new, "webhookUrl")
+    _check_passkeys(new)
+    _check_url(sandbox, new, "webhookUrl")
     method = new["verificationMethod"]
     if method not in VERIFICATION_METHODS:
         raise invalid(f"verificationMethod is one of {', '.join(VERIFICATION_METHODS)}.")
     if any(value["verificationMethod"] == method for value in sandbox.tenant.methods.values()):
         raise invalid(f"{method} is set up already.")
-    value = merged({"authenticatorId": sandbox.new_id(), "isActive": True}, new)
+    value = merged({"authenticatorId": sandbox.new_id()}, new, {"isActive": True})
     sandbox.tenant = sandbox.tenant.put("methods", value["authenticatorId"], value)
     return _masked(sandbox, value)
+
+
+def _check_passkeys(new: Json) -> None:
+    """Check the relying party and the origins, in the forms that Authsignal's Terraform provider documents."""
+    if new.get("relyingParty") is not None and not DOMAIN.fullmatch(new["relyingParty"]):
+        raise invalid("relyingParty must be a domain without https:// and port.")
+    for origin in new.get("expectedOrigins") or ():
+        if not ORIGIN.fullmatch(origin):
+            raise invalid("expectedOrigins must begin with http://, https://, android: or ios:.")
 
 
 def create_method_by_slug(call: Call, body: MethodChanges) -> Json:
@@ -249,9 +290,11 @@ def create_method_by_slug(call: Call, body: MethodChanges) -> Json:
 
 
 def update_method(call: Call, body: MethodChanges) -> Json:
-    sandbox, old, new = call.sandbox, _method(call), written(body)
-    _check_url(new, "webhookUrl")
-    value = {**merged(old, new), "verificationMethod": old["verificationMethod"]}
+    sandbox, old = call.sandbox, _method(call)
+    new = unchangeable(old, written(body), "authenticatorId", "verificationMethod")
+    _check_passkeys(new)
+    _check_url(sandbox, new, "webhookUrl")
+    value = merged(old, new, {"isActive": True})
     sandbox.tenant = sandbox.tenant.put("methods", value["authenticatorId"], value)
     return _masked(sandbox, value)
 

@@ -1,12 +1,21 @@
 """Custom data points and value lists of the Management API."""
 
-from typing import Any
+from typing import Any, Final
 
 from dlt_authsignal.api import management_endpoints as endpoints
 from dlt_authsignal.sandbox.core.refusals import invalid
 from dlt_authsignal.sandbox.http.dispatch import Call, Served
 from dlt_authsignal.sandbox.http.routes.management.bodies import DataPointChanges, ValueListChanges
-from dlt_authsignal.sandbox.http.routes.management.common import DELETED, Deleted, merged, one, required, written
+from dlt_authsignal.sandbox.http.routes.management.common import (
+    DELETED,
+    Deleted,
+    kept_required,
+    merged,
+    one,
+    required,
+    unchangeable,
+    written,
+)
 from dlt_authsignal.sandbox.sandbox import Sandbox
 
 Json = dict[str, Any]
@@ -21,25 +30,28 @@ def get_data_point(call: Call) -> Json:
 
 
 def create_data_point(call: Call, body: DataPointChanges) -> Json:
-    sandbox, new = call.sandbox, written(body)
+    sandbox, new = call.sandbox, unchangeable({}, written(body), "id")
     required(new, "name", "dataType", "modelType")
-    _check_data_point_name(sandbox, new, None)
-    value = merged({"id": sandbox.new_id(), "isPublic": False}, new)
+    _check_data_point_name(sandbox, new)
+    value = merged({"id": sandbox.new_id()}, new, {"isPublic": False})
     sandbox.tenant = sandbox.tenant.put("data_points", value["id"], value)
     return value
 
 
-def _check_data_point_name(sandbox: Sandbox, value: Json, own_id: str | None) -> None:
+def _check_data_point_name(sandbox: Sandbox, value: Json) -> None:
     for other in sandbox.tenant.data_points.values():
-        same = (other["name"], other["modelType"]) == (value["name"], value["modelType"])
-        if same and other["id"] != own_id:
+        if (other["name"], other["modelType"]) == (value["name"], value["modelType"]):
             raise invalid("That name is taken by another data point of the same model.")
 
 
+LIST_DEFAULTS: Final[Json] = {"isActive": True, "valueListItems": []}
+
+
 def update_data_point(call: Call, body: DataPointChanges) -> Json:
+    """Assumed: only description and visibility change. Authsignal's Terraform provider changes nothing else."""
     sandbox, old = call.sandbox, get_data_point(call)
-    value = merged(old, written(body))
-    _check_data_point_name(sandbox, value, old["id"])
+    new = unchangeable(old, written(body), "id", "name", "dataType", "modelType")
+    value = merged(old, new, {"isPublic": False})
     sandbox.tenant = sandbox.tenant.put("data_points", old["id"], value)
     return value
 
@@ -63,13 +75,15 @@ def create_value_list(call: Call, body: ValueListChanges) -> Json:
     alias = new.get("alias") or "-".join(new["name"].lower().split())
     if alias in sandbox.tenant.value_lists:
         raise invalid("That alias is taken.")
-    value = merged({"isActive": True, "valueListItems": []}, {**new, "alias": alias})
+    value = merged({}, {**new, "alias": alias}, LIST_DEFAULTS)
     return _keep_value_list(sandbox, value)
 
 
 def update_value_list(call: Call, body: ValueListChanges) -> Json:
     old = get_value_list(call)
-    return _keep_value_list(call.sandbox, {**merged(old, written(body)), "alias": old["alias"]})
+    new = unchangeable(old, written(body), "alias", "itemType")
+    kept_required(new, "name")
+    return _keep_value_list(call.sandbox, merged(old, new, LIST_DEFAULTS))
 
 
 def _keep_value_list(sandbox: Sandbox, value: Json) -> Json:

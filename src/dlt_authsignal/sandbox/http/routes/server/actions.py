@@ -213,7 +213,7 @@ def validate(call: Call, body: Validation) -> answers.Validated:
         return _not_valid("Token is invalid.")
     if token.expires_at <= call.sandbox.clock.now().timestamp():
         return _not_valid("Token is expired.")
-    if body.user_id not in (None, token.user_id):
+    if not call.sandbox.has_user_of(token) or body.user_id not in (None, token.user_id):
         return _not_valid("User is invalid.")
     action = call.sandbox.store.get_action(token.user_id, token.action_code, token.idempotency_key)
     if action is None or body.action not in (None, token.action_code):

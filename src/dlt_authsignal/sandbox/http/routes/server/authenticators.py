@@ -1,7 +1,5 @@
 """Authenticators: enrolled and removed by the server, and read by the server or the user of a token."""
 
-import base64
-import binascii
 from dataclasses import replace
 from typing import Annotated, Final, Literal
 
@@ -9,6 +7,7 @@ from msgspec import Meta
 
 from dlt_authsignal.api import client_endpoints
 from dlt_authsignal.api import server_endpoints as endpoints
+from dlt_authsignal.sandbox.core.base64_text import decoded
 from dlt_authsignal.sandbox.core.bodies import Body
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.http.dispatch import Call, Served
@@ -17,6 +16,7 @@ from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.tenant import answers
 from dlt_authsignal.sandbox.tenant.catalogue import provider_name
 from dlt_authsignal.sandbox.tenant.entities import Authenticator, Credential
+from dlt_authsignal.sandbox.verification import otp_uri
 
 NO_AAGUID: Final = "00000000-0000-0000-0000-000000000000"
 MAX_BATCH: Final = 1000
@@ -96,7 +96,7 @@ def enroll(call: Call, body: Enrolment) -> answers.Enrolled:
         phone_number=body.phone_number,
         previous_sms_channel="DEFAULT" if body.verification_method == "SMS" else None,
         credential=_credential(sandbox, body) if body.verification_method == "PASSKEY" else None,
-        totp_secret=_totp_secret(body.otp_uri) if body.verification_method == "AUTHENTICATOR_APP" else None,
+        totp=otp_uri.parse(body.otp_uri) if body.otp_uri and body.verification_method == "AUTHENTICATOR_APP" else None,
     )
     upsert(sandbox, user_id, {})
     if body.is_default:
@@ -119,18 +119,6 @@ def check_active(sandbox: Sandbox, method: str) -> None:
         raise invalid(f"{method} is not enabled for the tenant.")
 
 
-def _totp_secret(uri: str | None) -> str | None:
-    if uri is None:
-        return None
-    import pyotp
-
-    try:
-        parsed = pyotp.parse_uri(uri)
-    except ValueError:
-        raise invalid("otpUri is not an otpauth URI.") from None
-    return parsed.secret
-
-
 def _credential(sandbox: Sandbox, body: Enrolment) -> Credential:
     if not body.credential_id or not body.credential_public_key:
         raise invalid("A PASSKEY needs credentialId and credentialPublicKey.")
@@ -150,11 +138,11 @@ def _credential(sandbox: Sandbox, body: Enrolment) -> Credential:
 
 
 def public_key(text: str) -> bytes:
-    """Decode a COSE key from base64 or base64url. Authsignal does not document which of them it expects."""
-    try:
-        return base64.urlsafe_b64decode(text.replace("+", "-").replace("/", "_") + "=" * (-len(text) % 4))
-    except (binascii.Error, ValueError):
-        raise invalid("credentialPublicKey is not base64.") from None
+    """Decode a COSE key. Authsignal does not document which kind of base64 it expects."""
+    key = decoded(text)
+    if not key:
+        raise invalid("credentialPublicKey is not base64.")
+    return key
 
 
 def enroll_batch(call: Call, body: Batch) -> BatchResult:

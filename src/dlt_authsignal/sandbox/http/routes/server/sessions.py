@@ -12,7 +12,6 @@ from dlt_authsignal.sandbox.core.refusals import invalid, not_found
 from dlt_authsignal.sandbox.http.dispatch import Call, Served
 from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.sessions.sessions import KEYS, REFRESH_DAYS, Session, access_token, read_access_token
-from dlt_authsignal.sandbox.sessions.tokens import read
 from dlt_authsignal.sandbox.tenant import answers
 
 
@@ -60,7 +59,7 @@ class ValidSession(answers.Answer, kw_only=True):
 
 def create(call: Call, body: SessionStart) -> Tokens:
     sandbox = call.sandbox
-    token = read(sandbox.config, body.token)
+    token = sandbox.token(body.token)
     if token is None or token.expires_at <= sandbox.clock.now().timestamp():
         raise invalid("The token is not valid, or has expired.")
     action = sandbox.store.get_action(token.user_id, token.action_code, token.idempotency_key)

@@ -12,7 +12,6 @@ from dlt_authsignal.sandbox.core.bodies import Body
 from dlt_authsignal.sandbox.core.refusals import invalid, not_found
 from dlt_authsignal.sandbox.http.dispatch import Call, Served
 from dlt_authsignal.sandbox.sandbox import Sandbox
-from dlt_authsignal.sandbox.sessions.tokens import read
 from dlt_authsignal.sandbox.tenant import answers
 from dlt_authsignal.sandbox.tenant.entities import Device, User
 from dlt_authsignal.sandbox.tenant.policy import enrolled_methods
@@ -82,7 +81,7 @@ def _limit(sandbox: Sandbox, limit: int | None) -> int:
 
 
 def _user_of_token(sandbox: Sandbox, text: str) -> answers.UserList:
-    token = read(sandbox.config, text)
+    token = sandbox.token(text)
     if token is None or token.expires_at <= sandbox.clock.now().timestamp():
         raise invalid("The token is not valid.")
     user = sandbox.store.get_user(token.user_id)
@@ -133,14 +132,7 @@ def _rewrite_verified(sandbox: Sandbox, user: User, body: UserChanges) -> None:
 
 
 def delete_user(call: Call, query: UserDeletion) -> answers.Success:
-    """Delete the user with their challenges, sessions and recovery codes."""
-    sandbox, user_id = call.sandbox, call.path("userId")
-    for value in sandbox.store.authenticators(user_id):
-        sandbox.events.authenticator(sandbox.clock.now(), "deleted", value)
-    sandbox.store.remove_user(user_id, actions=query.actions)
-    sandbox.challenges.forget_user(user_id)
-    sandbox.sessions.revoke_user(user_id)
-    sandbox.recovery_codes.pop(user_id, None)
+    call.sandbox.delete_user(call.path("userId"), actions=query.actions)
     return answers.Success(success=True)
 
 
