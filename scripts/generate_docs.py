@@ -16,14 +16,7 @@ from dlt_authsignal.assistant.dictionary import PAGES_FOLDER, index, table_page
 from dlt_authsignal.cli.main import cli
 from dlt_authsignal.destination.registry import DESTINATIONS
 from dlt_authsignal.models import Model, all_models
-from dlt_authsignal.schema.bookkeeping_tables import (
-    CONFIGURATION_READS,
-    ERASED_USERS,
-    PROBE_RUNS,
-    SYNC_RUNS,
-    TABLE_READS,
-    USER_READS,
-)
+from dlt_authsignal.schema.bookkeeping_tables import OWN_TABLES
 from dlt_authsignal.schema.columns import Column, Table
 from dlt_authsignal.schema.history_tables import HISTORIES, TABLES_AND_HISTORIES, VALID_FROM, VALID_TO
 from dlt_authsignal.schema.run_counters import COUNTERS
@@ -46,12 +39,7 @@ def tables_page() -> str:
         " protected by default.",
         *map(_table, TABLES.values()),
         *map(_history, HISTORIES.values()),
-        _own_table(USER_READS),
-        _own_table(TABLE_READS),
-        _own_table(CONFIGURATION_READS),
-        _own_table(ERASED_USERS),
-        _own_table(SYNC_RUNS),
-        _own_table(PROBE_RUNS),
+        *map(_own_table, OWN_TABLES),
         "## Columns that every table has",
         _columns(PROVENANCE),
     ]

@@ -9,6 +9,7 @@ AuthsignalError
 │   ├── UserIdsUnreadable     a user id source (file or query) cannot be read or has no ids
 │   ├── NoData                the database to be read does not exist yet
 │   ├── NotACanary            the user given to a probe may be a real person
+│   ├── OtherTenant           the dataset holds another tenant, or was loaded with another key
 │   ├── UserErased            the requested user was erased and must not be loaded again
 │   └── ExtraMissing          an optional part is not installed
 ├── RunFailed                 the run did not complete; the command exits with 1
@@ -156,6 +157,10 @@ class NotACanary(ConfigurationError):
         )
 
 
+class OtherTenant(ConfigurationError):
+    """The dataset holds another tenant, or was loaded with another key only."""
+
+
 class UserErased(ConfigurationError):
     """The user of a token, or the canary user, was erased from the dataset.
 
@@ -241,16 +246,23 @@ class TooManyDeletes(RunFailed):
         table: Table that contains the rows.
         gone: Rows that would be marked.
         held: Rows that are not marked yet.
-        allowed: Rows that may be marked.
+        allowed: Rows that may be marked; 0 if all rows would be.
+        is_everything: Whether all rows of the table would be marked, which no run does without confirmation.
     """
 
-    def __init__(self, *, table: str, gone: int, held: int, allowed: int) -> None:
+    def __init__(self, *, table: str, gone: int, held: int, allowed: int, is_everything: bool = False) -> None:
         self.table, self.gone, self.held, self.allowed = table, gone, held, allowed
+        self.is_everything = is_everything
+        rule = (
+            "A run does not mark every row of a table without confirmation"
+            if is_everything
+            else f"max_deletes allows {allowed:,}"
+        )
         super().__init__(
             f"{gone:,} of {held:,} rows of {table} would be marked as deleted, because Authsignal no longer returns"
-            f" them. max_deletes allows {allowed:,}, so nothing was loaded. Check that the key belongs to the same"
+            f" them. {rule}, so nothing was loaded. Check that the key belongs to the same"
             " tenant, that privacy and privacy_key are unchanged, and that Authsignal has no outage. If the rows really"
-            " were deleted, run again with --accept-deletes."
+            " were deleted, run again with --accept-deletes, or accept_deletes=True in Python."
         )
 
 

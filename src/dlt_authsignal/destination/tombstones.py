@@ -9,16 +9,12 @@ from typing import Any, Final
 
 import dlt
 from dlt.common.configuration.container import Container
-from dlt.common.destination.exceptions import DestinationUndefinedEntity, SqlClientNotAvailable
 from dlt.common.pipeline import PipelineContext
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_authsignal.destination.clients import sql_client
-from dlt_authsignal.destination.duckdb_file import database_file
 from dlt_authsignal.destination.load_hints import hints
-from dlt_authsignal.destination.stores.opened import open_stores
-from dlt_authsignal.destination.stores.store import is_made_of_files
-from dlt_authsignal.errors import UserErased
+from dlt_authsignal.destination.undeclared import ColumnsLost, rows_of
+from dlt_authsignal.errors import ConfigurationError, UserErased
 from dlt_authsignal.schema.bookkeeping_tables import ERASED_USERS
 from dlt_authsignal.schema.row_hash import fingerprint
 
@@ -87,27 +83,24 @@ def tombstones(pipeline: Pipeline) -> Tombstones:
     """Return the tombstones in a pipeline's dataset.
 
     Queries the table even if this machine's schema does not have it: another machine may have created it.
+
+    Raises:
+        ConfigurationError: The table lacks a column, so the erased users are unknown.
     """
-    if pipeline.destination is None:
-        return Tombstones()
-    if is_made_of_files(pipeline):
-        with open_stores(pipeline) as stores:
-            return Tombstones(row for _, store in stores for row in store.rows(ERASED_USERS.name, _COLUMNS))
-    return Tombstones(_sql_rows(pipeline))
-
-
-def _sql_rows(pipeline: Pipeline) -> list[Any]:
     try:
-        file = database_file(pipeline)
-        if file and not file.exists():  # opening it would create it
-            return []
-        with sql_client(pipeline) as client:
-            names = ", ".join(map(client.escape_column_name, _COLUMNS))
-            return list(
-                client.execute_sql(f"SELECT {names} FROM {client.make_qualified_table_name(ERASED_USERS.name)}") or ()
-            )
-    except (DestinationUndefinedEntity, SqlClientNotAvailable):
-        return []
+        return Tombstones(rows_of(pipeline, ERASED_USERS.name, _COLUMNS))
+    except ColumnsLost as lost:
+        raise _unusable(pipeline, lost) from None
+
+
+def _unusable(pipeline: Pipeline, lost: ColumnsLost) -> ConfigurationError:
+    name, columns = f"{pipeline.dataset_name}.{lost.table}", ", ".join(lost.columns)
+    return ConfigurationError(
+        f"Table {name} lacks {columns}, so this run cannot know which users were erased, and would load them again."
+        f" Nothing was read or loaded. Restore {columns} from a backup. Without a backup, drop the table"
+        f" (DROP TABLE {name}), then erase each of those users again with dlt-authsignal erase: the erasure creates the"
+        " table."
+    )
 
 
 def bury(pipeline: Pipeline, user_id: str, known: Tombstones) -> datetime:

@@ -1,4 +1,4 @@
-"""Tables that the pipeline writes itself: complete reads, user reads, sync runs, probe runs, erased users."""
+"""Tables that the pipeline writes itself: complete reads, user reads, runs, erased users, the dataset's tenant."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -149,3 +149,29 @@ ERASED_USERS: Final = Table(
         own("erased_at", "timestamp", "When the user was first erased."),
     ),
 )
+
+
+DATASET_TENANT: Final = Table(
+    name="dataset_tenant",
+    apis=("server", "client"),
+    key=("identifier",),
+    meaning="What identifies the tenant of this dataset: one row per key that loaded it, and one per tenant id that"
+    " Authsignal returned. A sync with the key of another tenant is refused.",
+    source="no API: the pipeline writes this table",
+    columns=(
+        own(
+            "identifier",
+            "text",
+            "The tenant id; or the fingerprint of a key and its region: 16 bytes of scrypt with the salt, hexadecimal."
+            " It does not reveal the key.",
+        ),
+        own("kind", "text", "key or tenant_id."),
+        own(
+            "salt", "text", "Random salt of the fingerprints, the same in every row of a dataset; null for tenant ids."
+        ),
+        own("first_used_at", "timestamp", "When the key or the tenant first loaded this dataset."),
+    ),
+)
+
+OWN_TABLES: Final = (USER_READS, TABLE_READS, CONFIGURATION_READS, DATASET_TENANT, ERASED_USERS, SYNC_RUNS, PROBE_RUNS)
+"""The tables that the pipeline writes itself."""

@@ -22,9 +22,10 @@ from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.privacy.settings import privacy_from
 from dlt_authsignal.source.resources.ceremonies import Asked
 from dlt_authsignal.source.resources.ceremony_resources import ceremony_resources
-from dlt_authsignal.source.resources.client import Client, client_resources
+from dlt_authsignal.source.resources.client import Client, client_resources, tenant_of
 from dlt_authsignal.source.resources.management import Management, management_resources
 from dlt_authsignal.source.resources.server import Server, server_resources
+from dlt_authsignal.source.tenant.check import Evidence
 from dlt_authsignal.source.user_ids import UserIdSources
 from dlt_authsignal.source.user_ids.users_from import resolved
 
@@ -59,7 +60,7 @@ def resources_of(
             found = management_resources(_management(settings, privacy, limits, metrics))
         else:
             client = _client(settings, privacy, limits, metrics)
-            found = [*client_resources(client), *ceremony_resources(client, _asked(settings))]
+            found = [*client_resources(client, evidence_of(settings)), *ceremony_resources(client, _asked(settings))]
         taken = {resource.name for resource in resources}
         resources += [resource for resource in found if resource.name not in taken]
     return resources
@@ -88,6 +89,18 @@ def apis_of(settings: SourceSettings) -> Sequence[str]:
     return found
 
 
+def evidence_of(settings: SourceSettings) -> Evidence:
+    """Return what the settings say about the tenant."""
+    apis = apis_of(settings)
+    return Evidence(
+        base=settings.base,
+        key=settings.api_secret_key if "server" in apis else None,
+        named=settings.tenant_id,
+        returned=tenant_of(settings.token) if "client" in apis else None,
+        accept_new_key=settings.accept_new_key,
+    )
+
+
 def _server(settings: SourceSettings, privacy: Privacy, limits: RequestLimits, metrics: RunMetrics) -> Server:
     return Server(
         base=settings.base,
@@ -96,6 +109,7 @@ def _server(settings: SourceSettings, privacy: Privacy, limits: RequestLimits, m
         privacy=privacy,
         throttle=RateLimiter(pace=limits),
         meter=metrics,
+        evidence=evidence_of(settings),
     )
 
 

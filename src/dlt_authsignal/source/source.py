@@ -62,6 +62,7 @@ def authsignal_source(
     privacy_allow: list[str] | None = SourceSettings.privacy_allow,
     max_deletes: str = SourceSettings.max_deletes,
     accept_deletes: bool = SourceSettings.accept_deletes,
+    accept_new_key: bool = SourceSettings.accept_new_key,
     reads: KnownReads | None = None,
     metrics: RunMetrics | None = None,
     **unknown: Never,
@@ -143,8 +144,10 @@ def authsignal_source(
         privacy_allow: Keys of free-form objects (`custom`, `output`), and columns that Authsignal added later, to load
             unchanged.
         max_deletes: Load nothing if more rows of one table than this would be marked as deleted: a share of the rows
-            (20 rows are always allowed), or a number. Default: `5%`.
-        accept_deletes: Ignore `max_deletes` in this run. Default: false.
+            (20 rows are always allowed, but never all rows of a table), or a number. Default: `5%`.
+        accept_deletes: Allow this run to mark any number of rows as deleted, even all rows of a table. Default: false.
+        accept_new_key: Confirm that `api_secret_key` is a new key of the same tenant, because the old one was replaced.
+            Once is enough: the dataset then knows both keys. Default: false.
         reads: When each user was last read, from `known_reads(pipeline)`. Only in Python. Default: unknown, so that
             all users are read.
         metrics: Counters to fill, for a progress display. Only in Python.

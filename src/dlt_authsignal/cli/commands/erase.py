@@ -30,10 +30,18 @@ STOPPED: Final = "The erasure may be incomplete. Run the same command again."
     help="Name of the pipeline that loaded the data.",
 )
 @click.option("--lift", is_flag=True, help="Remove the tombstone instead: the next sync reads the person again.")
+@click.option("--accept-new-key", is_flag=True, help="Confirm that the key is a new one of the dataset's tenant.")
 @click.option("--yes", is_flag=True, help="Erase without asking for confirmation.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
 def erase(
-    user_id: str, destination: str, dataset: str | None, pipeline_name: str | None, lift: bool, yes: bool, as_json: bool
+    user_id: str,
+    destination: str,
+    dataset: str | None,
+    pipeline_name: str | None,
+    lift: bool,
+    accept_new_key: bool,
+    yes: bool,
+    as_json: bool,
 ) -> None:
     """Remove one person's data from everything that a pipeline stores: the tables of its dataset, pending load packages
     and the record of runs. A dated tombstone (a hash that does not reveal the id) stays, so that no sync loads the
@@ -48,6 +56,7 @@ def erase(
     with translate_errors(destination):
         dataset = dataset_name_or(dataset)
     wanted: dict[str, Any] = {"destination": destination, "dataset": dataset, "pipeline_name": pipeline_name}
+    wanted["accept_new_key"] = accept_new_key
     person = _from_stdin() if user_id == "-" else user_id
     if not (lift or yes):
         _confirm(destination, dataset)

@@ -41,6 +41,9 @@ _FLOWS: Final = {"enrol": "enrol", "mfa": "MFA", "sign_in": "sign-in", "clean_up
     is_flag=True,
     help="Leave the passkey enrolled. Required with a token alone, which cannot remove it.",
 )
+@click.option(
+    "--accept-new-key", is_flag=True, default=None, help="Confirm once that the key is a new one of the same tenant."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
 def probe(as_json: bool, **arguments: Any) -> None:
     """Test passkeys with a canary user: register a software passkey, sign in with it twice (MFA and sign-in), and

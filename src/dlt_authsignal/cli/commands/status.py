@@ -115,6 +115,11 @@ def _print(found: "Status") -> None:
     if found.configuration_read:
         console.print(f"Configuration of the tenant last read: {_time(found.configuration_read)}.")
     console.print(f"Last successful sync: {_time(found.last_done)}.")
+    if found.key_is_known is False:
+        console.print(
+            "The configured api_secret_key has not loaded this dataset: it belongs to another tenant, or replaced"
+            " an earlier key. A sync will ask for --accept-new-key."
+        )
 
 
 def _runs(found: "Status") -> "Table":

@@ -76,7 +76,14 @@ STOPPED: Final = "Rows that were being read were not loaded. A load that had sta
     "--accept-deletes",
     is_flag=True,
     default=None,
-    help="Continue even if more rows would be marked as deleted than max_deletes allows (default: 5 %, at least 20).",
+    help="Continue even if more rows would be marked as deleted than max_deletes allows (default: 5 %, at least 20), or"
+    " all rows of a table.",
+)
+@click.option(
+    "--accept-new-key",
+    is_flag=True,
+    default=None,
+    help="Confirm once that the key is a new key of the same tenant, because the old one was replaced.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object, without progress.")
 def sync(

@@ -97,6 +97,8 @@ class Diagnosis:
         yield from _privacy(settings)
         yield from self._destination()
         if settings.api_secret_key and not self.problems:
+            yield from self._tenant(settings)
+        if settings.api_secret_key and not self.problems:
             yield self._due(settings)
 
     def _settings(self) -> "SourceSettings":
@@ -146,6 +148,24 @@ class Diagnosis:
         except AuthsignalError as error:
             place = f"Check [destination.{self.destination}] in .dlt/secrets.toml and .dlt/config.toml."
             yield _problem(self.destination, error, place)
+
+    def _tenant(self, settings: "SourceSettings") -> Iterator[Check]:
+        from dlt_authsignal.destination.errors import translate_errors
+        from dlt_authsignal.errors import NoData
+        from dlt_authsignal.pipeline.attach import attach
+        from dlt_authsignal.source.build import evidence_of
+        from dlt_authsignal.source.tenant.check import check_tenant, is_known_key
+
+        try:
+            with translate_errors(self.destination):
+                found = attach(destination=self.destination, dataset=self.dataset, pipeline_name=self.pipeline_name)
+                check_tenant(found, evidence_of(settings))
+                if is_known_key(found, evidence_of(settings)):
+                    yield Check(name="tenant", level="ok", message=f"dataset {self.dataset} was loaded with this key")
+        except NoData:
+            return
+        except AuthsignalError as error:
+            yield _problem("tenant", error)
 
     def _due(self, settings: "SourceSettings") -> Check:
         from dlt_authsignal.cli.report.estimate import estimate

@@ -25,6 +25,10 @@ class FileStore:
         self._tables = {name: table for name in self._names() if (table := self.open(name))}
         return {name: table.columns() for name, table in self._tables.items()}
 
+    def columns_of(self, table: str) -> set[str] | None:
+        opened = self._tables.get(table) or self.open(table)
+        return opened.columns() if opened else None
+
     def rows(
         self, table: str, wanted: Sequence[str], column: str | None = None, values: Collection[str] = ()
     ) -> Iterator[tuple[Any, ...]]:

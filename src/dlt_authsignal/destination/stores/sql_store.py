@@ -39,6 +39,9 @@ class SqlStore:
             return {}
         return found
 
+    def columns_of(self, table: str) -> set[str] | None:
+        return self.columns().get(table)
+
     def _views(self, query: str, dataset: str) -> set[str]:
         place = _CATALOGUE.search(query)
         if place is None:

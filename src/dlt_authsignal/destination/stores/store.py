@@ -54,6 +54,9 @@ class TableStore(Protocol):
     def columns(self) -> Mapping[str, Collection[str]]:
         """Return the columns of each table that exists, without views."""
 
+    def columns_of(self, table: str) -> Collection[str] | None:
+        """Return the columns of one table; None if it does not exist."""
+
     def rows(
         self, table: str, wanted: Sequence[str], column: str | None = None, values: Collection[str] = ()
     ) -> Iterator[tuple[Any, ...]]:

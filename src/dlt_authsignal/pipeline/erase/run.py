@@ -24,9 +24,13 @@ from dlt_authsignal.pipeline.erase.local_files import erase_leftovers
 from dlt_authsignal.pipeline.erase.stored_ids import stored_forms
 from dlt_authsignal.pipeline.erase.user_rows import delete_where, erase_rows
 from dlt_authsignal.pipeline.load_packages import Pending, finish_pending
+from dlt_authsignal.pipeline.repair import recreate
 from dlt_authsignal.project.names import pipeline_name_or
 from dlt_authsignal.project.pipelines import bring_state
 from dlt_authsignal.schema.bookkeeping_tables import ERASED_USERS
+from dlt_authsignal.source.config.resolve import resolved_settings
+from dlt_authsignal.source.config.source_settings import SourceSettings
+from dlt_authsignal.source.tenant.check import Evidence, check_tenant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +75,7 @@ def erase(
     destination: str = "duckdb",
     dataset: str | None = None,
     pipeline_name: str | None = None,
+    accept_new_key: bool = False,
 ) -> ErasureReport:
     """Remove a user from all tables of a dataset and from the pipeline's files on this machine.
 
@@ -82,21 +87,26 @@ def erase(
         destination: dlt destination name.
         dataset: Dataset (schema) to erase from.
         pipeline_name: The pipeline that loaded it.
+        accept_new_key: Confirm that the configured key is a new one of the same tenant.
 
     Raises:
+        OtherTenant: The configured key belongs to another tenant than the dataset. Nothing was changed.
         AuthsignalError: Some data could not be removed. The message says which, and what to do.
     """
     _check(user_id)
     with translate_errors(destination):
         pipeline_name = pipeline_name_or(pipeline_name)
-    forms = stored_forms(user_id, pipeline_name)
+    settings = resolved_settings(pipeline_name)
+    forms = stored_forms(user_id, settings)
     with translate_errors(destination):
         bring_state(pipeline_name)  # pending loads contain users too
         pipeline = attach(destination=destination, dataset=dataset, pipeline_name=pipeline_name)
         with single_run(pipeline), translate_errors(destination), redacted(pipeline), untraced(pipeline):
+            _check_tenant(pipeline, settings, accept_new_key=accept_new_key)
+            known = tombstones(pipeline)
+            recreate(pipeline)
             finished, dropped = _finish_or_drop_pending(pipeline)
             pipeline.sync_destination()
-            known = tombstones(pipeline)
             erased_at = bury(pipeline, user_id, known)  # first: the tombstone holds even if the run is killed
             rows, old_files, is_rewritten = _erase_data(pipeline, forms)
             places = erase_leftovers(pipeline, forms)
@@ -121,6 +131,7 @@ def lift(
     destination: str = "duckdb",
     dataset: str | None = None,
     pipeline_name: str | None = None,
+    accept_new_key: bool = False,
 ) -> bool:
     """Remove a tombstone, so that the next sync reads the user again. Return whether there was one.
 
@@ -129,11 +140,13 @@ def lift(
         destination: dlt destination name.
         dataset: Dataset (schema) that holds the tombstone.
         pipeline_name: The pipeline that loads it.
+        accept_new_key: Confirm that the configured key is a new one of the same tenant.
     """
     _check(user_id)
     with translate_errors(destination):
         pipeline = attach(destination=destination, dataset=dataset, pipeline_name=pipeline_name)
         with single_run(pipeline), translate_errors(destination):
+            _check_tenant(pipeline, resolved_settings(pipeline.pipeline_name), accept_new_key=accept_new_key)
             known = tombstones(pipeline)
             if user_id not in known:
                 return False
@@ -151,6 +164,15 @@ def _check(user_id: str) -> None:
         raise ConfigurationError(
             "The user id is not UTF-8. Nothing was changed. Pass the user's id at Authsignal."
         ) from None
+
+
+def _check_tenant(pipeline: Pipeline, settings: SourceSettings, *, accept_new_key: bool) -> None:
+    """Check that the configured key belongs to the dataset: an equal id may be another person at another tenant."""
+    accept = accept_new_key or settings.accept_new_key
+    evidence = Evidence(
+        base=settings.base, key=settings.api_secret_key, named=settings.tenant_id, accept_new_key=accept
+    )
+    check_tenant(pipeline, evidence)
 
 
 def _finish_or_drop_pending(pipeline: Pipeline) -> tuple[bool, bool]:

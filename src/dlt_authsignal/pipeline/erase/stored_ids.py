@@ -3,18 +3,17 @@
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from dlt_authsignal.source.config.resolve import resolved_settings
+from dlt_authsignal.source.config.source_settings import SourceSettings
 from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.privacy.settings import privacy_from
 
 
-def stored_forms(user_id: str, pipeline_name: str) -> frozenset[str]:
+def stored_forms(user_id: str, settings: SourceSettings) -> frozenset[str]:
     """Return the values of `user_id` columns that identify this user, under any earlier privacy settings.
 
     They are the id itself and its hashes under the privacy key and earlier privacy keys. No other user has the same
     hashes.
     """
-    settings = resolved_settings(pipeline_name)
     return forms_of(user_id, [privacy_from(settings).key, *(settings.former_privacy_keys or "").split()])
 
 

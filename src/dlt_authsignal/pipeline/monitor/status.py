@@ -13,14 +13,17 @@ from dlt_authsignal.destination.clients import shared_clients
 from dlt_authsignal.destination.dlt_patches import resolved_once
 from dlt_authsignal.destination.duckdb_file import keep_open
 from dlt_authsignal.destination.stores.queries import columns_of, freshness, schema_of
+from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.pipeline.monitor.staleness import Gap, Staleness, gaps, reads_users, staleness
 from dlt_authsignal.schema.bookkeeping_tables import SYNC_RUNS
 from dlt_authsignal.schema.configuration_tables import CONFIGURATION
 from dlt_authsignal.schema.tables import TABLES
 from dlt_authsignal.source.config.durations import duration
+from dlt_authsignal.source.config.resolve import resolved_settings
 from dlt_authsignal.source.config.source_settings import SourceSettings
 from dlt_authsignal.source.incremental.read_state import PARTS, LastRead, milliseconds
 from dlt_authsignal.source.incremental.state_table import known_reads
+from dlt_authsignal.source.tenant.check import Evidence, is_known_key
 
 RUNS_SHOWN: Final = 5
 FAILURES_SHOWN: Final = 3
@@ -61,6 +64,7 @@ class Status:
         gaps: Periods without a successful sync that were long enough to lose actions, latest first.
         failed: Rows of `sync_runs` for the failed syncs since the last successful one, newest first.
         configuration_read: When the tenant's configuration was last read; None if it never was.
+        key_is_known: Whether the configured key loaded this dataset before; None if no key is configured or recorded.
     """
 
     now: datetime
@@ -74,6 +78,7 @@ class Status:
     gaps: Sequence[Gap]
     failed: Sequence[Mapping[str, Any]]
     configuration_read: datetime | None
+    key_is_known: bool | None = None
 
     @property
     def age(self) -> timedelta | None:
@@ -114,7 +119,16 @@ def _status(pipeline: Pipeline) -> Status:
         gaps=gaps(runs, now),
         failed=of_users[:done][:FAILURES_SHOWN],
         configuration_read=max((read for table in CONFIGURATION if (read := _utc(found[table.name][2]))), default=None),
+        key_is_known=_key_is_known(pipeline),
     )
+
+
+def _key_is_known(pipeline: Pipeline) -> bool | None:
+    try:
+        settings = resolved_settings(pipeline.pipeline_name)
+    except ConfigurationError:  # the status of the data does not depend on the settings of a sync
+        return None
+    return is_known_key(pipeline, Evidence(base=settings.base, key=settings.api_secret_key))
 
 
 def _oldest(read: LastRead) -> int:

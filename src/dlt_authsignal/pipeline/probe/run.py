@@ -35,9 +35,11 @@ from dlt_authsignal.source.config.resolve import resolved_settings
 from dlt_authsignal.source.config.source_settings import SourceSettings
 from dlt_authsignal.source.privacy.settings import privacy_from
 from dlt_authsignal.source.resources.ceremonies import Authenticator
-from dlt_authsignal.source.resources.client import user_of
+from dlt_authsignal.source.resources.client import tenant_of, user_of
+from dlt_authsignal.source.resources.identity import identity_resource
 from dlt_authsignal.source.resources.table_resource import Loading
 from dlt_authsignal.source.rows.flatten import Row
+from dlt_authsignal.source.tenant.check import Evidence, check_tenant
 
 PIPELINE_NAME: Final = "authsignal_probe"
 
@@ -108,6 +110,7 @@ def probe(
 
     Raises:
         NotACanary: The user may be a real person.
+        OtherTenant: The dataset holds another tenant.
         AuthsignalError: The probe could not run, for example without a valid key. A failed ceremony is in the report
             instead.
     """
@@ -125,6 +128,8 @@ def probe(
         with single_run(pipeline), redacted(pipeline):
             erased = tombstones(pipeline)
             erased.refuse(probing.user_id)
+            evidence = _evidence(found)
+            check_tenant(pipeline, evidence)
             abort_packages_before(pipeline, erased.latest)
             with start_blocking_portal("asyncio") as portal:
                 portal.call(probing.run)
@@ -133,7 +138,7 @@ def probe(
             policies = learnt(probing.rows)
             drift, compared_with = _compared(pipeline, policies, probing.tenant_id)
             host = f"{found.base.host}:{found.base.port}"
-            load = pipeline.run(_loaded(probing, _record(probing, began, host, len(drift))))
+            load = pipeline.run(_loaded(probing, _record(probing, began, host, len(drift)), evidence))
     if written := remember(working_folder(pipeline_name)):
         notes.append(written)
     return ProbeReport(
@@ -187,11 +192,22 @@ def _canary(found: SourceSettings, user_id: str | None, *, leave_passkey: bool) 
 
 
 @dlt.source(name="authsignal_source", max_table_nesting=0)
-def _loaded(probing: Probing, record: Row) -> Any:
+def _loaded(probing: Probing, record: Row, evidence: Evidence) -> Any:
+    yield identity_resource(evidence)
     yield _authenticators(probing)
     for table in CEREMONIES:
         yield _resource(table, probing.rows[table.name])
     yield _resource(PROBE_RUNS, [record])
+
+
+def _evidence(settings: SourceSettings) -> Evidence:
+    return Evidence(
+        base=settings.base,
+        key=settings.api_secret_key,
+        named=settings.tenant_id,
+        returned=None if settings.api_secret_key else tenant_of(settings.token),
+        accept_new_key=settings.accept_new_key,
+    )
 
 
 def _record(probing: Probing, began: datetime, host: str, policy_changes: int) -> Row:

@@ -37,16 +37,17 @@ from dlt_authsignal.pipeline.sync.changes import Tally, known_hashes
 from dlt_authsignal.pipeline.sync.created_at import carrier, created_at
 from dlt_authsignal.pipeline.sync.report import SyncReport
 from dlt_authsignal.project.pipelines import check_pipeline
-from dlt_authsignal.schema.bookkeeping_tables import CONFIGURATION_READS, TABLE_READS, USER_READS
+from dlt_authsignal.schema.bookkeeping_tables import CONFIGURATION_READS, DATASET_TENANT, TABLE_READS, USER_READS
 from dlt_authsignal.schema.configuration_tables import CONFIGURATION
 from dlt_authsignal.schema.tables import TABLES
-from dlt_authsignal.source.build import OnPlanned, apis_of
+from dlt_authsignal.source.build import OnPlanned, apis_of, evidence_of
 from dlt_authsignal.source.config.resolve import check_names, nearest, resolved_settings
 from dlt_authsignal.source.incremental.due import parts_of
 from dlt_authsignal.source.incremental.state_table import KnownReads, oldest_read
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.privacy.settings import privacy_from
 from dlt_authsignal.source.source import source_of
+from dlt_authsignal.source.tenant.check import check_tenant
 
 
 def sync(
@@ -98,6 +99,7 @@ def sync(
             reads = KnownReads()
             reading = _selected(source_of(found, reads, metrics, on_planned), tables)
             with keep_open(pipeline):
+                check_tenant(pipeline, evidence_of(found))
                 pending, recreated = _catch_up(pipeline, run)
                 reads.recall(pipeline, details="action_details" in reading.selected_resources)
                 run.oldest_read_at = reads.oldest()
@@ -180,7 +182,7 @@ def _alone(pipeline: Pipeline, destination: str) -> Iterator[None]:
 def _catch_up(pipeline: Pipeline, run: Run) -> tuple[Pending, list[str]]:
     """Finish what earlier runs left, and recreate missing tables; return what was pending and what was recreated."""
     abort_packages_before(pipeline, tombstones(pipeline).latest)
-    recreated = recreate(pipeline) if pipeline.has_pending_data else []
+    recreated = recreate(pipeline)  # before a pending load is finished, and before dlt reads its own tables
     pending = finish_pending(pipeline)
     pipeline.sync_destination()
     run.reached_destination = True
@@ -193,6 +195,7 @@ def _memory(tables: Iterable[str]) -> set[str]:
     """Return the tables in which later runs find what this run has read."""
     wanted = parts_of(tables)
     reads = {USER_READS.name, *wanted} if wanted or "unknown_user_ids" in tables else set()
+    reads.add(DATASET_TENANT.name)
     if any(TABLES[name] in CONFIGURATION for name in tables):
         reads.add(CONFIGURATION_READS.name)
     return reads | ({TABLE_READS.name} if {"tenant_authenticators", "user_authenticators"} & set(tables) else set())

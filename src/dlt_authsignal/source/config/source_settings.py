@@ -68,6 +68,7 @@ class SourceSettings:
     privacy_allow: list[str] | None = None
     max_deletes: str = "5%"
     accept_deletes: bool = False
+    accept_new_key: bool = False
 
     PERSONAL: ClassVar = ("users_from", "refresh_users", "exclude_users")
     """Settings that may contain a password in a URL, or an e-mail address as an id: kept out of dlt's trace."""

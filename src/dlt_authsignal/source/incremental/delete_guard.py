@@ -24,6 +24,8 @@ _FIELD_OF_TENANT: Final = "tenantId"
 
 _SHARE: Final = re.compile(r"(\d{1,3}(?:\.\d{1,3})?) ?%")
 
+_API: Final = "_api"
+
 Held = Callable[..., Iterable[Any]]
 """(table, *columns) → Arrow tables of the rows in the destination that are not marked as deleted."""
 
@@ -42,8 +44,17 @@ class Limit:
     rows: int | None = None
     is_lifted: bool = False
 
-    def check(self, table: str, gone: int, held: int) -> None:
-        """Raise TooManyDeletes if `gone` of `held` rows exceed the limit."""
+    def check(self, table: str, gone: int, held: int, *, everything: bool = False) -> None:
+        """Raise TooManyDeletes if `gone` of `held` rows exceed the limit.
+
+        Args:
+            table: The table.
+            gone: Rows that would be marked.
+            held: Rows that are not marked.
+            everything: Whether the rows that would be marked are all rows of the table, from more than one user.
+        """
+        if everything and not self.is_lifted:
+            raise TooManyDeletes(table=table, gone=gone, held=held, allowed=0, is_everything=True)
         allowed = max(LEAST, int(self.share * held)) if self.rows is None else self.rows
         if gone > allowed and not self.is_lifted:
             raise TooManyDeletes(table=table, gone=gone, held=held, allowed=allowed)
@@ -93,7 +104,7 @@ class Shown:
         self._users["users"].append(self._hashes("users", "user_id", unknown))
 
     def check(self, allowed: Limit, held: Held) -> None:
-        """Raise TooManyDeletes if more rows are missing than allowed."""
+        """Raise TooManyDeletes if more rows are missing than allowed, or all rows of several users."""
         import numpy as np
 
         for table, batches in self._users.items():
@@ -101,12 +112,16 @@ class Shown:
             if not len(users):
                 continue
             rows = np.concatenate(self._rows[table]) if table in self._rows else None
-            gone = total = 0
-            for whose, which in _alive(table, held):
+            gone = total = others = 0
+            owners: set[int] = set()
+            for whose, which, is_servers in _alive(table, held):
                 total += len(whose)
                 is_read = np.isin(whose, users)
-                gone += int(np.count_nonzero(is_read if rows is None else is_read & ~np.isin(which, rows)))
-            allowed.check(table, gone, total)
+                is_gone = is_read if rows is None else is_read & ~np.isin(which, rows)
+                gone += int(np.count_nonzero(is_gone))
+                others += int(np.count_nonzero(is_servers & ~is_gone))
+                owners.update(np.unique(whose[is_gone])[:2].tolist())
+            allowed.check(table, gone, total, everything=len(owners) > 1 and not others)
 
     def _hashes(self, table: str, column: str, values: list[Any]) -> Hashes:
         import pyarrow as pa
@@ -116,16 +131,20 @@ class Shown:
         return cells(column, pa.array(self._stored(table, column, values), pa.string()))
 
 
-def _alive(table: str, held: Held) -> Iterator[tuple[Hashes, Hashes]]:
-    """Yield the hashes of user ids and keys of the rows that are not marked as deleted."""
+def _alive(table: str, held: Held) -> Iterator[tuple[Hashes, Hashes, Any]]:
+    """Yield the rows that are not marked as deleted: hashes of user ids and of keys, and whether the Server API
+    returned the row."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     from dlt_authsignal.source.rows.arrow_hash import cells
 
     columns = dict.fromkeys(["user_id", TABLES[table].key[-1]])
-    for batch in held(table, *columns):
+    for batch in held(table, *columns, _API):
         parts = {name: cells(name, _whole(batch.column(name)).cast(pa.string())) for name in columns}
-        yield parts["user_id"], _keys(table, parts)
+        api = _whole(batch.column(_API)).cast(pa.string())
+        is_servers = pc.fill_null(pc.not_equal(api, "client"), True).to_numpy(zero_copy_only=False)
+        yield parts["user_id"], _keys(table, parts), is_servers
 
 
 def _keys(table: str, parts: Mapping[str, Hashes]) -> Hashes:
@@ -155,7 +174,7 @@ def check_keys(table: Table, shown: Iterable[Mapping[str, Any]], allowed: Limit,
         keys = list(zip(*(batch.column(name).to_pylist() for name in table.key), strict=True))
         total += len(keys)
         gone += sum(key not in there for key in keys)
-    allowed.check(table.name, gone, total)
+    allowed.check(table.name, gone, total, everything=gone == total > 1)
 
 
 def check_all(table: str, shown: Iterable[Mapping[str, Any]], field: str, allowed: Limit, held: Held) -> None:
@@ -171,4 +190,5 @@ def check_all(table: str, shown: Iterable[Mapping[str, Any]], field: str, allowe
     column = TABLES[table].key[-1]
     there = {str(row.get(field)) for row in shown}
     alive = [key for batch in held(table, column) for key in batch.column(column).to_pylist()]
-    allowed.check(table, sum(key not in there for key in alive), len(alive))
+    gone = sum(key not in there for key in alive)
+    allowed.check(table, gone, len(alive), everything=gone == len(alive) > 1)

@@ -12,12 +12,12 @@ from dlt_authsignal.source.http.client import Api
 from dlt_authsignal.source.incremental.delete_guard import Limit
 from dlt_authsignal.source.incremental.due import Policy, ask_again, ask_of, ask_of_missing, parts_of
 from dlt_authsignal.source.incremental.queue import Budget
-from dlt_authsignal.source.incremental.read_state import KEPT, milliseconds
+from dlt_authsignal.source.incremental.read_state import KEPT, LastRead, milliseconds
 from dlt_authsignal.source.incremental.state_table import KnownReads, listed_hash
 from dlt_authsignal.source.incremental.user_read import MISSING, ReadTask
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.privacy.policy import KEEP, Privacy
-from dlt_authsignal.source.user_ids import LISTING, Candidate, UserIdSources, candidates
+from dlt_authsignal.source.user_ids import KNOWN, LISTING, Candidate, ListState, UserIdSources, candidates
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +34,7 @@ class Plan:
         limit: Limit of deletes.
         list_first: Whether to read the whole user list first, so that users who waited longest are read first.
         on_planned: Called once all due users are known, before the first is read, if the list is read first.
+        had_data: Returns whether a stored user had attributes or was enrolled, by stored user id.
         has_detail: Returns whether an action's detail is loaded, by stored user id, action code and idempotency key.
         now: Clock for `read_at`.
     """
@@ -47,6 +48,7 @@ class Plan:
     limit: Limit = field(default_factory=Limit)
     list_first: bool = False
     on_planned: Callable[[], None] = lambda: None
+    had_data: Callable[[str], bool] = lambda _user: False
     has_detail: Callable[[str, str, str], bool] = lambda _user, _action, _key: False
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
@@ -61,7 +63,7 @@ class Plan:
         last = self.reads.named(stored_id) if self.reads is not None else None
         listed = listed_hash(privacy.listed(candidate.listed), privacy.fingerprint_key)
         now = milliseconds(self.now())
-        if candidate.id_source == MISSING and last is not None:
+        if last is not None and (candidate.id_source == MISSING or _has_left_the_list(candidate, last)):
             ask = ask_of_missing(last, self.parts, now, self.policy)
         elif last is not None and last.privacy not in (0, privacy.fingerprint):
             ask = ask_again(user_id, last, listed, self.parts, now, self.policy)
@@ -86,11 +88,11 @@ async def due(api: Api, plan: Plan, meter: RunMetrics) -> AsyncIterator[ReadTask
 
 async def _everybody(api: Api, plan: Plan) -> AsyncIterator[list[Candidate]]:
     lacking = {user_id for user_id in plan.policy.named if not plan.user_ids.is_skipped(user_id)}
-    is_listed = plan.user_ids.sources == (LISTING,)
-    async for page in candidates(api, plan.user_ids):
+    state = ListState()
+    async for page in candidates(api, plan.user_ids, state):
         lacking -= {candidate.user_id for candidate in page} if lacking else set()
-        is_listed = is_listed or page[0].id_source == LISTING
-        yield page
+        yield [candidate for candidate in page if not _is_added_below(plan, candidate)]
+    is_listed = state.is_complete
     if is_listed:  # users missing from the list are added below
         lacking = {user_id for user_id in lacking if not _was_listed(plan, user_id)}
     named = [Candidate(user_id=user_id, id_source="named", is_unlisted=is_listed) for user_id in sorted(lacking)]
@@ -98,6 +100,17 @@ async def _everybody(api: Api, plan: Plan) -> AsyncIterator[list[Candidate]]:
     if is_listed and plan.reads is not None:
         missing = await to_thread.run_sync(_missing, plan, plan.reads)
         yield await confirmed(api, plan.user_ids, plan.privacy, missing)
+
+
+def _is_added_below(plan: Plan, candidate: Candidate) -> bool:
+    """Return whether a user is known from earlier runs only, and missing from a complete user list."""
+    is_left = candidate.id_source == KNOWN and candidate.is_unlisted
+    return is_left and plan.reads is not None and plan.reads.get(plan.privacy.stored_id(candidate.user_id)) is not None
+
+
+def _has_left_the_list(candidate: Candidate, last: LastRead) -> bool:
+    """Return whether a user was in the list and is not in the present one, but in a file or a query."""
+    return candidate.is_unlisted and last.is_known and last.was_read and last.listed > 0
 
 
 def _was_listed(plan: Plan, user_id: str) -> bool:

@@ -37,7 +37,7 @@ from dlt_authsignal.source.incremental.read_state import (
 )
 from dlt_authsignal.source.incremental.user_read import MISSING, ReadTask, UserRead
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
-from dlt_authsignal.source.user_ids import Candidate
+from dlt_authsignal.source.user_ids import KNOWN, Candidate
 
 T = TypeVar("T")
 
@@ -139,7 +139,7 @@ async def _work(
             read = await read_user(api, plan, errand)
             plan.budget.end(errand.ask)
             meter.users_read += 1
-            if not read.is_known and errand.candidate.id_source != MISSING:
+            if read.is_unknown_id:
                 _count_unknown(meter, errand.candidate)
             await _put(out, read)
 
@@ -180,9 +180,9 @@ async def read_user(api: Api, plan: Plan, errand: ReadTask) -> UserRead:
     """
     candidate, listed, last, ask = errand
     read_at = later(plan.now(), last)
-    if candidate.id_source == MISSING and last is not None:
+    if candidate.is_unlisted and last is not None:
         last = msgspec.structs.replace(last, listed=0)
-        if not plan.privacy.can_ask(candidate.user_id):
+        if candidate.id_source == MISSING and not plan.privacy.can_ask(candidate.user_id):
             return _gone(plan, candidate, last, read_at)
     is_doubtful = not candidate.listed and not (last and last.was_read and last.is_known)
     wanted = ask.parts | ({"users"} if is_doubtful else set())
@@ -194,8 +194,9 @@ async def read_user(api: Api, plan: Plan, errand: ReadTask) -> UserRead:
     _check_whose(candidate.user_id, GET_USER, [page or {}])
     for table, rows in gathered.items():
         _check_whose(candidate.user_id, _CHILDREN[table], rows or ())
-    is_silent = "users" in wanted and await _is_unknown(api, errand, page, gathered)
-    is_known = not is_silent or (page is not None and _is_expected(candidate, last))
+    had_data = candidate.id_source == KNOWN and plan.had_data(plan.privacy.stored_id(candidate.user_id))
+    is_silent = "users" in wanted and await _is_unknown(api, errand, page, gathered, had_data=had_data)
+    is_known = not is_silent or (page is not None and not had_data and _is_expected(candidate, last))
     for table, rows in gathered.items():
         if is_known and rows is None:
             raise _not_found(_CHILDREN[table])
@@ -214,8 +215,9 @@ async def read_user(api: Api, plan: Plan, errand: ReadTask) -> UserRead:
 
 
 def _is_expected(candidate: Candidate, last: LastRead | None) -> bool:
-    """Return whether a user from another source was in the user list."""
-    is_by_list = bool(candidate.listed) or candidate.id_source == MISSING
+    """Return whether a user was in an earlier user list, and this run did not read the list. Such a user may have no
+    data at all, so an empty response does not show that the user was deleted."""
+    is_by_list = bool(candidate.listed) or candidate.is_unlisted
     return not is_by_list and last is not None and last.is_known and last.listed > 0
 
 
@@ -268,11 +270,22 @@ async def _read(api: Api, endpoint: Endpoint, user_id: str, query: Mapping[str, 
     return answer
 
 
-async def _is_unknown(api: Api, errand: ReadTask, page: Mapping[str, Any] | None, gathered: dict[str, Any]) -> bool:
+async def _is_unknown(
+    api: Api, errand: ReadTask, page: Mapping[str, Any] | None, gathered: dict[str, Any], *, had_data: bool
+) -> bool:
+    """Return whether Authsignal returns no user for the id.
+
+    Args:
+        api: API to read from.
+        errand: The task.
+        page: The user record.
+        gathered: Rows that were read, by table.
+        had_data: Whether the user was stored with attributes or as enrolled, and the response no longer says so.
+    """
     candidate, _, last, ask = errand
     if page is not None and _says_something(candidate, page):
         return False
-    if candidate.is_unlisted:  # Authsignal keeps actions of deleted users
+    if candidate.is_unlisted or had_data:  # Authsignal keeps actions of deleted users
         own = "user_authenticators"
         return not (gathered[own] if own in gathered else await _read(api, _CHILDREN[own], candidate.user_id))
     for table, endpoint in _CHILDREN.items():

@@ -16,6 +16,7 @@ from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.dlt_patches import adapt_dlt
 from dlt_authsignal.destination.stores.queries import (
+    alive_columns_of,
     are_there,
     arrow_columns_of,
     columns_of,
@@ -24,7 +25,7 @@ from dlt_authsignal.destination.stores.queries import (
     schema_of,
 )
 from dlt_authsignal.schema.bookkeeping_tables import USER_READS
-from dlt_authsignal.schema.tables import ACTION_DETAILS
+from dlt_authsignal.schema.tables import ACTION_DETAILS, USERS
 from dlt_authsignal.source.incremental.read_state import KEPT, LastRead, milliseconds, moment
 
 _MARKED: Final = ("users", "user_authenticators", "user_devices")
@@ -286,3 +287,32 @@ def _since_1970(column: Any) -> Any:
 def known_ids(pipeline: Pipeline) -> Iterator[str]:
     """Yield the ids that earlier runs read or were due to read; some occur twice."""
     return (row[0] for table in ("users", "user_reads") for row in columns_of(pipeline, table, "user_id"))
+
+
+class UserSet:
+    """Users by a 64-bit hash of the id, with 8 bytes per user."""
+
+    def __init__(self, user_ids: Iterable[str]) -> None:
+        self._keys = array("Q", sorted(map(key_of, user_ids)))
+
+    def __contains__(self, user_id: str) -> bool:
+        return _place(self._keys, key_of(user_id)) is not None
+
+
+_DATA: Final = ("email", "email_domain", "phone_number", "phone_number_country", "username", "display_name")
+
+
+def with_data(pipeline: Pipeline) -> UserSet:
+    """Return the stored users who had attributes or were enrolled. If Authsignal returns nothing for one of them, the
+    user was deleted; a user without any data looks the same before and after."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    def ids() -> Iterator[str]:
+        for batch in alive_columns_of(pipeline, USERS.name, "user_id", "is_enrolled", *_DATA):
+            has_data = pc.fill_null(batch.column("is_enrolled").cast(pa.bool_()), False)
+            for name in _DATA:
+                has_data = pc.or_(has_data, pc.is_valid(batch.column(name)))
+            yield from batch.column("user_id").filter(has_data).to_pylist()
+
+    return UserSet(ids())

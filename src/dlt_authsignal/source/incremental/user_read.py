@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from dlt_authsignal.source.incremental.due import ReadRequest
 from dlt_authsignal.source.incremental.read_state import LastRead
-from dlt_authsignal.source.user_ids import Candidate
+from dlt_authsignal.source.user_ids import KNOWN, Candidate
 
 MISSING: Final = "missing"
 
@@ -51,3 +51,9 @@ class UserRead:
     children: Mapping[str, list[Any]]
     details: list[tuple[Mapping[str, Any], Mapping[str, Any]]]
     last: LastRead
+
+    @property
+    def is_unknown_id(self) -> bool:
+        """Return whether the id is new to Authsignal and to earlier runs: ids of earlier runs were reported then, or
+        belong to users who were deleted since."""
+        return not self.is_known and self.candidate.id_source not in (MISSING, KNOWN)

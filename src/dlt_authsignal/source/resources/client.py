@@ -21,8 +21,10 @@ from dlt_authsignal.source.http.rate_limiter import RateLimiter
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.resources.async_batches import batches
+from dlt_authsignal.source.resources.identity import identity_resource
 from dlt_authsignal.source.resources.table_resource import Loading, parent_resource, selected_tables, table_resource
 from dlt_authsignal.source.rows.flatten import Answers
+from dlt_authsignal.source.tenant.check import Evidence, check_tenant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +55,7 @@ class Client:
     @property
     def tenant(self) -> str | None:
         """Return the tenant of the token, or else of the settings."""
-        return _text(claims(self.token).get("other", {}), "tenantId") or self.tenant_id
+        return tenant_of(self.token) or self.tenant_id
 
     def bearer(self, endpoint: Endpoint) -> str:
         """Return the `Authorization` value of the token.
@@ -66,7 +68,7 @@ class Client:
         return bearer_auth(self.token)
 
 
-def client_resources(client: Client) -> list[DltResource]:
+def client_resources(client: Client, evidence: Evidence) -> list[DltResource]:
     """Return the read resources. A missing token fails only when they are read, since sign-in calls need none."""
 
     async def read(erased: Tombstones, out: MemoryObjectSendStream[Answers]) -> None:
@@ -80,6 +82,7 @@ def client_resources(client: Client) -> list[DltResource]:
 
     def own_authenticators() -> Iterator[list[Answers]]:
         client.bearer(CLIENT_AUTHENTICATORS)
+        check_tenant(dlt.current.pipeline(), evidence)
         erased = active_tombstones()
         erased.refuse(client.user_id)
         yield []
@@ -98,6 +101,7 @@ def client_resources(client: Client) -> list[DltResource]:
     return [
         table_resource(tables.USER_AUTHENTICATORS, reads, begin, lambda loading, answers: loading.answers(answers[0])),
         table_resource(TABLE_READS, reads, begin, when),
+        identity_resource(evidence),
         reads,
     ]
 
@@ -119,6 +123,11 @@ def user_of(token: str | None) -> str | None:
     """Return the user of a token, if it contains one."""
     bearer = claims(token)
     return _text(bearer.get("other", {}), "userId") or _text(bearer, "sub")
+
+
+def tenant_of(token: str | None) -> str | None:
+    """Return the tenant of a token, if it contains one."""
+    return _text(claims(token).get("other", {}), "tenantId")
 
 
 def _text(values: Any, name: str) -> str | None:

@@ -29,6 +29,7 @@ from dlt_authsignal.source.resources.configuration import Configuration, read_co
 from dlt_authsignal.source.resources.table_resource import Loading, parent_resource, selected_tables, table_resource
 from dlt_authsignal.source.rows import configuration_rows as rows
 from dlt_authsignal.source.rows.flatten import Answers
+from dlt_authsignal.source.tenant.check import Evidence
 
 Items = Mapping[str, list[Mapping[str, Any]]]
 """Items by table."""
@@ -122,7 +123,8 @@ def _checked(management: Management, found: Configuration) -> _Read:
     tenant_id = found.tenant_id or management.tenant_id
     items = _items(management, found, tenant_id)
     with keep_open(pipeline):
-        check_dataset(pipeline, tenant_id, management.privacy)
+        evidence = Evidence(base=management.base, named=management.tenant_id, returned=found.tenant_id)
+        check_dataset(pipeline, evidence, management.privacy)
         for name in (each for each in items if each not in (tables.RULE_CONDITIONS.name, *found.incomplete)):
             check_keys(_BY_NAME[name], items[name], management.limit, partial(alive_columns_of, pipeline))
     for name, error in found.refused.items():

@@ -27,14 +27,16 @@ from dlt_authsignal.source.incremental.delete_guard import Limit, Shown, check_a
 from dlt_authsignal.source.incremental.plan import Plan, due
 from dlt_authsignal.source.incremental.read_state import PARTS
 from dlt_authsignal.source.incremental.read_users import read_users
-from dlt_authsignal.source.incremental.state_table import known_ids, row_of
-from dlt_authsignal.source.incremental.user_read import MISSING, UserRead
+from dlt_authsignal.source.incremental.state_table import known_ids, row_of, with_data
+from dlt_authsignal.source.incremental.user_read import UserRead
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.resources.async_batches import batches
+from dlt_authsignal.source.resources.identity import identity_resource
 from dlt_authsignal.source.resources.table_resource import Loading, parent_resource, selected_tables, table_resource
 from dlt_authsignal.source.rows.flatten import Answers, Row
-from dlt_authsignal.source.user_ids import KNOWN, UserIdSources
+from dlt_authsignal.source.tenant.check import Evidence, check_returned
+from dlt_authsignal.source.user_ids import KNOWN
 
 USERS_PER_BATCH: Final = 500
 DUE: Final = "due"
@@ -53,6 +55,7 @@ class Server:
         privacy: Privacy settings.
         throttle: Rate limiter of the key, shared by all resources.
         meter: Counters of the run.
+        evidence: What identifies the tenant.
     """
 
     base: URL
@@ -61,6 +64,7 @@ class Server:
     privacy: Privacy
     throttle: RateLimiter
     meter: RunMetrics
+    evidence: Evidence
 
     @property
     def auth(self) -> dict[str, str]:
@@ -72,10 +76,10 @@ def server_resources(server: Server, plan: Plan) -> list[DltResource]:
 
     def sweep() -> Iterator[list[UserRead]]:
         with keep_open(dlt.current.pipeline()):
-            check_dataset(dlt.current.pipeline(), server.tenant_id, server.privacy)
-            user_ids = _informed(plan)
+            check_dataset(dlt.current.pipeline(), server.evidence, server.privacy)
+            informed = _informed(plan)
         yield []  # creates every table, even for a tenant without users
-        now = replace(plan, tables=selected_tables(), user_ids=user_ids)
+        now = replace(informed, tables=selected_tables())
         shown = Shown(server.privacy.stored)
         for reads in batches(partial(_sweep, server, now), size=USERS_PER_BATCH):
             shown.see(reads)
@@ -95,6 +99,7 @@ def server_resources(server: Server, plan: Plan) -> list[DltResource]:
     begin = partial(Loading, api="server", tenant_id=server.tenant_id, privacy=server.privacy, drift=server.meter.drift)
     return [
         *_tenant_authenticators(server, plan.limit, begin),
+        identity_resource(server.evidence),
         *(table_resource(table, reads, begin, partial(_answered, pick)) for table, pick in picks.items()),
         table_resource(USER_READS, reads, begin, partial(_remembered, server)),
         reads,
@@ -104,7 +109,7 @@ def server_resources(server: Server, plan: Plan) -> list[DltResource]:
 
 def _due(server: Server, plan: Plan) -> Iterator[dict[str, int]]:
     """Count the due users by reading only the user list."""
-    wanted = replace(plan, tables=frozenset(PARTS), user_ids=_informed(plan))
+    wanted = replace(_informed(plan), tables=frozenset(PARTS))
 
     async def count(out: MemoryObjectSendStream[dict[str, int]]) -> None:
         async with connect(server.base, server.auth, server.throttle, server.meter) as api:
@@ -117,13 +122,14 @@ def _due(server: Server, plan: Plan) -> Iterator[dict[str, int]]:
         yield from found
 
 
-def _informed(plan: Plan) -> UserIdSources:
-    """Return the user id sources with the erased users and the ids of earlier runs."""
+def _informed(plan: Plan) -> Plan:
+    """Return the plan with what the dataset says: the erased users, and for `known` the users of earlier runs."""
     user_ids = replace(plan.user_ids, erased=active_tombstones())
     if KNOWN not in user_ids.sources:
-        return user_ids
+        return replace(plan, user_ids=user_ids)
     pipeline = dlt.current.pipeline()
-    return replace(user_ids, known=lambda: map(plan.privacy.asked_id, known_ids(pipeline)))
+    user_ids = replace(user_ids, known=lambda: map(plan.privacy.asked_id, known_ids(pipeline)))
+    return replace(plan, user_ids=user_ids, had_data=with_data(pipeline).__contains__)
 
 
 async def _sweep(server: Server, plan: Plan, out: MemoryObjectSendStream[UserRead]) -> None:
@@ -143,6 +149,7 @@ def _tenant_authenticators(server: Server, allowed: Limit, begin: Callable[[Tabl
         if tables.TENANT_AUTHENTICATORS.name not in selected_tables():
             return  # a read that does not load its rows would mark them as deleted
         for answers in batches(read, size=1):
+            check_returned(dlt.current.pipeline(), _tenants(answers[0].items))
             held = partial(alive_columns_of, dlt.current.pipeline())
             check_all(tables.TENANT_AUTHENTICATORS.name, answers[0].items, "authenticatorId", allowed, held)
             yield answers
@@ -160,6 +167,11 @@ def _tenant_authenticators(server: Server, allowed: Limit, begin: Callable[[Tabl
         table_resource(TABLE_READS, reads, begin, when),
         reads,
     ]
+
+
+def _tenants(items: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Return the tenant ids in a response. Authsignal does not document the field here, so it may be missing."""
+    return {item["tenantId"] for item in items if isinstance(item.get("tenantId"), str) and item["tenantId"]}
 
 
 def _users(reads: list[UserRead]) -> Answers:
@@ -192,7 +204,7 @@ def _details(reads: list[UserRead]) -> Answers:
 
 
 def _unknown(reads: list[UserRead]) -> Answers:
-    unknown = [read for read in reads if not read.is_known and read.candidate.id_source != MISSING]
+    unknown = [read for read in reads if read.is_unknown_id]
     return _answers(
         unknown,
         [[{}] for _ in unknown],

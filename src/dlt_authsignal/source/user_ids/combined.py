@@ -3,7 +3,7 @@
 import logging
 from collections.abc import AsyncGenerator, Callable, Container, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, aclosing, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from tempfile import SpooledTemporaryFile
 from typing import Final
@@ -60,22 +60,39 @@ class UserIdSources:
         return user_id in self.exclude_users or user_id in self.erased
 
 
-async def candidates(api: Api, wanted: UserIdSources) -> AsyncGenerator[list[Candidate]]:
+@dataclass
+class ListState:
+    """Whether the user list was read to its end. Then a user whom it does not contain was deleted, or the list was
+    truncated: the user has to be looked up."""
+
+    is_complete: bool = False
+
+
+async def candidates(
+    api: Api, wanted: UserIdSources, state: ListState | None = None
+) -> AsyncGenerator[list[Candidate]]:
     """Yield pages of all users to read, each id once. The first source that contains an id determines its origin.
+
+    Args:
+        api: API to read from.
+        wanted: The users to read.
+        state: Changed when the user list was read.
 
     Raises:
         ListingRefused: The tenant does not list its users, and there is no other source.
         UserIdsUnreadable: A file or query cannot be used, or `known` is the only source and there are no known ids.
     """
-    seen = SeenKeys()
-    async with aclosing(_pages(api, wanted)) as pages:
+    seen, state = SeenKeys(), state or ListState()
+    async with aclosing(_pages(api, wanted, state)) as pages:
         async for page in pages:
             new = [one for one in page if not wanted.is_skipped(one.user_id) and seen.add(one.user_id)]
+            if state.is_complete:
+                new = [replace(one, is_unlisted=True) for one in new]
             if new:
                 yield new
 
 
-async def _pages(api: Api, wanted: UserIdSources) -> AsyncGenerator[list[Candidate]]:
+async def _pages(api: Api, wanted: UserIdSources, state: ListState) -> AsyncGenerator[list[Candidate]]:
     refusal: ListingRefused | None = None
     is_empty = True
     with ExitStack() as opened:
@@ -87,6 +104,7 @@ async def _pages(api: Api, wanted: UserIdSources) -> AsyncGenerator[list[Candida
             try:
                 async for page in listing(api, wanted.page_size):
                     yield page
+                state.is_complete = True
             except ListingRefused as error:
                 if not others:
                     raise

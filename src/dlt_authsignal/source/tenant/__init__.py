@@ -1,0 +1,1 @@
+"""Recognise the tenant of a dataset, so that two tenants never overwrite each other."""
