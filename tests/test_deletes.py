@@ -438,3 +438,80 @@ def test_a_file_that_names_a_deleted_user_overwrites_nothing(seeded: RunningSand
     assert [row for row in table("users") if row["user_id"] == user.user_id] == before
     sync_from(seeded)
     assert ids_of("select user_id from users where deleted_at is not null") == {user.user_id}
+
+
+def test_everything_gone_in_a_small_tenant_stops_the_run(few: RunningSandbox) -> None:
+    sync_from(few)
+    before = {name: table(name) for name in ALL}
+    faults = few.sandbox.faults
+    faults.add(Fault(route="GET /users", kind="body", body='{"users": []}', times=None))
+    faults.add(Fault(route="GET /users/{userId}", kind="body", body="{}", times=None))
+    for part in ("authenticators", "actions", "devices"):
+        faults.add(Fault(route=f"GET /users/{{userId}}/{part}", kind="body", body="[]", times=None))
+    with pytest.raises(TooManyDeletes, match=r"8 of 8 rows of users .* --accept-deletes") as stopped:
+        sync_from(few, max_deletes="100%")
+    assert stopped.value.is_everything
+    assert {name: table(name) for name in ALL} == before
+    assert deleted(sync_from(few, accept_deletes=True))["users"] == 8
+
+
+def test_all_verification_methods_gone_stop_the_run(few: RunningSandbox) -> None:
+    sync_from(few)
+    few.sandbox.faults.add(Fault(route="GET /authenticators", kind="body", body="[]"))
+    with pytest.raises(TooManyDeletes, match="rows of tenant_authenticators"):
+        sync_from(few)
+
+
+@pytest.mark.parametrize("holders", [1, 2])
+def test_the_last_authenticators_of_one_user_may_go_and_of_two_users_may_not(
+    empty: RunningSandbox, holders: int
+) -> None:
+    store, now = empty.sandbox.store, empty.sandbox.clock.now()
+    for number in range(4):
+        store.put_user(User(user_id=f"u{number}", created_at=now, email="a@example.com"))
+    for number in range(2):
+        owner = f"u{number % holders}"
+        store.put_authenticator(
+            Authenticator(user_authenticator_id=f"a{number}", user_id=owner, verification_method="SMS", created_at=now)
+        )
+    sync_from(empty)
+    for number in range(2):
+        store.remove_authenticator(f"u{number % holders}", f"a{number}")
+    if holders == 2:
+        with pytest.raises(TooManyDeletes, match="2 of 2 rows of user_authenticators"):
+            sync_from(empty, full=True)
+    else:
+        assert deleted(sync_from(empty, full=True)) == {"user_authenticators": 2}
+
+
+@pytest.mark.parametrize("users_from", [["listing", "known"], *deep_after(0, [["listing", "ids.txt"]])], ids=str)
+def test_a_complete_user_list_concludes_a_deletion_beside_other_sources(
+    few: RunningSandbox, workdir: Path, users_from: list[str]
+) -> None:
+    Path("ids.txt").write_text("\n".join(user.user_id for user in few.sandbox.store.users()), encoding="utf-8")
+    sync_from(few, users_from=users_from)
+    user = holder(few, 2)
+    few.sandbox.store.remove_user(user.user_id, actions=False)
+    report = sync_from(few, users_from=users_from)
+    assert (deleted(report)["users"], report.users_read) == (1, 1)
+    assert ids_of("select user_id from users where deleted_at is not null") == {user.user_id}
+    assert deleted(sync_from(few, users_from=users_from)) == {}
+
+
+def test_known_ids_alone_show_that_a_user_with_data_was_deleted(few: RunningSandbox) -> None:
+    few.sandbox.store.put_user(User(user_id="silent", created_at=few.sandbox.clock.now()))
+    sync_from(few)
+    user = holder(few, 2)
+    few.sandbox.store.remove_user(user.user_id, actions=False)
+    report = sync_from(few, users_from="known", full=True)
+    assert (deleted(report)["users"], report.unknown_users) == (1, 0)
+    assert ids_of("select user_id from users where deleted_at is not null") == {user.user_id}
+
+
+@pytest.mark.deep
+def test_known_ids_alone_do_not_delete_a_whole_tenant(few: RunningSandbox) -> None:
+    sync_from(few)
+    for user in list(few.sandbox.store.users()):
+        few.sandbox.store.remove_user(user.user_id, actions=True)
+    with pytest.raises(TooManyDeletes, match="8 of 8 rows"):
+        sync_from(few, users_from="known", full=True)

@@ -1,7 +1,9 @@
 """Translate errors of dlt and of the destination into this package's errors."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import dlt
 from dlt.common.configuration.exceptions import ConfigFieldMissingException, ConfigurationException
@@ -16,6 +18,10 @@ from dlt_authsignal.destination.registry import DESTINATIONS, Destination, desti
 from dlt_authsignal.errors import DOCS, AuthsignalError, ConfigurationError, RunFailed
 
 _REFUSALS = ("permission denied", "insufficient privileges", "access denied")
+_MISSING: Final = re.compile(r"not have a column|column \S+ does not exist|not found in FROM clause", re.IGNORECASE)
+_RECREATED: Final = (
+    "If somebody dropped a column or a table of the dataset, run: dlt-authsignal sync. It creates them again."
+)
 _RIGHTS = f"\n\nPrivileges that loading needs: {DOCS}/destinations.md"
 
 
@@ -73,12 +79,17 @@ def _explained(error: Exception, name: str) -> Exception:
         notes = "".join(f"\n\n{note}" for note in getattr(error, "__notes__", ()))
         return RunFailed(f"The {error.step} step failed: {why(error)}{rights}{notes}")
     if isinstance(cause, DatabaseException):
-        return RunFailed(f"{destination.title} rejected a statement: {without_values(text)} {LEFT_OUT}")
+        return RunFailed(f"{destination.title} rejected a statement: {without_values(text)} {LEFT_OUT}{_lost(text)}")
     if isinstance(error, AttributeError) and isinstance(error.__context__, Exception):
         # dlt 1.31 rolls back on a connection that it has just closed
         explained = _explained(error.__context__, name)
         return error if explained is error.__context__ else explained
     return RunFailed(text) if isinstance(error, DltException | OSError) else error
+
+
+def _lost(text: str) -> str:
+    """Return what to do about a missing column or table."""
+    return f"\n\n{_RECREATED}" if _MISSING.search(text) else ""
 
 
 def _credentials_missing(cause: ConfigFieldMissingException, destination: Destination) -> ConfigurationError:

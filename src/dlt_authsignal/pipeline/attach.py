@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import tempfile
-from typing import Any
+from typing import Any, Final
 
+from dlt.destinations.exceptions import DatabaseTerminalException
+from dlt.pipeline.exceptions import PipelineStepFailed
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.dlt_patches import adapt_dlt, remove_with
 from dlt_authsignal.destination.duckdb_file import database_file
 from dlt_authsignal.destination.errors import translate_errors
 from dlt_authsignal.destination.load_hints import check_ready
-from dlt_authsignal.errors import NoData
+from dlt_authsignal.errors import ConfigurationError, NoData
 from dlt_authsignal.project.names import dataset_name_or, pipeline_name_or
 from dlt_authsignal.project.pipelines import look_at_pipeline, open_pipeline
+
+_DLTS: Final = ("_dlt_loads", "_dlt_version", "_dlt_pipeline_state")
 
 
 def make_pipeline(
@@ -73,5 +77,28 @@ def attach(*, destination: str = "duckdb", dataset: str | None = None, pipeline_
         if file and not file.exists():
             raise NoData(pipeline.pipeline_name, str(file))
         if not pipeline.default_schema_name:
-            pipeline.sync_destination()  # on a new machine, dlt's schema of the dataset is only in the destination
+            fetch_schema(pipeline)  # on a new machine, dlt's schema of the dataset is only in the destination
         return pipeline
+
+
+def fetch_schema(pipeline: Pipeline) -> None:
+    """Fetch the schema and the state that other machines stored.
+
+    If dlt's own tables lack columns, this machine's schema stays in use.
+
+    Raises:
+        ConfigurationError: They lack columns, and this machine has no schema yet. The message says what to do.
+    """
+    try:
+        pipeline.sync_destination()
+    except PipelineStepFailed as error:
+        if not isinstance(error.exception, DatabaseTerminalException):
+            raise
+        if pipeline.default_schema_name:
+            return
+        dropped = ", ".join(f"{pipeline.dataset_name}.{name}" for name in _DLTS)
+        raise ConfigurationError(
+            f'dlt\'s own tables in dataset "{pipeline.dataset_name}" cannot be read: a column is missing. Nothing was'
+            " changed. Run dlt-authsignal sync on a machine that has synced this dataset: it creates them again. If"
+            f" there is none, drop them, and the next sync creates them and reads all users again: DROP TABLE {dropped}"
+        ) from None

@@ -131,7 +131,7 @@ def _check_writable(pipeline: Pipeline, client: Any) -> None:
     if destination_of_type(pipeline.destination.destination_type).name not in _CATALOGUED:
         return
     sql, schema = client.sql_client, schema_of(pipeline)
-    catalog, dataset, _ = sql._get_information_schema_components()
+    _, dataset, _ = sql._get_information_schema_components()
     columns, tables = map(sql._qualify_info_schema_table_name, ("COLUMNS", "TABLES"))
     query = (
         f"SELECT t.table_name, t.table_type, c.column_name, c.is_nullable FROM {tables} t JOIN {columns} c"
@@ -146,8 +146,8 @@ def _check_writable(pipeline: Pipeline, client: Any) -> None:
         place = sql.make_qualified_table_name(name)
         if kind == "VIEW":
             raise ConfigurationError(
-                f"{place} is a view, and a sync writes into a table of this name. Nothing was read or loaded. Rename the"
-                f" view, and the next sync creates the table and fills it: ALTER VIEW {place} RENAME TO {name}_view"
+                f"{place} is a view, and a sync writes into a table of this name. Nothing was read or loaded. Rename"
+                f" the view, and the next sync creates the table and fills it: ALTER VIEW {place} RENAME TO {name}_view"
             )
         declared = schema.tables[name]["columns"].get(column)
         if is_nullable == "NO" and (declared is None or declared.get("nullable", True)):

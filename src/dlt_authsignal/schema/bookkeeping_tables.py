@@ -166,9 +166,7 @@ DATASET_TENANT: Final = Table(
             " It does not reveal the key.",
         ),
         own("kind", "text", "key or tenant_id."),
-        own(
-            "salt", "text", "Random salt of the fingerprints, the same in every row of a dataset; null for tenant ids."
-        ),
+        own("salt", "text", "Random salt of the fingerprints, the same for all of them; null for tenant ids."),
         own("first_used_at", "timestamp", "When the key or the tenant first loaded this dataset."),
     ),
 )

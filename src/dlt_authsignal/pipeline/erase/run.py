@@ -17,7 +17,7 @@ from dlt_authsignal.destination.stores.opened import open_stores
 from dlt_authsignal.destination.stores.store import is_made_of_files
 from dlt_authsignal.destination.tombstones import bury, tombstones
 from dlt_authsignal.errors import ConfigurationError
-from dlt_authsignal.pipeline.attach import attach
+from dlt_authsignal.pipeline.attach import attach, fetch_schema
 from dlt_authsignal.pipeline.erase import postgres_rewrite
 from dlt_authsignal.pipeline.erase.duckdb_rewrite import rewrite
 from dlt_authsignal.pipeline.erase.local_files import erase_leftovers
@@ -106,7 +106,7 @@ def erase(
             known = tombstones(pipeline)
             recreate(pipeline)
             finished, dropped = _finish_or_drop_pending(pipeline)
-            pipeline.sync_destination()
+            fetch_schema(pipeline)
             erased_at = bury(pipeline, user_id, known)  # first: the tombstone holds even if the run is killed
             rows, old_files, is_rewritten = _erase_data(pipeline, forms)
             places = erase_leftovers(pipeline, forms)

@@ -14,6 +14,7 @@ from dlt_authsignal.destination.dlt_patches import resolved_once
 from dlt_authsignal.destination.duckdb_file import keep_open
 from dlt_authsignal.destination.stores.queries import columns_of, freshness, schema_of
 from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.pipeline.attach import fetch_schema
 from dlt_authsignal.pipeline.monitor.staleness import Gap, Staleness, gaps, reads_users, staleness
 from dlt_authsignal.schema.bookkeeping_tables import SYNC_RUNS
 from dlt_authsignal.schema.configuration_tables import CONFIGURATION
@@ -88,7 +89,7 @@ class Status:
 
 def status(pipeline: Pipeline) -> Status:
     """Read the status of a pipeline's dataset."""
-    pipeline.sync_destination()
+    fetch_schema(pipeline)
     with resolved_once(pipeline.destination), shared_clients(pipeline), keep_open(pipeline):
         return _status(pipeline)
 

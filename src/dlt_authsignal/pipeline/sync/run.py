@@ -28,6 +28,7 @@ from dlt_authsignal.destination.redaction import redacted
 from dlt_authsignal.destination.stores.queries import row_counts
 from dlt_authsignal.destination.tombstones import tombstones
 from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.pipeline.attach import fetch_schema
 from dlt_authsignal.pipeline.history.update import update_history
 from dlt_authsignal.pipeline.load_packages import Pending, abort_packages_before, finish_pending
 from dlt_authsignal.pipeline.repair import recreate
@@ -184,7 +185,7 @@ def _catch_up(pipeline: Pipeline, run: Run) -> tuple[Pending, list[str]]:
     abort_packages_before(pipeline, tombstones(pipeline).latest)
     recreated = recreate(pipeline)  # before a pending load is finished, and before dlt reads its own tables
     pending = finish_pending(pipeline)
-    pipeline.sync_destination()
+    fetch_schema(pipeline)
     run.reached_destination = True
     recreated += recreate(pipeline)
     update_history(pipeline)
