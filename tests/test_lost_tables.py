@@ -7,7 +7,10 @@ import duckdb
 import pytest
 
 from dlt_authsignal import authsignal_source
-from dlt_authsignal.errors import RunFailed
+from dlt_authsignal.errors import ConfigurationError, RunFailed
+from dlt_authsignal.pipeline.attach import attach
+from dlt_authsignal.pipeline.erase.run import erase
+from dlt_authsignal.pipeline.monitor.status import status
 from dlt_authsignal.sandbox import RunningSandbox
 from dlt_authsignal.sandbox.tenant.entities import User
 from dlt_authsignal.schema.history_tables import HISTORIES
@@ -141,3 +144,110 @@ def test_a_load_that_is_always_refused_can_be_dropped_and_its_users_are_read_aga
     do("alter table users alter email type varchar using null")
     assert sync_from(seeded).users_read == 40
     assert held(*TABLES[:5]) == before
+
+
+LOSSES = ("drop table {}", "delete from {}", "alter table {} drop column {}")
+BOOKKEEPING = {
+    "_dlt_loads": "status",
+    "_dlt_version": "schema",
+    "_dlt_pipeline_state": "state",
+    "sync_runs": "run_id",
+    "user_reads": "user_id",
+    "table_reads": "read_at",
+    "dataset_tenant": "identifier",
+}
+
+
+@pytest.mark.parametrize("name", deep_except(["_dlt_loads"], BOOKKEEPING))
+@pytest.mark.parametrize("loss", deep_after(1, LOSSES))
+def test_a_lost_bookkeeping_table_is_recreated_by_the_next_sync(empty: RunningSandbox, name: str, loss: str) -> None:
+    empty.sandbox.store.put_user(User(user_id="u1", created_at=empty.sandbox.clock.now(), email="a@x"))
+    sync_from(empty)
+    do(loss.format(name, BOOKKEEPING[name]))
+    status(attach())
+    sync_from(empty, full=True)
+    assert sync_from(empty).users_read == 0
+    assert rows("select email, deleted_at from users") == [("a@x", None)]
+    assert rows("select count(*) from users_history") == [(1,)]
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("name", ["_dlt_loads", "_dlt_version", "_dlt_pipeline_state"])
+def test_a_lost_table_of_dlt_is_recreated_in_postgresql(
+    empty: RunningSandbox, postgres_database: str, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    postgres = Postgres(postgres_database)
+    for variable, value in postgres.env.items():
+        monkeypatch.setenv(variable, value)
+    empty.sandbox.store.put_user(User(user_id="u1", created_at=empty.sandbox.clock.now(), email="a@x"))
+    sync_from(empty, destination="postgres")
+    postgres.rows(f"drop table authsignal_data.{name}")
+    assert sync_from(empty, destination="postgres", full=True).users_read == 1
+    assert sync_from(empty, destination="postgres").users_read == 0
+
+
+@pytest.mark.deep
+def test_a_user_who_was_deleted_while_the_records_of_loads_were_lost_is_marked(empty: RunningSandbox) -> None:
+    for name in ("u1", "u2"):
+        empty.sandbox.store.put_user(User(user_id=name, created_at=empty.sandbox.clock.now(), email=f"{name}@x"))
+    sync_from(empty)
+    do("drop table _dlt_loads")
+    empty.sandbox.store.remove_user("u1", actions=True)
+    sync_from(empty)
+    assert rows("select user_id, deleted_at is null from users order by 1") == [("u1", False), ("u2", True)]
+
+
+@pytest.mark.deep
+def test_tombstones_without_their_salt_stop_the_sync_and_the_message_repairs_it(empty: RunningSandbox) -> None:
+    for name in ("u1", "u2"):
+        empty.sandbox.store.put_user(User(user_id=name, created_at=empty.sandbox.clock.now(), email=f"{name}@x"))
+    sync_from(empty)
+    erase("u1")
+    do("alter table erased_users drop column salt")
+    with pytest.raises(ConfigurationError, match="cannot know which users were erased"):
+        sync_from(empty)
+    do("drop table erased_users")
+    erase("u1")
+    sync_from(empty)
+    assert rows("select user_id from users") == [("u2",)]
+
+
+def test_a_table_that_became_a_view_is_named_and_the_message_repairs_it(empty: RunningSandbox) -> None:
+    empty.sandbox.store.put_user(User(user_id="u1", created_at=empty.sandbox.clock.now(), email="a@x"))
+    sync_from(empty)
+    do("alter table users rename to their_users")
+    do("create view users as select * from their_users")
+    with pytest.raises(ConfigurationError, match="is a view") as refused:
+        sync_from(empty)
+    do(str(refused.value).rpartition(": ")[2])
+    assert sync_from(empty).recreated == ["users"]
+    assert rows("select email from users") == [("a@x",)]
+
+
+def test_a_column_that_needs_a_value_is_named_and_the_message_repairs_it(
+    empty: RunningSandbox, postgres_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    postgres = Postgres(postgres_database)
+    for variable, value in postgres.env.items():
+        monkeypatch.setenv(variable, value)
+    sync_from(empty, destination="postgres")
+    postgres.rows("alter table users add column team text not null, add column nr int generated always as identity")
+    empty.sandbox.store.put_user(User(user_id="u1", created_at=empty.sandbox.clock.now(), email="a@x"))
+    with pytest.raises(ConfigurationError, match="Column team .* needs a value") as refused:
+        sync_from(empty, destination="postgres")
+    statement = str(refused.value).partition("ALTER TABLE")[2].partition(". Or")[0]
+    postgres.rows(f"ALTER TABLE{statement}")
+    sync_from(empty, destination="postgres")
+    assert postgres.rows("select email, team, nr from users") == [("a@x", None, 1)]
+
+
+@pytest.mark.deep
+def test_a_table_without_its_key_is_named_and_the_message_repairs_it(empty: RunningSandbox) -> None:
+    empty.sandbox.store.put_user(User(user_id="u1", created_at=empty.sandbox.clock.now(), email="a@x"))
+    sync_from(empty)
+    do("alter table users drop column user_id")
+    with pytest.raises(ConfigurationError, match="lacks user_id") as refused:
+        sync_from(empty)
+    do(str(refused.value).rpartition(": ")[2])
+    sync_from(empty)
+    assert rows("select user_id, email from users") == [("u1", "a@x")]
