@@ -233,7 +233,7 @@ def test_a_column_that_needs_a_value_is_named_and_the_message_repairs_it(
     sync_from(empty, destination="postgres")
     postgres.rows("alter table users add column team text not null, add column nr int generated always as identity")
     empty.sandbox.store.put_user(User(user_id="u1", created_at=empty.sandbox.clock.now(), email="a@x"))
-    with pytest.raises(ConfigurationError, match="Column team .* needs a value") as refused:
+    with pytest.raises(ConfigurationError, match=r"Column team .* needs a value") as refused:
         sync_from(empty, destination="postgres")
     statement = str(refused.value).partition("ALTER TABLE")[2].partition(". Or")[0]
     postgres.rows(f"ALTER TABLE{statement}")
