@@ -20,7 +20,8 @@ from dlt_authsignal.errors import DOCS, AuthsignalError, ConfigurationError, Run
 _REFUSALS = ("permission denied", "insufficient privileges", "access denied")
 _MISSING: Final = re.compile(r"not have a column|column \S+ does not exist|not found in FROM clause", re.IGNORECASE)
 _RECREATED: Final = (
-    "If somebody dropped a column or a table of the dataset, run: dlt-authsignal sync. It creates them again."
+    "If a user of the database dropped a column or a table of the dataset, run: dlt-authsignal sync."
+    " It creates them again."
 )
 _RIGHTS = f"\n\nPrivileges that loading needs: {DOCS}/destinations.md"
 

@@ -71,7 +71,7 @@ def _recreate_ours(pipeline: Pipeline, client: Any) -> list[str]:
 
 
 def _make(client: Any, lost: Mapping[str, bool]) -> None:
-    """Create tables, and add columns. A table that lacks a column that no row may be without is created anew."""
+    """Create tables, and add columns. A table that lacks a column that no row may be without is created again."""
     if not client.is_storage_initialized():
         client.initialize_storage()
     if broken := [name for name, is_unusable in lost.items() if is_unusable]:
@@ -85,7 +85,7 @@ def _will_be_made(pipeline: Pipeline, client: Any) -> bool:
 
 
 def _lacking(client: Any, schema: Any, names: Collection[str]) -> dict[str, bool]:
-    """Return the tables that are missing or lack columns, and whether they have to be created anew.
+    """Return the tables that are missing or lack columns, and whether they have to be created again.
 
     Raises:
         ConfigurationError: A table with rows of Authsignal lacks a part of its key.
@@ -109,7 +109,7 @@ def _lacking(client: Any, schema: Any, names: Collection[str]) -> dict[str, bool
 
 
 _REMADE: Final = frozenset(table.name for table in OWN_TABLES if table.name != "erased_users")
-"""Tables of ours whose rows the next sync can do without."""
+"""This project's tables whose rows the next sync can do without."""
 
 
 def _without_key(client: Any, name: str, columns: list[str]) -> ConfigurationError:

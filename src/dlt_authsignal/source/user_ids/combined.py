@@ -62,7 +62,7 @@ class UserIdSources:
 
 @dataclass
 class ListState:
-    """Whether the user list was read to its end. Then a user whom it does not contain was deleted, or the list was
+    """Whether the user list was read to its end. Then a user who is missing from it was deleted, or the list was
     truncated: the user has to be looked up."""
 
     is_complete: bool = False
