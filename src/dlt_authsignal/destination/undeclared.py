@@ -44,7 +44,7 @@ def rows_of(pipeline: Pipeline, table: str, columns: Sequence[str]) -> list[tupl
             place = client.make_qualified_table_name(table)
             names = ", ".join(map(client.escape_column_name, columns))
             try:
-                return list(client.execute_sql(f"SELECT DISTINCT {names} FROM {place}") or ())
+                return [tuple(row) for row in client.execute_sql(f"SELECT DISTINCT {names} FROM {place}") or ()]
             except DestinationUndefinedEntity:
                 return []
             except DatabaseException:
