@@ -272,7 +272,7 @@ def test_missing_destination_credentials_are_reported_without_a_traceback(
         sync_from(seeded, destination="postgres")
     done = command(*arguments, "--destination", "postgres")
     assert done.returncode == 2
-    assert done.stderr.startswith("Error: PostgreSQL needs credentials.")
+    assert done.stderr.startswith("Error: PostgreSQL needs host and database.")
 
 
 def test_status_of_a_missing_dataset_creates_no_file(workdir: Path) -> None:

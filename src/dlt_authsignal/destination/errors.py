@@ -6,13 +6,22 @@ from contextlib import contextmanager
 from typing import Final
 
 import dlt
-from dlt.common.configuration.exceptions import ConfigFieldMissingException, ConfigurationException
+from dlt.common.configuration.container import Container
+from dlt.common.configuration.exceptions import ConfigurationException, InvalidNativeValue
 from dlt.common.configuration.providers.toml import TomlProviderReadException
 from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import DltException, MissingDependencyException
+from dlt.common.pipeline import PipelineContext
 from dlt.destinations.exceptions import DatabaseException, DestinationConnectionError
 from dlt.pipeline.exceptions import InvalidPipelineName, PipelineStepFailed
+from dlt.pipeline.pipeline import Pipeline
 
+from dlt_authsignal.destination.advice.duckdb_file import file_fault
+from dlt_authsignal.destination.advice.missing_parts import incomplete
+from dlt_authsignal.destination.advice.postgres import connection_fault, is_read_only
+from dlt_authsignal.destination.advice.secrets import without_secrets
+from dlt_authsignal.destination.dlt_patches import OF_LIBPQ
+from dlt_authsignal.destination.duckdb_file import database_file
 from dlt_authsignal.destination.redaction import LEFT_OUT, QUOTING_ERRORS, unreadable, why, without_values
 from dlt_authsignal.destination.registry import DESTINATIONS, Destination, destination_of_type
 from dlt_authsignal.errors import DOCS, AuthsignalError, ConfigurationError, RunFailed
@@ -58,29 +67,32 @@ def _explained(error: Exception, name: str) -> Exception:
     text = str(cause)
     if "Could not set lock on file" in text:
         return RunFailed("The DuckDB file is open in another program. Close it there and run again.")
-    if "Cannot open file" in text or "not a valid DuckDB database file" in text:
-        reason = text.rsplit("IO Error: ", maxsplit=1)[-1].strip()
-        return ConfigurationError(f"DuckDB cannot open its database file: {reason}")
+    if destination.name == "duckdb" and (fault := file_fault(text, _active_file())):
+        return ConfigurationError(fault)
     if isinstance(cause, UnknownDestinationModule):
         known = ", ".join(DESTINATIONS)
         return ConfigurationError(
             f'dlt has no destination "{name}". Destinations: {known} ({DOCS}/destinations.md). If "{name}" is your own'
             f" name for a destination, set destination_type under [destination.{name}] in .dlt/config.toml."
         )
-    if isinstance(cause, ConfigFieldMissingException) and destination.credentials:
-        return _credentials_missing(cause, destination)
+    if missing := incomplete(cause, destination, name):
+        return missing
+    if isinstance(cause, InvalidNativeValue) and destination.credentials:
+        return _unparsed(destination, name)
     if isinstance(cause, DestinationConnectionError):
-        return _unreachable(cause.inner_exc, destination)
+        return _unreachable(cause.inner_exc, destination, name)
+    # the driver's error while connecting: dlt wraps errors of queries
     if destination.module and type(cause).__module__.split(".")[0] == destination.module.split(".")[0]:
-        return _unreachable(cause, destination)  # the driver's error while connecting: dlt wraps errors of queries
+        return _unreachable(cause, destination, name)
     if isinstance(cause, ConfigurationException | MissingDependencyException | InvalidPipelineName):
         return ConfigurationError(text)
     if isinstance(error, PipelineStepFailed):
-        rights = _RIGHTS if any(word in text.lower() for word in _REFUSALS) else ""
+        rights = _rights(text)
         notes = "".join(f"\n\n{note}" for note in getattr(error, "__notes__", ()))
         return RunFailed(f"The {error.step} step failed: {why(error)}{rights}{notes}")
     if isinstance(cause, DatabaseException):
-        return RunFailed(f"{destination.title} rejected a statement: {without_values(text)} {LEFT_OUT}{_lost(text)}")
+        advice = _rights(text) or _lost(text)
+        return RunFailed(f"{destination.title} rejected a statement: {without_values(text)} {LEFT_OUT}{advice}")
     if isinstance(error, AttributeError) and isinstance(error.__context__, Exception):
         # dlt 1.31 rolls back on a connection that it has just closed
         explained = _explained(error.__context__, name)
@@ -93,16 +105,40 @@ def _lost(text: str) -> str:
     return f"\n\n{_RECREATED}" if _MISSING.search(text) else ""
 
 
-def _credentials_missing(cause: ConfigFieldMissingException, destination: Destination) -> ConfigurationError:
+def _active_file() -> str | None:
+    """Return the path of the active pipeline's DuckDB file, for messages of DuckDB that do not contain it."""
+    context = Container()[PipelineContext]
+    pipeline = context.pipeline() if context.is_active() else None
+    if not isinstance(pipeline, Pipeline) or pipeline.destination is None:
+        return None
+    return str(database_file(pipeline) or "") or None
+
+
+def _rights(text: str) -> str:
+    """Return what to do if the destination accepted the connection, but not that it writes; empty for other errors."""
+    if is_read_only(text):
+        return (
+            "\n\nThe server accepts only reads: it is a replica, or default_transaction_read_only is on. Set host to the"
+            " primary server."
+        )
+    return _RIGHTS if any(word in text.lower() for word in _REFUSALS) else ""
+
+
+def _unparsed(destination: Destination, name: str) -> ConfigurationError:
+    """Return the error for credentials that are no URL. dlt's message may quote them."""
     return ConfigurationError(
-        f"{destination.title} needs {', '.join(cause.fields)}. Nothing was loaded. Add these lines to"
-        f" .dlt/secrets.toml, with your own values:\n\n{destination.credentials}\n\nOr set environment variables, such"
-        f" as DESTINATION__{destination.name.upper()}__CREDENTIALS."
+        f"credentials under [destination.{name}] are not valid for {destination.title}. Nothing was loaded. In a URL,"
+        " write @ : / ? of a password as %40 %3A %2F %3F. Or set each part alone, in .dlt/secrets.toml:\n\n"
+        f"{destination.credentials}"
     )
 
 
-def _unreachable(cause: BaseException, destination: Destination) -> AuthsignalError:
-    reason = " ".join(str(cause).split())
-    text = f"Cannot connect to {destination.title}: {reason}. Check [destination.{destination.name}] in"
+def _unreachable(cause: BaseException, destination: Destination, name: str) -> AuthsignalError:
+    reason = without_secrets(" ".join(str(cause).split()), name)
+    if destination.name in OF_LIBPQ:
+        fault, is_setting = connection_fault(reason, name)
+        kind = ConfigurationError if is_setting else RunFailed
+        return kind(f"Cannot connect to {destination.title}: {fault} Nothing was loaded.")
+    text = f"Cannot connect to {destination.title}: {reason}. Check [destination.{name}] in"
     text += " .dlt/secrets.toml and .dlt/config.toml."
     return ConfigurationError(text) if "authentication failed" in reason else RunFailed(text)

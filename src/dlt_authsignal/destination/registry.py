@@ -34,6 +34,8 @@ class Destination:
         evidence: How far loading is tested.
         tested_on: What it is tested on.
         credentials: Lines of `.dlt/secrets.toml`.
+        required: Parts of the settings that a connection needs, each with its alternatives.
+        without_secret: Sentence on ways to connect without a password in the settings; empty if there is none.
         table_format: Format of tables made of files; None if the destination is a database.
         lock: True if a sync holds a lock in the database.
         transactions: True if a merge is one transaction.
@@ -51,6 +53,8 @@ class Destination:
     evidence: Evidence
     tested_on: str
     credentials: str
+    required: tuple[tuple[str, ...], ...] = ()
+    without_secret: str = ""
     table_format: TableFormat | None = None
     lock: bool = False
     transactions: bool = False
@@ -88,8 +92,10 @@ _ALL: Final = (
         tested_on="PostgreSQL 15",
         credentials=(
             '[destination.postgres.credentials]\nhost = "db.example.com"\nport = 5432\n'
-            'database = "warehouse"\nusername = "loader"\npassword = "…"'
+            'database = "warehouse"\nusername = "loader"\npassword = "…"   # or in PGPASSWORD or ~/.pgpass'
         ),
+        required=(("host",), ("database",)),
+        without_secret="A password is optional: libpq reads PGPASSWORD, ~/.pgpass and PGSERVICE.",
         lock=True,
         arrow=True,
     ),
@@ -109,6 +115,7 @@ _ALL: Final = (
             "[destination.filesystem.credentials]                 # for S3\n"
             'aws_access_key_id = "…"\naws_secret_access_key = "…"\nregion_name = "eu-central-1"'
         ),
+        required=(("bucket_url",),),
         table_format="delta",
         arrow=True,
     ),
@@ -128,6 +135,12 @@ _ALL: Final = (
             'username = "LOADER"\nprivate_key_path = "loader.p8"   # or password = "…"\n'
             'warehouse = "LOADING"\nrole = "LOADER_ROLE"'
         ),
+        required=(
+            ("host",),
+            ("database",),
+            ("username", "authenticator"),
+            ("password", "private_key_path", "private_key", "authenticator"),
+        ),
     ),
     Destination(
         name="bigquery",
@@ -144,6 +157,11 @@ _ALL: Final = (
             'client_email = "loader@my-project.iam.gserviceaccount.com"\n'
             'private_key = "-----BEGIN PRIVATE KEY-----\\n…"'
         ),
+        required=(("project_id",), ("client_email", "client_id"), ("private_key", "refresh_token")),
+        without_secret=(
+            "Without a key, Google's default credentials are used: run gcloud auth application-default login, or set"
+            " GOOGLE_APPLICATION_CREDENTIALS."
+        ),
     ),
     Destination(
         name="redshift",
@@ -158,7 +176,12 @@ _ALL: Final = (
         tested_on="PostgreSQL with Redshift's types; KPI views were not run",
         credentials=(
             '[destination.redshift.credentials]\nhost = "….redshift.amazonaws.com"\nport = 5439\n'
-            'database = "warehouse"\nusername = "loader"\npassword = "…"'
+            'database = "warehouse"\nusername = "loader"\npassword = "…"   # or in PGPASSWORD or ~/.pgpass'
+        ),
+        required=(("host",), ("database",)),
+        without_secret=(
+            "A password is optional: libpq reads PGPASSWORD and ~/.pgpass. For IAM, put the temporary password of aws"
+            " redshift get-cluster-credentials into PGPASSWORD."
         ),
     ),
     Destination(
@@ -173,8 +196,11 @@ _ALL: Final = (
         tested_on="every statement is parsed, none is sent",
         credentials=(
             '[destination.databricks.credentials]\nserver_hostname = "….cloud.databricks.com"\n'
-            'http_path = "/sql/1.0/warehouses/…"\naccess_token = "…"\ncatalog = "main"'
+            'http_path = "/sql/1.0/warehouses/…"\naccess_token = "…"   # or client_id and client_secret\n'
+            'catalog = "main"'
         ),
+        required=(("server_hostname",), ("http_path",), ("catalog",), ("access_token", "client_id")),
+        without_secret="For OAuth, set client_id and client_secret instead of access_token.",
     ),
     Destination(
         name="motherduck",
@@ -188,6 +214,8 @@ _ALL: Final = (
         evidence="not run",
         tested_on="",
         credentials='[destination.motherduck.credentials]\ndatabase = "authsignal"\npassword = "…"   # the token',
+        required=(("password",),),
+        without_secret="The token can also be in the environment variable MOTHERDUCK_TOKEN.",
         arrow=True,
     ),
 )

@@ -1,6 +1,7 @@
 """Every change that this package makes to dlt or to the process. Importing this package makes none of them.
 
-`adapt` changes what dlt does, `fixed_cost` what it repeats, and `replaced` checks each function before it is replaced.
+`adapt` changes what dlt does, `fixed_cost` what it repeats, and `libpq` which credentials it accepts. `replaced` checks
+each function before it is replaced.
 `tests/test_dlt_contract.py` lists the parts of dlt that are relied on; docs/decisions/0011-changes-to-dlt.md gives the
 reasons.
 """
@@ -25,10 +26,12 @@ from dlt_authsignal.destination.dlt_patches.fixed_cost import (
     rare_garbage_collection,
     resolved_once,
 )
+from dlt_authsignal.destination.dlt_patches.libpq import OF_LIBPQ, leave_to_libpq
 from dlt_authsignal.destination.dlt_patches.replaced import check_signature
 
 __all__ = [
     "LIMIT",
+    "OF_LIBPQ",
     "SELDOM",
     "adapt_dlt",
     "adapt_running_pipeline",
@@ -39,6 +42,7 @@ __all__ = [
     "end_with_message",
     "is_anothers",
     "is_ours",
+    "leave_to_libpq",
     "offer_defaults",
     "rare_garbage_collection",
     "read_marked_settings",

@@ -23,6 +23,7 @@ from dlt.common.pipeline import PipelineContext
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.dlt_patches.fixed_cost import remember_types
+from dlt_authsignal.destination.dlt_patches.libpq import OF_LIBPQ, leave_to_libpq
 from dlt_authsignal.destination.dlt_patches.replaced import check_signature, replace
 from dlt_authsignal.destination.registry import destination_of_type
 from dlt_authsignal.errors import AuthsignalError
@@ -205,6 +206,8 @@ def _adapt_destination(destination: Any) -> None:
         destination.caps_params.setdefault("supports_transactions", True)
     if known.name == "duckdb":
         _limit_memory(destination)
+    if known.name in OF_LIBPQ:
+        leave_to_libpq(destination)
     if known.name == "postgres":
         # a file that was copied before its run was killed is copied again, which unique ids would always refuse
         destination.config_params["create_indexes"] = False

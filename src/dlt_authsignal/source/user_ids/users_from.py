@@ -10,6 +10,8 @@ from dlt.common.configuration.specs import ConnectionStringCredentials
 from dlt.common.destination import Destination
 from dlt.common.destination.exceptions import UnknownDestinationModule
 
+from dlt_authsignal.destination.dlt_patches import OF_LIBPQ, leave_to_libpq
+from dlt_authsignal.destination.registry import destination_of_type
 from dlt_authsignal.errors import UserIdsUnreadable
 from dlt_authsignal.source.user_ids.combined import LISTING, Source
 from dlt_authsignal.source.user_ids.sql_connection import Query
@@ -76,6 +78,8 @@ def _of_destination(name: str) -> str | None:
     """Return the URL of a destination's credentials; None if they are missing or have no URL."""
     try:
         destination: Any = Destination.from_reference(name)
+        if destination_of_type(destination.destination_type).name in OF_LIBPQ:
+            leave_to_libpq(destination)
         credentials = destination.configuration(destination.spec(), accept_partial=True).credentials
     except (ConfigurationException, UnknownDestinationModule):
         return None

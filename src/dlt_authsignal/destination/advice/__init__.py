@@ -1,0 +1,1 @@
+"""What to change after a destination could not be reached: which setting is missing or wrong, never its value."""
