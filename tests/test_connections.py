@@ -247,7 +247,7 @@ def test_a_duckdb_file_that_cannot_be_opened_is_reported_by_every_command(
         done = command(*arguments, env=at(empty))
         assert done.returncode == 2, done.stderr
         assert "Traceback" not in done.stderr
-        assert message.split(".*")[0].split("\\")[0] in done.stderr
+        assert message.split(".*", maxsplit=1)[0].split("\\", maxsplit=1)[0] in done.stderr
 
 
 def test_a_missing_folder_of_the_duckdb_file_is_reported(

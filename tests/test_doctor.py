@@ -63,7 +63,7 @@ def test_doctor_stops_at_the_first_failed_check_with_the_next_step(empty: Runnin
     done = command("doctor", "--destination", "postgres", env=env)
     assert done.returncode == 1
     assert done.stdout.count("✓ postgres: ") == 1
-    assert "Check [destination.postgres]" in done.stdout
+    assert "Correct host and port under [destination.postgres.credentials]" in done.stdout
     assert "Connection refused" in done.stderr
     assert "hunter2" not in done.stdout + done.stderr
 

@@ -51,7 +51,7 @@ class AuthsignalError(Exception):
     """Base class of all exceptions that this package raises on purpose."""
 
     exit_code: ClassVar[int] = 1
-    retryable: ClassVar[bool] = False
+    retryable: bool = False
 
 
 class ConfigurationError(AuthsignalError):

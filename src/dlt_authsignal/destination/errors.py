@@ -118,8 +118,8 @@ def _rights(text: str) -> str:
     """Return what to do if the destination accepted the connection, but not that it writes; empty for other errors."""
     if is_read_only(text):
         return (
-            "\n\nThe server accepts only reads: it is a replica, or default_transaction_read_only is on. Set host to the"
-            " primary server."
+            "\n\nThe server accepts only reads: it is a replica, or default_transaction_read_only is on. Set host to"
+            " the primary server."
         )
     return _RIGHTS if any(word in text.lower() for word in _REFUSALS) else ""
 

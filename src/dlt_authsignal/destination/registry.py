@@ -35,7 +35,7 @@ class Destination:
         tested_on: What it is tested on.
         credentials: Lines of `.dlt/secrets.toml`.
         required: Parts of the settings that a connection needs, each with its alternatives.
-        without_secret: Sentence on ways to connect without a password in the settings; empty if there is none.
+        other_ways: Sentence on ways to connect without a password in the settings; empty if there is none.
         table_format: Format of tables made of files; None if the destination is a database.
         lock: True if a sync holds a lock in the database.
         transactions: True if a merge is one transaction.
@@ -54,7 +54,7 @@ class Destination:
     tested_on: str
     credentials: str
     required: tuple[tuple[str, ...], ...] = ()
-    without_secret: str = ""
+    other_ways: str = ""
     table_format: TableFormat | None = None
     lock: bool = False
     transactions: bool = False
@@ -95,7 +95,7 @@ _ALL: Final = (
             'database = "warehouse"\nusername = "loader"\npassword = "…"   # or in PGPASSWORD or ~/.pgpass'
         ),
         required=(("host",), ("database",)),
-        without_secret="A password is optional: libpq reads PGPASSWORD, ~/.pgpass and PGSERVICE.",
+        other_ways="A password is optional: libpq reads PGPASSWORD, ~/.pgpass and PGSERVICE.",
         lock=True,
         arrow=True,
     ),
@@ -158,7 +158,7 @@ _ALL: Final = (
             'private_key = "-----BEGIN PRIVATE KEY-----\\n…"'
         ),
         required=(("project_id",), ("client_email", "client_id"), ("private_key", "refresh_token")),
-        without_secret=(
+        other_ways=(
             "Without a key, Google's default credentials are used: run gcloud auth application-default login, or set"
             " GOOGLE_APPLICATION_CREDENTIALS."
         ),
@@ -179,7 +179,7 @@ _ALL: Final = (
             'database = "warehouse"\nusername = "loader"\npassword = "…"   # or in PGPASSWORD or ~/.pgpass'
         ),
         required=(("host",), ("database",)),
-        without_secret=(
+        other_ways=(
             "A password is optional: libpq reads PGPASSWORD and ~/.pgpass. For IAM, put the temporary password of aws"
             " redshift get-cluster-credentials into PGPASSWORD."
         ),
@@ -200,7 +200,7 @@ _ALL: Final = (
             'catalog = "main"'
         ),
         required=(("server_hostname",), ("http_path",), ("catalog",), ("access_token", "client_id")),
-        without_secret="For OAuth, set client_id and client_secret instead of access_token.",
+        other_ways="For OAuth, set client_id and client_secret instead of access_token.",
     ),
     Destination(
         name="motherduck",
@@ -215,7 +215,7 @@ _ALL: Final = (
         tested_on="",
         credentials='[destination.motherduck.credentials]\ndatabase = "authsignal"\npassword = "…"   # the token',
         required=(("password",),),
-        without_secret="The token can also be in the environment variable MOTHERDUCK_TOKEN.",
+        other_ways="The token can also be in the environment variable MOTHERDUCK_TOKEN.",
         arrow=True,
     ),
 )

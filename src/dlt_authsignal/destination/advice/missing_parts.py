@@ -55,7 +55,7 @@ def _error(destination: Destination, name: str, missing: list[str], found: list[
 
 
 def _note(destination: Destination) -> str:
-    return f" {destination.without_secret}" if destination.without_secret else ""
+    return f" {destination.other_ways}" if destination.other_ways else ""
 
 
 def _listed(names: list[str]) -> str:

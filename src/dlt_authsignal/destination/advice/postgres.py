@@ -25,7 +25,7 @@ _FAULTS: Final = (
     ("pg_hba.conf", "Allow this machine, user and database in the server's pg_hba.conf, or correct them{at}."),
     (
         "does not support SSL",
-        "The server has no TLS. Remove sslmode from the URL{in_url} and from PGSSLMODE, or switch TLS on in the server.",
+        "The server has no TLS. Remove sslmode from the URL{in_url} and from PGSSLMODE, or switch TLS on.",
     ),
     (
         "certificate verify failed|root certificate|certificate",

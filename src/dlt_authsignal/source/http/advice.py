@@ -43,7 +43,7 @@ def decode(
     try:
         return responses.decode(endpoint, status, headers, body, expect, loads, escaped)
     except HttpError as error:
-        error.args = (f"{error}{_advice(error)}",)
+        error.args = (f"{error}{_advice(error, body)}",)
         raise
 
 
@@ -60,20 +60,41 @@ def withdrawn(endpoint: Endpoint) -> Unauthorized:
     )
 
 
-def _advice(error: HttpError) -> str:
+def _advice(error: HttpError, body: bytes) -> str:
     """Return what to do, as sentences that follow the error's own."""
     if isinstance(error, Unauthorized):
+        if _is_page(body):  # Authsignal answers in JSON
+            return f" The response is a page, not Authsignal's. {_BETWEEN}"
         return f" Check {_SECTION}.{SETTINGS[error.auth or 'none']}, and {_OTHER_REGION}"
     if isinstance(error, RateLimited):
         return " Lower rate or concurrency, and run again."
     if isinstance(error, UnexpectedAnswer):
-        return " Check that base_url points at the Authsignal API (…/v1) and that no proxy answers in its place."
+        return f" Check that base_url points at the Authsignal API (…/v1). {_BETWEEN if _is_page(body) else _PROXY}"
     if isinstance(error, RequestRefused):
-        return _refused(error.status or 0)
+        return _refused(error.status or 0, body)
     return ""
 
 
-def _refused(status: int) -> str:
+_PROXY: Final = "Check that no proxy answers in its place."
+_BETWEEN: Final = (
+    "A proxy, a firewall or the network's login page may answer in its place: open the address in a browser, sign in"
+    " to the network, or correct HTTPS_PROXY."
+)
+_PLAIN_TO_TLS: Final = (b"HTTPS port", b"SSL-enabled server port", b"HTTP request to an HTTPS server")
+"""What nginx, Apache and Go's servers write in response to plain HTTP on a port that speaks TLS."""
+
+
+def _is_page(body: bytes) -> bool:
+    return body.lstrip()[:1] == b"<"
+
+
+def _refused(status: int, body: bytes) -> str:
+    if any(sign in body for sign in _PLAIN_TO_TLS):
+        return " This port speaks TLS: write https:// in base_url."
+    if status == 407:
+        return " The proxy wants a user name and a password: set HTTP_PROXY to http://USER:PASSWORD@HOST:PORT."
     if 300 <= status < 400:
-        return " Redirects are not followed: correct base_url."
-    return " Check base_url: it ends in /v1." if status == 404 else ""
+        return f" Redirects are not followed: correct base_url. {_BETWEEN}"
+    if status == 404:
+        return f" Check base_url: it ends in /v1.{f' {_BETWEEN}' if _is_page(body) else ''}"
+    return f" The response is a page, not Authsignal's. {_BETWEEN}" if _is_page(body) else ""

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import aiohttp
 import msgspec
+from anyio import to_thread
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 from yarl import URL
 
@@ -20,9 +21,10 @@ from dlt_authsignal.errors import (
     HttpError,
     RateLimited,
     UnexpectedAnswer,
-    Unreachable,
 )
 from dlt_authsignal.source.http.advice import decode, withdrawn
+from dlt_authsignal.source.http.connection_faults import unreachable
+from dlt_authsignal.source.http.proxy import proxy_for
 from dlt_authsignal.source.http.rate_limiter import Gate, RateLimiter
 from dlt_authsignal.source.http.session import read_only_session
 from dlt_authsignal.source.http.shared_rate_limit import Turn, shared_budget
@@ -124,8 +126,10 @@ class Api:
             async with self._session.request(endpoint.method, url, headers=headers, allow_redirects=False) as answer:
                 return answer.status, answer.headers, await _body(endpoint, answer)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            failure = self._unreachable(endpoint, error)
-        raise failure  # outside of `except`: aiohttp's exception contains the URL and the headers
+            caught = error
+        # outside of `except`: aiohttp's exception contains the URL and the headers
+        failure = await to_thread.run_sync(unreachable, endpoint, self._base, caught, proxy_for(self._base))
+        raise failure
 
     def _note(self, status: int, headers: Mapping[str, str], sent_at: float) -> None:
         now = time.monotonic()
@@ -152,29 +156,6 @@ class Api:
 
     def _before_retry(self, _state: RetryCallState) -> None:
         self._meter.retries += 1
-
-    def _unreachable(self, endpoint: Endpoint, error: BaseException) -> Unreachable:
-        kind = "no response in time" if isinstance(error, TimeoutError) else type(error).__name__
-        failure = Unreachable(
-            f"Could not read {endpoint} from {self._base.host}:{self._base.port} ({kind}). Nothing was loaded."
-            " Check the network, a proxy, and base_url or region, then run again.",
-            request=str(endpoint),
-        )
-        failure.kind = _kind(error)
-        return failure
-
-
-def _kind(error: BaseException) -> str:
-    """Return the kind of connection failure, for counting."""
-    if isinstance(error, TimeoutError):
-        return "timeout"
-    if isinstance(error, aiohttp.ClientSSLError | aiohttp.ClientConnectorCertificateError):
-        return "TLS"
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "name not found"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return "refused"
-    return "reset or truncated"
 
 
 async def _body(endpoint: Endpoint, answer: aiohttp.ClientResponse) -> bytes:

@@ -4,15 +4,15 @@ import re
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from typing import Any
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from yarl import URL
 
 from dlt_authsignal.api.endpoints import Route
 from dlt_authsignal.errors import MutationRefused
-from dlt_authsignal.source.config.connection import is_loopback
 from dlt_authsignal.source.config.request_limits import RequestLimits
+from dlt_authsignal.source.http.proxy import proxy_for
+from dlt_authsignal.source.http.tls import trusted
 
 
 def _guarded_session(
@@ -26,20 +26,17 @@ def _guarded_session(
                 raise MutationRefused(f"Refused to send a {method}: {refused}.")
             super().__init__(method, url, *arguments, **more)
 
+    proxy = proxy_for(base)
+    is_encrypted = base.scheme == "https" or (proxy is not None and proxy.url.scheme == "https")
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=pace.concurrency),
+        connector=aiohttp.TCPConnector(limit=pace.concurrency, ssl=trusted() if is_encrypted else True),
         timeout=aiohttp.ClientTimeout(total=pace.timeout),
         request_class=Guarded,
-        trust_env=_has_proxy(base),
+        proxy=proxy and proxy.url,
+        proxy_auth=proxy and proxy.login,
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": f"dlt-authsignal/{version('dlt-authsignal')}", "Accept": "application/json"},
     )
-
-
-def _has_proxy(base: URL) -> bool:
-    """Return whether the environment sets a proxy for the address. aiohttp would look it up on every request."""
-    host = base.host or ""
-    return not is_loopback(host) and base.scheme in getproxies() and not proxy_bypass(host)
 
 
 def read_only_session(pace: RequestLimits, base: URL) -> aiohttp.ClientSession:

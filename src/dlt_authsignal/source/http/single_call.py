@@ -14,6 +14,8 @@ from yarl import URL
 from dlt_authsignal.api.endpoints import Endpoint
 from dlt_authsignal.errors import HttpError
 from dlt_authsignal.source.http.advice import decode
+from dlt_authsignal.source.http.connection_faults import explained
+from dlt_authsignal.source.http.proxy import proxy_for
 
 Json = dict[str, Any]
 
@@ -103,7 +105,8 @@ async def send(
         call.error = description(raw, [sent, *_credential(authorization), *values.values()]) or str(error)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         call.milliseconds = (time.perf_counter() - started) * 1000
-        call.error_code, call.error = "network_error", f"{type(error).__name__} while calling {call.endpoint}."
+        fault = explained(error, base, proxy_for(base))
+        call.error_code, call.error = "network_error", f"{call.endpoint}: {fault.reason}. {fault.advice}"
     return call
 
 
