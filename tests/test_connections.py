@@ -30,7 +30,7 @@ def strict_server(postgres_server: str) -> Iterator[str]:
         connection.autocommit = True
         cursor = connection.cursor()
         cursor.execute("show hba_file")
-        rules = Path(cursor.fetchone()[0])  # type: ignore[index]
+        rules = Path(cursor.fetchone()[0])
         before = rules.read_text("utf-8")
         lines = "host all careful 127.0.0.1/32 scram-sha-256\nhost all banned 127.0.0.1/32 reject\n"
         rules.write_text(lines + before, encoding="utf-8")

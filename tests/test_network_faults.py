@@ -234,7 +234,11 @@ def test_a_connection_that_cannot_be_made_is_reported(address: str, reason: str)
 
 def test_a_server_that_does_not_respond_in_time_is_reported_with_the_setting() -> None:
     stop = threading.Event()
-    with served(lambda _connection: stop.wait(2) and None) as port:
+
+    def wait(_connection: socket.socket) -> None:
+        stop.wait(2)
+
+    with served(wait) as port:
         assert "no response in time. Nothing was loaded. Raise timeout" in refused(f"http://localhost:{port}/v1", 0.2)
         stop.set()
 

@@ -397,3 +397,17 @@ def test_the_command_takes_several_sources(seeded: RunningSandbox) -> None:
     assert done.returncode == 0, done.stderr
     assert "1 user id unknown to Authsignal (line or row 2)" in done.stdout
     assert read() == set(ids[:2])
+
+
+def test_an_id_with_a_trailing_space_is_another_user_and_is_counted(empty: RunningSandbox) -> None:
+    from dlt_authsignal.sandbox.tenant.entities import User
+
+    now = empty.sandbox.clock.now()
+    for user_id in ("bob", "bob "):
+        empty.sandbox.store.put_user(User(user_id=user_id, created_at=now, email="b@example.com"))
+    Path("ids.csv").write_text('user_id\n"bob "\n', encoding="utf-8")
+    report = sync_from(empty, users_from="ids.csv", refresh_users=["bob "])
+    assert [row["user_id"] for row in table("users")] == ["bob "]
+    assert report.ids_with_blanks == 1
+    assert "1 user id with white space at an end, read exactly as they stand" in str(report)
+    assert sync_from(empty, users_from="ids.csv", refresh_users=[" bob"]).ids_with_blanks == 2

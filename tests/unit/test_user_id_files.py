@@ -1,8 +1,11 @@
 """User ids: out of files, in settings, behind URLs, and each once."""
 
 import json
+import sqlite3
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import quote
 from uuid import UUID
 
@@ -18,7 +21,7 @@ from dlt_authsignal.source.user_ids.combined import kept
 from dlt_authsignal.source.user_ids.files import from_file
 from dlt_authsignal.source.user_ids.id_set import SeenKeys
 from dlt_authsignal.source.user_ids.sql_connection import place
-from dlt_authsignal.source.user_ids.sql_query import is_query, parse
+from dlt_authsignal.source.user_ids.sql_query import from_query, is_query, parse
 from dlt_authsignal.source.user_ids.users_from import named
 
 IDS = ["u1", "a,b", "zürich"]
@@ -69,7 +72,8 @@ def test_the_id_column_can_be_selected(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        ("a ", "a"),
+        ("a ", "a "),
+        (" a\t", " a\t"),
         (7, "7"),
         (2**70, str(2**70)),
         (7.0, "7"),
@@ -162,3 +166,67 @@ def test_a_database_query_is_distinguished_from_a_file() -> None:
     assert is_query("users_database?query=select 1")
     assert not is_query("query.csv")
     assert not is_query("/data/a?b.csv")
+
+
+EXACT = [
+    "bob",
+    "bob ",
+    " bob",
+    "\tbob",
+    "bob\u00a0",
+    "Bob",
+    "bo\u0301b",
+    "b\u00f3b",
+    '"bob"',
+    "'bob'",
+    "a,b",
+    "a%20b",
+    "a+b",
+    "#bob",
+]
+"""Ids that are as many users; text that a reader might trim, fold, decode or unquote."""
+
+
+def as_file(path: Path, ids: list[str], *, mark: bool, line_end: str) -> Path:
+    """A file with these ids, as a program of the format writes it."""
+    if path.suffix == ".parquet":
+        pq.write_table(pa.table({"id": ids}), path)
+        return path
+    if path.suffix == ".csv":
+        lines = ["id", *('"' + each.replace('"', '""') + '"' for each in ids)]
+    elif path.suffix == ".jsonl":
+        lines = [json.dumps(each) for each in ids]
+    else:
+        lines = ids
+    text = "".join(f"{line}{line_end}" for line in [*lines, "", ""])
+    path.write_bytes(text.encode("utf-8-sig" if mark else "utf-8"))
+    return path
+
+
+@pytest.mark.parametrize("ending", ["txt", "csv", "jsonl", "parquet"])
+@pytest.mark.parametrize(("mark", "line_end"), [(False, "\n"), (True, "\r\n")])
+def test_ids_of_a_file_are_taken_exactly_as_they_stand(tmp_path: Path, ending: str, mark: bool, line_end: str) -> None:
+    file = as_file(tmp_path / f"ids.{ending}", EXACT, mark=mark, line_end=line_end)
+    assert [each.user_id for each in from_file(file)] == EXACT
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), min_size=1), min_size=1))
+def test_every_id_of_a_json_lines_file_is_returned_unchanged(ids: list[str]) -> None:
+    with TemporaryDirectory() as folder:
+        file = as_file(Path(folder, "ids.jsonl"), ["first", *ids], mark=False, line_end="\n")
+        assert [each.user_id for each in from_file(file)] == ["first", *(each for each in ids if each.strip())]
+
+
+def test_an_unquoted_field_of_a_csv_file_keeps_its_blanks(tmp_path: Path) -> None:
+    file = tmp_path / "ids.csv"
+    file.write_text("name,user_id\nx, bob \ny,bob\n")
+    assert [each.user_id for each in from_file(file)] == [" bob ", "bob"]
+
+
+def test_ids_of_a_query_are_taken_exactly_as_they_stand(tmp_path: Path) -> None:
+    database = tmp_path / "crm.db"
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("create table people (id text)")
+        connection.executemany("insert into people values (?)", [(each,) for each in EXACT])
+    found = from_query(parse(f"sqlite:///{database}?query=select id from people order by rowid"))
+    assert [each.user_id for each in found] == EXACT

@@ -13,6 +13,7 @@ class RunCounters:
     """Counters of one sync. A new one is added here, and appears everywhere."""
 
     users_found: int = _counter("User ids in the user id sources.")
+    ids_with_blanks: int = _counter("User ids of files, queries and refresh_users with white space at an end.")
     users_due: int = _counter("Users who were due, among these ids.")
     users_read: int = _counter("Users read completely.")
     users_remaining: int = _counter("Due users left for the next run, because this run reached its limit.")

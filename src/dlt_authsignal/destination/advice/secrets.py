@@ -23,8 +23,8 @@ def without_secrets(text: str, name: str) -> str:
 def _secrets(credentials: Any, name: str) -> Iterator[str]:
     if isinstance(credentials, Mapping):
         yield from (str(value) for part, value in credentials.items() if value and _SECRET.search(str(part)))
-    elif credentials and (found := _IN_URL.search(str(credentials))):
-        yield from {found["password"], unquote(found["password"])}
+    elif credentials and (url := _IN_URL.search(str(credentials))):
+        yield from {url["password"], unquote(url["password"])}
     for part in ("password", "access_token", "client_secret", "private_key", "private_key_passphrase", "token"):
-        if value := dlt.secrets.get(f"destination.{name}.credentials.{part}"):
-            yield str(value)
+        if found := dlt.secrets.get(f"destination.{name}.credentials.{part}", str):
+            yield found

@@ -23,6 +23,7 @@ class SyncReport(RunCounters):
         table_format: Format of tables made of files; None in a database.
         tables: Report of each table: rows read, new, changed, deleted, and in total.
         users_found: User ids in the user id sources.
+        ids_with_blanks: User ids of files, queries and refresh_users with white space at an end.
         users_due: Users who were due, among these ids.
         users_read: Users read completely.
         users_remaining: Due users left for the next run, because this run reached its limit.

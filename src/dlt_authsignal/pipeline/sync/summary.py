@@ -99,6 +99,11 @@ def _notes(report: SyncReport) -> list[str]:
     notes += [f"{table} could not be read, and is unchanged: {why}" for table, why in report.refused.items()]
     if report.identifiers_left_out:
         notes.append(LEFT_OUT)
+    if report.ids_with_blanks:
+        notes.append(
+            f"{counted(report.ids_with_blanks, 'user id')} with white space at an end, read exactly as they stand. If"
+            " your ids at Authsignal have none, correct the source of the ids."
+        )
     if report.unknown_users:
         places = ", ".join(map(str, report.unknown_positions))
         more = ", …" if len(report.unknown_positions) < report.unknown_users else ""

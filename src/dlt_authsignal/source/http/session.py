@@ -32,8 +32,8 @@ def _guarded_session(
         connector=aiohttp.TCPConnector(limit=pace.concurrency, ssl=trusted() if is_encrypted else True),
         timeout=aiohttp.ClientTimeout(total=pace.timeout),
         request_class=Guarded,
-        proxy=proxy and proxy.url,
-        proxy_auth=proxy and proxy.login,
+        proxy=proxy.url if proxy else None,
+        proxy_auth=proxy.login if proxy else None,
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": f"dlt-authsignal/{version('dlt-authsignal')}", "Accept": "application/json"},
     )

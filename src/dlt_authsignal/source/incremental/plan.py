@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import Final
 
 from anyio import to_thread
 
@@ -17,7 +18,7 @@ from dlt_authsignal.source.incremental.state_table import KnownReads, listed_has
 from dlt_authsignal.source.incremental.user_read import MISSING, ReadTask
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.privacy.policy import KEEP, Privacy
-from dlt_authsignal.source.user_ids import KNOWN, LISTING, Candidate, ListState, UserIdSources, candidates
+from dlt_authsignal.source.user_ids import KNOWN, LISTING, Candidate, ListState, UserIdSources, candidates, has_blanks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,11 +73,16 @@ class Plan:
         return None if ask is None else ReadTask(candidate, listed, last, ask)
 
 
+_OWN: Final = ("file", "query", "named")
+"""Sources of ids that users of this package write; ids of Authsignal's own list are not mistakes."""
+
+
 async def due(api: Api, plan: Plan, meter: RunMetrics) -> AsyncIterator[ReadTask]:
     """Yield read tasks for due users in the order of the sources, then for requested users not in any source."""
     async for page in _everybody(api, plan):
         for candidate in page:
             meter.users_found += 1
+            meter.ids_with_blanks += candidate.id_source in _OWN and has_blanks(candidate.user_id)
             errand = plan.errand(candidate)
             if errand is not None:
                 meter.users_due += 1

@@ -34,12 +34,17 @@ class Candidate:
     is_unlisted: bool = False
 
 
+def has_blanks(user_id: str) -> bool:
+    """Return whether an id begins or ends with white space, which is often a fault of its source."""
+    return user_id != user_id.strip()
+
+
 class NotAnId(TypeError):
     """The value cannot be a user id. The message is its type."""
 
 
 def as_id(value: Any) -> str:
-    """Return an id as text without surrounding white space; empty if there is none.
+    """Return an id as text, exactly as it stands; empty if there is none, or only white space.
 
     Raises:
         NotAnId: The value is neither text, a whole number nor a UUID.
@@ -51,9 +56,9 @@ def as_id(value: Any) -> str:
         return ""
     if not isinstance(value, str | int | UUID) or isinstance(value, bool):
         raise NotAnId(type(value).__name__)
-    text = str(value).strip()
+    text = str(value)
     text.encode()
-    return text
+    return text if text.strip() else ""
 
 
 def _is_whole(value: float | Decimal) -> bool:

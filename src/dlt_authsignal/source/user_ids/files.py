@@ -14,7 +14,7 @@ READERS: Final = ("txt", "csv", "tsv", "jsonl", "ndjson", "parquet")
 
 
 def from_file(path: str | Path, column: str | None = None) -> Generator[Candidate]:
-    """Yield the ids in a file in their order, with duplicates, without blank ones.
+    """Yield the ids in a file in their order and exactly as they stand, with duplicates, without blank ones.
 
     Args:
         path: `.txt` (one id per line), `.csv` or `.tsv` (with a header, or a single column), `.jsonl` or `.ndjson`
@@ -71,7 +71,7 @@ def _txt(file: Path, _column: str | None) -> _Positioned:
     with file.open(encoding="utf-8-sig") as lines:
         for number, line in enumerate(lines, start=1):
             if number > 1 or line.strip().lower() not in ID_COLUMNS:
-                yield number, line
+                yield number, line.removesuffix("\n")  # Python has made one of every line end
 
 
 def _csv(file: Path, column: str | None) -> _Positioned:

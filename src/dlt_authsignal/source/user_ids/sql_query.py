@@ -36,7 +36,7 @@ def parse(source: str) -> Query:
 
 
 def from_query(query: Query, column: str | None = None) -> Generator[Candidate]:
-    """Yield the ids of a query in their order, with duplicates, without NULL and blank ones.
+    """Yield the ids of a query in their order and exactly as they stand, with duplicates, without blank ones.
 
     Args:
         query: Database URL and SQL.
