@@ -165,7 +165,7 @@ def test_a_server_that_accepts_only_reads_is_reported(
     empty: RunningSandbox, strict_server: str, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(CREDENTIALS, f"postgresql://reader@{strict_server}/{database}")
-    with pytest.raises(AuthsignalError, match="accepts only reads.*primary server"):
+    with pytest.raises(AuthsignalError, match=r"accepts only reads.*primary server"):
         sync_from(empty, destination="postgres")
 
 

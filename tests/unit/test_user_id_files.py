@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dlt_authsignal.errors import UserIdsUnreadable
 from dlt_authsignal.source.user_ids import Candidate
 from dlt_authsignal.source.user_ids.candidate import NotAnId, as_id
 from dlt_authsignal.source.user_ids.combined import kept
@@ -148,17 +149,21 @@ def test_a_database_is_shown_by_its_location(url: str, shown: str) -> None:
     ("setting", "sources"),
     [
         (None, ("listing",)),
-        ("", ("listing",)),
         ("ids.csv", ("ids.csv",)),
         (["ids.csv", "listing", "ids.csv"], ("ids.csv", "listing")),
         (' ["known", "ids.csv "]', ("known", "ids.csv")),
-        ([], ("listing",)),
     ],
 )
 def test_the_users_from_setting_is_parsed_into_sources(
     setting: str | list[str] | None, sources: tuple[str, ...]
 ) -> None:
     assert named(setting) == sources
+
+
+@pytest.mark.parametrize("setting", ["", " ", [], [""], ["ids.csv", " "], "[]", '[""]'])
+def test_an_empty_users_from_setting_is_refused_and_does_not_mean_all_users(setting: str | list[str]) -> None:
+    with pytest.raises(UserIdsUnreadable, match="does not mean the user list"):
+        named(setting)
 
 
 def test_a_database_query_is_distinguished_from_a_file() -> None:

@@ -17,6 +17,7 @@ from dlt_authsignal.cli.commands.show import show
 from dlt_authsignal.cli.commands.status import status
 from dlt_authsignal.cli.commands.sync import sync
 from dlt_authsignal.cli.shell import quieten_dlt
+from dlt_authsignal.cli.values import check_options
 from dlt_authsignal.errors import AuthsignalError
 
 
@@ -35,6 +36,7 @@ def cli() -> None:
 
 for command in (demo, init, doctor, sync, status, changes, show, models, probe, erase, sandbox, ai):
     cli.add_command(command)
+check_options(cli)
 
 
 def main(program: str | None = None) -> None:

@@ -2,12 +2,16 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 import dlt
 from dlt.common.configuration.container import Container
-from dlt.common.configuration.exceptions import ConfigurationException, InvalidNativeValue
+from dlt.common.configuration.exceptions import (
+    ConfigurationException,
+    ConfigValueCannotBeCoercedException,
+    InvalidNativeValue,
+)
 from dlt.common.configuration.providers.toml import TomlProviderReadException
 from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import DltException, MissingDependencyException
@@ -75,10 +79,8 @@ def _explained(error: Exception, name: str) -> Exception:
             f'dlt has no destination "{name}". Destinations: {known} ({DOCS}/destinations.md). If "{name}" is your own'
             f" name for a destination, set destination_type under [destination.{name}] in .dlt/config.toml."
         )
-    if missing := incomplete(cause, destination, name):
-        return missing
-    if isinstance(cause, InvalidNativeValue) and destination.credentials:
-        return _unparsed(destination, name)
+    if wrong := _wrong_setting(cause, destination, name):
+        return wrong
     if isinstance(cause, DestinationConnectionError):
         return _unreachable(cause.inner_exc, destination, name)
     # the driver's error while connecting: dlt wraps errors of queries
@@ -105,13 +107,42 @@ def _lost(text: str) -> str:
     return f"\n\n{_RECREATED}" if _MISSING.search(text) else ""
 
 
+def _wrong_setting(cause: Exception, destination: Destination, name: str) -> ConfigurationError | None:
+    """Return the error for a setting that is missing or has the wrong form; None for other errors."""
+    if isinstance(cause, ConfigValueCannotBeCoercedException):
+        return ConfigurationError(_wrong_form(cause))
+    if isinstance(cause, InvalidNativeValue) and destination.credentials:
+        return _unparsed(destination, name)
+    return incomplete(cause, destination, name)
+
+
+_FORMS: Final = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    list: 'a list, such as ["a", "b"]',
+    dict: "a table of names and values",
+}
+
+
+def _wrong_form(cause: ConfigValueCannotBeCoercedException) -> str:
+    """Return which setting has a value of the wrong form; not the value, which may be secret."""
+    form = _FORMS.get(cause.hint, "of another form") if isinstance(cause.hint, type) else "of another form"
+    return (
+        f"The setting {cause.field_name} must be {form}. Nothing was changed. Correct it in .dlt/config.toml,"
+        " .dlt/secrets.toml or the environment."
+    )
+
+
 def _active_file() -> str | None:
     """Return the path of the active pipeline's DuckDB file, for messages of DuckDB that do not contain it."""
     context = Container()[PipelineContext]
     pipeline = context.pipeline() if context.is_active() else None
     if not isinstance(pipeline, Pipeline) or pipeline.destination is None:
         return None
-    return str(database_file(pipeline) or "") or None
+    with suppress(Exception):  # the settings may be what is wrong
+        return str(database_file(pipeline) or "") or None
+    return None
 
 
 def _rights(text: str) -> str:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @click.option(
     "--max-age",
     metavar="HOURS",
-    type=click.FloatRange(0, min_open=True),
+    type=click.FloatRange(0, 876_000, min_open=True),
     help="Exit with 1 if the last successful sync is older than this many hours.",
 )
 @click.option(

@@ -115,7 +115,7 @@ def sync(
     given = {name: value for name, value in settings.items() if value not in (None, ())}
     given |= {name: list(given[name]) for name in ("users_from", "exclude_users", "refresh_users") if name in given}
     if apis:
-        given["apis"] = _names(apis)
+        given["apis"] = _apis(apis)
     into = {"destination": destination, "staging": staging, "dataset": dataset, "pipeline_name": pipeline_name}
     run(into, given, tables=_tables(tables), as_json=as_json)
 
@@ -154,15 +154,21 @@ def run(
         raise click.exceptions.Exit(1)  # the report says which tables are missing, and why
 
 
+def _apis(text: str) -> list[str]:
+    names = _names(text)
+    if not names:
+        raise click.BadParameter("it names no API. APIs: server, client.", param_hint="--apis")
+    return names
+
+
 def _tables(text: str | None) -> list[str] | None:
     if text is None:
         return None
     names = _names(text)
     unknown = [name for name in names if name not in TABLES]
     if unknown or not names:
-        raise click.BadParameter(
-            f'no table "{"".join(unknown[:1])}". Known: {", ".join(TABLES)}.', param_hint="--tables"
-        )
+        fault = f'no table "{unknown[0]}".' if unknown else "it names no table."
+        raise click.BadParameter(f"{fault} Known: {', '.join(TABLES)}.", param_hint="--tables")
     return names
 
 

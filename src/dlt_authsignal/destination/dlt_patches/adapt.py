@@ -55,6 +55,7 @@ def adapt_dlt(pipeline: Pipeline) -> None:
         remember_types()
         _send_no_usage_reports()
         _log_no_needless_warning()
+        _accept_any_pipeline_name()
         if pipeline.destination is not None:
             _adapt_destination(pipeline.destination)
 
@@ -178,6 +179,32 @@ def end_with_message(factory: Any) -> None:
             raise found
 
     factory.__class__ = ShortErrors
+
+
+# The pipeline
+
+
+def _accept_any_pipeline_name() -> None:
+    """Let a pipeline whose name is not a Python identifier (`acme-prod`) connect before it has a schema.
+
+    dlt 1.31 creates an empty schema with the pipeline's name for that, although it loads under such a name. Only calls
+    that dlt would refuse are changed.
+    """
+    from dlt.common.schema.exceptions import InvalidSchemaName
+    from dlt.common.schema.schema import Schema
+
+    def with_a_valid_name(original: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(original)
+        def schema_of(self: Any, schema_name: str | None = None) -> Any:
+            try:
+                return original(self, schema_name)
+            except InvalidSchemaName:
+                with self._maybe_destination_capabilities():
+                    return Schema(SECTION)
+
+        return schema_of
+
+    replace(Pipeline, "_get_schema_or_create", ("self", "schema_name"), with_a_valid_name)
 
 
 # The log

@@ -7,6 +7,7 @@ from typing import Final
 from dlt_authsignal.errors import ConfigurationError
 
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+LONGEST: Final = timedelta(days=36_500)
 _SPAN: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?([smhd])")
 
 
@@ -23,4 +24,10 @@ def duration(name: str, text: str) -> timedelta:
     if not found:
         raise ConfigurationError(f'{name} must be a number with s, m, h or d, such as "12h" or "7d", not "{text}".')
     number, unit = found.groups()
-    return timedelta(**{_UNITS[unit]: float(number)})
+    try:
+        span = timedelta(**{_UNITS[unit]: float(number)})
+    except OverflowError:
+        span = timedelta.max
+    if span > LONGEST:
+        raise ConfigurationError(f"{name} must be at most {LONGEST.days:,} days.")
+    return span

@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any
+from typing import Any, Final
 
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.source.config.source_settings import SourceSettings
+
+LEAST_RATE: Final = 0.001
+MOST_RATE: Final = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +70,8 @@ def ceiling(rate: Any) -> float | None:
         value = float(rate)
     except (TypeError, ValueError):
         value = 0.0
-    if not (isfinite(value) and value > 0):
-        raise ConfigurationError(f'rate must be a number of requests per second above 0, or "max", not "{rate}".')
+    if not (isfinite(value) and LEAST_RATE <= value <= MOST_RATE):
+        raise ConfigurationError(
+            f'rate must be a number of requests per second above 0 (at most {MOST_RATE:,}), or "max", not "{rate}".'
+        )
     return value

@@ -16,10 +16,10 @@ from yarl import URL
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.source.config.connection import api_url
 from dlt_authsignal.source.config.credentials import clean_credential
+from dlt_authsignal.source.config.values import check_values
 
 _CREDENTIALS: Final = ("token", "tenant_id", "api_secret_key", "management_secret_key")
 _CHOICES: Final = {"authenticator_attachment": ("platform", "cross-platform"), "paths": ("authsignal", "dlthub")}
-_POSITIVE: Final = ("page_size", "max_requests")
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -82,13 +82,10 @@ class SourceSettings:
                 blank.append(name)
             object.__setattr__(self, name, clean)
         object.__setattr__(self, "blank", tuple(blank))
+        check_values({each.name: getattr(self, each.name) for each in fields(self)})
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in (None, *allowed):
                 raise ConfigurationError(f'{name} must be one of {", ".join(allowed)}, not "{getattr(self, name)}".')
-        for name in _POSITIVE:
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ConfigurationError(f"{name} must be above 0, got {value}.")
         _ = self.base  # checks the URL now
 
     blank: ClassVar[tuple[str, ...]] = ()

@@ -67,11 +67,13 @@ def limit(max_deletes: Any, *, accepted: bool) -> Limit:
         ConfigurationError: The value is neither.
     """
     text = str(max_deletes).strip()
-    if share := _SHARE.fullmatch(text):
+    if (share := _SHARE.fullmatch(text)) and float(share[1]) <= 100:
         return Limit(share=float(share[1]) / 100, is_lifted=accepted)
     if re.fullmatch(r"\d{1,12}", text):
         return Limit(rows=int(text), is_lifted=accepted)
-    raise ConfigurationError(f'max_deletes must be a share such as "5%", or a number of rows; got "{max_deletes}".')
+    raise ConfigurationError(
+        f'max_deletes must be a share such as "5%" (at most 100%), or a number of rows; got "{max_deletes}".'
+    )
 
 
 class Shown:

@@ -27,7 +27,7 @@ def resolved(
     """Return the user id sources of the setting, each once. Names of credentials are replaced by their URLs.
 
     Args:
-        users_from: One source, a list, or a list as JSON. If empty, the user list.
+        users_from: One source, a list, or a list as JSON. If None, the user list.
         users_database: Credentials for `users_database?query=SQL`.
 
     Raises:
@@ -50,7 +50,12 @@ def named(users_from: str | Sequence[str] | None) -> tuple[str, ...]:
     wanted: Sequence[Any] = [users_from] if isinstance(users_from, str) else users_from or ()
     if not all(isinstance(source, str) for source in wanted):
         raise UserIdsUnreadable("users_from contains a value that is not text.")
-    return tuple(dict.fromkeys(source.strip() for source in wanted if source.strip())) or (LISTING,)
+    if users_from is not None and not (wanted and all(source.strip() for source in wanted)):
+        raise UserIdsUnreadable(
+            "users_from contains an empty text, or is an empty list, which does not mean the user list. Nothing was"
+            " read. Name a source of user ids, or remove the setting to read the user list."
+        )
+    return tuple(dict.fromkeys(source.strip() for source in wanted)) or (LISTING,)
 
 
 def _with_credentials(query: Query, users_database: ConnectionStringCredentials | None) -> Query:
