@@ -34,6 +34,13 @@ _STEPS: Final = "dlt.common.configuration"
 
 USES: Final = (
     # replaced while a process runs
+    Use(f"{_PIPELINE}._get_schema_or_create", ("self", "schema_name"), "dlt_patches", "names such as acme-prod fail"),
+    Use(
+        "dlt.destinations.impl.postgres.configuration:PostgresClientConfiguration.data_location",
+        ("self",),
+        "dlt_patches",
+        "PostgreSQL whose host libpq finds cannot be loaded",
+    ),
     Use(
         "dlt.common.configuration.providers.toml:SettingsTomlProvider._read_toml_file",
         ("self", "toml_path"),

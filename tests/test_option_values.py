@@ -124,7 +124,7 @@ def test_a_blank_name_in_the_environment_is_refused(
     empty: RunningSandbox, monkeypatch: pytest.MonkeyPatch, setting: str
 ) -> None:
     monkeypatch.setenv(f"SOURCES__AUTHSIGNAL_SOURCE__{setting}", " ")
-    with pytest.raises(ConfigurationError, match="name .* is empty"):
+    with pytest.raises(ConfigurationError, match=r"name .* is empty"):
         sync_from(empty)
     assert empty.sandbox.log.by_route == {}
 
