@@ -75,7 +75,7 @@ def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     if "dlt" in sys.modules:
         forget_active_pipeline()
         forget_settings()
-    yield tmp_path
+    return tmp_path
 
 
 def forget_active_pipeline() -> None:

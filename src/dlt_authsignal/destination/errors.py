@@ -107,7 +107,7 @@ def _lost(text: str) -> str:
     return f"\n\n{_RECREATED}" if _MISSING.search(text) else ""
 
 
-def _wrong_setting(cause: Exception, destination: Destination, name: str) -> ConfigurationError | None:
+def _wrong_setting(cause: BaseException, destination: Destination, name: str) -> ConfigurationError | None:
     """Return the error for a setting that is missing or has the wrong form; None for other errors."""
     if isinstance(cause, ConfigValueCannotBeCoercedException):
         return ConfigurationError(_wrong_form(cause))
