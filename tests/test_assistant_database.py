@@ -21,8 +21,9 @@ from tests.loaded import Loaded
 from tests.tiers import deep_after
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def database(loaded: Loaded) -> Database:
+    """One for all tests: it makes a masked copy at the first query."""
     return Database(path=loaded.file, dataset="authsignal_data", seconds=40)
 
 

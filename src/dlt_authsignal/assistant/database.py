@@ -1,20 +1,19 @@
-"""Queries on the DuckDB file of a pipeline. The file is open only during a query, so that a sync can run."""
+"""Queries on a masked copy of the DuckDB file of a pipeline. The file itself is open only while it is copied."""
 
-import json
-import os
 import secrets
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any, Final
 
+from dlt_authsignal.assistant.masked_copy.keep import Copy, MaskedCopies
+from dlt_authsignal.assistant.process import Ended, ask, explained
 from dlt_authsignal.errors import ConfigurationError, QueryRefused, RunFailed
 
 AT_ONCE: Final = 2
-KEPT_ENVIRONMENT: Final = ("PATH", "PYTHONPATH", "SYSTEMROOT", "TMPDIR", "TEMP", "LD_LIBRARY_PATH", "LANG")
-"""The only environment variables that the query process gets: others may contain keys."""
+
+_WORKER: Final = "dlt_authsignal.assistant.worker"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +24,9 @@ class Database:
         path: The DuckDB file.
         dataset: Schema in the file.
         allow_identifiers: Whether personal identifiers are shown unmasked.
-        seconds: Time limit of one query.
+        seconds: Time limit of one query. Also the time that a query waits for a masked copy.
         key: Random key of the masks. With it, equal values have equal masks, and masks cannot be guessed from values.
+            Only the process that makes the copy gets it.
     """
 
     path: Path
@@ -35,64 +35,62 @@ class Database:
     seconds: float = 20
     key: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
     _slots: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(AT_ONCE), repr=False, compare=False)
+    _copies: MaskedCopies = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_copies", MaskedCopies(self.path, self._order))
 
     def query(self, sql: str, limit: int) -> dict[str, Any]:
         """Return the columns and up to `limit` rows of one SELECT. `more` is true if there are further rows.
 
         Raises:
             QueryRefused: It is not a SELECT, reads tables that are not visible, or DuckDB reports an error in it.
-            RunFailed: The query took too long or too much memory.
+            RunFailed: The query took too long or too much memory, or the masked copy is not complete.
         """
-        return self._ask(ask="query", sql=sql, limit=limit)
-
-    def overview(self) -> dict[str, Any]:
-        """Return rows, columns and age of each table, and the last syncs and loads."""
-        return self._ask(ask="overview")
-
-    def request(self, **question: Any) -> dict[str, Any]:
-        """Return the request for the worker process."""
-        return {
-            "database": str(self.path),
-            "dataset": self.dataset,
-            "key": self.key,
-            "allow_identifiers": self.allow_identifiers,
-            **question,
-        }
-
-    def _ask(self, **question: Any) -> dict[str, Any]:
-        if not self.path.exists():
-            raise ConfigurationError(f"{self.path.name} does not exist. Run first: dlt-authsignal sync")
+        copy = self._copy()
         try:
             with self._slots:
-                done = subprocess.run(
-                    [sys.executable, "-m", "dlt_authsignal.assistant.worker"],
-                    input=json.dumps(self.request(**question)),
-                    capture_output=True,
-                    encoding="utf-8",
-                    timeout=self.seconds,
-                    check=False,
-                    env={name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ},
-                )
+                request = self._request(copy, sql=sql, limit=limit)
+                answer = ask(_WORKER, request, seconds=self.seconds, files=copy.files)
         except subprocess.TimeoutExpired:
             raise RunFailed(
                 f"The query was stopped after {self.seconds:g} s. Simplify it: fewer rows, no cross join."
             ) from None
-        if done.returncode:
+        except Ended:
             raise RunFailed(
                 "DuckDB ended during the query, most likely because it ran out of memory. Select fewer rows or columns."
-            )
-        answer: dict[str, Any] = json.loads(done.stdout)
-        if reason := answer.get("refused") or answer.get("failed"):
-            raise _explained(str(reason))
+            ) from None
+        if refused := answer.get("refused"):
+            raise QueryRefused(refused)
+        if failed := answer.get("failed"):
+            raise explained(failed)
         return answer
 
+    def overview(self) -> dict[str, Any]:
+        """Return rows, columns and age of each table, and the last syncs and loads."""
+        return self._copy().overview
 
-def _explained(reason: str) -> QueryRefused | RunFailed:
-    if "Could not set lock on file" in reason:
-        return RunFailed("A sync is writing to the database. Repeat the query when the sync has ended.")
-    if reason.startswith("Out of Memory"):
-        return RunFailed("The query needs too much memory. Select fewer rows or columns.")
-    return QueryRefused(reason)
+    def request(self, **question: Any) -> dict[str, Any]:
+        """Return the request for the worker process, which answers from the present masked copy."""
+        return self._request(self._copy(), **question)
+
+    def _request(self, copy: Copy, **question: Any) -> dict[str, Any]:
+        return {"copy": copy.path, "dataset": self.dataset, **question}
+
+    def _copy(self) -> Copy:
+        if not self.path.exists():
+            raise ConfigurationError(f"{self.path.name} does not exist. Run first: dlt-authsignal sync")
+        return self._copies.current(self.seconds)
+
+    def _order(self) -> dict[str, Any]:
+        from dlt_authsignal.models import all_models
+
+        return {
+            "dataset": self.dataset,
+            "key": self.key,
+            "allow_identifiers": self.allow_identifiers,
+            "kpis": {model.view: model.sql for model in all_models()},
+        }
 
 
 def locate(pipeline_name: str | None, dataset: str | None) -> tuple[Path, str]:
