@@ -11,6 +11,7 @@ import pytest
 
 from dlt_authsignal.assistant import worker
 from dlt_authsignal.assistant.database import Database, locate
+from dlt_authsignal.assistant.guard.functions import allowed_functions
 from dlt_authsignal.assistant.masking import is_masked
 from dlt_authsignal.assistant.questions import questions
 from dlt_authsignal.errors import ConfigurationError, QueryRefused, RunFailed
@@ -215,12 +216,77 @@ def test_anything_but_one_select_is_refused(database: Database, sql: str) -> Non
         "with duckdb_views as (select * from duckdb_views) select * from duckdb_views",
         "with a as (select 1) select * from a union all from authsignal_data.a",
         "select write_log('x')",
+        "select json_serialize_plan('select getvariable(''mask_key'')', optimize := true)",
+        "select json_serialize_sql('select 1')",
+        "select json_deserialize_sql(json_serialize_sql('select 1'))",
+        "select list_aggregate([1], 'sum')",
+        "select stats(email) from users",
+        "select email.stats() from users",
+        "select current_query()",
+        "select error(email) from users",
+        "select sleep_ms(1)",
+        "select * from histogram_values('users', 'email')",
+        "select * from pragma_storage_info('users')",
+        "select * from pragma_table_info('users')",
+        "select * from duckdb_columns()",
+        "select * from seq_scan('users')",
+        "select * from read_duckdb('authsignal_pipeline.duckdb')",
+        "select * from users at (version => 1)",
+        "select count(*) from users where email in (select getenv('HOME'))",
+        "select count(*) over (order by getvariable('x')) from users",
+        "select 1 order by nextval('s')",
+        "select 1 limit (select getvariable('x')::int)",
+        "select * from range(getvariable('x')::int)",
+        "values (getvariable('x'))",
+        "select case when true then version() end",
+        "summarize select getvariable('x')",
+        "describe select version()",
+        "with a as (select txid_current()) select * from a",
+        "select list_transform([1], lambda x: getvariable('x'))",
+        "select count(*) filter (where getvariable('x') is null) from users",
+        "select * from users where $1 = 1",
+        'select * from \'ids.csv\' where exists (with "ids.csv" as (select 1) select * from "ids.csv")',
         "select * from request",
         "select * from connection",
     ],
 )
 def test_files_settings_and_hidden_tables_cannot_be_read(database: Database, sql: str) -> None:
     assert re.search("cannot be|There is no table", asked(database, sql)["refused"])
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select * exclude (email) replace (1 as locale) from users order by all limit 10%",
+        "select distinct on (locale) locale, #1 from users tablesample 100%",
+        "select row_number() over w, lag(user_id ignore nulls) over w from users window w as (order by created_at)",
+        "from users semi join user_actions using (user_id) select count(*) filter (where is_enrolled)",
+        "select [x + 1 for x in [1, 2] if x > 1], [1, 2].list_sum(), {a: 1}.a, map {'a': 1}['a']",
+        "select date_trunc('day', created_at) at time zone 'UTC' - interval 1 week, extract(year from now())"
+        " from users",
+        "select 'a' like 'b' escape 'c', 'a' similar to 'b', 1 = any([1]), try(1 / 0), 7 // 2, 'a' collate nocase",
+        "select grouping(locale), string_agg(locale, ',' order by 1), percentile_cont(0.5) within group (order by 1)"
+        " from users group by rollup (locale)",
+        "with recursive t(n) as (select 1 union all select n + 1 from t where n < 3)"
+        " from t union by name select 1 as n",
+        "from json_each('[1, 2]') select value::int, '1'::decimal(4, 2), [1]::int[], current_date",
+        "select columns(c -> c like 'e%') from users",
+        "pivot (select 1 as a, 2 as b) on a in (1) using sum(b)",
+        "select '24:00:00'::time, 'infinity'::timestamp, 'inf'::float, '5000-01-01'::date, 1::bignum",
+    ],
+)
+def test_ordinary_sql_is_allowed(database: Database, sql: str) -> None:
+    assert asked(database, sql)["rows"]
+
+
+def test_the_allowed_functions_exist_and_change_only_where_the_list_says_so() -> None:
+    with duckdb.connect() as connection:
+        known = connection.execute("select lower(function_name), stability from duckdb_functions()").fetchall()
+    changing = {name for name, stability in known if stability not in (None, "CONSISTENT")} & allowed_functions()
+    assert changing <= {"current_date", "get_current_time", "get_current_timestamp", "now", "today"} | {
+        *("transaction_timestamp", "random", "gen_random_uuid", "uuid", "uuidv4", "uuidv7")
+    }
+    assert allowed_functions() - {name for name, _ in known} <= {"!__postfix", "unlist"}
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ key of the masks.
 
 import json
 import sys
+from dataclasses import dataclass
 from typing import Any, Final
 
 import duckdb
@@ -22,6 +23,14 @@ MAX_COLUMNS: Final = 2_000
 MAX_ANSWER: Final = 60_000
 
 
+@dataclass(frozen=True, kw_only=True)
+class Relations:
+    """Names of tables and views, lower-case: those of the copy, and DuckDB's own."""
+
+    ours: frozenset[str]
+    internal: frozenset[str]
+
+
 def main() -> None:
     request = read_request()
     end_with_parent(request)
@@ -33,7 +42,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     """Return the result, or `refused` or `failed` with the reason."""
     try:
         with opened(request) as connection:
-            return answer_from(connection, request)
+            return answer_from(connection, request, relations(connection))
     except duckdb.Error as error:
         return {"failed": str(error).split("\n\nLINE ", maxsplit=1)[0]}
     except (OverflowError, ValueError):
@@ -55,9 +64,21 @@ def opened(request: dict[str, Any]) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def answer_from(connection: duckdb.DuckDBPyConnection, request: dict[str, Any]) -> dict[str, Any]:
+def relations(connection: duckdb.DuckDBPyConnection) -> Relations:
+    """Return the names of all tables and views."""
+    found = connection.execute(
+        "select lower(table_name), internal from duckdb_tables() union all"
+        " select lower(view_name), internal from duckdb_views()"
+    ).fetchall()
+    return Relations(
+        ours=frozenset(name for name, internal in found if not internal),
+        internal=frozenset(name for name, internal in found if internal),
+    )
+
+
+def answer_from(connection: duckdb.DuckDBPyConnection, request: dict[str, Any], known: Relations) -> dict[str, Any]:
     """Return the result of the request's query, or `refused` with the reason."""
-    if reason := _refusal(connection, request):
+    if reason := _refusal(connection, request, known):
         return {"refused": reason}
     cursor = connection.execute(request["sql"])
     columns = [shortened(str(column[0])) for column in cursor.description or ()]
@@ -77,24 +98,15 @@ def answer_from(connection: duckdb.DuckDBPyConnection, request: dict[str, Any]) 
     return {"columns": columns, "rows": rows, "more": more}
 
 
-def _refusal(connection: duckdb.DuckDBPyConnection, request: dict[str, Any]) -> str | None:
+def _refusal(connection: duckdb.DuckDBPyConnection, request: dict[str, Any], known: Relations) -> str | None:
     sql = request["sql"]
     if "\0" in sql:  # DuckDB's parser stops at NUL, so the rest would not be checked
         return ONLY
     if len(sql) > MAX_SQL:
         return f"The SQL has {len(sql):,} characters. At most {MAX_SQL:,} are allowed."
-    relations = connection.execute(
-        "select lower(table_name), internal from duckdb_tables() union all"
-        " select lower(view_name), internal from duckdb_views()"
-    ).fetchall()
     options = "skip_default := false, skip_null := true, skip_empty := true"
     tree = connection.execute(f"select json_serialize_sql({literal(sql)}, {options})").fetchall()[0][0]
-    return refusal(
-        json.loads(tree),
-        schema=request["dataset"],
-        tables={name for name, internal in relations if not internal},
-        taken={name for name, internal in relations if internal},
-    )
+    return refusal(json.loads(tree), schema=request["dataset"], tables=known.ours, taken=known.internal)
 
 
 if __name__ == "__main__":
