@@ -150,6 +150,21 @@ def test_a_new_server_removes_the_copies_of_killed_ones_only(database: Database,
     assert database.path.exists()
 
 
+@pytest.mark.parametrize("module", ["worker", "masked_copy.make"])
+def test_the_processes_start_without_dlt_and_pandas(module: str) -> None:
+    code = f"import sys, dlt_authsignal.assistant.{module}; print({{'dlt', 'pandas', 'mcp'}} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_identifiers_that_are_allowed_are_in_the_copy_only_while_the_server_runs(
+    workdir: Path, temporary: Path
+) -> None:
+    opened = Database(path=planted(workdir / "data.duckdb"), dataset="d", allow_identifiers=True, seconds=50)
+    assert opened.query("select email from users", 1)["rows"] == [[PERSON]]
+    assert list(temporary.iterdir()) == []
+
+
 def waited(is_true: Callable[[], bool], seconds: float = 8) -> None:
     end = time.monotonic() + seconds
     while not is_true():

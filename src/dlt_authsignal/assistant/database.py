@@ -121,9 +121,5 @@ def locate(pipeline_name: str | None, dataset: str | None) -> tuple[Path, str]:
             )
         check_pipeline(pipeline)
         client = pipeline.sql_client()
-        found, file = dataset or client.dataset_name, str(client.credentials.database)
-        if file.startswith((":", "md:", "motherduck:")):
-            raise ConfigurationError(
-                f'Pipeline "{pipeline_name}" loads into "{file}". The MCP server can query only a DuckDB file.'
-            )
-        return Path(file).resolve(), found
+        found = dataset or client.dataset_name
+        return Path(client.credentials.database).resolve(), found

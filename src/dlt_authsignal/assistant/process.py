@@ -29,7 +29,7 @@ CLOSED: Final[dict[str, str | bool | int | float | list[str]]] = {
 _POSIX: Final = os.name == "posix"
 
 
-class Ended(RunFailed):
+class Ended(Exception):
     """The process ended without an answer."""
 
 

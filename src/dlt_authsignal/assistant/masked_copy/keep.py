@@ -1,6 +1,6 @@
-"""Keep a masked copy that is as new as the database, and remove it when nobody needs it.
+"""Keep a masked copy that is as new as the database, and remove it when it is no longer needed.
 
-The copy is a file with mode 600 in a private folder. On Linux and macOS it loses its name as soon as it is
+The copy is a file with mode 600 in a private folder. On Linux and macOS it loses its name when it is
 complete: the server and its query processes keep it open, and the system deletes it when they end, even if they were
 killed.
 """
