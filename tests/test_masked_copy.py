@@ -123,6 +123,7 @@ def test_a_failed_copy_leaves_no_file_and_is_tried_again(workdir: Path, temporar
     assert database.query("select count(*) from users", 1)["rows"] == [[1]]
 
 
+@pytest.mark.deep
 def test_a_server_that_is_killed_while_it_copies_leaves_no_copy(workdir: Path, temporary: Path) -> None:
     file = planted(workdir / "data.duckdb", rows=500_000)
     script = (
