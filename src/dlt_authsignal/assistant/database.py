@@ -12,6 +12,8 @@ from dlt_authsignal.assistant.process import Ended, ask, explained
 from dlt_authsignal.errors import ConfigurationError, QueryRefused, RunFailed
 
 AT_ONCE: Final = 2
+COPY_SECONDS: Final = 20
+"""Seconds that a query waits for the masked copy, unless its own time limit is longer."""
 
 _WORKER: Final = "dlt_authsignal.assistant.worker"
 
@@ -24,7 +26,7 @@ class Database:
         path: The DuckDB file.
         dataset: Schema in the file.
         allow_identifiers: Whether personal identifiers are shown unmasked.
-        seconds: Time limit of one query. Also the time that a query waits for a masked copy.
+        seconds: Time limit of one query, without the time that it waits for a masked copy.
         key: Random key of the masks. With it, equal values have equal masks, and masks cannot be guessed from values.
             Only the process that makes the copy gets it.
     """
@@ -80,7 +82,7 @@ class Database:
     def _copy(self) -> Copy:
         if not self.path.exists():
             raise ConfigurationError(f"{self.path.name} does not exist. Run first: dlt-authsignal sync")
-        return self._copies.current(self.seconds)
+        return self._copies.current(max(self.seconds, COPY_SECONDS))
 
     def _order(self) -> dict[str, Any]:
         from dlt_authsignal.models import all_models
