@@ -17,7 +17,7 @@ AuthsignalError
 │   ├── RateLimited           429, after all retries
 │   ├── ServerFault           5xx, after all retries
 │   ├── UnexpectedAnswer      an undocumented response: HTML, a truncated body, another structure
-│   ├── PagingLoop            the user list returned a page cursor twice
+│   ├── PagingLoop            the user list does not end
 │   ├── RequestRefused        any other 3xx or 4xx
 │   ├── PipelineBusy          another run uses the same pipeline or dataset
 │   ├── TooManyDeletes        more rows would be marked as deleted than max_deletes allows
@@ -228,7 +228,7 @@ class UnexpectedAnswer(HttpError, RunFailed):
 
 
 class PagingLoop(HttpError, RunFailed):
-    """The user list returned a page cursor that it had already returned."""
+    """The user list does not end: it repeats a cursor, or lists no new user for many pages."""
 
 
 class RequestRefused(HttpError, RunFailed):

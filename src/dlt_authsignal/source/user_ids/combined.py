@@ -82,17 +82,18 @@ async def candidates(
         ListingRefused: The tenant does not list its users, and there is no other source.
         UserIdsUnreadable: A file or query cannot be used, or `known` is the only source and there are no known ids.
     """
-    seen, state = SeenKeys(), state or ListState()
+    state = state or ListState()
     async with aclosing(_pages(api, wanted, state)) as pages:
         async for page in pages:
-            new = [one for one in page if not wanted.is_skipped(one.user_id) and seen.add(one.user_id)]
+            wanted_ones = [one for one in page if not wanted.is_skipped(one.user_id)]
             if state.is_complete:
-                new = [replace(one, is_unlisted=True) for one in new]
-            if new:
-                yield new
+                wanted_ones = [replace(one, is_unlisted=True) for one in wanted_ones]
+            if wanted_ones:
+                yield wanted_ones
 
 
 async def _pages(api: Api, wanted: UserIdSources, state: ListState) -> AsyncGenerator[list[Candidate]]:
+    seen = SeenKeys()
     refusal: ListingRefused | None = None
     is_empty = True
     with ExitStack() as opened:
@@ -102,7 +103,7 @@ async def _pages(api: Api, wanted: UserIdSources, state: ListState) -> AsyncGene
         ]
         if LISTING in wanted.sources:
             try:
-                async for page in listing(api, wanted.page_size):
+                async for page in listing(api, wanted.page_size, seen):
                     yield page
                 state.is_complete = True
             except ListingRefused as error:
@@ -113,7 +114,7 @@ async def _pages(api: Api, wanted: UserIdSources, state: ListState) -> AsyncGene
         for ids in others:
             while page := await to_thread.run_sync(_next, ids):
                 is_empty = False
-                yield page
+                yield [one for one in page if seen.add(one.user_id)]
     if is_empty and refusal:
         raise refusal
     if is_empty and wanted.sources == (KNOWN,):

@@ -30,6 +30,9 @@ class SeenKeys:
             self._grow()
         return True
 
+    def __contains__(self, text: str) -> bool:
+        return self._slots[self._place(hash(text) & _WORD or 1)] != 0
+
     def _place(self, value: int) -> int:
         """Return the slot of the value, or the free slot for it."""
         slots, last = self._slots, len(self._slots) - 1

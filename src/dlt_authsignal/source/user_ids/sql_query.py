@@ -8,7 +8,13 @@ from urllib.parse import unquote_plus
 from dlt_authsignal.destination.redaction import without_values
 from dlt_authsignal.errors import ConfigurationError, UserIdsUnreadable
 from dlt_authsignal.source.user_ids.candidate import Candidate, NotAnId, as_id, id_column, no_column
+from dlt_authsignal.source.user_ids.id_set import SeenKeys
 from dlt_authsignal.source.user_ids.sql_connection import Query, asked, place
+
+MOST_REPEATED: Final = 10_000_000
+"""Rows in a row without a new id, after which a query is taken for one that never ends."""
+
+ONCE: Final = "select distinct …"
 
 _SPLIT: Final = re.compile(r"(?P<database>.*?)[?&]query=(?P<sql>.*)", re.DOTALL)
 _ONE_NAME_QUOTED: Final = re.compile(r"""[^"'`]*["'`](?P<name>\w+)["'`][^"'`]*""")
@@ -36,7 +42,7 @@ def parse(source: str) -> Query:
 
 
 def from_query(query: Query, column: str | None = None) -> Generator[Candidate]:
-    """Yield the ids of a query in their order and exactly as they stand, with duplicates, without blank ones.
+    """Yield the ids of a query in their order and exactly as they stand, each once, without NULL and blank ones.
 
     Args:
         query: Database URL and SQL.
@@ -44,23 +50,31 @@ def from_query(query: Query, column: str | None = None) -> Generator[Candidate]:
 
     Raises:
         ExtraMissing: SQLAlchemy is not installed, and the database is neither DuckDB nor SQLite.
-        UserIdsUnreadable: Driver, connection, table or id column is missing, or no row has an id.
+        UserIdsUnreadable: Driver, connection, table or id column is missing, no row has an id, or the query seems to
+            return the same ids for ever.
     """
-    position, empty, fault = 0, True, ""
+    position, latest, fault = 0, 0, ""
+    seen = SeenKeys()
     try:
         with asked(query) as (columns, rows):
             index = _index(columns, column)
             for position, row in enumerate(rows, start=1):
-                if user_id := as_id(row[index]):
-                    empty = False
+                user_id = as_id(row[index])
+                if user_id and seen.add(user_id):
+                    latest = position
                     yield Candidate(user_id=user_id, id_source="query", position=position)
+                elif position - latest >= MOST_REPEATED:
+                    fault = (
+                        f"returned {MOST_REPEATED:,} rows in a row without a new user id. Select each id once: {ONCE}."
+                    )
+                    break
     except ConfigurationError:
         raise
     except NotAnId as kind:
         fault = f"returned a value of type {kind} in row {position}. User ids must be text, whole numbers or UUIDs."
     except Exception as error:  # a driver's own class, which may quote a row
         fault = f"failed: {_described(error, query.sql)}. Check the query."
-    if position and empty and not fault:
+    if position and not latest and not fault:
         fault = f"returned {position:,} rows without any user id."
     if fault:  # outside of `except`, so that the error is not chained to the driver's
         raise UserIdsUnreadable(f"The query for user ids on {place(query.database)} {fault}")
