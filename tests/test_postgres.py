@@ -1,4 +1,4 @@
-"""PostgreSQL alone: one sync at a time for all machines, the least grants, what CSV does to empty text."""
+"""PostgreSQL alone: one sync at a time for all machines, the least grants, empty text through CSV."""
 
 import time
 from contextlib import closing
@@ -88,16 +88,17 @@ def test_the_loader_needs_only_the_right_to_create_schemas(
         assert sync_from(empty, destination="postgres").tables["users"].total == 0
 
 
-def test_empty_text_is_loaded_as_null_and_is_not_a_change_in_the_next_sync(
+def test_empty_text_is_loaded_as_empty_text_and_is_not_a_change_in_the_next_sync(
     empty: RunningSandbox, postgres: Postgres
 ) -> None:
     empty.sandbox.store.put_user(User(user_id="u1", created_at=empty.sandbox.clock.now(), email="a@x"))
-    body = '[{"deviceId":"d1","name":""}]'
-    for expected in ((1, 0), (0, 0)):
+    body = '[{"deviceId":"d1","name":"","createdAt":"","fresh":{}},{"deviceId":"d2","name":null}]'
+    for expected in ((2, 0), (0, 0)):
         empty.sandbox.faults.add(Fault(route="GET /users/{userId}/devices", kind="body", body=body))
         report = sync_from(empty, destination="postgres", tables=["user_devices"]).tables["user_devices"]
         assert (report.new, report.changed) == expected
-        assert postgres.rows("select name from user_devices") == [(None,)]
+        found = "select device_id, name, created_at, created_at__v_text, fresh from user_devices order by 1"
+        assert postgres.rows(found) == [("d1", "", None, "", {}), ("d2", None, None, None, None)]
 
 
 def test_json_is_loaded_as_jsonb(empty: RunningSandbox, postgres: Postgres) -> None:

@@ -11,6 +11,7 @@ from dlt.pipeline.pipeline import Pipeline
 from dlt_authsignal.destination.duckdb_file import database_file
 from dlt_authsignal.destination.registry import (
     Destination,
+    FileFormat,
     TableFormat,
     check_installed,
     checked_table_format,
@@ -22,11 +23,15 @@ from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.schema.tables import PROVENANCE
 
 
-def hints(table: Table) -> dict[str, Any]:
+def hints(table: Table, *, as_rows: bool = True) -> dict[str, Any]:
     """Return the arguments of `dlt.resource` for one table: merge on its key, every known column declared.
 
     Declared columns exist from the first run, even if no row fills them. If a load has two rows with the same key, the
     one read last wins.
+
+    Args:
+        table: The table.
+        as_rows: Whether the resource yields single rows; otherwise Arrow tables if the destination accepts them.
     """
     destination, table_format = active_destination()
     return {
@@ -34,9 +39,14 @@ def hints(table: Table) -> dict[str, Any]:
         "primary_key": list(table.key),
         "write_disposition": {"disposition": "merge", "strategy": destination.strategy},
         "columns": columns(table),
-        "file_format": destination.file_format,
+        "file_format": file_format(destination, as_rows=as_rows),
         "table_format": table_format,
     }
+
+
+def file_format(destination: Destination, *, as_rows: bool) -> FileFormat | None:
+    """Return the loader file format; None leaves the choice to dlt."""
+    return destination.row_format if as_rows and destination.row_format else destination.file_format
 
 
 def columns(table: Table) -> TTableSchemaColumns:

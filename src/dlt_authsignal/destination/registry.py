@@ -11,7 +11,7 @@ from typing import Final, Literal
 from dlt_authsignal.errors import ConfigurationError, ExtraMissing
 
 Strategy = Literal["delete-insert", "upsert"]
-FileFormat = Literal["parquet", "csv", "jsonl"]
+FileFormat = Literal["parquet", "csv", "jsonl", "insert_values"]
 TableFormat = Literal["delta", "iceberg"]
 Evidence = Literal["tested", "emulated", "not run"]
 
@@ -29,6 +29,7 @@ class Destination:
         module: Module that the extra installs, to check whether it is installed.
         file_format: Loader file format; None leaves the choice to dlt, which considers a staging bucket.
         format_reason: Reason for the file format.
+        row_format: Loader file format of tables that are loaded as single rows, where it differs.
         strategy: dlt's merge strategy.
         merge_means: What a merge does, and what readers see meanwhile.
         evidence: How far loading is tested.
@@ -48,6 +49,7 @@ class Destination:
     module: str | None
     file_format: FileFormat | None
     format_reason: str
+    row_format: FileFormat | None = None
     strategy: Strategy = "delete-insert"
     merge_means: str
     evidence: Evidence
@@ -85,7 +87,8 @@ _ALL: Final = (
         extra="postgres",
         module="psycopg2",
         file_format="csv",
-        format_reason="COPY; JSON is stored as jsonb, empty text as null",
+        format_reason="COPY; JSON is stored as jsonb",
+        row_format="insert_values",  # dlt's CSV of rows does not distinguish null from empty text
         merge_means=_ONE_TRANSACTION,
         transactions=True,
         evidence="tested",

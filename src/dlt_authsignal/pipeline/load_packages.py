@@ -18,7 +18,7 @@ from dlt_authsignal.destination.stores.store import is_made_of_files
 from dlt_authsignal.errors import RunFailed
 
 MAX_PENDING_RUNS: Final = 10
-_HOLD_ROWS: Final = frozenset({"parquet", "csv", "jsonl"})
+_HOLD_ROWS: Final = frozenset({"parquet", "csv", "jsonl", "insert_values"})
 
 
 class Pending(Enum):
@@ -89,12 +89,16 @@ def _is_cleared(pipeline: Pipeline) -> bool:
         job.job_file_info.table_name
         for load_id in pipeline.list_normalized_load_packages()
         for job in pipeline.get_load_package_info(load_id).jobs["completed_jobs"]
-        if job.job_file_info.file_format in _HOLD_ROWS and _has_rows(job.file_path)
+        if _is_ours(job.job_file_info) and _has_rows(job.file_path)
     }
     if not loaded or is_made_of_files(pipeline):  # tables made of files have no staging tables
         return False
     with sql_client(pipeline) as client, client.with_staging_dataset():
         return any(_staged(client, table) != set(pipeline.list_normalized_load_packages()[:1]) for table in loaded)
+
+
+def _is_ours(job: Any) -> bool:
+    return job.file_format in _HOLD_ROWS and not job.table_name.startswith("_dlt")
 
 
 def _staged(client: Any, table: str) -> set[str]:

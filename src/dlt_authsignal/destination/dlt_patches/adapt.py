@@ -22,6 +22,7 @@ from dlt.common.configuration.specs.pluggable_run_context import PluggableRunCon
 from dlt.common.pipeline import PipelineContext
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_authsignal.destination.dlt_patches.empty_text import keep_empty_text
 from dlt_authsignal.destination.dlt_patches.fixed_cost import remember_types
 from dlt_authsignal.destination.dlt_patches.libpq import OF_LIBPQ, leave_to_libpq
 from dlt_authsignal.destination.dlt_patches.replaced import check_signature, replace
@@ -238,6 +239,7 @@ def _adapt_destination(destination: Any) -> None:
     if known.name == "postgres":
         # a file that was copied before its run was killed is copied again, which unique ids would always refuse
         destination.config_params["create_indexes"] = False
+        keep_empty_text(is_ours)
     if known.table_format:
         _read_every_column()
         _merge_iceberg_at_once()

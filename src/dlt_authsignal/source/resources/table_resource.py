@@ -54,6 +54,7 @@ class Loading:
         stored = schema.tables.get(table.name, {}).get("columns", {})
         destination, _ = active_destination()
         as_rows = not destination.arrow or "_dlt_id" in stored
+        self._file_format = destination.row_format if as_rows else None
         self._shaper = _shaper_class(as_rows)(
             table,
             api=api,
@@ -87,10 +88,12 @@ class Loading:
 
     def _hinted(self, batch: Any) -> Any:
         new = self._shaper.new_types()
-        if not new:
+        if not new and self._file_format is None:
             return batch
-        columns: Any = {name: {"name": name, "data_type": kind} for name, kind in new.items()}
-        return dlt.mark.with_hints(batch, dlt.mark.make_hints(columns=columns))
+        columns: Any = {name: {"name": name, "data_type": kind} for name, kind in new.items()} or None
+        made = dlt.mark.make_hints(columns=columns, file_format=self._file_format)
+        self._file_format = None  # a hint holds for the rest of the run
+        return dlt.mark.with_hints(batch, made)
 
 
 def _is_loaded(schema: Schema, table: str) -> bool:
@@ -153,7 +156,9 @@ def table_resource(
         if batch.items:
             yield from items(running[batch.run], batch.items)
 
-    resource: DltResource = dlt.transformer(pick, data_from=parent, selected=not table.opt_in, **hints(table))
+    resource: DltResource = dlt.transformer(
+        pick, data_from=parent, selected=not table.opt_in, **hints(table, as_rows=False)
+    )
     return resource
 
 
