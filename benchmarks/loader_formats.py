@@ -19,7 +19,7 @@ from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.tenant.answers import action_row
 from dlt_authsignal.schema.tables import TABLES
 from dlt_authsignal.source.privacy.policy import KEEP
-from dlt_authsignal.source.rows.row_builder import shaper
+from dlt_authsignal.source.rows.row_builder import RowShaper
 
 FORMATS = ("parquet", "insert_values")
 TABLE = TABLES["user_actions"]
@@ -28,7 +28,7 @@ TABLE = TABLES["user_actions"]
 def action_rows() -> list[dict[str, Any]]:
     """Actions of a seeded tenant, as the source makes them."""
     store = Sandbox(SandboxConfig(users=2_000, seed=7)).store
-    shape, now = shaper(TABLE, api="server", tenant_id=None, privacy=KEEP), datetime.now(UTC)
+    shape, now = RowShaper(TABLE, api="server", tenant_id=None, privacy=KEEP), datetime.now(UTC)
     return [
         shape(msgspec.to_builtins(action_row(action)), {"user_id": user.user_id, "_read_at": now}) | {"_row_hash": ""}
         for user in store.users()

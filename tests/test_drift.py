@@ -8,15 +8,18 @@ from typing import Any
 import dlt
 import pytest
 
+from dlt_authsignal.api.responses import storable
 from dlt_authsignal.destination.load_hints import hints
 from dlt_authsignal.pipeline.sync.report import SyncReport
 from dlt_authsignal.project.names import DATASET_NAME, PIPELINE_NAME
 from dlt_authsignal.sandbox import Fault, RunningSandbox
 from dlt_authsignal.sandbox.tenant.entities import User
 from dlt_authsignal.schema.columns import Table
+from dlt_authsignal.schema.reserved_names import RESERVED_NAMES
 from dlt_authsignal.schema.tables import USER_ACTIONS, USER_AUTHENTICATORS, USER_DEVICES, USERS
 from dlt_authsignal.source.metrics.schema_drift import sentences
 from dlt_authsignal.source.rows.column_names import MOST_UNDECLARED
+from dlt_authsignal.source.rows.field_tree import FieldTree
 from tests.helpers import ask, at, command, sync_from
 from tests.tiers import deep_after, deep_except
 from tests.warehouses import DuckDB, Lake, Postgres, Warehouse
@@ -54,8 +57,8 @@ def warehouse(request: pytest.FixtureRequest, workdir: Any, monkeypatch: pytest.
     found: Warehouse = DuckDB()
     if request.param == "postgres":
         found = Postgres(request.getfixturevalue("postgres_database"))
-    elif request.param == "delta":
-        found = Lake("delta", str(workdir / "lake"))
+    elif request.param in ("delta", "iceberg"):
+        found = Lake(request.param, str(workdir / "lake"))
     for name, value in found.env.items():
         monkeypatch.setenv(name, value)
     if request.param == "rows":
@@ -189,8 +192,8 @@ def test_every_type_can_change_into_every_other_within_a_batch_and_between_syncs
 ) -> None:
     for place in range(len(KINDS)):
         empty.sandbox.store.put_user(User(user_id=f"u{place}", created_at=empty.sandbox.clock.now(), email="a@x"))
-    constant = [{f"was_{kind}": value for kind, value in KINDS.items()}] * len(KINDS)
-    turned = [{f"was_{kind}": value for kind in KINDS} for value in KINDS.values()]
+    constant = [{f"was{kind.title()}": value for kind, value in KINDS.items()}] * len(KINDS)
+    turned = [{f"was{kind.title()}": value for kind in KINDS} for value in KINDS.values()]
     for shift, more in ((0, constant), (1, turned)):
         items = [
             keyed(table, {**item, **extra}, place)
@@ -233,7 +236,7 @@ def test_dates_outside_the_calendar_are_stored_unchanged(one: RunningSandbox, wa
     load(one, warehouse, tables=["user_devices"])
     rows = records(warehouse, "user_devices")
     for item in items:
-        assert [(name, value) for name, value in lost(row_of(rows, item, USER_DEVICES), item) if value != ""] == []
+        assert lost(row_of(rows, item, USER_DEVICES), item) == []
 
 
 def test_an_action_of_the_year_9999_does_not_hide_later_actions(one: RunningSandbox) -> None:
@@ -331,15 +334,77 @@ NAMES = {
     "1st": "digit",
     "x" * 300: "long",
     "x" * 299 + "y": "long, and alike",
+    "device_id": "a twin of the key",
+    "userID": "a twin of the user's id",
+    "user_ID": "another one",
+    "_dlt_id": "dlt's",
+    "_dlt_load_id": "dlt's too",
+    "a__b": "like one of an object",
+    **{name: f"the destination's {name}" for name in sorted(RESERVED_NAMES)},
+    **{name: f"BigQuery's {name}" for name in ("_TABLE_SUFFIX", "_PARTITIONTIME", "__ROOT__")},
+    **{name: f"a merge's {name}" for name in ("source", "target", "ended", "valid")},
 }
 
 
 @pytest.mark.parametrize("warehouse", DESTINATIONS, indirect=True)
-def test_unusual_field_names_get_separate_columns(one: RunningSandbox, warehouse: Warehouse) -> None:
-    says(one, "user_devices", {"deviceId": "d1", **NAMES})
+def test_each_unusual_field_name_has_one_column_in_every_row_run_and_destination(
+    one: RunningSandbox, warehouse: Warehouse
+) -> None:
+    top = FieldTree(USER_DEVICES).top
+    expected = {top[storable(name)].column: value for name, value in NAMES.items()} | {"a__b": "of an object"}
+    for place in range(2):  # the second run finds the columns, and the fields in another order
+        items = [{"deviceId": "d1", "a": {"b": "of an object"}, **NAMES}]
+        items.append({**dict(reversed(items[0].items())), "deviceId": "d2"})
+        says(one, "user_devices", *items[:: -1 if place else 1])
+        report = load(one, warehouse, tables=["user_devices"])
+        rows = [row for row in records(warehouse, "user_devices") if row["device_id"] in ("d1", "d2")]
+        for row in rows:
+            ours = {"device_id", "user_id", "_api", "_read_at", "_row_hash", "_dlt_id", "_dlt_load_id"}
+            assert {name: value for name, value in row.items() if name not in ours} == expected
+        assert len(rows) == 2
+    assert report.tables["user_devices"].changed == 0
+
+
+TEXTS = [
+    "",
+    " ",
+    "\\N",
+    "NULL",
+    "null",
+    '""',
+    "\\.",
+    "a,b",
+    'quo"te',
+    "two\nlines",
+    "\r\n",
+    "\\",
+    "\t",
+    "'",
+    "x ",
+    "{}",
+    "[]",
+]
+VALUES: list[Any] = [{}, [], {"a": ""}, [""], [None], {"a": {}}, [{}], ["\\N"]]
+
+
+@pytest.mark.parametrize("warehouse", [*DESTINATIONS, "iceberg"], indirect=True)
+def test_empty_text_and_empty_objects_are_stored_in_the_same_way_in_every_destination(
+    one: RunningSandbox, warehouse: Warehouse
+) -> None:
+    items: list[dict[str, Any]] = [
+        {"deviceId": f"t{place}", "note": text, "lastVerificationMethod": text} for place, text in enumerate(TEXTS)
+    ]
+    items += [{"deviceId": f"v{place}", "held": value} for place, value in enumerate(VALUES)]
+    says(one, "user_devices", *items, {"deviceId": "nothing", "note": None})
     load(one, warehouse, tables=["user_devices"])
-    (row,) = [row for row in records(warehouse, "user_devices") if row["device_id"] == "d1"]
-    assert set(NAMES.values()) <= {value for value in row.values() if isinstance(value, str)}
+    rows = {row["device_id"]: row for row in records(warehouse, "user_devices")}
+    for place, text in enumerate(TEXTS):
+        assert (rows[f"t{place}"]["note"], rows[f"t{place}"]["last_verification_method"]) == (text, text)
+    for place, value in enumerate(VALUES):
+        held = {name: each for name, each in rows[f"v{place}"].items() if name.startswith("held")}
+        inner = value["a"] if isinstance(value, dict) and value else value
+        assert [each if each == "" or not isinstance(each, str) else as_json(each) for each in held.values()] == [inner]
+    assert "note" not in rows["nothing"]
 
 
 def test_unknown_enum_values_are_loaded(one: RunningSandbox, warehouse: Warehouse) -> None:

@@ -20,7 +20,7 @@ from dlt_authsignal.source.privacy.policy import KEEP, Privacy
 from dlt_authsignal.source.privacy.settings import privacy_of
 from dlt_authsignal.source.rows.arrow_builder import Shaper
 from dlt_authsignal.source.rows.flatten import Answers
-from dlt_authsignal.source.rows.row_builder import rows_of
+from dlt_authsignal.source.rows.row_builder import Placer
 
 KEY = "0123456789abcdef" * 4
 HASHED = Privacy(key=KEY)
@@ -62,7 +62,7 @@ def batch(
 
 
 def by_row(privacy: Privacy, items: list[dict[str, Any]], table: Any = USERS) -> list[dict[str, Any]]:
-    return [_told(row) for row in rows_of(table, api="server", tenant_id=None, privacy=privacy)(answers(items))]
+    return [_told(row) for row in Placer(table, api="server", tenant_id=None, privacy=privacy)(answers(items))]
 
 
 def one(privacy: Privacy, item: dict[str, Any], table: Any = USERS, user_id: str = "u") -> dict[str, Any]:

@@ -10,13 +10,13 @@ from dlt_authsignal.errors import UnexpectedAnswer
 from dlt_authsignal.schema.tables import TABLES
 from dlt_authsignal.source.privacy.policy import KEEP
 from dlt_authsignal.source.rows.flatten import Answers
-from dlt_authsignal.source.rows.row_builder import Placer, shaper
+from dlt_authsignal.source.rows.row_builder import Placer, RowShaper
 
 READ_AT = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
 
 def shape(table: str, answer: dict[str, Any], **keys: Any) -> dict[str, Any]:
-    return shaper(TABLES[table], api="server", tenant_id="t1", privacy=KEEP)(answer, {"_read_at": READ_AT, **keys})
+    return RowShaper(TABLES[table], api="server", tenant_id="t1", privacy=KEEP)(answer, {"_read_at": READ_AT, **keys})
 
 
 def test_parents_keys_and_provenance_are_added() -> None:
@@ -86,13 +86,6 @@ def test_times_are_parsed_and_other_values_are_kept_unchanged() -> None:
     )
     assert row["created_at"] == datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
     assert row["invalidated_at"] == "later"
-
-
-def test_names_that_differ_in_spelling_only_and_reserved_names_lose_nothing() -> None:
-    row = shape("user_devices", {"deviceId": "d", "risk": 1, "Risk": 2, "_dlt_id": "x", "_api": "y"}, user_id="u")
-    assert (row["risk"], row["risk__2"], row["api_dlt_id"], row["api_api"]) == (1, 2, "x", "y")
-    assert "_dlt_id" not in row
-    assert row["_api"] == "server"
 
 
 def placed(table: str, answer: dict[str, Any], **stored: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ class RunCounters:
     users_remaining: int = _counter("Due users left for the next run, because this run reached its limit.")
     users_with_old_privacy: int = _counter("Users due because their rows were stored under other privacy settings.")
     unknown_users: int = _counter("User ids that Authsignal does not know.")
+    values_withheld: int = _counter("Values that are never loaded: of secret fields, and icons.")
     requests: int = _counter("HTTP requests, retries included.")
     retries: int = _counter("Retries among these requests.")
     throttled: int = _counter("Responses with status 429.")

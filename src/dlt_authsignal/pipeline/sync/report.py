@@ -30,6 +30,7 @@ class SyncReport(RunCounters):
         users_with_old_privacy: Users due because their rows were stored under other privacy settings.
         unknown_users: User ids that Authsignal does not know.
         unknown_positions: Lines or rows of the first unknown ids, in files and queries.
+        values_withheld: Values that are never loaded: of secret fields, and icons.
         requests: HTTP requests, retries included.
         retries: Retries among these requests.
         throttled: Responses with status 429.

@@ -30,3 +30,8 @@ class RunMetrics(RunCounters):
     errors: Counter[str] = field(default_factory=Counter)
     drift: Drift = field(default_factory=Drift, repr=False)
     refused: dict[str, str] = field(default_factory=dict)
+
+    def counters(self) -> dict[str, int]:
+        """Return every counter by name."""
+        self.values_withheld = self.drift.withheld
+        return super().counters()

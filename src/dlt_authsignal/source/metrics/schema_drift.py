@@ -26,7 +26,7 @@ class Converted(NamedTuple):
     kept_in: str
 
 
-@dataclass(frozen=True)
+@dataclass
 class TableDrift:
     """Schema drift of one table in one run.
 
@@ -37,6 +37,7 @@ class TableDrift:
         others: Values of further such fields.
         escaped: Responses with text that no database accepts, by route.
         left_out: Values that are not loaded because they may be credentials, by field; only for the first fields.
+        withheld: Number of values that are never loaded: of secret fields, and icons. They are no drift.
     """
 
     new_columns: list[str] = field(default_factory=list)
@@ -45,6 +46,16 @@ class TableDrift:
     others: Counter[str] = field(default_factory=Counter)
     escaped: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
+    withheld: int = 0
+
+    def put_aside(self, column: str, kept_in: str, times: int) -> None:
+        """Record values that may not go into the column of their field: other keys than the requested ones."""
+        said = "a value that is not a tenant id" if column == "tenant_id" else "a value other than the requested one"
+        self.converted[Converted(column, said, kept_in)] += times
+
+    def withhold(self, times: int) -> None:
+        """Record values that are never loaded."""
+        self.withheld += times
 
     def into_json(self, name: str, rows: int) -> None:
         """Record a field that has no separate column, and the number of its rows."""
@@ -76,6 +87,11 @@ class Drift:
         name = next((name for name, table in TABLES.items() if route in table.source), None)
         if name is not None:
             self._tables[name].escaped[route] += 1
+
+    @property
+    def withheld(self) -> int:
+        """Return the number of values that are never loaded."""
+        return sum(table.withheld for table in self._tables.values())
 
     def report(self) -> dict[str, Any]:
         """Return the drift by table, as JSON; tables without drift are left out."""

@@ -112,9 +112,9 @@ class Privacy:
             )
         return stored_id
 
-    def of(self, table: Table) -> "Guard":
-        """Return the protection of a table's columns."""
-        return Guard(self, table)
+    def of(self, table: Table, plain: Callable[[str], str] = str) -> "Guard":
+        """Return the protection of a table's columns. `plain` returns the name of a column without its mark."""
+        return Guard(self, table, plain)
 
     def hashed(self, text: str) -> str:
         """Return the HMAC-SHA-256 in lower-case hex; requires a key."""
@@ -201,10 +201,12 @@ class Guard:
     Args:
         privacy: Privacy settings.
         table: The table. Undeclared columns are protected by their name and value.
+        plain: Returns the name of a column without its mark.
     """
 
-    def __init__(self, privacy: Privacy, table: Table) -> None:
+    def __init__(self, privacy: Privacy, table: Table, plain: Callable[[str], str] = str) -> None:
         self._privacy = privacy
+        self._plain = plain
         self._declared = {column.name: column for column in table.columns}
         self._table = table.name
         self._of: dict[str, Value | None] = {}
@@ -233,7 +235,7 @@ class Guard:
         if classes <= {str, NoneType}:
             known = {value: None if value is None else function(value) for value in set(values)}
             return [known[value] for value in values]
-        if classes <= _NOT_TEXT and name not in self._declared and kind_by_name(name) == "plain":
+        if classes <= _NOT_TEXT and name not in self._declared and kind_by_name(self._plain(name)) == "plain":
             return values
         return [function(value) for value in values]
 
@@ -257,11 +259,11 @@ class Guard:
         return self._of[name]
 
     def _identifier(self, name: str) -> Column | None:
-        """Return the column of that name, or the identifier column whose value came as an object with this part."""
+        """Return the column of that name, or the identifier column that the field or its parent resembles."""
         if name in self._declared:
             return self._declared[name]
-        parts = name.split("__")
-        whole = (self._declared.get("__".join(parts[:end])) for end in range(len(parts) - 1, 0, -1))
+        parts = self._plain(name).split("__")
+        whole = (self._declared.get("__".join(parts[:end])) for end in range(len(parts), 0, -1))
         return next((column for column in whole if column is not None and column.kind in _DEFAULT), None)
 
     def _override(self, name: str) -> Treatment | None:
@@ -274,10 +276,11 @@ class Guard:
         return _nothing if treatment == "drop" else partial(_leaves, self._privacy.text(column.kind, treatment))
 
     def _by_kind(self, name: str, column: Column | None) -> Value | None:
-        if column is None and name in FREE_FORM:
+        plain = self._plain(name)
+        if column is None and plain in FREE_FORM:
             return self._allowed
         if column is None:
-            return None if name in self._privacy.allow else partial(self._unknown, name)
+            return None if name in self._privacy.allow else partial(self._unknown, plain)
         if column.kind == "plain":
             return self._told if column.type == "json" else None
         if column.kind == "free-form":

@@ -11,24 +11,22 @@ from pandas.util import hash_array
 
 from dlt_authsignal.schema.columns import DELETED_AT, Table
 from dlt_authsignal.schema.row_hash import unhashed
-from dlt_authsignal.schema.secret_fields import is_withheld
 from dlt_authsignal.schema.tables import PROVENANCE
 from dlt_authsignal.source.metrics.schema_drift import TableDrift
 from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.rows.arrow_hash import Hashes, as_text, cells, first_places, total
 from dlt_authsignal.source.rows.column_names import Names
 from dlt_authsignal.source.rows.column_types import ARROW, TIME, Columns
+from dlt_authsignal.source.rows.field_tree import MORE, Field, FieldTree
 from dlt_authsignal.source.rows.flatten import (
-    MORE,
     Answers,
+    differs,
     flat,
     is_by_person,
+    is_no_id,
     is_otp_link,
     kept,
-    name_of,
-    not_ours,
     updated,
-    whole_columns,
     without_key,
 )
 
@@ -68,9 +66,9 @@ class Shaper:
         self._api = api
         self._tenant_id = tenant_id
         self._unhashed = unhashed(table, api)
-        self._whole = whole_columns(table)
+        self._fields = FieldTree(table)
         self._declared = {column.name: column.type for column in (*table.columns, *PROVENANCE)}
-        self._guard = privacy.of(table)
+        self._guard = privacy.of(table, self._fields.plain)
         self._drift = TableDrift() if drift is None else drift
         self._columns = Columns({**stored, **self._declared}, self._drift, self._guard.protect_mismatch)
         self._names = Names(self._declared, stored, naming)
@@ -86,9 +84,7 @@ class Shaper:
         rows = len(answers.items)
         if not rows:
             return self.nothing()
-        said = fields(answers.items, self._whole)
-        unparented = {name: values for name, values in said.items() if name not in answers.keys}
-        arrays = self._placed(self._guard.columns(unparented))
+        arrays = self._placed(self._guard.columns(self._said(answers)))
         requests = pa.array(answers.requests, pa.int32())
         for name, array in self._placed(self._guard.columns(answers.keys)).items():
             arrays[name] = array.take(requests)
@@ -106,6 +102,27 @@ class Shaper:
         if self._seen is not None:
             places = first_places(keys, range(rows) if places is None else places, self._seen)
         return batch if places is None else batch.take(pa.array(places, pa.int64()))
+
+    def _said(self, answers: Answers) -> Fields:
+        """Return the values of the responses by column, without those that the request's keys repeat."""
+        self._fields.forget()
+        said = fields(answers.items, self._fields.top, self._drift)
+        for name in answers.keys.keys() & said.keys():
+            asked = answers.keys[name]
+            each = zip(said.pop(name), answers.requests, strict=True)
+            self._move(said, name, [value if differs(value, asked[request]) else None for value, request in each])
+        tenants = said.get("tenant_id", ())
+        if any(map(is_no_id, tenants)):
+            said["tenant_id"] = [None if is_no_id(value) else value for value in tenants]
+            self._move(said, "tenant_id", [value if is_no_id(value) else None for value in tenants])
+        return said
+
+    def _move(self, said: Fields, name: str, values: list[Any]) -> None:
+        """Put values that may not go into the column of their field into another one."""
+        if times := sum(value is not None for value in values):
+            column = self._fields.beside(name)
+            said[column] = values
+            self._drift.put_aside(name, column, times)
 
     def plain(self, rows: Iterable[Mapping[str, Any]]) -> Any:
         """Return an Arrow table of rows that this package made, unchanged."""
@@ -142,7 +159,12 @@ class Shaper:
         for name, each in values.items():
             self._drift.into_json(name, sum(value is not None for value in each))
         return [
-            {name: kept(value, own=True) for name, value in zip(values, row, strict=True) if value is not None} or None
+            {
+                name: kept(value, self._drift, own=True)
+                for name, value in zip(values, row, strict=True)
+                if value is not None
+            }
+            or None
             for row in zip(*values.values(), strict=True)
         ]
 
@@ -163,8 +185,7 @@ def _has_gaps(texts: Any) -> bool:
 def _or_ours(tenant_ids: Any, ours: str | None, rows: int) -> Any:
     if tenant_ids is None:
         return pa.repeat(pa.scalar(ours, pa.string()), rows)
-    said = pc.if_else(pc.equal(tenant_ids, ""), None, tenant_ids)
-    return pc.coalesce(said, pa.scalar(ours, pa.string()))
+    return pc.coalesce(tenant_ids, pa.scalar(ours, pa.string()))
 
 
 def _latest(batch: Any, key: tuple[str, ...], keys: Hashes, requests: Any) -> list[int] | None:
@@ -180,55 +201,61 @@ def _latest(batch: Any, key: tuple[str, ...], keys: Hashes, requests: Any) -> li
     return [place for _, place in last.values()]
 
 
-def fields(answers: list[Mapping[str, Any]], whole: frozenset[str]) -> Fields:
-    """Return the values by column. Nested objects are flattened and secrets are removed.
+def fields(answers: list[Mapping[str, Any]], known: Field, drift: TableDrift) -> Fields:
+    """Return the values by column. Nested objects are flattened; secrets are removed and counted.
 
     Args:
         answers: Decoded objects.
-        whole: Columns whose objects are not flattened.
+        known: The table's fields.
+        drift: Counts secrets.
     """
+    found: Fields = {}
+    counted = TableDrift()
     try:
-        found: Fields = {}
-        _gather(answers, "", whole, found)
-        return found
+        _gather(answers, known, found, counted)
     except _OneByOne:
-        return by_row(answers, whole)
+        return by_row(answers, known, drift)
+    drift.withhold(counted.withheld)
+    return found
 
 
-def by_row(answers: list[Mapping[str, Any]], whole: frozenset[str]) -> Fields:
+def by_row(answers: list[Mapping[str, Any]], known: Field, drift: TableDrift) -> Fields:
     """Return the same as `fields`, by processing each response separately."""
-    rows = [flat(answer, whole) for answer in answers]
+    rows = [flat(answer, known, drift) for answer in answers]
     return {name: [row.get(name) for row in rows] for name in dict.fromkeys(chain.from_iterable(rows))}
 
 
 class _OneByOne(Exception):
-    """Signals that each response must be processed separately. The reason is two fields with one column name, whose
-    order decides, or an object whose keys are identifiers."""
+    """Signals that each response must be processed separately. The reason is an object whose keys are identifiers, or
+    two fields with equal marks."""
 
 
-def _gather(objects: list[Mapping[str, Any]], prefix: str, whole: frozenset[str], found: Fields) -> None:
-    for field in dict.fromkeys(chain.from_iterable(objects)):
-        if is_withheld(field):
+def _gather(objects: list[Mapping[str, Any]], known: Field, found: Fields, drift: TableDrift) -> None:
+    for name in dict.fromkeys(chain.from_iterable(objects)):
+        field = known[name]
+        values = [each.get(name) for each in objects]
+        if field.is_withheld:
+            drift.withhold(len(values) - values.count(None))
             continue
-        values = [each.get(field) for each in objects]
-        name = prefix + name_of(field)
         classes = set(map(type, values))
-        if dict in classes and name not in whole:
+        if dict in classes and not field.is_whole:
             if any(type(each) is dict and is_by_person(each) for each in values):
                 raise _OneByOne
-            _gather([each if type(each) is dict else _NOTHING for each in values], f"{name}__", whole, found)
-            values = [None if type(each) is dict else each for each in values]
-        free = not_ours(name)
-        if free in found:
+            _gather([each if type(each) is dict else _NOTHING for each in values], field, found, drift)
+            keeps_empty = not field.is_parent
+            values = [None if type(each) is dict and (each or not keeps_empty) else each for each in values]
+        if field.column in found:
             raise _OneByOne
-        found[free] = _cleaned(values, classes, own=name == "custom")
+        found[field.column] = _cleaned(values, classes, drift, own=field.is_custom)
 
 
-def _cleaned(values: list[Any], classes: set[type], *, own: bool) -> list[Any]:
+def _cleaned(values: list[Any], classes: set[type], drift: TableDrift, *, own: bool) -> list[Any]:
     if str in classes and _may_hold_otp_link(values, classes):
-        values = [None if is_otp_link(each) else each for each in values]
+        links = [is_otp_link(each) for each in values]
+        drift.withhold(sum(links))
+        values = [None if is_link else each for each, is_link in zip(values, links, strict=True)]
     if list in classes or dict in classes:
-        values = [kept(each, own=own) if isinstance(each, list | dict) else each for each in values]
+        values = [kept(each, drift, own=own) if isinstance(each, list | dict) else each for each in values]
     return values
 
 

@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 
 from dlt_authsignal.api.responses import storable
 from dlt_authsignal.source.metrics.schema_drift import Converted, TableDrift
-from dlt_authsignal.source.rows.flatten import MORE, is_beyond, is_variant
+from dlt_authsignal.source.rows.field_tree import MORE, is_variant, variant_of
+from dlt_authsignal.source.rows.flatten import is_beyond
 
 TIME: Final = pa.timestamp("us", tz="UTC")
 ARROW: Final[Mapping[str, Any]] = {
@@ -116,8 +117,8 @@ class Columns:
         kind = self.types.get(name) or self._added(name, value)
         if kind == "json" and isinstance(value, list | dict):
             return name, value
-        column, fitting = self._assigned(name, kind, value) if kind != "json" else self._beside(name, kind, value)
-        return (name, fitting) if column == name else self.put(column, value)
+        column, fitting = self._assigned(name, kind, value)
+        return (name, fitting) if column == name else self.put(column, self._strayed(name, value))
 
     def untold(self) -> dict[str, str]:
         """Return the types of the columns added since the last call."""
@@ -141,7 +142,7 @@ class Columns:
         return name, fitting
 
     def _beside(self, name: str, kind: str, value: Any) -> tuple[str, Any]:
-        column = f"{name}__v_{kind_of(value)}"
+        column = variant_of(name, kind_of(value))
         self._note(name, kind, value, column)
         return column, None
 
@@ -194,7 +195,7 @@ def _fitted(kind: str, value: Any) -> Any:
     if kind == "text":
         return _text(value)
     if kind == "json":
-        return _json(value)
+        return _json(value) if isinstance(value, list | dict) else None  # in rows, dlt accepts nothing else
     if kind == "timestamp":
         return _moment(value)
     if isinstance(value, bool):

@@ -2,31 +2,20 @@
 
 import dataclasses
 import math
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final
-
-from dlt.common.normalizers.naming.snake_case import NamingConvention
+from typing import Any
 
 from dlt_authsignal.errors import UnexpectedAnswer
-from dlt_authsignal.schema.columns import DELETED_AT, Table
-from dlt_authsignal.schema.history_tables import VALID_FROM, VALID_TO
+from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.schema.secret_fields import is_withheld
-from dlt_authsignal.schema.sensitivity import FREE_FORM
-from dlt_authsignal.schema.tables import PROVENANCE_NAMES
+from dlt_authsignal.source.metrics.schema_drift import TableDrift
 from dlt_authsignal.source.privacy.identifiers import replaced
+from dlt_authsignal.source.rows.field_tree import Field
 
 Row = dict[str, Any]
-
-MORE: Final = "_more"
-"""Column for all fields that have no column of their own."""
-
-_OURS: Final = PROVENANCE_NAMES - {"tenant_id"} | {DELETED_AT.name, VALID_FROM.name, VALID_TO.name, MORE}
-_VARIANT: Final = re.compile(r"__v_(text|timestamp|bool|bigint|double|json)$")
-_naming = NamingConvention()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,37 +26,13 @@ class Answers:
         items: Decoded objects, one per row.
         requests: For each item, the index of its request in the lists below.
         read_at: Time of each request.
-        keys: Parents' keys by column, one value per request. They override fields of the same name.
+        keys: Parents' keys by column, one value per request. A different value in the response gets another column.
     """
 
     items: list[Mapping[str, Any]]
     requests: list[int]
     read_at: list[datetime]
     keys: Mapping[str, list[Any]] = dataclasses.field(default_factory=dict)
-
-
-@lru_cache(maxsize=4096)
-def name_of(field: str) -> str:
-    """Return dlt's name of a field, without its parents' names."""
-    return _naming.normalize_identifier(field) if field.strip() else "_empty"
-
-
-@lru_cache(maxsize=4096)
-def not_ours(name: str) -> str:
-    """Return the name, or a different one if dlt or this package uses it for its own columns."""
-    if name.startswith("_dlt") or name in _OURS:
-        return f"api_{name.lstrip('_')}"
-    return f"{name}__2" if is_variant(name) else name
-
-
-def is_variant(name: str) -> bool:
-    """Return whether a column stores values of another type than the column it belongs to."""
-    return _VARIANT.search(name) is not None
-
-
-def whole_columns(table: Table) -> frozenset[str]:
-    """Return the columns whose objects are not flattened. Free-form customer data is never flattened."""
-    return FREE_FORM | {column.name for column in table.columns if column.type == "json"}
 
 
 def without_key(table: Table, missing: list[str]) -> UnexpectedAnswer:
@@ -85,26 +50,32 @@ def updated(value: Any) -> str:
     return str(value or "")
 
 
-def flat(answer: Mapping[str, Any], whole: frozenset[str]) -> Row:
-    """Return the fields of a response by column, without secrets."""
+def flat(answer: Mapping[str, Any], fields: Field, drift: TableDrift) -> Row:
+    """Return the values of a response by column, without secrets, which are counted."""
     row: Row = {}
-    for name, value in _flatten(answer, "", whole):
-        free = not_ours(name)
-        while free in row:  # two fields whose names differ only in spelling
-            free += "__2"
-        row[free] = value
+    for name, value in _flatten(answer, fields, drift):
+        column = name
+        while column in row:  # two marks are equal, as those of one in four thousand million pairs
+            column += "x"
+        row[column] = value
     return row
 
 
-def _flatten(value: Mapping[str, Any], prefix: str, whole: frozenset[str]) -> Iterator[tuple[str, Any]]:
-    for field, inner in value.items():
-        if is_withheld(field) or is_otp_link(inner):
-            continue
-        name = prefix + name_of(field)
-        if isinstance(inner, dict) and name not in whole and not is_by_person(inner):
-            yield from _flatten(inner, f"{name}__", whole)
+def _flatten(answer: Mapping[str, Any], fields: Field, drift: TableDrift) -> Iterator[tuple[str, Any]]:
+    for name, value in answer.items():
+        field = fields[name]
+        if field.is_withheld or is_otp_link(value):
+            drift.withhold(value is not None)
+        elif isinstance(value, dict) and _is_flattened(value, field):
+            yield from _flatten(value, field, drift)
         else:
-            yield name, kept(inner, own=name == "custom") if isinstance(inner, list | dict) else inner
+            yield field.column, kept(value, drift, own=field.is_custom) if isinstance(value, list | dict) else value
+
+
+def _is_flattened(value: Mapping[str, Any], field: Field) -> bool:
+    """Return whether the fields of an object have columns. An empty object is a value, unless it is the parent of
+    declared columns, which are then null."""
+    return not field.is_whole and (not is_by_person(value) if value else field.is_parent)
 
 
 def is_by_person(value: Mapping[str, Any]) -> bool:
@@ -117,17 +88,34 @@ def _is_identifier(key: str) -> bool:
     return replaced(key, lambda _kind, _value: "") != key
 
 
-def kept(value: Any, *, own: bool = False) -> Any:
-    """Return the value without secrets, and with numbers beyond 64 bits as text. `custom` keeps all its field names."""
+def kept(value: Any, drift: TableDrift, *, own: bool = False) -> Any:
+    """Return the value without secrets, which are counted, and with numbers beyond 64 bits as text. `custom` keeps all
+    its field names."""
     if isinstance(value, dict):
         return {
-            field: kept(inner, own=own or field == "custom")
+            field: kept(inner, drift, own=own or field == "custom")
             for field, inner in value.items()
-            if own or not (is_withheld(field) or is_otp_link(inner))
+            if own or not _is_left_out(field, inner, drift)
         }
     if isinstance(value, list):
-        return [kept(item, own=own) for item in value if own or not is_otp_link(item)]
+        return [kept(item, drift, own=own) for item in value if own or not _is_left_out("", item, drift)]
     return str(value) if is_beyond(value) else value
+
+
+def _is_left_out(field: str, value: Any, drift: TableDrift) -> bool:
+    is_secret = is_withheld(field) or is_otp_link(value)
+    drift.withhold(is_secret and value is not None)
+    return is_secret
+
+
+def differs(value: Any, asked: Any) -> bool:
+    """Return whether a response has another value than the request that it answers."""
+    return value is not None and (value != asked or type(value) is not type(asked))
+
+
+def is_no_id(value: Any) -> bool:
+    """Return whether a value cannot be a tenant id."""
+    return value == "" or isinstance(value, list | dict)
 
 
 def is_beyond(value: Any) -> bool:

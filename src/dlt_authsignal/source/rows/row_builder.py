@@ -12,11 +12,12 @@ from dlt_authsignal.schema.columns import DELETED_AT, Table
 from dlt_authsignal.schema.row_hash import unhashed
 from dlt_authsignal.schema.tables import PROVENANCE, PROVENANCE_NAMES
 from dlt_authsignal.source.metrics.schema_drift import TableDrift
-from dlt_authsignal.source.privacy.policy import Privacy, is_time
+from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.rows.arrow_hash import as_text, cells, first_places, total
 from dlt_authsignal.source.rows.column_names import Names
 from dlt_authsignal.source.rows.column_types import Columns, as_array
-from dlt_authsignal.source.rows.flatten import MORE, Answers, Row, flat, kept, updated, whole_columns, without_key
+from dlt_authsignal.source.rows.field_tree import MORE, FieldTree
+from dlt_authsignal.source.rows.flatten import Answers, Row, differs, flat, is_no_id, kept, updated, without_key
 
 _NOTHING: Final[Mapping[str, str]] = {}
 
@@ -50,11 +51,11 @@ class Placer:
         self._table = table
         self._key = frozenset(table.key)
         self._unhashed = unhashed(table, api)
-        self._rows = rows_of(table, api=api, tenant_id=tenant_id, privacy=privacy)
         self._seen: set[int] | None = set() if each_once else None
         declared = self._declared = {column.name: column.type for column in (*table.columns, *PROVENANCE)}
         self._drift = TableDrift() if drift is None else drift
-        self._columns = Columns({**stored, **declared}, self._drift)
+        self._rows = rows_of(table, api=api, tenant_id=tenant_id, privacy=privacy, drift=self._drift)
+        self._columns = Columns({**stored, **declared}, self._drift, privacy.of(table).protect_mismatch)
         self._names = Names(declared, stored, naming)
 
     def __call__(self, answers: Answers) -> list[Row]:
@@ -109,7 +110,7 @@ class Placer:
                 continue
             column = self._names.column(name)
             if column is None:
-                homeless[name] = kept(value, own=True)
+                homeless[name] = kept(value, self._drift, own=True)
                 self._drift.into_json(name, 1)
             else:
                 placed.update((self._columns.put(column, value),))
@@ -118,52 +119,72 @@ class Placer:
         return placed
 
 
-Shape = Callable[[Mapping[str, Any], Mapping[str, Any]], Row]
+class RowShaper:
+    """Converts one response and the keys of its request to a row.
 
-
-def shaper(table: Table, *, api: str, tenant_id: str | None, privacy: Privacy) -> Shape:
-    """Return a function (response, keys) → row for one table.
-
-    The row is flat: nested objects become `a__b` columns; lists and JSON columns are not flattened. `keys` are
-    the parents' keys and the provenance, and override fields of the same name. Identifiers are protected.
+    The row is flat: nested objects become `a__b` columns; lists and JSON columns are not flattened. `keys` are the
+    parents' keys and the provenance. A different value in the response gets another column. Identifiers are protected.
     `_row_hash` is added later: it depends on the columns that the values go into.
 
-    Raises:
-        UnexpectedAnswer: Part of the table's key is missing in the response.
+    Args:
+        table: The table.
+        api: API that the responses come from.
+        tenant_id: Tenant id for rows whose response does not contain one.
+        privacy: Rules that protect identifiers.
+        drift: Collects the schema drift.
     """
-    whole = whole_columns(table)
-    types = {column.name: column.type for column in table.columns}
-    times = tuple(name for name, kind in types.items() if kind == "timestamp")
-    guard = privacy.of(table)
 
-    def shape(answer: Mapping[str, Any], keys: Mapping[str, Any]) -> Row:
-        row = flat(answer, whole)
-        row.update({name: value for name, value in keys.items() if name not in PROVENANCE_NAMES})
-        row = guard.row(row)
-        missing = [name for name in table.key if row.get(name) in (None, "")]
+    def __init__(
+        self, table: Table, *, api: str, tenant_id: str | None, privacy: Privacy, drift: TableDrift | None = None
+    ) -> None:
+        self._table = table
+        self._api = api
+        self._tenant_id = tenant_id
+        self._drift = TableDrift() if drift is None else drift
+        self._fields = FieldTree(table)
+        self._guard = privacy.of(table, self._fields.plain)
+        self._times = tuple(column.name for column in table.columns if column.type == "timestamp")
+
+    def __call__(self, answer: Mapping[str, Any], keys: Mapping[str, Any]) -> Row:
+        """Return the row.
+
+        Raises:
+            UnexpectedAnswer: Part of the table's key is missing in the response.
+        """
+        self._fields.forget()
+        row = self._guard.row(self._said(answer, keys))
+        missing = [name for name in self._table.key if row.get(name) in (None, "")]
         if missing:
-            raise without_key(table, missing)
-        for name in times:
+            raise without_key(self._table, missing)
+        for name in self._times:
             if name in row:
                 _set_time(row, name)
-        row.update(
-            {
-                name: guard.protect_mismatch(name, row[name])
-                for name, kind in types.items()
-                if _strays(kind, row.get(name))
-            }
-        )
-        row.update(tenant_id=row.get("tenant_id") or tenant_id, _api=api, _read_at=keys["_read_at"])
-        if DELETED_AT in table.columns:
+        row.update(_api=self._api, _read_at=keys["_read_at"])
+        if row.get("tenant_id") is None:
+            row["tenant_id"] = self._tenant_id
+        if DELETED_AT in self._table.columns:
             row[DELETED_AT.name] = None  # an upsert does not change missing columns
         return row
 
-    return shape
+    def _said(self, answer: Mapping[str, Any], keys: Mapping[str, Any]) -> Row:
+        """Return the values of the response and the request's keys."""
+        row = flat(answer, self._fields.top, self._drift)
+        given = {name: value for name, value in keys.items() if name not in PROVENANCE_NAMES}
+        aside = [name for name in given.keys() & row.keys() if differs(row[name], given[name])]
+        if is_no_id(row.get("tenant_id")):
+            aside.append("tenant_id")
+        for name in aside:
+            column = self._fields.beside(name)
+            row[column] = row.pop(name)
+            self._drift.put_aside(name, column, 1)
+        return row | given
 
 
-def rows_of(table: Table, *, api: str, tenant_id: str | None, privacy: Privacy) -> Callable[[Answers], list[Row]]:
+def rows_of(
+    table: Table, *, api: str, tenant_id: str | None, privacy: Privacy, drift: TableDrift | None = None
+) -> Callable[[Answers], list[Row]]:
     """Return a function from responses to rows. It keeps the latest row per key of each response."""
-    shape = shaper(table, api=api, tenant_id=tenant_id, privacy=privacy)
+    shape = RowShaper(table, api=api, tenant_id=tenant_id, privacy=privacy, drift=drift)
 
     def rows(answers: Answers) -> list[Row]:
         last: dict[tuple[Any, ...], Row] = {}
@@ -176,13 +197,6 @@ def rows_of(table: Table, *, api: str, tenant_id: str | None, privacy: Privacy) 
         return list(last.values())
 
     return rows
-
-
-def _strays(type: str, value: Any) -> bool:
-    """Return whether a value has another type than its column and will be stored in a separate one."""
-    if isinstance(value, str):
-        return type in ("bool", "bigint", "double") or (type == "timestamp" and not is_time(value))
-    return isinstance(value, list | dict) and type != "json"
 
 
 def _set_time(row: Row, name: str) -> None:
