@@ -56,6 +56,12 @@ USES: Final = (
         "dlt_patches",
         "Iceberg merges take minutes",
     ),
+    Use(
+        "dlt.destinations.impl.postgres.postgres:PostgresCsvCopyJob.run",
+        ("self",),
+        "dlt_patches",
+        "empty text becomes null in PostgreSQL",
+    ),
     *(
         Use(name, parameters, "dlt_patches", "syncs with nothing to load take twice as long")
         for name, parameters in {

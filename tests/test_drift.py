@@ -1,8 +1,11 @@
 """Answers that are not what they were: every value is found again, and what is kept otherwise is told."""
 
 import json
+import random
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 
 import dlt
@@ -22,6 +25,9 @@ from dlt_authsignal.source.rows.column_names import MOST_UNDECLARED
 from dlt_authsignal.source.rows.field_tree import FieldTree
 from tests.helpers import ask, at, command, sync_from
 from tests.tiers import deep_after, deep_except
+from tests.unit.test_field_names import NAMES as FIELD_NAMES
+from tests.unit.test_field_names import Case, field_of, spellings, told, without_our_own
+from tests.unit.test_field_names import leaves as values_in
 from tests.warehouses import DuckDB, Lake, Postgres, Warehouse
 
 PER_USER = (USERS, USER_AUTHENTICATORS, USER_ACTIONS, USER_DEVICES)
@@ -363,6 +369,45 @@ def test_each_unusual_field_name_has_one_column_in_every_row_run_and_destination
             assert {name: value for name, value in row.items() if name not in ours} == expected
         assert len(rows) == 2
     assert report.tables["user_devices"].changed == 0
+
+
+def random_item(table: Table, place: int, number: Iterator[int], chance: random.Random) -> dict[str, Any]:
+    """An item with fields that collide with each other, with declared ones and with reserved names."""
+    twins = [each for column in table.columns if column.field for each in spellings(column.field.split(".")[0])]
+
+    def tree(depth: int) -> Any:
+        if depth and chance.random() < 0.3:
+            return {name: tree(depth - 1) for name in chance.sample([*FIELD_NAMES, *twins], 3)}
+        value = next(number)
+        return chance.choice([f"v{value}", value, value + 0.5, [f"v{value}"]])
+
+    names = chance.sample(FIELD_NAMES, 12) + chance.sample(twins, 6)
+    return keyed(table, {name: tree(2) for name in names}, place)
+
+
+@pytest.mark.parametrize("warehouse", deep_except(["duckdb"], DESTINATIONS), indirect=True)
+@pytest.mark.parametrize("seed", deep_after(1, range(3)))
+def test_random_field_names_lose_no_value_in_a_database_and_their_order_changes_no_row(
+    one: RunningSandbox, warehouse: Warehouse, seed: int
+) -> None:
+    chance, number = random.Random(seed), count(1)
+    items = {
+        table: [random_item(table, place, number, chance) for place in range(3)]
+        for table in PER_USER
+        if table is not USERS
+    }
+    for is_reversed in (False, True):
+        for table, each in items.items():
+            says(one, table.name, *[dict(reversed(item.items())) if is_reversed else item for item in each])
+        report = load(one, warehouse, tables=[table.name for table in items])
+    for table, each in items.items():
+        assert report.tables[table.name].changed == 0
+        rows = {tuple(row[name] for name in table.key): row for row in records(warehouse, table.name)}
+        for item in each:
+            case = Case({name: storable(value) for name, value in item.items()}, {"user_id": "u1"})
+            key = tuple(case.keys.get(name, item.get(field_of(table, name))) for name in table.key)
+            cells = without_our_own(rows[key], case, table)
+            assert Counter(map(told, cells.values())) == Counter(told(value) for _, value in values_in(item, table))
 
 
 TEXTS = [

@@ -245,15 +245,16 @@ def load(way: str, table: Table, held: list[Case], drift: TableDrift, privacy: P
 
 def without_our_own(row: Mapping[str, Any], held: Case, table: Table) -> dict[str, Any]:
     """The cells that came from Authsignal."""
-    repeated = {name for name in held.keys if held.item.get(_field(table, name)) != held.keys[name]}
-    ours = {*(PROVENANCE_NAMES - {"tenant_id"}), *repeated}
+    repeated = {name for name in held.keys if held.item.get(field_of(table, name)) != held.keys[name]}
+    ours = {*(PROVENANCE_NAMES - {"tenant_id"}), "_dlt_id", "_dlt_load_id", *repeated}
     derived = {column.name for column in table.columns if column.field is None} - held.keys.keys()
     no_tenant = held.item.get("tenantId") in (None, "") or isinstance(held.item["tenantId"], list | dict)
     ours |= derived | ({"tenant_id"} if no_tenant else set())
     return {name: value for name, value in row.items() if name not in ours}
 
 
-def _field(table: Table, name: str) -> str:
+def field_of(table: Table, name: str) -> str:
+    """The field of a declared column."""
     return next((column.field or "" for column in table.columns if column.name == name), "")
 
 
@@ -272,7 +273,7 @@ def test_fields_of_any_spelling_keep_their_values_and_keys_and_one_column_each(
     drift = TableDrift()
     for row, each in zip(load(way, table, held, drift), held, strict=True):
         for key in table.key:
-            assert row[key] == each.keys.get(key, each.item.get(_field(table, key)))
+            assert row[key] == each.keys.get(key, each.item.get(field_of(table, key)))
         cells = without_our_own(row, each, table)
         expected = dict(leaves(each.item, table))
         assert Counter(map(told, cells.values())) == Counter(map(told, expected.values()))
