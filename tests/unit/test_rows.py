@@ -8,6 +8,7 @@ from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from dlt_authsignal.errors import UnexpectedAnswer
 from dlt_authsignal.schema.tables import TABLES
+from dlt_authsignal.source.incremental.user_read import merged
 from dlt_authsignal.source.privacy.policy import KEEP
 from dlt_authsignal.source.rows.flatten import Answers
 from dlt_authsignal.source.rows.row_builder import Placer, RowShaper
@@ -153,3 +154,14 @@ def test_column_names_equal_those_that_dlt_generates(name: str) -> None:
     for column in TABLES[name].columns:
         if column.field:
             assert column.name == "__".join(naming.normalize_identifier(part) for part in column.field.split("."))
+
+
+def test_objects_of_the_user_list_and_of_the_user_record_are_merged_and_the_record_wins() -> None:
+    listed = {"email": "old", "profile": {"a": 1, "b": {"x": 1}}, "custom": {"gone": 1}, "text": {"was": 1}}
+    page = {"email": "new", "profile": {"b": {"y": 2}, "c": 3}, "custom": {"tier": "gold"}, "text": "now"}
+    assert merged(listed, page) == {
+        "email": "new",
+        "profile": {"a": 1, "b": {"x": 1, "y": 2}, "c": 3},
+        "custom": {"tier": "gold"},
+        "text": "now",
+    }

@@ -35,7 +35,7 @@ from dlt_authsignal.source.incremental.read_state import (
     moment,
     wants_detail,
 )
-from dlt_authsignal.source.incremental.user_read import MISSING, ReadTask, UserRead
+from dlt_authsignal.source.incremental.user_read import MISSING, ReadTask, UserRead, merged
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.user_ids import KNOWN, Candidate
 
@@ -207,7 +207,7 @@ async def read_user(api: Api, plan: Plan, errand: ReadTask) -> UserRead:
         read_at=read_at,
         parts=parts,
         is_known=is_known,
-        user={**candidate.listed, **(page or {})} if not is_silent and "users" in ask.parts else None,
+        user=merged(candidate.listed, page or {}) if not is_silent and "users" in ask.parts else None,
         children=gathered if is_known else {},
         details=await _details(api, plan, errand, actions) if is_known else [],
         last=seen,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from dlt_authsignal.schema.sensitivity import FREE_FORM
 from dlt_authsignal.source.incremental.due import ReadRequest
 from dlt_authsignal.source.incremental.read_state import LastRead
 from dlt_authsignal.source.user_ids import KNOWN, Candidate
@@ -57,3 +58,13 @@ class UserRead:
         """Return whether the id is new to Authsignal and to earlier runs: ids of earlier runs were reported then, or
         belong to users who were deleted since."""
         return not self.is_known and self.candidate.id_source not in (MISSING, KNOWN)
+
+
+def merged(listed: Mapping[str, Any], page: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a user record over the list entry. Objects are merged too: each may have fields that the other has not.
+    Free-form objects are those of the record, which is newer."""
+    found = {**listed, **page}
+    for name in listed.keys() & page.keys() - FREE_FORM:
+        if isinstance(listed[name], dict) and isinstance(page[name], dict):
+            found[name] = merged(listed[name], page[name])
+    return found
