@@ -4,13 +4,16 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import dlt
 import psycopg2
+import pyarrow as pa
 import pytest
 
 from dlt_authsignal.errors import ConfigurationError, PipelineBusy, RunFailed
 from dlt_authsignal.sandbox import Fault, RunningSandbox
 from dlt_authsignal.sandbox.tenant.entities import User
 from tests.helpers import at, command, sync_from
+from tests.test_drift import begin_with_rows
 from tests.warehouses import Postgres
 
 CREDENTIALS = "DESTINATION__POSTGRES__CREDENTIALS"
@@ -99,6 +102,28 @@ def test_empty_text_is_loaded_as_empty_text_and_is_not_a_change_in_the_next_sync
         assert (report.new, report.changed) == expected
         found = "select device_id, name, created_at, created_at__v_text, fresh from user_devices order by 1"
         assert postgres.rows(found) == [("d1", "", None, "", {}), ("d2", None, None, None, None)]
+
+
+@pytest.mark.deep
+def test_a_table_that_was_started_with_rows_keeps_empty_text_too(empty: RunningSandbox, postgres: Postgres) -> None:
+    empty.sandbox.store.put_user(User(user_id="u1", created_at=empty.sandbox.clock.now(), email="a@x"))
+    begin_with_rows("postgres")
+    body = '[{"deviceId":"d1","name":"","fresh":{}},{"deviceId":"d2","name":null,"more":"\\\\N"}]'
+    for _ in range(2):
+        empty.sandbox.faults.add(Fault(route="GET /users/{userId}/devices", kind="body", body=body))
+        sync_from(empty, destination="postgres", tables=["user_devices"], full=True)
+        found = "select device_id, name, fresh, more from user_devices where user_id = 'u1' order by 1"
+        assert postgres.rows(found) == [("d1", "", {}, None), ("d2", None, None, "\\N")]
+
+
+def test_another_pipeline_in_the_same_process_loads_empty_text_as_dlt_does(
+    empty: RunningSandbox, postgres: Postgres
+) -> None:
+    sync_from(empty, destination="postgres")
+    another = dlt.pipeline("another_team", destination="postgres", dataset_name="another_team")
+    rows = pa.table({"id": [1, 2], "said": ["", None]})
+    another.run(dlt.resource([rows], name="notes", file_format="csv"))
+    assert postgres.rows("select id, said from another_team.notes order by 1") == [(1, None), (2, None)]
 
 
 def test_json_is_loaded_as_jsonb(empty: RunningSandbox, postgres: Postgres) -> None:
