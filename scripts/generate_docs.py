@@ -33,8 +33,9 @@ def tables_page() -> str:
         "After this page you know every table and column, and which columns identify a person. `make docs` generates"
         " the page from `src/dlt_authsignal/schema/`.",
         "Fields that Authsignal adds later become columns automatically, each by its own spelling: `riskScore` becomes"
-        " `risk_score`, any other spelling of that name a column with a mark, such as `risk_score__x945cddf1`. A value of an unexpected type is stored in a"
-        " separate column (`risk__v_text`). Lists and free-form objects are JSON columns.",
+        " `risk_score`, any other spelling of that name a column with a mark, such as `risk_score__x945cddf1`. A value"
+        " of an unexpected type is stored in a separate column (`risk__v_text`). Lists and free-form objects are JSON"
+        " columns.",
         "Sensitivity: a *direct* identifier identifies a person. A *quasi*-identifier may identify a person together"
         " with others. *Free-form* values may contain anything. [Privacy](privacy.md) describes how each kind is"
         " protected by default.",
