@@ -1,8 +1,8 @@
 """Every change that this package makes to dlt or to the process. Importing this package makes none of them.
 
 `adapt` and `empty_text` change what dlt does, `fixed_cost` what it repeats, and `libpq` which credentials it accepts.
-`replaced` checks each function before it is replaced. `tests/test_dlt_contract.py` lists the parts of dlt that are relied
-on; docs/decisions/0011-changes-to-dlt.md gives the reasons.
+`replaced` checks each function before it is replaced. `tests/test_dlt_contract.py` lists the parts of dlt that are
+relied on; docs/decisions/0011-changes-to-dlt.md gives the reasons.
 """
 
 from dlt_authsignal.destination.dlt_patches.adapt import (
