@@ -7,7 +7,7 @@ order by alias;
 -- Which rules use each value list?
 select v.alias, r.name as rule
 from value_lists as v
-join rule_conditions as c on contains(c.operand, v.alias) and c.deleted_at is null
+join rule_conditions as c on contains(c.variable, v.alias) and c.deleted_at is null
 join rules as r on r.rule_id = c.rule_id
 where v.deleted_at is null
 order by v.alias, r.name;
