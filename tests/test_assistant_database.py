@@ -68,6 +68,11 @@ def test_most_questions_find_rows(loaded: Loaded) -> None:
         "Why did calls fail?",
         "How often do calls fail, and why?",
         "Which users still have a method that is switched off?",
+        "Which items are in more than one value list?",
+        "Which custom data points are visible to users?",
+        "Which action codes are configured, but have no attempts?",
+        "Which value lists are empty or switched off?",
+        "Which users are in a value list by their e-mail address?",
     }
 
 

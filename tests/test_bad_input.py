@@ -118,7 +118,7 @@ def test_a_tenant_that_does_not_list_its_users_is_reported(seeded: RunningSandbo
 
 
 def test_an_expired_token_is_reported_with_the_next_step(seeded: RunningSandbox) -> None:
-    token = token_of(seeded, "u")
+    token = token_of(seeded, next(iter(seeded.sandbox.store.users())).user_id)
     seeded.sandbox.clock.advance(timedelta(minutes=11))
     with pytest.raises(TokenExpired, match=r"expired.*track") as raised:
         sync_from(seeded, api_secret_key=None, token=token)

@@ -51,7 +51,8 @@ def test_lists_and_objects_are_json_in_unknown_columns_too(one: RunningSandbox) 
     sync_from(one, full=True)
     assert columns("user_devices")["tags"] == columns("users")["custom"] == "JSON"
     found = rows("select device_id, tags from user_devices where tags is not null order by 1")
-    assert [(name, json.loads(tags)) for name, tags in found] == [("d2", [1]), ("d3", ["x", {"y": None}]), ("d4", 7)]
+    assert [(name, json.loads(tags)) for name, tags in found] == [("d2", [1]), ("d3", ["x", {"y": None}])]
+    assert rows("select device_id, tags__v_bigint from user_devices where tags__v_bigint is not null") == [("d4", 7)]
 
 
 def test_a_table_started_with_rows_continues_with_rows(one: RunningSandbox) -> None:

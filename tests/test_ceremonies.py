@@ -58,7 +58,7 @@ def test_the_six_resources_of_dlthubs_authsignal_page_load_six_tables_in_one_run
 
 def test_no_ceremony_runs_unless_it_is_selected(empty: RunningSandbox) -> None:
     source = authsignal_source(token=Visitor(empty).track().token, tenant_id="t", base_url=empty.url)
-    assert set(source.selected_resources) == {"user_authenticators", "table_reads"}
+    assert set(source.selected_resources) == {"user_authenticators", "table_reads", "dataset_tenant"}
     assert set(ALL) <= set(source.resources)
     empty.sandbox.log.clear()
     dlt.pipeline("authsignal_pipeline", destination="duckdb", dataset_name="authsignal_data").run(source)

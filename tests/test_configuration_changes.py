@@ -264,7 +264,7 @@ def test_the_management_api_shows_the_configuration_as_of_each_moment(seeded: Ru
 def test_a_moment_after_the_seed_is_the_present_with_what_was_written_since(seeded: RunningSandbox) -> None:
     manage(seeded, "PATCH", "/tenant", {"name": "Renamed"})
     seeded.configuration_as_of(SEEDED_NOW + DAY)
-    assert manage(seeded, "PATCH", "/tenant", {"hideAuthsignalLogo": True})[1]["name"] == "Renamed"
+    assert manage(seeded, "PATCH", "/tenant", {"disableRecoveryCodes": True})[1]["name"] == "Renamed"
     seeded.configuration_as_of(SEEDED_NOW - DAY)
     assert manage(seeded, "GET", "/tenant")[1]["name"] == "Sandbox"
     seeded.configuration_as_of(None)

@@ -113,7 +113,7 @@ def test_token_and_tenant_id_are_found_in_the_same_places_as_the_key(
         tenant_id = empty.sandbox.config.tenant_id
         secrets(f'tenant_id = "{tenant_id}"\n[sources.authsignal_source]\ntoken = "{visitor.token}"\n')
     reloaded()
-    assert set(authsignal_source().selected_resources) == {"user_authenticators", "table_reads"}
+    assert set(authsignal_source().selected_resources) == {"user_authenticators", "table_reads", "dataset_tenant"}
     sync_into(tables=["user_authenticators", "passkey_initiate_challenge"], privacy="keep")
     assert rows("select tenant_id, phone_number from user_authenticators") == [
         (empty.sandbox.config.tenant_id, "+64211234567")

@@ -464,6 +464,7 @@ def test_unknown_enum_values_are_loaded(one: RunningSandbox, warehouse: Warehous
             "overflow": {},
             "other_values_in_more": 0,
             "escaped_answers": 0,
+            "left_out": {},
         }
     }
 

@@ -182,7 +182,8 @@ def test_a_composed_pipeline_skips_the_erased_person(loaded_people: Planted) -> 
     erase(loaded_people.user_id)
     pipeline = dlt.pipeline("authsignal_pipeline", destination="duckdb", dataset_name="authsignal_data")
     key = loaded_people.running.sandbox.config.api_secret_key
-    pipeline.run(authsignal_source(base_url=loaded_people.running.url, api_secret_key=key, rate="max"))
+    url = loaded_people.running.url
+    pipeline.run(authsignal_source(base_url=url, api_secret_key=key, rate="max", privacy="keep"))
     assert len(DuckDB().rows("select user_id from users")) == 12
 
 

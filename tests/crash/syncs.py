@@ -29,11 +29,14 @@ SETTINGS: Final = {
     "CONCURRENCY": "2",
 }
 SMALL_FILES: Final = {"DATA_WRITER__FILE_MAX_ITEMS": "2", "DATA_WRITER__BUFFER_MAX_ITEMS": "2"}
-NOT_COMPARED: Final = frozenset({"_read_at", "_dlt_load_id", "_dlt_id"})
+NOT_COMPARED: Final = frozenset({"_read_at", "_dlt_load_id", "_dlt_id", "salt", "identifier"})
 WHEN_READ: Final = frozenset(
-    {"deleted_at", "valid_from", "valid_to", "first_seen_at", "read_at", "actions_complete_from"}
+    {"deleted_at", "valid_from", "valid_to", "first_seen_at", "first_used_at", "read_at", "actions_complete_from"}
 )
 """Columns of times of ours: whether there is one is compared, and not which."""
+
+HELD: Final = [name for name, history in HISTORIES.items() if "server" in history.apis]
+"""The histories of what these syncs read."""
 
 Rows = dict[str, list[tuple[tuple[str, Any], ...]]]
 
@@ -172,12 +175,14 @@ def _compared(row: dict[str, Any]) -> dict[str, Any]:
     kept = {name: value for name, value in row.items() if name not in NOT_COMPARED and value is not None}
     if row.get("is_known") is False:  # what is left of the memory of somebody who is gone does not matter
         kept = {name: value for name, value in kept.items() if name not in ("newest_action_at", "actions_from")}
+    if "first_used_at" in row:  # of a key that is recorded with a random salt
+        kept.pop("_row_hash", None)
     is_ours = {name for name in kept if name in WHEN_READ or name.endswith("_read_at")}
     return {name: "once" if name in is_ours else str(value) for name, value in kept.items()}
 
 
 def _faults(cursor: Any) -> list[str]:
-    checks = {f"{name}: {fault}": query for name in HISTORIES for fault, query in _history_checks(name).items()}
+    checks = {f"{name}: {fault}": query for name in HELD for fault, query in _history_checks(name).items()}
     checks["a run is recorded twice"] = f"select run_id from {DATASET}.sync_runs group by run_id having count(*) > 1"
     checks["the last run is not recorded as done"] = (
         f"select 1 where 'done' <> (select outcome from {DATASET}.sync_runs order by started_at desc limit 1)"

@@ -28,8 +28,9 @@ _FAULTS: Final = (
         f"cannot be opened: permission denied. Allow your user to read and write the file and its folder. {_PLACE}",
     ),
     ("Read-only file system", f"is on a read-only file system. Use a folder that you can write in. {_PLACE}"),
-    ("No space left", "cannot be written: the disk is full. Free some space, then run again."),
 )
+_FULL: Final = "No space left"
+"""The system's words for a full disk, which is no mistake in the configuration."""
 
 
 def file_fault(text: str, file: str | None = None) -> str | None:
@@ -39,6 +40,8 @@ def file_fault(text: str, file: str | None = None) -> str | None:
         text: DuckDB's message.
         file: Path of the file, if the message does not quote it.
     """
+    if _FULL in text:
+        return None
     found = next((advice for sign, advice in _FAULTS if sign in text), None)
     if found is None and "Cannot open file" in text:
         found = f"cannot be opened: {text.rpartition(': ')[2].strip()}. {_PLACE}"

@@ -27,7 +27,7 @@ from dlt_authsignal.destination.locks import dataset_lock, pipeline_lock
 from dlt_authsignal.destination.redaction import redacted
 from dlt_authsignal.destination.stores.queries import row_counts
 from dlt_authsignal.destination.tombstones import tombstones
-from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.errors import ConfigurationError, OtherTenant
 from dlt_authsignal.pipeline.attach import fetch_schema
 from dlt_authsignal.pipeline.history.update import update_history
 from dlt_authsignal.pipeline.load_packages import Pending, abort_packages_before, finish_pending
@@ -43,12 +43,14 @@ from dlt_authsignal.schema.configuration_tables import CONFIGURATION
 from dlt_authsignal.schema.tables import TABLES
 from dlt_authsignal.source.build import OnPlanned, apis_of, evidence_of
 from dlt_authsignal.source.config.resolve import check_names, nearest, resolved_settings
+from dlt_authsignal.source.config.source_settings import SourceSettings
 from dlt_authsignal.source.incremental.due import parts_of
 from dlt_authsignal.source.incremental.state_table import KnownReads, oldest_read
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.privacy.settings import privacy_from
 from dlt_authsignal.source.source import source_of
 from dlt_authsignal.source.tenant.check import check_tenant
+from dlt_authsignal.source.tenant.key import check_key
 
 
 def sync(
@@ -100,7 +102,7 @@ def sync(
             reads = KnownReads()
             reading = _selected(source_of(found, reads, metrics, on_planned), tables)
             with keep_open(pipeline):
-                check_tenant(pipeline, evidence_of(found))
+                _check_tenant(pipeline, found, metrics)
                 pending, recreated = _catch_up(pipeline, run)
                 reads.recall(pipeline, details="action_details" in reading.selected_resources)
                 run.oldest_read_at = reads.oldest()
@@ -178,6 +180,16 @@ def _alone(pipeline: Pipeline, destination: str) -> Iterator[None]:
     """Lock the dataset, with errors of the destination translated."""
     with translate_errors(destination), dataset_lock(pipeline):
         yield
+
+
+def _check_tenant(pipeline: Pipeline, settings: SourceSettings, metrics: RunMetrics) -> None:
+    """Refuse the key of another tenant; a key that does not work is reported as that."""
+    try:
+        check_tenant(pipeline, evidence_of(settings))
+    except OtherTenant:
+        if settings.api_secret_key:
+            check_key(settings, metrics)
+        raise
 
 
 def _catch_up(pipeline: Pipeline, run: Run) -> tuple[Pending, list[str]]:
