@@ -38,6 +38,8 @@ def recreate(pipeline: Pipeline) -> list[str]:
     """
     if not pipeline.default_schema_name or is_made_of_files(pipeline):
         return []
+    if pipeline.first_run and pipeline.has_pending_data:
+        return []  # the first load was interrupted: dlt makes its tables when it continues it
     with job_client(pipeline) as client:
         _check_writable(pipeline, client)
         lost = _recreate_dlts(pipeline, client)

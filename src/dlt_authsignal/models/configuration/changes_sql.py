@@ -105,14 +105,17 @@ def _of_table(table: Table, compared: Mapping[str, str], dialect: str) -> str:
     key, history = table.key[0], history_of(table).name
     texts = (_as_text(name, kind, dialect) for name, kind in compared.items())
     columns = ", ".join(f"{text} as now_{place}" for place, text in enumerate(texts))
-    window = f"over (partition by {key} order by valid_from)"
+    window = "over (partition by object_key order by valid_from)"
     named = f"cast({_NAMES[table]} as text)"
     action = "action_code" if table in _HAVE_ACTIONS else "cast(null as text)"
     befores = ", ".join(f"lag(now_{place}) {window} as was_{place}" for place, _ in enumerate(compared))
     versions = f"""(
         select *, lag(valid_to) {window} as ended_before, lead(valid_from) {window} as begins_next{_more(befores)}
-        from (select cast({key} as text) as {key}, {named} as object_name, {action} as action_code, valid_from, valid_to
-            {_more(columns)} from {history}) as texts
+        from (
+            select cast({key} as text) as object_key, {named} as object_name, {action} as action_code,
+                valid_from, valid_to{_more(columns)}
+            from {history}
+        ) as texts
     )"""
     return " union all ".join(
         (
@@ -136,7 +139,7 @@ def _more(columns: str) -> str:
 def _rows(table: Table, versions: str, change: str, moment: str, where: str) -> str:
     nothing = "cast(null as text)"
     return f"""
-        select '{table.name}' as configuration, v.{table.key[0]} as object, v.object_name, v.action_code,
+        select '{table.name}' as configuration, v.object_key as object, v.object_name, v.action_code,
             '{change}' as change, {nothing} as field, {nothing} as before, {nothing} as after,
             r.before_at as seen_before, v.{moment} as seen_at, f.first_at
         from {versions} as v
@@ -154,7 +157,7 @@ def _fields(table: Table, versions: str, compared: Sequence[str]) -> str:
         select '{table.name}' as configuration, object, object_name, action_code, change, field,
             before, after, seen_before, seen_at, first_at
         from (
-            select v.{table.key[0]} as object, v.object_name, v.action_code, n.field,
+            select v.object_key as object, v.object_name, v.action_code, n.field,
                 case when v.ended_before = v.valid_from then 'changed' else 'added' end as change,
                 case when v.ended_before = v.valid_from then {was} end as before, {now} as after,
                 r.before_at as seen_before, v.valid_from as seen_at, f.first_at

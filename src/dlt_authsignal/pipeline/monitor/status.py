@@ -1,12 +1,14 @@
 """How current the data is, read from the destination alone."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 import dlt
+from dlt.destinations.exceptions import DatabaseException
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.clients import shared_clients
@@ -25,6 +27,8 @@ from dlt_authsignal.source.config.source_settings import SourceSettings
 from dlt_authsignal.source.incremental.read_state import PARTS, LastRead, milliseconds
 from dlt_authsignal.source.incremental.state_table import known_reads
 from dlt_authsignal.source.tenant.check import Evidence, is_known_key
+
+T = TypeVar("T")
 
 RUNS_SHOWN: Final = 5
 FAILURES_SHOWN: Final = 3
@@ -100,7 +104,7 @@ def _status(pipeline: Pipeline) -> Status:
     of_users = [run for run in runs if reads_users(run)] or runs
     done = next((index for index, run in enumerate(of_users) if run["outcome"] == "done"), None)
     found = {name: freshness(pipeline, name) for name in TABLES}
-    reads = list(known_reads(pipeline))
+    reads = _unless_lost(partial(known_reads, pipeline))
     longest = duration(
         "max_staleness", dlt.config.get(f"{_SECTION}.max_staleness", str) or SourceSettings.max_staleness
     )
@@ -132,6 +136,14 @@ def _key_is_known(pipeline: Pipeline) -> bool | None:
     return is_known_key(pipeline, Evidence(base=settings.base, key=settings.api_secret_key))
 
 
+def _unless_lost(rows: Callable[[], Iterable[T]]) -> list[T]:
+    """Return the rows; none if a column of their table was dropped, which the next sync adds again."""
+    try:
+        return list(rows())
+    except DatabaseException:
+        return []
+
+
 def _oldest(read: LastRead) -> int:
     return min((read.at(part) for part in PARTS if read.at(part)), default=0)
 
@@ -142,7 +154,7 @@ def _runs(pipeline: Pipeline) -> list[dict[str, Any]]:
     held = schema_of(pipeline).tables.get(SYNC_RUNS.name, {}).get("columns", {})
     names = [column.name for column in SYNC_RUNS.columns]
     there = [name for name in names if name in held]  # older versions had fewer columns
-    rows = columns_of(pipeline, SYNC_RUNS.name, *there)
+    rows = _unless_lost(partial(columns_of, pipeline, SYNC_RUNS.name, *there))
     runs: list[dict[str, Any]] = [dict.fromkeys(names) | dict(zip(there, row, strict=True)) for row in rows]
     for run in runs:
         for name in ("tables", "errors", "drift"):
