@@ -287,7 +287,7 @@ def test_a_killed_sync_leaves_rows_only_in_load_packages_and_the_next_sync_none(
     env = {**os.environ, **planted.env("api_secret_key"), "RUNTIME__LOG_LEVEL": "DEBUG"}
     with (workdir / "said.txt").open("wb") as said:
         process = subprocess.Popen([COMMAND, "sync"], env=env, stdout=said, stderr=said)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while process.poll() is None and time.monotonic() < deadline:
             begun = planted.running.sandbox.log.by_route.get(after) or (
                 after == "loading" and list(workdir.glob("dlt/pipelines/*/load/*/*/new_jobs/*users*"))
