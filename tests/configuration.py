@@ -6,7 +6,7 @@ from typing import Any
 from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.pipeline.sync.report import SyncReport
 from dlt_authsignal.sandbox import RunningSandbox
-from dlt_authsignal.source.clock import dated_by
+from dlt_authsignal.source.clock import dated
 from tests.helpers import MANAGEMENT_SECRET, ask, sync_into
 
 NEEDED = {"apis": ["management"], "rate": "max", "attempts": 3, "backoff": 0.01, "privacy": "keep"}
@@ -23,5 +23,5 @@ def configured(running: RunningSandbox, at: datetime | None = None, **arguments:
     given = {**NEEDED, "base_url": running.url, "management_secret_key": MANAGEMENT_SECRET, **arguments}
     if at is None:
         return sync_into(**given)
-    with dated_by(lambda: at):
+    with dated(at):
         return sync_into(**given)

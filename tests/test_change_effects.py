@@ -1,5 +1,6 @@
 """The effects of configuration changes: equal to the sandbox's own count, with intervals equal to statsmodels'."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -52,6 +53,9 @@ def test_the_command_prints_every_change_with_effects_that_the_sandbox_counts_to
     assert all(word in said for word in ("higher", "lower", "no clear difference", "too few attempts to say"))
     assert "may be the cause" in said
     assert "These are the last 1." in command("changes", "--last", "1").stdout
+    told = json.loads(command("changes", "--json").stdout)
+    assert [change["object"] for change in told["changes"]] == [c.object for c in timeline(make_pipeline(), 7).changes]
+    assert told["changes"][0]["effects"][0]["measure"] == "attempts"
 
 
 @pytest.mark.deep

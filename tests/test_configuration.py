@@ -171,16 +171,18 @@ def test_no_credential_of_a_provider_reaches_any_file_and_its_field_is_reported(
     empty.sandbox.tenant = empty.sandbox.tenant.put("methods", value["authenticatorId"], value)
     action = {**empty.sandbox.tenant.actions["signIn"], "verificationWebhookUrl": f"https://verify.example/{secret()}"}
     empty.sandbox.tenant = empty.sandbox.tenant.put("actions", "signIn", action)
-    empty.sandbox.config = replace(empty.sandbox.config, masked_credentials=False)
-    report = configured(empty)
+    key = secret()
+    empty.sandbox.config = replace(empty.sandbox.config, masked_credentials=False, management_secret_key=key)
+    report = configured(empty, management_secret_key=key)
     hits = [
         hit for path in workdir.rglob("*") if path.is_file() for hit in found_in(path.read_bytes(), _SECRETS, str(path))
     ]
     assert hits == []
-    assert len(_SECRETS) == 15
+    assert len(_SECRETS) == 16
     assert not any(value in repr(report) for value in _SECRETS)
     left_out = report.drift["authenticator_configurations"]["left_out"]
-    assert set(left_out) == {"twilioCredentials", "messageBirdV2Credentials", "someProvider", "newField"}
+    whole = {"twilioCredentials", "messageBirdV2Credentials", "someProvider", "newField"}
+    assert set(left_out) == whole | {"rateLimitConfiguration", "smsCountryCodes", "issuerName"}
     assert "these fields are not loaded, because they may contain credentials" in str(report)
     loaded = table("authenticator_configurations")
     sms = next(row for row in loaded if row["verification_method"] == "SMS")
@@ -201,7 +203,18 @@ def test_a_refused_resource_is_named_and_the_others_load(empty: RunningSandbox) 
     assert "management_secret_key" in done.stdout
     assert rows("select count(*) from rules") == [(len(empty.sandbox.tenant.rules),)]
     assert rows("select count(*) from value_lists") == [(0,)]
-    assert rows("select outcome, error from sync_runs") == [("done", "Unauthorized")]
+    assert rows("select outcome, error from sync_runs") == [("done", "TablesRefused")]
+
+
+@pytest.mark.deep
+def test_a_route_that_authsignal_does_not_have_keeps_no_other_table_from_loading(empty: RunningSandbox) -> None:
+    empty.faults.add(Fault(route="GET /management/theme", kind="status", status=404, times=None))
+    report = configured(empty)
+    assert report.refused == {
+        "theme": "Authsignal answered 404 to GET /management/theme. Check what management_secret_key may read"
+        " (portal: Settings, API keys)."
+    }
+    assert report.tables["rules"].total == len(empty.sandbox.tenant.rules)
 
 
 @pytest.mark.deep
@@ -318,6 +331,29 @@ def test_odd_but_legal_answers_load() -> None:
     }
     assert all((each.new, each.changed, each.deleted) == (0, 0, 0) for each in again.tables.values())
     assert rows("select alias, item from value_list_items order by all") == [("mixed", "1"), ("short", "a")]
+    assert rows("select alias, item_count from value_lists order by 1") == [("mixed", 3), ("short", 1)]
+
+
+@pytest.mark.deep
+def test_a_value_list_that_is_deleted_between_two_requests_changes_nothing_in_this_sync() -> None:
+    given = {"apis": ["management"], "management_secret_key": "key", "privacy": "keep"}
+    with answering(ODD) as url:
+        sync_into(**given, base_url=url)
+    with answering({path: answer for path, answer in ODD.items() if not path.endswith("/short")}) as url:
+        report = sync_into(**given, base_url=url)
+    assert {name: (each.changed, each.deleted) for name, each in report.tables.items()} == dict.fromkeys(
+        report.tables, (0, 0)
+    )
+    assert rows("select item_count from value_lists where alias = 'short'") == [(1,)]
+
+
+@pytest.mark.deep
+def test_an_empty_configuration_loads_and_its_changes_are_none() -> None:
+    nothing: dict[str, Any] = {path: [] if isinstance(answer, list) else {} for path, answer in ODD.items()}
+    with answering(nothing) as url:
+        report = sync_into(apis=["management"], management_secret_key="key", base_url=url)
+    assert {name for name, each in report.tables.items() if each.total} == {"tenant", "theme"}
+    assert "No changes since" in command("changes").stdout
 
 
 @pytest.mark.deep

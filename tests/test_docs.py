@@ -36,8 +36,9 @@ def test_generated_pages_are_up_to_date() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_the_readme_shows_the_output_of_the_demo(demo: Path) -> None:
-    shown = re.search(r"<!-- demo -->\n```text\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+@pytest.mark.parametrize("page", ["README.md", "docs/configuration.md"])
+def test_pages_show_the_output_of_the_demo(demo: Path, page: str) -> None:
+    shown = re.search(r"<!-- demo -->\n```text\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
     assert shown
     printed = words((demo / "demo.txt").read_text("utf-8"))
     assert [line for line in words(shown.group(1)) if line not in [*printed, "…"]] == []

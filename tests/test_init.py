@@ -21,7 +21,7 @@ from dlt_authsignal.cli.commands.init import init
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
 from tests.ceremonies import Visitor
-from tests.helpers import COMMAND, SECRET, command, python, rows, sync_from
+from tests.helpers import COMMAND, MANAGEMENT_SECRET, SECRET, command, python, rows, sync_from
 from tests.tiers import examples
 
 ROOT = Path(__file__).parents[1]
@@ -121,7 +121,11 @@ def test_init_prompts_on_a_terminal_and_does_not_show_the_key(empty: RunningSand
 
 def test_a_key_can_be_piped_in(empty: RunningSandbox, workdir: Path) -> None:
     assert run("--base-url", empty.url, "--api-secret-key", "-", stdin=f"{SECRET}\n").exit_code == 0
-    assert written(workdir / ".dlt/secrets.toml") == {"api_secret_key": SECRET}
+    other = run("--base-url", empty.url, "--management-secret-key", "-", stdin=f"{MANAGEMENT_SECRET}\n")
+    assert other.exit_code == 0
+    assert run("--api-secret-key", "-", "--management-secret-key", "-", stdin="x\n").exit_code == 2
+    keys = {"api_secret_key": SECRET, "management_secret_key": MANAGEMENT_SECRET}
+    assert written(workdir / ".dlt/secrets.toml") == keys
 
 
 def test_init_reports_what_each_key_gives_access_to(empty: RunningSandbox) -> None:

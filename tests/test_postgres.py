@@ -8,8 +8,10 @@ import dlt
 import psycopg2
 import pyarrow as pa
 import pytest
+from sqlglot import parse_one
 
 from dlt_authsignal.errors import ConfigurationError, PipelineBusy, RunFailed
+from dlt_authsignal.models.dialects import portable
 from dlt_authsignal.sandbox import Fault, RunningSandbox
 from dlt_authsignal.sandbox.tenant.entities import User
 from tests.helpers import at, command, sync_from
@@ -181,3 +183,15 @@ def test_no_table_has_a_constraint_that_prevents_loading_a_file_again(
         postgres.rows(f"select conrelid::regclass::text from pg_constraint where {ours} and contype in ('u', 'p')")
         == []
     )
+
+
+def test_a_day_with_a_clock_change_does_not_change_durations(postgres_database: str) -> None:
+    query = parse_one(
+        "select date_diff('millisecond', cast('2026-10-25 00:30:00+02' as timestamptz),"
+        " cast('2026-10-25 03:30:00+01' as timestamptz))",
+        dialect="duckdb",
+    )
+    with closing(psycopg2.connect(postgres_database)) as connection, connection.cursor() as cursor:
+        cursor.execute("set timezone = 'Europe/Berlin'")
+        cursor.execute(portable(query, "postgres").sql(dialect="postgres"))
+        assert cursor.fetchone() == (4 * 3_600_000,)

@@ -74,7 +74,7 @@ class Run(RunCounters):
         self.errors = dict(meter.errors) or None
         self.drift = meter.drift.report() or None
         if meter.refused:
-            self.error, self.error_message = "Unauthorized", " ".join(meter.refused.values())[:MAX_TEXT]
+            self.error, self.error_message = "TablesRefused", " ".join(meter.refused.values())[:MAX_TEXT]
         if error is not None:
             self.error = type(error).__name__
             # other errors may quote values

@@ -93,7 +93,7 @@ SYNC_RUNS: Final = Table(
         own("started_at", "timestamp", "When it started."),
         own("ended_at", "timestamp", "When it ended; null if the run was killed."),
         own("outcome", "text", "done, failed, stopped (Ctrl-C, SIGTERM) or killed."),
-        own("error", "text", "Error class; null if none."),
+        own("error", "text", "Error class, or TablesRefused if only some tables were refused; null if none."),
         own("error_message", "text", "Error message that sync printed; null if none."),
         own("apis", "text", "APIs that were read: server, client, management."),
         *(own(name, "bigint", meaning) for name, meaning in COUNTERS.items()),

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from dlt.extract import DltResource
 
@@ -103,37 +103,35 @@ def evidence_of(settings: SourceSettings) -> Evidence:
 
 def _server(settings: SourceSettings, privacy: Privacy, limits: RequestLimits, metrics: RunMetrics) -> Server:
     return Server(
-        base=settings.base,
         api_secret_key=settings.api_secret_key or "",
-        tenant_id=settings.tenant_id,
-        privacy=privacy,
-        throttle=RateLimiter(pace=limits),
-        meter=metrics,
         evidence=evidence_of(settings),
+        **_connection(settings, privacy, limits, metrics),
     )
 
 
 def _management(settings: SourceSettings, privacy: Privacy, limits: RequestLimits, metrics: RunMetrics) -> Management:
     return Management(
-        base=settings.base,
         management_secret_key=settings.management_secret_key or "",
-        tenant_id=settings.tenant_id,
-        privacy=privacy,
-        throttle=RateLimiter(pace=limits),
-        meter=metrics,
         limit=limit(settings.max_deletes, accepted=settings.accept_deletes),
+        **_connection(settings, privacy, limits, metrics),
     )
 
 
 def _client(settings: SourceSettings, privacy: Privacy, limits: RequestLimits, metrics: RunMetrics) -> Client:
-    return Client(
-        base=settings.base,
-        token=settings.token,
-        tenant_id=settings.tenant_id,
-        throttle=RateLimiter(pace=limits),
-        meter=metrics,
-        privacy=privacy,
-    )
+    return Client(token=settings.token, **_connection(settings, privacy, limits, metrics))
+
+
+def _connection(
+    settings: SourceSettings, privacy: Privacy, limits: RequestLimits, metrics: RunMetrics
+) -> dict[str, Any]:
+    """Return what the connections to all APIs have in common. Each key has its own rate limiter."""
+    return {
+        "base": settings.base,
+        "tenant_id": settings.tenant_id,
+        "privacy": privacy,
+        "throttle": RateLimiter(pace=limits),
+        "meter": metrics,
+    }
 
 
 def _plan(

@@ -19,14 +19,14 @@ def now() -> datetime:
 
 
 @contextmanager
-def dated_by(clock: Now) -> Iterator[None]:
-    """Date the reads in the block by another clock: that of a sandbox, whose time is not this machine's.
+def dated(moment: datetime) -> Iterator[None]:
+    """Date the reads in the block: at a time of a sandbox, whose clock is not this machine's.
 
     It applies to the whole process. The demo uses it, so that changes of the invented tenant's configuration are dated
     as its attempts are.
     """
     before = _Clock.now
-    _Clock.now = staticmethod(clock)
+    _Clock.now = staticmethod(lambda: moment)
     try:
         yield
     finally:

@@ -1,8 +1,7 @@
 """`dlt-authsignal demo`."""
 
 import hashlib
-from datetime import datetime, timedelta
-from functools import partial
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -86,31 +85,28 @@ def _settings(running: "RunningSandbox", seed: int) -> dict[str, Any]:
 
 
 def _sync_earlier_configurations(running: "RunningSandbox", into: dict[str, Any], settings: dict[str, Any]) -> None:
-    """Sync the configuration as daily syncs would have found it around each change, unless an earlier demo has."""
+    """Sync the configuration as daily syncs would have found it around each change, where no earlier demo has."""
     from dlt_authsignal.destination.duckdb_file import database_file
     from dlt_authsignal.destination.stores.queries import columns_of
     from dlt_authsignal.pipeline.attach import make_pipeline
     from dlt_authsignal.pipeline.sync.run import sync
     from dlt_authsignal.schema.bookkeeping_tables import CONFIGURATION_READS
-    from dlt_authsignal.source.clock import dated_by
+    from dlt_authsignal.source.clock import dated
 
     pipeline = make_pipeline(**into)
     file = database_file(pipeline)
-    if file and file.exists() and any(columns_of(pipeline, CONFIGURATION_READS.name, "read_at")):
-        return
-    days = days_around([change.at for change in running.configuration_changes()])
+    reads = columns_of(pipeline, CONFIGURATION_READS.name, "read_at") if file and file.exists() else ()
+    newest = max((row[0] for row in reads), default=datetime.min.replace(tzinfo=UTC))
+    days = [day for day in days_around([each.at for each in running.configuration_changes()]) if day > newest]
     for number, day in enumerate(days, 1):
         click.echo(f"\r   configuration of {number} of {len(days)} earlier days", nl=False, err=True)
         running.configuration_as_of(day)
-        with dated_by(partial(_same, day)):
+        with dated(day):
             sync(pipeline, **{**settings, "apis": ["management"]})
     running.configuration_as_of(None)
-    click.echo("\r" + " " * 50 + "\r", nl=False, err=True)
-    click.echo(f"   The configuration of {len(days)} earlier days, then the present:\n")
-
-
-def _same(day: datetime) -> datetime:
-    return day
+    if days:
+        click.echo("\r" + " " * 50 + "\r", nl=False, err=True)
+        click.echo(f"   The configuration of {len(days)} earlier days, then the present:\n")
 
 
 def days_around(changes: list[datetime]) -> list[datetime]:

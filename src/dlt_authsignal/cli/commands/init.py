@@ -15,6 +15,7 @@ from dlt_authsignal.pipeline.wording import runnable
 if TYPE_CHECKING:
     from dlt_authsignal.pipeline.monitor.key_check import Finding
 
+STANDARD_INPUT: Final = "-"
 KEYS: Final = ("api_secret_key", "management_secret_key", "tenant_id", "token")
 
 
@@ -22,7 +23,9 @@ KEYS: Final = ("api_secret_key", "management_secret_key", "tenant_id", "token")
 @click.option("--region", type=click.Choice(list(REGIONS)), help="Region of the tenant.")
 @click.option("--api-secret-key", metavar="KEY", help="Server API secret; - reads it from standard input.")
 @click.option(
-    "--management-secret-key", metavar="KEY", help="Management API secret, for the tenant's configuration. Optional."
+    "--management-secret-key",
+    metavar="KEY",
+    help="Management API secret, for the tenant's configuration; - reads it from standard input.",
 )
 @click.option("--tenant-id", metavar="ID", help="The tenant's id.")
 @click.option("--token", metavar="TOKEN", help="Short-lived token of one user, from a track call.")
@@ -60,28 +63,21 @@ def init(
         raise ConfigurationError(
             f"{project.CONFIG.parent} is a file, but must be a folder. Nothing was written. Move the file."
         )
-    if api_secret_key == "-":  # noqa: S105
-        api_secret_key = sys.stdin.readline().removeprefix("\ufeff").strip()
-    present = project.settings_in(project.SECRETS)
-    asking = sys.stdin.isatty() and not (api_secret_key or management_secret_key or token or tenant_id)
-    configured = project.settings_in(project.CONFIG)
-    names = _names(pipeline_name, dataset)
-    if asking and not (region or base_url or configured.get("base_url")):
-        known = str(configured.get("region", "us"))
-        region = click.prompt("Where does your tenant live?", type=click.Choice(list(REGIONS)), default=known)
-    if asking:
-        api_secret_key = _asked("Server API secret (portal: Settings, API keys)", present.get("api_secret_key"))
-        management_secret_key = _asked(
-            "Management API secret, to load rules and settings; optional", present.get("management_secret_key")
-        )
-        tenant_id = _asked("Tenant id", present.get("tenant_id"), hidden=False)
-    clean_credential = {
+    given = {
         "api_secret_key": api_secret_key,
         "management_secret_key": management_secret_key,
         "tenant_id": tenant_id,
         "token": token,
     }
-    keys = {name: value.strip() for name, value in clean_credential.items() if value and value.strip()}
+    present = project.settings_in(project.SECRETS)
+    asking = sys.stdin.isatty() and not any(given.values())
+    configured = project.settings_in(project.CONFIG)
+    names = _names(pipeline_name, dataset)
+    if asking and not (region or base_url or configured.get("base_url")):
+        known = str(configured.get("region", "us"))
+        region = click.prompt("Where does your tenant live?", type=click.Choice(list(REGIONS)), default=known)
+    read = _asked_keys(present) if asking else _piped(given)
+    keys = {name: value.strip() for name, value in read.items() if value and value.strip()}
     _check_clash(keys, present, force=force or asking)
     usable = {**_usable(present), **keys}
     if not usable:
@@ -105,6 +101,29 @@ def _address(region: str | None, base_url: str | None, configured: Mapping[str, 
         return {"region": region, "base_url": base_url}
     kept = {name: str(configured[name]) if name in configured else None for name in ("region", "base_url")}
     return kept if any(kept.values()) else {**kept, "region": "us"}
+
+
+def _asked_keys(present: Mapping[str, object]) -> dict[str, str]:
+    """Ask for the keys on the terminal."""
+    return {
+        "api_secret_key": _asked("Server API secret (portal: Settings, API keys)", present.get("api_secret_key")),
+        "management_secret_key": _asked(
+            "Management API secret, to load rules and settings; optional", present.get("management_secret_key")
+        ),
+        "tenant_id": _asked("Tenant id", present.get("tenant_id"), hidden=False),
+    }
+
+
+def _piped(given: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Return the keys with the one that is `-` read from standard input.
+
+    Raises:
+        UsageError: More than one is `-`.
+    """
+    piped = [name for name, value in given.items() if value == STANDARD_INPUT]
+    if len(piped) > 1:
+        raise click.UsageError(f"Only one key can be read from standard input, not {' and '.join(piped)}.")
+    return dict(given) | {name: sys.stdin.readline().removeprefix("\ufeff") for name in piped}
 
 
 def _asked(question: str, present: object, *, hidden: bool = True) -> str:

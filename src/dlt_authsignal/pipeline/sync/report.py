@@ -41,7 +41,7 @@ class SyncReport(RunCounters):
         recreated: Tables that were recreated because the table or some of its columns were missing.
         identifiers_left_out: True if there is no privacy_key to hash identifiers with.
         drift: Schema drift by table: new columns, values stored in another type or column.
-        refused: Error messages of tables that the management key may not read, by table. The others were loaded.
+        refused: Why tables of the configuration are missing, by table. The other tables were loaded.
         notes: Changes to the project's folder, one sentence each.
     """
 

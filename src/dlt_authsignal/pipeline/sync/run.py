@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from functools import partial
@@ -110,10 +110,7 @@ def sync(
                 add_run_table(pipeline, reading)
                 before = row_counts(pipeline, tally.tables)
             keep = partial(open_file.enter_context, keep_open(pipeline))  # until the run is recorded
-            with rare_garbage_collection(), already_synced(pipeline), before_loading(pipeline, keep):
-                load = pipeline.run(reading)
-            check_still_there(pipeline)
-            deleted = update_history(pipeline)
+            location, deleted = _load(pipeline, reading, keep)
             run.oldest_read_at = oldest_read(pipeline)
             reports = tally.reports(before, row_counts(pipeline, tally.tables), deleted)
             run.tables = {name: asdict(report) for name, report in reports.items()}
@@ -121,22 +118,37 @@ def sync(
     return SyncReport(
         pipeline=pipeline.pipeline_name,
         destination=destination,
-        location=load.destination_displayable_credentials or "",
+        location=location,
         dataset=pipeline.dataset_name,
         table_format=table_format,
         tables=reports,
-        unknown_positions=sorted(metrics.unknown_positions),
-        errors=dict(metrics.errors),
         seconds=round(time.monotonic() - started, 2),
         finished_pending=pending is Pending.FINISHED,
         dropped_pending=pending is Pending.DROPPED,
         recreated=recreated,
         identifiers_left_out=privacy_from(found).leaves_out,
-        drift=metrics.drift.report(),
         notes=[],
-        refused=dict(metrics.refused),
-        **metrics.counters(),
+        **_counted_by(metrics),
     )
+
+
+def _load(pipeline: Pipeline, reading: DltSource, keep: Callable[[], None]) -> tuple[str, dict[str, int]]:
+    """Read, load and write history; return where the data is, and the rows marked as deleted by table."""
+    with rare_garbage_collection(), already_synced(pipeline), before_loading(pipeline, keep):
+        load = pipeline.run(reading)
+    check_still_there(pipeline)
+    return load.destination_displayable_credentials or "", update_history(pipeline)
+
+
+def _counted_by(metrics: RunMetrics) -> dict[str, Any]:
+    """Return what the run has counted, as arguments of the report."""
+    return {
+        "unknown_positions": sorted(metrics.unknown_positions),
+        "errors": dict(metrics.errors),
+        "drift": metrics.drift.report(),
+        "refused": dict(metrics.refused),
+        **metrics.counters(),
+    }
 
 
 def _check_arguments(pipeline: Any, tables: Sequence[str] | None, settings: Mapping[str, Any]) -> None:

@@ -19,7 +19,7 @@ class RunMetrics(RunCounters):
         unknown_positions: Lines or rows of the first unknown ids, in files and queries.
         errors: Failed requests by kind, including those that a retry fixed.
         drift: Schema drift found in the responses.
-        refused: Error messages of tables that the key may not read, by table.
+        refused: Why Authsignal refused to answer for tables of the configuration, by table.
     """
 
     stage: str = "starting"

@@ -143,10 +143,15 @@ class Privacy:
     def item(self, text: str) -> str | None:
         """Return the stored form of a text that may be any identifier, such as an item of a value list; None without
         a key. A person's e-mail address has the same hash as in `users`."""
-        found: list[tuple[Kind, str]] = []
-        replaced(text, lambda kind, value: found.append((kind, value)) or "")  # type: ignore[func-returns-value]
-        kind: Kind = next((kind for kind, value in found if value == text.strip()), "name")
-        return self.text(kind, "hash")(text)
+        kinds: list[Kind] = ["name"]
+
+        def note(kind: Kind, value: str) -> str:
+            if value == text.strip():
+                kinds.append(kind)
+            return value
+
+        replaced(text, note)
+        return self.text(kinds[-1], "hash")(text)
 
     def listed(self, listed: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the part of a user's list entry that its fingerprint may use: without a key, no identifiers."""

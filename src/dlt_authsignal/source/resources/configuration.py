@@ -25,7 +25,7 @@ class Configuration:
     Attributes:
         read_at: When the first request was sent.
         found: Objects that Authsignal returned, by table.
-        refused: Errors of the tables that the key may not read.
+        refused: Why Authsignal refused to answer, by table.
         incomplete: Tables of which a part could not be read, so that their missing rows prove nothing.
     """
 
@@ -55,8 +55,8 @@ async def read_configuration(api: Api) -> Configuration:
     """Read all of the configuration.
 
     Raises:
-        Unauthorized: The key may read nothing at all.
-        HttpError: A request failed for another reason.
+        Unauthorized: The key is wrong, or may read nothing at all.
+        HttpError: Authsignal cannot be reached, or answers nothing usable.
     """
     read = Configuration()
     for table, endpoint, expect in _WHOLE:
@@ -69,10 +69,10 @@ async def read_configuration(api: Api) -> Configuration:
 
 
 async def _kept(read: Configuration, table: Table, ask: Callable[[], Awaitable[list[Item] | None]]) -> None:
-    """Keep what one table's requests return, or why the key may not read it."""
+    """Keep what one table's requests return, or why Authsignal refused one of them."""
     try:
         found = await ask()
-    except Unauthorized as refused:
+    except (Unauthorized, RequestRefused) as refused:
         read.found.pop(table.name, None)
         read.refused[table.name] = refused
         return
@@ -120,6 +120,5 @@ async def _whole_lists(api: Api, read: Configuration) -> list[Item] | None:
         except RequestRefused as error:
             if error.status != NOT_FOUND:
                 raise
-            read.incomplete |= {tables.VALUE_LISTS.name, tables.VALUE_LIST_ITEMS.name}
-            whole.append(each)
+            read.incomplete.add(tables.VALUE_LISTS.name)  # the list was deleted a moment ago
     return whole

@@ -14,7 +14,7 @@ from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.destination.duckdb_file import keep_open
 from dlt_authsignal.destination.stores.queries import alive_columns_of
 from dlt_authsignal.destination.tombstones import active_tombstones
-from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.errors import ConfigurationError, HttpError
 from dlt_authsignal.schema import configuration_tables as tables
 from dlt_authsignal.schema.bookkeeping_tables import CONFIGURATION_READS, WHOLE_TABLE
 from dlt_authsignal.schema.columns import Table
@@ -128,8 +128,17 @@ def _checked(management: Management, found: Configuration) -> _Read:
         for name in (each for each in items if each not in (tables.RULE_CONDITIONS.name, *found.incomplete)):
             check_keys(_BY_NAME[name], items[name], management.limit, partial(alive_columns_of, pipeline))
     for name, error in found.refused.items():
-        management.meter.refused[name] = str(error)
+        management.meter.refused[name] = _refusal(error)
     return _Read(configuration=found, items=items, tenant_id=tenant_id)
+
+
+def _refusal(error: HttpError) -> str:
+    """Return why one table is missing. The error's own message is about a run of which nothing is loaded."""
+    code = f" ({error.error_code})" if error.error_code else ""
+    return (
+        f"Authsignal answered {error.status}{code} to {error.request}. Check what management_secret_key may read"
+        " (portal: Settings, API keys)."
+    )
 
 
 _BY_NAME: Final = {table.name: table for table in tables.CONFIGURATION}

@@ -15,6 +15,7 @@ Item = Mapping[str, Any]
 
 _HOSTS: Final = {"verificationWebhookUrl": "verificationWebhookHost", "webhookUrl": "webhookHost"}
 _URLS: Final = ("expectedOrigins", "redirectUrls")
+_LIST: Final = "valueListItems"
 _NUMBERS: Final = ("rateLimitConfiguration", "sendingRateLimitConfiguration")
 
 
@@ -51,9 +52,11 @@ def method_items(found: Iterable[Item], drift: Drift) -> list[Item]:
     report = drift.of(tables.AUTHENTICATOR_CONFIGURATIONS.name)
     items: list[Item] = []
     for item in map(_with_hosts, found):
-        for name in item.keys() - declared:
-            report.leave_out(name)
-        items.append({name: _plain(name, value) for name, value in item.items() if name in declared})
+        plain = {name: _plain(name, value) for name, value in item.items() if name in declared}
+        for name in item:
+            if name not in declared or (name not in _URLS and plain[name] != item[name]):
+                report.leave_out(name)
+        items.append(plain)
     return items
 
 
@@ -100,9 +103,13 @@ def _without_query(url: str) -> str:
 def list_items(found: Iterable[Item]) -> list[Item]:
     """Return value lists with the number of their items instead of the items."""
     return [
-        {**{name: value for name, value in each.items() if name != "valueListItems"}, "itemCount": len(_items(each))}
-        for each in found
+        {**{name: value for name, value in each.items() if name != _LIST}, "itemCount": _count(each)} for each in found
     ]
+
+
+def _count(value_list: Item) -> int | None:
+    """Return the number of items; None if the answer has no list of them."""
+    return len(_items(value_list)) if isinstance(value_list.get(_LIST), list) else None
 
 
 def value_items(found: Iterable[Item], privacy: Privacy, erased: Container[str] = ()) -> list[Item]:
@@ -125,7 +132,7 @@ def value_items(found: Iterable[Item], privacy: Privacy, erased: Container[str] 
 
 def _items(value_list: Item) -> list[str]:
     """Return the items as text. 1 and 1.0 are one item, as for JsonLogic."""
-    found = value_list.get("valueListItems")
+    found = value_list.get(_LIST)
     return [_text(value) for value in found if value not in (None, "")] if isinstance(found, list) else []
 
 

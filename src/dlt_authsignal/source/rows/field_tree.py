@@ -1,7 +1,7 @@
 """The fields of a table's responses, each with the column that its spelling gives it.
 
 A column depends on the table and the spelling of the field and its parents alone: never on the other fields of a
-response, their order, an earlier run, or the destination. docs/decisions/0012-column-names.md explains the rules.
+response, their order, an earlier run, or the destination. docs/decisions/0015-column-names.md explains the rules.
 """
 
 import hashlib

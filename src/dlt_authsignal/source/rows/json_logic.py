@@ -1,6 +1,7 @@
 """Flatten the JsonLogic conditions of rules to one row per operand, and protect the constants in them."""
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -10,6 +11,8 @@ MOST_OPERANDS: Final = 10_000
 
 _VARIABLE: Final = "var"
 _FREE_FORM: Final = "custom."
+_LOGIC: Final = frozenset({"and", "or", "!", "!!", "if", "?:"})
+"""Operators that combine conditions. They compare nothing, so that each of their operands is looked at alone."""
 
 Protect = Callable[[str], str | None]
 
@@ -31,19 +34,26 @@ class Operand(NamedTuple):
 
 
 def operands(conditions: Any) -> Iterator[Operand]:
-    """Yield the operands of JsonLogic conditions, from left to right; the first `MOST_OPERANDS` of them."""
-    left, count = [("", "", conditions)], 0
-    while left and count < MOST_OPERANDS:
+    """Return the operands of JsonLogic conditions, from left to right; the first `MOST_OPERANDS` of them."""
+    return islice(_walked(conditions), MOST_OPERANDS)
+
+
+def _walked(conditions: Any) -> Iterator[Operand]:
+    left = [("", "", conditions)]
+    while left:
         path, operator, node = left.pop()
         name = variable(node)
-        inner = [] if name is not None else _inner(path, operator, node)
-        if name is None and inner:
-            left += reversed(inner)
-            continue
-        if path and node not in ({}, []):  # a constant alone is no operand
-            count += 1
-            said = name if name is not None else msgspec.json.encode(node).decode()
-            yield Operand(path, operator, name, said)
+        inner = _default(path, node) if name is not None else _inner(path, operator, node)
+        left += reversed(inner)
+        if not path or node in ({}, []) or (inner and name is None):
+            continue  # a constant alone is no operand
+        yield Operand(path, operator, name, name if name is not None else msgspec.json.encode(node).decode())
+
+
+def _default(path: str, node: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
+    """Return the default of a variable: `{"var": ["custom.plan", "free"]}` has one."""
+    given = node[_VARIABLE]
+    return [(f"{path}/{_VARIABLE}/1", _VARIABLE, given[1])] if isinstance(given, list) and len(given) > 1 else []
 
 
 def _inner(path: str, operator: str, node: Any) -> list[tuple[str, str, Any]]:
@@ -71,8 +81,9 @@ def variable(node: Any) -> str | None:
 def protected(conditions: Any, in_text: Protect, item: Protect, allowed: frozenset[str]) -> Any:
     """Return the conditions with their constants protected.
 
-    Constants beside a custom data point may be anything, such as names of people, so that they are protected as items
-    of a value list are, unless `allowed` has the data point. Other constants keep all but the identifiers in them.
+    Constants that are compared with a custom data point may be anything, such as names of people, so that they are
+    protected as items of a value list are, unless `allowed` has the data point. Other constants keep all but the
+    identifiers in them.
 
     Args:
         conditions: JsonLogic.
@@ -80,22 +91,28 @@ def protected(conditions: Any, in_text: Protect, item: Protect, allowed: frozens
         item: Protects a whole text.
         allowed: Names of custom data points whose constants stay.
     """
-    return _protected(conditions, in_text, item, allowed, is_free=False)
+
+    def walk(node: Any, text: Protect) -> Any:
+        if (name := variable(node)) is not None:
+            given = node[_VARIABLE]
+            chosen = item if _is_free(name, allowed) else text
+            return {_VARIABLE: [name, *(walk(each, chosen) for each in given[1:])]} if isinstance(given, list) else node
+        if isinstance(node, Mapping):
+            return {
+                in_text(key): walk(inner, item if key not in _LOGIC and _has_free(inner, allowed) else text)
+                for key, inner in node.items()
+            }
+        if isinstance(node, list):
+            return [walk(inner, text) for inner in node]
+        return text(node) if isinstance(node, str) else node
+
+    return walk(conditions, in_text)
 
 
-def _protected(node: Any, in_text: Protect, item: Protect, allowed: frozenset[str], *, is_free: bool) -> Any:
-    if variable(node) is not None:
-        return node
-    if isinstance(node, Mapping):
-        return {
-            key: _protected(inner, in_text, item, allowed, is_free=is_free or _names_data_point(inner, allowed))
-            for key, inner in node.items()
-        }
-    if isinstance(node, list):
-        return [_protected(inner, in_text, item, allowed, is_free=is_free) for inner in node]
-    return (item if is_free else in_text)(node) if isinstance(node, str) else node
+def _has_free(node: Any, allowed: frozenset[str]) -> bool:
+    """Return whether a protected custom data point occurs in a part of the conditions."""
+    return any(_is_free(each.variable or "", allowed) for each in _walked({"": node}))
 
 
-def _names_data_point(operand: Any, allowed: frozenset[str]) -> bool:
-    names = [variable(each) or "" for each in (operand if isinstance(operand, list) else [operand])]
-    return any(name.startswith(_FREE_FORM) and name.removeprefix(_FREE_FORM) not in allowed for name in names)
+def _is_free(name: str, allowed: frozenset[str]) -> bool:
+    return name.startswith(_FREE_FORM) and name.removeprefix(_FREE_FORM) not in allowed
