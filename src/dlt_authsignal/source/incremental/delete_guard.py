@@ -159,7 +159,7 @@ def _whole(column: Any) -> Any:
     return column.combine_chunks() if hasattr(column, "combine_chunks") else column
 
 
-def check_keys(table: Table, shown: Iterable[Mapping[str, Any]], allowed: Limit, held: Held) -> None:
+def check_whole(table: Table, shown: Iterable[Mapping[str, Any]], allowed: Limit, held: Held) -> None:
     """Check a table that is read as a whole, by its whole key.
 
     Args:
@@ -177,20 +177,3 @@ def check_keys(table: Table, shown: Iterable[Mapping[str, Any]], allowed: Limit,
         total += len(keys)
         gone += sum(key not in there for key in keys)
     allowed.check(table.name, gone, total, everything=gone == total > 1)
-
-
-def check_all(table: str, shown: Iterable[Mapping[str, Any]], field: str, allowed: Limit, held: Held) -> None:
-    """Check a table that is read as a whole.
-
-    Args:
-        table: The table.
-        shown: Objects that Authsignal returned.
-        field: Key field.
-        allowed: Limit of deletes.
-        held: Reads rows of the destination.
-    """
-    column = TABLES[table].key[-1]
-    there = {str(row.get(field)) for row in shown}
-    alive = [key for batch in held(table, column) for key in batch.column(column).to_pylist()]
-    gone = sum(key not in there for key in alive)
-    allowed.check(table, gone, len(alive), everything=gone == len(alive) > 1)

@@ -21,7 +21,7 @@ from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.source.http.client import connect
 from dlt_authsignal.source.http.rate_limiter import RateLimiter
 from dlt_authsignal.source.incremental.dataset_check import check_dataset
-from dlt_authsignal.source.incremental.delete_guard import Limit, check_keys
+from dlt_authsignal.source.incremental.delete_guard import Limit, check_whole
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.resources.async_batches import batches
@@ -126,7 +126,7 @@ def _checked(management: Management, found: Configuration) -> _Read:
         evidence = Evidence(base=management.base, named=management.tenant_id, returned=found.tenant_id)
         check_dataset(pipeline, evidence, management.privacy)
         for name in (each for each in items if each not in (tables.RULE_CONDITIONS.name, *found.incomplete)):
-            check_keys(_BY_NAME[name], items[name], management.limit, partial(alive_columns_of, pipeline))
+            check_whole(_BY_NAME[name], items[name], management.limit, partial(alive_columns_of, pipeline))
     for name, error in found.refused.items():
         management.meter.refused[name] = _refusal(error)
     return _Read(configuration=found, items=items, tenant_id=tenant_id)

@@ -23,7 +23,7 @@ from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.source.http.client import connect
 from dlt_authsignal.source.http.rate_limiter import RateLimiter
 from dlt_authsignal.source.incremental.dataset_check import check_dataset
-from dlt_authsignal.source.incremental.delete_guard import Limit, Shown, check_all
+from dlt_authsignal.source.incremental.delete_guard import Limit, Shown, check_whole
 from dlt_authsignal.source.incremental.plan import Plan, due
 from dlt_authsignal.source.incremental.read_state import PARTS
 from dlt_authsignal.source.incremental.read_users import read_users
@@ -151,7 +151,7 @@ def _tenant_authenticators(server: Server, allowed: Limit, begin: Callable[[Tabl
         for answers in batches(read, size=1):
             check_returned(dlt.current.pipeline(), _tenants(answers[0].items))
             held = partial(alive_columns_of, dlt.current.pipeline())
-            check_all(tables.TENANT_AUTHENTICATORS.name, answers[0].items, "authenticatorId", allowed, held)
+            check_whole(tables.TENANT_AUTHENTICATORS, answers[0].items, allowed, held)
             yield answers
 
     def when(loading: Loading, answers: list[Answers]) -> Iterator[Any]:
