@@ -12,14 +12,16 @@ from dlt.pipeline.pipeline import Pipeline
 from statsmodels.stats.proportion import confint_proportions_2indep
 from statsmodels.stats.rates import confint_poisson_2indep
 
-from dlt_authsignal.cli.commands.demo import days_around
+from dlt_authsignal.cli.commands.demo import days_around, settings_of, sync_earlier_configurations
 from dlt_authsignal.models import install
 from dlt_authsignal.models.configuration.timeline import Change, Timeline, timeline
 from dlt_authsignal.models.configuration.views import Effect, read_effects
 from dlt_authsignal.pipeline.attach import make_pipeline
+from dlt_authsignal.pipeline.sync.run import sync
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
+from dlt_authsignal.source.clock import dated
 from tests.configuration import configured
-from tests.helpers import command, sync_from
+from tests.helpers import command, rows, sync_from
 from tests.warehouses import Lake, Postgres, Warehouse
 
 DAY = timedelta(days=1)
@@ -178,3 +180,18 @@ def test_without_a_configuration_the_command_says_which_key_is_missing(seeded: R
 def test_a_first_read_is_no_change(empty: RunningSandbox) -> None:
     configured(empty)
     assert timeline(make_pipeline(), 7).changes == []
+
+
+@pytest.mark.deep
+def test_an_interrupted_demo_continues_with_the_days_that_it_lacks(tenant: RunningSandbox) -> None:
+    into: dict[str, Any] = {"pipeline_name": "authsignal_demo"}
+    settings = settings_of(tenant, seed=7)
+    days = days_around([change.at for change in tenant.configuration_changes()])
+    for day in days[:2]:
+        tenant.configuration_as_of(day)
+        with dated(day):
+            sync(make_pipeline(**into), **{**settings, "apis": ["management"]})
+    tenant.configuration_as_of(None)
+    sync_earlier_configurations(tenant, into, settings)
+    reads = rows("select distinct read_at from configuration_reads order by 1", "authsignal_demo.duckdb")
+    assert [at for (at,) in reads] == days

@@ -46,9 +46,9 @@ def demo(users: int, days: int, seed: int, pipeline_name: str) -> None:
     with run_in_thread(SandboxConfig(users=users, days=days, seed=seed)) as running:
         click.echo(f"   {running.url}, seed {seed}\n")
         into: dict[str, Any] = {"pipeline_name": pipeline_name, "dataset": dataset}
-        settings = _settings(running, seed)
+        settings = settings_of(running, seed)
         click.secho("2. Sync into DuckDB", bold=True)
-        _sync_earlier_configurations(running, into, settings)
+        sync_earlier_configurations(running, into, settings)
         run(into, settings)
     from dlt_authsignal.models.configuration.timeline import timeline
     from dlt_authsignal.pipeline.attach import attach
@@ -69,7 +69,7 @@ def demo(users: int, days: int, seed: int, pipeline_name: str) -> None:
         click.echo(f"   {program} {arguments:<42}{meaning}")
 
 
-def _settings(running: "RunningSandbox", seed: int) -> dict[str, Any]:
+def settings_of(running: "RunningSandbox", seed: int) -> dict[str, Any]:
     config = running.sandbox.config
     return {
         "apis": ["server", "management"],
@@ -84,7 +84,7 @@ def _settings(running: "RunningSandbox", seed: int) -> dict[str, Any]:
     }
 
 
-def _sync_earlier_configurations(running: "RunningSandbox", into: dict[str, Any], settings: dict[str, Any]) -> None:
+def sync_earlier_configurations(running: "RunningSandbox", into: dict[str, Any], settings: dict[str, Any]) -> None:
     """Sync the configuration as daily syncs would have found it around each change, where no earlier demo has."""
     from dlt_authsignal.destination.duckdb_file import database_file
     from dlt_authsignal.destination.stores.queries import columns_of
