@@ -220,14 +220,15 @@ def test_a_database_needs_an_extra(seeded: RunningSandbox, monkeypatch: pytest.M
 def test_a_wrong_password_is_reported_with_the_message_of_the_database(
     seeded: RunningSandbox, postgres_database: str
 ) -> None:
+    url = urlsplit(postgres_database)
+    role = f"careful_{url.path.strip('/')}"
     with closing(psycopg2.connect(postgres_database)) as connection, connection, connection.cursor() as cursor:
-        cursor.execute("create role careful login password 'right'; show hba_file")
+        cursor.execute(f"create role {role} login password 'right'; show hba_file")
         file = str((cursor.fetchone() or [""])[0])
         others = Path(file).read_text()
-        Path(file).write_text(f"host all careful all scram-sha-256\n{others}")
+        Path(file).write_text(f"host all {role} all scram-sha-256\n{others}")
         cursor.execute("select pg_reload_conf()")
-    url = urlsplit(postgres_database)
-    source = f"postgresql://careful:pass-7f3a@127.0.0.1:{url.port}{url.path}?query=select 1"
+    source = f"postgresql://{role}:pass-7f3a@127.0.0.1:{url.port}{url.path}?query=select 1"
     with pytest.raises(UserIdsUnreadable, match=r"password authentication failed.*Check") as raised:
         sync_from(seeded, users_from=source)
     assert "pass-7f3a" not in "\n".join(told_by(raised.value))
@@ -270,9 +271,10 @@ def test_a_password_in_a_configured_url_is_in_no_file(
     seeded: RunningSandbox, workdir: Path, postgres_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = urlsplit(in_postgres(postgres_database, people(seeded)[:2]))
+    role = f"reader_{server.path.strip('/')}"
     with closing(psycopg2.connect(postgres_database)) as connection, connection, connection.cursor() as cursor:
-        cursor.execute("create role reader login password 'pass-7f3a'; grant select on people to reader")
-    url = f"postgresql://reader:pass-7f3a@127.0.0.1:{server.port}{server.path}"
+        cursor.execute(f"create role {role} login password 'pass-7f3a'; grant select on people to {role}")
+    url = f"postgresql://{role}:pass-7f3a@127.0.0.1:{server.port}{server.path}"
     monkeypatch.setenv("SOURCES__AUTHSIGNAL_SOURCE__USERS_FROM", f"{url}?query=select id from people")
     monkeypatch.setenv("SOURCES__AUTHSIGNAL_SOURCE__USERS_DATABASE", url)
     sync_from(seeded)
