@@ -11,6 +11,7 @@ import pytest
 
 from dlt_authsignal.assistant import worker
 from dlt_authsignal.assistant.database import Database, locate
+from dlt_authsignal.assistant.dictionary import table_page
 from dlt_authsignal.assistant.guard.functions import allowed_functions
 from dlt_authsignal.assistant.masking import is_masked
 from dlt_authsignal.assistant.questions import questions
@@ -83,6 +84,21 @@ def test_kpis_are_the_same_through_the_masks(loaded: Loaded, database: Database)
             truth(loaded, f"select slice, numerator, denominator from ({model.sql}) as k")
         )
     assert answer(database, "select count(*) from kpi_mfa_coverage") == [[2]]
+
+
+def test_changes_of_the_configuration_and_their_effects_are_the_same_through_the_masks(demo: Path) -> None:
+    file = demo / "authsignal_demo.duckdb"
+    masked = Database(path=file, dataset="authsignal_data", seconds=40)
+    changes = "select configuration, object, object_name, change, field, seen_before, seen_at from config_changes"
+    effects = "select * exclude (configuration) from config_change_effects where configuration = 'rules'"
+    for query in (changes, effects):
+        sql = f"select columns(*)::text from ({query}) order by all"
+        with duckdb.connect(file, read_only=True) as connection:
+            connection.execute("set timezone = 'UTC'; set schema = 'authsignal_data'")
+            expected = connection.execute(sql).fetchall()
+        assert sorted(map(str, answer(masked, sql))) == sorted(str(list(row)) for row in expected)
+        assert len(expected) > 5
+    assert "`seen_at`: The first read that did." in table_page("config_changes")
 
 
 PEOPLE = "select distinct unnest([user_id, email, phone_number, username, display_name]) from users"

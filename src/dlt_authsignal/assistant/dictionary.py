@@ -1,5 +1,6 @@
 """The schema as pages for assistants: one page per table, and the index `llms.txt`."""
 
+from inspect import getdoc
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -7,6 +8,7 @@ from dlt_authsignal.assistant.masking import is_masked
 from dlt_authsignal.assistant.questions import questions
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.models import all_models, find_model
+from dlt_authsignal.models.configuration.views import VIEWS, View
 from dlt_authsignal.schema.columns import Column, Table
 from dlt_authsignal.schema.history_tables import TABLES_AND_HISTORIES as _ALL
 from dlt_authsignal.schema.tables import PROVENANCE
@@ -29,8 +31,10 @@ RULES: Final = (
 
 def table_page(name: str) -> str:
     """Return the page of a table (meaning, key, columns, three questions with SQL) or of a KPI (definition, SQL)."""
+    if view := next((view for view in VIEWS if view.name == name), None):
+        return _view_page(view)
     if name not in _ALL:
-        known = [*_ALL, *(model.view for model in all_models())]
+        known = [*_ALL, *(model.view for model in all_models()), *(view.name for view in VIEWS)]
         if name not in known:
             raise ConfigurationError(f'There is no table or KPI "{name}". Known: {", ".join(known)}.')
         model = find_model(name)
@@ -40,6 +44,13 @@ def table_page(name: str) -> str:
     lines.append("\n".join(_column(name, column) for column in (*table.columns, *PROVENANCE)))
     lines += [f"## {question.text}\n\n```sql\n{question.sql}\n```" for question in questions(name)]
     return "\n\n".join(lines) + "\n"
+
+
+def _view_page(view: View) -> str:
+    _, _, attributes = (getdoc(view.row) or "").partition("Attributes:")
+    columns = (line.strip().partition(": ") for line in attributes.strip().split("\n"))
+    lines = [f"- `{name}`: {meaning}" for name, _, meaning in columns]
+    return "\n\n".join([f"# {view.name}", view.meaning, "\n".join(lines)]) + "\n"
 
 
 def _facts(table: Table) -> str:
@@ -64,6 +75,8 @@ def index() -> str:
         "\n".join(f"- [{name}](../{PAGES_FOLDER}/{name}.md): {table.meaning}" for name, table in _ALL.items()),
         "## KPIs, as views after `dlt-authsignal models install`",
         "\n".join(f"- `{model.view}`: {model.question}" for model in all_models()),
+        "## Views of configuration changes, after `dlt-authsignal models install`",
+        "\n".join(f"- `{view.name}`: {view.meaning}" for view in VIEWS),
         "## Pages",
         "\n".join(f"- [{path.name}]({path}): {meaning}" for path, meaning in PAGES),
     ]

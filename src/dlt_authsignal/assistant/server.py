@@ -17,6 +17,7 @@ from dlt_authsignal.assistant.dictionary import ABOUT, RULES, table_page
 from dlt_authsignal.assistant.values import NOTICE, marked
 from dlt_authsignal.errors import AuthsignalError
 from dlt_authsignal.models import all_models
+from dlt_authsignal.models.configuration.views import VIEWS
 from dlt_authsignal.schema.history_tables import TABLES_AND_HISTORIES as _ALL
 
 INSTRUCTIONS: Final = "\n".join(
@@ -66,11 +67,12 @@ def server(database: Callable[[], Database], *, max_rows: int = 1000) -> MCPServ
             "tables": [{"name": name, "rows": rows, "about": _ALL[name].meaning} for name, rows in present.items()],
             "not_synced": [name for name in _ALL if name not in present],
             "kpis": [{"name": model.view, "about": model.question} for model in all_models()],
+            "views": [{"name": view.name, "about": view.meaning} for view in VIEWS],
         }
 
     @mcp.tool(annotations=_LOOKING)
     async def explain_table(name: Name) -> str:
-        """Explain a table: key, column meanings, three questions with tested SQL. For a KPI: definition and SQL."""
+        """Explain a table or view: key, columns, three questions with tested SQL. For a KPI: definition and SQL."""
         return await _in_thread(lambda: table_page(name))
 
     @mcp.tool(annotations=_LOOKING)

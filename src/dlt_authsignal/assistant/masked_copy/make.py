@@ -18,6 +18,8 @@ import duckdb
 from dlt_authsignal.assistant.masking import is_masked, masked_rows
 from dlt_authsignal.assistant.process import CLOSED, end_with_parent, read_request
 from dlt_authsignal.assistant.values import cell
+from dlt_authsignal.models.configuration.views import plain_queries
+from dlt_authsignal.schema.bookkeeping_tables import CONFIGURATION_READS
 from dlt_authsignal.schema.history_tables import TABLES_AND_HISTORIES
 from dlt_authsignal.schema.sql_text import literal, quoted
 
@@ -78,6 +80,7 @@ def _copy(request: dict[str, Any]) -> dict[str, Any]:
         for name, sql in request["kpis"].items():
             with contextlib.suppress(duckdb.CatalogException, duckdb.BinderException):  # tables not synced
                 connection.execute(_kpi(name, sql))
+        _add_configuration_views(connection, source, target, present)
         overview = _overview(connection, source, present)
     return {"fingerprint": made_from, "overview": overview}
 
@@ -91,6 +94,20 @@ def _columns(connection: duckdb.DuckDBPyConnection, store: str, dataset: str) ->
         if table in TABLES_AND_HISTORIES:
             found.setdefault(table, []).append(column)
     return {name: found[name] for name in TABLES_AND_HISTORIES if name in found}
+
+
+def _add_configuration_views(
+    connection: duckdb.DuckDBPyConnection, source: str, target: str, present: dict[str, list[str]]
+) -> None:
+    """Add the views of configuration changes, over the masked tables. The times of the reads are no personal data."""
+    reads = CONFIGURATION_READS
+    names = ", ".join(column.name for column in reads.columns)
+    with contextlib.suppress(duckdb.CatalogException, duckdb.BinderException):  # tables not synced
+        connection.execute(f"create table {target}.{reads.name} as select {names} from {source}.{reads.name}")
+        known = {**present, reads.name: [column.name for column in reads.columns]}
+        stored = {table: dict.fromkeys(columns, "text") for table, columns in known.items()}
+        for name, query in plain_queries(stored).items():
+            connection.execute(f"create view {name} as {query}")
 
 
 def _kpi(view_name: str, sql: str) -> str:

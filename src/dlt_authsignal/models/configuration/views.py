@@ -101,16 +101,48 @@ class Effect:
     is_enough: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """One of the two views: its name, what it contains, and the class whose attributes are its columns."""
+
+    name: str
+    meaning: str
+    row: type[FieldChange | Effect]
+
+
+VIEWS: Final = (
+    View(
+        name=CHANGES,
+        meaning="What was changed in the tenant's configuration: one row per changed field, and one per object that was"
+        " added or removed. The change happened between `seen_before` and `seen_at`.",
+        row=FieldChange,
+    ),
+    View(
+        name=EFFECTS,
+        meaning="Attempts before and after each change: one row per change, action code and measure, over equally long"
+        f" windows of at most {DEFAULT_DAYS} days. Other changes may have caused a difference: see `other_changes`.",
+        row=Effect,
+    ),
+)
+
+
 def view_queries(pipeline: "Pipeline", dataset: str, dialect: str) -> dict[str, str]:
     """Return the query of each view whose tables exist, in the destination's dialect."""
-    stored = stored_columns(pipeline.default_schema)
+    found = plain_queries(stored_columns(pipeline.default_schema), dialect)
+    return {name: _translated(query, dataset, dialect) for name, query in found.items()}
+
+
+def plain_queries(stored: Stored, dialect: str = "duckdb") -> dict[str, str]:
+    """Return the query of each view whose tables exist, in DuckDB's dialect and with unqualified names of tables.
+
+    Args:
+        stored: Types of the columns of each existing table.
+        dialect: The dialect that the queries will be translated to.
+    """
     changes = changes_sql(stored, dialect)
     if changes is None:
         return {}
-    queries = {CHANGES: _translated(changes, dataset, dialect)}
-    if stored.keys() >= _NEEDED:
-        queries[EFFECTS] = _translated(_effects(DEFAULT_DAYS), dataset, dialect)
-    return queries
+    return {CHANGES: changes} | ({EFFECTS: _effects(DEFAULT_DAYS)} if stored.keys() >= _NEEDED else {})
 
 
 def read_changes(pipeline: "Pipeline") -> list[FieldChange]:
