@@ -1,7 +1,8 @@
-"""Whatever is changed in the configuration and refused to a sync, the histories equal those of an oracle."""
+"""The histories equal those of an oracle, whatever is changed, and whether syncs are refused, fail or are killed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ from hypothesis import strategies as st
 from dlt_authsignal.errors import AuthsignalError
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig, run_in_thread
 from tests.configuration import configured
-from tests.helpers import rows
+from tests.crash.points import POINTS
+from tests.crash.syncs import SETTINGS, SMALL_FILES, Zygote
+from tests.helpers import MANAGEMENT_SECRET, at, rows
 from tests.tiers import examples
 
 RULES, LISTS = "rules", "value_lists"
@@ -26,6 +29,14 @@ steps = st.lists(
         st.tuples(st.just("sync")),
         st.tuples(st.just("refused"), st.sampled_from([RULES, LISTS])),
         st.tuples(st.just("failed"), st.sampled_from([RULES, LISTS])),
+        st.tuples(
+            st.just("killed"),
+            st.one_of(
+                st.sampled_from([{"point": list(point)} for point in POINTS.values()]),
+                st.builds(lambda nth: {"fatal": {"statement": nth}}, st.integers(1, 120)),
+                st.builds(lambda nth: {"fatal": {"file operation": nth}}, st.integers(1, 250)),
+            ),
+        ),
     ),
     min_size=4,
     max_size=10,
@@ -104,6 +115,28 @@ def sync(running: RunningSandbox, oracle: Oracle, step: tuple[Any, ...]) -> None
             oracle.read(table, values)
 
 
+def killed_sync(running: RunningSandbox, zygote: Zygote, how: dict[str, Any]) -> None:
+    """One sync that is killed, if it comes by the moment. The sync that follows it reads the same configuration."""
+    folder = Path.cwd()
+    settings = {**SETTINGS, "MANAGEMENT_SECRET_KEY": MANAGEMENT_SECRET, "ACCEPT_DELETES": "true"}
+    env = {
+        **at(running, **settings),
+        **SMALL_FILES,
+        "DESTINATION__DUCKDB__CREDENTIALS": str(folder / "authsignal_pipeline.duckdb"),
+        "DLT_DATA_DIR": str(folder / "dlt"),
+        "RUNTIME__DLTHUB_TELEMETRY": "false",
+    }
+    code = zygote.run(folder, env, ["sync", "--apis", "management"], **how)
+    assert code in (0, -9), (folder / "err.txt").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def zygote() -> Iterator[Zygote]:
+    process = Zygote()
+    yield process
+    process.close()
+
+
 def check(oracle: Oracle) -> None:
     by_key = "order by valid_from"
     assert stored(f"select rule_id, valid_to is null, is_active, priority from rules_history {by_key}") == {
@@ -130,7 +163,7 @@ def check(oracle: Oracle) -> None:
 )
 @given(walk=steps)
 def test_histories_of_the_configuration_equal_those_of_the_oracle(
-    walk: list[tuple[Any, ...]], tmp_path_factory: pytest.TempPathFactory
+    walk: list[tuple[Any, ...]], tmp_path_factory: pytest.TempPathFactory, zygote: Zygote
 ) -> None:
     folder = tmp_path_factory.mktemp("walk")
     with pytest.MonkeyPatch.context() as patch, run_in_thread(SandboxConfig(users=0)) as running:
@@ -139,7 +172,10 @@ def test_histories_of_the_configuration_equal_those_of_the_oracle(
         oracle = Oracle()
         sync(running, oracle, ("sync",))
         for step in walk:
-            if step[0] in ("sync", "refused", "failed"):
+            if step[0] == "killed":
+                killed_sync(running, zygote, step[1])
+                sync(running, oracle, ("sync",))
+            elif step[0] in ("sync", "refused", "failed"):
                 sync(running, oracle, step)
             else:
                 act(running, step)
