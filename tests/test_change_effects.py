@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from tests.helpers import command, rows, sync_from
 from tests.warehouses import Lake, Postgres, Warehouse
 
 DAY = timedelta(days=1)
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +169,35 @@ def plain(row: dict[str, Any]) -> dict[str, Any]:
         else value
         for name, value in row.items()
     }
+
+
+@pytest.mark.deep
+def test_the_share_that_a_rule_decided_is_known_where_action_details_are_loaded(workdir: Path) -> None:
+    with run_in_thread(SandboxConfig(users=40, seed=7)) as running:
+        pipeline = synced_each_day(running, "duckdb", first=1)
+        measures = {effect.measure for effect in read_effects(pipeline)}
+        sync_from(running, tables=["user_actions", "action_details"], full=True)
+        truth = running.configuration_changes()[0]
+        change = of(timeline(pipeline, 7), truth.table, truth.key, truth.at)
+        store = running.sandbox.store
+        actions = [action for user in store.users() for action in store.actions(user.user_id, EARLIEST)]
+    assert "decided_rate" not in measures
+    assert change.seen_before
+    decided = next(effect for effect in change.effects if effect.measure == "decided_rate")
+    length = timedelta(days=decided.window_days)
+    signed_in = [action for action in actions if action.action_code == decided.action_code]
+    before, after = (
+        [
+            bool(action.rules) and action.rules[0].rule_id == truth.key
+            for action in signed_in
+            if start <= action.created_at < end
+        ]
+        for start, end in ((change.seen_before - length, change.seen_before), (change.seen_at, change.seen_at + length))
+    )
+    assert sum(after) > sum(before) == 0
+    assert counted(decided) == (sum(before), len(before), sum(after), len(after))
+    check_interval(decided)
+    check_views(pipeline)
 
 
 def test_without_a_configuration_the_command_says_which_key_is_missing(seeded: RunningSandbox, workdir: Path) -> None:

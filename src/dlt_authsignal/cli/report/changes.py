@@ -29,6 +29,7 @@ _MEASURES: Final = {
     "block_rate": "blocked",
     "success_rate": "succeeded",
     "drop_off_rate": "dropped off",
+    "decided_rate": "decided by this rule",
 }
 """Measures in the order in which they are printed, with their names."""
 

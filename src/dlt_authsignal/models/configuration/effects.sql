@@ -2,7 +2,8 @@
 -- One row per change, action code and measure. A change lies between two reads of the configuration: the window before
 -- ends with the read that did not show it, and the window after begins with the first read that did. Both windows are
 -- equally long, at most {days} days, and lie within the loaded attempts. The interval is Newcombe's 95 % interval of a
--- difference of two shares; for the number of attempts, the normal interval of a difference of two rates.
+-- difference of two shares; for the number of attempts, the normal interval of a difference of two rates. The share that
+-- a rule decided is known only for attempts that are in the opt-in table action_details.
 with changed as (
     select configuration, object, min(object_name) as object_name, min(action_code) as action_code, seen_before, seen_at
     from config_changes
@@ -46,13 +47,14 @@ shared as (
     group by w.configuration, w.object, w.seen_at, w.action_code, w.object_name, w.seen_before, w.length
 ),
 attempts as (
-    select action_code, created_at, state,
-        case when state like 'CHALLENGE%' and created_at <= _read_at - interval '10' minute then 1 else 0 end as settled
-    from user_actions
+    select a.action_code, a.created_at, a.state, {rule} as rule, {has_detail} as detailed,
+        case when a.state like 'CHALLENGE%' and a.created_at <= a._read_at - interval '10' minute
+            then 1 else 0 end as settled
+    from user_actions as a{join}
 ),
 matched as (
     select s.configuration, s.object, s.object_name, s.seen_before, s.seen_at, s.action_code, s.length,
-        s.other_changes, a.state, a.settled,
+        s.other_changes, a.state, a.settled, a.detailed, case when a.rule = s.object then 1 else 0 end as is_decided,
         case when a.created_at < s.seen_before
             and date_diff('millisecond', a.created_at, s.seen_before) <= s.length then 1 else 0 end as is_before,
         case when a.created_at >= s.seen_at
@@ -73,7 +75,11 @@ counted as (
         sum(case when state = 'CHALLENGE_SUCCEEDED' then settled * is_before else 0 end) as succeeded_before,
         sum(case when state = 'CHALLENGE_SUCCEEDED' then settled * is_after else 0 end) as succeeded_after,
         sum(case when state = 'CHALLENGE_REQUIRED' then settled * is_before else 0 end) as dropped_before,
-        sum(case when state = 'CHALLENGE_REQUIRED' then settled * is_after else 0 end) as dropped_after
+        sum(case when state = 'CHALLENGE_REQUIRED' then settled * is_after else 0 end) as dropped_after,
+        sum(detailed * is_before) as detailed_before,
+        sum(detailed * is_after) as detailed_after,
+        sum(is_decided * is_before) as decided_before,
+        sum(is_decided * is_after) as decided_after
     from matched
     group by configuration, object, object_name, seen_before, seen_at, action_code, length, other_changes
 ),
@@ -82,24 +88,28 @@ measured as (
         case when length > 0 then length / 86400000.0 end as window_days,
         measure,
         case measure when 'attempts' then attempts_before when 'challenge_rate' then challenged_before
-            when 'block_rate' then blocked_before when 'success_rate' then succeeded_before
-            else dropped_before end as before_numerator,
+            when 'block_rate' then blocked_before when 'decided_rate' then decided_before
+            when 'success_rate' then succeeded_before else dropped_before end as before_numerator,
         case measure when 'attempts' then length / 86400000.0 when 'challenge_rate' then attempts_before
-            when 'block_rate' then attempts_before else settled_before end as before_denominator,
+            when 'block_rate' then attempts_before when 'decided_rate' then detailed_before
+            else settled_before end as before_denominator,
         case measure when 'attempts' then attempts_after when 'challenge_rate' then challenged_after
-            when 'block_rate' then blocked_after when 'success_rate' then succeeded_after
-            else dropped_after end as after_numerator,
+            when 'block_rate' then blocked_after when 'decided_rate' then decided_after
+            when 'success_rate' then succeeded_after else dropped_after end as after_numerator,
         case measure when 'attempts' then length / 86400000.0 when 'challenge_rate' then attempts_after
-            when 'block_rate' then attempts_after else settled_after end as after_denominator,
+            when 'block_rate' then attempts_after when 'decided_rate' then detailed_after
+            else settled_after end as after_denominator,
         case measure when 'attempts' then attempts_before + attempts_after
             when 'challenge_rate' then least(attempts_before, attempts_after)
             when 'block_rate' then least(attempts_before, attempts_after)
+            when 'decided_rate' then least(detailed_before, detailed_after)
             else least(settled_before, settled_after) end as cases
     from counted
     cross join (
         select 'attempts' as measure union all select 'challenge_rate' union all select 'block_rate'
-        union all select 'success_rate' union all select 'drop_off_rate'
+        union all select 'success_rate' union all select 'drop_off_rate' union all select 'decided_rate'
     ) as measures
+    where measure <> 'decided_rate' or configuration = 'rules' and detailed_before + detailed_after > 0
 ),
 compared as (
     select *,

@@ -24,6 +24,18 @@ DEFAULT_DAYS: Final = 7
 _NEEDED: Final = frozenset({"user_actions", "rule_conditions"})
 """Tables that the effects need beside the histories."""
 
+_DECIDED: Final = frozenset({"user_id", "action_code", "idempotency_key", "priority_rule_id"})
+"""Columns of `action_details` that say which rule decided an attempt."""
+
+_WITHOUT_DETAILS: Final = {"rule": "cast(null as text)", "has_detail": "0", "join": ""}
+_WITH_DETAILS: Final = {
+    "rule": "d.priority_rule_id",
+    "has_detail": "case when d.user_id is not null then 1 else 0 end",
+    "join": """
+    left join action_details as d
+        on d.user_id = a.user_id and d.action_code = a.action_code and d.idempotency_key = a.idempotency_key""",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class FieldChange:
@@ -67,7 +79,8 @@ class Effect:
         action_code: The action code.
         window_days: Length of each window in days.
         other_changes: Other changes that concern the action code and lie within the windows.
-        measure: attempts, challenge_rate, block_rate, success_rate or drop_off_rate.
+        measure: attempts, challenge_rate, block_rate, success_rate or drop_off_rate; for a rule also decided_rate, the
+            share of attempts with a row in `action_details` that this rule decided.
         before_numerator: Attempts that count, in the window before.
         before_denominator: Attempts of which they are a share; for `attempts`, the days of the window.
         after_numerator: As before, in the window after.
@@ -142,12 +155,12 @@ def plain_queries(stored: Stored, dialect: str = "duckdb") -> dict[str, str]:
     changes = changes_sql(stored, dialect)
     if changes is None:
         return {}
-    return {CHANGES: changes} | ({EFFECTS: _effects(DEFAULT_DAYS)} if stored.keys() >= _NEEDED else {})
+    return {CHANGES: changes} | ({EFFECTS: _effects(DEFAULT_DAYS, stored)} if stored.keys() >= _NEEDED else {})
 
 
 def read_changes(pipeline: "Pipeline") -> list[FieldChange]:
     """Return all rows of `config_changes`, oldest first; none if no configuration was synced."""
-    with _opened(pipeline) as ask:
+    with _opened(pipeline) as (ask, _):
         rows = ask(f"select {', '.join(COLUMNS)} from {CHANGES} order by seen_at, configuration, object, field")
     return [FieldChange(**dict(zip(COLUMNS, row, strict=True))) for row in rows]
 
@@ -155,10 +168,9 @@ def read_changes(pipeline: "Pipeline") -> list[FieldChange]:
 def read_effects(pipeline: "Pipeline", days: int = DEFAULT_DAYS) -> list[Effect]:
     """Return the effects with windows of at most so many days; none without attempts."""
     names = list(Effect.__dataclass_fields__)
-    with _opened(pipeline, needed=_NEEDED) as ask:
-        rows = ask(
-            f"select {', '.join(names)} from ({_effects(days)}) as effects order by seen_at, action_code, measure"
-        )
+    with _opened(pipeline, needed=_NEEDED) as (ask, stored):
+        effects = _effects(days, stored)
+        rows = ask(f"select {', '.join(names)} from ({effects}) as effects order by seen_at, action_code, measure")
     return [Effect(**dict(zip(names, map(_plain, names, row), strict=True))) for row in rows]
 
 
@@ -173,16 +185,20 @@ def _text() -> str:
     return files("dlt_authsignal.models.configuration").joinpath("effects.sql").read_text(encoding="utf-8")
 
 
-def _effects(days: int) -> str:
-    return "\n".join(line for line in _text().format(days=days).split("\n") if not line.startswith("--"))
+def _effects(days: int, stored: Stored) -> str:
+    parts = _WITH_DETAILS if stored.get("action_details", {}).keys() >= _DECIDED else _WITHOUT_DETAILS
+    return "\n".join(line for line in _text().format(days=days, **parts).split("\n") if not line.startswith("--"))
 
 
 @contextmanager
-def _opened(pipeline: "Pipeline", needed: frozenset[str] = frozenset()) -> Iterator[Any]:
-    """Give a function that runs a query in DuckDB's dialect on the dataset, in which `config_changes` is a table."""
+def _opened(pipeline: "Pipeline", needed: frozenset[str] = frozenset()) -> Iterator[tuple[Any, Stored]]:
+    """Give a function that runs a query in DuckDB's dialect on the dataset, and the columns of the existing tables.
+
+    `config_changes` is a table in the query.
+    """
     if is_made_of_files(pipeline):
-        with _opened_files(pipeline, needed) as ask:
-            yield ask
+        with _opened_files(pipeline, needed) as found:
+            yield found
         return
     stored: Stored = stored_columns(pipeline.default_schema) if pipeline.default_schema_name else {}
     with pipeline.sql_client() as client:
@@ -195,11 +211,11 @@ def _opened(pipeline: "Pipeline", needed: frozenset[str] = frozenset()) -> Itera
                 return []
             return client.execute_sql(_translated(_with_changes(query, changes), dataset, dialect)) or []
 
-        yield ask
+        yield ask, stored
 
 
 @contextmanager
-def _opened_files(pipeline: "Pipeline", needed: frozenset[str]) -> Iterator[Any]:
+def _opened_files(pipeline: "Pipeline", needed: frozenset[str]) -> Iterator[tuple[Any, Stored]]:
     held = lake.held(pipeline)
     stored: Stored = {
         name: columns for name, columns in stored_columns(pipeline.default_schema).items() if name in held
@@ -213,7 +229,7 @@ def _opened_files(pipeline: "Pipeline", needed: frozenset[str]) -> Iterator[Any]
                 return []
             return connection.execute(_with_changes(query, changes)).fetchall()
 
-        yield ask
+        yield ask, stored
 
 
 def _with_changes(query: str, changes: str) -> str:
