@@ -1,7 +1,8 @@
 """How fast to ask, decided by numbers: against a bucket of tokens made of numbers too."""
 
 import itertools
-from dataclasses import dataclass
+import random
+from dataclasses import dataclass, field
 from math import ceil, inf
 
 import pytest
@@ -22,9 +23,13 @@ class Server:
     says_when: bool = True
     tokens: float = inf
     seen: float = 0.0
+    lone: float = 0.0
+    rng: random.Random = field(default_factory=lambda: random.Random(7))
 
     def ask(self, now: float) -> float:
-        """0 if the request is served, else the seconds to wait."""
+        """0 if the request is served, else the seconds to wait. A share of requests is refused for no reason."""
+        if self.lone and self.rng.random() < self.lone:
+            return 1.0 if self.says_when else 0.5
         self.tokens = min(self.burst, self.tokens + (now - self.seen) * self.limit)
         self.seen = now
         if self.tokens >= 1:
@@ -47,8 +52,7 @@ class Run:
             self.now += max(LATENCY, 1 / (self.governor.rate or inf)) if self.governor.rate else LATENCY
             if pause := server.ask(self.now):
                 self.refused += 1
-                self.governor.refused(self.now, self.now, pause)
-                self.now += pause
+                self.now += self.governor.refused(self.now, self.now, pause)
             else:
                 self.served += 1
                 self.governor.served(self.now, LATENCY)
@@ -64,6 +68,28 @@ def run(ceiling: float | None = None) -> Run:
 @pytest.mark.parametrize("limit", [10, 50, 120])
 def test_the_rate_limit_is_nearly_used_and_rarely_exceeded(limit: int, ceiling: str, says_when: bool) -> None:
     asked = run(None if ceiling == "max" else 2.0 * limit).until(300, Server(limit, limit, says_when))
+    assert asked.served >= 0.95 * limit * 300
+    assert asked.refused < 0.005 * asked.served
+
+
+@pytest.mark.parametrize("ceiling", [None, 20.0])
+@pytest.mark.parametrize("share", [0.01, 0.03, 0.05])
+def test_lone_refusals_do_not_lower_the_rate(share: float, ceiling: float | None) -> None:
+    without, asked = run(ceiling).until(60, Server(inf, inf)), run(ceiling).until(60, Server(inf, inf, lone=share))
+    assert asked.refused > 0
+    assert asked.served >= (0.95 - share) * without.served
+
+
+@pytest.mark.parametrize("share", [0.01, 0.03, 0.05])
+def test_a_limit_is_found_among_lone_refusals(share: float) -> None:
+    asked = run(100.0).until(300, Server(50, 50, lone=share))
+    assert asked.served >= 0.8 * 50 * 300
+    assert asked.refused <= (share + 0.05) * (asked.served + asked.refused)
+
+
+@pytest.mark.parametrize(("limit", "ceiling"), [(18, 20), (19, 20), (48, 50), (195, 200)])
+def test_a_limit_slightly_below_the_rate_is_found(limit: int, ceiling: int) -> None:
+    asked = run(float(ceiling)).until(300, Server(limit, limit))
     assert asked.served >= 0.95 * limit * 300
     assert asked.refused < 0.005 * asked.served
 
@@ -96,13 +122,14 @@ def test_the_configured_rate_is_never_exceeded(ceiling: float, events: list[tupl
 
 
 @given(st.floats(5, 500), st.floats(0.2, 3), st.integers(20, 200))
-def test_a_refusal_slows_down_immediately_and_refusals_of_the_same_burst_change_nothing(
+def test_four_refusals_in_a_row_slow_down_immediately_and_others_of_the_same_burst_change_nothing(
     limit: float, seconds: float, sent: int
 ) -> None:
     governor = AdaptiveRate(ceiling=limit, began=0.0)
     for number in range(sent):
         governor.served(seconds * number / sent, LATENCY)
-    governor.refused(seconds, seconds - LATENCY, 1.0)
+    pauses = [governor.refused(seconds, seconds - LATENCY, 1.0) for _ in range(4)]
+    assert pauses == [0.0, 0.0, 0.0, 1.0]
     slowed = governor.rate
     assert slowed is not None
     assert slowed <= max(SLOWEST, 0.98 * limit)
@@ -133,6 +160,13 @@ def test_a_pause_of_this_process_does_not_reduce_the_rate() -> None:
     governor = AdaptiveRate(ceiling=None, began=0.0)
     for number in range(5000):
         governor.served(number / 5000, 0.6 if 2000 <= number < 2256 else 0.002)
+    assert governor.rate is None
+
+
+def test_lone_slow_responses_do_not_reduce_the_rate() -> None:
+    governor = AdaptiveRate(ceiling=None, began=0.0)
+    for number in range(5000):
+        governor.served(number / 500, 30.0 if number > 500 and number % 20 == 0 else 0.02)
     assert governor.rate is None
 
 

@@ -59,9 +59,8 @@ class RateLimiter:
         self._governor.served(now, seconds)
 
     def refused(self, now: float, sent_at: float, pause: float) -> None:
-        """Record a 429 response; no request is sent for `pause` seconds."""
-        self._governor.refused(now, sent_at, pause)
-        self._held_until = max(self._held_until, now + pause)
+        """Record a 429 response. If a limit caused it, no request is sent for `pause` seconds."""
+        self._held_until = max(self._held_until, now + self._governor.refused(now, sent_at, pause))
 
     def _limits(self, rate: float) -> list[Rate]:
         if self._rates[0] != rate:
@@ -101,7 +100,7 @@ class Gate:
         self._throttle.served(now, seconds)
 
     def refused(self, now: float, sent_at: float, pause: float) -> None:
-        """Record a 429 response; no request is sent for `pause` seconds."""
+        """Record a 429 response. If a limit caused it, no request is sent for `pause` seconds."""
         self._throttle.refused(now, sent_at, pause)
 
     async def _turn(self) -> None:
