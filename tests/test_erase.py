@@ -12,10 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import dlt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dlt_authsignal.destination.stores.value_table import condition
 from dlt_authsignal.destination.tombstones import Tombstones, hash_of
 from dlt_authsignal.errors import ConfigurationError, NoData, RunFailed, UserErased
 from dlt_authsignal.models import install, read
@@ -140,6 +142,54 @@ def test_an_erased_user_leaves_no_byte_and_other_users_are_untouched(
     assert again.erased_at == report.erased_at
     assert others(warehouse, people.user_id) == before
     assert bytes_left(warehouse, workdir, known) == {}
+
+
+@pytest.mark.parametrize("privacy", deep_after(1, ["keep", "pseudonymize"]))
+def test_the_log_of_postgresql_contains_no_value_of_an_erased_user(
+    people: Planted, postgres_database: str, privacy: str, monkeypatch: pytest.MonkeyPatch, workdir: Path
+) -> None:
+    import psycopg2
+
+    warehouse = Postgres(postgres_database)
+    monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", postgres_database)
+    with closing(psycopg2.connect(postgres_database)) as connection:
+        connection.autocommit = True
+        cursor = connection.cursor()
+        name = connection.info.dbname
+        for setting in ("log_statement = 'all'", "log_min_duration_statement = 0", "log_parameter_max_length = -1"):
+            cursor.execute(f"alter database {name} set {setting}")
+        cursor.execute("show data_directory")
+        log = Path(cursor.fetchone()[0]).parent / "log"
+        before = log.stat().st_size
+        load(people, warehouse, privacy=privacy)
+        for settings in ({"refresh_users": [people.user_id]}, {"users_from": ["listing", "known"]}):
+            load(people, warehouse, privacy=privacy, full=False, **settings)
+        report = erase_from(warehouse, people.user_id)
+        assert lift(people.user_id, destination="postgres")
+    logged = log.read_bytes()[before:]
+    assert not report.is_empty
+    assert b"DELETE FROM" in logged
+    assert b"FROM STDIN" in logged
+    (workdir / "logged").mkdir()
+    (workdir / "logged" / "log").write_bytes(logged)
+    assert search(workdir / "logged", people.personal) == []
+
+
+def test_values_of_every_form_are_found_in_postgresql(
+    postgres_database: str, monkeypatch: pytest.MonkeyPatch, workdir: Path
+) -> None:
+    monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", postgres_database)
+    values = ["ann", " ann ", "", "\\N", "\\.", "a\\b", "a\tb", "a\nb", "a\r", "o'hara", '"', "%s", "zoë", "人", "😀"]
+    pipeline = dlt.pipeline("values", destination="postgres", dataset_name="values_of_tests")
+    with pipeline.sql_client() as sql, sql.begin_transaction():
+        sql.execute_sql("create temporary table held (value varchar)")
+        for value in [*values, "another", "N", "ab"]:
+            sql.execute_sql("insert into held values (%s)", value)
+        with condition(sql, "value", [*values, "a\x00b"]) as (is_one, parameters):
+            found = sql.execute_sql(f"select value from held where {is_one}", *parameters)
+        with condition(sql, "value", []) as (is_one, parameters):
+            assert sql.execute_sql(f"select value from held where {is_one}", *parameters) == []
+    assert sorted(value for (value,) in found or ()) == sorted(values)
 
 
 @pytest.mark.parametrize("warehouse", [*deep_after(1, ["duckdb", "postgres", "delta", "iceberg"]), *S3], indirect=True)

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 
+from dlt_authsignal.destination.stores.value_table import condition
+
 ROWS_AT_ONCE: Final = 10_000
 STAGING: Final = "staging: "
 """Prefix for names of tables in dlt's staging dataset, which holds the rows of the last load."""
@@ -53,16 +55,24 @@ class SqlStore:
         self, table: str, wanted: Sequence[str], column: str | None = None, values: Collection[str] = ()
     ) -> Iterator[tuple[Any, ...]]:
         names = ", ".join(map(self._sql.escape_column_name, wanted))
-        condition = f" WHERE {self._is_one(column, values)}" if column else ""
-        with self._sql.execute_query(f"SELECT {names} FROM {self.place(table)}{condition}", *values) as cursor:
+        query = f"SELECT {names} FROM {self.place(table)}"
+        if column is None:
+            yield from self._fetched(query, ())
+            return
+        with condition(self._sql, column, values) as (is_one, parameters):
+            yield from self._fetched(f"{query} WHERE {is_one}", parameters)
+
+    def _fetched(self, query: str, parameters: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
+        with self._sql.execute_query(query, *parameters) as cursor:
             while rows := cursor.fetchmany(ROWS_AT_ONCE):
                 yield from rows
 
     def delete(self, table: str, column: str, values: Collection[str]) -> int:
-        condition = f"{self.place(table)} WHERE {self._is_one(column, values)}"
-        ((count,),) = self._sql.execute_sql(f"SELECT count(*) FROM {condition}", *values)
-        if count:  # counted first: not every driver returns the number of deleted rows
-            self._sql.execute_sql(f"DELETE FROM {condition}", *values)
+        with condition(self._sql, column, values) as (is_one, parameters):
+            rows = f"{self.place(table)} WHERE {is_one}"
+            ((count,),) = self._sql.execute_sql(f"SELECT count(*) FROM {rows}", *parameters)
+            if count:  # counted first: not every driver returns the number of deleted rows
+                self._sql.execute_sql(f"DELETE FROM {rows}", *parameters)
         return int(count)
 
     def scrub(self) -> int:
@@ -72,9 +82,6 @@ class SqlStore:
         """Return a table's qualified, quoted name."""
         name = self._sql.capabilities.escape_identifier(self._names.get(table, table))
         return f"{self._sql.fully_qualified_dataset_name()}.{name}"
-
-    def _is_one(self, column: str, values: Collection[str]) -> str:
-        return f"{self._sql.escape_column_name(column)} IN ({', '.join(['%s'] * len(values))})"
 
 
 def datasets(client: Any) -> Iterator[tuple[str, SqlStore]]:
