@@ -1,6 +1,7 @@
 """Send values to a database so that its log does not contain them.
 
-PostgreSQL can log each statement and its parameters (`log_statement`, `log_min_duration_statement`), and shows them in `pg_stat_activity` and `pg_stat_statements`. It does not log the data of `COPY ... FROM STDIN`.
+PostgreSQL can log each statement and its parameters (`log_statement`, `log_min_duration_statement`), and shows them in
+`pg_stat_activity` and `pg_stat_statements`. It does not log the data of `COPY ... FROM STDIN`.
 """
 
 import itertools
@@ -40,7 +41,7 @@ def condition(sql: Any, column: str, values: Collection[str]) -> Iterator[tuple[
 
 
 def _can_copy(sql: Any) -> bool:
-    return sql.capabilities.sqlglot_dialect == "postgres"  # Redshift has the same driver, but copies from S3 only
+    return bool(sql.capabilities.sqlglot_dialect == "postgres")  # Redshift has the same driver, but copies from S3 only
 
 
 def _lines(values: Collection[str]) -> str:
