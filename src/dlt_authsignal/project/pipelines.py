@@ -17,6 +17,7 @@ from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.project.earlier_state import move_into_project
+from dlt_authsignal.project.private_files import keep_private, make_folder, replace_text
 from dlt_authsignal.project.working_folder import WorkingFolder, is_same, project_folder, working_folder
 
 _FIRST_RUN: Final = "initial_cwd"
@@ -136,11 +137,16 @@ def check_pipeline(pipeline: Pipeline) -> None:
     in_project = where.in_project and is_same(parent, where.parent)
     found = replace(where, parent=parent, in_project=in_project)
     check_is_ours(found, pipeline.destination)
+    if not found.has_run:  # dlt has created the folder with the permissions that the umask gives
+        keep_private(found.path)
     _record_folder(pipeline, found)
 
 
 def _opened(where: WorkingFolder, **options: Any) -> Pipeline:
+    is_new = not where.has_run
     pipeline: Pipeline = dlt.pipeline(where.pipeline_name, str(where.parent), **options)
+    if is_new:
+        keep_private(where.path)
     _record_folder(pipeline, where)
     return pipeline
 
@@ -200,10 +206,10 @@ def _is_left(where: WorkingFolder, first_run: Path, database: str | None) -> boo
 
 
 def _create(where: WorkingFolder) -> None:
-    where.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(where.parent)
     ignored = where.parent / ".gitignore"
     if where.in_project and not ignored.exists():
-        ignored.write_text("*\n", encoding="utf-8")
+        replace_text(ignored, "*\n")
 
 
 def _refusal(folder: Path) -> str | None:

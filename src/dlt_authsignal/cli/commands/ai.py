@@ -67,7 +67,10 @@ def init(agents: tuple[str, ...], check: bool, force: bool) -> None:
 def launcher() -> str:
     """Return a command that starts `dlt-authsignal` from this folder, on any machine with the project."""
     mine = Path(sys.executable).with_name("dlt-authsignal")
-    inside = mine.exists() and mine.is_relative_to(Path.cwd())
+    try:
+        inside = mine.exists() and mine.is_relative_to(Path.cwd())
+    except OSError:  # a path that this account may not read
+        inside = False
     return mine.relative_to(Path.cwd()).as_posix() if inside else "dlt-authsignal"
 
 
