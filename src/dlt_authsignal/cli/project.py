@@ -12,7 +12,7 @@ import tomlkit
 from tomlkit.exceptions import ParseError, TOMLKitError
 
 from dlt_authsignal.errors import ConfigurationError
-from dlt_authsignal.project.private_files import FILE, make_folder, replace_text
+from dlt_authsignal.project.private_files import FILE, make_folder, readable_by_others, replace_text
 from dlt_authsignal.project.text_files import read_text, with_line_ends_of
 
 CONFIG: Final = Path(".dlt/config.toml")
@@ -123,6 +123,11 @@ def _written(target: Path, text: str, *, private: bool) -> bool:
     make_folder(target.parent)
     replace_text(target, with_line_ends_of(target, text), mode=FILE if private else None)
     return True
+
+
+def is_exposed(path: Path) -> bool:
+    """Whether other accounts of this machine can read the file."""
+    return any(readable_by_others(path))
 
 
 def is_tracked(path: Path) -> bool:

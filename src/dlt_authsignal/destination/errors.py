@@ -30,6 +30,7 @@ from dlt_authsignal.destination.redaction import LEFT_OUT, QUOTING_ERRORS, unrea
 from dlt_authsignal.destination.registry import DESTINATIONS, Destination, destination_of_type
 from dlt_authsignal.errors import DOCS, AuthsignalError, ConfigurationError, RunFailed
 from dlt_authsignal.project.waiting import in_use
+from dlt_authsignal.project.writing import is_refusal, refused
 
 _REFUSALS = ("permission denied", "insufficient privileges", "access denied")
 _MISSING: Final = re.compile(r"not have a column|column \S+ does not exist|not found in FROM clause", re.IGNORECASE)
@@ -72,6 +73,8 @@ def _explained(error: Exception, name: str) -> Exception:
     text = str(cause)
     if "Could not set lock on file" in text:
         return RunFailed(in_use(text))
+    if isinstance(cause, OSError) and cause.filename and is_refusal(cause):  # DuckDB's own errors are no OSError
+        return refused(cause)
     if destination.name == "duckdb" and (fault := file_fault(text, _active_file())):
         return ConfigurationError(fault)
     if isinstance(cause, UnknownDestinationModule):

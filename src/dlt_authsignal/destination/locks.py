@@ -9,7 +9,7 @@ from dlt.pipeline.pipeline import Pipeline
 from filelock import FileLock, Timeout
 
 from dlt_authsignal.destination.clients import sql_client
-from dlt_authsignal.destination.duckdb_file import database_file
+from dlt_authsignal.destination.duckdb_file import check_can_be_written, database_file
 from dlt_authsignal.destination.registry import destination_of_type
 from dlt_authsignal.errors import PipelineBusy
 from dlt_authsignal.project.private_files import make_folder, mode_for
@@ -56,6 +56,7 @@ def _file(pipeline: Pipeline) -> Iterator[None]:
     if file is None or not file.parent.is_dir():  # DuckDB reports what is wrong with the path
         yield
         return
+    check_can_be_written(file, "the tables of the dataset")
     with _held(
         file.with_name(f"{file.name}.lock"),
         f"Another sync into {file.name} is running. Nothing was changed. Wait for it to end, or load into another"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dlt_authsignal.destination.duckdb_file import check_can_be_written, database_file
 from dlt_authsignal.destination.stores.store import is_made_of_files
 from dlt_authsignal.errors import RunFailed
 from dlt_authsignal.models import lake
@@ -52,12 +53,15 @@ def install(pipeline: "Pipeline") -> Installed:
     """Create or replace every view whose tables exist.
 
     Raises:
+        ConfigurationError: This account can only read the DuckDB file.
         RunFailed: No view could be created, because nothing was synced or the destination refused.
     """
     from dlt.destinations.exceptions import DatabaseException
 
     if is_made_of_files(pipeline):
         return _nothing_to_install(pipeline)
+    if file := database_file(pipeline):
+        check_can_be_written(file, "the KPI views")
     done = Installed(views=[], skipped={})
     try:
         with pipeline.sql_client() as client:

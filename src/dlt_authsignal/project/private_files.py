@@ -76,8 +76,9 @@ def replace_text(path: Path, text: str, *, mode: int | None = None) -> None:
 
 
 def readable_by_others(*paths: Path) -> Iterator[Path]:
-    """Yield the files and folders that the group or other accounts can read, by their own mode."""
+    """Yield the files and folders that other accounts can read: by their mode, and that of all folders above them."""
     for path in paths:
         with suppress(OSError):
-            if path.stat().st_mode & 0o044:
+            above = path.resolve().parents
+            if path.stat().st_mode & 0o044 and all(folder.stat().st_mode & 0o011 for folder in above):
                 yield path

@@ -52,6 +52,11 @@ def wait_at_most(seconds: float, say: Say = _to_stderr) -> None:
     _OF_PROCESS[0] = Waiting(seconds, say)
 
 
+def is_set() -> bool:
+    """Whether a wait is set for this process."""
+    return _OF_PROCESS[0].seconds > 0
+
+
 @contextmanager
 def waiting_for(file: Path | None, seconds: float | None, say: Say = _to_stderr) -> Iterator[None]:
     """Set the wait of one DuckDB file until the block ends; None changes nothing."""

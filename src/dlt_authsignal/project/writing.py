@@ -1,5 +1,6 @@
 """Say what could not be written, where it can go instead, and how."""
 
+import errno
 from pathlib import Path
 
 from dlt_authsignal.errors import ConfigurationError, RunFailed
@@ -16,7 +17,22 @@ def cannot_write(path: Path, what: str, error: OSError, instead: str = "") -> Co
     """
     reason = error.strerror or type(error).__name__
     text = f"Cannot write {path} ({reason}): {what}. Nothing was changed. {instead or _elsewhere(path)}"
-    return ConfigurationError(text) if isinstance(error, PermissionError) or error.errno == 30 else RunFailed(text)
+    return ConfigurationError(text) if is_refusal(error) else RunFailed(text)
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether the system refused to open a file that the error names: no permission, or a read-only disk."""
+    return isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def refused(error: OSError) -> ConfigurationError:
+    """Return the error for a file that the system refused to open, in code that does not know what it holds."""
+    path = Path(str(error.filename))
+    return ConfigurationError(
+        f"Cannot open {path} ({error.strerror}). Nothing was loaded. Let your account read and write in"
+        f" {path.parent}, or use other folders: the environment variable PIPELINES_DIR for dlt's state,"
+        " TMPDIR for temporary files, credentials under [destination.duckdb] in .dlt/secrets.toml for the database."
+    )
 
 
 def _elsewhere(path: Path) -> str:

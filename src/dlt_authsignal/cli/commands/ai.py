@@ -96,6 +96,7 @@ def toolkit() -> None:
 @click.option(
     "--timeout", default=20.0, show_default=True, type=click.FloatRange(1, 3600), help="Maximum seconds per query."
 )
+@names.wait_option
 def mcp(pipeline_name: str | None, dataset: str | None, allow_identifiers: bool, max_rows: int, timeout: float) -> None:
     """Serve the data of a pipeline to an assistant, over standard input and output (MCP).
 

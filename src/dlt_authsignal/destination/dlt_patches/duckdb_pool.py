@@ -1,5 +1,6 @@
 """Open DuckDB files for this package's pipelines: private from the start, and after a wait if one is set."""
 
+import os
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -28,6 +29,8 @@ def open_privately(credentials: Any) -> None:
         def borrow_conn(self, *arguments: Any, **more: Any) -> Any:
             with self._conn_lock:
                 is_first = self._conn is None
+                if is_first and is_readable_only(self._file):
+                    self.credentials.read_only = True
                 if is_first and not self.credentials.read_only:
                     prepare(self._file)
                 borrow: Callable[[], Any] = lambda: super(PrivatePool, self).borrow_conn(*arguments, **more)  # noqa: E731
@@ -44,6 +47,11 @@ def open_privately(credentials: Any) -> None:
             return left
 
     pool.__class__ = PrivatePool
+
+
+def is_readable_only(file: Path) -> bool:
+    """Whether this account can read a DuckDB file, but not write it."""
+    return os.access(file, os.R_OK) and not os.access(file, os.W_OK)
 
 
 def prepare(file: Path) -> None:

@@ -1,11 +1,14 @@
 """Other names of a DuckDB file: what a replacement of the file would leave behind."""
 
+import errno
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from dlt_authsignal.errors import RunFailed
+from dlt_authsignal.project.writing import cannot_write
 
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 _MOUNT_POINT: Final = 4
@@ -13,11 +16,14 @@ _MOUNT_POINT: Final = 4
 
 
 def check_can_be_replaced(file: Path) -> None:
-    """Check, before anything is changed, that no other name keeps the content of a file that is replaced.
+    """Check, before anything is changed, that a file can be replaced, and that no other name keeps its content.
 
     Raises:
+        ConfigurationError: This account cannot replace files in its folder.
         RunFailed: The file has hard links, or is mounted by itself.
     """
+    if fault := _refusal(file):
+        raise cannot_write(file, "the new file without this person's data", PermissionError(fault, os.strerror(fault)))
     count = file.stat().st_nlink
     if count > 1:
         raise RunFailed(
@@ -32,6 +38,16 @@ def check_can_be_replaced(file: Path) -> None:
             " be replaced by a file without this person's data. Nothing was changed. Mount its folder instead, or run"
             " this where the file itself is."
         )
+
+
+def _refusal(file: Path) -> int | None:
+    """Return why the folder refuses a replacement of the file, as an error number; None if it allows it."""
+    folder = file.parent
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return errno.EACCES
+    if os.name == "nt" or os.geteuid() == 0 or not folder.stat().st_mode & stat.S_ISVTX:
+        return None
+    return None if os.geteuid() in (file.stat().st_uid, folder.stat().st_uid) else errno.EPERM  # a shared folder
 
 
 def _is_mounted(file: Path) -> bool:

@@ -41,6 +41,7 @@ def _erase_packages(pipeline: Pipeline, _: Collection[str]) -> int:
     left = [path for name in _UNFINISHED for path in (folder / name).glob("*/") if path.is_dir()]
     removed = sum(_count(path) for path in left)
     for path in left:
+        _remove(file for file in path.resolve().rglob("*") if file.is_symlink() and file.is_file())
         shutil.rmtree(path.resolve())
         if path.is_symlink():
             path.unlink()
@@ -52,11 +53,16 @@ def _count(folder: Path) -> int:
 
 
 def further_names(pipeline: Pipeline) -> list[str]:
-    """Return the files with rows that have hard links: other names, which are not found, keep their content."""
+    """Return what keeps rows when files are removed: hard links, and folders that links inside of packages lead to."""
     folder = Path(pipeline.working_dir)
-    packages = (path for name in (*_UNFINISHED, _LOADED) for path in (folder / name).rglob("*"))
+    packages = [path for name in (*_UNFINISHED, _LOADED) for path in (folder / name).glob("*/**/*")]
     files = [*packages, *folder.glob("trace.pickle*"), journal_of(pipeline).path]
-    return [str(path) for path in files if path.is_file() and path.stat().st_nlink > 1]
+    linked = [path for path in files if path.is_file() and path.stat().st_nlink > 1]
+    folders = [path for path in packages if path.is_symlink() and path.is_dir()]
+    return [
+        *(f"other names (hard links) of {path}" for path in linked),
+        *(f"the folder {path.resolve()}, to which {path} led" for path in folders),
+    ]
 
 
 def _remove(paths: Iterable[Path]) -> int:

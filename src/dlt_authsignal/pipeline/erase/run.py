@@ -28,7 +28,7 @@ from dlt_authsignal.pipeline.erase.user_rows import delete_where, erase_rows
 from dlt_authsignal.pipeline.load_packages import Pending, finish_pending
 from dlt_authsignal.pipeline.repair import recreate
 from dlt_authsignal.project.names import pipeline_name_or
-from dlt_authsignal.project.pipelines import bring_state
+from dlt_authsignal.project.pipelines import bring_state, check_can_be_erased
 from dlt_authsignal.project.waiting import seconds_of, waiting_for
 from dlt_authsignal.schema.bookkeeping_tables import ERASED_USERS
 from dlt_authsignal.source.config.resolve import resolved_settings
@@ -109,6 +109,7 @@ def erase(
     settings = resolved_settings(pipeline_name)
     forms = stored_forms(user_id, settings)
     with translate_errors(destination):
+        check_can_be_erased(pipeline_name, destination)
         bring_state(pipeline_name)  # pending loads contain users too
         pipeline = attach(destination=destination, dataset=dataset, pipeline_name=pipeline_name)
         file = database_file(pipeline)
@@ -129,7 +130,7 @@ def erase(
             erased_at = bury(pipeline, user_id, known)  # first: the tombstone holds even if the run is killed
             attached = _attached(pipeline) if file else []
             rows, old_files, is_rewritten = _erase_data(pipeline, forms)
-            linked = [f"other names (hard links) of {path}" for path in further_names(pipeline)]
+            linked = further_names(pipeline)
             places = erase_leftovers(pipeline, forms)
     return ErasureReport(
         pipeline=pipeline.pipeline_name,
