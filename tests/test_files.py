@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,16 +12,20 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from dlt_authsignal.assistant.database import Database
+from dlt_authsignal.destination.duckdb_file import database_file
 from dlt_authsignal.errors import ConfigurationError, RunFailed
+from dlt_authsignal.pipeline.attach import make_pipeline
 from dlt_authsignal.pipeline.erase.duckdb_names import check_can_be_replaced
 from dlt_authsignal.pipeline.erase.duckdb_rewrite import UNFINISHED, rewrite
+from dlt_authsignal.pipeline.erase.local_files import erase_leftovers, further_names
 from dlt_authsignal.pipeline.erase.run import erase
 from dlt_authsignal.pipeline.wording import runnable
-from dlt_authsignal.project.private_files import make_folder, replace_text
-from dlt_authsignal.project.waiting import seconds_of
+from dlt_authsignal.project.private_files import make_folder, readable_by_others, replace_text
+from dlt_authsignal.project.waiting import seconds_of, waiting_for
 from dlt_authsignal.project.working_folder import working_folder
 from dlt_authsignal.sandbox import RunningSandbox
-from tests.helpers import COMMAND, sync_from
+from tests.helpers import COMMAND, at, command, sync_from
 from tests.loaded import synced
 
 FILE = Path("authsignal_pipeline.duckdb")
@@ -165,3 +170,82 @@ def test_a_command_is_named_even_if_the_path_of_python_cannot_be_read(monkeypatc
 
     monkeypatch.setattr(Path, "exists", refused)
     assert runnable("dlt-authsignal") == "dlt-authsignal"
+
+
+def test_erase_removes_rows_behind_links_in_a_load_package_and_names_folders(workdir: Path) -> None:
+    pipeline = make_pipeline()
+    package = Path(pipeline.working_dir, "normalize/extracted/1")
+    package.mkdir(parents=True)
+    Path("disk/folder").mkdir(parents=True)
+    Path("disk/rows").write_text("ann")
+    Path("disk/other").write_text("ann")
+    os.link("disk/other", package / "hard")
+    (package / "soft").symlink_to(workdir / "disk/rows")
+    (package / "folder").symlink_to(workdir / "disk/folder")
+    named = further_names(pipeline)
+    erase_leftovers(pipeline, ["ann"])
+    assert not Path("disk/rows").exists()
+    assert not package.exists()
+    assert [f"{package}/hard" in name or str(workdir / "disk/folder") in name for name in named] == [True, True]
+
+
+@pytest.mark.parametrize("name", ["x.duckdb", "./sub/../x.duckdb", "way/x.duckdb", "one.duckdb", "way/../x.duckdb"])
+def test_every_name_of_a_database_leads_to_the_same_file_and_lock(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    Path("sub").mkdir()
+    Path("way").symlink_to(workdir)
+    Path("two.duckdb").symlink_to(workdir / "x.duckdb")
+    Path("one.duckdb").symlink_to("two.duckdb")
+    monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", name)
+    where = workdir.parent if name.startswith("way/..") else workdir  # `..` of a link is above its target
+    assert database_file(make_pipeline()) == where / "x.duckdb"
+
+
+@pytest.mark.parametrize(
+    ("folder", "file", "is_found"),
+    [(0o755, 0o644, True), (0o755, 0o640, True), (0o700, 0o644, False), (0o755, 0o600, False)],
+)
+def test_a_file_is_readable_by_others_if_they_can_enter_every_folder_above_it(
+    folder: int, file: int, is_found: bool
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name, "folder/file")
+        make_folder(path.parent)
+        path.touch()
+        path.chmod(file)
+        path.parent.chmod(folder)
+        Path(name).chmod(0o755)
+        assert list(readable_by_others(path, Path(name, "missing"))) == [path] * is_found
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+def test_a_file_of_another_account_in_a_sticky_folder_is_not_erased_from(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    duckdb.connect("x.duckdb").close()
+    workdir.chmod(0o1777)
+    os.chown(workdir, 1, 1)
+    os.chown("x.duckdb", 1, 1)
+    monkeypatch.setattr(os, "geteuid", lambda: 2)
+    with pytest.raises(ConfigurationError, match=r"Operation not permitted.*Nothing was changed"):
+        check_can_be_replaced(workdir / "x.duckdb")
+    os.chown("x.duckdb", 2, 2)
+    check_can_be_replaced(workdir / "x.duckdb")
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("arguments", [("changes",), ("models", "install"), ("erase", "nobody", "--yes")])
+def test_other_commands_wait_too(seeded: RunningSandbox, arguments: tuple[str, ...]) -> None:
+    synced(seeded)
+    with held_elsewhere(FILE.absolute()):
+        done = command(*arguments, "--wait", "1s", env=at(seeded))
+    assert "Waiting for it, at most 1 s more" in done.stderr
+    assert done.returncode == 1
+
+
+def test_a_query_of_an_assistant_waits_for_a_file_in_use(seeded: RunningSandbox) -> None:
+    synced(seeded)
+    database = Database(path=FILE.absolute(), dataset="authsignal_data")
+    with held_elsewhere(FILE.absolute(), seconds=3), waiting_for(FILE.absolute(), 30):
+        assert database.query("select count(*) from users", 1)["rows"] == [[40]]
