@@ -22,7 +22,7 @@ WRITING = {
     "init": ("init", "--region", "us", "--api-secret-key", "k", "--no-check"),
     "demo": ("demo", "--users", "2", "--days", "1"),
     "ai init": ("ai", "init", "--agent", "claude"),
-    "probe": ("probe", "--user", "canary"),
+    "probe": ("probe", "--user", "canary", "--allow-writes"),
 }
 SYNCED_BEFORE = {
     "sync": ("sync",),

@@ -1,7 +1,5 @@
 """Find a pipeline's DuckDB file, and keep it open while it is queried."""
 
-import errno
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,10 +9,8 @@ from weakref import WeakKeyDictionary
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.clients import sql_client
-from dlt_authsignal.destination.dlt_patches import is_readable_only
 from dlt_authsignal.destination.registry import destination_of_type
 from dlt_authsignal.errors import RunFailed
-from dlt_authsignal.project.writing import cannot_write
 
 
 @contextmanager
@@ -54,16 +50,6 @@ def check_still_there(pipeline: Pipeline) -> None:
             f"{file} was removed or replaced by another program while it was open. The rows of this run are lost."
             " Run the same command again: it reads everything that is missing."
         )
-
-
-def check_can_be_written(file: Path, what: str) -> None:
-    """Check, before anything is read, that this account can write a DuckDB file. A missing file passes.
-
-    Raises:
-        ConfigurationError: It can only read the file.
-    """
-    if is_readable_only(file):
-        raise cannot_write(file, what, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
 _FILES: Final[WeakKeyDictionary[Pipeline, Path | None]] = WeakKeyDictionary()

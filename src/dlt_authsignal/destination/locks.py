@@ -9,12 +9,12 @@ from dlt.pipeline.pipeline import Pipeline
 from filelock import FileLock, Timeout
 
 from dlt_authsignal.destination.clients import sql_client
-from dlt_authsignal.destination.duckdb_file import check_can_be_written, database_file
+from dlt_authsignal.destination.duckdb_file import database_file
 from dlt_authsignal.destination.registry import destination_of_type
 from dlt_authsignal.errors import PipelineBusy
 from dlt_authsignal.project.private_files import make_folder, mode_for
 from dlt_authsignal.project.waiting import opened
-from dlt_authsignal.project.writing import cannot_write
+from dlt_authsignal.project.writing import cannot_write, check_can_be_written
 
 _TAKE: Final = "SELECT pg_try_advisory_xact_lock(hashtext(%s))"
 

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dlt_authsignal.destination.duckdb_file import check_can_be_written, database_file
 from dlt_authsignal.destination.stores.store import is_made_of_files
 from dlt_authsignal.errors import RunFailed
 from dlt_authsignal.models import lake
 from dlt_authsignal.models.catalogue import Model, all_models
 from dlt_authsignal.models.configuration.views import view_queries
 from dlt_authsignal.models.dialects import portable
+from dlt_authsignal.project.writing import check_can_be_written
 
 if TYPE_CHECKING:
     from dlt.pipeline.pipeline import Pipeline
@@ -57,6 +57,8 @@ def install(pipeline: "Pipeline") -> Installed:
         RunFailed: No view could be created, because nothing was synced or the destination refused.
     """
     from dlt.destinations.exceptions import DatabaseException
+
+    from dlt_authsignal.destination.duckdb_file import database_file
 
     if is_made_of_files(pipeline):
         return _nothing_to_install(pipeline)

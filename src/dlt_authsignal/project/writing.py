@@ -1,6 +1,7 @@
 """Say what could not be written, where it can go instead, and how."""
 
 import errno
+import os
 from pathlib import Path
 
 from dlt_authsignal.errors import ConfigurationError, RunFailed
@@ -18,6 +19,21 @@ def cannot_write(path: Path, what: str, error: OSError, instead: str = "") -> Co
     reason = error.strerror or type(error).__name__
     text = f"Cannot write {path} ({reason}): {what}. Nothing was changed. {instead or _elsewhere(path)}"
     return ConfigurationError(text) if is_refusal(error) else RunFailed(text)
+
+
+def is_readable_only(file: Path) -> bool:
+    """Whether this account can read a file, but not write it."""
+    return os.access(file, os.R_OK) and not os.access(file, os.W_OK)
+
+
+def check_can_be_written(file: Path, what: str) -> None:
+    """Check, before anything is read, that this account can write a file. A missing file passes.
+
+    Raises:
+        ConfigurationError: It can only read the file.
+    """
+    if is_readable_only(file):
+        raise cannot_write(file, what, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
 def is_refusal(error: BaseException) -> bool:

@@ -19,7 +19,7 @@ from dlt_authsignal.destination.dlt_patches.adapt import (
     remove_with,
     replace_iceberg_merge,
 )
-from dlt_authsignal.destination.dlt_patches.duckdb_pool import beside, is_readable_only
+from dlt_authsignal.destination.dlt_patches.duckdb_pool import beside
 from dlt_authsignal.destination.dlt_patches.fixed_cost import (
     SELDOM,
     already_synced,
@@ -45,7 +45,6 @@ __all__ = [
     "end_with_message",
     "is_anothers",
     "is_ours",
-    "is_readable_only",
     "leave_to_libpq",
     "make_private_bucket",
     "offer_defaults",

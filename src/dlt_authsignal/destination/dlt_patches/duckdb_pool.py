@@ -1,6 +1,5 @@
 """Open DuckDB files for this package's pipelines: private from the start, and after a wait if one is set."""
 
-import os
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,6 +9,7 @@ from typing import Any, Final
 from dlt_authsignal.destination.dlt_patches.replaced import check_signature
 from dlt_authsignal.project.private_files import FOLDER, keep_private
 from dlt_authsignal.project.waiting import opened, user_of
+from dlt_authsignal.project.writing import is_readable_only
 
 BESIDE: Final = (".wal", ".tmp")
 """Suffixes of what DuckDB keeps beside a database: the log of changes, and the folder for data above its memory."""
@@ -47,11 +47,6 @@ def open_privately(credentials: Any) -> None:
             return left
 
     pool.__class__ = PrivatePool
-
-
-def is_readable_only(file: Path) -> bool:
-    """Whether this account can read a DuckDB file, but not write it."""
-    return os.access(file, os.R_OK) and not os.access(file, os.W_OK)
 
 
 def prepare(file: Path) -> None:
