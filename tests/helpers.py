@@ -63,10 +63,11 @@ def table(name: str, database: str = "authsignal_pipeline.duckdb") -> list[dict[
 
 
 def command(
-    *arguments: str, env: dict[str, str] | None = None, timeout: float = 50
+    *arguments: str, env: dict[str, str] | None = None, timeout: float = 50, is_bound: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    """The command in this folder, as a process of its own."""
-    return forked(arguments, folder=Path.cwd(), env={**os.environ, **(env or {})}, timeout=timeout)
+    """The command in this folder, as a process of its own; `forked` says what `is_bound` means."""
+    env = {**os.environ, **(env or {})}
+    return forked(arguments, folder=Path.cwd(), env=env, timeout=timeout, is_bound=is_bound)
 
 
 def python(*arguments: str, env: dict[str, str] | None = None, timeout: float = 50) -> subprocess.CompletedProcess[str]:
@@ -83,6 +84,7 @@ def forked(
     timeout: float = 50,
     user: int | None = None,
     is_python: bool = False,
+    is_bound: bool = False,
 ) -> subprocess.CompletedProcess[str]:
     """The command, or Python, as a process that is forked from one that has imported everything.
 
@@ -93,6 +95,7 @@ def forked(
         timeout: Seconds after which it is ended.
         user: The number of the user that it takes itself for.
         is_python: Run Python's arguments instead of the command's.
+        is_bound: Permissions of files bind it even if the tests run as root: it gives up root's capabilities.
     """
     with tempfile.TemporaryDirectory() as beside:
         out, err = Path(beside, "out"), Path(beside, "err")
@@ -105,6 +108,7 @@ def forked(
             err=str(err),
             user=user,
             is_python=is_python,
+            is_bound=is_bound,
         )
         program = sys.executable if is_python else COMMAND
         said = [path.read_text("utf-8") for path in (out, err)]

@@ -11,7 +11,7 @@ from yarl import URL
 
 from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.api.server_endpoints import GET_USER_AUTHENTICATORS
-from dlt_authsignal.errors import UnexpectedAnswer
+from dlt_authsignal.errors import TooLarge
 from dlt_authsignal.source.config.request_limits import RequestLimits
 from dlt_authsignal.source.http import client as http
 from dlt_authsignal.source.http.client import Api, connect
@@ -63,13 +63,16 @@ def test_compressed_responses_are_requested_and_read() -> None:
 
 @pytest.mark.parametrize("compress", [True, False], ids=["compressed", "plain"])
 def test_a_response_over_the_size_limit_is_refused_by_its_decompressed_size(compress: bool) -> None:
-    body = b"[" + b" " * http.MAX_BODY_BYTES + b"]"
+    body, requests = b"[" + b" " * http.MAX_BODY_BYTES + b"]", 0
 
     async def answer(_request: web.Request) -> web.Response:
+        nonlocal requests
+        requests += 1
         return zipped(body) if compress else web.Response(body=body)
 
-    with pytest.raises(UnexpectedAnswer, match="exceeds"):
-        asyncio.run(asked(answer, authenticators))
+    with pytest.raises(TooLarge, match="exceeds"):
+        asyncio.run(asked(answer, authenticators, RequestLimits(rate=None, attempts=3, backoff=0.01)))
+    assert requests == 1
 
 
 def test_a_response_in_chunks_is_joined() -> None:

@@ -17,6 +17,7 @@ AuthsignalError
 │   ├── RateLimited           429, after all retries
 │   ├── ServerFault           5xx, after all retries
 │   ├── UnexpectedAnswer      an undocumented response: HTML, a truncated body, another structure
+│   │   └── TooLarge          a body above the size limit; not retried
 │   ├── PagingLoop            the user list does not end
 │   ├── RequestRefused        any other 3xx or 4xx
 │   ├── PipelineBusy          another run uses the same pipeline or dataset
@@ -225,6 +226,12 @@ class UnexpectedAnswer(HttpError, RunFailed):
     """A success status whose body does not match the API documentation."""
 
     retryable = True
+
+
+class TooLarge(UnexpectedAnswer):
+    """A body above the size limit. Another attempt would receive it again."""
+
+    retryable = False
 
 
 class PagingLoop(HttpError, RunFailed):

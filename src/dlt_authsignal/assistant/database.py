@@ -10,6 +10,7 @@ from typing import Any, Final
 from dlt_authsignal.assistant.masked_copy.keep import Copy, MaskedCopies
 from dlt_authsignal.assistant.process import Ended, ask, explained
 from dlt_authsignal.errors import ConfigurationError, QueryRefused, RunFailed
+from dlt_authsignal.project.waiting import wait_of
 
 AT_ONCE: Final = 2
 COPY_SECONDS: Final = 20
@@ -82,7 +83,7 @@ class Database:
     def _copy(self) -> Copy:
         if not self.path.exists():
             raise ConfigurationError(f"{self.path.name} does not exist. Run first: dlt-authsignal sync")
-        return self._copies.current(max(self.seconds, COPY_SECONDS))
+        return self._copies.current(max(self.seconds, COPY_SECONDS) + wait_of(self.path).seconds)
 
     def _order(self) -> dict[str, Any]:
         from dlt_authsignal.models import all_models
@@ -91,6 +92,7 @@ class Database:
             "dataset": self.dataset,
             "key": self.key,
             "allow_identifiers": self.allow_identifiers,
+            "wait": wait_of(self.path).seconds,
             "kpis": {model.view: model.sql for model in all_models()},
         }
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from dlt_authsignal.assistant.values import marked, shortened
 from dlt_authsignal.errors import AuthsignalError, QueryRefused, RunFailed
+from dlt_authsignal.project.waiting import holder
 
 KEPT_ENVIRONMENT: Final = ("PATH", "PYTHONPATH", "SYSTEMROOT", "TMPDIR", "TEMP", "LD_LIBRARY_PATH", "LANG")
 """The only environment variables that such a process gets: others may contain keys."""
@@ -93,7 +94,10 @@ def end_with_parent(request: dict[str, Any], clean_up: Callable[[], object] = la
 def explained(reason: str) -> AuthsignalError:
     """Return the error for a message of DuckDB."""
     if "Could not set lock on file" in reason:
-        return RunFailed("A sync is writing to the database. Repeat the query when the sync has ended.")
+        return RunFailed(
+            f"Another program is writing to the database: {holder(reason)}. Repeat the query when it has ended, or"
+            " start the server with --wait 60s."
+        )
     if reason.startswith("Out of Memory"):
         return RunFailed("The query needs too much memory. Select fewer rows or columns.")
     if "No space left" in reason or "Could not write" in reason:

@@ -1,5 +1,6 @@
 """`dlt-authsignal`: the group, and what an error looks like."""
 
+import os
 import sys
 
 import click
@@ -19,6 +20,7 @@ from dlt_authsignal.cli.commands.sync import sync
 from dlt_authsignal.cli.shell import quieten_dlt
 from dlt_authsignal.cli.values import check_options
 from dlt_authsignal.errors import AuthsignalError
+from dlt_authsignal.project.private_files import OTHERS
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -41,6 +43,7 @@ check_options(cli)
 
 def main(program: str | None = None) -> None:
     """Entry point: our own errors as one message and their exit code, without a traceback."""
+    os.umask(OTHERS)  # the process is this command's own, so no other program's files change
     try:
         sys.exit(cli(prog_name=program, standalone_mode=False) or 0)
     except click.exceptions.Exit as done:

@@ -1,26 +1,32 @@
 """Read and write the files of a project, and merge what `init` writes with existing content."""
 
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
-from uuid import uuid4
 
 import tomlkit
 from tomlkit.exceptions import ParseError, TOMLKitError
 
 from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.project.private_files import FILE, make_folder, readable_by_others, replace_text
 from dlt_authsignal.project.text_files import read_text, with_line_ends_of
 
 CONFIG: Final = Path(".dlt/config.toml")
 SECRETS: Final = Path(".dlt/secrets.toml")
 SCRIPT: Final = Path("authsignal_pipeline.py")
 IGNORE: Final = Path(".gitignore")
-IGNORED: Final = (".dlt/secrets.toml", ".dlt/.var/", "*.duckdb", "*.duckdb.wal", "*.duckdb.lock")
+IGNORED: Final = (
+    ".dlt/secrets.toml",
+    ".dlt/.var/",
+    ".dlt/.*.toml.*",  # unfinished copies of the settings
+    "*.duckdb",
+    "*.duckdb.*",  # the log of changes, the lock, temporary data, the unfinished copy of an erasure
+    ".*.duckdb.*",  # a database that is being created
+)
 
 Tables = Mapping[tuple[str, ...], Mapping[str, Any]]
 """Values by name, by table."""
@@ -114,22 +120,14 @@ def _written(target: Path, text: str, *, private: bool) -> bool:
     same = target.exists() and read_text(target) == text
     if same and not (private and target.stat().st_mode & 0o077):
         return False
-    target.parent.mkdir(parents=True, exist_ok=True)
-    name = target.with_name(f".{target.name}.{uuid4().hex}")
-    # the system applies the umask: Python cannot read it without changing it for every thread
-    descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private or target.exists() else 0o666)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(with_line_ends_of(target, text))
-        if private:
-            name.chmod(0o600)
-        elif target.exists():
-            name.chmod(target.stat().st_mode & 0o777)
-        os.replace(name, target)
-    except BaseException:
-        name.unlink(missing_ok=True)
-        raise
+    make_folder(target.parent)
+    replace_text(target, with_line_ends_of(target, text), mode=FILE if private else None)
     return True
+
+
+def is_exposed(path: Path) -> bool:
+    """Whether other accounts of this machine can read the file."""
+    return any(readable_by_others(path))
 
 
 def is_tracked(path: Path) -> bool:

@@ -56,7 +56,11 @@ _FILES: Final[WeakKeyDictionary[Pipeline, Path | None]] = WeakKeyDictionary()
 
 
 def database_file(pipeline: Pipeline) -> Path | None:
-    """Return the DuckDB file that a pipeline loads into, even if it does not exist; None for other destinations."""
+    """Return the DuckDB file that a pipeline loads into, even if it does not exist; None for other destinations.
+
+    It is the file itself, also if the configured name is a symbolic link, so that its lock and its copies are found by
+    every project that uses it.
+    """
     if pipeline not in _FILES:  # dlt resolves all settings again on each call
         _FILES[pipeline] = _database_file(pipeline)
     return _FILES[pipeline]
@@ -66,4 +70,4 @@ def _database_file(pipeline: Pipeline) -> Path | None:
     if destination_of_type(pipeline.destination.destination_type).name != "duckdb":
         return None
     name = str(pipeline.sql_client().credentials.database)  # not opened: that would create the file
-    return None if name.startswith(":") else Path(name)
+    return None if name.startswith(":") else Path(name).resolve()

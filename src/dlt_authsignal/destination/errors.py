@@ -29,6 +29,8 @@ from dlt_authsignal.destination.duckdb_file import database_file
 from dlt_authsignal.destination.redaction import LEFT_OUT, QUOTING_ERRORS, unreadable, why, without_values
 from dlt_authsignal.destination.registry import DESTINATIONS, Destination, destination_of_type
 from dlt_authsignal.errors import DOCS, AuthsignalError, ConfigurationError, RunFailed
+from dlt_authsignal.project.waiting import in_use
+from dlt_authsignal.project.writing import is_refusal, refused
 
 _REFUSALS = ("permission denied", "insufficient privileges", "access denied")
 _MISSING: Final = re.compile(r"not have a column|column \S+ does not exist|not found in FROM clause", re.IGNORECASE)
@@ -70,7 +72,9 @@ def _explained(error: Exception, name: str) -> Exception:
     destination = _named(name)
     text = str(cause)
     if "Could not set lock on file" in text:
-        return RunFailed("The DuckDB file is open in another program. Close it there and run again.")
+        return RunFailed(in_use(text))
+    if isinstance(cause, OSError) and cause.filename and is_refusal(cause):  # DuckDB's own errors are no OSError
+        return refused(cause)
     if destination.name == "duckdb" and (fault := file_fault(text, _active_file())):
         return ConfigurationError(fault)
     if isinstance(cause, UnknownDestinationModule):

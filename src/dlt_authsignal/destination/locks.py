@@ -12,6 +12,9 @@ from dlt_authsignal.destination.clients import sql_client
 from dlt_authsignal.destination.duckdb_file import database_file
 from dlt_authsignal.destination.registry import destination_of_type
 from dlt_authsignal.errors import PipelineBusy
+from dlt_authsignal.project.private_files import make_folder, mode_for
+from dlt_authsignal.project.waiting import opened
+from dlt_authsignal.project.writing import cannot_write, check_can_be_written
 
 _TAKE: Final = "SELECT pg_try_advisory_xact_lock(hashtext(%s))"
 
@@ -37,7 +40,7 @@ def pipeline_lock(pipeline: Pipeline) -> Iterator[None]:
         PipelineBusy: Another run holds it.
     """
     folder = Path(pipeline.working_dir)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with _held(
         folder.parent / f"{pipeline.pipeline_name}.lock",
         f'Another run of pipeline "{pipeline.pipeline_name}" is running on this machine.'
@@ -53,21 +56,30 @@ def _file(pipeline: Pipeline) -> Iterator[None]:
     if file is None or not file.parent.is_dir():  # DuckDB reports what is wrong with the path
         yield
         return
+    check_can_be_written(file, "the tables of the dataset")
     with _held(
         file.with_name(f"{file.name}.lock"),
         f"Another sync into {file.name} is running. Nothing was changed. Wait for it to end, or load into another"
         " file.",
+        file,
     ):
         yield
 
 
 @contextmanager
-def _held(lock: Path, busy: str) -> Iterator[None]:
+def _held(lock: Path, busy: str, file: Path | None = None) -> Iterator[None]:
+    """Hold a lock file, which other accounts can open only if they can open the database."""
+    held = FileLock(lock, timeout=0, mode=mode_for(file or lock))
     try:
-        with FileLock(lock).acquire(timeout=0):
-            yield
+        opened(file or lock, held.acquire, lambda error: "another sync" if isinstance(error, Timeout) else None)
     except Timeout:
         raise PipelineBusy(busy) from None
+    except OSError as error:
+        raise cannot_write(lock, "the lock file that keeps two runs apart", error) from None
+    try:
+        yield
+    finally:
+        held.release()
 
 
 @contextmanager

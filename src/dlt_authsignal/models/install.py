@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dlt_authsignal.destination.stores.store import is_made_of_files
 from dlt_authsignal.errors import RunFailed
 from dlt_authsignal.models import lake
 from dlt_authsignal.models.catalogue import Model, all_models
 from dlt_authsignal.models.configuration.views import view_queries
 from dlt_authsignal.models.dialects import portable
+from dlt_authsignal.project.writing import check_can_be_written
 
 if TYPE_CHECKING:
     from dlt.pipeline.pipeline import Pipeline
@@ -52,12 +52,18 @@ def install(pipeline: "Pipeline") -> Installed:
     """Create or replace every view whose tables exist.
 
     Raises:
+        ConfigurationError: This account can only read the DuckDB file.
         RunFailed: No view could be created, because nothing was synced or the destination refused.
     """
     from dlt.destinations.exceptions import DatabaseException
 
+    from dlt_authsignal.destination.duckdb_file import database_file
+    from dlt_authsignal.destination.stores.store import is_made_of_files
+
     if is_made_of_files(pipeline):
         return _nothing_to_install(pipeline)
+    if file := database_file(pipeline):
+        check_can_be_written(file, "the KPI views")
     done = Installed(views=[], skipped={})
     try:
         with pipeline.sql_client() as client:
@@ -144,6 +150,8 @@ _READ = "select slice, numerator, denominator, value, unit from {} order by deno
 
 def read(pipeline: "Pipeline") -> list[Kpi]:
     """Return all rows of the installed views, largest denominators first. Over files, compute all models."""
+    from dlt_authsignal.destination.stores.store import is_made_of_files
+
     if is_made_of_files(pipeline):
         return _read_files(pipeline)
     found = []

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from dlt_authsignal.destination.stores.queries import open_dataset
-
 if TYPE_CHECKING:
     import duckdb
     from dlt.pipeline.pipeline import Pipeline
@@ -13,6 +11,8 @@ if TYPE_CHECKING:
 
 def held(pipeline: "Pipeline") -> dict[str, Any]:
     """Return the tables that have rows, as Arrow datasets or tables."""
+    from dlt_authsignal.destination.stores.queries import open_dataset
+
     if not pipeline.default_schema_name:
         return {}
     names = [table["name"] for table in pipeline.default_schema.data_tables(seen_data_only=True)]

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
@@ -17,6 +16,7 @@ from dlt.pipeline.pipeline import Pipeline
 from dlt_authsignal.destination.duckdb_file import keep_open
 from dlt_authsignal.errors import AuthsignalError
 from dlt_authsignal.pipeline.run_table import write_records
+from dlt_authsignal.project.private_files import replace_text
 from dlt_authsignal.schema.run_counters import RunCounters
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 
@@ -126,6 +126,10 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
 
+    @property
+    def path(self) -> Path:
+        return self._path
+
     def put(self, run: Run) -> None:
         """Add the record of a run, or replace it."""
         others = [row for row in self.rows() if row["run_id"] != run.run_id][-MAX_KEPT:]
@@ -143,9 +147,7 @@ class Journal:
 
     def _write(self, rows: list[dict[str, Any]]) -> None:
         lines = [json.dumps(row, default=str) for row in rows]
-        unfinished = self._path.with_suffix(".part")
-        unfinished.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        os.replace(unfinished, self._path)
+        replace_text(self._path, "".join(f"{line}\n" for line in lines))
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the records; none if the file cannot be read or has other content."""

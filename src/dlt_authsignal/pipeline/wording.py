@@ -7,12 +7,18 @@ from pathlib import Path
 
 
 def runnable(program: str) -> str:
-    """Return `program` if the path finds this installation's, else its path relative to the current folder."""
-    mine = Path(sys.executable).with_name(program)
-    found = shutil.which(program)
-    if not mine.exists() or (found and Path(found).parent == mine.parent):
+    """Return `program` if the path finds this installation's, else its path relative to the current folder.
+
+    It only words a message, so it never fails: it returns `program` if the paths cannot be read.
+    """
+    try:
+        mine = Path(sys.executable).with_name(program)
+        found = shutil.which(program)
+        if not mine.exists() or (found and Path(found).parent == mine.parent):
+            return program
+        return os.path.relpath(mine)
+    except (OSError, ValueError):  # a path that this account may not read, a deleted folder, another drive
         return program
-    return os.path.relpath(mine)
 
 
 def counted(count: int, thing: str) -> str:
@@ -25,4 +31,7 @@ def place(destination: str, location: str) -> str:
     if destination != "duckdb":
         return location
     path = Path(location.removeprefix("duckdb:///"))
-    return path.name if path.parent == Path.cwd() else str(path)
+    try:
+        return path.name if path.parent == Path.cwd() else str(path)
+    except OSError:  # the current folder was deleted
+        return str(path)

@@ -7,6 +7,7 @@ from dlt.common.pipeline import get_dlt_pipelines_dir
 from filelock import FileLock, Timeout
 
 from dlt_authsignal.errors import PipelineBusy
+from dlt_authsignal.project.private_files import FILE, keep_private
 from dlt_authsignal.project.working_folder import IN_PROJECT, WorkingFolder, is_same, project_folder, started_in
 
 
@@ -25,7 +26,7 @@ def move_into_project(where: WorkingFolder) -> str | None:
     first_run = started_in(earlier)
     if where.has_run or first_run is None or not is_same(first_run, project_folder()) or earlier == where.path:
         return None
-    lock = FileLock(earlier.parent / f"{where.pipeline_name}.lock")
+    lock = FileLock(earlier.parent / f"{where.pipeline_name}.lock", mode=FILE)
     try:
         with lock.acquire(timeout=0):
             _move(earlier, where.path)
@@ -47,6 +48,8 @@ def _move(earlier: Path, path: Path) -> None:
     runs = earlier.with_name(f"{earlier.name}.runs.jsonl")
     if runs.exists():
         shutil.copy2(runs, path.with_name(runs.name))
+        keep_private(path.with_name(runs.name))
+    keep_private(copy)
     copy.rename(path)
     shutil.rmtree(earlier)
     runs.unlink(missing_ok=True)

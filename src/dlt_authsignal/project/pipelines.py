@@ -1,5 +1,6 @@
 """Open a project's pipeline with its state in the project's folder, and refuse pipelines of other projects."""
 
+import os
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
@@ -17,6 +18,7 @@ from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.project.earlier_state import move_into_project
+from dlt_authsignal.project.private_files import keep_private, make_folder, replace_text
 from dlt_authsignal.project.working_folder import WorkingFolder, is_same, project_folder, working_folder
 
 _FIRST_RUN: Final = "initial_cwd"
@@ -53,14 +55,16 @@ def open_pipeline(
 
 
 def look_at_pipeline(pipeline_name: str, *, destination: str, dataset: str, scratch: str) -> Pipeline:
-    """Return a project's pipeline for reading, with its state in a scratch folder if it has not run here.
+    """Return a project's pipeline for reading.
+
+    Its state is in a scratch folder if it has not run here, or if this account cannot write its folder.
 
     Raises:
         ConfigurationError: The pipeline belongs to another project, where nothing was changed.
     """
     where = working_folder(pipeline_name)
     check_is_ours(where, destination)
-    if where.path.is_dir():
+    if os.path.isdir(where.path) and os.access(where.path, os.W_OK | os.X_OK):
         return _opened(where, destination=destination, dataset_name=dataset)
     return try_pipeline(pipeline_name, scratch, destination=destination, dataset=dataset)
 
@@ -86,7 +90,9 @@ def check_is_usable(pipeline_name: str, destination: str) -> WorkingFolder:
     """
     where = working_folder(pipeline_name)
     check_is_ours(where, destination)
-    place = next(path for path in (where.path, *where.path.parents) if path.exists())
+    place = next(
+        path for path in (where.path, *where.path.parents) if os.path.exists(path)
+    )  # Path.exists raises without rights
     if reason := _refusal(place):
         raise ConfigurationError(
             f"Cannot write in {place} ({reason}), where dlt would keep the state of pipeline"
@@ -94,6 +100,21 @@ def check_is_usable(pipeline_name: str, destination: str) -> WorkingFolder:
             " in, or set the environment variable PIPELINES_DIR to a folder that only this project uses."
         )
     return where
+
+
+def check_can_be_erased(pipeline_name: str, destination: str) -> None:
+    """Check that this account can remove rows from a pipeline's state, if it has run on this machine.
+
+    Raises:
+        ConfigurationError: The folder cannot be written. Nothing was changed.
+    """
+    try:
+        os.stat(working_folder(pipeline_name).path)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError:  # without the right to look, it may exist
+        pass
+    check_is_usable(pipeline_name, destination)
 
 
 def check_is_ours(where: WorkingFolder, destination: TDestinationReferenceArg) -> None:
@@ -136,11 +157,16 @@ def check_pipeline(pipeline: Pipeline) -> None:
     in_project = where.in_project and is_same(parent, where.parent)
     found = replace(where, parent=parent, in_project=in_project)
     check_is_ours(found, pipeline.destination)
+    if not found.has_run:  # dlt has created the folder with the permissions that the umask gives
+        keep_private(found.path)
     _record_folder(pipeline, found)
 
 
 def _opened(where: WorkingFolder, **options: Any) -> Pipeline:
+    is_new = not where.has_run
     pipeline: Pipeline = dlt.pipeline(where.pipeline_name, str(where.parent), **options)
+    if is_new:
+        keep_private(where.path)
     _record_folder(pipeline, where)
     return pipeline
 
@@ -200,10 +226,10 @@ def _is_left(where: WorkingFolder, first_run: Path, database: str | None) -> boo
 
 
 def _create(where: WorkingFolder) -> None:
-    where.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(where.parent)
     ignored = where.parent / ".gitignore"
     if where.in_project and not ignored.exists():
-        ignored.write_text("*\n", encoding="utf-8")
+        replace_text(ignored, "*\n")
 
 
 def _refusal(folder: Path) -> str | None:

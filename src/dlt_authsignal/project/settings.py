@@ -1,7 +1,6 @@
 """Write the setting to `.dlt/config.toml` with which plain dlt finds a pipeline's state in its project."""
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +10,7 @@ from dlt.common.runtime.run_context import active
 from tomlkit.exceptions import TOMLKitError
 
 from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.project.private_files import make_folder, replace_text
 from dlt_authsignal.project.text_files import read_text, with_line_ends_of
 from dlt_authsignal.project.working_folder import IN_PROJECT, WorkingFolder
 
@@ -41,14 +41,5 @@ def _add(path: Path, pipeline_name: str) -> None:
     document = tomlkit.parse(read_text(path)) if path.exists() else tomlkit.document()
     pipelines = document.setdefault("pipelines", tomlkit.table(is_super_table=True))
     pipelines.setdefault(pipeline_name, tomlkit.table()).setdefault(SETTING, IN_PROJECT)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(with_line_ends_of(path, tomlkit.dumps(document)))
-        os.chmod(name, mode)
-        os.replace(name, path.resolve())
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    make_folder(path.parent)
+    replace_text(path, with_line_ends_of(path, tomlkit.dumps(document)))

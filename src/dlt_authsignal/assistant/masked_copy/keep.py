@@ -139,7 +139,7 @@ def _make(database: Path, request: dict[str, Any]) -> Copy:
 
     file = folder / f"{secrets.token_hex(8)}.duckdb"
     try:
-        made = ask(_MAKE, {**request, "database": str(database), "copy": str(file)}, seconds=LONGEST)
+        made = ask(_MAKE, {**request, "database": str(database), "copy": str(file)}, seconds=LONGEST + request["wait"])
         if reason := made.get("failed"):
             raise explained(reason)
         return _opened(file, made, remove)

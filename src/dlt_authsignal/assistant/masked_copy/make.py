@@ -19,6 +19,7 @@ from dlt_authsignal.assistant.masking import is_masked, masked_rows
 from dlt_authsignal.assistant.process import CLOSED, end_with_parent, read_request
 from dlt_authsignal.assistant.values import cell
 from dlt_authsignal.models.configuration.views import plain_queries
+from dlt_authsignal.project.waiting import opened, user_of, wait_at_most
 from dlt_authsignal.schema.bookkeeping_tables import CONFIGURATION_READS
 from dlt_authsignal.schema.history_tables import TABLES_AND_HISTORIES
 from dlt_authsignal.schema.sql_text import literal, quoted
@@ -68,8 +69,11 @@ def _copy(request: dict[str, Any]) -> dict[str, Any]:
     with duckdb.connect(":memory:", config=CLOSED) as connection:
         connection.execute("set temp_directory = ''")
         connection.execute("set timezone = 'UTC'")
-        connection.execute(f"attach {literal(request['database'])} as {store} (read_only)")
-        made_from = fingerprint(Path(request["database"]))  # no other process can write while it is attached
+        database = Path(request["database"])
+        wait_at_most(request["wait"], say=lambda _: None)  # the server's answer is the only output
+        attach = f"attach {literal(database)} as {store} (read_only)"
+        opened(database, lambda: connection.execute(attach), user_of)
+        made_from = fingerprint(database)  # no other process can write while it is attached
         connection.execute(f"attach {literal(request['copy'])} as {quoted(alias(dataset))}")
         connection.execute(f"create schema if not exists {target}")
         present = _columns(connection, store, dataset)

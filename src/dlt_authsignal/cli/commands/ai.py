@@ -67,7 +67,10 @@ def init(agents: tuple[str, ...], check: bool, force: bool) -> None:
 def launcher() -> str:
     """Return a command that starts `dlt-authsignal` from this folder, on any machine with the project."""
     mine = Path(sys.executable).with_name("dlt-authsignal")
-    inside = mine.exists() and mine.is_relative_to(Path.cwd())
+    try:
+        inside = mine.exists() and mine.is_relative_to(Path.cwd())
+    except OSError:  # a path that this account may not read
+        inside = False
     return mine.relative_to(Path.cwd()).as_posix() if inside else "dlt-authsignal"
 
 
@@ -93,6 +96,7 @@ def toolkit() -> None:
 @click.option(
     "--timeout", default=20.0, show_default=True, type=click.FloatRange(1, 3600), help="Maximum seconds per query."
 )
+@names.wait_option
 def mcp(pipeline_name: str | None, dataset: str | None, allow_identifiers: bool, max_rows: int, timeout: float) -> None:
     """Serve the data of a pipeline to an assistant, over standard input and output (MCP).
 

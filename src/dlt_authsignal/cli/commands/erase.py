@@ -32,6 +32,7 @@ STOPPED: Final = "The erasure may be incomplete. Run the same command again."
 @click.option("--lift", is_flag=True, help="Remove the tombstone instead: the next sync reads the person again.")
 @click.option("--accept-new-key", is_flag=True, help="Confirm that the key is a new one of the dataset's tenant.")
 @click.option("--yes", is_flag=True, help="Erase without asking for confirmation.")
+@names.wait_option
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
 def erase(
     user_id: str,
@@ -133,6 +134,9 @@ def _notes(report: "ErasureReport") -> list[str]:
         notes.append(f"Removed {counted(report.old_files, 'file')} with earlier states of the tables.")
     if not report.is_rewritten:
         notes.append(f"{report.destination} removes the bytes of deleted rows eventually: see {DOCS}/erase.md")
+    notes += [
+        f"Not searched: {place}. It may still contain this person; check it yourself." for place in report.not_searched
+    ]
     date = f"{report.erased_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     notes.append(f"Tombstone written on {date}: syncs skip this person until you run erase --lift.")
     return notes

@@ -226,6 +226,7 @@ def _write(
     settings: project.Tables = {project.SECTION: {**where, **chosen}}
     if project.write(project.IGNORE, project.with_lines(project.IGNORE, project.IGNORED)):
         click.echo(f"Wrote {project.IGNORE}: git ignores the keys and the data.")
+    was_exposed = project.is_exposed(private)
     if keys and project.write(private, project.merged(private, {project.SECTION: keys}), private=True):
         click.echo(f"Wrote {private}: {', '.join(keys)}. Only you can read it.")
     if project.write(config, project.merged(config, settings, {**project.DEFAULTS, **_state(names[0])})):
@@ -236,6 +237,10 @@ def _write(
         click.echo(f"Wrote {script}.")
     elif script.read_bytes().replace(b"\r\n", b"\n") != project.script(*names).encode():
         click.echo(f"Did not change {script}: it exists, and differs from the script that init writes.")
+    if project.is_exposed(private):
+        click.secho(f"Other accounts can read {private}. Run: chmod go= {private}", fg="red", err=True)
+    elif was_exposed:
+        click.secho(f"Other accounts could read {private} until now. Replace its keys if they may have.", err=True)
     if project.is_tracked(private):
         click.secho(f"{private} is in the git repository. Remove it: git rm --cached {private}", fg="red", err=True)
 

@@ -33,6 +33,7 @@ END_SECONDS: Final = 10
     "--port", default=2718, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 selects a free one."
 )
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
+@names.wait_option
 def show(pipeline_name: str | None, port: int, no_browser: bool) -> None:
     """Open dlt's dashboard on the loaded data: tables, rows, SQL, schemas and the last runs.
 
@@ -82,7 +83,19 @@ def _found(name: str | None) -> tuple[str, Path]:
         state = state_in(where.path)
         kind = state.get("destination_name") or str(state.get("destination_type", "duckdb")).rpartition(".")[2]
         check_is_ours(where, kind)
+        if kind == "duckdb":
+            _wait_for_file(pipeline_name)
         return pipeline_name, where.parent
+
+
+def _wait_for_file(pipeline_name: str) -> None:
+    """With `--wait`, wait until no other program writes the DuckDB file: the dashboard does not wait."""
+    from dlt_authsignal.pipeline.attach import attach
+    from dlt_authsignal.project.waiting import is_set
+
+    if is_set():
+        with attach(pipeline_name=pipeline_name).sql_client():  # opens the file
+            pass
 
 
 def _free_port(wanted: int) -> int:

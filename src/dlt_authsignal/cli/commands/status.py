@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     metavar="SPAN",
     help="Exit with 1 if any user was last read longer ago than this: 8d, 36h.",
 )
+@names.wait_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--prometheus", is_flag=True, help="Print metrics in Prometheus's text format.")
 def status(

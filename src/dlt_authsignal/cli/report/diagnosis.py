@@ -1,6 +1,7 @@
 """What `dlt-authsignal doctor` checks: settings, address, keys, privacy, destination, and the work of a sync."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -96,6 +97,7 @@ class Diagnosis:
         yield from self._keys(settings)
         yield from _privacy(settings)
         yield from self._destination()
+        yield from self._files()
         if settings.api_secret_key and not self.problems:
             yield from self._tenant(settings)
         if settings.api_secret_key and not self.problems:
@@ -148,6 +150,16 @@ class Diagnosis:
         except AuthsignalError as error:
             place = f"Check [destination.{self.destination}] in .dlt/secrets.toml and .dlt/config.toml."
             yield _problem(self.destination, error, place)
+
+    def _files(self) -> Iterator[Check]:
+        """Yield a note on files that other accounts can read. What prevents the look is reported by other checks."""
+        from dlt_authsignal.destination.errors import translate_errors
+        from dlt_authsignal.pipeline.monitor.exposed_files import closing_command, exposed_files
+
+        with suppress(AuthsignalError), translate_errors(self.destination):
+            if found := exposed_files(self.destination, self.pipeline_name or ""):
+                message = f"Other accounts of this machine can read {', '.join(map(str, found))}."
+                yield Check(name="files", level="note", message=message, fix=f"Run: {closing_command(found)}")
 
     def _tenant(self, settings: "SourceSettings") -> Iterator[Check]:
         from dlt_authsignal.destination.errors import translate_errors

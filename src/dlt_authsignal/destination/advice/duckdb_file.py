@@ -24,6 +24,11 @@ _FAULTS: Final = (
     ("Not a directory", f"is inside something that is a file, not a folder. {_PLACE}"),
     ("No such file or directory", f"is in a folder that does not exist. Create the folder. {_PLACE}"),
     (
+        "attached in read-only mode",
+        "can only be read by your account, and this command writes. Allow your user to write the file and its"
+        f" folder. {_PLACE}",
+    ),
+    (
         "Permission denied",
         f"cannot be opened: permission denied. Allow your user to read and write the file and its folder. {_PLACE}",
     ),

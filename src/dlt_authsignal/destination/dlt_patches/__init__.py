@@ -1,6 +1,7 @@
 """Every change that this package makes to dlt or to the process. Importing this package makes none of them.
 
-`adapt` and `empty_text` change what dlt does, `fixed_cost` what it repeats, and `libpq` which credentials it accepts.
+`adapt` and `empty_text` change what dlt does, `fixed_cost` what it repeats, `libpq` which credentials it
+accepts, and `duckdb_pool` and `local_bucket` who can read its files.
 `replaced` checks each function before it is replaced. `tests/test_dlt_contract.py` lists the parts of dlt that are
 relied on; docs/decisions/0011-changes-to-dlt.md gives the reasons.
 """
@@ -18,6 +19,7 @@ from dlt_authsignal.destination.dlt_patches.adapt import (
     remove_with,
     replace_iceberg_merge,
 )
+from dlt_authsignal.destination.dlt_patches.duckdb_pool import beside
 from dlt_authsignal.destination.dlt_patches.fixed_cost import (
     SELDOM,
     already_synced,
@@ -26,6 +28,7 @@ from dlt_authsignal.destination.dlt_patches.fixed_cost import (
     resolved_once,
 )
 from dlt_authsignal.destination.dlt_patches.libpq import OF_LIBPQ, leave_to_libpq
+from dlt_authsignal.destination.dlt_patches.local_bucket import make_private_bucket
 from dlt_authsignal.destination.dlt_patches.replaced import check_signature
 
 __all__ = [
@@ -36,12 +39,14 @@ __all__ = [
     "adapt_running_pipeline",
     "already_synced",
     "before_loading",
+    "beside",
     "check_signature",
     "dataset_of",
     "end_with_message",
     "is_anothers",
     "is_ours",
     "leave_to_libpq",
+    "make_private_bucket",
     "offer_defaults",
     "rare_garbage_collection",
     "read_marked_settings",

@@ -22,9 +22,11 @@ from dlt.common.configuration.specs.pluggable_run_context import PluggableRunCon
 from dlt.common.pipeline import PipelineContext
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_authsignal.destination.dlt_patches.duckdb_pool import open_privately
 from dlt_authsignal.destination.dlt_patches.empty_text import keep_empty_text
 from dlt_authsignal.destination.dlt_patches.fixed_cost import remember_types
 from dlt_authsignal.destination.dlt_patches.libpq import OF_LIBPQ, leave_to_libpq
+from dlt_authsignal.destination.dlt_patches.local_bucket import make_private_bucket
 from dlt_authsignal.destination.dlt_patches.replaced import check_signature, replace
 from dlt_authsignal.destination.registry import destination_of_type
 from dlt_authsignal.errors import AuthsignalError
@@ -63,7 +65,9 @@ def adapt_dlt(pipeline: Pipeline) -> None:
 
 def adapt_running_pipeline() -> None:
     """Adapt dlt to the pipeline that is extracting now: `pipeline.run(authsignal_source())` in a script."""
-    adapt_dlt(Container()[PipelineContext].pipeline())  # type: ignore[arg-type]
+    pipeline: Any = Container()[PipelineContext].pipeline()
+    adapt_dlt(pipeline)
+    make_private_bucket(pipeline)
 
 
 def offer_defaults() -> None:
@@ -233,7 +237,7 @@ def _adapt_destination(destination: Any) -> None:
         # dlt 1.31 declares transactions for no database, and then deletes and inserts without one
         destination.caps_params.setdefault("supports_transactions", True)
     if known.name == "duckdb":
-        _limit_memory(destination)
+        _open_databases(destination)
     if known.name in OF_LIBPQ:
         leave_to_libpq(destination)
     if known.name == "postgres":
@@ -245,8 +249,8 @@ def _adapt_destination(destination: Any) -> None:
         _merge_iceberg_at_once()
 
 
-def _limit_memory(destination: Any) -> None:
-    """Set the memory limit for databases that this destination opens, unless `global_config` has another."""
+def _open_databases(destination: Any) -> None:
+    """Open this destination's databases privately, and with a memory limit unless `global_config` has another."""
     if "configuration" in vars(destination):
         return
     check_signature(type(destination), "configuration", "self", "initial_config", "accept_partial")
@@ -257,6 +261,7 @@ def _limit_memory(destination: Any) -> None:
         config = resolve(initial_config, accept_partial)
         if config.credentials is not None:
             config.credentials.global_config = {"memory_limit": LIMIT, **(config.credentials.global_config or {})}
+            open_privately(config.credentials)
         return config
 
     destination.configuration = configuration

@@ -8,7 +8,6 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
-from dlt_authsignal.destination.stores.store import is_made_of_files
 from dlt_authsignal.models import lake
 from dlt_authsignal.models.configuration.changes_sql import COLUMNS, Stored, changes_sql, stored_columns
 from dlt_authsignal.models.dialects import portable
@@ -196,6 +195,8 @@ def _opened(pipeline: "Pipeline", needed: frozenset[str] = frozenset()) -> Itera
 
     `config_changes` is a table in the query.
     """
+    from dlt_authsignal.destination.stores.store import is_made_of_files
+
     if is_made_of_files(pipeline):
         with _opened_files(pipeline, needed) as found:
             yield found

@@ -1,16 +1,19 @@
 """Rewrite a DuckDB file: DuckDB does not overwrite freed space, so the file still contains deleted rows."""
 
 import os
+import shutil
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from dlt_authsignal.destination.dlt_patches import LIMIT
+from dlt_authsignal.destination.dlt_patches import LIMIT, beside
 from dlt_authsignal.errors import RunFailed
+from dlt_authsignal.project.private_files import FOLDER
+from dlt_authsignal.project.waiting import opened, user_of
 from dlt_authsignal.schema.sql_text import literal, quoted
 
 UNFINISHED: Final = ".erasing"
-"""Suffix of the new file until it replaces the old one."""
+"""Suffix of the folder in which the new file is written. Only its owner can enter it."""
 
 _OBJECTS: Final = ("tables", "views", "indexes", "sequences")
 
@@ -18,29 +21,38 @@ _OBJECTS: Final = ("tables", "views", "indexes", "sequences")
 def rewrite(file: Path) -> None:
     """Replace a DuckDB file by a copy of its contents, in one step: if killed at any moment, one of the two is there.
 
-    Needs enough space for the copy beside the file. No other process may have the file open.
+    Needs enough space for the copy beside the file. No other process may have the file open. The new file gets the
+    mode and the owner of the old one.
+
+    Args:
+        file: The file itself, not a symbolic link to it.
 
     Raises:
         RunFailed: The copy is not complete. The old file is kept.
     """
     import duckdb
 
-    new = file.with_name(f"{file.name}{UNFINISHED}")
-    _remove(new)
+    folder = file.with_name(f"{file.name}{UNFINISHED}")
+    _remove(folder)
+    new = folder / file.name
     try:
+        folder.mkdir(mode=FOLDER)
         with closing(duckdb.connect(config={"memory_limit": LIMIT})) as connection:
             connection.execute(f"SET temp_directory = {literal(f'{new}.tmp')}")
-            connection.execute(f"ATTACH {literal(file)} AS held")
+            opened(file, lambda: connection.execute(f"ATTACH {literal(file)} AS held"), user_of)
             connection.execute("CHECKPOINT held")
+            _remove(beside(file, ".tmp"))  # a query that was killed leaves rows there; no other process can be using it
             connection.execute(f"ATTACH {literal(new)} AS made (STORAGE_VERSION {literal(_version(connection))})")
             connection.execute("COPY FROM DATABASE held TO made")
             _compare(connection)
             connection.execute("DETACH made")
             _flush(new)
-            new.chmod(file.stat().st_mode)
+            _own_as(file, new)
             _replace(connection, new, file)
+    except OSError as error:
+        raise _not_replaced(file, error) from None
     finally:
-        _remove(new)
+        _remove(folder)
 
 
 def _version(connection: Any) -> str:
@@ -96,8 +108,26 @@ def _replace(connection: Any, new: Path, file: Path) -> None:
         _flush(file.parent)
 
 
-def _remove(new: Path) -> None:
-    for path in (new, new.with_name(f"{new.name}.wal")):
-        path.unlink(missing_ok=True)
-    with suppress(OSError):
-        new.with_name(f"{new.name}.tmp").rmdir()
+def _own_as(file: Path, new: Path) -> None:
+    held = file.stat()
+    if os.name == "posix" and (held.st_uid, held.st_gid) != (new.stat().st_uid, new.stat().st_gid):
+        with suppress(PermissionError):  # only root may give files away; for another account the new file stays its own
+            os.chown(new, held.st_uid, held.st_gid)
+    new.chmod(held.st_mode & 0o777)
+
+
+def _not_replaced(file: Path, error: OSError) -> RunFailed:
+    return RunFailed(
+        f"The rows are deleted, but {file} was not rewritten and may still contain their bytes:"
+        f" {error.strerror or type(error).__name__}. Erasing writes a new file beside it and replaces it, so your"
+        f" account must be able to write in {file.parent}, with space for a copy, and the file must not be a mount"
+        " point. Then run this again."
+    )
+
+
+def _remove(folder: Path) -> None:
+    if folder.is_dir() and not folder.is_symlink():
+        shutil.rmtree(folder)
+    else:
+        folder.unlink(missing_ok=True)  # the new file of an earlier version
+        beside(folder, ".wal").unlink(missing_ok=True)

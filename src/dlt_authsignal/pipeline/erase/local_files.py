@@ -41,18 +41,35 @@ def _erase_packages(pipeline: Pipeline, _: Collection[str]) -> int:
     left = [path for name in _UNFINISHED for path in (folder / name).glob("*/") if path.is_dir()]
     removed = sum(_count(path) for path in left)
     for path in left:
-        shutil.rmtree(path)
+        _remove(file for file in path.resolve().rglob("*") if file.is_symlink() and file.is_file())
+        shutil.rmtree(path.resolve())
+        if path.is_symlink():
+            path.unlink()
     return removed + _remove(path for path in (folder / _LOADED).glob("*/*/**/*") if path.is_file())
 
 
 def _count(folder: Path) -> int:
-    return sum(1 for path in folder.rglob("*") if path.is_file())
+    return sum(1 for path in folder.resolve().rglob("*") if path.is_file())
+
+
+def further_names(pipeline: Pipeline) -> list[str]:
+    """Return what keeps rows when files are removed: hard links, and folders that links inside of packages lead to."""
+    folder = Path(pipeline.working_dir)
+    packages = [path for name in (*_UNFINISHED, _LOADED) for path in (folder / name).glob("*/**/*")]
+    files = [*packages, *folder.glob("trace.pickle*"), journal_of(pipeline).path]
+    linked = [path for path in files if path.is_file() and path.stat().st_nlink > 1]
+    folders = [path for path in packages if path.is_symlink() and path.is_dir()]
+    return [
+        *(f"other names (hard links) of {path}" for path in linked),
+        *(f"the folder {path.resolve()}, to which {path} led" for path in folders),
+    ]
 
 
 def _remove(paths: Iterable[Path]) -> int:
     found = list(paths)
     for path in found:
-        path.unlink()
+        path.resolve().unlink(missing_ok=True)
+        path.unlink(missing_ok=True)  # it was a symbolic link
     return len(found)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from dlt.pipeline.exceptions import PipelineStepFailed
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_authsignal.destination.clients import sql_client
 from dlt_authsignal.destination.duckdb_file import database_file
 from dlt_authsignal.destination.errors import translate_errors
 from dlt_authsignal.destination.locks import single_run
@@ -19,14 +20,16 @@ from dlt_authsignal.destination.tombstones import bury, tombstones
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.pipeline.attach import attach, fetch_schema
 from dlt_authsignal.pipeline.erase import postgres_rewrite
+from dlt_authsignal.pipeline.erase.duckdb_names import attached_databases, check_can_be_replaced
 from dlt_authsignal.pipeline.erase.duckdb_rewrite import rewrite
-from dlt_authsignal.pipeline.erase.local_files import erase_leftovers
+from dlt_authsignal.pipeline.erase.local_files import erase_leftovers, further_names
 from dlt_authsignal.pipeline.erase.stored_ids import stored_forms
 from dlt_authsignal.pipeline.erase.user_rows import delete_where, erase_rows
 from dlt_authsignal.pipeline.load_packages import Pending, finish_pending
 from dlt_authsignal.pipeline.repair import recreate
 from dlt_authsignal.project.names import pipeline_name_or
-from dlt_authsignal.project.pipelines import bring_state
+from dlt_authsignal.project.pipelines import bring_state, check_can_be_erased
+from dlt_authsignal.project.waiting import seconds_of, waiting_for
 from dlt_authsignal.schema.bookkeeping_tables import ERASED_USERS
 from dlt_authsignal.source.config.resolve import resolved_settings
 from dlt_authsignal.source.config.source_settings import SourceSettings
@@ -49,6 +52,8 @@ class ErasureReport:
         is_rewritten: Whether the files with the rows were rewritten. If not, the database removes the bytes eventually.
         finished_pending: Whether an earlier run's unfinished load was completed first.
         dropped_pending: Whether that load failed and was dropped; the next sync reads its users again.
+        not_searched: Places that may contain the user and were not changed: databases that the pipeline's settings
+            attach, and other names (hard links) of files that were removed.
     """
 
     pipeline: str
@@ -62,6 +67,7 @@ class ErasureReport:
     is_rewritten: bool
     finished_pending: bool
     dropped_pending: bool
+    not_searched: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -76,6 +82,7 @@ def erase(
     dataset: str | None = None,
     pipeline_name: str | None = None,
     accept_new_key: bool = False,
+    wait: str | float | None = None,
 ) -> ErasureReport:
     """Remove a user from all tables of a dataset and from the pipeline's files on this machine.
 
@@ -88,27 +95,42 @@ def erase(
         dataset: Dataset (schema) to erase from.
         pipeline_name: The pipeline that loaded it.
         accept_new_key: Confirm that the configured key is a new one of the same tenant.
+        wait: Maximum time to wait for other programs that have the DuckDB file open, such as `"60s"`. Default: the
+            command's `--wait`, otherwise no wait.
 
     Raises:
         OtherTenant: The configured key belongs to another tenant than the dataset. Nothing was changed.
         AuthsignalError: Some data could not be removed. The message says which, and what to do.
     """
     _check(user_id)
+    wait = seconds_of(wait)
     with translate_errors(destination):
         pipeline_name = pipeline_name_or(pipeline_name)
     settings = resolved_settings(pipeline_name)
     forms = stored_forms(user_id, settings)
     with translate_errors(destination):
+        check_can_be_erased(pipeline_name, destination)
         bring_state(pipeline_name)  # pending loads contain users too
         pipeline = attach(destination=destination, dataset=dataset, pipeline_name=pipeline_name)
-        with single_run(pipeline), translate_errors(destination), redacted(pipeline), untraced(pipeline):
+        file = database_file(pipeline)
+        with (
+            waiting_for(file, wait),
+            single_run(pipeline),
+            translate_errors(destination),
+            redacted(pipeline),
+            untraced(pipeline),
+        ):
+            if file:
+                check_can_be_replaced(file)
             _check_tenant(pipeline, settings, accept_new_key=accept_new_key)
             known = tombstones(pipeline)
             recreate(pipeline)
             finished, dropped = _finish_or_drop_pending(pipeline)
             fetch_schema(pipeline)
             erased_at = bury(pipeline, user_id, known)  # first: the tombstone holds even if the run is killed
+            attached = _attached(pipeline) if file else []
             rows, old_files, is_rewritten = _erase_data(pipeline, forms)
+            linked = further_names(pipeline)
             places = erase_leftovers(pipeline, forms)
     return ErasureReport(
         pipeline=pipeline.pipeline_name,
@@ -122,6 +144,7 @@ def erase(
         is_rewritten=is_rewritten,
         finished_pending=finished,
         dropped_pending=dropped,
+        not_searched=(*attached, *linked),
     )
 
 
@@ -197,6 +220,11 @@ def _erase_data(pipeline: Pipeline, forms: frozenset[str]) -> tuple[dict[str, in
             rows |= {f"{prefix}{name}": count for name, count in erase_rows(store, forms).items()}
             old_files += store.scrub()
     return rows, old_files, _rewrite(pipeline)
+
+
+def _attached(pipeline: Pipeline) -> list[str]:
+    with sql_client(pipeline) as client:
+        return [f"attached database {name}" for name in attached_databases(client.native_connection)]
 
 
 def _rewrite(pipeline: Pipeline) -> bool:

@@ -17,10 +17,11 @@ from dlt_authsignal.destination.dlt_patches import (
     adapt_dlt,
     already_synced,
     before_loading,
+    make_private_bucket,
     rare_garbage_collection,
     resolved_once,
 )
-from dlt_authsignal.destination.duckdb_file import check_still_there, keep_open
+from dlt_authsignal.destination.duckdb_file import check_still_there, database_file, keep_open
 from dlt_authsignal.destination.errors import translate_errors
 from dlt_authsignal.destination.load_hints import check_ready
 from dlt_authsignal.destination.locks import dataset_lock, pipeline_lock
@@ -38,6 +39,7 @@ from dlt_authsignal.pipeline.sync.changes import Tally, known_hashes
 from dlt_authsignal.pipeline.sync.created_at import carrier, created_at
 from dlt_authsignal.pipeline.sync.report import SyncReport
 from dlt_authsignal.project.pipelines import check_pipeline
+from dlt_authsignal.project.waiting import seconds_of, waiting_for
 from dlt_authsignal.schema.bookkeeping_tables import CONFIGURATION_READS, DATASET_TENANT, TABLE_READS, USER_READS
 from dlt_authsignal.schema.configuration_tables import CONFIGURATION
 from dlt_authsignal.schema.tables import TABLES
@@ -59,6 +61,7 @@ def sync(
     tables: Sequence[str] | None = None,
     metrics: RunMetrics | None = None,
     on_planned: OnPlanned | None = None,
+    wait: str | float | None = None,
     **settings: Any,
 ) -> SyncReport:
     """Bring the pipeline's dataset up to date with Authsignal, as `dlt-authsignal sync` does.
@@ -73,6 +76,8 @@ def sync(
             passkey ceremonies.
         metrics: Counters to fill, for a progress display.
         on_planned: Called once all users who are due are known, with the limit on requests a second.
+        wait: Maximum time to wait for other programs that have the DuckDB file open, such as `"60s"`, each time
+            that the file is opened. Default: the command's `--wait`, otherwise no wait.
         **settings: Settings of `authsignal_source`. They win over those that dlt finds.
 
     Raises:
@@ -80,15 +85,17 @@ def sync(
         RunFailed: The run did not complete. Nothing that it read was loaded.
     """
     _check_arguments(pipeline, tables, settings)
-    started, metrics = time.monotonic(), metrics or RunMetrics()
+    started, metrics, patience = time.monotonic(), metrics or RunMetrics(), seconds_of(wait)
     pipeline.activate()  # the source uses the active pipeline's destination, and another pipeline may be active
     destination = pipeline.destination.destination_name
     with translate_errors(destination):
         check_pipeline(pipeline)
         adapt_dlt(pipeline)
         table_format = check_ready(pipeline)
+        make_private_bucket(pipeline)
         alone = _alone(pipeline, destination)
         with (
+            waiting_for(database_file(pipeline), patience),
             pipeline_lock(pipeline),
             resolved_once(pipeline.destination),
             shared_clients(pipeline),

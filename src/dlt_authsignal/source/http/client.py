@@ -20,7 +20,7 @@ from dlt_authsignal.api.responses import Json, error_code, retry_after
 from dlt_authsignal.errors import (
     HttpError,
     RateLimited,
-    UnexpectedAnswer,
+    TooLarge,
 )
 from dlt_authsignal.source.http.advice import decode, withdrawn
 from dlt_authsignal.source.http.connection_faults import unreachable
@@ -31,6 +31,9 @@ from dlt_authsignal.source.http.shared_rate_limit import Turn, shared_budget
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
+NEVER_SERVED: Final = frozenset({501, 505})
+"""Statuses of a server that does not support the method or the version of HTTP: the next attempt would get them too."""
+
 LONGEST_BACKOFF: Final = 30.0
 LONGEST_SHARED_PAUSE: Final = 1.0
 
@@ -152,7 +155,9 @@ class Api:
         return failures["failed"] >= self._pace.attempts or failures["throttled"] >= 3 * self._pace.attempts
 
     def _may_retry(self, error: BaseException) -> bool:
-        return isinstance(error, HttpError) and error.retryable and (error.retry_after or 0.0) <= self._pace.max_wait
+        if not (isinstance(error, HttpError) and error.retryable) or error.status in NEVER_SERVED:
+            return False
+        return (error.retry_after or 0.0) <= self._pace.max_wait
 
     def _before_retry(self, _state: RetryCallState) -> None:
         self._meter.retries += 1
@@ -169,8 +174,10 @@ async def _body(endpoint: Endpoint, answer: aiohttp.ClientResponse) -> bytes:
             size += len(chunk)
         body = b"".join(chunks)
     if len(body) > MAX_BODY_BYTES:
-        raise UnexpectedAnswer(
-            f"Authsignal's response to {endpoint} exceeds {MAX_BODY_BYTES} bytes.", request=str(endpoint)
+        raise TooLarge(
+            f"Authsignal's response to {endpoint} exceeds {MAX_BODY_BYTES:,} bytes. It was not requested again."
+            " Check that base_url points at the Authsignal API (…/v1) and that no proxy answers in its place.",
+            request=str(endpoint),
         )
     return body
 
