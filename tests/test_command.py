@@ -184,3 +184,7 @@ def test_help_and_import_do_not_import_dlt() -> None:
 
 def test_the_sandbox_does_not_import_dlt() -> None:
     assert not loaded_by("from dlt_authsignal.sandbox import run_in_thread") & {"dlt", "aiohttp", "pyarrow"}
+
+
+def test_the_process_that_makes_the_masked_copy_starts_without_dlt() -> None:
+    assert not loaded_by("import dlt_authsignal.assistant.masked_copy.make") & {"dlt", "sqlglot", "pandas"}
