@@ -24,7 +24,7 @@ from tests.canaries import search, search_database
 from tests.ceremonies import Visitor
 from tests.helpers import at, command, rows, sync_from, table
 
-KEY = "f0e1d2c3b4a5968778695a4b3c2d1e0f" * 2
+KEY = "b82d60f4917ce35a0c49d7e16fb3852e71a0c9d54f683be2960d1ef7a4538c2b"
 EMAIL = "canary.miller@example.com"
 ON = {"privacy": "pseudonymize", "privacy_key": KEY}
 PER_USER = ("users", "user_authenticators", "user_actions", "user_devices", "user_reads")
