@@ -151,7 +151,7 @@ def load(
     shape = way(table, api="server", tenant_id=None, privacy=privacy, **known)
     ids = {"user_id": [f"u{place}" for place in range(len(items))]}
     requests = list(range(len(items)))
-    made = shape(Answers(items=items, requests=requests, read_at=[READ_AT] * len(items), keys=ids))
+    made = shape(Answers(items=list(items), requests=requests, read_at=[READ_AT] * len(items), keys=ids))
     rows = made if isinstance(made, list) else made.to_pylist()
     return [{name: value for name, value in row.items() if value is not None and name[0] != "_"} for row in rows]
 
