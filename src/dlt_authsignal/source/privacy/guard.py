@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from dlt_authsignal.schema.columns import Column, Table
 from dlt_authsignal.schema.sensitivity import is_free_form, is_time_name, kind_by_name
+from dlt_authsignal.schema.tables import PROVENANCE
 from dlt_authsignal.source.metrics.schema_drift import TableDrift
 from dlt_authsignal.source.privacy.harmless import is_event_time
 from dlt_authsignal.source.privacy.identifiers import country_of, domain_of
@@ -40,7 +41,7 @@ class Guard:
     ) -> None:
         self._privacy = privacy
         self._plain = plain
-        self._declared = {column.name: column for column in table.columns}
+        self._declared = {column.name: column for column in (*PROVENANCE, *table.columns)}
         self._table = table.name
         self._of: dict[str, Value | None] = {}
         self._undeclared = Undeclared(privacy, plain, drift=drift, stored=stored, hashed=hashed)
