@@ -34,6 +34,15 @@ HASHED = Privacy(key=KEY)
         ("%2B41797654321", "<phone>"),
         ("2\uff10\uff13.0.113.77", "<ip>"),
         ("[::ffff:203.0.113.77]:443", "[<ip>]:443"),
+        ("ann%u0040example.org", "<email>"),
+        (r"to ann\x40example.org", "to <email>"),
+        ("ann @ example.org called", "<email> called"),
+        ("ann [AT] example.org called", "<email> called"),
+        ("call 415-555-2671", "call <phone>"),
+        ("call (64-21-123-9876)", "call <phone>)"),
+        ("sms:user+41797654321 sent", "sms:user<phone> sent"),
+        ("call +64_21_123_9876", "call <phone>"),
+        ("score 0.123456789 in 143.0.7499.110", "score 0.123456789 in 143.0.7499.110"),
         ("100%25 sure, \u00e9t\u00e9", "100%25 sure, \u00e9t\u00e9"),
         ("on 2026-11-02 09:00, order 1234567", "on 2026-11-02 09:00, order 1234567"),
     ],
@@ -66,11 +75,45 @@ def test_a_region_finds_numbers_without_a_country_code_and_hashes_them_like_othe
         "ann\uff20example.org",
         "ann%2540example.org",
         "0041797654321",
+        "64-21-123-9876",
+        "415-555-2671",
+        "user+64211239876",
+        "phone_+64211239876",
+        "+64_21_123_9876",
+        "\u0660\u0662\u0661\u0661\u0662\u0663\u0669\u0668\u0667\u0666",
+        "\uff10\uff12\uff11\uff11\uff12\uff13\uff19\uff18\uff17\uff16",
+        r"ann\x40example.org",
+        "ann [at] example.org",
     ],
 )
 def test_a_user_id_in_unusual_notation_is_hashed(user_id: str) -> None:
     assert names_somebody(user_id)
     assert HASHED.stored_id(user_id) == HASHED.hashed(user_id)
+
+
+@pytest.mark.parametrize(
+    "user_id",
+    [
+        "user-123",
+        "0123456",
+        "123456789",
+        "2026-11-02",
+        "1.2.3",
+        "1234-5678",
+        "123-45-678",
+        "4711/12",
+        "a+b",
+        "user+1",
+        "550e8400-e29b-41d4-a716-446655440000",
+        "01HZX5K3M2N4P6Q8R0S2T4V6W8",
+        "auth0|5f7c8ec7c33c6c004bbafe82",
+        "00001234",
+        "org:4711:12",
+    ],
+)
+def test_an_ordinary_user_id_stays_in_plain_text(user_id: str) -> None:
+    assert HASHED.stored_id(user_id) == user_id
+    assert privacy_of("pseudonymize", KEY, phone_region="NZ").stored_id(user_id) == user_id
 
 
 @pytest.mark.parametrize(
@@ -116,6 +159,13 @@ def test_an_id_that_looks_like_a_hash_is_hashed_and_a_stored_one_is_not() -> Non
         "your-256-bit-secret-your-256-bit-secret",
         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
         "2B7E151628AED2A6ABF7158809CF4F3C",
+        "3f9c3f9d3f9e3f9f3fa03fa13fa23fa33fa43fa5",
+        "acme-corp-production-privacy-key-2026",
+        "MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkw",
+        "70617373776f726470617373776f726470617373776f7264",
+        "31415926535897932384626433832795",
+        "21232f297a57a5a743894a0e4a801fc3",
+        "thequickbrownfoxjumpsoverthelazydog",
     ],
 )
 def test_a_privacy_key_of_a_pattern_a_sequence_words_or_an_example_is_refused(key: str) -> None:

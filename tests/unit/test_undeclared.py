@@ -84,6 +84,9 @@ CERTAIN = [
     "newPassword",
     "passphrase",
     "ａｐｉＫｅｙ",
+    "otpauth",
+    "recoveryWords",
+    "passwort",
 ]
 SUSPICIOUS = [
     "code",
@@ -98,6 +101,17 @@ SUSPICIOUS = [
     "signature",
     "qrCode",
     "inviteCode",
+    "magic_link_url",
+    "verificationUrl",
+    "samlAssertion",
+    "serviceTicket",
+    "pepper",
+    "databaseUrl",
+    "connectionString",
+    "cardNumber",
+    "securityAnswer",
+    "authHeader",
+    "jwks",
 ]
 HARMLESS = [
     "countryCode",
@@ -137,6 +151,11 @@ HARMLESS = [
     "disableRecoveryCodes",
     "smsCountryCodes",
     "EMAIL_OTP",
+    "ticketId",
+    "answered",
+    "panel",
+    "cardType",
+    "verificationUrlCount",
 ]
 
 
@@ -166,7 +185,9 @@ def said(row: dict[str, Any]) -> str:
     return json.dumps(row, default=str, ensure_ascii=False)
 
 
-@pytest.mark.parametrize("free_form", ["custom", "customData", "custom_data", "metadata", "userMetadata", "attributes"])
+@pytest.mark.parametrize(
+    "free_form", ["custom", "customData", "custom_data", "metadata", "userMetadata", "extraData", "context"]
+)
 @pytest.mark.parametrize("privacy", [HASHED, KEYLESS])
 def test_free_form_objects_are_filtered_at_any_depth(free_form: str, privacy: Privacy) -> None:
     inner = {free_form: {"who": "gold", "plan": "plus"}}
@@ -203,12 +224,33 @@ def test_a_list_of_free_form_objects_is_filtered_in_declared_lists_too() -> None
         {"phoneNumberOther": "1981-02-03T10:00:00Z"},
         {"profile": {"birthday": "1981W05"}},
         {"list": [{"birthDate": "1981-02-03"}]},
+        {"anniversary": "2018-02-03T00:00:00Z"},
+        {"passportNumber": "2018-02-03T00:00:00Z"},
+        {"birthYear": "1981"},
+        {"contactNumber": "20121125"},
+        {"profile": {"nationalId": "350"}},
     ],
 )
 def test_a_value_that_looks_like_a_date_is_protected_all_the_same(item: dict[str, Any]) -> None:
     (value,) = [*str(item).split("'")[-2:-1]]
     assert value not in said(one(HASHED, item))
     assert value not in said(one(KEYLESS, item))
+
+
+@pytest.mark.parametrize(
+    "item",
+    [{"emailCount": 3}, {"phoneType": "mobile"}, {"emailStatus": "verified"}, {"mobileEnabled": True}],
+    ids=str,
+)
+def test_a_name_that_only_describes_an_identifier_does_not_hide_the_value(item: dict[str, Any]) -> None:
+    assert next(iter(item.values())) in one(HASHED, item).values()
+
+
+@pytest.mark.parametrize("number", [350000000, 19810203])
+@pytest.mark.parametrize("name", ["contactNumber", "smsNumber", "taxId", "passportNumber", "birthYear"])
+def test_a_number_in_a_field_named_like_an_identifier_is_protected(name: str, number: int) -> None:
+    for item in ({name: number}, {"x": [{name: number}]}):
+        assert str(number) not in said(one(HASHED, item))
 
 
 def test_times_of_events_stay_in_plain_text() -> None:
@@ -276,6 +318,9 @@ def test_secret_names_are_withheld_at_any_depth(name: str, privacy: Privacy) -> 
         "-----BEGIN RSA PRIVATE KEY-----\nPLANTED",
         "Bearer PLANTED123",
         "$2b$12$PLANTED",
+        "password: PLANTED22",
+        "GOCSPX-PLANTED-PLANTED-PLANTED",
+        "pbkdf2_sha256$260000$PLANTED",
     ],
 )
 def test_a_secret_is_recognised_by_its_form_in_every_mode(text: str) -> None:

@@ -44,7 +44,7 @@ _ANYWHERE: Final = re.compile(
     r"token|secret|passw(?:or)?d|passphrase|passcode|credential|mnemonic|recoverycode|backupcode|scratchcode"
     r"|verificationcode|securitycode|privatekey|apikey|accesskey|masterkey|encryptionkey|decryptionkey|signingkey"
     r"|sharedkey|sessionkey|sshkey|authkey|authenticationkey|securitykey|recoverykey|backupkey|sessionid|sessid"
-    r"|keystore|recoveryphrase|seedphrase|samlresponse|[th]otp|otp(?:s|code|key|seed|uri|url|value)s?|csrf|xsrf"
+    r"|passwort|kennwort|motdepasse|otpauth|recoverywords|keystore|recoveryphrase|seedphrase|samlresponse|[th]otp|otp(?:s|code|key|seed|uri|url|value)s?|csrf|xsrf"
 )
 """Parts of names that mean a secret even in one word, such as `apikeysv2`."""
 
@@ -114,11 +114,18 @@ _HARMLESS_CREDENTIALS: Final = re.compile(
     r"|.*webauthncredentials?|.*publickeycredentials?"
 )
 
-_SUSPICIOUS: Final = re.compile(r"(?:key|code|hash|hashe|signature|salt|nonce|challenge|qrcode|magiclink)s?")
+_SUSPICIOUS: Final = re.compile(
+    r"(?:key|code|hash|hashe|signature|salt|nonce|challenge|qrcode|magiclink|assertion|ticket|pepper|hmac|dsn|pem|pfx|dek"
+    r"|kek|bcrypt|argon|jwk|mtan|itan|entropy|tkn|tok|verifier|pan|voiceprint|senha|answer|sig)s?"
+)
 _SUSPICIOUS_END: Final = re.compile(
     r".*(?:auth|login|signin|signup|sms|mail|phone|user|device|access|confirm(?:ation)?|verify|reset|invite|invitation"
     r"|activation|magic|pairing|onetime|temp|mfa|2fa|twofactor|service|server|client|hmac|aes|rsa|webhook|license|root"
     r"|admin|app|data|wrapping|deploy|md5|sha1|sha256|bcrypt|argon2)(?:key|code|hash|link|url)(?:s|es)?"
+    r"|.*(?:magic|login|signin|verification|reset|invite|activation|confirm(?:ation)?)(?:link|url|uri)(?:url|uri)?s?"
+    r"|.*card(?:number|no|nr)s?|.*(?:credit|debit)cards?|.*connectionstrings?|.*(?:database|db|mongo|redis|postgres)(?:url|uri)"
+    r"|.*(?:auth|authorization)headers?|basicauth|oauthstate|.*(?:face|biometric|fingerprint|voice)(?:template|print)s?"
+    r"|.*(?:rsa|ssh|pgp|gpg|jwk|key)private|contrase(?:n)?as?"
 )
 _HARMLESS_BEFORE: Final = {
     "code": frozenset(

@@ -14,11 +14,16 @@ from dlt_authsignal.source.privacy.readable import readable
 _DASHES: Final = r"\u00a0\u2010-\u2015\u2212-"
 _DOMAIN: Final = re.compile(r"(?:[\w-]+\.)+(?:xn--[a-z0-9-]+|[^\W\d_]{2,})")
 _E164: Final = re.compile(r"\+\d+", re.ASCII)
-_PLUS: Final = re.compile(rf"(?<!\w)[+\uff0b][\d ()./{_DASHES}]*\d(?!\w)")
+_PLUS: Final = re.compile(rf"(?<![^\W_])[+\uff0b][\d ()./_{_DASHES}]*\d(?!\w)|(?<=[a-z_])\+\d{{8,15}}(?![\w=+/])")
 _IPV4: Final = re.compile(r"(\d{1,3}\.\d{1,3}\.\d{1,3}\.)\d{1,3}", re.ASCII)
 _CHARACTER: Final = r"[^\s@<>\"',;:()\[\]{}]"
-_EMAIL: Final = rf"(?<!{_CHARACTER})(?<!\w')(?:{_CHARACTER}|(?<=\w)'(?=\w))+(?:@|%40){_CHARACTER}*\w"
-_PHONE: Final = rf"(?:(?<![\w.+-])[+\uff0b]|(?<![\w.+-])(?<!\d:)\(?0)\d?[\d ()./{_DASHES}]{{6,22}}\d(?!\w|:\w)"
+_AT_WITH_SPACES: Final = (
+    r"(?<![\w.+-])[\w.+-]{1,64}(?: {0,2}[\[({]at[\])}] {0,2}| {1,2}@ {0,2}|@ {1,2})(?:[\w-]{1,63}\.){1,4}\w{2,24}"
+)
+_EMAIL: Final = (
+    rf"(?<!{_CHARACTER})(?<!\w')(?:{_CHARACTER}|(?<=\w)'(?=\w))+(?:@|%40){_CHARACTER}*\w|(?i:{_AT_WITH_SPACES})"
+)
+_PHONE: Final = rf"(?:(?<![\d.+-])[+\uff0b]|(?<![\w.+-])(?<!\d:)\(?0)\d?[\d ()./_{_DASHES}]{{6,22}}\d(?!\w|:\w)"
 _IP: Final = (
     r"(?<![\w.])(?:\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\w)"
     r"|(?=[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:)[0-9A-Fa-f:]{0,44}(?:[0-9A-Fa-f]|::)(?:\.\d{1,3}){0,3}(?!\w|[.:]\w))"
@@ -27,9 +32,11 @@ _LOOSE: Final = r"(?<![\w.:+/-])[(\[]?\d[\d ()\[\]./-]{5,22}\d(?![\w:]|[-.]\w)"
 _FOUND: Final = re.compile(rf"(?P<email>{_EMAIL})|(?P<ip>{_IP})|(?P<phone>{_PHONE})|(?P<loose>{_LOOSE})")
 """Each pattern starts at a word and is bounded or ends with it, so that matching takes linear time."""
 
+_FRACTION: Final = re.compile(r"0\.\d+", re.ASCII)
+_OBFUSCATED: Final = re.compile(_AT_WITH_SPACES, re.IGNORECASE)
 _LOOSE_ID: Final = re.compile(_LOOSE)
-_MAY_HOLD_ONE: Final = re.compile(r"[@%:&\d]|[^\x00-\x7f]")
-_ID_TO_LOOK_AT: Final = re.compile(r"[@%&+\\ ()\[\]]|[^\x00-\x7f]|(?<![\w.:+/-])00\d")
+_MAY_HOLD_ONE: Final = re.compile(r"[@%:&\d]|[^\x00-\x7f]|[\[({][aA][tT]|\\[ux]")
+_ID_TO_LOOK_AT: Final = re.compile(r"[@%&+\\ ()\[\]]|[^\x00-\x7f]|(?<![\w.:+/-])00\d|\d[.-]\d+[.-]\d")
 _DIGITS_OF_A_PHONE: Final = range(7, 16)
 
 
@@ -143,7 +150,9 @@ def _replaced(text: str, by: Callable[[Kind, str], str], region: str | None) -> 
         kind, value = next((kind, value) for kind, value in found.groupdict().items() if value is not None)
         if kind == "loose":
             return by("phone", value) if is_phone(value, region) else value
-        if kind == "phone" and sum(map(str.isdecimal, value)) not in _DIGITS_OF_A_PHONE:
+        if kind == "phone" and (
+            sum(map(str.isdecimal, value)) not in _DIGITS_OF_A_PHONE or _FRACTION.fullmatch(value) is not None
+        ):
             return value
         return value if kind == "ip" and truncated(value) is None else by(kind, value)  # type: ignore[arg-type]
 
@@ -153,12 +162,16 @@ def _replaced(text: str, by: Callable[[Kind, str], str], region: str | None) -> 
 def names_somebody(user_id: str, region: str | None = None) -> bool:
     """Return whether a user id is or contains an e-mail address, or a phone number in any notation.
 
-    A number without a plus needs the region, or has spaces, brackets or an international prefix: plain digits may be
-    any number.
+    A number without a plus needs the region, or has separators, an international prefix or digits of another script:
+    plain digits may be any number.
     """
     if region is None and not _ID_TO_LOOK_AT.search(user_id):
         return False
     plain = readable(user_id)
     if "@" in plain.strip("@") or "%40" in user_id or _PLUS.search(plain) is not None:
+        return True
+    if _OBFUSCATED.search(plain) is not None:
+        return True
+    if not user_id.isascii() and sum(each.isdecimal() and not each.isascii() for each in user_id) in _DIGITS_OF_A_PHONE:
         return True
     return any(is_phone(found[0], region) for found in _LOOSE_ID.finditer(plain))

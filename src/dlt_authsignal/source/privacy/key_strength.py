@@ -1,6 +1,10 @@
 """Refuse privacy keys that can be guessed: repeated patterns, sequences, words, and published examples."""
 
+import base64
+import hashlib
 import re
+from functools import cache
+from operator import eq
 from typing import Final
 
 LEAST_KEY: Final = 32
@@ -19,29 +23,54 @@ _WORDS: Final = re.compile(
     r"privacy|secret|password|passw0rd|authsignal|pseudonym|example|changeme|change|replace|insert|default|sample|dummy"
     r"|test|demo|local|admin|letmein|welcome|token|random|string|characters|at least|your|this|that|with|the|key|my|me"
     r"|here|super|very|long|and|for|not|use|256|bit|deadbeef|cafebabe|badc0ffee|feedface|c0ffee|correct|horse|battery"
-    r"|staple|lorem|ipsum|dolor|foo|bar|baz|abc|xyz|123|[\s_.!?-]+"
+    r"|staple|quick|brown|fox|jumps|over|lazy|dog|lorem|ipsum|dolor|foo|bar|baz|abc|xyz|123|[\s_.!?-]+"
 )
-_EXAMPLES: Final = frozenset(
-    {
-        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",  # SHA-256 of an empty text
-        "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8",  # … of "password"
-        "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b",  # … of "secret"
-        "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",  # … of "test"
-        "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824",  # … of "hello"
-        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",  # … of "abc"
-        "d41d8cd98f00b204e9800998ecf8427e",  # MD5 of an empty text
-        "5f4dcc3b5aa765d61d8327deb882cf99",  # … of "password"
-        "2b7e151628aed2a6abf7158809cf4f3c",  # AES keys in the standards
-        "603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4",
-        "8e73b0f7da0e6452c810f32b809079e562f8ead2522c6b7b",
-    }
+_EXAMPLES: Final = re.compile(
+    r"2b7e151628aed2a6abf7158809cf4f3c|603deb1015ca71be2b73aef0857d7781.*|8e73b0f7da0e6452c810f32b809079e5.*"  # AES
+    r"|6a09e667.*|428a2f98.*|31415926.*|14159265.*|27182818.*|16180339.*|14142135.*"  # SHA-256, mathematics
+    r"|550e8400-?e29b-?41d4-?a716-?446655440000|123e4567-?e89b-?12d3-?a456-?426614174000"
 )
+_HASHED_WORDS: Final = (
+    *(
+        "",
+        "password",
+        "password1",
+        "password123",
+        "secret",
+        "test",
+        "hello",
+        "abc",
+        "admin",
+        "changeme",
+        "123456",
+        "key",
+    ),
+    *(
+        "12345678",
+        "qwerty",
+        "letmein",
+        "authsignal",
+        "privacy",
+        "privacy_key",
+        "privacykey",
+        "dlt-authsignal",
+        "example",
+    ),
+)
+_LEAST_PERIOD: Final = 0.5
+"""A key whose characters are so often equal to those some places earlier counts up, or repeats a pattern."""
+
+_HEX: Final = re.compile(r"(?:[0-9a-fA-F]{2})+")
+_SEPARATOR: Final = re.compile(r"[-_ .:/]+")
+_ONE_WORD: Final = re.compile(r"[A-Z]?[a-z]{2,}|[A-Z]{2,}|v?\d{1,4}")
 
 
 def is_weak(key: str) -> bool:
     """Return whether a key is too short, or simpler than a random one."""
     plain = key.strip().lower()
-    if len(key) < LEAST_KEY or len(set(key)) < LEAST_DIFFERENT or plain in _EXAMPLES:
+    if len(key) < LEAST_KEY or len(set(key)) < LEAST_DIFFERENT or _EXAMPLES.fullmatch(plain):
+        return True
+    if plain in _published_hashes() or _is_words(key.strip()) or _repeats(plain) or _hides_text(key.strip()):
         return True
     triples = [plain[place : place + 3] for place in range(len(plain) - 2)]
     if len(set(triples)) < len(triples) * _LEAST_NEW_TRIPLES:
@@ -51,6 +80,36 @@ def is_weak(key: str) -> bool:
         return True
     rest = _WORDS.sub("", _without_sequences(plain))
     return len(rest) < _LEAST_REST or len(set(rest)) < LEAST_DIFFERENT
+
+
+@cache
+def _published_hashes() -> frozenset[str]:
+    ways = (hashlib.sha256, hashlib.sha1, hashlib.md5, hashlib.sha512)
+    return frozenset(way(word.encode(), usedforsecurity=False).hexdigest() for way in ways for word in _HASHED_WORDS)
+
+
+def _is_words(key: str) -> bool:
+    """Return whether the key is words and short numbers with separators, as a person writes them."""
+    parts = _SEPARATOR.split(key)
+    return len(parts) > 2 and all(map(_ONE_WORD.fullmatch, parts))
+
+
+def _repeats(plain: str) -> bool:
+    """Return whether the key repeats a pattern, even with a few changes in it, as `3f9c3f9d3f9e` does."""
+    return any(
+        sum(map(eq, plain, plain[period:])) >= (len(plain) - period) * _LEAST_PERIOD
+        for period in range(1, len(plain) // 2 + 1)
+    )
+
+
+def _hides_text(key: str) -> bool:
+    """Return whether the key is text in hex or base64: random bytes are not all printable."""
+    try:
+        if _HEX.fullmatch(key):
+            return bytes.fromhex(key).decode("ascii").isprintable()
+        return base64.b64decode(key, validate=True).decode("ascii").isprintable()
+    except ValueError:
+        return False
 
 
 def _without_sequences(text: str) -> str:
