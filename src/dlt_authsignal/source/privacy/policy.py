@@ -102,11 +102,12 @@ class Privacy:
         treatment = self.columns.get(_USER_ID)
         return treatment == "keep" or (self.mode == "keep" and treatment is None)
 
+    def may_be_pseudonym(self, user_id: str) -> bool:
+        """Return whether an id looks like a hash of this pipeline. Without a key there are none."""
+        return not self._loads_ids and self.key is not None and _HASH.fullmatch(user_id) is not None
+
     def _is_personal(self, user_id: str) -> bool:
-        """Without a key there are no hashes, so no id can be taken for one."""
-        return names_somebody(user_id, self.phone_region) or (
-            self.key is not None and _HASH.fullmatch(user_id) is not None
-        )
+        return names_somebody(user_id, self.phone_region) or self.may_be_pseudonym(user_id)
 
     def is_now_hashed(self, stored_id: str) -> bool:
         """Return whether an id in the tables is plain, but would be hashed under these settings."""
