@@ -11,9 +11,23 @@ import pyotp
 from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig
 from dlt_authsignal.sandbox.verification.software_app import SoftwareApp
-from dlt_authsignal.schema.secret_fields import SECRET_ENDINGS, SECRET_FIELDS
+from dlt_authsignal.schema.secret_fields import SECRET_FIELDS
 from tests.ceremonies import Visitor
 from tests.helpers import ask
+
+ENDINGS = (
+    "token",
+    "tokens",
+    "secret",
+    "secrets",
+    "secretkey",
+    "privatekey",
+    "apikey",
+    "password",
+    "credentials",
+    "recoverycodes",
+)
+"""Endings of names of secrets that Authsignal may add."""
 
 CEREMONIES = (
     "passkey_register_options",
@@ -148,7 +162,7 @@ def _client(planted: Planted) -> None:
 def _withheld(planted: Planted) -> None:
     """Answers that hold every secret field, at three depths, once on each route."""
     planted.secret["withheld field"] = mark = unique("withheld")
-    names = [*SECRET_FIELDS, *(f"new{end}" for end in SECRET_ENDINGS), "otp_uri", "recovery-codes", "Api-Secret-Key"]
+    names = [*SECRET_FIELDS, *(f"new{end}" for end in ENDINGS), "otp_uri", "recovery-codes", "Api-Secret-Key"]
     flat: dict[str, Any] = {name: f"{mark}-{name}" for name in names}
     flat |= {"link": f"otpauth://totp/x?secret={mark}", "accessTokens": [mark], "clientSecret": {"value": mark}}
     whole = {**flat, "nested": {**flat, "deeper": [flat, {"in": flat}]}, "output": {"listed": [flat]}}

@@ -20,7 +20,7 @@ from tests.configuration import configured, manage
 from tests.helpers import MANAGEMENT_SECRET, SECRET, at, command, rows, sync_from, sync_into, table
 from tests.tiers import deep_after
 
-KEY = "f0e1d2c3b4a5968778695a4b3c2d1e0f" * 2
+KEY = "b82d60f4917ce35a0c49d7e16fb3852e71a0c9d54f683be2960d1ef7a4538c2b"
 RULES = "/action-configurations/signIn/rules"
 COUNTRY = {"in": [{"var": "ip.countryCode"}, ["US", "NZ"]]}
 

@@ -465,6 +465,9 @@ def test_unknown_enum_values_are_loaded(one: RunningSandbox, warehouse: Warehous
             "other_values_in_more": 0,
             "escaped_answers": 0,
             "left_out": {},
+            "hashed": [],
+            "hashed_after_plain": [],
+            "suspected_secrets": [],
         }
     }
 

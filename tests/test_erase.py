@@ -26,6 +26,7 @@ from dlt_authsignal.pipeline.erase.run import ErasureReport, erase, lift
 from dlt_authsignal.pipeline.probe.run import probe
 from dlt_authsignal.sandbox import RunningSandbox, run_in_thread
 from dlt_authsignal.sandbox.tenant.entities import User
+from dlt_authsignal.source.privacy.policy import Privacy
 from tests.canaries import search
 from tests.helpers import COMMAND, command, python, sync_from
 from tests.planted import CEREMONIES, Planted, config, plant
@@ -568,7 +569,7 @@ def test_a_tombstone_is_a_plain_hmac_sha256() -> None:
 def test_a_user_stored_as_a_hash_is_found_under_former_privacy_keys_too(
     empty: RunningSandbox, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    address, first, second = "zoe@example.com", "0123456789abcdef" * 4, "fedcba9876543210" * 4
+    address, first, second = "zoe@example.com", "3f9c1be07a52d8644e0d97b1c65fa238", "b82d60f4917ce35a0c49d7e16fb3852e"
     empty.sandbox.store.put_user(User(user_id=address, created_at=empty.sandbox.clock.now(), email=address))
     sync_from(empty, privacy="pseudonymize", privacy_key=first)
     assert len(people_of("users")) == 1
@@ -579,6 +580,21 @@ def test_a_user_stored_as_a_hash_is_found_under_former_privacy_keys_too(
     assert report.was_erased
     assert report.rows["users"] == report.rows["users_history"] == 1
     assert sync_from(empty, privacy="pseudonymize", privacy_key=second).users_found == 0
+
+
+def test_an_id_that_looks_like_the_pseudonym_of_another_user_does_not_erase_that_user(
+    empty: RunningSandbox, workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = "b82d60f4917ce35a0c49d7e16fb3852e71a0c9d54f683be2960d1ef7a4538c2b"
+    monkeypatch.setenv("SOURCES__AUTHSIGNAL_SOURCE__PRIVACY_KEY", key)
+    pseudonym = Privacy(key=key).stored_id("zoe@example.com")
+    for user_id in ("zoe@example.com", pseudonym):
+        empty.sandbox.store.put_user(User(user_id=user_id, created_at=empty.sandbox.clock.now()))
+    sync_from(empty, privacy="pseudonymize", privacy_key=key)
+    assert len(people_of("users")) == 2
+    assert erase(pseudonym).rows["users"] == 1
+    assert people_of("users") == {pseudonym}  # the row of zoe@example.com
+    assert sync_from(empty, privacy="pseudonymize", privacy_key=key).users_found == 1
 
 
 @pytest.mark.parametrize(

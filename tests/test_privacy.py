@@ -24,7 +24,7 @@ from tests.canaries import search, search_database
 from tests.ceremonies import Visitor
 from tests.helpers import at, command, rows, sync_from, table
 
-KEY = "f0e1d2c3b4a5968778695a4b3c2d1e0f" * 2
+KEY = "b82d60f4917ce35a0c49d7e16fb3852e71a0c9d54f683be2960d1ef7a4538c2b"
 EMAIL = "canary.miller@example.com"
 ON = {"privacy": "pseudonymize", "privacy_key": KEY}
 PER_USER = ("users", "user_authenticators", "user_actions", "user_devices", "user_reads")
@@ -44,7 +44,7 @@ def digest(text: str) -> str:
     return hmac.new(KEY.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
-def person(running: RunningSandbox, user_id: str = EMAIL) -> None:
+def person(running: RunningSandbox, user_id: str = EMAIL, other: str = "") -> None:
     """Somebody whose id is an e-mail address, with something in every table."""
     store, now = running.sandbox.store, running.sandbox.clock.now()
     store.put_user(
@@ -60,7 +60,7 @@ def person(running: RunningSandbox, user_id: str = EMAIL) -> None:
     )
     store.put_authenticator(
         Authenticator(
-            user_authenticator_id="a1",
+            user_authenticator_id=f"a1{other}",
             user_id=user_id,
             verification_method="SMS",
             created_at=now,
@@ -81,7 +81,7 @@ def person(running: RunningSandbox, user_id: str = EMAIL) -> None:
             output={"note": CANARIES["custom"]},
         )
     )
-    store.put_device(Device(user_id=user_id, device_id=CANARIES["device"], created_at=now))
+    store.put_device(Device(user_id=user_id, device_id=CANARIES["device"] + other, created_at=now))
 
 
 def test_no_file_contains_an_identifier_after_a_sync(empty: RunningSandbox, workdir: Path) -> None:
@@ -124,6 +124,53 @@ def test_a_second_sync_recognises_users_stored_as_hashes(empty: RunningSandbox) 
     named = sync_from(empty, tables=["user_actions", "action_details"], refresh_users=[EMAIL], **ON)
     assert named.users_read == 1
     assert not [route for route in empty.sandbox.log.by_route if "idempotencyKey" in route]  # its detail is known
+
+
+def test_an_id_that_looks_like_a_hash_has_one_pseudonym_in_every_table_and_sync(empty: RunningSandbox) -> None:
+    pseudonym = digest(EMAIL)
+    person(empty)
+    person(empty, pseudonym, other="-other")
+    for _ in range(2):
+        report = sync_from(empty, **ON, full=True)
+        assert (report.users_found, report.users_read) == (2, 2)
+        for name in PER_USER:
+            found = rows(f"select distinct user_id from {name}")
+            assert sorted(found) == sorted([(pseudonym,), (digest(pseudonym),)]), name
+    assert rows("select count(*) from users where deleted_at is null") == [(2,)]
+
+
+def test_two_tenants_that_share_a_key_cannot_be_joined_with_privacy_per_tenant(
+    empty: RunningSandbox, workdir: Path
+) -> None:
+    def pseudonyms(tenant: str) -> set[str]:
+        settings = {**ON, "tenant_id": tenant, "privacy_per_tenant": True}
+        sync_from(empty, pipeline_name=f"for_{tenant}", dataset=f"data_{tenant}", **settings)
+        columns = ("users.user_id", "users.email", "user_devices.device_id", "user_authenticators.phone_number")
+        with duckdb.connect(f"for_{tenant}.duckdb", read_only=True) as database:
+            tables = [(column, f"data_{tenant}.{column.partition('.')[0]}") for column in columns]
+            found = [database.execute(f"select {column} from {name}").fetchall() for column, name in tables]
+        return {str(value) for each in found for (value,) in each}
+
+    person(empty)
+    first, second = pseudonyms("t1"), pseudonyms("t2")
+    assert len(first) == len(second) == 3  # the id is the address, so both have one hash
+    assert first.isdisjoint(second)
+
+
+def test_a_column_that_turns_from_words_to_free_text_is_hashed_from_then_on(empty: RunningSandbox) -> None:
+    empty.sandbox.store.put_user(User(user_id="u1", created_at=empty.sandbox.clock.now()))
+
+    def stored(text: str) -> tuple[Any, dict[str, Any]]:
+        body = json.dumps({"isEnrolled": True, "fresh": text})
+        empty.sandbox.faults.add(Fault(route="GET /users/{userId}", kind="body", body=body))
+        report = sync_from(empty, tables=["users"], full=True, **ON)
+        return rows("select fresh from users")[0][0], report.drift.get("users", {})
+
+    assert stored("high")[0] == "high"
+    value, drift = stored("Ann Miller")
+    assert value == digest("ann miller")
+    assert drift["hashed"] == drift["hashed_after_plain"] == ["fresh"]
+    assert stored("high")[0] == digest("high")
 
 
 @pytest.mark.deep

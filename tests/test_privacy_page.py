@@ -19,7 +19,8 @@ from dlt_authsignal.source.privacy.settings import privacy_of
 from tests.helpers import rows, sync_from
 
 PAGE = (Path(__file__).parents[1] / "docs" / "privacy.md").read_text("utf-8")
-KEY, OTHER_KEY = "0123456789abcdef" * 4, "fedcba9876543210" * 4
+KEY = "3f9c1be07a52d8644e0d97b1c65fa2380b7e41d95c8f2a6310d4e97f58ab2c61"
+OTHER_KEY = "b82d60f4917ce35a0c49d7e16fb3852e71a0c9d54f683be2960d1ef7a4538c2b"
 ANN = "ann@example.com"
 HASH = hmac.new(KEY.encode(), ANN.encode(), hashlib.sha256).hexdigest()
 

@@ -31,7 +31,7 @@ FILE = "authsignal_pipeline.duckdb"
 IN_SHORT, IN_ALL = 1, 20
 EXAMPLES, STEPS = 4, 8
 WINDOW, OVERLAP = timedelta(days=30), timedelta(days=3)
-PRIVACY_KEY = "f0e1d2c3b4a5968778695a4b3c2d1e0f" * 2
+PRIVACY_KEY = "b82d60f4917ce35a0c49d7e16fb3852e71a0c9d54f683be2960d1ef7a4538c2b"
 ROUTES = {
     "users": "GET /users/{userId}",
     "user_authenticators": "GET /users/{userId}/authenticators",

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.schema.reserved_names import LONGEST_NAME, RESERVED_NAMES
 from dlt_authsignal.schema.secret_fields import is_withheld
+from dlt_authsignal.schema.sensitivity import is_free_form
 from dlt_authsignal.schema.tables import PROVENANCE_NAMES, TABLES
 from dlt_authsignal.source.metrics.schema_drift import TableDrift
 from dlt_authsignal.source.privacy.policy import KEEP, Privacy
@@ -194,10 +195,10 @@ def leaves(item: Mapping[str, Any], table: Table, path: tuple[str, ...] = ()) ->
         plain = "__".join(map(field_tree.name_of, here))
         if value is None or is_withheld(name):
             continue
-        if isinstance(value, dict) and value and plain not in whole:
+        if isinstance(value, dict) and value and plain not in whole and not is_free_form(name):
             yield from leaves(value, table, here)
         elif value != {} or here not in parents:
-            yield here, without_secrets(value) if plain != "custom" else value
+            yield here, without_secrets(value) if name != "custom" else value
 
 
 def without_secrets(value: Any) -> Any:

@@ -22,7 +22,7 @@ from dlt_authsignal.source.rows.arrow_builder import Shaper
 from dlt_authsignal.source.rows.flatten import Answers
 from dlt_authsignal.source.rows.row_builder import Placer
 
-KEY = "0123456789abcdef" * 4
+KEY = "3f9c1be07a52d8644e0d97b1c65fa2380b7e41d95c8f2a6310d4e97f58ab2c61"
 HASHED = Privacy(key=KEY)
 KEYLESS = Privacy()
 READ_AT = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
@@ -288,10 +288,10 @@ def test_undeclared_fields_are_protected_by_name_and_by_value() -> None:
     assert row["work_email"] == digest("ann@example.com")
     assert row["contact__mobile"] == digest("41791234567")
     assert row["contact__full_name"] == digest("ann miller")
-    assert row["note"] == f"wrote from 203.0.113.0 as {digest(ADDRESS)}"
+    assert row["note"] == digest(f"wrote from {IP4} as {ADDRESS}".lower())
     assert row["score"] == 7
     assert row["contact__since"] == "2026-01-02T03:04:05Z"
-    assert json.loads(row["tags"]) == ["vip", digest(ADDRESS)]
+    assert json.loads(row["tags"]) == [digest("vip"), digest(ADDRESS)]
     assert one(Privacy(key=KEY, allow=frozenset({"work_email"})), item)["work_email"] == "Ann@example.com"
 
 
@@ -324,7 +324,7 @@ def test_without_a_privacy_key_identifiers_are_left_out_and_ip_addresses_truncat
     row = one(
         KEYLESS, {"email": "ann@example.com", "displayName": "Ann", "emailVerified": True, "note": f"by {ADDRESS}"}
     )
-    assert row == {"user_id": "u0", "email_domain": "example.com", "email_verified": True, "note": "by …"}
+    assert row == {"user_id": "u0", "email_domain": "example.com", "email_verified": True}
     action = {"actionCode": "a", "idempotencyKey": "k", "ipAddress": IP4, "userAgent": "Mozilla"}
     told = one(KEYLESS, action, USER_ACTIONS)
     assert told["ip_address"] == "203.0.113.0"
@@ -455,7 +455,7 @@ def test_privacy_keep_stores_identifiers_in_plain_text(item: dict[str, Any]) -> 
 
 def test_every_column_named_like_an_identifier_is_declared_with_a_kind() -> None:
     harmless = {"phone_number_country", "email_domain", "email_verified", "phone_number_verified", "rp_name"}
-    harmless |= {"email_provider", "issuer_name"}
+    harmless |= {"email_provider", "issuer_name", "alias"}
     for table in (*TABLES.values(), *CEREMONIES):
         for column in table.columns:
             is_named = column.name == "name" and table in CONFIGURATION  # the name of a rule, not of a person

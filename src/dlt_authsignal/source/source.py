@@ -60,6 +60,8 @@ def authsignal_source(
     former_privacy_keys: TSecretStrValue | None = SourceSettings.former_privacy_keys,
     privacy_columns: dict[str, Any] | None = SourceSettings.privacy_columns,
     privacy_allow: list[str] | None = SourceSettings.privacy_allow,
+    privacy_per_tenant: bool = SourceSettings.privacy_per_tenant,
+    phone_region: str | None = SourceSettings.phone_region,
     max_deletes: str = SourceSettings.max_deletes,
     accept_deletes: bool = SourceSettings.accept_deletes,
     accept_new_key: bool = SourceSettings.accept_new_key,
@@ -143,6 +145,10 @@ def authsignal_source(
             `drop`.
         privacy_allow: Keys of free-form objects (`custom`, `output`), and columns that Authsignal added later, to load
             unchanged.
+        privacy_per_tenant: Hash identifiers differently in each tenant, so that tenants with the same `privacy_key`
+            cannot be joined. Needs `tenant_id`. A change gives all users other hashes. Default: false.
+        phone_region: Country of phone numbers without a country code, such as `NZ` (ISO 3166-1 alpha-2): they are
+            hashed like the same number with its code, and found in texts and user ids. Default: unknown.
         max_deletes: Load nothing if more rows of one table than this would be marked as deleted: a share of the rows
             (20 rows are always allowed, but never all rows of a table), or a number. Default: `5%`.
         accept_deletes: Allow this run to mark any number of rows as deleted, even all rows of a table. Default: false.

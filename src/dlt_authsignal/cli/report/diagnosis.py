@@ -9,6 +9,7 @@ from dlt_authsignal.errors import AuthsignalError, ConfigurationError, ListingRe
 
 if TYPE_CHECKING:
     from dlt_authsignal.source.config.source_settings import SourceSettings
+    from dlt_authsignal.source.privacy.policy import Privacy
 
 NO_KEYS: Final = "Run dlt-authsignal init, which asks for them. To try it without an account: dlt-authsignal demo"
 SETTINGS: Final = (
@@ -223,6 +224,20 @@ def _privacy(settings: "SourceSettings") -> Iterator[Check]:
         yield Check(name="privacy", level="note", message="identifiers are loaded in plain text (keep)")
     else:
         yield Check(name="privacy", level="ok", message="identifiers are hashed with privacy_key (pseudonymize)")
+    yield from _privacy_details(found)
+
+
+def _privacy_details(found: "Privacy") -> Iterator[Check]:
+    """Yield a note for each further privacy setting that is set."""
+    if found.tenant is not None:
+        message = "hashes differ from those of other tenants with the same privacy_key"
+        yield Check(name="privacy_per_tenant", level="note", message=message)
+    if found.phone_region is not None:
+        message = f"phone numbers without a country code are numbers of {found.phone_region}"
+        yield Check(name="phone_region", level="note", message=message)
+    if found.allow:
+        message = f"loaded in plain text: {', '.join(sorted(found.allow))}"
+        yield Check(name="privacy_allow", level="note", message=message)
     if found.columns:
         listed = ", ".join(f"{name}: {chosen}" for name, chosen in found.columns.items())
         yield Check(name="privacy_columns", level="note", message=listed)

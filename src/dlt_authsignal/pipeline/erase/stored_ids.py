@@ -4,17 +4,22 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from dlt_authsignal.source.config.source_settings import SourceSettings
-from dlt_authsignal.source.privacy.policy import Privacy
+from dlt_authsignal.source.privacy.policy import Privacy, key_of_tenant
 from dlt_authsignal.source.privacy.settings import privacy_from
 
 
 def stored_forms(user_id: str, settings: SourceSettings) -> frozenset[str]:
     """Return the values of `user_id` columns that identify this user, under any earlier privacy settings.
 
-    They are the id itself and its hashes under the privacy key and earlier privacy keys. No other user has the same
-    hashes.
+    They are the id itself and its hashes under the privacy key and earlier privacy keys, with and without
+    privacy_per_tenant. No other user has the same hashes. An id that looks like a hash is stored only as a hash of
+    itself: a row with the id itself may be that of another user, and stays.
     """
-    return forms_of(user_id, [privacy_from(settings).key, *(settings.former_privacy_keys or "").split()])
+    privacy = privacy_from(settings)
+    keys = [privacy.key, *(settings.former_privacy_keys or "").split()]
+    tenants = (None, settings.tenant_id) if settings.tenant_id else (None,)
+    forms = forms_of(user_id, [key_of_tenant(key, tenant) for key in keys if key for tenant in tenants])
+    return forms - {user_id} if privacy.may_be_pseudonym(user_id) else forms
 
 
 def forms_of(user_id: str, keys: Iterable[str | None]) -> frozenset[str]:

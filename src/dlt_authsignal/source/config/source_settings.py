@@ -66,6 +66,8 @@ class SourceSettings:
     former_privacy_keys: TSecretStrValue | None = None
     privacy_columns: dict[str, Any] | None = None
     privacy_allow: list[str] | None = None
+    privacy_per_tenant: bool = False
+    phone_region: str | None = None
     max_deletes: str = "5%"
     accept_deletes: bool = False
     accept_new_key: bool = False

@@ -27,7 +27,7 @@ def check_dataset(pipeline: Pipeline, evidence: Evidence, privacy: Privacy) -> N
     check_pipeline(pipeline)
     check_tenant(pipeline, evidence)
     for known in _with_old_privacy(pipeline, privacy):
-        if any(privacy.stored_id(user_id) != user_id for user_id in known):
+        if any(map(privacy.is_now_hashed, known)):
             raise ConfigurationError(
                 f'Dataset "{pipeline.dataset_name}" contains plain user ids, but the current settings hash them.'
                 " Loading would duplicate those users and leave the plain ids, so nothing was loaded. Load into a new"

@@ -17,7 +17,7 @@ from dlt_authsignal.source.incremental.read_state import KEPT, LastRead, millise
 from dlt_authsignal.source.incremental.state_table import KnownReads, listed_hash
 from dlt_authsignal.source.incremental.user_read import MISSING, ReadTask
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
-from dlt_authsignal.source.privacy.policy import KEEP, Privacy
+from dlt_authsignal.source.privacy.policy import KEEP, Privacy, StoredId
 from dlt_authsignal.source.user_ids import KNOWN, LISTING, Candidate, ListState, UserIdSources, candidates, has_blanks
 
 
@@ -137,7 +137,7 @@ def _missing(plan: Plan, reads: KnownReads) -> list[Candidate]:
     )
     passed = plan.user_ids.exclude_users | plan.privacy.stored_ids(plan.user_ids.exclude_users)
     return [
-        Candidate(user_id=user_id, id_source=MISSING, is_unlisted=True)
+        Candidate(user_id=StoredId(user_id), id_source=MISSING, is_unlisted=True)
         for user_id in ids
         if user_id not in passed and user_id not in plan.user_ids.erased
     ]

@@ -1,7 +1,8 @@
 """Record schema drift: names and counts of unexpected fields and types, never a value."""
 
+import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -38,6 +39,9 @@ class TableDrift:
         escaped: Responses with text that no database accepts, by route.
         left_out: Values that are not loaded because they may be credentials, by field; only for the first fields.
         withheld: Number of values that are never loaded: of secret fields, and icons. They are no drift.
+        suspected: Undeclared columns with such values, which only look like secrets by their name or form.
+        hashed: Undeclared columns whose text is hashed, or left out without a key.
+        was_plain: Those of them that have plain words in earlier rows.
     """
 
     new_columns: list[str] = field(default_factory=list)
@@ -47,6 +51,9 @@ class TableDrift:
     escaped: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     withheld: int = 0
+    suspected: set[str] = field(default_factory=set)
+    hashed: set[str] = field(default_factory=set)
+    was_plain: set[str] = field(default_factory=set)
 
     def put_aside(self, column: str, kept_in: str, times: int) -> None:
         """Record values that may not go into the column of their field: other keys than the requested ones."""
@@ -68,7 +75,17 @@ class TableDrift:
             self.left_out[name] += 1
 
     def __bool__(self) -> bool:
-        return bool(self.new_columns or self.converted or self.without_column or self.escaped or self.left_out)
+        return any(
+            (
+                self.new_columns,
+                self.converted,
+                self.without_column,
+                self.escaped,
+                self.left_out,
+                self.hashed,
+                self.suspected,
+            )
+        )
 
 
 class Drift:
@@ -106,6 +123,9 @@ def _plain(found: TableDrift) -> dict[str, Any]:
         "other_values_in_more": found.others.total(),
         "escaped_answers": found.escaped.total(),
         "left_out": dict(found.left_out),
+        "hashed": sorted(found.hashed),
+        "hashed_after_plain": sorted(found.was_plain),
+        "suspected_secrets": sorted(found.suspected),
     }
 
 
@@ -127,7 +147,35 @@ def sentences(report: Mapping[str, Mapping[str, Any]]) -> list[str]:
             )
         if found["escaped_answers"]:
             lines.append(_escaped(table, found["escaped_answers"]))
-    return lines
+    return [*lines, *_protected(report)]
+
+
+def _protected(report: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield what was hashed or withheld because this version does not know the column, and how to allow it."""
+    hashed, mixed, suspected = (
+        [f"{table}.{name}" for table, found in report.items() for name in found.get(which, ())]
+        for which in ("hashed", "hashed_after_plain", "suspected_secrets")
+    )
+    if hashed:
+        yield (
+            f"Hashed, because this version does not know these columns: {_listed(hashed)}. Without a privacy_key their"
+            f" text is left out. To load them in plain text: privacy_allow = {_names(hashed)}."
+        )
+    if mixed:
+        yield (
+            f"{_listed(mixed)}: rows read earlier have short words in plain text, because no other text had arrived."
+            " All text is hashed from now on. To store those rows in the same way, run dlt-authsignal sync --full."
+        )
+    if suspected:
+        yield (
+            f"Not loaded, because names or values look like secrets: {_listed(suspected)}. If they are harmless:"
+            f" privacy_allow = {_names(suspected)}."
+        )
+
+
+def _names(columns: list[str]) -> str:
+    names = sorted({column.partition(".")[2] for column in columns})
+    return json.dumps(names[:MAX_NAMES], ensure_ascii=False)
 
 
 def _escaped(table: str, times: int) -> str:

@@ -8,41 +8,47 @@ import hmac
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cached_property, partial
-from types import NoneType
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from dlt_authsignal.errors import DOCS, ConfigurationError
-from dlt_authsignal.schema.columns import Column, Table
-from dlt_authsignal.schema.sensitivity import FREE_FORM, Kind, kind_by_name
+from dlt_authsignal.schema.columns import Table
+from dlt_authsignal.schema.sensitivity import Kind
 from dlt_authsignal.schema.tables import TABLES, USERS
-from dlt_authsignal.source.privacy.identifiers import country_of, domain_of, names_somebody, normal, replaced, truncated
+from dlt_authsignal.source.privacy.identifiers import names_somebody, normal, replaced, truncated
+from dlt_authsignal.source.privacy.readable import readable
+
+if TYPE_CHECKING:
+    from dlt_authsignal.source.privacy.guard import Guard
 
 Mode = Literal["pseudonymize", "keep"]
 Treatment = Literal["keep", "hash", "truncate", "drop"]
 Text = Callable[[str], str | None]
-Value = Callable[[Any], Any]
 
 EVERY: Final = "*"
 """Table part of an override that applies to the column in all tables."""
 
-_MAKING: Final = 2
+_MAKING: Final = 3
 """Increase this number when a new version stores the same value differently."""
 
 LEFT_OUT: Final = "…"
 """Placeholder for a removed identifier in a text."""
 
-_BESIDE: Final[Mapping[str, tuple[str, Text]]] = {
-    "email": ("email_domain", domain_of),
-    "phone_number": ("phone_number_country", country_of),
-}
 _EXACT: Final = frozenset({"user_id", "user_agent", "device", "credential"})
 """Kinds whose spelling matters: user ids that differ only in case are two users."""
 
+_USER_ID: Final = f"{EVERY}.user_id"
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
-_NOT_TEXT: Final = frozenset({NoneType, bool, int, float})
 _TOLD: Final = {column.field: column.kind == "plain" for column in USERS.columns}
+
+
+class StoredId(str):
+    """A user id that was read from this pipeline's own tables, so it is in its stored form and may be a hash.
+
+    An id from anywhere else that looks like a hash is hashed, or it would be taken for the user with that pseudonym.
+    """
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,12 +60,16 @@ class Privacy:
         key: Secret key of the hashes.
         columns: Overrides for single columns, by `table.column` or `*.column`.
         allow: Keys of free-form objects, and undeclared columns, that are loaded in plain text.
+        phone_region: Country of phone numbers without a country code, ISO 3166-1 alpha-2; None if unknown.
+        tenant: Tenant whose hashes differ from those of other tenants with the same key; None for equal hashes.
     """
 
     mode: Mode = "pseudonymize"
     key: str | None = field(default=None, repr=False)
     columns: Mapping[str, Treatment] = field(default_factory=dict)
     allow: frozenset[str] = frozenset()
+    phone_region: str | None = None
+    tenant: str | None = None
 
     @property
     def leaves_out(self) -> bool:
@@ -67,14 +77,17 @@ class Privacy:
         return self.mode == "pseudonymize" and self.key is None
 
     def stored_id(self, user_id: str) -> str:
-        """Return the stored form of a user id: hashed if it is an e-mail address or a phone number.
+        """Return the stored form of a user id.
+
+        It is hashed if it is or contains an e-mail address or a phone number, or if it looks like a hash of this
+        pipeline. A `StoredId` is returned unchanged.
 
         Raises:
             ConfigurationError: The id must be hashed, but there is no key.
         """
-        treatment = self.columns.get(f"{EVERY}.user_id")
-        is_plain = treatment == "keep" or (self.mode == "keep" and treatment is None)
-        if is_plain or not (treatment == "hash" or names_somebody(user_id)) or _HASH.fullmatch(user_id):
+        if isinstance(user_id, StoredId):
+            return str(user_id)
+        if self._loads_ids or not (self.columns.get(_USER_ID) == "hash" or self._is_personal(user_id)):
             return user_id
         if self._keyed is None:
             raise ConfigurationError(
@@ -84,9 +97,27 @@ class Privacy:
             )
         return self.hashed(user_id)
 
+    @cached_property
+    def _loads_ids(self) -> bool:
+        treatment = self.columns.get(_USER_ID)
+        return treatment == "keep" or (self.mode == "keep" and treatment is None)
+
+    def may_be_pseudonym(self, user_id: str) -> bool:
+        """Return whether an id looks like a hash of this pipeline. Without a key there are none."""
+        return not self._loads_ids and self.key is not None and _HASH.fullmatch(user_id) is not None
+
+    def _is_personal(self, user_id: str) -> bool:
+        return names_somebody(user_id, self.phone_region) or self.may_be_pseudonym(user_id)
+
+    def is_now_hashed(self, stored_id: str) -> bool:
+        """Return whether an id in the tables is plain, but would be hashed under these settings."""
+        return not _HASH.fullmatch(stored_id) and self.stored_id(stored_id) != stored_id
+
     def stored_ids(self, user_ids: Iterable[str]) -> frozenset[str]:
         """Return the stored forms of all ids that can be stored."""
-        return frozenset(map(self.stored_id, (each for each in user_ids if self.key or not names_somebody(each))))
+        return frozenset(
+            map(self.stored_id, (each for each in user_ids if self.key or not names_somebody(each, self.phone_region)))
+        )
 
     def stored(self, table: str, column: str, values: list[Any]) -> list[Any]:
         """Return the stored forms of the values of one column."""
@@ -94,9 +125,7 @@ class Privacy:
 
     def can_ask(self, stored_id: str) -> bool:
         """Return whether a stored id can be requested from Authsignal, because it is not a hash."""
-        treatment = self.columns.get(f"{EVERY}.user_id")
-        is_plain = treatment == "keep" or (self.mode == "keep" and treatment is None)
-        return is_plain or not _HASH.fullmatch(stored_id)
+        return self._loads_ids or not _HASH.fullmatch(stored_id)
 
     def asked_id(self, stored_id: str) -> str:
         """Return the id to request from Authsignal for a stored id.
@@ -112,9 +141,17 @@ class Privacy:
             )
         return stored_id
 
-    def of(self, table: Table, plain: Callable[[str], str] = str) -> "Guard":
-        """Return the protection of a table's columns. `plain` returns the name of a column without its mark."""
-        return Guard(self, table, plain)
+    def of(self, table: Table, plain: Callable[[str], str] = str, **known: Any) -> "Guard":
+        """Return the protection of a table's columns.
+
+        Args:
+            table: The table.
+            plain: Returns the name of a column without its mark.
+            known: Further arguments of `Guard`.
+        """
+        from dlt_authsignal.source.privacy.guard import Guard  # it imports this module
+
+        return Guard(self, table, plain, **known)
 
     def hashed(self, text: str) -> str:
         """Return the HMAC-SHA-256 in lower-case hex; requires a key."""
@@ -124,7 +161,7 @@ class Privacy:
 
     def text(self, kind: Kind, treatment: Treatment | None = None) -> Text:
         """Return the function that protects text of a kind, by default or by an override."""
-        chosen = treatment or _DEFAULT.get(kind, "keep")
+        chosen = treatment or DEFAULT.get(kind, "keep")
         if chosen == "keep":
             return str
         if chosen == "truncate":
@@ -133,25 +170,38 @@ class Privacy:
             return self.stored_id
         if chosen == "hash" and self._keyed is not None:
             return self.hashed if kind in _EXACT else partial(self._normal_hashed, kind)
-        return _unkeyed if kind == "device" and chosen == "hash" else _nothing
+        return self._unkeyed if kind == "device" and chosen == "hash" else nothing
 
     def in_text(self, text: str) -> str | None:
         """Return the text with its identifiers protected; None if the whole text is a dropped identifier."""
-        found = replaced(text, lambda kind, value: self.text(kind)(value) or LEFT_OUT)
+        found = replaced(text, lambda kind, value: self.text(kind)(value) or LEFT_OUT, self.phone_region)
         return None if found == LEFT_OUT != text else found
 
     def item(self, text: str) -> str | None:
         """Return the stored form of a text that may be any identifier, such as an item of a value list; None without
         a key. A person's e-mail address has the same hash as in `users`."""
+        return self.text(self._kind_of(text), "hash")(text)
+
+    def unknown(self, text: str) -> str | None:
+        """Return the stored form of a text that may be any identifier; None without a key.
+
+        A text that is one identifier has the form of its kind, so that it joins. Any other text is hashed as a name is.
+        """
+        kind = self._kind_of(text)
+        return self.text(kind)(readable(text) if kind == "ip" else text)
+
+    def _kind_of(self, text: str) -> Kind:
+        """Return the kind of the identifier that is the whole text; `name` for any other text."""
+        whole = readable(text).strip()
         kinds: list[Kind] = ["name"]
 
         def note(kind: Kind, value: str) -> str:
-            if value == text.strip():
+            if value.strip() == whole:
                 kinds.append(kind)
             return value
 
-        replaced(text, note)
-        return self.text(kinds[-1], "hash")(text)
+        replaced(text, note, self.phone_region)
+        return kinds[-1]
 
     def listed(self, listed: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the part of a user's list entry that its fingerprint may use: without a key, no identifiers."""
@@ -169,25 +219,37 @@ class Privacy:
     @cached_property
     def fingerprint(self) -> int:
         """Return 64 bits that change when rows are stored differently; never 0."""
-        said = repr((_MAKING, self.mode, sorted(self.columns.items()), sorted(self.allow)))
+        settings = self.mode, sorted(self.columns.items()), sorted(self.allow), self.phone_region, self.tenant
+        said = repr((_MAKING, *settings))
         key = hashlib.sha256(b"settings" + (self.key or "").encode()).digest()
         return int.from_bytes(hashlib.blake2b(said.encode(), digest_size=8, key=key).digest(), "little") or 1
 
     @cached_property
     def _keyed(self) -> Any:
-        return hmac.new(self.key.encode(), digestmod=hashlib.sha256) if self.key else None
+        key = self.key and key_of_tenant(self.key, self.tenant)
+        return hmac.new(key.encode(), digestmod=hashlib.sha256) if key else None
 
     def _normal_hashed(self, kind: Kind, text: str) -> str:
-        return self.hashed(normal(kind, text))
+        return self.hashed(normal(kind, text, self.phone_region))
+
+    def _unkeyed(self, text: str) -> str:
+        """Hash without a key, for random ids, which cannot be guessed."""
+        said = text if self.tenant is None else f"{self.tenant}\n{text}"
+        return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
 
     def _truncated(self, kind: Kind, text: str) -> str | None:
         short = truncated(text)
         return self.text(kind, "hash")(text) if short is None else short
 
 
+def key_of_tenant(key: str, tenant: str | None) -> str:
+    """Return the key of one tenant's hashes: the HMAC-SHA-256 of the tenant's id in hex; without a tenant, the key."""
+    return key if tenant is None else hmac.new(key.encode(), tenant.encode(), hashlib.sha256).hexdigest()
+
+
 KEEP: Final = Privacy(mode="keep")
 
-_DEFAULT: Final[Mapping[Kind, Treatment]] = {
+DEFAULT: Final[Mapping[Kind, Treatment]] = {
     "email": "hash",
     "phone": "hash",
     "name": "hash",
@@ -200,158 +262,16 @@ _DEFAULT: Final[Mapping[Kind, Treatment]] = {
 }
 
 
-class Guard:
-    """Protects the columns of one table.
-
-    Args:
-        privacy: Privacy settings.
-        table: The table. Undeclared columns are protected by their name and value.
-        plain: Returns the name of a column without its mark.
-    """
-
-    def __init__(self, privacy: Privacy, table: Table, plain: Callable[[str], str] = str) -> None:
-        self._privacy = privacy
-        self._plain = plain
-        self._declared = {column.name: column for column in table.columns}
-        self._table = table.name
-        self._of: dict[str, Value | None] = {}
-
-    def columns(self, said: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
-        """Return the values by column, protected, with derived columns added."""
-        beside = {name: each for source, values in said.items() for name, each in self._beside(source, values)}
-        return {name: self._each(name, values) for name, values in {**said, **beside}.items()}
-
-    def row(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Return one row, protected, with derived columns added."""
-        return {name: values[0] for name, values in self.columns({name: [row[name]] for name in row}).items()}
-
-    def protect_mismatch(self, name: str, value: Any) -> Any:
-        """Protect a value that does not fit its column's type, like a value of an undeclared column."""
-        column = self._declared.get(name)
-        if self._privacy.mode == "keep" or column is None or column.kind != "plain" or self._override(name) == "keep":
-            return value
-        return self._unknown("", value)
-
-    def _each(self, name: str, values: list[Any]) -> list[Any]:
-        function = self._function(name)
-        if function is None:
-            return values
-        classes = set(map(type, values))
-        if classes <= {str, NoneType}:
-            known = {value: None if value is None else function(value) for value in set(values)}
-            return [known[value] for value in values]
-        if classes <= _NOT_TEXT and name not in self._declared and kind_by_name(self._plain(name)) == "plain":
-            return values
-        return [function(value) for value in values]
-
-    def _beside(self, source: str, values: list[Any]) -> list[tuple[str, list[Any]]]:
-        name, function = _BESIDE.get(source, ("", str))
-        if name not in self._declared:
-            return []
-        return [(name, [function(value) if isinstance(value, str) else None for value in values])]
-
-    def _function(self, name: str) -> Value | None:
-        """Return the function for each value of a column; None if the values are unchanged."""
-        if name not in self._of:
-            column = self._identifier(name)
-            treatment = self._override(name if column is None else column.name)
-            if treatment is not None and column is not None:
-                self._of[name] = self._overridden(column, treatment)
-            elif self._privacy.mode == "keep":
-                self._of[name] = None
-            else:
-                self._of[name] = self._by_kind(name, column)
-        return self._of[name]
-
-    def _identifier(self, name: str) -> Column | None:
-        """Return the column of that name, or the identifier column that the field or its parent resembles."""
-        if name in self._declared:
-            return self._declared[name]
-        parts = self._plain(name).split("__")
-        whole = (self._declared.get("__".join(parts[:end])) for end in range(len(parts), 0, -1))
-        return next((column for column in whole if column is not None and column.kind in _DEFAULT), None)
-
-    def _override(self, name: str) -> Treatment | None:
-        chosen = self._privacy.columns
-        return chosen.get(f"{self._table}.{name}") or chosen.get(f"{EVERY}.{name}")
-
-    def _overridden(self, column: Column, treatment: Treatment) -> Value | None:
-        if treatment == "keep":
-            return None
-        return _nothing if treatment == "drop" else partial(_leaves, self._privacy.text(column.kind, treatment))
-
-    def _by_kind(self, name: str, column: Column | None) -> Value | None:
-        plain = self._plain(name)
-        if column is None and plain in FREE_FORM:
-            return self._allowed
-        if column is None:
-            return None if name in self._privacy.allow else partial(self._unknown, plain)
-        if column.kind == "plain":
-            return self._told if column.type == "json" else None
-        if column.kind == "free-form":
-            return self._allowed
-        if column.kind == "words":
-            return partial(_leaves, self._privacy.in_text)
-        return partial(_leaves, self._privacy.text(column.kind))
-
-    def _allowed(self, value: Any) -> Any:
-        """Return the allowed keys of an object; None for other values."""
-        if isinstance(value, dict):
-            return {key: inner for key, inner in value.items() if key in self._privacy.allow} or None
-        return None
-
-    def _told(self, value: Any) -> Any:
-        """Protect a declared list or object. Its direct fields, such as rule names, are configuration and stay."""
-        if isinstance(value, list):
-            return [self._told(item) for item in value]
-        if isinstance(value, dict):
-            return {key: self._told_field(key, inner) for key, inner in value.items()}
-        return value
-
-    def _told_field(self, key: str, value: Any) -> Any:
-        is_configuration = not isinstance(value, list | dict) and kind_by_name(key) in ("plain", "name")
-        return value if is_configuration else self._unknown(key, value)
-
-    def _unknown(self, name: str, value: Any) -> Any:
-        """Protect an undeclared value by its name and content."""
-        if isinstance(value, dict):
-            return {
-                self._privacy.in_text(key) or LEFT_OUT: self._unknown(f"{name}_{key}", inner)
-                for key, inner in value.items()
-            }
-        if isinstance(value, list):
-            return [self._unknown(name, item) for item in value]
-        kind = kind_by_name(name)
-        if isinstance(value, str):
-            named = kind != "plain" and not is_time(value)
-            return self._privacy.text(kind)(value) if named else self._privacy.in_text(value)
-        return value if kind == "plain" else _leaves(self._privacy.text(kind), value)
-
-
-def _leaves(text: Text, value: Any) -> Any:
+def leaves(text: Text, value: Any) -> Any:
     """Protect all texts and numbers in a value, at any depth."""
     if isinstance(value, str):
         return text(value)
     if isinstance(value, list):
-        return [_leaves(text, item) for item in value]
+        return [leaves(text, item) for item in value]
     if isinstance(value, dict):
-        return {text(key) or LEFT_OUT: _leaves(text, inner) for key, inner in value.items()}
+        return {text(key) or LEFT_OUT: leaves(text, inner) for key, inner in value.items()}
     return value if value is None or isinstance(value, bool) else text(str(value))
 
 
-def _nothing(_: Any) -> None:
-    return None
-
-
-def _unkeyed(text: str) -> str:
-    """Hash without a key, for random ids, which cannot be guessed."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def is_time(text: str) -> bool:
-    """Return whether the text is a time in ISO 8601."""
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
+def nothing(_: Any) -> None:
+    """Leave a value out."""

@@ -9,11 +9,8 @@ from dlt_authsignal.schema.secret_fields import is_secret
 from dlt_authsignal.schema.tables import TABLES
 from dlt_authsignal.source.config.credentials import clean_credential
 from dlt_authsignal.source.config.source_settings import SourceSettings
+from dlt_authsignal.source.privacy.key_strength import LEAST_KEY, is_weak
 from dlt_authsignal.source.privacy.policy import EVERY, Mode, Privacy, Treatment
-
-LEAST_KEY: Final = 32
-LEAST_DIFFERENT: Final = 8
-"""Minimum length of a key and of its distinct characters; 16 random bytes in hex satisfy both."""
 
 LEFT_OUT: Final = (
     "Identifiers are left out (e-mail addresses, phone numbers, names), because there is no privacy_key. Run"
@@ -30,11 +27,24 @@ def privacy_from(settings: SourceSettings) -> Privacy:
     Raises:
         ConfigurationError: A value is invalid.
     """
-    return privacy_of(settings.privacy, settings.privacy_key, settings.privacy_columns, settings.privacy_allow)
+    return privacy_of(
+        settings.privacy,
+        settings.privacy_key,
+        settings.privacy_columns,
+        settings.privacy_allow,
+        phone_region=settings.phone_region,
+        tenant=_tenant(settings) if settings.privacy_per_tenant else None,
+    )
 
 
 def privacy_of(
-    mode: str, key: str | None, columns: Mapping[str, Any] | None = None, allow: Sequence[str] | None = None
+    mode: str,
+    key: str | None,
+    columns: Mapping[str, Any] | None = None,
+    allow: Sequence[str] | None = None,
+    *,
+    phone_region: str | None = None,
+    tenant: str | None = None,
 ) -> Privacy:
     """Check the settings and return them.
 
@@ -43,6 +53,8 @@ def privacy_of(
         key: Secret key of the hashes.
         columns: `keep`, `hash`, `truncate` or `drop`, by `table.column` or `*.column`.
         allow: Keys of free-form objects, and undeclared columns, that are loaded in plain text.
+        phone_region: Country of phone numbers without a country code, ISO 3166-1 alpha-2.
+        tenant: Tenant whose hashes differ from those of other tenants.
 
     Raises:
         ConfigurationError: A value is invalid.
@@ -53,19 +65,50 @@ def privacy_of(
     overrides = {name: _checked(name, treatment) for name, treatment in (columns or {}).items()}
     if usable is None and (hashed := [name for name, chosen in overrides.items() if chosen == "hash"]):
         raise ConfigurationError(f"privacy_columns: {hashed[0]} cannot be hashed without privacy_key. {_MAKE_ONE}")
-    return Privacy(mode=mode, key=usable, columns=overrides, allow=frozenset(allow or ()))  # type: ignore[arg-type]
+    return Privacy(
+        mode=mode,  # type: ignore[arg-type]
+        key=usable,
+        columns=overrides,
+        allow=frozenset(allow or ()),
+        phone_region=_region(phone_region),
+        tenant=tenant,
+    )
 
 
 _MAKE_ONE: Final = "If there is no key, dlt-authsignal init creates one and writes it to .dlt/secrets.toml."
 
 
 def _checked_key(key: str | None) -> str | None:
-    if key is not None and (len(key) < LEAST_KEY or len(set(key)) < LEAST_DIFFERENT):
+    if key is not None and is_weak(key):
         raise ConfigurationError(
-            f"privacy_key is too short or too simple: a guessed key reveals every hash. Use at least {LEAST_KEY} random"
-            f" characters, preferably 64 hex digits. {_MAKE_ONE}"
+            "privacy_key is too short or too simple (a repeated pattern, a sequence, words, or a published example): a"
+            f" guessed key reveals every hash. Use at least {LEAST_KEY} random characters, preferably 64 hex digits."
+            f" {_MAKE_ONE}"
         )
     return key
+
+
+def _tenant(settings: SourceSettings) -> str:
+    if settings.tenant_id is None:
+        raise ConfigurationError(
+            "privacy_per_tenant hashes identifiers with the tenant's id, and tenant_id is not set. Nothing was loaded."
+            " Set tenant_id; the portal shows it under Settings, API keys."
+        )
+    return str(settings.tenant_id)
+
+
+def _region(region: str | None) -> str | None:
+    if region is None or not region.strip():
+        return None
+    from phonenumbers import SUPPORTED_REGIONS
+
+    known = region.strip().upper()
+    if known not in SUPPORTED_REGIONS:
+        raise ConfigurationError(
+            f'phone_region must be a country as ISO 3166-1 alpha-2, such as NZ or GB; got "{region}".'
+            " Nothing was loaded."
+        )
+    return known
 
 
 def _checked(name: str, treatment: Any) -> Treatment:

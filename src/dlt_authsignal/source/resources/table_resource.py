@@ -16,6 +16,8 @@ from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.rows.flatten import Answers
 
 _STRICTEST: Final = Privacy()
+_STATE: Final = "authsignal_source"
+_HASHED_COLUMNS: Final = "hashed_columns"
 
 
 def selected_tables() -> frozenset[str]:
@@ -64,6 +66,7 @@ class Loading:
             naming=schema.naming.normalize_path,
             each_once=destination.strategy == "upsert",
             drift=drift and drift.of(table.name),
+            hashed=_hashed_columns(table.name),
         )
         is_made = stored.keys() >= {column.name for column in table.columns} and _is_loaded(schema, table.name)
         if is_made or destination.strategy == "upsert":
@@ -94,6 +97,13 @@ class Loading:
         made = dlt.mark.make_hints(columns=columns, file_format=self._file_format)
         self._file_format = None  # a hint holds for the rest of the run
         return dlt.mark.with_hints(batch, made)
+
+
+def _hashed_columns(table: str) -> list[str]:
+    """Return the undeclared columns of a table that are hashed. dlt stores the list with the data, for later runs."""
+    state: dict[str, Any] = dlt.current.source_state(_STATE)
+    found: list[str] = state.setdefault(_HASHED_COLUMNS, {}).setdefault(table, [])
+    return found
 
 
 def _is_loaded(schema: Schema, table: str) -> bool:

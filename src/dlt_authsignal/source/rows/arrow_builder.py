@@ -48,6 +48,7 @@ class Shaper:
         naming: Returns the destination's name for an undeclared column.
         each_once: Whether to skip rows whose key came before; an upsert would insert all of them.
         drift: Collects the schema drift.
+        hashed: Undeclared columns that earlier runs hashed; new ones are added.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Shaper:
         naming: Callable[[str], str] = str,
         each_once: bool = False,
         drift: TableDrift | None = None,
+        hashed: list[str] | None = None,
     ) -> None:
         self._table = table
         self._api = api
@@ -68,8 +70,8 @@ class Shaper:
         self._unhashed = unhashed(table, api)
         self._fields = FieldTree(table)
         self._declared = {column.name: column.type for column in (*table.columns, *PROVENANCE)}
-        self._guard = privacy.of(table, self._fields.plain)
         self._drift = TableDrift() if drift is None else drift
+        self._guard = privacy.of(table, self._fields.plain, drift=self._drift, stored=stored, hashed=hashed)
         self._columns = Columns({**stored, **self._declared}, self._drift, self._guard.protect_mismatch)
         self._names = Names(self._declared, stored, naming)
         self._json = {name: kind for name, kind in stored.items() if kind == "json" and name not in self._declared}

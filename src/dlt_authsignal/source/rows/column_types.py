@@ -118,7 +118,10 @@ class Columns:
         if kind == "json" and isinstance(value, list | dict):
             return name, value
         column, fitting = self._assigned(name, kind, value)
-        return (name, fitting) if column == name else self.put(column, self._strayed(name, value))
+        if column == name:
+            return name, fitting
+        strayed = self._strayed(name, value)
+        return (name, None) if strayed is None else self.put(column, strayed)
 
     def untold(self) -> dict[str, str]:
         """Return the types of the columns added since the last call."""

@@ -17,7 +17,7 @@ from dlt_authsignal.schema.columns import DELETED_AT, Table
 from dlt_authsignal.schema.history_tables import VALID_FROM, VALID_TO
 from dlt_authsignal.schema.reserved_names import LONGEST_NAME, RESERVED_NAMES, is_marked, marked
 from dlt_authsignal.schema.secret_fields import is_withheld
-from dlt_authsignal.schema.sensitivity import FREE_FORM
+from dlt_authsignal.schema.sensitivity import FREE_FORM, is_free_form
 from dlt_authsignal.schema.tables import PROVENANCE_NAMES
 
 MORE: Final = "_more"
@@ -57,8 +57,8 @@ class Field(dict[str, "Field"]):
         self.plain = "__".join(map(name_of, path))
         self.column = tree.column_of(path, self.plain)
         self.is_withheld = bool(path) and is_withheld(path[-1])
-        self.is_whole = self.plain in tree.whole
-        self.is_custom = self.plain == "custom"
+        self.is_whole = self.plain in tree.whole or (bool(path) and is_free_form(path[-1]))
+        self.is_custom = path[-1:] == ("custom",)
         self.is_parent = path in tree.parents
 
     def __missing__(self, field: str) -> "Field":

@@ -3,7 +3,7 @@
 Without this, dlt would convert values: 5 to true in a boolean column, "0x10" to 16, and any number to a time.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, Final
@@ -34,6 +34,7 @@ class Placer:
         naming: Returns the destination's name for an undeclared column.
         each_once: Whether to skip rows whose key came before; an upsert would insert all of them.
         drift: Collects the schema drift.
+        hashed: Undeclared columns that earlier runs hashed; new ones are added.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Placer:
         naming: Callable[[str], str] = str,
         each_once: bool = False,
         drift: TableDrift | None = None,
+        hashed: list[str] | None = None,
     ) -> None:
         self._table = table
         self._key = frozenset(table.key)
@@ -54,8 +56,10 @@ class Placer:
         self._seen: set[int] | None = set() if each_once else None
         declared = self._declared = {column.name: column.type for column in (*table.columns, *PROVENANCE)}
         self._drift = TableDrift() if drift is None else drift
-        self._rows = rows_of(table, api=api, tenant_id=tenant_id, privacy=privacy, drift=self._drift)
-        self._columns = Columns({**stored, **declared}, self._drift, privacy.of(table).protect_mismatch)
+        self._shape = RowShaper(
+            table, api=api, tenant_id=tenant_id, privacy=privacy, stored=stored, drift=self._drift, hashed=hashed
+        )
+        self._columns = Columns({**stored, **declared}, self._drift, self._shape.guard.protect_mismatch)
         self._names = Names(declared, stored, naming)
 
     def __call__(self, answers: Answers) -> list[Row]:
@@ -64,7 +68,7 @@ class Placer:
         Raises:
             UnexpectedAnswer: Part of the table's key is missing in a response.
         """
-        placed = self.plain(self._rows(answers))
+        placed = self.plain(self._shape.latest(answers))
         for row in placed:
             if not row.keys() >= self._key:
                 raise without_key(self._table, sorted(self._key - row.keys()))
@@ -131,35 +135,69 @@ class RowShaper:
         api: API that the responses come from.
         tenant_id: Tenant id for rows whose response does not contain one.
         privacy: Rules that protect identifiers.
+        stored: Columns in the destination.
         drift: Collects the schema drift.
+        hashed: Undeclared columns that earlier runs hashed; new ones are added.
+
+    Attributes:
+        guard: Protection of the table's columns.
     """
 
     def __init__(
-        self, table: Table, *, api: str, tenant_id: str | None, privacy: Privacy, drift: TableDrift | None = None
+        self,
+        table: Table,
+        *,
+        api: str,
+        tenant_id: str | None,
+        privacy: Privacy,
+        stored: Mapping[str, str] = _NOTHING,
+        drift: TableDrift | None = None,
+        hashed: list[str] | None = None,
     ) -> None:
         self._table = table
         self._api = api
         self._tenant_id = tenant_id
         self._drift = TableDrift() if drift is None else drift
         self._fields = FieldTree(table)
-        self._guard = privacy.of(table, self._fields.plain)
+        self.guard = privacy.of(table, self._fields.plain, drift=self._drift, stored=stored, hashed=hashed)
         self._times = tuple(column.name for column in table.columns if column.type == "timestamp")
 
     def __call__(self, answer: Mapping[str, Any], keys: Mapping[str, Any]) -> Row:
-        """Return the row.
+        """Return one row; see `rows`."""
+        return self.rows([(answer, keys)])[0]
+
+    def rows(self, answers: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> list[Row]:
+        """Return a row for each pair of a response and the keys of its request.
 
         Raises:
-            UnexpectedAnswer: Part of the table's key is missing in the response.
+            UnexpectedAnswer: Part of the table's key is missing in a response.
         """
         self._fields.forget()
-        row = self._guard.row(self._said(answer, keys))
+        protected = self.guard.rows([self._said(answer, keys) for answer, keys in answers])
+        return [self._completed(row, keys["_read_at"]) for row, (_, keys) in zip(protected, answers, strict=True)]
+
+    def latest(self, answers: Answers) -> list[Row]:
+        """Return the rows of responses: the latest row per key of each response."""
+        last: dict[tuple[Any, ...], Row] = {}
+        keys = [
+            {**{name: values[request] for name, values in answers.keys.items()}, "_read_at": answers.read_at[request]}
+            for request in answers.requests
+        ]
+        rows = self.rows(list(zip(answers.items, keys, strict=True)))
+        for row, request in zip(rows, answers.requests, strict=True):
+            key = (request, *(str(row[name]) for name in self._table.key))
+            if key not in last or updated(row.get("updated_at")) >= updated(last[key].get("updated_at")):
+                last[key] = row
+        return list(last.values())
+
+    def _completed(self, row: Row, read_at: datetime) -> Row:
         missing = [name for name in self._table.key if row.get(name) in (None, "")]
         if missing:
             raise without_key(self._table, missing)
         for name in self._times:
             if name in row:
                 _set_time(row, name)
-        row.update(_api=self._api, _read_at=keys["_read_at"])
+        row.update(_api=self._api, _read_at=read_at)
         if row.get("tenant_id") is None:
             row["tenant_id"] = self._tenant_id
         if DELETED_AT in self._table.columns:
@@ -178,25 +216,6 @@ class RowShaper:
             row[column] = row.pop(name)
             self._drift.put_aside(name, column, 1)
         return row | given
-
-
-def rows_of(
-    table: Table, *, api: str, tenant_id: str | None, privacy: Privacy, drift: TableDrift | None = None
-) -> Callable[[Answers], list[Row]]:
-    """Return a function from responses to rows. It keeps the latest row per key of each response."""
-    shape = RowShaper(table, api=api, tenant_id=tenant_id, privacy=privacy, drift=drift)
-
-    def rows(answers: Answers) -> list[Row]:
-        last: dict[tuple[Any, ...], Row] = {}
-        for item, request in zip(answers.items, answers.requests, strict=True):
-            keys = {name: values[request] for name, values in answers.keys.items()}
-            row = shape(item, {**keys, "_read_at": answers.read_at[request]})
-            key = (request, *(str(row[name]) for name in table.key))
-            if key not in last or updated(row.get("updated_at")) >= updated(last[key].get("updated_at")):
-                last[key] = row
-        return list(last.values())
-
-    return rows
 
 
 def _set_time(row: Row, name: str) -> None:

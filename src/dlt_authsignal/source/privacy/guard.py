@@ -1,0 +1,167 @@
+"""The protection of one table's columns: one function per column, for Arrow tables and rows alike."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from types import NoneType
+from typing import Any, Final
+
+from dlt_authsignal.schema.columns import Column, Table
+from dlt_authsignal.schema.sensitivity import is_free_form, is_time_name, kind_by_name
+from dlt_authsignal.schema.tables import PROVENANCE
+from dlt_authsignal.source.metrics.schema_drift import TableDrift
+from dlt_authsignal.source.privacy.harmless import is_event_time
+from dlt_authsignal.source.privacy.identifiers import country_of, domain_of
+from dlt_authsignal.source.privacy.policy import DEFAULT, EVERY, LEFT_OUT, Privacy, Text, Treatment, leaves, nothing
+from dlt_authsignal.source.privacy.undeclared import Undeclared, allowed_keys
+
+Value = Callable[[Any], Any]
+
+
+class Guard:
+    """Protects the columns of one table.
+
+    Args:
+        privacy: Privacy settings.
+        table: The table. Undeclared columns are protected by their name and value.
+        plain: Returns the name of a column without its mark.
+        drift: Collects the undeclared columns that are hashed, and counts withheld values.
+        stored: Columns in the destination.
+        hashed: Undeclared columns that earlier runs hashed; new ones are added.
+    """
+
+    def __init__(
+        self,
+        privacy: Privacy,
+        table: Table,
+        plain: Callable[[str], str] = str,
+        *,
+        drift: TableDrift | None = None,
+        stored: Iterable[str] = (),
+        hashed: list[str] | None = None,
+    ) -> None:
+        self._privacy = privacy
+        self._plain = plain
+        self._declared = {column.name: column for column in (*PROVENANCE, *table.columns)}
+        self._table = table.name
+        self._of: dict[str, Value | None] = {}
+        self._undeclared = Undeclared(privacy, plain, drift=drift, stored=stored, hashed=hashed)
+        self._beside_of: Final[Mapping[str, tuple[str, Text]]] = {
+            "email": ("email_domain", domain_of),
+            "phone_number": ("phone_number_country", partial(country_of, region=privacy.phone_region)),
+        }
+
+    def columns(self, said: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+        """Return the values by column, protected, with derived columns added."""
+        beside = {name: each for source, values in said.items() for name, each in self._beside(source, values)}
+        return {name: self._each(name, values) for name, values in {**said, **beside}.items()}
+
+    def row(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return one row, protected, with derived columns added."""
+        return self.rows([row])[0]
+
+    def rows(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Return the rows, protected, with derived columns added. All values of a column are treated in one way."""
+        places: dict[str, list[int]] = {}
+        for place, row in enumerate(rows):
+            for name in row:
+                places.setdefault(name, []).append(place)
+        found: list[dict[str, Any]] = [{} for _ in rows]
+        for name, ours in places.items():
+            for column, values in self.columns({name: [rows[place][name] for place in ours]}).items():
+                for place, value in zip(ours, values, strict=True):
+                    found[place][column] = value
+        return found
+
+    def protect_mismatch(self, name: str, value: Any) -> Any:
+        """Protect a value that does not fit its column's type, like a value of an undeclared column."""
+        column = self._declared.get(name)
+        if column is None or column.kind != "plain" or self._override(name) == "keep":
+            return value
+        return self._undeclared.mismatched(name, value)
+
+    def _each(self, name: str, values: list[Any]) -> list[Any]:
+        if name not in self._declared and self._identifier(name) is None:
+            return self._undeclared.protected(name, values)
+        function = self._function(name)
+        if function is None:
+            return values
+        if set(map(type, values)) <= {str, NoneType}:
+            known = {value: None if value is None else function(value) for value in set(values)}
+            return [known[value] for value in values]
+        return [function(value) for value in values]
+
+    def _beside(self, source: str, values: list[Any]) -> list[tuple[str, list[Any]]]:
+        name, function = self._beside_of.get(source, ("", str))
+        if name not in self._declared:
+            return []
+        return [(name, [function(value) if isinstance(value, str) else None for value in values])]
+
+    def _function(self, name: str) -> Value | None:
+        """Return the function for each value of a declared column or a part of it; None if values are unchanged."""
+        if name not in self._of:
+            column = self._identifier(name)
+            treatment = None if column is None else self._override(column.name)
+            if column is None or (self._privacy.mode == "keep" and treatment is None):
+                self._of[name] = None
+            else:
+                self._of[name] = self._by_kind(column) if treatment is None else self._overridden(column, treatment)
+        return self._of[name]
+
+    def _identifier(self, name: str) -> Column | None:
+        """Return the column of that name, or the identifier column that the field or its parent resembles."""
+        if name in self._declared:
+            return self._declared[name]
+        parts = self._plain(name).split("__")
+        whole = (self._declared.get("__".join(parts[:end])) for end in range(len(parts), 0, -1))
+        return next((column for column in whole if column is not None and column.kind in DEFAULT), None)
+
+    def _override(self, name: str) -> Treatment | None:
+        chosen = self._privacy.columns
+        return chosen.get(f"{self._table}.{name}") or chosen.get(f"{EVERY}.{name}")
+
+    def _overridden(self, column: Column, treatment: Treatment) -> Value | None:
+        if treatment == "keep":
+            return None
+        return nothing if treatment == "drop" else partial(leaves, self._privacy.text(column.kind, treatment))
+
+    def _by_kind(self, column: Column) -> Value | None:
+        if column.kind == "plain":
+            return self._told if column.type == "json" else None
+        if column.kind == "free-form":
+            return self._free_form
+        if column.kind == "words":
+            return partial(leaves, self._privacy.in_text)
+        return partial(leaves, self._privacy.text(column.kind))
+
+    def _free_form(self, value: Any) -> Any:
+        return allowed_keys(value, self._privacy.allow) if isinstance(value, dict) else None
+
+    def _told(self, value: Any) -> Any:
+        """Protect a declared list or object. Its direct fields, such as rule names, are configuration and stay."""
+        if isinstance(value, list):
+            return [self._told(item) for item in value]
+        if isinstance(value, dict):
+            return {key: self._told_field(key, inner) for key, inner in value.items()}
+        return value
+
+    def _told_field(self, key: str, value: Any) -> Any:
+        is_configuration = not isinstance(value, list | dict) and (kind_by_name(key) == "plain" or key == "name")
+        return value if is_configuration else self._inside(key, value)
+
+    def _inside(self, name: str, value: Any) -> Any:
+        """Protect a value inside of a declared list or object: by its name, and the identifiers in its text."""
+        if isinstance(value, list | dict) and is_free_form(name.rpartition("_")[2]):
+            return allowed_keys(value, self._privacy.allow)
+        if isinstance(value, dict):
+            return {
+                self._privacy.in_text(key) or LEFT_OUT: self._inside(f"{name}_{key}", inner)
+                for key, inner in value.items()
+            }
+        if isinstance(value, list):
+            return [self._inside(name, item) for item in value]
+        kind = kind_by_name(name)
+        if kind == "plain":
+            return self._privacy.in_text(value) if isinstance(value, str) else value
+        if isinstance(value, str) and is_time_name(name) and is_event_time(value):
+            return value
+        return leaves(self._privacy.text(kind), value)

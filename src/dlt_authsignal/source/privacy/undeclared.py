@@ -1,0 +1,217 @@
+"""Protect columns that this version does not know: by their name, and by the form of their values."""
+
+from collections.abc import Callable, Iterable
+from types import NoneType
+from typing import Any, Final, NamedTuple
+
+from dlt_authsignal.schema.secret_fields import is_suspicious
+from dlt_authsignal.schema.sensitivity import is_free_form, is_time_name, kind_by_name
+from dlt_authsignal.source.metrics.schema_drift import TableDrift
+from dlt_authsignal.source.privacy.harmless import MOST_WORDS, is_code, is_event_time, is_harmless, is_word
+from dlt_authsignal.source.privacy.policy import LEFT_OUT, Privacy, leaves
+from dlt_authsignal.source.privacy.secret_values import is_random_text, is_secret_text
+
+MOST_PLACES: Final = 1000
+"""Undeclared columns, and keys in them, whose text is judged one by one. Text in further ones is always hashed."""
+
+_NOT_TEXT: Final = frozenset({NoneType, bool, int, float})
+_CUSTOM: Final = "custom"
+
+
+class Place(NamedTuple):
+    """Where a value is.
+
+    Attributes:
+        column: The column.
+        path: The column and the keys in it; items of a list have the path of the list.
+        name: Names of the field and its parents, by which the value is judged; empty for a declared column.
+        key: Name of the field itself.
+    """
+
+    column: str
+    path: str
+    name: str
+    key: str
+
+    def of(self, key: str) -> "Place":
+        """Return the place of a value in the object that is here."""
+        return Place(self.column, f"{self.path}.{key}", f"{self.name}_{key}", key)
+
+
+class Undeclared:
+    """Protects the undeclared columns of one table.
+
+    Text of such a column stays plain while all of it has a harmless form: a number, a time, a short word of an enum.
+    From the first other text on, all text of the column is hashed, in later runs too.
+
+    Args:
+        privacy: Privacy settings.
+        plain: Returns the name of a column without its mark.
+        drift: Collects the columns that are hashed, and counts withheld values.
+        stored: Columns in the destination.
+        hashed: Places that earlier runs hashed; new ones are added.
+    """
+
+    def __init__(
+        self,
+        privacy: Privacy,
+        plain: Callable[[str], str] = str,
+        *,
+        drift: TableDrift | None = None,
+        stored: Iterable[str] = (),
+        hashed: list[str] | None = None,
+    ) -> None:
+        self._privacy = privacy
+        self._named = plain
+        self._drift = TableDrift() if drift is None else drift
+        self._stored = frozenset(stored)
+        self._remembered: list[str] = [] if hashed is None else hashed
+        self._hashed = set(self._remembered)
+        self._words: dict[str, set[str]] = {}
+        self._plain: set[str] = set()
+
+    def protected(self, column: str, values: list[Any]) -> list[Any]:
+        """Return the values of a column, protected."""
+        plain = self._named(column)
+        place = Place(column, column, plain, plain.rpartition("__")[2])
+        if place.key == _CUSTOM and self._privacy.mode == "keep":
+            return values
+        is_allowed = column in self._privacy.allow
+        if not is_allowed and is_suspicious(place.key):
+            for value in values:
+                self._withhold(place, value)
+            return [None] * len(values)
+        classes = set(map(type, values))
+        if classes <= _NOT_TEXT and (self._is_plain or kind_by_name(plain) == "plain"):
+            return values
+        if self._is_plain or is_allowed:
+            return [self._without_secrets(place, value, is_allowed) for value in values]
+        self._look_at(place, values)
+        if classes <= {str, NoneType}:
+            known = {value: self._value(place, value) for value in set(values)}
+            return [known[value] for value in values]
+        return [self._value(place, value) for value in values]
+
+    def mismatched(self, column: str, value: Any) -> Any:
+        """Return a value that does not fit the type of a declared column, protected."""
+        place = Place(column, f"{column}.", "", "")
+        if self._is_plain:
+            return self._without_secrets(place, value, is_allowed=False)
+        self._look_at(place, [value])
+        return self._value(place, value)
+
+    @property
+    def _is_plain(self) -> bool:
+        return self._privacy.mode == "keep"
+
+    def _look_at(self, place: Place, values: list[Any]) -> None:
+        """Decide for all of these values whether text at their place is hashed."""
+        for value in set(values) if set(map(type, values)) <= {str, NoneType} else values:
+            if isinstance(value, list | dict) and is_free_form(place.key):
+                continue
+            if isinstance(value, list):
+                self._look_at(place, value)
+            elif isinstance(value, dict):
+                for key, inner in value.items():
+                    if not is_suspicious(key):
+                        self._look_at(place.of(key), [inner])
+            elif isinstance(value, str) and not self._is_hashed(place) and kind_by_name(place.name) == "plain":
+                self._look_at_text(place, value)
+
+    def _look_at_text(self, place: Place, text: str) -> None:
+        if not is_harmless(text):
+            self._hash_from_now(place)
+        elif is_word(text) and not is_code(text):
+            words = self._words.setdefault(place.path, set())
+            words.add(text)
+            if len(words) > MOST_WORDS:
+                self._hash_from_now(place)
+
+    def _is_hashed(self, place: Place) -> bool:
+        if place.path in self._hashed or len(self._hashed) >= MOST_PLACES:
+            return True
+        return len(self._words) >= MOST_PLACES and place.path not in self._words
+
+    def _hash_from_now(self, place: Place) -> None:
+        self._words.pop(place.path, None)
+        self._hashed.add(place.path)
+        self._remembered.append(place.path)
+        if place.path in self._plain or place.column in self._stored:
+            self._drift.was_plain.add(place.column)
+
+    def _value(self, place: Place, value: Any) -> Any:
+        """Return one value, protected."""
+        if isinstance(value, list | dict) and is_free_form(place.key):
+            return allowed_keys(value, self._privacy.allow)
+        if isinstance(value, dict):
+            return self._object(place, value)
+        if isinstance(value, list):
+            return [self._value(place, item) for item in value]
+        kind = kind_by_name(place.name)
+        if isinstance(value, str):
+            if is_secret_text(value):
+                self._withhold(place, value)
+                return None
+            if kind == "plain":
+                return self._text(place, value)
+            if is_time_name(place.name) and is_event_time(value):
+                return value
+        return value if kind == "plain" else leaves(self._privacy.text(kind), value)
+
+    def _text(self, place: Place, text: str) -> str | None:
+        if not text or not self._is_hashed(place):
+            if len(self._plain) < MOST_PLACES:
+                self._plain.add(place.path)
+            return text
+        self._drift.hashed.add(place.column)
+        return self._privacy.unknown(text)
+
+    def _object(self, place: Place, value: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, inner in value.items():
+            if is_suspicious(key):
+                self._withhold(place, inner)
+                continue
+            name = self._key(key)
+            while name in found:
+                name += LEFT_OUT
+            found[name] = self._value(place.of(key), inner)
+        return found
+
+    def _key(self, key: str) -> str:
+        """Return the key, protected. A key with spaces is no name of a field, so it may be that of a person."""
+        if any(map(str.isspace, key)):
+            return self._privacy.unknown(key) or LEFT_OUT
+        return self._privacy.in_text(key) or LEFT_OUT
+
+    def _without_secrets(self, place: Place, value: Any, is_allowed: bool) -> Any:
+        """Return a value in plain text, without the secrets in it. An allowed column may have long random texts."""
+        if place.key == _CUSTOM:
+            return value
+        if isinstance(value, list):
+            return [self._without_secrets(place, item, is_allowed) for item in value]
+        if isinstance(value, dict):
+            shown = {key: inner for key, inner in value.items() if is_allowed or not is_suspicious(key)}
+            self._drift.withhold(len(value) - len(shown))
+            return {key: self._without_secrets(place.of(key), inner, is_allowed) for key, inner in shown.items()}
+        if not isinstance(value, str):
+            return value
+        is_secret = is_secret_text(value) or (not is_allowed and is_random_text(value, place.key))
+        if not is_secret:
+            return value
+        self._withhold(place, value)
+        return None
+
+    def _withhold(self, place: Place, value: Any) -> None:
+        if value is not None:
+            self._drift.withhold(1)
+            self._drift.suspected.add(place.column)
+
+
+def allowed_keys(value: Any, allowed: frozenset[str]) -> Any:
+    """Return the allowed keys of a free-form object, or of the objects in a list; None if there are none."""
+    if isinstance(value, dict):
+        return {key: inner for key, inner in value.items() if key in allowed} or None
+    if isinstance(value, list):
+        return [found for item in value if (found := allowed_keys(item, allowed)) is not None] or None
+    return None
