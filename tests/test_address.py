@@ -11,6 +11,7 @@ from dlt_authsignal.sandbox import RunningSandbox
 from dlt_authsignal.source.config.connection import api_url
 from dlt_authsignal.source.config.source_settings import SourceSettings
 from tests.helpers import SECRET, at, command
+from tests.tiers import deep_after
 
 ONE_TABLE = ("sync", "--tables", "tenant_authenticators", "--json")
 SECTION = "[sources.authsignal_source]\n"
@@ -34,7 +35,7 @@ CONTRADICTIONS = {
 }
 
 
-@pytest.mark.parametrize("case", CONTRADICTIONS)
+@pytest.mark.parametrize("case", deep_after(2, CONTRADICTIONS))
 def test_a_region_that_contradicts_base_url_is_refused(empty: RunningSandbox, workdir: Path, case: str) -> None:
     config, secrets, options, variables = CONTRADICTIONS[case]
     configured(config.format(url=empty.url), secrets)
@@ -72,7 +73,7 @@ def test_without_region_and_base_url_the_region_is_us() -> None:
     assert str(SourceSettings().base) == str(SourceSettings(region="us").base) == REGIONS["us"]
 
 
-@pytest.mark.parametrize("unset", [{"REGION": ""}, {"BASE_URL": ""}])
+@pytest.mark.parametrize("unset", deep_after(1, [{"REGION": ""}, {"BASE_URL": ""}]))
 def test_an_empty_region_or_base_url_counts_as_not_set(
     empty: RunningSandbox, workdir: Path, unset: dict[str, str]
 ) -> None:
@@ -82,6 +83,7 @@ def test_an_empty_region_or_base_url_counts_as_not_set(
     assert "contradict" not in said.stderr
 
 
+@pytest.mark.deep
 def test_a_sandbox_works_in_a_project_with_a_region(empty: RunningSandbox, workdir: Path) -> None:
     configured('region = "eu"\n')
     done = command(*ONE_TABLE, env=at(empty))

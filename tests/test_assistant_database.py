@@ -20,7 +20,7 @@ from dlt_authsignal.models import all_models
 from dlt_authsignal.schema.history_tables import HISTORIES
 from dlt_authsignal.schema.history_tables import TABLES_AND_HISTORIES as TABLES
 from tests.loaded import Loaded
-from tests.tiers import deep_after
+from tests.tiers import deep_after, deep_except
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,9 @@ def test_every_table_has_three_questions() -> None:
     assert all(text.endswith("?") for _, text, _ in QUESTIONS)
 
 
-@pytest.mark.parametrize(("table", "text", "sql"), QUESTIONS, ids=[f"{t}: {text}" for t, text, _ in QUESTIONS])
+@pytest.mark.parametrize(
+    ("table", "text", "sql"), deep_except(QUESTIONS[::3], QUESTIONS), ids=[f"{t}: {text}" for t, text, _ in QUESTIONS]
+)
 def test_an_assistant_gets_as_many_rows_as_a_direct_query(
     loaded: Loaded, database: Database, table: str, text: str, sql: str
 ) -> None:

@@ -149,11 +149,11 @@ def test_a_malformed_token_is_refused(seeded: RunningSandbox) -> None:
             ],
         ),
         (Fault(route="GET /users/{userId}/devices", kind="status", status=500, times=None), ServerFault),
-        (Fault(route="GET /users/{userId}/devices", kind="status", status=404, times=None), RequestRefused),
-        (Fault(route="*", kind="status", status=429, times=None, headers={"Retry-After": "0"}), RateLimited),
         *deep_after(
             0,
             [
+                (Fault(route="GET /users/{userId}/devices", kind="status", status=404, times=None), RequestRefused),
+                (Fault(route="*", kind="status", status=429, times=None, headers={"Retry-After": "0"}), RateLimited),
                 (Fault(route="GET /users", kind="status", status=429, headers={"Retry-After": "86400"}), RateLimited),
                 (Fault(route="GET /users", kind="body", body='{"users":"all"}', times=None), UnexpectedAnswer),
                 (
@@ -203,6 +203,7 @@ def test_a_listed_user_with_404_responses_only_is_reported_as_unknown(empty: Run
     assert sync_from(empty).unknown_users == 1
 
 
+@pytest.mark.deep
 def test_rate_limit_responses_do_not_count_as_failed_attempts(seeded: RunningSandbox) -> None:
     route = "GET /authenticators"
     seeded.sandbox.faults.add(Fault(route=route, kind="status", status=429, times=4, headers={"Retry-After": "0"}))
@@ -210,6 +211,7 @@ def test_rate_limit_responses_do_not_count_as_failed_attempts(seeded: RunningSan
     assert sync_from(seeded, attempts=2).retries == 5
 
 
+@pytest.mark.deep
 def test_a_user_without_attributes_but_with_actions_is_loaded(empty: RunningSandbox) -> None:
     from authsignal.client import AuthsignalClient
 
@@ -229,21 +231,24 @@ def test_a_user_deleted_after_listing_is_reported_as_unknown(empty: RunningSandb
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
-    [
-        ("missing.txt", None, "No such file"),
-        ("ids.xlsx", b"x", "txt, csv"),
-        ("quote.csv", b'user_id\n"u1\nu2\n', "malformed"),
-        ("half.jsonl", b'"a\\ud800b"\n', "not valid Unicode"),
-        ("people.csv", b"u-1,alice@example.com\n", r"found: no names"),
-        ("empty.txt", b"\n\n", "no user ids"),
-        ("latin.txt", "zürich".encode("latin-1"), "UTF-8"),
-        ("two.csv", b"name,mail\na,b\n", "users_column"),
-        ("bad.jsonl", b'{"user_id":"a"}\n{oops\n', "line 2 is not JSON"),
-        ("other.jsonl", b'{"name":"a"}\n', "found: name"),
-        ("null.jsonl", b"null\n", "line 1"),
-        ("bad.parquet", b"not parquet", "not a Parquet file"),
-        ("missing.parquet", None, "no such file"),
-    ],
+    deep_after(
+        4,
+        [
+            ("missing.txt", None, "No such file"),
+            ("ids.xlsx", b"x", "txt, csv"),
+            ("quote.csv", b'user_id\n"u1\nu2\n', "malformed"),
+            ("half.jsonl", b'"a\\ud800b"\n', "not valid Unicode"),
+            ("people.csv", b"u-1,alice@example.com\n", r"found: no names"),
+            ("empty.txt", b"\n\n", "no user ids"),
+            ("latin.txt", "zürich".encode("latin-1"), "UTF-8"),
+            ("two.csv", b"name,mail\na,b\n", "users_column"),
+            ("bad.jsonl", b'{"user_id":"a"}\n{oops\n', "line 2 is not JSON"),
+            ("other.jsonl", b'{"name":"a"}\n', "found: name"),
+            ("null.jsonl", b"null\n", "line 1"),
+            ("bad.parquet", b"not parquet", "not a Parquet file"),
+            ("missing.parquet", None, "no such file"),
+        ],
+    ),
 )
 def test_an_unreadable_user_id_file_is_reported_with_its_fault(
     seeded: RunningSandbox, name: str, content: bytes | None, message: str
@@ -255,6 +260,7 @@ def test_an_unreadable_user_id_file_is_reported_with_its_fault(
     assert raised.value.exit_code == 2
 
 
+@pytest.mark.deep
 def test_the_sync_after_an_unreadable_user_id_file_works(seeded: RunningSandbox) -> None:
     with pytest.raises(UserIdsUnreadable):
         sync_from(seeded, users_from="missing.txt")

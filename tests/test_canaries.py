@@ -181,6 +181,7 @@ def test_a_successful_sync_leaves_no_planted_value(planted: Planted, workdir: Pa
     assert left(planted, workdir) == []
 
 
+@pytest.mark.deep
 def test_a_sync_of_the_client_api_leaves_no_planted_value(planted: Planted, workdir: Path) -> None:
     env = planted.env("token", "tenant_id") | {"RUNTIME__LOG_LEVEL": "DEBUG"}
     for _ in range(2):

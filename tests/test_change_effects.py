@@ -44,6 +44,7 @@ def synced_each_day(tenant: RunningSandbox, destination: str, first: int | None 
     return make_pipeline(destination=destination)
 
 
+@pytest.mark.deep
 def test_the_command_prints_every_change_with_effects_that_the_sandbox_counts_too(
     tenant: RunningSandbox, workdir: Path
 ) -> None:

@@ -16,8 +16,10 @@ from dlt_authsignal.cli.main import cli
 from dlt_authsignal.sandbox import Fault, RunningSandbox
 from dlt_authsignal.sandbox.app.not_emulated import NOT_EMULATED
 from tests.helpers import COMMAND, at, command, rows
+from tests.tiers import deep_after
 
 
+@pytest.mark.deep
 def test_the_demo_shows_tables_kpis_and_the_next_step() -> None:
     done = command("demo", "--users", "60", "--seed", "3")
     assert done.returncode == 0, done.stderr
@@ -33,6 +35,7 @@ def test_sync_prints_rows_requests_destination_and_next_step(seeded: RunningSand
         assert expected in done.stdout
 
 
+@pytest.mark.deep
 def test_the_next_step_printed_by_sync_works(seeded: RunningSandbox) -> None:
     done = command("sync", env=at(seeded))
     shown = subprocess.run(
@@ -55,6 +58,7 @@ def test_the_json_output_is_exactly_one_object(seeded: RunningSandbox) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.deep
 def test_user_ids_from_a_file_are_read_if_the_user_list_is_refused(seeded: RunningSandbox) -> None:
     seeded.sandbox.configure(listing="refused")
     ids = [user.user_id for user in seeded.sandbox.store.users()][:3]
@@ -84,7 +88,7 @@ def test_sigterm_stops_a_sync_started_in_the_background_of_a_script(seeded: Runn
     assert "Stopped." in said
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+@pytest.mark.parametrize("stop", deep_after(1, [signal.SIGINT, signal.SIGTERM]), ids=["Ctrl-C", "SIGTERM"])
 def test_a_stop_signal_ends_the_sync_cleanly_and_loads_nothing(seeded: RunningSandbox, stop: signal.Signals) -> None:
     seeded.sandbox.faults.add(Fault(route="GET /users/{userId}", kind="delay", seconds=1.0, times=None))
     running = subprocess.Popen(

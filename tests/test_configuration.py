@@ -39,6 +39,7 @@ def test_both_keys_load_all_tables_in_one_sync(seeded: RunningSandbox) -> None:
     assert rows("select apis from sync_runs") == [("server, management",)]
 
 
+@pytest.mark.deep
 def test_only_get_requests_are_sent(empty: RunningSandbox) -> None:
     configured(empty)
     assert {route.split()[0] for route in empty.requests()["byRoute"]} == {"GET"}
@@ -59,6 +60,7 @@ def test_a_changed_rule_gets_a_new_version_and_a_removed_one_is_marked(empty: Ru
     assert rows(f"select count(*) from rules where rule_id = '{rule['ruleId']}' and deleted_at is not null") == [(1,)]
 
 
+@pytest.mark.deep
 def test_an_unchanged_configuration_gets_no_new_versions(empty: RunningSandbox) -> None:
     configured(empty)
     tracked = {**empty.sandbox.tenant.actions["signIn"], "lastActionCreatedAt": "2026-11-01T08:00:00.000Z"}
@@ -102,6 +104,7 @@ def test_conditions_are_rows_that_can_be_searched_for_a_variable(empty: RunningS
     assert json.loads(rows(f"select conditions from rules where rule_id = '{rule['ruleId']}'")[0][0]) == conditions
 
 
+@pytest.mark.deep
 def test_items_of_value_lists_are_hashed_until_their_list_is_allowed(seeded: RunningSandbox) -> None:
     person = next(user for user in seeded.sandbox.store.users() if user.email)
     items = {"name": "Trusted people", "itemType": "string", "valueListItems": [person.email, "Bob"]}
@@ -125,6 +128,7 @@ def test_without_a_privacy_key_items_are_left_out_and_counted(empty: RunningSand
     assert rows("select count(*) from value_list_items") == [(0,)]
 
 
+@pytest.mark.deep
 def test_constants_beside_a_custom_data_point_are_hashed_until_it_is_allowed(empty: RunningSandbox) -> None:
     conditions = {"or": [{"==": [{"var": "custom.manager"}, "Bob Miller"]}, COUNTRY]}
     rule = manage(empty, "POST", RULES, {"name": "Managers", "type": "BLOCK", "conditions": conditions})
@@ -236,6 +240,7 @@ def test_a_management_key_of_another_tenant_is_refused(empty: RunningSandbox) ->
         configured(empty, tenant_id="other")
 
 
+@pytest.mark.deep
 def test_more_deletes_than_allowed_stop_the_sync(empty: RunningSandbox) -> None:
     names = [f"partner-{number}.example" for number in range(60)]
     path = "/value-lists/trusted-partners"
@@ -248,6 +253,7 @@ def test_more_deletes_than_allowed_stop_the_sync(empty: RunningSandbox) -> None:
     assert configured(empty, accept_deletes=True).tables["value_list_items"].deleted == 30
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("selected", deep_after(1, ["rules", "value_list_items", "tenant"]))
 def test_a_sync_of_one_configuration_table_marks_nothing_in_the_others(empty: RunningSandbox, selected: str) -> None:
     configured(empty)
@@ -312,6 +318,7 @@ def answering(answers: dict[str, Any]) -> Iterator[str]:
         thread.join(5)
 
 
+@pytest.mark.deep
 def test_odd_but_legal_answers_load() -> None:
     with answering(ODD) as url:
         given = {"apis": ["management"], "management_secret_key": "key", "privacy": "keep", "base_url": url}
@@ -374,6 +381,7 @@ def test_erase_removes_the_persons_identifiers_from_value_lists(seeded: RunningS
     assert rows(f"{kept} and deleted_at is null") == [(1,)]
 
 
+@pytest.mark.deep
 def test_status_shows_the_age_of_the_configuration_and_takes_no_sync_of_it_for_one_of_users(
     empty: RunningSandbox, workdir: Path
 ) -> None:

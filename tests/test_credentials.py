@@ -99,6 +99,7 @@ def test_a_key_in_the_environment_works_for_the_source_and_the_command(
     assert command(*ONE_CALL).returncode == 0
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("place", ["secrets.toml", "environment"])
 def test_token_and_tenant_id_are_found_in_the_same_places_as_the_key(
     empty: RunningSandbox, reloaded: Any, monkeypatch: pytest.MonkeyPatch, place: str
@@ -130,6 +131,7 @@ def from_files(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
     return python("-c", code, *arguments)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("manager", ["compose", "kubernetes"])
 def test_a_key_in_a_mounted_secret_file_with_a_trailing_newline_works(
     empty: RunningSandbox, workdir: Path, manager: str
@@ -150,6 +152,7 @@ def test_a_key_in_a_mounted_secret_file_with_a_trailing_newline_works(
     assert from_files(workdir / "nowhere", *ONE_CALL).returncode == 2
 
 
+@pytest.mark.deep
 def test_the_script_of_the_credentials_page_reads_a_vault_for_the_command(empty: RunningSandbox, workdir: Path) -> None:
     settings(empty)
     (script,) = blocks("python", "register_provider")
@@ -210,6 +213,7 @@ WINNERS = {
 }
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     "case", deep_except(["the pipeline's own over the environment", "the longer section"], WINNERS)
 )
@@ -225,6 +229,7 @@ def test_of_two_keys_the_documented_one_wins(
     assert one_call(**arguments) == 11
 
 
+@pytest.mark.deep
 def test_one_secrets_toml_can_contain_keys_of_two_tenants_by_pipeline_name(
     empty: RunningSandbox, reloaded: Any
 ) -> None:
@@ -239,6 +244,7 @@ def test_one_secrets_toml_can_contain_keys_of_two_tenants_by_pipeline_name(
         one_call(pipeline_name="globex")
 
 
+@pytest.mark.deep
 def test_a_vault_is_read_last(empty: RunningSandbox, reloaded: Any) -> None:
     settings(empty)
     secrets(f'api_secret_key = "{SECRET}"')
@@ -286,6 +292,7 @@ def test_a_credential_that_is_not_a_valid_header_value_is_refused_with_its_name(
     assert "12345" not in str(raised.value)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("around", deep_after(1, ["\t{}\r\n", "{}\n", "  {}", "\N{NO-BREAK SPACE}{}"]))
 def test_white_space_around_a_key_is_removed(empty: RunningSandbox, around: str) -> None:
     assert sync_from(empty, api_secret_key=around.format(SECRET)).tables["tenant_authenticators"].read == 11
@@ -365,6 +372,7 @@ def test_a_secret_in_config_toml_is_refused(empty: RunningSandbox, reloaded: Any
     assert "CANARY" not in str(raised.value)
 
 
+@pytest.mark.deep
 def test_a_world_readable_key_file_is_read_without_a_warning(empty: RunningSandbox) -> None:
     settings(empty)
     secrets(f'api_secret_key = "{SECRET}"')
@@ -375,7 +383,9 @@ def test_a_world_readable_key_file_is_read_without_a_warning(empty: RunningSandb
 
 @pytest.mark.parametrize(
     "call",
-    ["authsignal_source()", 'authsignal_source(api_secret_key="a b")', "authsignal_source.with_args(name='x')()"],
+    deep_after(
+        1, ["authsignal_source()", 'authsignal_source(api_secret_key="a b")', "authsignal_source.with_args(name='x')()"]
+    ),
 )
 def test_a_script_without_usable_settings_ends_with_a_short_traceback(workdir: Path, call: str) -> None:
     (workdir / "script.py").write_text(

@@ -61,6 +61,7 @@ def test_a_deleted_authenticator_keeps_its_values_and_is_restored_when_it_return
     assert {row["user_authenticator_id"]: row for row in table("user_authenticators")} == before
 
 
+@pytest.mark.deep
 def test_an_empty_list_of_authenticators_deletes_the_last_one(seeded: RunningSandbox) -> None:
     synced(seeded)
     user = holder(seeded, 1)
@@ -72,6 +73,7 @@ def test_an_empty_list_of_authenticators_deletes_the_last_one(seeded: RunningSan
     }
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("actions", deep_after(1, [True, False]), ids=["with their actions", "without their actions"])
 def test_a_user_missing_from_the_list_is_looked_up_and_marked_as_deleted_with_their_rows(
     seeded: RunningSandbox, actions: bool
@@ -138,6 +140,7 @@ def test_an_existing_user_missing_from_the_list_is_not_marked_as_deleted(seeded:
     assert sync_from(seeded).users_due == 40  # the list says what it said before, and that is a change
 
 
+@pytest.mark.deep
 def test_an_empty_user_list_stops_the_run(seeded: RunningSandbox) -> None:
     synced(seeded)
     seeded.sandbox.faults.add(Fault(route="GET /users", kind="body", body='{"users": []}'))
@@ -169,6 +172,7 @@ def few() -> Iterator[RunningSandbox]:
         yield running
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     ("max_deletes", "stops"),
     deep_except([("1", True), ("5%", False)], [("0", True), ("1", True), ("2", False), ("5%", False)]),
@@ -204,6 +208,7 @@ OUTAGES: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("outage", deep_after(2, OUTAGES), ids=str)
 def test_an_outage_deletes_nothing(few: RunningSandbox, outage: dict[str, Any]) -> None:
     sync_from(few)
@@ -237,6 +242,7 @@ def test_a_sync_of_one_table_marks_nothing_in_tables_that_are_read_as_a_whole(
     assert rows("select count(*) from tenant_authenticators where deleted_at is not null") == [(0,)]
 
 
+@pytest.mark.deep
 def test_the_command_stops_with_a_reason_and_continues_with_accept_deletes(seeded: RunningSandbox) -> None:
     settings = at(seeded)
     assert command("sync", env=settings).returncode == 0
@@ -347,6 +353,7 @@ def test_a_second_tenant_is_refused_in_one_dataset(seeded: RunningSandbox, monke
     assert rows("select count(*) from users where deleted_at is null") == [(40,)]
 
 
+@pytest.mark.deep
 def test_a_project_does_not_load_into_the_database_file_of_another_project(
     seeded: RunningSandbox, empty: RunningSandbox, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -374,6 +381,7 @@ def test_a_listed_user_without_a_record_is_not_marked_as_deleted(empty: RunningS
     assert deleted(sync_from(empty))["users"] == 1
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     "body",
     [
@@ -462,6 +470,7 @@ def test_all_verification_methods_gone_stop_the_run(few: RunningSandbox) -> None
         sync_from(few)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("holders", [1, 2])
 def test_the_last_authenticators_of_one_user_may_go_and_of_two_users_may_not(
     empty: RunningSandbox, holders: int
@@ -484,6 +493,7 @@ def test_the_last_authenticators_of_one_user_may_go_and_of_two_users_may_not(
         assert deleted(sync_from(empty, full=True)) == {"user_authenticators": 2}
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("users_from", [["listing", "known"], *deep_after(0, [["listing", "ids.txt"]])], ids=str)
 def test_a_complete_user_list_concludes_a_deletion_beside_other_sources(
     few: RunningSandbox, workdir: Path, users_from: list[str]

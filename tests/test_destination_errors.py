@@ -40,6 +40,7 @@ def test_plain_files_are_refused_because_syncs_would_add_duplicates(
     assert not lake.exists()
 
 
+@pytest.mark.deep
 def test_a_dataset_keeps_its_first_table_format(
     empty: RunningSandbox, lake: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -115,7 +115,7 @@ def each_once(warehouse: Warehouse) -> dict[str, int]:
 VERSIONS = "select count(*), count(valid_to) from users_history"
 
 
-@pytest.mark.parametrize("warehouse", ["delta", "iceberg"], indirect=True)
+@pytest.mark.parametrize("warehouse", deep_after(1, ["delta", "iceberg"]), indirect=True)
 def test_users_in_a_lake_are_corrected_and_not_duplicated(few: RunningSandbox, warehouse: Warehouse) -> None:
     load(few, warehouse, tables=["users"])
     user = next(iter(few.sandbox.store.users()))
@@ -173,6 +173,7 @@ def devices(*rows: Mapping[str, Any]) -> Fault:
     return Fault(route="GET /users/{userId}/devices", kind="body", body=json.dumps(list(rows)))
 
 
+@pytest.mark.deep
 def test_a_sync_on_a_new_disk_reads_only_due_users(
     few: RunningSandbox, warehouse: Warehouse, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,6 +184,7 @@ def test_a_sync_on_a_new_disk_reads_only_due_users(
     assert each_once(warehouse)["users"] == everybody + 1
 
 
+@pytest.mark.deep
 def test_new_fields_changed_types_and_odd_values_lose_no_value(empty: RunningSandbox, warehouse: Warehouse) -> None:
     empty.sandbox.store.put_user(User(user_id="u'1/ü\"", created_at=empty.sandbox.clock.now(), email="a@x"))
     wanted: dict[str, Any] = {"tables": ["users", "user_devices"]}
@@ -226,6 +228,7 @@ def test_a_field_that_appears_late_in_a_load_is_kept(
     assert warehouse.rows("select count(*), count(late) from user_devices") == [(6, 2)]
 
 
+@pytest.mark.deep
 def test_a_key_twice_in_one_load_is_one_row(
     empty: RunningSandbox, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -260,6 +263,7 @@ sync(make_pipeline(destination=sys.argv[1]), tables=sys.argv[3].split(","))
 """
 
 
+@pytest.mark.deep
 @seen_by_other_processes
 @pytest.mark.parametrize("jobs", [pytest.param(2, marks=slow), 6], ids=["early", "late"])
 def test_a_sync_killed_while_loading_is_completed_by_the_next(
@@ -272,6 +276,7 @@ def test_a_sync_killed_while_loading_is_completed_by_the_next(
     assert each_once(warehouse)["users"] == 8
 
 
+@pytest.mark.deep
 def test_a_new_disk_for_each_sync_adds_no_duplicates(
     few: RunningSandbox, warehouse: Warehouse, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -295,6 +300,7 @@ def test_every_kpi_has_the_expected_value(empty: RunningSandbox, warehouse: Ware
     assert found == EXPECTED | median  # BigQuery's median is one of the values, here of 6 and 8
 
 
+@pytest.mark.deep
 @seen_by_other_processes
 def test_the_next_step_printed_by_sync_works(few: RunningSandbox, warehouse: Warehouse) -> None:
     done = command("sync", "--destination", warehouse.destination, env=at(few))

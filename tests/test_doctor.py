@@ -12,6 +12,7 @@ from dlt_authsignal.cli.report.diagnosis import Diagnosis
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
 from tests.helpers import SECRET, at, command, sync_from
+from tests.tiers import deep_after
 from tests.warehouses import Postgres
 
 DONE = ("driver is installed", "the connection works", "it allows creating", "it merges", "dropping")
@@ -48,6 +49,7 @@ def test_doctor_tests_the_duckdb_file_of_the_sync_and_leaves_no_trace(empty: Run
     assert not [name for (name,) in schemas if name.startswith("authsignal")]
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("table_format", ["delta", pytest.param("iceberg", marks=pytest.mark.slow)])
 def test_doctor_tests_a_filesystem_in_its_table_format(workdir: Path, table_format: str) -> None:
     prefix = "DESTINATION__FILESYSTEM__"
@@ -105,17 +107,20 @@ def test_doctor_reports_a_refused_user_list_and_continues() -> None:
 
 @pytest.mark.parametrize(
     ("settings", "said"),
-    [
-        ({"PRIVACY": "pseudonymize"}, "- privacy: Identifiers are left out"),
-        (
-            {"PRIVACY": "pseudonymize", "PRIVACY_KEY": "3f9c1be07a52d8644e0d97b1c65fa238"},
-            "✓ privacy: identifiers are hashed",
-        ),
-        (
-            {"PRIVACY_COLUMNS": '{"users.custom": "drop"}'},
-            "in plain text (keep)\n- privacy_columns: users.custom: drop",
-        ),
-    ],
+    deep_after(
+        1,
+        [
+            ({"PRIVACY": "pseudonymize"}, "- privacy: Identifiers are left out"),
+            (
+                {"PRIVACY": "pseudonymize", "PRIVACY_KEY": "3f9c1be07a52d8644e0d97b1c65fa238"},
+                "✓ privacy: identifiers are hashed",
+            ),
+            (
+                {"PRIVACY_COLUMNS": '{"users.custom": "drop"}'},
+                "in plain text (keep)\n- privacy_columns: users.custom: drop",
+            ),
+        ],
+    ),
 )
 def test_doctor_reports_the_privacy_settings(empty: RunningSandbox, settings: dict[str, str], said: str) -> None:
     done = command("doctor", env=at(empty, **settings))
@@ -149,6 +154,7 @@ def test_json_is_one_object_with_each_check_and_its_fix(seeded: RunningSandbox) 
     assert "Copy it again" in refused["fix"]
 
 
+@pytest.mark.deep
 def test_without_any_key_doctor_exits_with_2_and_reports_the_address_it_would_use(workdir: Path) -> None:
     done = command("doctor")
     assert done.returncode == 2
@@ -160,7 +166,7 @@ def test_without_any_key_doctor_exits_with_2_and_reports_the_address_it_would_us
     assert not named(found, "keys")[0]["ok"]
 
 
-@pytest.mark.parametrize("blank", ["", "  ", "<configure me>"])
+@pytest.mark.parametrize("blank", deep_after(1, ["", "  ", "<configure me>"]))
 def test_a_blank_key_is_a_problem_even_if_other_keys_work(empty: RunningSandbox, blank: str) -> None:
     code, found = as_json(env=at(empty, TOKEN=blank, TENANT_ID=empty.sandbox.config.tenant_id))
     assert code == 2
@@ -169,6 +175,7 @@ def test_a_blank_key_is_a_problem_even_if_other_keys_work(empty: RunningSandbox,
     assert named(found, "tenant_id")[0]["ok"]
 
 
+@pytest.mark.deep
 def test_of_several_keys_each_is_checked(empty: RunningSandbox) -> None:
     code, found = as_json(env=at(empty, TENANT_ID="nope", TOKEN="nope"))
     assert code == 2

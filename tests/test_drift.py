@@ -245,6 +245,7 @@ def test_dates_outside_the_calendar_are_stored_unchanged(one: RunningSandbox, wa
         assert lost(row_of(rows, item, USER_DEVICES), item) == []
 
 
+@pytest.mark.deep
 def test_an_action_of_the_year_9999_does_not_hide_later_actions(one: RunningSandbox) -> None:
     action = {"actionCode": "x", "idempotencyKey": "k", "state": {"odd": 1}, "createdAt": "9999-12-31T23:59:59.999Z"}
     says(one, "user_actions", action)
@@ -284,6 +285,7 @@ def test_fields_beyond_the_column_limit_are_stored_in_one_column(one: RunningSan
     assert report.tables["user_devices"].changed == 0
 
 
+@pytest.mark.deep
 def test_a_change_in_the_overflow_column_counts_as_a_change(one: RunningSandbox) -> None:
     for value, expected in (("a", (1, 0)), ("a", (0, 0)), ("b", (0, 1))):
         wide = {f"field{number}": value for number in range(MOST_UNDECLARED + 1)}
@@ -385,6 +387,7 @@ def random_item(table: Table, place: int, number: Iterator[int], chance: random.
     return keyed(table, {name: tree(2) for name in names}, place)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("warehouse", deep_except(["duckdb"], DESTINATIONS), indirect=True)
 @pytest.mark.parametrize("seed", deep_after(1, range(3)))
 def test_random_field_names_lose_no_value_in_a_database_and_their_order_changes_no_row(
@@ -452,6 +455,7 @@ def test_empty_text_and_empty_objects_are_stored_in_the_same_way_in_every_destin
     assert "note" not in rows["nothing"]
 
 
+@pytest.mark.deep
 def test_unknown_enum_values_are_loaded(one: RunningSandbox, warehouse: Warehouse) -> None:
     says(one, "user_actions", {"actionCode": "x", "idempotencyKey": "k", "state": "TELEPORTED", "newMethod": "SCENT"})
     report = load(one, warehouse, tables=["user_actions"])
@@ -484,6 +488,7 @@ def test_an_unknown_list_stays_in_its_column_sync_after_sync(one: RunningSandbox
     assert (report.tables["users"].changed, report.drift) == (0, {})
 
 
+@pytest.mark.deep
 def test_missing_fields_keep_their_columns(one: RunningSandbox, warehouse: Warehouse) -> None:
     says(one, "user_devices", {"deviceId": "d1", "fresh": 1}, {"deviceId": "d2", "fresh": 2})
     load(one, warehouse, tables=["user_devices"])

@@ -62,6 +62,7 @@ def test_an_incremental_sync_reads_changed_users_only_and_its_tables_equal_those
         assert gated == {name: table(name) for name in PER_USER}
 
 
+@pytest.mark.deep
 def test_devices_of_a_changed_user_are_read_when_there_are_new_actions(seeded: RunningSandbox) -> None:
     synced(seeded)
     user_id = next(seeded.sandbox.store.users()).user_id
@@ -81,6 +82,7 @@ def test_unchanged_users_are_not_read_again(seeded: RunningSandbox) -> None:
     assert (report.users_found, report.users_due, report.tables["users"].total) == (40, 0, 40)
 
 
+@pytest.mark.deep
 def test_stale_users_are_read_again(seeded: RunningSandbox) -> None:
     synced(seeded)
     _make_older("8 days", "user_id in (select user_id from user_reads limit 3)")
@@ -90,6 +92,7 @@ def test_stale_users_are_read_again(seeded: RunningSandbox) -> None:
     assert sync_from(seeded, max_staleness="0").users_read == 40
 
 
+@pytest.mark.deep
 def test_a_named_user_is_always_read(seeded: RunningSandbox) -> None:
     synced(seeded)
     user_id = next(seeded.sandbox.store.users()).user_id
@@ -108,6 +111,7 @@ def test_a_named_user_is_read_even_if_no_source_lists_them(seeded: RunningSandbo
     assert rows("select user_id, id_source from unknown_user_ids") == [("nobody", "named")]
 
 
+@pytest.mark.deep
 def test_a_user_in_refresh_users_comes_first_in_a_sync_with_a_request_limit(seeded: RunningSandbox) -> None:
     synced(seeded)
     *_, named = [user.user_id for user in seeded.sandbox.store.users()]
@@ -176,6 +180,7 @@ def test_a_review_decided_days_later_is_loaded(seeded: RunningSandbox) -> None:
     assert rows("select state from user_actions where idempotency_key = 'k'") == [("REVIEW_SUCCEEDED",)]
 
 
+@pytest.mark.deep
 def test_a_request_budget_is_kept_and_the_remaining_users_come_first_next_time(seeded: RunningSandbox) -> None:
     read: list[int] = []
     for _ in range(8):
@@ -260,6 +265,7 @@ def test_read_times_of_an_incomplete_load_are_ignored(seeded: RunningSandbox) ->
     assert sync_from(seeded).users_read == 40
 
 
+@pytest.mark.deep
 def test_unknown_user_ids_are_not_requested_in_every_run(empty: RunningSandbox) -> None:
     Path("ids.txt").write_text("ghost-1\nghost-2\n", encoding="utf-8")
     assert sync_from(empty, users_from="ids.txt").unknown_users == 2

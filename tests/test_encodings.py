@@ -11,6 +11,7 @@ from dlt_authsignal.project.text_files import read_text
 from dlt_authsignal.sandbox import RunningSandbox
 from dlt_authsignal.source.user_ids.files import from_file
 from tests.helpers import SECRET, command, python, rows
+from tests.tiers import deep_after
 
 NOTEPAD = "utf-8-sig"
 UTF_16 = ["utf-16", "utf-16-le", "utf-16-be"]
@@ -28,6 +29,7 @@ def settings(running: RunningSandbox, encoding: str) -> None:
         Path(f".dlt/{name}.toml").write_bytes(text.encode(encoding))
 
 
+@pytest.mark.deep
 def test_settings_with_a_byte_order_mark_are_read_by_the_commands(empty: RunningSandbox, workdir: Path) -> None:
     settings(empty, NOTEPAD)
     done = command(*ONE_TABLE)
@@ -36,7 +38,7 @@ def test_settings_with_a_byte_order_mark_are_read_by_the_commands(empty: Running
     assert "✓ api_secret_key" in command("doctor").stdout
 
 
-@pytest.mark.parametrize("load", ["print(sync(pipeline))", "pipeline.run(authsignal_source())"])
+@pytest.mark.parametrize("load", deep_after(1, ["print(sync(pipeline))", "pipeline.run(authsignal_source())"]))
 def test_settings_with_a_byte_order_mark_are_read_by_a_script(empty: RunningSandbox, workdir: Path, load: str) -> None:
     settings(empty, NOTEPAD)
     script = workdir / "script.py"

@@ -193,6 +193,7 @@ def test_values_of_every_form_are_found_in_postgresql(
     assert sorted(value for (value,) in found or ()) == sorted(values)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("warehouse", [*deep_after(1, ["duckdb", "postgres", "delta", "iceberg"]), *S3], indirect=True)
 def test_no_sync_reloads_an_erased_user_until_the_tombstone_is_removed(
     people: Planted, warehouse: Warehouse, workdir: Path
@@ -225,6 +226,7 @@ def test_an_erasure_makes_no_other_user_due(loaded_people: Planted) -> None:
     assert load(loaded_people, DuckDB(), full=False).users_read == 0
 
 
+@pytest.mark.deep
 def test_a_composed_pipeline_skips_the_erased_person(loaded_people: Planted) -> None:
     import dlt
 
@@ -248,6 +250,7 @@ def test_the_kpi_views_still_exist_after_an_erasure(loaded_people: Planted) -> N
     assert {kpi.model.name for kpi in read(attach())} == before
 
 
+@pytest.mark.deep
 def test_rows_in_copied_tables_are_erased_and_views_are_unchanged(loaded_people: Planted, workdir: Path) -> None:
     import duckdb
 
@@ -261,6 +264,7 @@ def test_rows_in_copied_tables_are_erased_and_views_are_unchanged(loaded_people:
     assert search(workdir, loaded_people.personal) == []
 
 
+@pytest.mark.deep
 def test_an_unknown_user_id_leaves_a_tombstone(loaded_people: Planted, workdir: Path) -> None:
     assert erase("yet-to-come").is_empty
     (workdir / "ids.txt").write_text("yet-to-come\nnobody\n", encoding="utf-8")
@@ -464,6 +468,7 @@ def test_an_open_transaction_that_still_sees_the_rows_is_reported(
     assert erase_from(warehouse, people.user_id).is_empty
 
 
+@pytest.mark.deep
 def test_a_database_file_open_in_another_program_is_reported(loaded_people: Planted) -> None:
     code = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
     other = subprocess.Popen(
@@ -598,7 +603,7 @@ def test_an_id_that_looks_like_the_pseudonym_of_another_user_does_not_erase_that
 
 
 @pytest.mark.parametrize(
-    ("argument", "given"), [(b"\xff\xfe", b""), (b"-", b"\xff\xfe\n"), (b"-", b"bob\ncy\n"), (b"-", b"")]
+    ("argument", "given"), deep_after(1, [(b"\xff\xfe", b""), (b"-", b"\xff\xfe\n"), (b"-", b"bob\ncy\n"), (b"-", b"")])
 )
 def test_an_invalid_user_id_is_refused(workdir: Path, argument: bytes, given: bytes) -> None:
     refused = subprocess.run(

@@ -13,6 +13,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 NOTEBOOK = EXAMPLES / "authsignal.ipynb"
 
 
+@pytest.mark.deep
 def test_the_jupyter_notebook_shows_counts_charts_and_users(demo: Path) -> None:
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     NotebookClient(notebook, timeout=40, kernel_name="python3", resources={"metadata": {"path": str(demo)}}).execute()

@@ -73,6 +73,7 @@ def test_a_token_that_expires_in_mid_ceremony_is_reported_and_nothing_is_loaded(
     assert {name for name in loaded if not name.startswith("_dlt")} == {"sync_runs"}
 
 
+@pytest.mark.deep
 def test_a_sync_with_a_new_token_works_after_the_old_one_expired(empty: RunningSandbox) -> None:
     visitor = Visitor(empty).track()
     visitor.wait(minutes=11)

@@ -77,6 +77,7 @@ def wrongly_deleted(running: RunningSandbox) -> set[str]:
     return {user_id for each in found for (user_id,) in each} & people(running)
 
 
+@pytest.mark.deep
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize(
     "seed",
@@ -111,7 +112,7 @@ def test_the_sync_after_a_fault_storm_is_complete(few: RunningSandbox, seed: int
         ),
         Fault(route="GET /users", kind="body", body='{"users": []}'),
         *deep_after(0, [Fault(route="GET /users", kind="skip_cursor", times=None)]),
-        Fault(route="GET /users", kind="cut", after=2, times=None),
+        *deep_after(0, [Fault(route="GET /users", kind="cut", after=2, times=None)]),
     ],
     ids=["outage", "error with status 200", "empty list", "skipping list", "cut list"],
 )

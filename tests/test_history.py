@@ -86,6 +86,7 @@ def test_a_deletion_ends_a_version_and_a_restoration_starts_a_new_one(seeded: Ru
     assert all(end < begin for (_, end), (begin, _) in pairwise(found))
 
 
+@pytest.mark.deep
 def test_history_tables_get_the_new_columns_of_their_tables(seeded: RunningSandbox) -> None:
     from dlt_authsignal.sandbox import Fault
 
@@ -98,6 +99,7 @@ def test_history_tables_get_the_new_columns_of_their_tables(seeded: RunningSandb
     assert [version[0] for version in versions("users", user, "plan")] == [None, "gold"]
 
 
+@pytest.mark.deep
 def test_a_composed_pipeline_updates_history_with_one_more_line(seeded: RunningSandbox) -> None:
     pipeline = dlt.pipeline("authsignal_pipeline", destination="duckdb", dataset_name="authsignal_data")
     reading: dict[str, Any] = {"base_url": seeded.url, "api_secret_key": SECRET, "rate": "max"}

@@ -80,7 +80,7 @@ def test_the_client_api_leaves_no_identifier(planted: Planted, workdir: Path) ->
 
 
 @slow
-@pytest.mark.parametrize("planted", USER_IDS, indirect=True)
+@pytest.mark.parametrize("planted", deep_after(1, USER_IDS), indirect=True)
 def test_without_a_privacy_key_no_identifier_is_left_either(planted: Planted, workdir: Path) -> None:
     done = run(workdir, [COMMAND, "sync"], env(planted, "api_secret_key", privacy_key=""))
     assert done == (2 if "user id" in planted.personal else 0)  # an id that names somebody cannot be left out

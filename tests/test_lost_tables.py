@@ -46,6 +46,7 @@ def test_a_dropped_table_is_recreated_and_filled(seeded: RunningSandbox, lost: s
     assert (report.recreated, report.users_read) == ([], 0)
 
 
+@pytest.mark.deep
 def test_dropped_empty_tables_are_recreated(empty: RunningSandbox) -> None:
     sync_from(empty)
     for name in ("unknown_user_ids", "user_devices", "sync_runs"):
@@ -72,6 +73,7 @@ def test_a_dropped_history_table_starts_again(seeded: RunningSandbox, history: s
     assert rows(f"select count(*) from {history} where valid_to is null") == present != [(0,)]
 
 
+@pytest.mark.deep
 def test_a_dropped_dataset_is_loaded_again(seeded: RunningSandbox) -> None:
     synced(seeded)
     before = held(*TABLES[:5])
@@ -93,6 +95,7 @@ def test_a_run_that_fails_after_recreating_a_table_leaves_its_rows_to_the_next(e
     assert rows("select email from users") == [("a@x",)], done.stdout + done.stderr
 
 
+@pytest.mark.deep
 def test_a_pending_load_is_finished_into_recreated_tables(empty: RunningSandbox) -> None:
     empty.sandbox.store.put_user(User(user_id="u1", created_at=empty.sandbox.clock.now(), email="a@x"))
     sync_from(empty)
@@ -115,6 +118,7 @@ def test_an_unfinished_first_load_reports_no_recreated_tables(empty: RunningSand
     assert (report.finished_pending, report.recreated) == (True, [])
 
 
+@pytest.mark.deep
 def test_dropped_tables_are_recreated_in_postgresql(
     seeded: RunningSandbox, postgres_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -225,6 +229,7 @@ def test_a_table_that_became_a_view_is_named_and_the_message_repairs_it(empty: R
     assert rows("select email from users") == [("a@x",)]
 
 
+@pytest.mark.deep
 def test_a_column_that_needs_a_value_is_named_and_the_message_repairs_it(
     empty: RunningSandbox, postgres_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -116,6 +116,7 @@ def test_identifiers_are_shown_only_on_request(loaded: Loaded) -> None:
     assert not any(cell.startswith("masked:") for (cell,) in shown["rows"])
 
 
+@pytest.mark.deep
 def test_before_the_first_sync_the_assistant_gets_the_next_step(loaded: Loaded) -> None:
     calls: Calls = [("list_tables", {}), query("select 1")]
     for answer in session(loaded, calls, "--pipeline-name", "never_ran"):

@@ -98,6 +98,7 @@ def test_a_value_that_cannot_be_used_is_refused_before_anything_is_read_or_writt
 # Names
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("name", deep_except(["acme-prod"], ["acme-prod", "acme prod", "-x", "ünïcode", "1st"]))
 def test_a_pipeline_name_that_plain_dlt_accepts_is_accepted(empty: RunningSandbox, workdir: Path, name: str) -> None:
     assert sync_from(empty, pipeline_name=name).tables["users"].total == 0

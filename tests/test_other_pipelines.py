@@ -46,6 +46,7 @@ def alone() -> dict[str, Any]:
     return run("alone", "")
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     "mode", deep_except(["synced"], ["imported", "built", "composed", "synced", "synced to files"])
 )

@@ -12,6 +12,7 @@ from dlt.extract.reference import SourceReference
 
 from dlt_authsignal.sandbox import RunningSandbox
 from tests.helpers import SECRET, at, rows
+from tests.tiers import deep_after
 
 
 def tool(name: str, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -22,7 +23,7 @@ def tool(name: str, *arguments: str, **env: str) -> subprocess.CompletedProcess[
     )
 
 
-@pytest.mark.parametrize("host", ["dlt", "dlthub"])
+@pytest.mark.parametrize("host", deep_after(1, ["dlt", "dlthub"]))
 def test_the_dlt_command_has_an_authsignal_subcommand(host: str) -> None:
     done = tool(host, "authsignal", "models", "show", "mfa_coverage")
     assert done.returncode == 0, done.stderr

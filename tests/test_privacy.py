@@ -286,6 +286,7 @@ def test_max_requests_is_respected_while_all_users_are_stored_again(empty: Runni
     assert not any(report.tables["users"].deleted for report in reports)
 
 
+@pytest.mark.deep
 def test_a_dataset_with_plain_addresses_as_ids_is_not_continued_with_hashes(empty: RunningSandbox) -> None:
     person(empty)
     sync_from(empty, privacy="keep")
@@ -295,6 +296,7 @@ def test_a_dataset_with_plain_addresses_as_ids_is_not_continued_with_hashes(empt
     assert sync_from(empty, **ON, dataset="pseudonyms", pipeline_name="another").users_read == 1
 
 
+@pytest.mark.deep
 def test_identifiers_used_as_object_keys_do_not_become_columns(empty: RunningSandbox, workdir: Path) -> None:
     body = {"userId": "u1", "contacts": {EMAIL: {"role": "boss"}}, "by": {"phone": {CANARIES["number"]: 1}}}
     empty.sandbox.store.put_user(User(user_id="u1", created_at=empty.sandbox.clock.now()))
@@ -330,6 +332,7 @@ def test_hashed_ids_and_devices_are_recognised_and_not_marked_as_deleted(empty: 
     )
 
 
+@pytest.mark.deep
 def test_ids_stored_as_hashes_cannot_be_used_as_a_user_id_source(empty: RunningSandbox) -> None:
     person(empty)
     sync_from(empty, **ON)
@@ -364,6 +367,7 @@ def test_every_kpi_is_the_same_with_and_without_identifiers(seeded: RunningSandb
     assert figures("keyless", privacy="pseudonymize") == plain
 
 
+@pytest.mark.deep
 def test_without_a_privacy_key_one_line_reports_what_is_left_out(seeded: RunningSandbox) -> None:
     done = command("sync", env=at(seeded, PRIVACY="pseudonymize"))
     assert done.returncode == 0, done.stderr
@@ -374,6 +378,7 @@ def test_without_a_privacy_key_one_line_reports_what_is_left_out(seeded: Running
     ]
 
 
+@pytest.mark.deep
 def test_with_a_privacy_key_or_privacy_keep_nothing_is_left_out(seeded: RunningSandbox) -> None:
     assert not sync_from(seeded, **ON).identifiers_left_out
     assert not sync_from(seeded, privacy="keep", accept_deletes=True).identifiers_left_out
@@ -462,6 +467,7 @@ def test_identifiers_are_hashed_in_the_client_api_and_in_ceremonies(empty: Runni
     assert not search_database(workdir / "authsignal_pipeline.duckdb", canaries)
 
 
+@pytest.mark.deep
 def test_a_probe_hashes_its_canary_user_and_needs_a_privacy_key_for_an_e_mail_address(empty: RunningSandbox) -> None:
     protected = {"PRIVACY": "pseudonymize"}
     refused = command("probe", "--user", "canary@example.com", env=at(empty, **protected))
@@ -475,6 +481,7 @@ def test_a_probe_hashes_its_canary_user_and_needs_a_privacy_key_for_an_e_mail_ad
     ]
 
 
+@pytest.mark.deep
 def test_hashed_identifiers_are_loaded_into_postgres(
     empty: RunningSandbox, postgres_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

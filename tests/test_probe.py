@@ -74,6 +74,7 @@ def test_a_probe_reports_that_passkeys_work_and_loads_the_six_tables(empty: Runn
     assert passkeys(empty) == []
 
 
+@pytest.mark.deep
 def test_a_second_probe_finds_an_unchanged_policy(empty: RunningSandbox) -> None:
     first, second = probed(empty), probed(empty)
     assert first.compared_with is None
@@ -85,6 +86,7 @@ def test_a_second_probe_finds_an_unchanged_policy(empty: RunningSandbox) -> None
     assert (shown.returncode, "No sync is recorded in this dataset" in shown.stdout) == (0, True)
 
 
+@pytest.mark.deep
 def test_a_probe_changes_no_user_but_the_canary(seeded: RunningSandbox) -> None:
     people = [user.user_id for user in seeded.sandbox.store.users()]
 
@@ -138,6 +140,7 @@ def test_an_outage_at_the_first_call_is_recorded_as_a_row_too(empty: RunningSand
     assert problem.startswith("503")
 
 
+@pytest.mark.deep
 def test_a_canary_user_can_be_excluded_from_a_sync(empty: RunningSandbox) -> None:
     probed(empty)
     ask(empty, "PATCH", "/users/ada", {"email": "ada@example.com"})
@@ -189,6 +192,7 @@ def test_a_failed_probe_exits_with_1_and_a_one_line_error_and_is_loaded(empty: R
     assert rows("select error_code from passkey_register", DATABASE) == [("SecurityError",)]
 
 
+@pytest.mark.deep
 def test_a_passkey_that_cannot_be_removed_raises_an_alarm(empty: RunningSandbox) -> None:
     empty.sandbox.faults.add(
         Fault(route="DELETE /users/{userId}/authenticators/{userAuthenticatorId}", kind="status", status=500)
@@ -282,6 +286,7 @@ def test_a_missing_canary_user_and_missing_credentials_are_reported(empty: Runni
         probed(empty, api_secret_key=None)
 
 
+@pytest.mark.deep
 def test_rules_that_block_the_canary_are_reported(empty: RunningSandbox) -> None:
     empty.sandbox.configure(default_action_result="BLOCK")
     report = probed(empty)

@@ -165,6 +165,7 @@ def test_two_folders_with_default_names_share_nothing(
     assert "Wrote" not in synced(machine, one, five)
 
 
+@pytest.mark.deep
 def test_a_moved_folder_continues_its_sync(
     machine: Machine, workdir: Path, five: dict[str, str], template: Path
 ) -> None:
@@ -177,6 +178,7 @@ def test_a_moved_folder_continues_its_sync(
     assert not (workdir / "old").exists()
 
 
+@pytest.mark.deep
 def test_a_copied_project_folder_has_its_own_data(
     machine: Machine, workdir: Path, five: dict[str, str], template: Path
 ) -> None:
@@ -206,6 +208,7 @@ def test_a_folder_that_dlt_alone_started_is_corrected_after_it_moved(
     assert bytes_of(template) == before
 
 
+@pytest.mark.deep
 def test_a_deleted_and_recreated_folder_starts_empty(
     machine: Machine, folder: Callable[[str], Path], workdir: Path, three: dict[str, str], template: Path
 ) -> None:
@@ -225,6 +228,7 @@ def test_git_ignores_the_pipeline_state(machine: Machine, workdir: Path, templat
     assert ".var" not in shown
 
 
+@pytest.mark.deep
 def test_a_folder_set_up_by_init_and_checked_by_doctor_can_be_synced(
     machine: Machine, folder: Callable[[str], Path], five: dict[str, str]
 ) -> None:

@@ -37,6 +37,7 @@ def test_the_examples_of_the_page_run_in_order(empty: RunningSandbox, monkeypatc
     assert isinstance(made["report"], SyncReport)
 
 
+@pytest.mark.deep
 def test_the_script_run_twice_reads_each_user_once(seeded: RunningSandbox, workdir: Path) -> None:
     shutil.copy(ROOT / "authsignal_pipeline.py", workdir)
     found = []

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.request import urlopen
 
+import pytest
+
 from tests.helpers import COMMAND, command
 
 BANNER_LINES = 8
@@ -35,6 +37,7 @@ def counts(text: str) -> dict[str, int]:
     return found
 
 
+@pytest.mark.deep
 def test_a_sandbox_starts_with_a_hundred_users_unless_the_command_says_otherwise() -> None:
     with banner("--seed", "7") as shown:
         assert "  data     100 users, " in shown
@@ -55,6 +58,7 @@ def test_empty_and_a_number_of_users_are_refused_together() -> None:
     assert "--empty and --users 4 contradict each other" in done.stderr
 
 
+@pytest.mark.deep
 def test_the_banner_counts_all_actions_and_those_a_sync_loads() -> None:
     with banner("--seed", "7") as shown:
         found = re.search(r"([\d,]+) actions \(a sync loads the ([\d,]+) of the last 30 days\)", shown)
@@ -69,6 +73,7 @@ def test_the_banner_counts_all_actions_and_those_a_sync_loads() -> None:
         assert json.loads(done.stdout)["tables"]["user_actions"]["new"] == recent
 
 
+@pytest.mark.deep
 def test_the_banner_counts_only_the_users_of_a_large_sandbox() -> None:
     with banner("--users", "3000", "--seed", "7") as shown:
         assert "  data     3,000 users; a sync loads their actions of the last 30 days\n" in shown

@@ -89,6 +89,7 @@ def assert_kept(running: RunningSandbox) -> None:
     assert (times[-1] - times[0]).total_seconds() >= 0.9 * (2 * EACH / RATE - BURST)
 
 
+@pytest.mark.deep
 def test_two_processes_share_one_rate_through_a_file(empty: RunningSandbox) -> None:
     two_ask(empty, "budget.sqlite")
     assert_kept(empty)

@@ -83,6 +83,7 @@ def assert_kept_from_who_lacks_its_key(address: str) -> None:
         assert urlsplit(answer.url).path == "/auth/login"
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("stop", deep_after(1, [signal.SIGTERM, signal.SIGHUP]))
 def test_a_stop_signal_ends_the_dashboard_and_its_child_process(demo: Path, stop: signal.Signals) -> None:
     with shown() as (running, address):

@@ -399,6 +399,7 @@ def run(zygote: Zygote, folder: Path, start: int, *, times: int, is_hashed: bool
     return compared
 
 
+@pytest.mark.deep
 @pytest.mark.examples
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize(

@@ -84,6 +84,7 @@ def test_a_recorded_sync_contains_its_errors_and_row_counts(seeded: RunningSandb
     assert run["oldest_read_at"] == oldest
 
 
+@pytest.mark.deep
 def test_a_sync_whose_destination_was_down_is_recorded_when_it_is_available_again(
     empty: RunningSandbox, postgres_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,6 +122,7 @@ def test_a_killed_or_stopped_sync_is_recorded_by_the_next_sync(seeded: RunningSa
     assert rows("select outcome from sync_runs order by started_at") == [("killed",), ("stopped",), ("done",)]
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("text", deep_after(1, ["{not json\n", "1\n{}\n", '{"run_id": "x"}\n', "\x00"]))
 def test_an_invalid_journal_does_not_fail_the_run(seeded: RunningSandbox, workdir: Path, text: str) -> None:
     journal = workdir / "dlt" / "pipelines" / "authsignal_pipeline.runs.jsonl"
@@ -131,11 +133,13 @@ def test_an_invalid_journal_does_not_fail_the_run(seeded: RunningSandbox, workdi
     assert not journal.exists()
 
 
+@pytest.mark.deep
 def test_an_unwritable_journal_does_not_fail_the_sync(seeded: RunningSandbox, workdir: Path) -> None:
     (workdir / "dlt" / "pipelines" / "authsignal_pipeline.runs.part").mkdir(parents=True)
     assert sync_from(seeded).tables["users"].total == 40
 
 
+@pytest.mark.deep
 def test_status_reports_freshness_and_users_near_the_30_day_limit(seeded: RunningSandbox) -> None:
     sync_from(seeded)
     fresh = found()
@@ -182,6 +186,7 @@ def age_reads(days: int, users: int, *, complete_from: str = "actions_complete_f
         connection.execute(f"update authsignal_data.sync_runs set started_at = now() - interval {days} day")
 
 
+@pytest.mark.deep
 def test_the_command_reports_lost_actions_and_those_close_to_the_horizon(seeded: RunningSandbox) -> None:
     synced(seeded)
     age_reads(27, 3)
@@ -202,6 +207,7 @@ def test_the_command_reports_lost_actions_and_those_close_to_the_horizon(seeded:
     assert (told["users"]["past_horizon"], told["users"]["with_hole"], len(told["gaps"])) == (2, 2, 1)
 
 
+@pytest.mark.deep
 def test_the_command_reports_why_the_last_syncs_failed(seeded: RunningSandbox) -> None:
     synced(seeded)
     seeded.sandbox.faults.add(Fault(route="GET /users/{userId}", kind="status", status=502, times=None))
@@ -233,6 +239,7 @@ def test_a_failure_is_posted_to_the_webhook(empty: RunningSandbox, hook: tuple[s
     assert "wrong" not in got[0]["text"].replace("wrong or", "")
 
 
+@pytest.mark.deep
 def test_a_refused_slack_message_changes_nothing_and_does_not_show_the_url(
     empty: RunningSandbox, hook: tuple[str, list[Any]]
 ) -> None:
@@ -263,6 +270,7 @@ def test_a_database_file_open_in_another_program_is_reported_without_a_traceback
     assert "--wait 60s" in done.stderr
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("arguments", [["status"], ["models", "install"]])
 def test_missing_destination_credentials_are_reported_without_a_traceback(
     seeded: RunningSandbox, postgres_database: str, monkeypatch: pytest.MonkeyPatch, arguments: list[str]

@@ -80,6 +80,7 @@ def test_reading_user_ids_from_a_file_keeps_values_of_the_user_list(seeded: Runn
     assert report.tables["users"].changed == 0
 
 
+@pytest.mark.deep
 def test_ids_with_slashes_queries_and_umlauts_are_read_like_any_other(empty: RunningSandbox) -> None:
     ids = ["a/b", "a/b?c=d&e#f", "crm:4711", "zürich ü", "100%", "auth0|5f7c", "..", "a+b"]
     for user_id in ids:
@@ -96,6 +97,7 @@ def test_a_sync_of_an_empty_tenant_creates_every_table_without_rows(empty: Runni
         assert rows(f"select count(*) from {name}") == [(0,)]
 
 
+@pytest.mark.deep
 def test_pages_may_be_short_or_empty(seeded: RunningSandbox) -> None:
     for place in range(300):
         seeded.sandbox.store.put_deleted(f"gone-{place}")
@@ -105,6 +107,7 @@ def test_pages_may_be_short_or_empty(seeded: RunningSandbox) -> None:
     assert rows("select count(*) from users where user_id = 'the last one'") == [(1,)]
 
 
+@pytest.mark.deep
 def test_action_details_are_loaded_only_when_selected(seeded: RunningSandbox) -> None:
     assert "action_details" not in sync_from(seeded).tables
     report = sync_from(seeded, tables=["user_actions", "action_details"])
@@ -123,6 +126,7 @@ def test_the_pipeline_sends_nothing_but_get(seeded: RunningSandbox) -> None:
     assert all(route.startswith("GET ") for route in seeded.sandbox.log.by_route)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("limit", deep_except([3], [1, 3]))
 def test_all_tables_together_keep_to_one_limit_of_requests_in_flight(seeded: RunningSandbox, limit: int) -> None:
     seeded.sandbox.faults.add(Fault(route="*", kind="delay", seconds=0.005, times=None))
@@ -188,6 +192,7 @@ def test_unknown_fields_and_changed_types_lose_no_value(empty: RunningSandbox) -
     assert rows("select brand_new__a from user_devices where device_id = 'd1'") == [("[1]",)]
 
 
+@pytest.mark.deep
 def test_of_two_rows_with_the_same_key_the_last_updated_one_is_kept(empty: RunningSandbox) -> None:
     empty.sandbox.store.put_user(User(user_id="u1", created_at=empty.sandbox.clock.now(), email="a@x"))
     row = '{"actionCode":"a","idempotencyKey":"k","state":"%s","updatedAt":"%d-01-01T00:00:00.000Z"}'
@@ -205,6 +210,7 @@ def test_rows_contain_their_tenant_api_and_read_time(seeded: RunningSandbox) -> 
     assert rows("select count(*) from users where _read_at is null") == [(0,)]
 
 
+@pytest.mark.deep
 def test_a_deleted_database_is_filled_again(seeded: RunningSandbox) -> None:
     synced(seeded)
     Path("authsignal_pipeline.duckdb").unlink()

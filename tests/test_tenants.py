@@ -11,6 +11,7 @@ from dlt_authsignal.errors import OtherTenant
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
 from dlt_authsignal.source.tenant.fingerprint import fingerprint, region_of
 from tests.helpers import SECRET, at, command, rows, sync_from, table
+from tests.tiers import deep_after
 from tests.warehouses import Postgres
 
 FILE = "authsignal_pipeline.duckdb"
@@ -35,7 +36,7 @@ def all_rows() -> Mapping[str, Any]:
     return {name: table(name) for name in names}
 
 
-@pytest.mark.parametrize("name", ["authsignal_pipeline", "another"])
+@pytest.mark.parametrize("name", deep_after(1, ["authsignal_pipeline", "another"]))
 def test_the_key_of_another_tenant_is_refused_before_anything_is_written(
     small: RunningSandbox, other: RunningSandbox, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,6 +73,7 @@ def test_the_key_of_another_tenant_is_refused_in_a_lake(
     assert sync_from(small, destination="filesystem").users_read == 0
 
 
+@pytest.mark.deep
 def test_a_replaced_key_is_confirmed_once(small: RunningSandbox) -> None:
     sync_from(small)
     small.sandbox.config = rotated(small)
@@ -85,6 +87,7 @@ def test_a_replaced_key_is_confirmed_once(small: RunningSandbox) -> None:
     assert rows("select kind, count(*), count(distinct salt) from dataset_tenant group by 1") == [("key", 2, 1)]
 
 
+@pytest.mark.deep
 def test_a_dataset_without_a_fingerprint_gets_one_without_a_question(
     small: RunningSandbox, other: RunningSandbox
 ) -> None:

@@ -107,6 +107,7 @@ def test_the_kpis_of_a_seeded_tenant_equal_the_sandboxs_truth(present: RunningSa
     assert told(present) == expected(present)
 
 
+@pytest.mark.deep
 def test_the_kpis_of_a_changed_tenant_equal_the_sandboxs_truth(present: RunningSandbox) -> None:
     before = expected(present)
     write(present.sandbox.store, present.sandbox.clock.now())
@@ -115,6 +116,7 @@ def test_the_kpis_of_a_changed_tenant_equal_the_sandboxs_truth(present: RunningS
     assert told(present) == after
 
 
+@pytest.mark.deep
 def test_the_kpis_of_an_empty_tenant_equal_the_sandboxs_truth(empty: RunningSandbox) -> None:
     assert told(empty) == expected(empty)
 

@@ -68,6 +68,7 @@ def machines(empty: RunningSandbox, shared: Warehouse, workdir: Path, monkeypatc
     return Machines(empty, shared, workdir / "disks", monkeypatch)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("normalized", deep_except([True], [False, True]), ids=["extracted", "normalized"])
 def test_a_pending_load_is_dropped_once_another_machine_has_loaded_newer_rows(
     machines: Machines, normalized: bool
@@ -105,6 +106,7 @@ def test_a_pending_load_is_finished_when_nothing_newer_was_loaded(machines: Mach
     assert machines.email() == "second@example.com"
 
 
+@pytest.mark.deep
 def test_an_interrupted_drop_is_finished_before_anything_is_read(machines: Machines) -> None:
     machines.put("first@example.com")
     machines.at("a")
@@ -118,6 +120,7 @@ def test_an_interrupted_drop_is_finished_before_anything_is_read(machines: Machi
     assert machines.email() == "second@example.com"
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     ("options", "disk", "said"),
     [

@@ -74,7 +74,7 @@ def listings(running: RunningSandbox) -> int:
 # queries
 
 
-@pytest.mark.parametrize("made", DATABASES, indirect=True)
+@pytest.mark.parametrize("made", deep_after(1, DATABASES), indirect=True)
 def test_a_query_returns_the_user_ids_to_read(seeded: RunningSandbox, made: MakeDatabase) -> None:
     wanted = people(seeded)[:3]
     url = made([*wanted, None, " ", wanted[0], "nobody"])
@@ -85,6 +85,7 @@ def test_a_query_returns_the_user_ids_to_read(seeded: RunningSandbox, made: Make
     assert rows("select user_id, id_source, position from unknown_user_ids") == [("nobody", "query", 7)]
 
 
+@pytest.mark.deep
 def test_a_query_with_several_columns_uses_the_id_column_or_users_column(
     seeded: RunningSandbox, made: MakeDatabase
 ) -> None:
@@ -97,6 +98,7 @@ def test_a_query_with_several_columns_uses_the_id_column_or_users_column(
     assert read() == {first, second}
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("made", DATABASES, indirect=True)
 def test_a_query_never_writes_to_the_database(seeded: RunningSandbox, made: MakeDatabase) -> None:
     url = made(people(seeded)[:2])
@@ -106,6 +108,7 @@ def test_a_query_never_writes_to_the_database(seeded: RunningSandbox, made: Make
     assert len(read()) == 2
 
 
+@pytest.mark.deep
 def test_a_query_may_be_percent_encoded(seeded: RunningSandbox, made: MakeDatabase) -> None:
     wanted = people(seeded)[:2]
     query = quote(f"select id from people where id in ('{wanted[0]}', '{wanted[1]}')", safe="")
@@ -115,14 +118,20 @@ def test_a_query_may_be_percent_encoded(seeded: RunningSandbox, made: MakeDataba
 
 @pytest.mark.parametrize(
     ("query", "message"),
-    [
-        ("select id from peple", r"peple.*Check the query"),
-        ("select nickname from people", r"nickname.*Check the query"),
-        ("selec id from people", r"selec.*Check the query"),
-        ("select name, name as alias from people", r"2 columns and has no column called .*name, alias.*users_column"),
-        ("select null from people", "2 rows without any user id"),
-        ("select 1.5 from people", r"row 1\. User ids must be text"),
-    ],
+    deep_after(
+        2,
+        [
+            ("select id from peple", r"peple.*Check the query"),
+            ("select nickname from people", r"nickname.*Check the query"),
+            ("selec id from people", r"selec.*Check the query"),
+            (
+                "select name, name as alias from people",
+                r"2 columns and has no column called .*name, alias.*users_column",
+            ),
+            ("select null from people", "2 rows without any user id"),
+            ("select 1.5 from people", r"row 1\. User ids must be text"),
+        ],
+    ),
 )
 def test_a_query_without_user_ids_is_refused_with_the_reason(
     seeded: RunningSandbox, made: MakeDatabase, query: str, message: str
@@ -134,6 +143,7 @@ def test_a_query_without_user_ids_is_refused_with_the_reason(
     assert listings(seeded) == 0
 
 
+@pytest.mark.deep
 def test_a_query_without_rows_is_not_an_error(seeded: RunningSandbox, made: MakeDatabase) -> None:
     assert sync_from(seeded, users_from=f"{made(['u1'])}?query=select id from people where 1 = 0").users_read == 0
 
@@ -148,6 +158,7 @@ def test_the_error_of_a_failed_query_quotes_no_row(seeded: RunningSandbox, made:
     assert not search(workdir / "dlt", canary)
 
 
+@pytest.mark.deep
 def test_a_duckdb_query_can_read_a_file(seeded: RunningSandbox) -> None:
     wanted = people(seeded)[:2]
     Path("people.json").write_text(json.dumps([{"id": user_id, "gone": False} for user_id in wanted]))
@@ -158,6 +169,7 @@ def test_a_duckdb_query_can_read_a_file(seeded: RunningSandbox) -> None:
 # where the credentials of a database come from
 
 
+@pytest.mark.deep
 def test_the_database_can_be_configured_separately_from_the_query(
     seeded: RunningSandbox, postgres_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,6 +179,7 @@ def test_the_database_can_be_configured_separately_from_the_query(
     assert len(read()) == 2
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     "section", deep_after(1, ["SOURCES__AUTHSIGNAL_SOURCE__USERS_DATABASE", "DESTINATION__POSTGRES__CREDENTIALS"])
 )
@@ -185,24 +198,27 @@ def test_database_credentials_can_be_given_in_parts_or_come_from_a_destination(
 
 @pytest.mark.parametrize(
     ("source", "message"),
-    [
-        ("users_database?query=select 1", r"users_database.*secrets.toml"),
-        ("destination.postgres?query=select 1", r"destination.postgres"),
-        ("destination.nowhere?query=select 1", r"destination.nowhere"),
-        ("crm?query=select 1", '"crm" is not a database'),
-        ("postgresql://reader@host/crm", "has no query"),
-        ("postgresql://reader@host/crm?query= ", "has no query"),
-        ("nosuch://host/crm?query=select 1", "nosuch.*no such SQLAlchemy dialect"),
-        ("mssql+pymssql://host/crm?query=select 1", "pymssql"),
-        ("duckdb:///nowhere.duckdb?query=select 1", "no such file"),
-        ("sqlite:///nowhere.db?query=select 1", "no such file"),
-        ("sqlite://?query=select 1", "needs a file"),
-        ("duckdb:///ids.txt?query=select 1", "DuckDB cannot open"),
-        ("sqlite:///ids.txt?query=select id from people", "not a database"),
-        ('["listing", "ids.csv"', "not a valid list"),
-        ("[1]", "not text"),
-        ("known", "no user ids of earlier runs"),
-    ],
+    deep_after(
+        4,
+        [
+            ("users_database?query=select 1", r"users_database.*secrets.toml"),
+            ("destination.postgres?query=select 1", r"destination.postgres"),
+            ("destination.nowhere?query=select 1", r"destination.nowhere"),
+            ("crm?query=select 1", '"crm" is not a database'),
+            ("postgresql://reader@host/crm", "has no query"),
+            ("postgresql://reader@host/crm?query= ", "has no query"),
+            ("nosuch://host/crm?query=select 1", "nosuch.*no such SQLAlchemy dialect"),
+            ("mssql+pymssql://host/crm?query=select 1", "pymssql"),
+            ("duckdb:///nowhere.duckdb?query=select 1", "no such file"),
+            ("sqlite:///nowhere.db?query=select 1", "no such file"),
+            ("sqlite://?query=select 1", "needs a file"),
+            ("duckdb:///ids.txt?query=select 1", "DuckDB cannot open"),
+            ("sqlite:///ids.txt?query=select id from people", "not a database"),
+            ('["listing", "ids.csv"', "not a valid list"),
+            ("[1]", "not text"),
+            ("known", "no user ids of earlier runs"),
+        ],
+    ),
 )
 def test_an_unusable_source_is_refused_with_the_reason(seeded: RunningSandbox, source: str, message: str) -> None:
     Path("ids.txt").write_text("this is no database, whatever it is called\n" * 100)
@@ -267,6 +283,7 @@ def test_an_error_never_repeats_the_password_of_a_malformed_url(
         assert not search(workdir, {"password": secret})
 
 
+@pytest.mark.deep
 def test_a_password_in_a_configured_url_is_in_no_file(
     seeded: RunningSandbox, workdir: Path, postgres_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -343,6 +360,7 @@ def test_a_refused_user_list_leaves_the_other_sources(seeded: RunningSandbox, ca
     assert [record.message for record in caplog.records if "does not list" in record.message] != []
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("users_from", [None, ["listing", "known"]])
 def test_a_refused_user_list_stops_a_run_without_another_source(
     seeded: RunningSandbox, users_from: list[str] | None
@@ -352,12 +370,14 @@ def test_a_refused_user_list_stops_a_run_without_another_source(
         sync_from(seeded, users_from=users_from)
 
 
+@pytest.mark.deep
 def test_an_unusable_source_is_reported_before_the_user_list_is_read(seeded: RunningSandbox) -> None:
     with pytest.raises(UserIdsUnreadable, match="No such file"):
         sync_from(seeded, users_from=["listing", "missing.txt"])
     assert listings(seeded) == 0
 
 
+@pytest.mark.deep
 def test_excluded_users_are_excluded_from_every_source(seeded: RunningSandbox) -> None:
     ids = people(seeded)
     Path("ids.txt").write_text("\n".join(ids[:2]))
@@ -365,6 +385,7 @@ def test_excluded_users_are_excluded_from_every_source(seeded: RunningSandbox) -
     assert read() == {ids[1]}
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("value", ['["ids.txt", "known"]', "ids.txt"])
 def test_the_setting_accepts_one_source_or_several(
     seeded: RunningSandbox, monkeypatch: pytest.MonkeyPatch, value: str
@@ -375,6 +396,7 @@ def test_the_setting_accepts_one_source_or_several(
     assert len(read()) == 1
 
 
+@pytest.mark.deep
 def test_config_toml_can_contain_a_list_of_sources(seeded: RunningSandbox, workdir: Path) -> None:
     ids = people(seeded)
     Path("ids.txt").write_text(ids[0])
@@ -391,6 +413,7 @@ def test_config_toml_can_contain_a_list_of_sources(seeded: RunningSandbox, workd
     assert read() == set(ids[:2])
 
 
+@pytest.mark.deep
 def test_the_command_takes_several_sources(seeded: RunningSandbox) -> None:
     ids = people(seeded)
     Path("ids.txt").write_text(ids[0])
@@ -401,6 +424,7 @@ def test_the_command_takes_several_sources(seeded: RunningSandbox) -> None:
     assert read() == set(ids[:2])
 
 
+@pytest.mark.deep
 def test_an_id_with_a_trailing_space_is_another_user_and_is_counted(empty: RunningSandbox) -> None:
     from dlt_authsignal.sandbox.tenant.entities import User
 

@@ -105,7 +105,9 @@ def fill(disk: Path, *, left: int) -> Path:
 
 
 @pytest.mark.parametrize("left", deep_except([200], [4, 200, 1000]), ids=lambda size: f"{size} kB left")
-@pytest.mark.parametrize("place", ["DLT_DATA_DIR", "DESTINATION__DUCKDB__CREDENTIALS"], ids=["dlt", "database"])
+@pytest.mark.parametrize(
+    "place", deep_after(1, ["DLT_DATA_DIR", "DESTINATION__DUCKDB__CREDENTIALS"]), ids=["dlt", "database"]
+)
 def test_a_full_disk_is_reported_and_the_next_sync_is_complete(
     in_duckdb: Laboratory, small_disk: Path, place: str, left: int
 ) -> None:
@@ -142,6 +144,7 @@ def test_an_unwritable_folder_is_reported_and_the_next_sync_is_complete(
     in_duckdb.check(project, "changed")
 
 
+@pytest.mark.deep
 def test_a_database_file_removed_during_a_load_is_recreated_by_the_next_sync(
     in_duckdb: Laboratory, workdir: Path
 ) -> None:

@@ -34,6 +34,7 @@ def kill(project: Project, laboratory: Laboratory, stage: str, rng: random.Rando
     return kind if code else None
 
 
+@pytest.mark.deep
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize(
     "number",

@@ -21,6 +21,7 @@ from dlt_authsignal.source.privacy.settings import privacy_of
 from dlt_authsignal.source.rows.arrow_builder import Shaper
 from dlt_authsignal.source.rows.flatten import Answers
 from dlt_authsignal.source.rows.row_builder import Placer
+from tests.tiers import deep_after
 
 KEY = "3f9c1be07a52d8644e0d97b1c65fa2380b7e41d95c8f2a6310d4e97f58ab2c61"
 HASHED = Privacy(key=KEY)
@@ -269,7 +270,7 @@ def test_identifiers_in_text_are_found_beside_any_punctuation(text: str, protect
     assert replaced(text, lambda kind, _: f"<{kind}>") == protected
 
 
-@pytest.mark.parametrize("part", ["a", "1", "1:", "a.", "a@", "+", "'a", "1.", "::", "(0 "])
+@pytest.mark.parametrize("part", deep_after(2, ["a", "1", "1:", "a.", "a@", "+", "'a", "1.", "::", "(0 "]))
 def test_a_long_text_is_searched_in_linear_time(part: str) -> None:
     """To look again from each character would take an hour."""
     text = f"{part * (1_000_000 // len(part))} ann@example.org"
