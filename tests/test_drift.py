@@ -471,6 +471,7 @@ def test_unknown_enum_values_are_loaded(one: RunningSandbox, warehouse: Warehous
             "left_out": {},
             "hashed": [],
             "hashed_after_plain": [],
+            "filtered": [],
             "suspected_secrets": [],
         }
     }

@@ -206,6 +206,16 @@ def test_free_form_objects_are_filtered_at_any_depth(free_form: str, privacy: Pr
         assert "gold" not in said(allowed)
 
 
+@pytest.mark.parametrize(
+    ("item", "column"), [({"context": {"who": "gold"}}, "context"), ({"a": {"blob": [{"x": 1}]}}, "a")]
+)
+def test_the_report_names_free_form_objects_whose_keys_are_left_out(item: dict[str, Any], column: str) -> None:
+    drift = Drift()
+    load(Shaper, HASHED, [item], drift=drift.of("users"))
+    assert drift.report()["users"]["filtered"][0].startswith(column)
+    assert "Only their keys in privacy_allow are loaded." in "\n".join(sentences(drift.report()))
+
+
 def test_a_list_of_free_form_objects_is_filtered_in_declared_lists_too() -> None:
     item = {"customData": [{"who": "gold"}], "enrolledVerificationMethods": ["SMS", {"custom": {"who": "gold"}}]}
     assert "gold" not in said(one(HASHED, item))

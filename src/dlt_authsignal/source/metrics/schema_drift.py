@@ -39,6 +39,7 @@ class TableDrift:
         escaped: Responses with text that no database accepts, by route.
         left_out: Values that are not loaded because they may be credentials, by field; only for the first fields.
         withheld: Number of values that are never loaded: of secret fields, and icons. They are no drift.
+        filtered: Undeclared columns with free-form objects whose keys were left out.
         suspected: Undeclared columns with such values, which only look like secrets by their name or form.
         hashed: Undeclared columns whose text is hashed, or left out without a key.
         was_plain: Those of them that have plain words in earlier rows.
@@ -51,6 +52,7 @@ class TableDrift:
     escaped: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     withheld: int = 0
+    filtered: set[str] = field(default_factory=set)
     suspected: set[str] = field(default_factory=set)
     hashed: set[str] = field(default_factory=set)
     was_plain: set[str] = field(default_factory=set)
@@ -83,6 +85,7 @@ class TableDrift:
                 self.escaped,
                 self.left_out,
                 self.hashed,
+                self.filtered,
                 self.suspected,
             )
         )
@@ -125,6 +128,7 @@ def _plain(found: TableDrift) -> dict[str, Any]:
         "left_out": dict(found.left_out),
         "hashed": sorted(found.hashed),
         "hashed_after_plain": sorted(found.was_plain),
+        "filtered": sorted(found.filtered),
         "suspected_secrets": sorted(found.suspected),
     }
 
@@ -152,9 +156,9 @@ def sentences(report: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 def _protected(report: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """Yield what was hashed or withheld because this version does not know the column, and how to allow it."""
-    hashed, mixed, suspected = (
+    hashed, mixed, filtered, suspected = (
         [f"{table}.{name}" for table, found in report.items() for name in found.get(which, ())]
-        for which in ("hashed", "hashed_after_plain", "suspected_secrets")
+        for which in ("hashed", "hashed_after_plain", "filtered", "suspected_secrets")
     )
     if hashed:
         yield (
@@ -165,6 +169,11 @@ def _protected(report: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         yield (
             f"{_listed(mixed)}: rows read earlier have short words in plain text, because no other text had arrived."
             " All text is hashed from now on. To store those rows in the same way, run dlt-authsignal sync --full."
+        )
+    if filtered:
+        yield (
+            f"Free-form objects that this version does not know: {_listed(filtered)}. Only their keys in privacy_allow"
+            " are loaded."
         )
     if suspected:
         yield (

@@ -142,7 +142,7 @@ class Undeclared:
     def _value(self, place: Place, value: Any) -> Any:
         """Return one value, protected."""
         if isinstance(value, list | dict) and is_free_form(place.key):
-            return allowed_keys(value, self._privacy.allow)
+            return self._free_form(place, value)
         if isinstance(value, dict):
             return self._object(place, value)
         if isinstance(value, list):
@@ -157,6 +157,12 @@ class Undeclared:
             if is_time_name(place.name) and is_event_time(value):
                 return value
         return value if kind == "plain" else leaves(self._privacy.text(kind), value)
+
+    def _free_form(self, place: Place, value: Any) -> Any:
+        shown = allowed_keys(value, self._privacy.allow)
+        if value and shown != value:
+            self._drift.filtered.add(place.column)
+        return shown
 
     def _text(self, place: Place, text: str) -> str | None:
         if not text or not self._is_hashed(place):
