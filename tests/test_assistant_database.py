@@ -63,6 +63,7 @@ def test_an_assistant_gets_as_many_rows_as_a_direct_query(
     assert len(answer(database, sql)) == len(truth(loaded, sql))
 
 
+@pytest.mark.deep
 def test_most_questions_find_rows(loaded: Loaded) -> None:
     silent = {text for table, text, sql in QUESTIONS if table not in HISTORIES and not truth(loaded, sql)}
     assert silent == {

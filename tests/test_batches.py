@@ -55,6 +55,7 @@ def test_lists_and_objects_are_json_in_unknown_columns_too(one: RunningSandbox) 
     assert rows("select device_id, tags__v_bigint from user_devices where tags__v_bigint is not null") == [("d4", 7)]
 
 
+@pytest.mark.deep
 def test_a_table_started_with_rows_continues_with_rows(one: RunningSandbox) -> None:
     @dlt.source(name="authsignal_source", max_table_nesting=0)
     def begun() -> Any:

@@ -508,6 +508,7 @@ def test_a_complete_user_list_concludes_a_deletion_beside_other_sources(
     assert deleted(sync_from(few, users_from=users_from)) == {}
 
 
+@pytest.mark.deep
 def test_known_ids_alone_show_that_a_user_with_data_was_deleted(few: RunningSandbox) -> None:
     few.sandbox.store.put_user(User(user_id="silent", created_at=few.sandbox.clock.now()))
     sync_from(few)

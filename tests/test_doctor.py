@@ -87,6 +87,7 @@ def test_a_key_that_does_not_work_is_reported_and_the_destination_is_tested_anyw
     assert "nope" not in done.stdout + done.stderr
 
 
+@pytest.mark.deep
 def test_doctor_reports_due_users_and_how_long_a_sync_will_take(seeded: RunningSandbox) -> None:
     said = command("doctor", env=at(seeded, RATE="20")).stdout
     assert "✓ sync: 40 of 40 users are due: up to 160 requests, 8 seconds at 20 a second." in said

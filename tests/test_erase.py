@@ -587,6 +587,7 @@ def test_a_user_stored_as_a_hash_is_found_under_former_privacy_keys_too(
     assert sync_from(empty, privacy="pseudonymize", privacy_key=second).users_found == 0
 
 
+@pytest.mark.deep
 def test_an_id_that_looks_like_the_pseudonym_of_another_user_does_not_erase_that_user(
     empty: RunningSandbox, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,7 @@ from tests.ceremonies import ORIGIN, Visitor
 from tests.helpers import sync_from, table
 
 
+@pytest.mark.deep
 def test_a_key_revoked_during_a_sync_is_reported_and_nothing_is_loaded(seeded: RunningSandbox) -> None:
     sync_from(seeded)
     before = table("user_actions")

@@ -131,6 +131,7 @@ def test_a_rewritten_file_keeps_its_mode_and_its_copy_is_never_readable_by_other
     assert not Path(f"x.duckdb{UNFINISHED}").exists()
 
 
+@pytest.mark.deep
 def test_status_waits_for_a_file_in_use_and_says_for_whom(seeded: RunningSandbox) -> None:
     synced(seeded)
     with held_elsewhere(FILE.absolute()) as pid:

@@ -43,6 +43,7 @@ def test_every_row_has_one_version_and_a_sync_without_changes_adds_none(seeded: 
         sync_from(seeded, full=True)
 
 
+@pytest.mark.deep
 def test_a_change_ends_one_version_and_starts_the_next_at_the_same_time(seeded: RunningSandbox) -> None:
     synced(seeded)
     user = next(iter(seeded.sandbox.store.users()))

@@ -152,6 +152,7 @@ def test_a_key_that_does_not_work_is_reported_and_nothing_is_written(
     assert list(workdir.iterdir()) == []
 
 
+@pytest.mark.deep
 def test_if_the_user_list_is_refused_init_suggests_a_file_of_user_ids(workdir: Path) -> None:
     with run_in_thread(SandboxConfig(users=3, listing="refused")) as running:
         setup = ("init", "--base-url", running.url, "--api-secret-key", SECRET)

@@ -115,6 +115,7 @@ def test_a_user_has_the_same_pseudonym_in_every_table(empty: RunningSandbox) -> 
     ]
 
 
+@pytest.mark.deep
 def test_a_second_sync_recognises_users_stored_as_hashes(empty: RunningSandbox) -> None:
     person(empty)
     sync_from(empty, tables=["user_actions", "action_details"], **ON)
@@ -126,6 +127,7 @@ def test_a_second_sync_recognises_users_stored_as_hashes(empty: RunningSandbox) 
     assert not [route for route in empty.sandbox.log.by_route if "idempotencyKey" in route]  # its detail is known
 
 
+@pytest.mark.deep
 def test_an_id_that_looks_like_a_hash_has_one_pseudonym_in_every_table_and_sync(empty: RunningSandbox) -> None:
     pseudonym = digest(EMAIL)
     person(empty)
@@ -139,6 +141,7 @@ def test_an_id_that_looks_like_a_hash_has_one_pseudonym_in_every_table_and_sync(
     assert rows("select count(*) from users where deleted_at is null") == [(2,)]
 
 
+@pytest.mark.deep
 def test_two_tenants_that_share_a_key_cannot_be_joined_with_privacy_per_tenant(
     empty: RunningSandbox, workdir: Path
 ) -> None:
@@ -157,6 +160,7 @@ def test_two_tenants_that_share_a_key_cannot_be_joined_with_privacy_per_tenant(
     assert first.isdisjoint(second)
 
 
+@pytest.mark.deep
 def test_a_column_that_turns_from_words_to_free_text_is_hashed_from_then_on(empty: RunningSandbox) -> None:
     empty.sandbox.store.put_user(User(user_id="u1", created_at=empty.sandbox.clock.now()))
 

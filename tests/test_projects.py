@@ -243,6 +243,7 @@ def test_a_folder_set_up_by_init_and_checked_by_doctor_can_be_synced(
     assert machine.users(other) == stored(other) == 5
 
 
+@pytest.mark.deep
 def test_the_script_of_init_loads_into_its_folder(
     machine: Machine, folder: Callable[[str], Path], five: dict[str, str]
 ) -> None:
