@@ -87,8 +87,18 @@ CERTAIN = [
     "otpauth",
     "recoveryWords",
     "passwort",
+    "creds",
+    "authCreds",
+    "authorisation",
+    "prvkey",
+    "refreshtkn",
+    "codeword",
+    "safeWord",
+    "ott",
 ]
 SUSPICIOUS = [
+    "clave",
+    "qrData",
     "code",
     "key",
     "loginCode",
@@ -257,7 +267,22 @@ def test_a_name_that_only_describes_an_identifier_does_not_hide_the_value(item: 
 
 
 @pytest.mark.parametrize("number", [350000000, 19810203])
-@pytest.mark.parametrize("name", ["contactNumber", "smsNumber", "taxId", "passportNumber", "birthYear"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "contactNumber",
+        "smsNumber",
+        "taxId",
+        "taxFileNumber",
+        "passportNumber",
+        "landlineNo",
+        "nationalIdentifier",
+        "bankAccount",
+        "idCard",
+        "imei",
+        "birthYear",
+    ],
+)
 def test_a_number_in_a_field_named_like_an_identifier_is_protected(name: str, number: int) -> None:
     for item in ({name: number}, {"x": [{name: number}]}):
         assert str(number) not in said(one(HASHED, item))
@@ -368,7 +393,18 @@ def test_an_undeclared_value_with_a_harmless_form_stays(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["Ann", "Ann Miller", "called twice", "1981-02-03", "ann_miller", "756.1234.5678.97", "Zoë"]
+    "value",
+    [
+        "Ann",
+        "Ann Miller",
+        "called twice",
+        "1981-02-03",
+        "ann_miller",
+        "ingrid_olsen",
+        "logan-paul",
+        "756.1234.5678.97",
+        "Zoë",
+    ],
 )
 def test_other_text_of_an_undeclared_column_is_hashed_unless_the_column_is_allowed(value: str) -> None:
     assert one(HASHED, {"fresh": value})["fresh"] == digest(value.casefold())

@@ -41,7 +41,7 @@ BULKY_FIELDS: Final = frozenset({"svgiconlight", "svgicondark"})
 """Icons of `aaguidMapping`: large data URIs, repeated on every passkey of a provider."""
 
 _ANYWHERE: Final = re.compile(
-    r"token|secret|passw(?:or)?d|passphrase|passcode|credential|mnemonic|recoverycode|backupcode|scratchcode"
+    r"token|secret|passw(?:or)?d|passphrase|passcode|credential|mnemonic|recoverycode|p(?:ri|r)vkey|authcreds|refreshtkn|codeword|safeword|memorableword|recoverylist|backupcode|scratchcode"
     r"|verificationcode|securitycode|privatekey|apikey|accesskey|masterkey|encryptionkey|decryptionkey|signingkey"
     r"|sharedkey|sessionkey|sshkey|authkey|authenticationkey|securitykey|recoverykey|backupkey|sessionid|sessid"
     r"|passwort|kennwort|motdepasse|otpauth|recoverywords|keystore|recoveryphrase|seedphrase|samlresponse|[th]otp|otp(?:s|code|key|seed|uri|url|value)s?|csrf|xsrf"
@@ -49,7 +49,7 @@ _ANYWHERE: Final = re.compile(
 """Parts of names that mean a secret even in one word, such as `apikeysv2`."""
 
 _AS_A_WORD: Final = re.compile(
-    r"(?:otp|pin|seed|jwt|jws|jwe|pwd|passwd|pass|pw|bearer|cookie|authorization|cvv|cvc|puk|sid|tan|psk)s?"
+    r"(?:otp|pin|seed|jwt|jws|jwe|pwd|passwd|pass|pw|bearer|cookie|authori[sz]ation|creds?|ott|otk|cvv|cvc|puk|sid|tan|psk)s?"
 )
 """Words that mean a secret only if they stand alone: `pin` is also a part of `shipping`."""
 
@@ -116,7 +116,7 @@ _HARMLESS_CREDENTIALS: Final = re.compile(
 
 _SUSPICIOUS: Final = re.compile(
     r"(?:key|code|hash|hashe|signature|salt|nonce|challenge|qrcode|magiclink|assertion|ticket|pepper|hmac|dsn|pem|pfx|dek"
-    r"|kek|bcrypt|argon|jwk|mtan|itan|entropy|tkn|tok|verifier|pan|voiceprint|senha|answer|sig)s?"
+    r"|kek|bcrypt|argon|jwk|mtan|itan|entropy|tkn|tok|verifier|pan|voiceprint|senha|clave|answer|sig)s?"
 )
 _SUSPICIOUS_END: Final = re.compile(
     r".*(?:auth|login|signin|signup|sms|mail|phone|user|device|access|confirm(?:ation)?|verify|reset|invite|invitation"
@@ -125,7 +125,7 @@ _SUSPICIOUS_END: Final = re.compile(
     r"|.*(?:magic|login|signin|verification|reset|invite|activation|confirm(?:ation)?)(?:link|url|uri)(?:url|uri)?s?"
     r"|.*card(?:number|no|nr)s?|.*(?:credit|debit)cards?|.*connectionstrings?|.*(?:database|db|mongo|redis|postgres)(?:url|uri)"
     r"|.*(?:auth|authorization)headers?|basicauth|oauthstate|.*(?:face|biometric|fingerprint|voice)(?:template|print)s?"
-    r"|.*(?:rsa|ssh|pgp|gpg|jwk|key)private|contrase(?:n)?as?"
+    r"|.*qr(?:data|url)|.*(?:rsa|ssh|pgp|gpg|jwk|key)private|contrase(?:n)?as?"
 )
 _HARMLESS_BEFORE: Final = {
     "code": frozenset(

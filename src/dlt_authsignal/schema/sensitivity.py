@@ -56,11 +56,15 @@ _BY_ENDING: Final[tuple[tuple[str, Kind], ...]] = (
     ("credentialid", "credential"),
 )
 _IDENTITY_NUMBER: Final = re.compile(
-    r".*(?:socialsecurity|passport|nationalinsurance|ssn|iban|aadhaar|cpf).*"
-    r"|.*(?:tax|national|personal|citizen|civil|patient|student|licen[cs]e|identity|vat|social)(?:id|no|nr|num|number)s?"
-    r"|.*(?:account|member|membership|customer|employee|insurance|nhs|medical|health)(?:no|nr|num|number)s?"
+    r".*(?:socialsecurity|passport|nationalinsurance|ssn|iban|aadhaar|cpf|medicare|bankaccount).*"
+    r"|.*(?:tax|national|personal|person|citizen|civil|patient|student|licen[cs]e|identity|vat|social|sin)(?:file)?"
+    r"(?:id|identifier|no|nr|num|number|card)s?"
+    r"|.*(?:account|member|membership|customer|employee|insurance|nhs|medical|health|cc)(?:no|nr|num|number)s?"
+    r"|id(?:no|nr|num|number|card)s?|.*(?:licen[cs]e|number)plates?|.*ime?i|imsi|iccid|tfn|nino|dni|nif|nie|bsn|pesel"
 )
-_PHONE_NUMBER: Final = re.compile(r".*(?:contact|work|home|office|sms|call|dial|cell|voice)(?:no|nr|num|number)s?")
+_PHONE_NUMBER: Final = re.compile(
+    r".*(?:contact|work|home|office|sms|call|calling|caller|dial|cell|voice|landline)(?:no|nr|num|number)s?"
+)
 _BY_WORD: Final[tuple[tuple[re.Pattern[str], Kind], ...]] = (
     (re.compile(r"e?mail.*|.*email"), "email"),
     (re.compile(r"(?:tele)?phone.*|.*phones?|mobiles?|cell|cellular|tel|msisdn|fax|whatsapp"), "phone"),
@@ -68,7 +72,7 @@ _BY_WORD: Final[tuple[tuple[re.Pattern[str], Kind], ...]] = (
     (re.compile(r".*names?|.*address(es)?|addr|street"), "name"),
 )
 _BY_LAST_WORD: Final = re.compile(
-    r"nicks?|alias(?:es)?|handles?|logins?|initials|who|whom|whose|owners?|authors?|creators?|person|people|persona"
+    r"nicks?|alias(?:es)?|handles?|logins?|initials|users?|managers?|approvers?|reviewers?|assignees?|requesters?|partners?|who|whom|whose|owners?|authors?|creators?|person|people|persona"
     r"|by|spouse|employer|recipients?|ssn|sin|nin|nhs|cpf|iban|passport|passports|license|licence|nationality|gender|sex"
     r"|religion|ethnicity|contacts?|age|salary|lat|latitude|lng|lon|longitude|coordinates?|geo|geolocation|gps"
 )
@@ -91,7 +95,8 @@ def kind_by_name(name: str) -> Kind:
     for ending, kind in _BY_ENDING:
         if together.endswith(ending):
             return kind
-    if any(map(_BIRTH.fullmatch, words)) or _IDENTITY_NUMBER.fullmatch(together):
+    endings = (together, "".join(words[-2:]), *words[-1:])  # the words before may be those of parents
+    if any(map(_BIRTH.fullmatch, words)) or any(map(_IDENTITY_NUMBER.fullmatch, endings)):
         return "name"
     if words and _DESCRIBES.fullmatch(words[-1]):
         return "plain"

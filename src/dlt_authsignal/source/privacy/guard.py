@@ -6,15 +6,16 @@ from types import NoneType
 from typing import Any, Final
 
 from dlt_authsignal.schema.columns import Column, Table
-from dlt_authsignal.schema.sensitivity import is_free_form, is_time_name, kind_by_name
 from dlt_authsignal.schema.tables import PROVENANCE
 from dlt_authsignal.source.metrics.schema_drift import TableDrift
-from dlt_authsignal.source.privacy.harmless import is_event_time
 from dlt_authsignal.source.privacy.identifiers import country_of, domain_of
-from dlt_authsignal.source.privacy.policy import DEFAULT, EVERY, LEFT_OUT, Privacy, Text, Treatment, leaves, nothing
+from dlt_authsignal.source.privacy.policy import DEFAULT, EVERY, Privacy, Text, Treatment, leaves, nothing
 from dlt_authsignal.source.privacy.undeclared import Undeclared, allowed_keys
 
 Value = Callable[[Any], Any]
+
+_KNOWN_INSIDE: Final = frozenset({"ruleId", "name", "description"})
+"""Fields of the objects in declared JSON columns: of the rules in `action_details`. They are configuration."""
 
 
 class Guard:
@@ -102,7 +103,8 @@ class Guard:
             column = self._identifier(name)
             treatment = None if column is None else self._override(column.name)
             if column is None or (self._privacy.mode == "keep" and treatment is None):
-                self._of[name] = None
+                is_open = column is not None and column.type == "json" and column.kind == "plain"
+                self._of[name] = partial(self._undeclared.inside, name, _KNOWN_INSIDE) if is_open else None
             else:
                 self._of[name] = self._by_kind(column) if treatment is None else self._overridden(column, treatment)
         return self._of[name]
@@ -126,42 +128,16 @@ class Guard:
 
     def _by_kind(self, column: Column) -> Value | None:
         if column.kind == "plain":
-            return self._told if column.type == "json" else None
+            return partial(self._undeclared.inside, column.name, _KNOWN_INSIDE) if column.type == "json" else None
         if column.kind == "free-form":
             return self._free_form
         if column.kind == "words":
-            return partial(leaves, self._privacy.in_text)
+            return partial(leaves, partial(self._words, column.name))
         return partial(leaves, self._privacy.text(column.kind))
 
     def _free_form(self, value: Any) -> Any:
         return allowed_keys(value, self._privacy.allow) if isinstance(value, dict) else None
 
-    def _told(self, value: Any) -> Any:
-        """Protect a declared list or object. Its direct fields, such as rule names, are configuration and stay."""
-        if isinstance(value, list):
-            return [self._told(item) for item in value]
-        if isinstance(value, dict):
-            return {key: self._told_field(key, inner) for key, inner in value.items()}
-        return value
-
-    def _told_field(self, key: str, value: Any) -> Any:
-        is_configuration = not isinstance(value, list | dict) and (kind_by_name(key) == "plain" or key == "name")
-        return value if is_configuration else self._inside(key, value)
-
-    def _inside(self, name: str, value: Any) -> Any:
-        """Protect a value inside of a declared list or object: by its name, and the identifiers in its text."""
-        if isinstance(value, list | dict) and is_free_form(name.rpartition("_")[2]):
-            return allowed_keys(value, self._privacy.allow)
-        if isinstance(value, dict):
-            return {
-                self._privacy.in_text(key) or LEFT_OUT: self._inside(f"{name}_{key}", inner)
-                for key, inner in value.items()
-            }
-        if isinstance(value, list):
-            return [self._inside(name, item) for item in value]
-        kind = kind_by_name(name)
-        if kind == "plain":
-            return self._privacy.in_text(value) if isinstance(value, str) else value
-        if isinstance(value, str) and is_time_name(name) and is_event_time(value):
-            return value
-        return leaves(self._privacy.text(kind), value)
+    def _words(self, column: str, text: str) -> str | None:
+        """Protect a text that people wrote: the identifiers in it are hashed, and a secret is not loaded."""
+        return self._privacy.in_text(text) if self._undeclared.is_shown(column, text) else None

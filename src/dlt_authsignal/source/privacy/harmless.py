@@ -17,7 +17,7 @@ _UPPER: Final = re.compile(r"[A-Z]+[0-9]{0,3}(?:_[A-Z0-9]{1,20}){0,5}")
 _LOWER: Final = re.compile(r"[a-z]{1,16}")
 _COMPOUND: Final = re.compile(
     r"(?:single|multi|cross|pre|non|not|auto|semi|un|step|sign|log|opt|in|out|on|off|read|write|web|mobile|soft|hard"
-    r"|high|low|medium|very|risk|device|platform)(?:[-_]?[a-z]{1,12}|[A-Z][a-z]{1,12}){1,2}"
+    r"|high|low|medium|very|risk|device|platform)(?:[-_][a-z]{1,12}|[A-Z][a-z]{1,12}){1,2}"
 )
 _LONGEST: Final = 40
 _FIRST_YEAR, _NO_DATE_BEFORE = 2015, 1900

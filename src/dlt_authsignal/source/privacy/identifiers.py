@@ -16,6 +16,7 @@ _DOMAIN: Final = re.compile(r"(?:[\w-]+\.)+(?:xn--[a-z0-9-]+|[^\W\d_]{2,})")
 _E164: Final = re.compile(r"\+\d+", re.ASCII)
 _PLUS: Final = re.compile(rf"(?<![^\W_])[+\uff0b][\d ()./_{_DASHES}]*\d(?!\w)|(?<=[a-z_])\+\d{{8,15}}(?![\w=+/])")
 _IPV4: Final = re.compile(r"(\d{1,3}\.\d{1,3}\.\d{1,3}\.)\d{1,3}", re.ASCII)
+_WITH_PORT: Final = re.compile(r"(\[[^\]]*\]|\d{1,3}(?:\.\d{1,3}){3}):\d{1,5}", re.ASCII)
 _CHARACTER: Final = r"[^\s@<>\"',;:()\[\]{}]"
 _AT_WITH_SPACES: Final = (
     r"(?<![\w.+-])[\w.+-]{1,64}(?: {0,2}[\[({]at[\])}] {0,2}| {1,2}@ {0,2}|@ {1,2})(?:[\w-]{1,63}\.){1,4}\w{2,24}"
@@ -108,17 +109,20 @@ def country_of(phone: str, region: str | None = None) -> str | None:
 def truncated(text: str) -> str | None:
     """Return an IP address with its last 8 bits (IPv4) or 80 bits (IPv6) set to zero; None for other text."""
     plain = text.strip()
+    if with_port := _WITH_PORT.fullmatch(plain):
+        plain = with_port[1]
     if (short := _IPV4.fullmatch(plain)) and max(map(int, plain.split("."))) < 256:
         return f"{short[1]}0"
     try:
         address = ip_address(plain.strip("[]").partition("%")[0])
     except ValueError:
         return None
-    if isinstance(address, IPv6Address):
-        if inner := address.ipv4_mapped:
-            return truncated(str(inner))
-        if inner := address.sixtofour:  # the IPv4 address is in the part that would be left
-            return str(_sixtofour(inner))
+    if isinstance(address, IPv4Address):
+        return truncated(str(address))
+    if inner := address.ipv4_mapped:
+        return truncated(str(inner))
+    if inner := address.sixtofour:  # the IPv4 address is in the part that would be left
+        return str(_sixtofour(inner))
     return str(ip_network((address, 48), strict=False).network_address)
 
 

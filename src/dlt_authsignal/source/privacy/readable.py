@@ -6,7 +6,7 @@ import unicodedata
 from typing import Final
 from urllib.parse import unquote
 
-_ENCODED: Final = re.compile(r"%[0-9A-Fa-f]{2}|&(?:#|commat|plus|period)|(?:\\x|[\\%]u00)[0-9A-Fa-f]{2}")
+_ENCODED: Final = re.compile(r"%[0-9A-Fa-f]{2}|&(?:#|amp;|commat|plus|period)|(?:\\x|[\\%]u00)[0-9A-Fa-f]{2}")
 _ESCAPE: Final = re.compile(r"(?:\\x|[\\%]u00)([0-9A-Fa-f]{2})")
 _MOST_LAYERS: Final = 4
 _LOOK_ALIKES: Final = {"➕": "+", "。": ".", "｡": ".", "⓪": "0", "❿": "10", "⠀": " ", "\u1160": " ", "ⓐ": "@"}

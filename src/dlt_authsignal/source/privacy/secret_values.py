@@ -14,12 +14,13 @@ _FORMS: Final = re.compile(
     r"|otpauth(?:-migration)?:"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY"
     r"|\b(?:Bearer|Basic) [\w+/.~-]{8,}"
+    r"|\b(?:Token|ApiKey) (?=\S{0,64}\d)[\w+/.~-]{10,}"
     r"|://[^/\s:@]*:[^/\s@]+@"  # a password in a URL
     r"|\b(?:token|secret|passw(?:or)?d|pwd|(?:api|access|account)[ _-]?key)s?[\"']?\s?[:=]\s?[\"']?(?=\S{0,64}\d)\S{6,}"
-    r"|PuTTY-User-Key-File|AGE-SECRET-KEY-|\{S?SHA\d*\}|\bpbkdf2_\w+\$|\bscrypt:\d"
-    r"|\$(?:2[abxy]?|argon2(?:id|i|d)|scrypt|pbkdf2[\w-]*|[156])\$"  # hashes of passwords
+    r"|PuTTY-User-Key-File|AGE-SECRET-KEY-|\{S?SHA\d*\}|\bpbkdf2[_:]\w+[$:]|\bvault:v\d+:|\bscrypt:\d"
+    r"|\$(?:2[abxy]?|argon2(?:id|i|d)|scrypt|pbkdf2[\w-]*|[156y])\$"  # hashes of passwords
     r"|\b(?:sk|rk|pk|whsec)_(?:live|test)?_?[A-Za-z0-9]{16,}"
-    r"|\b(?:npm_|dop_v1_|shp(?:at|ss|ca)_|hf_|pypi-|sk-(?:proj|ant)-|ya29\.|GOCSPX-|hvs\.)[\w-]{16,}|\bgh[opsur]_\w{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}"
+    r"|\b(?:npm_|dop_v1_|shp(?:at|ss|ca)_|hf_|pypi-|glsa_|xkeysib-|sk-|sk-(?:proj|ant)-|ya29\.|GOCSPX-|hvs\.)[\w-]{16,}|\bgh[opsur]_\w{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}"
     r"|\bxox[abeoprs]-[\w-]{10,}|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bAIza[\w-]{30,}|\bSG\.[\w-]{16,}\.[\w-]{16,}",
     re.IGNORECASE,
 )

@@ -100,6 +100,40 @@ class Undeclared:
         self._look_at(place, [value])
         return self._value(place, value)
 
+    def inside(self, column: str, known: frozenset[str], value: Any) -> Any:
+        """Return the value of a declared JSON column, whose objects may have fields that this version does not know.
+
+        Args:
+            column: The column.
+            known: Fields of the objects in it that are declared. They stay.
+            value: The value.
+        """
+        if isinstance(value, list):
+            return [self.inside(column, known, item) for item in value]
+        if isinstance(value, str):
+            return value if self.is_shown(column, value) else None
+        if not isinstance(value, dict):
+            return value
+        place = Place(column, column, "", "")
+        found: dict[str, Any] = {}
+        for key, inner in value.items():
+            if key in known and not isinstance(inner, list | dict):
+                found[key] = self.inside(column, known, inner)
+            elif self._is_plain:
+                found |= self._without_secrets(place, {key: inner}, is_allowed=False)
+            else:
+                self._look_at(place, [{key: inner}])
+                found |= self._object(place, {key: inner})
+        return found
+
+    def is_shown(self, column: str, text: str) -> bool:
+        """Return whether a text in a declared column contains no secret. A secret is counted as withheld."""
+        if is_word(text) or not is_secret_text(text):
+            return True
+        self._drift.withhold(1)
+        self._drift.suspected.add(column)
+        return False
+
     @property
     def _is_plain(self) -> bool:
         return self._privacy.mode == "keep"
