@@ -84,6 +84,12 @@ def test_a_region_finds_numbers_without_a_country_code_and_hashes_them_like_othe
         "\uff10\uff12\uff11\uff11\uff12\uff13\uff19\uff18\uff17\uff16",
         r"ann\x40example.org",
         "ann [at] example.org",
+        "ann[at]example[dot]org",
+        "ann&amp;#64;example.org",
+        "+64\t21\t123\t9876",
+        "+64·21·123·9876",
+        "tel:64211239876",
+        "sms:0211239876",
     ],
 )
 def test_a_user_id_in_unusual_notation_is_hashed(user_id: str) -> None:
@@ -109,6 +115,7 @@ def test_a_user_id_in_unusual_notation_is_hashed(user_id: str) -> None:
         "auth0|5f7c8ec7c33c6c004bbafe82",
         "00001234",
         "org:4711:12",
+        "hotel:12345678901",
     ],
 )
 def test_an_ordinary_user_id_stays_in_plain_text(user_id: str) -> None:

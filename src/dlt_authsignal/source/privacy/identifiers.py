@@ -14,17 +14,20 @@ from dlt_authsignal.source.privacy.readable import readable
 _DASHES: Final = r"\u00a0\u2010-\u2015\u2212-"
 _DOMAIN: Final = re.compile(r"(?:[\w-]+\.)+(?:xn--[a-z0-9-]+|[^\W\d_]{2,})")
 _E164: Final = re.compile(r"\+\d+", re.ASCII)
-_PLUS: Final = re.compile(rf"(?<![^\W_])[+\uff0b][\d ()./_{_DASHES}]*\d(?!\w)|(?<=[a-z_])\+\d{{8,15}}(?![\w=+/])")
+_LINK: Final = r"(?:(?<=\btel:)|(?<=\bsms:))\d{8,15}(?!\w)"
+_PLUS: Final = re.compile(
+    rf"(?<![^\W_])[+\uff0b][\d\t ()./_{_DASHES}]*\d(?!\w)|(?<=[a-z_])\+\d{{8,15}}(?![\w=+/])|{_LINK}"
+)
 _IPV4: Final = re.compile(r"(\d{1,3}\.\d{1,3}\.\d{1,3}\.)\d{1,3}", re.ASCII)
 _WITH_PORT: Final = re.compile(r"(\[[^\]]*\]|\d{1,3}(?:\.\d{1,3}){3}):\d{1,5}", re.ASCII)
 _CHARACTER: Final = r"[^\s@<>\"',;:()\[\]{}]"
-_AT_WITH_SPACES: Final = (
-    r"(?<![\w.+-])[\w.+-]{1,64}(?: {0,2}[\[({]at[\])}] {0,2}| {1,2}@ {0,2}|@ {1,2})(?:[\w-]{1,63}\.){1,4}\w{2,24}"
-)
+_AT_WITH_SPACES: Final = r"(?<![\w.+-])[\w.+-]{1,64}(?: {0,2}[\[({]at[\])}] {0,2}| {1,2}@ {0,2}|@ {1,2})(?:[\w-]{1,63}(?:\.| ?[\[({]dot[\])}] ?)){1,4}\w{2,24}"
 _EMAIL: Final = (
     rf"(?<!{_CHARACTER})(?<!\w')(?:{_CHARACTER}|(?<=\w)'(?=\w))+(?:@|%40){_CHARACTER}*\w|(?i:{_AT_WITH_SPACES})"
 )
-_PHONE: Final = rf"(?:(?<![\d.+-])[+\uff0b]|(?<![\w.+-])(?<!\d:)\(?0)\d?[\d ()./_{_DASHES}]{{6,22}}\d(?!\w|:\w)"
+_PHONE: Final = (
+    rf"(?:(?<![\d.+-])[+\uff0b]|(?<![\w.+-])(?<!\d:)\(?0)\d?[\d\t ()./_{_DASHES}]{{6,22}}\d(?!\w|:\w)|{_LINK}"
+)
 _IP: Final = (
     r"(?<![\w.])(?:\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\w)"
     r"|(?=[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:)[0-9A-Fa-f:]{0,44}(?:[0-9A-Fa-f]|::)(?:\.\d{1,3}){0,3}(?!\w|[.:]\w))"
@@ -37,7 +40,7 @@ _FRACTION: Final = re.compile(r"0\.\d+", re.ASCII)
 _OBFUSCATED: Final = re.compile(_AT_WITH_SPACES, re.IGNORECASE)
 _LOOSE_ID: Final = re.compile(_LOOSE)
 _MAY_HOLD_ONE: Final = re.compile(r"[@%:&\d]|[^\x00-\x7f]|[\[({][aA][tT]|\\[ux]")
-_ID_TO_LOOK_AT: Final = re.compile(r"[@%&+\\ ()\[\]]|[^\x00-\x7f]|(?<![\w.:+/-])00\d|\d[.-]\d+[.-]\d")
+_ID_TO_LOOK_AT: Final = re.compile(r"tel:|sms:|[@%&+\\ ()\[\]]|[^\x00-\x7f]|(?<![\w.:+/-])00\d|\d[.-]\d+[.-]\d")
 _DIGITS_OF_A_PHONE: Final = range(7, 16)
 
 

@@ -9,7 +9,18 @@ from urllib.parse import unquote
 _ENCODED: Final = re.compile(r"%[0-9A-Fa-f]{2}|&(?:#|amp;|commat|plus|period)|(?:\\x|[\\%]u00)[0-9A-Fa-f]{2}")
 _ESCAPE: Final = re.compile(r"(?:\\x|[\\%]u00)([0-9A-Fa-f]{2})")
 _MOST_LAYERS: Final = 4
-_LOOK_ALIKES: Final = {"➕": "+", "。": ".", "｡": ".", "⓪": "0", "❿": "10", "⠀": " ", "\u1160": " ", "ⓐ": "@"}
+_LOOK_ALIKES: Final = {
+    "➕": "+",
+    "。": ".",
+    "｡": ".",
+    "·": ".",
+    "⁄": "/",
+    "⓪": "0",
+    "❿": "10",
+    "⠀": " ",
+    "\u1160": " ",
+    "ⓐ": "@",
+}
 _TAGS: Final = range(0xE0020, 0xE007F)
 _DASH: Final = "Pd"
 
