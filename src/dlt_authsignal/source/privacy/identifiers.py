@@ -21,7 +21,10 @@ _PLUS: Final = re.compile(
 _IPV4: Final = re.compile(r"(\d{1,3}\.\d{1,3}\.\d{1,3}\.)\d{1,3}", re.ASCII)
 _WITH_PORT: Final = re.compile(r"(\[[^\]]*\]|\d{1,3}(?:\.\d{1,3}){3}):\d{1,5}", re.ASCII)
 _CHARACTER: Final = r"[^\s@<>\"',;:()\[\]{}]"
-_AT_WITH_SPACES: Final = r"(?<![\w.+-])[\w.+-]{1,64}(?: {0,2}[\[({]at[\])}] {0,2}| {1,2}@ {0,2}|@ {1,2})(?:[\w-]{1,63}(?:\.| ?[\[({]dot[\])}] ?)){1,4}\w{2,24}"
+_AT_WITH_SPACES: Final = (
+    r"(?<![\w.+-])[\w.+-]{1,64}(?: {0,2}[\[({]at[\])}] {0,2}| {1,2}@ {0,2}|@ {1,2})"
+    r"(?:[\w-]{1,63}(?:\.| ?[\[({]dot[\])}] ?)){1,4}\w{2,24}"
+)
 _EMAIL: Final = (
     rf"(?<!{_CHARACTER})(?<!\w')(?:{_CHARACTER}|(?<=\w)'(?=\w))+(?:@|%40){_CHARACTER}*\w|(?i:{_AT_WITH_SPACES})"
 )
