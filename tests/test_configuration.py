@@ -215,8 +215,8 @@ def test_a_route_that_authsignal_does_not_have_keeps_no_other_table_from_loading
     empty.faults.add(Fault(route="GET /management/theme", kind="status", status=404, times=None))
     report = configured(empty)
     assert report.refused == {
-        "theme": "Authsignal answered 404 to GET /management/theme. Check what management_secret_key may read"
-        " (portal: Settings, API keys)."
+        "theme": "Authsignal answered 404 (sandbox_fault) to GET /management/theme. Check what management_secret_key"
+        " may read (portal: Settings, API keys)."
     }
     assert report.tables["rules"].total == len(empty.sandbox.tenant.rules)
 

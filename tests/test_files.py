@@ -25,6 +25,7 @@ from dlt_authsignal.project.private_files import make_folder, readable_by_others
 from dlt_authsignal.project.waiting import seconds_of, waiting_for
 from dlt_authsignal.project.working_folder import working_folder
 from dlt_authsignal.sandbox import RunningSandbox
+from tests.configuration import configured
 from tests.helpers import COMMAND, at, command, sync_from
 from tests.loaded import synced
 
@@ -239,6 +240,8 @@ def test_a_file_of_another_account_in_a_sticky_folder_is_not_erased_from(
 @pytest.mark.parametrize("arguments", [("changes",), ("models", "install"), ("erase", "nobody", "--yes")])
 def test_other_commands_wait_too(seeded: RunningSandbox, arguments: tuple[str, ...]) -> None:
     synced(seeded)
+    if arguments == ("changes",):
+        configured(seeded)
     with held_elsewhere(FILE.absolute()):
         done = command(*arguments, "--wait", "1s", env=at(seeded))
     assert "Waiting for it, at most 1 s more" in done.stderr

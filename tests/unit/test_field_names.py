@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.schema.reserved_names import LONGEST_NAME, RESERVED_NAMES
-from dlt_authsignal.schema.secret_fields import is_withheld
+from dlt_authsignal.schema.secret_fields import is_suspicious, is_withheld
 from dlt_authsignal.schema.sensitivity import is_free_form
 from dlt_authsignal.schema.tables import PROVENANCE_NAMES, TABLES
 from dlt_authsignal.source.metrics.schema_drift import TableDrift
@@ -178,7 +178,7 @@ def case(table: Table, tree: dict[str, Any], place: int, shuffle: random.Random)
     keys: dict[str, Any] = {name: -1 - place if name == "position" else f"key{place}" for name in injected}
     item = filled(tree, count(1000 * place + 1))
     fields = {column.name: column.field for column in table.columns}
-    item |= {str(fields[name]): f"key{place}" for name in table.key if name not in injected}
+    item |= {fields.get(name) or "tenantId": f"key{place}" for name in table.key if name not in injected}
     shuffled = list(item.items())
     shuffle.shuffle(shuffled)
     return Case(dict(shuffled), keys)
@@ -190,6 +190,7 @@ def leaves(item: Mapping[str, Any], table: Table, path: tuple[str, ...] = ()) ->
     parents = {
         tuple((column.field or "").split(".")[:end]) for column in table.columns for end in (1, 2, 3) if column.field
     } - {tuple(column.field.split(".")) for column in table.columns if column.field}
+    declared = {column.field for column in table.columns}
     for name, value in item.items():
         here = (*path, name)
         plain = "__".join(map(field_tree.name_of, here))
@@ -197,6 +198,8 @@ def leaves(item: Mapping[str, Any], table: Table, path: tuple[str, ...] = ()) ->
             continue
         if isinstance(value, dict) and value and plain not in whole and not is_free_form(name):
             yield from leaves(value, table, here)
+        elif is_suspicious(plain.rpartition("__")[2]) and ".".join(here) not in declared:
+            continue
         elif value != {} or here not in parents:
             yield here, without_secrets(value) if name != "custom" else value
 
