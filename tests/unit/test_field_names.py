@@ -21,7 +21,7 @@ from dlt_authsignal.schema.secret_fields import is_suspicious, is_withheld
 from dlt_authsignal.schema.sensitivity import is_free_form
 from dlt_authsignal.schema.tables import PROVENANCE_NAMES, TABLES
 from dlt_authsignal.source.metrics.schema_drift import TableDrift
-from dlt_authsignal.source.privacy.policy import KEEP, Privacy
+from dlt_authsignal.source.privacy.policy import KEEP, Privacy, StoredId
 from dlt_authsignal.source.rows import field_tree
 from dlt_authsignal.source.rows.arrow_builder import Shaper
 from dlt_authsignal.source.rows.column_names import MOST_UNDECLARED
@@ -138,9 +138,15 @@ def spellings(field: str) -> Iterator[str]:
     yield re.sub("Id$", "ID", field)
 
 
+def looks_secret(name: str) -> bool:
+    return is_suspicious(name) or is_suspicious(field_tree.name_of(name))
+
+
 def names_of(table: Table) -> st.SearchStrategy[str]:
-    twins = [name for column in table.columns if column.field for name in spellings(column.field.split(".")[0])]
-    plain = st.text(max_size=3).filter(lambda name: not is_by_person({name: 1}))  # their objects stay whole
+    fields = {column.field.split(".")[0] for column in table.columns if column.field}
+    # a twin of a declared field may be named like a secret, and is then not loaded
+    twins = [twin for field in sorted(fields) for twin in spellings(field) if twin == field or not looks_secret(twin)]
+    plain = st.text(max_size=3).filter(lambda name: not (is_by_person({name: 1}) or looks_secret(name)))
     return st.one_of(st.sampled_from(twins), st.sampled_from(NAMES), plain)
 
 
@@ -190,7 +196,6 @@ def leaves(item: Mapping[str, Any], table: Table, path: tuple[str, ...] = ()) ->
     parents = {
         tuple((column.field or "").split(".")[:end]) for column in table.columns for end in (1, 2, 3) if column.field
     } - {tuple(column.field.split(".")) for column in table.columns if column.field}
-    declared = {column.field for column in table.columns}
     for name, value in item.items():
         here = (*path, name)
         plain = "__".join(map(field_tree.name_of, here))
@@ -198,8 +203,6 @@ def leaves(item: Mapping[str, Any], table: Table, path: tuple[str, ...] = ()) ->
             continue
         if isinstance(value, dict) and value and plain not in whole and not is_free_form(name):
             yield from leaves(value, table, here)
-        elif is_suspicious(plain.rpartition("__")[2]) and ".".join(here) not in declared:
-            continue
         elif value != {} or here not in parents:
             yield here, without_secrets(value) if name != "custom" else value
 
@@ -278,12 +281,14 @@ def test_fields_of_any_spelling_keep_their_values_and_keys_and_one_column_each(
     drift = TableDrift()
     for row, each in zip(load(way, table, held, drift), held, strict=True):
         for key in table.key:
-            assert row[key] == each.keys.get(key, each.item.get(field_of(table, key)))
+            assert row[key] == each.keys.get(key, each.item.get(field_of(table, key) or "tenantId"))
         cells = without_our_own(row, each, table)
         expected = dict(leaves(each.item, table))
         assert Counter(map(told, cells.values())) == Counter(map(told, expected.values()))
         columns = {told(value): VARIANT.sub("", column) for column, value in cells.items()}
         for path, value in expected.items():
+            if path == ("tenantId",) and isinstance(value, list | dict):
+                continue  # no tenant id: it is put aside
             if told(value) not in ("{}", each.keys.get("user_id"), *(f"key{place}" for place in range(3))):
                 assert SEEN.setdefault((name, path), columns[told(value)]) == columns[told(value)]
     assert drift.withheld == sum(secrets(each.item) for each in held)
@@ -407,3 +412,11 @@ def test_every_type_of_column_has_a_variant_that_fits_in_every_destination() -> 
         for length in (10, 40, 52, 63):
             assert len(variant_of("c" * length, kind)) <= LONGEST_NAME
             assert field_tree.is_variant(variant_of("c" * length, kind))
+
+
+@pytest.mark.parametrize("way", PATHS)
+def test_a_user_id_that_is_stored_already_is_the_one_that_a_response_repeats(way: str) -> None:
+    held = [Case({"deviceId": "d", "userId": "u"}, {"user_id": StoredId("u")})]
+    (row,) = load(way, TABLES["user_devices"], held, drift := TableDrift())
+    assert [name for name, value in row.items() if value == "u"] == ["user_id"]
+    assert not drift.converted
