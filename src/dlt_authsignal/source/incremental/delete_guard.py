@@ -123,8 +123,7 @@ class Shown:
                 gone += int(np.count_nonzero(is_gone))
                 others += int(np.count_nonzero(is_servers & ~is_gone))
                 owners.update(np.unique(whose[is_gone])[:2].tolist())
-            least = 1 if table == "users" else 2  # one person may remove the last device of a small tenant
-            allowed.check(table, gone, total, everything=len(owners) >= least and not others)
+            allowed.check(table, gone, total, everything=len(owners) > 1 and not others)
 
     def _hashes(self, table: str, column: str, values: list[Any]) -> Hashes:
         import pyarrow as pa
