@@ -30,12 +30,12 @@ test-unit: $(DEV) ## the tests without a server, in seconds
 system-packages: ## Node, Chromium, PostgreSQL and nginx, for the tests; silent when they are there
 	@sh scripts/system_packages.sh
 
-test: $(DEV) system-packages ## every feature, within five minutes on two cores
+test: $(DEV) system-packages ## every feature, at least once
 	$(BIN)/python -m pytest -n 2 --durations=20
 
 DEEP := --hypothesis-profile=deep -m '(deep or examples or hypothesis) and not slow and not stand_in and not crash'
 
-test-deep: $(DEV) system-packages ## the long forms of what make test covers, within fifteen minutes
+test-deep: $(DEV) system-packages ## the long forms of what make test covers
 	$(BIN)/python -m pytest -n 2 --durations=20 --timeout 300 $(DEEP)
 
 coverage: $(DEV) system-packages ## branches that make test and make test-deep run, in the processes that they start too

@@ -173,11 +173,15 @@ def plain(row: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.deep
-def test_the_share_that_a_rule_decided_is_known_where_action_details_are_loaded(workdir: Path) -> None:
+@pytest.mark.parametrize("destination", ["duckdb", "postgres"])
+def test_the_share_that_a_rule_decided_is_known_where_action_details_are_loaded(
+    workdir: Path, postgres_database: str, monkeypatch: pytest.MonkeyPatch, destination: str
+) -> None:
+    found(Postgres(postgres_database), monkeypatch)
     with run_in_thread(SandboxConfig(users=40, seed=7)) as running:
-        pipeline = synced_each_day(running, "duckdb", first=1)
+        pipeline = synced_each_day(running, destination, first=1)
         measures = {effect.measure for effect in read_effects(pipeline)}
-        sync_from(running, tables=["user_actions", "action_details"], full=True)
+        sync_from(running, destination=destination, tables=["user_actions", "action_details"], full=True)
         truth = running.configuration_changes()[0]
         change = of(timeline(pipeline, 7), truth.table, truth.key, truth.at)
         store = running.sandbox.store

@@ -35,9 +35,9 @@ def test_sync_prints_rows_requests_destination_and_next_step(seeded: RunningSand
         assert expected in done.stdout
 
 
-@pytest.mark.deep
-def test_the_next_step_printed_by_sync_works(seeded: RunningSandbox) -> None:
-    done = command("sync", env=at(seeded))
+@pytest.mark.parametrize("dataset", deep_after(1, ["select", "authsignal_data", "1x.y"]))
+def test_the_next_step_printed_by_sync_works(seeded: RunningSandbox, dataset: str) -> None:
+    done = command("sync", "--tables", "user_authenticators", "--dataset", dataset, env=at(seeded))
     shown = subprocess.run(
         done.stdout.strip().splitlines()[-1],
         shell=True,  # the line is meant to be pasted into a shell

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from dlt_authsignal.destination.stores.value_table import condition
 from dlt_authsignal.destination.tombstones import Tombstones, hash_of
-from dlt_authsignal.errors import ConfigurationError, NoData, RunFailed, UserErased
+from dlt_authsignal.errors import AuthsignalError, ConfigurationError, NoData, RunFailed, UserErased
 from dlt_authsignal.models import install, read
 from dlt_authsignal.pipeline.attach import attach
 from dlt_authsignal.pipeline.erase.run import ErasureReport, erase, lift
@@ -174,6 +174,36 @@ def test_the_log_of_postgresql_contains_no_value_of_an_erased_user(
     (workdir / "logged").mkdir()
     (workdir / "logged" / "log").write_bytes(logged)
     assert search(workdir / "logged", people.personal) == []
+
+
+def test_a_role_that_may_not_make_temporary_tables_gets_the_reason_and_the_erasure_can_be_repeated(
+    people: Planted, postgres_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import psycopg2
+
+    warehouse = Postgres(postgres_database)
+    monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", postgres_database)
+    load(people, warehouse, privacy="keep")
+    name = postgres_database.rsplit("/", maxsplit=1)[1]
+    role = f"limited_{name}"
+    with closing(psycopg2.connect(postgres_database)) as connection:
+        connection.autocommit = True
+        cursor = connection.cursor()
+        cursor.execute(f"revoke temporary on database {name} from public")
+        cursor.execute(f"create role {role} login; grant connect, create on database {name} to {role}")
+        for schema in ("authsignal_data", "authsignal_data_staging"):
+            cursor.execute(
+                f"grant all on schema {schema} to {role}; grant all on all tables in schema {schema} to {role}"
+            )
+        monkeypatch.setenv(
+            "DESTINATION__POSTGRES__CREDENTIALS", postgres_database.replace("loader:loader", f"{role}:x")
+        )
+        with pytest.raises(AuthsignalError, match=r"(?s)temporary tables.*docs/destinations.md") as raised:
+            erase_from(warehouse, people.user_id)
+        assert people.user_id not in str(raised.value)
+        cursor.execute(f"grant temporary on database {name} to {role}")
+    monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", postgres_database)
+    assert not erase_from(warehouse, people.user_id).is_empty
 
 
 def test_values_of_every_form_are_found_in_postgresql(

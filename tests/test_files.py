@@ -152,6 +152,8 @@ def test_the_wait_is_bounded(seeded: RunningSandbox) -> None:
         started = time.monotonic()
         with pytest.raises(RunFailed, match="open in another program"):
             sync_from(seeded, wait="1s")
+        with pytest.raises(RunFailed, match="open in another program"):
+            erase("nobody", wait="1s")
     assert time.monotonic() - started < 30
 
 

@@ -11,7 +11,7 @@ from yarl import URL
 
 from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.api.server_endpoints import GET_USER_AUTHENTICATORS
-from dlt_authsignal.errors import TooLarge
+from dlt_authsignal.errors import ServerFault, TooLarge
 from dlt_authsignal.source.config.request_limits import RequestLimits
 from dlt_authsignal.source.http import client as http
 from dlt_authsignal.source.http.client import Api, connect
@@ -73,6 +73,20 @@ def test_a_response_over_the_size_limit_is_refused_by_its_decompressed_size(comp
     with pytest.raises(TooLarge, match="exceeds"):
         asyncio.run(asked(answer, authenticators, RequestLimits(rate=None, attempts=3, backoff=0.01)))
     assert requests == 1
+
+
+@pytest.mark.parametrize(("status", "times"), [(501, 1), (505, 1), (503, 3)])
+def test_a_status_that_no_retry_can_change_is_requested_once(status: int, times: int) -> None:
+    requests = 0
+
+    async def answer(_request: web.Request) -> web.Response:
+        nonlocal requests
+        requests += 1
+        return web.Response(status=status)
+
+    with pytest.raises(ServerFault):
+        asyncio.run(asked(answer, authenticators, RequestLimits(rate=None, attempts=3, backoff=0.01)))
+    assert requests == times
 
 
 def test_a_response_in_chunks_is_joined() -> None:

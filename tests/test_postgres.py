@@ -14,7 +14,7 @@ from dlt_authsignal.errors import ConfigurationError, PipelineBusy, RunFailed
 from dlt_authsignal.models.dialects import portable
 from dlt_authsignal.sandbox import Fault, RunningSandbox
 from dlt_authsignal.sandbox.tenant.entities import User
-from tests.helpers import at, command, sync_from
+from tests.helpers import at, command, python, sync_from
 from tests.test_drift import begin_with_rows
 from tests.warehouses import Postgres
 
@@ -195,3 +195,11 @@ def test_a_day_with_a_clock_change_does_not_change_durations(postgres_database: 
         cursor.execute("set timezone = 'Europe/Berlin'")
         cursor.execute(portable(query, "postgres").sql(dialect="postgres"))
         assert cursor.fetchone() == (4 * 3_600_000,)
+
+
+def test_a_first_sync_prints_no_warning_of_dlt(empty: RunningSandbox, postgres: Postgres) -> None:
+    code = (
+        "from dlt_authsignal import sync; import dlt; sync(dlt.pipeline('p', destination='postgres', dataset_name='d'))"
+    )
+    done = python("-c", code, env=at(empty))
+    assert (done.returncode, done.stderr) == (0, "")

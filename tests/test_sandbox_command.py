@@ -6,11 +6,13 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from urllib.request import urlopen
 
 import pytest
 
-from tests.helpers import COMMAND, command
+from dlt_authsignal.sandbox import SandboxConfig, run_in_thread
+from tests.helpers import COMMAND, ask, command
 
 BANNER_LINES = 8
 
@@ -77,3 +79,24 @@ def test_the_banner_counts_all_actions_and_those_a_sync_loads() -> None:
 def test_the_banner_counts_only_the_users_of_a_large_sandbox() -> None:
     with banner("--users", "3000", "--seed", "7") as shown:
         assert "  data     3,000 users; a sync loads their actions of the last 30 days\n" in shown
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59Z", "0001-01-01"])
+def test_a_start_of_the_clock_that_leaves_no_room_for_users_or_tokens_is_refused(moment: str) -> None:
+    done = command("sandbox", "--now", moment)
+    assert done.returncode == 2
+    assert "must be in the years 2000 to 2200" in done.stderr
+
+
+def test_python_refuses_as_many_days_as_the_command() -> None:
+    assert command("sandbox", "--days", "3651").returncode == 2
+    with pytest.raises(ValueError, match="at most 3,650"):
+        SandboxConfig(days=3651)
+
+
+@pytest.mark.parametrize("year", [2000, 2200])
+def test_the_first_and_the_last_possible_year_have_users_and_tokens(year: int) -> None:
+    with run_in_thread(SandboxConfig(users=3, days=3650, seed=7, now=datetime(year, 1, 1, tzinfo=UTC))) as running:
+        user = next(iter(running.sandbox.store.users()))
+        status, tracked, *_ = ask(running, "POST", f"/users/{user.user_id}/actions/signIn", {})
+        assert (status, bool(tracked["token"])) == (200, True)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.schema.secret_fields import is_secret, is_suspicious, is_withheld
 from dlt_authsignal.schema.sensitivity import is_free_form
-from dlt_authsignal.schema.tables import TABLES, USER_ACTIONS, USER_AUTHENTICATORS, USERS
+from dlt_authsignal.schema.tables import ACTION_DETAILS, TABLES, USER_ACTIONS, USER_AUTHENTICATORS, USERS
 from dlt_authsignal.source.metrics.schema_drift import Drift, TableDrift, sentences
 from dlt_authsignal.source.privacy.policy import KEEP, Privacy
 from dlt_authsignal.source.rows.arrow_builder import Shaper
@@ -224,6 +224,61 @@ def test_the_report_names_free_form_objects_whose_keys_are_left_out(item: dict[s
     load(Shaper, HASHED, [item], drift=drift.of("users"))
     assert drift.report()["users"]["filtered"][0].startswith(column)
     assert "Only their keys in privacy_allow are loaded." in "\n".join(sentences(drift.report()))
+
+
+HIDDEN: dict[str, Any] = {
+    "reviewer": "Ann Smith1",
+    "note": "Ann Smith2 paid",
+    "creds": "hunter2x",
+    "smsCode": "482913",
+    "link": "https://x.test/?token=abc123q",
+    "sess": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+    "random": "kJ8sQ2vX9rT4mN7pW3zB6yL1",
+    "deep": {"manager": "Ann Smith3", "list": ["Ann Smith4 called"]},
+}
+
+
+def leaves_of(value: Any) -> list[str]:
+    if isinstance(value, dict | list):
+        return [leaf for inner in (value.values() if isinstance(value, dict) else value) for leaf in leaves_of(inner)]
+    return [str(value)]
+
+
+@pytest.mark.parametrize("privacy", [HASHED, KEYLESS])
+def test_objects_in_declared_lists_are_protected_like_undeclared_columns(privacy: Privacy) -> None:
+    shown = said(one(privacy, {"enrolledVerificationMethods": ["SMS", HIDDEN]}))
+    assert [leaf for leaf in leaves_of(HIDDEN) if leaf in shown] == []
+    assert "SMS" in shown
+
+
+def test_secrets_in_declared_lists_are_never_loaded() -> None:
+    shown = said(one(KEEP, {"enrolledVerificationMethods": ["SMS", HIDDEN["sess"], HIDDEN]}))
+    assert [key for key in ("smsCode", "link", "sess", "random") if HIDDEN[key] in shown] == []
+    assert "Ann Smith1" in shown
+
+
+def test_rules_of_an_action_keep_their_names_and_descriptions() -> None:
+    rules = [{"ruleId": "0b6f1c9e", "name": "Block other countries", "description": "By Ann, for all"}]
+    row = one(HASHED, {"rules": rules, **KEYS}, ACTION_DETAILS)
+    assert (json.loads(row["rules"]) if isinstance(row["rules"], str) else row["rules"]) == rules
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_unknown_fields_inside_declared_lists_are_treated_in_one_way_in_a_batch(way: Any) -> None:
+    items = [{"enrolledVerificationMethods": [{"note": text}]} for text in ("high", "Ann Miller", "low")]
+    drift = Drift()
+    found = said({"rows": load(way, HASHED, items, drift=drift.of("users"))})
+    assert [text for text in ("high", "Ann Miller", "low") if text in found] == []
+    (line,) = sentences(drift.report())
+    assert 'privacy_allow = ["enrolled_verification_methods"]' in line
+    allowed = Privacy(key=KEY, allow=frozenset({"enrolled_verification_methods"}))
+    assert "Ann Miller" in said({"rows": load(way, allowed, items)})
+
+
+def test_privacy_allow_opens_a_declared_column_for_values_of_another_type_but_not_for_secrets() -> None:
+    allowed = Privacy(key=KEY, allow=frozenset({"is_enrolled"}))
+    assert "Ann Miller" in said(one(allowed, {"isEnrolled": "Ann Miller"}))
+    assert HIDDEN["sess"] not in said(one(allowed, {"isEnrolled": HIDDEN["sess"]}))
 
 
 def test_a_list_of_free_form_objects_is_filtered_in_declared_lists_too() -> None:

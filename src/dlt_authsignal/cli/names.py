@@ -1,27 +1,6 @@
-"""Options that several commands share, and what a command calls the project's pipeline and dataset."""
+"""What a command calls the project's pipeline and dataset, unless its options say otherwise."""
 
-from typing import Any, Final
-
-import click
-
-from dlt_authsignal.project.waiting import seconds_of, wait_at_most
+from typing import Final
 
 PIPELINE: Final = "pipeline_name in .dlt/config.toml, or authsignal_pipeline"
 DATASET: Final = "dataset_name in .dlt/config.toml, or authsignal_data"
-
-
-def _wait(_context: click.Context, _option: click.Parameter, value: str | None) -> None:
-    seconds = seconds_of(value)
-    if seconds is not None:
-        wait_at_most(seconds)
-
-
-def wait_option(command: Any) -> Any:
-    """Add `--wait` to a command that opens the DuckDB file."""
-    return click.option(
-        "--wait",
-        metavar="SPAN",
-        expose_value=False,
-        callback=_wait,
-        help="Wait at most this long (60s, 5m) while another program has the DuckDB file open. Default: no wait.",
-    )(command)

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from dlt_authsignal.assistant.agents import AGENTS
-from dlt_authsignal.cli import names, project
+from dlt_authsignal.cli import names, options, project
 from dlt_authsignal.errors import ExtraMissing
 from dlt_authsignal.pipeline.wording import counted
 
@@ -96,7 +96,7 @@ def toolkit() -> None:
 @click.option(
     "--timeout", default=20.0, show_default=True, type=click.FloatRange(1, 3600), help="Maximum seconds per query."
 )
-@names.wait_option
+@options.wait_option
 def mcp(pipeline_name: str | None, dataset: str | None, allow_identifiers: bool, max_rows: int, timeout: float) -> None:
     """Serve the data of a pipeline to an assistant, over standard input and output (MCP).
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from dlt_authsignal.cli import names
+from dlt_authsignal.cli import names, options
 from dlt_authsignal.errors import ConfigurationError
 
 
@@ -22,7 +22,7 @@ from dlt_authsignal.errors import ConfigurationError
     help="Longest window before and after a change.",
 )
 @click.option("--last", type=click.IntRange(1), default=20, show_default=True, help="Number of changes to show.")
-@names.wait_option
+@options.wait_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with all changes.")
 def changes(
     destination: str, dataset: str | None, pipeline_name: str | None, days: int, last: int, as_json: bool

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from dlt_authsignal.cli import names
+from dlt_authsignal.cli import options
 from dlt_authsignal.errors import ExtraMissing
 from dlt_authsignal.pipeline.wording import runnable
 
@@ -28,7 +28,7 @@ PIPELINE_NAME: Final = "authsignal_demo"
 @click.option(
     "--pipeline-name", default=PIPELINE_NAME, show_default=True, help="Name of the pipeline and of the DuckDB file."
 )
-@names.wait_option
+@options.wait_option
 def demo(users: int, days: int, seed: int, pipeline_name: str) -> None:
     """Start a local Authsignal with invented people, sync it into DuckDB and print the KPIs.
 

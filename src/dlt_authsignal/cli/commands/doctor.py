@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from dlt_authsignal.cli import names
+from dlt_authsignal.cli import names, options
 
 if TYPE_CHECKING:
     from dlt_authsignal.cli.report.diagnosis import Check, Diagnosis
@@ -17,7 +17,7 @@ _MARKS: Final = {"ok": click.style("✓", fg="green"), "note": "-", "problem": c
 @click.option("--destination", default="duckdb", show_default=True, help="dlt destination to check.")
 @click.option("--dataset", show_default=names.DATASET, help="Dataset (schema) that the sync will load into.")
 @click.option("--pipeline-name", show_default=names.PIPELINE, help="Name of the pipeline that will sync.")
-@names.wait_option
+@options.wait_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def doctor(destination: str, dataset: str | None, pipeline_name: str | None, as_json: bool) -> None:
     """Check what a sync needs: the settings, the address of Authsignal, each key, the destination, and how long a sync

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from dlt_authsignal.cli import names
+from dlt_authsignal.cli import names, options
 from dlt_authsignal.cli.shell import stoppable
 from dlt_authsignal.errors import DOCS
 from dlt_authsignal.pipeline.wording import counted
@@ -32,7 +32,7 @@ STOPPED: Final = "The erasure may be incomplete. Run the same command again."
 @click.option("--lift", is_flag=True, help="Remove the tombstone instead: the next sync reads the person again.")
 @click.option("--accept-new-key", is_flag=True, help="Confirm that the key is a new one of the dataset's tenant.")
 @click.option("--yes", is_flag=True, help="Erase without asking for confirmation.")
-@names.wait_option
+@options.wait_option
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
 def erase(
     user_id: str,

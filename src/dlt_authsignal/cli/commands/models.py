@@ -2,7 +2,7 @@
 
 import click
 
-from dlt_authsignal.cli import names
+from dlt_authsignal.cli import names, options
 
 
 @click.group(short_help="KPI views: list, show, install.")
@@ -42,7 +42,7 @@ def show(name: str) -> None:
     show_default=names.PIPELINE,
     help="Name of the pipeline that loaded the data.",
 )
-@names.wait_option
+@options.wait_option
 def install(destination: str, dataset: str | None, pipeline_name: str | None) -> None:
     """Create or replace the KPI views in the destination."""
     from dlt_authsignal.cli.report.kpis import print_kpis

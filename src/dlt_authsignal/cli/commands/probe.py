@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from dlt_authsignal.cli import names
+from dlt_authsignal.cli import names, options
 from dlt_authsignal.cli.shell import stoppable
 from dlt_authsignal.errors import ProbeFailed
 from dlt_authsignal.pipeline.wording import counted, place
@@ -44,7 +44,7 @@ _FLOWS: Final = {"enrol": "enrol", "mfa": "MFA", "sign_in": "sign-in", "clean_up
 @click.option(
     "--accept-new-key", is_flag=True, default=None, help="Confirm once that the key is a new one of the same tenant."
 )
-@names.wait_option
+@options.wait_option
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
 def probe(as_json: bool, **arguments: Any) -> None:
     """Test passkeys with a canary user: register a software passkey, sign in with it twice (MFA and sign-in), and

@@ -17,7 +17,7 @@ from urllib.request import urlopen
 
 import click
 
-from dlt_authsignal.cli import names
+from dlt_authsignal.cli import names, options
 from dlt_authsignal.cli.shell import signals_handled
 from dlt_authsignal.errors import ConfigurationError, ExtraMissing, RunFailed
 from dlt_authsignal.pipeline.wording import runnable
@@ -33,7 +33,7 @@ END_SECONDS: Final = 10
     "--port", default=2718, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 selects a free one."
 )
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
-@names.wait_option
+@options.wait_option
 def show(pipeline_name: str | None, port: int, no_browser: bool) -> None:
     """Open dlt's dashboard on the loaded data: tables, rows, SQL, schemas and the last runs.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dlt_authsignal.cli import names
+from dlt_authsignal.cli import names, options
 from dlt_authsignal.errors import ConfigurationError, DataTooOld
 from dlt_authsignal.pipeline.wording import counted
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     metavar="SPAN",
     help="Exit with 1 if any user was last read longer ago than this: 8d, 36h.",
 )
-@names.wait_option
+@options.wait_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--prometheus", is_flag=True, help="Print metrics in Prometheus's text format.")
 def status(

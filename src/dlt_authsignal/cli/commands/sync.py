@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import click
 
-from dlt_authsignal.cli import names
+from dlt_authsignal.cli import names, options
 from dlt_authsignal.cli.shell import stoppable
 from dlt_authsignal.schema.tables import TABLES
 
@@ -85,7 +85,7 @@ STOPPED: Final = "Rows that were being read were not loaded. A load that had sta
     default=None,
     help="Confirm once that the key is a new key of the same tenant, because the old one was replaced.",
 )
-@names.wait_option
+@options.wait_option
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object, without progress.")
 def sync(
     destination: str,

@@ -39,7 +39,7 @@ def open_privately(credentials: Any) -> None:
                 return found
 
         def return_conn(self, borrowed_conn: Any) -> int:
-            _narrow_log(self._file)  # DuckDB creates it anew after each checkpoint
+            _narrow_log(self._file)  # DuckDB recreates it after each checkpoint
             left: int = super().return_conn(borrowed_conn)
             if left == 0 and not self.credentials.read_only:
                 with suppress(OSError):  # it has content: DuckDB did not end, or another connection uses it

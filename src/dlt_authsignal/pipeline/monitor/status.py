@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 import dlt
-from dlt.destinations.exceptions import DatabaseException
+from dlt.destinations.exceptions import DatabaseTerminalException
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.clients import shared_clients
@@ -140,7 +140,7 @@ def _unless_lost(rows: Callable[[], Iterable[T]]) -> list[T]:
     """Return the rows; none if a column of their table was dropped, which the next sync adds again."""
     try:
         return list(rows())
-    except DatabaseException:
+    except DatabaseTerminalException:
         return []
 
 

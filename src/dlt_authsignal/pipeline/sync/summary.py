@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING, Final
 
 from dlt_authsignal.pipeline.wording import counted, place, runnable
+from dlt_authsignal.project.names import DATASET_NAME
 from dlt_authsignal.schema.sql_text import quoted
 from dlt_authsignal.source.metrics.schema_drift import sentences
 from dlt_authsignal.source.privacy.settings import LEFT_OUT
@@ -15,7 +15,6 @@ from dlt_authsignal.source.privacy.settings import LEFT_OUT
 if TYPE_CHECKING:
     from dlt_authsignal.pipeline.sync.report import SyncReport
 
-_PLAIN_NAME: Final = re.compile(r"[a-z_][a-z0-9_]*")
 _HEADINGS: Final = ("table", "rows", "new", "changed", "deleted")
 
 
@@ -125,14 +124,14 @@ def next_query(report: SyncReport) -> str:
     if report.destination == "duckdb":
         where = place(report.destination, report.location)
         wanted = "user_id, verification_method, last_verified_at" if table == "user_authenticators" else "*"
-        query = f"select {wanted} from {_as_written(report.dataset)}.{table} limit 5"
+        query = f"select {wanted} from {_in_shell(report.dataset)}.{table} limit 5"
         return f"""{python} -c "import duckdb; duckdb.connect('{where}').sql('{query}').show()" """.strip()
     return f"""{python} -c "{_frame(report, table)}" """.strip()
 
 
-def _as_written(name: str) -> str:
-    """Return a name as SQL in a shell's double quotes needs it: in quotes, unless it is plain."""
-    return name if _PLAIN_NAME.fullmatch(name) else quoted(name).replace('"', '\\"')
+def _in_shell(name: str) -> str:
+    """Return a name for SQL inside double quotes of a shell. The default name needs no quotes."""
+    return name if name == DATASET_NAME else quoted(name).replace('"', '\\"')
 
 
 def _frame(report: SyncReport, table: str) -> str:

@@ -12,6 +12,10 @@ from dlt_authsignal.sandbox.core.hosts import plain_host
 SEEDED_NOW: Final = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 """Default start of the clock with a seed. A fixed time, so that a seed gives the same data on any day."""
 
+YEARS: Final = range(2000, 2201)
+MOST_DAYS: Final = 3650
+"""Bounds of the clock's start and of the invented past: users are years older, and tokens expire later."""
+
 METHODS: Final = (
     "PASSKEY",
     "SMS",
@@ -105,6 +109,10 @@ class SandboxConfig:
                 raise ValueError(f"{name} must be a whole number, 0 or more.")
         if not (isinstance(self.value_list_variable, str) and VALUE_LIST_VARIABLE.fullmatch(self.value_list_variable)):
             raise ValueError("value_list_variable must be a name without dots other than ip, device, user and custom.")
+        if self.days > MOST_DAYS:
+            raise ValueError(f"days must be at most {MOST_DAYS:,}.")
+        if self.now is not None and self.now.year not in YEARS:
+            raise ValueError(f"now (--now) must be in the years {YEARS.start} to {YEARS.stop - 1}.")
         if not DOMAIN.fullmatch(self.relying_party):
             raise ValueError("relying_party (--rp-id) must be a domain without https:// and port, such as example.com.")
         if isinstance(self.expected_origins, str):

@@ -83,6 +83,8 @@ class Guard:
     def _each(self, name: str, values: list[Any]) -> list[Any]:
         if name not in self._declared and self._identifier(name) is None:
             return self._undeclared.protected(name, values)
+        if self._may_have_unknown_fields(name):
+            return self._undeclared.declared(name, _KNOWN_INSIDE, values)
         function = self._function(name)
         if function is None:
             return values
@@ -90,6 +92,11 @@ class Guard:
             known = {value: None if value is None else function(value) for value in set(values)}
             return [known[value] for value in values]
         return [function(value) for value in values]
+
+    def _may_have_unknown_fields(self, name: str) -> bool:
+        column = self._declared.get(name)
+        is_open = column is not None and column.type == "json" and column.kind == "plain"
+        return is_open and self._override(name) is None
 
     def _beside(self, source: str, values: list[Any]) -> list[tuple[str, list[Any]]]:
         name, function = self._beside_of.get(source, ("", str))
@@ -103,8 +110,7 @@ class Guard:
             column = self._identifier(name)
             treatment = None if column is None else self._override(column.name)
             if column is None or (self._privacy.mode == "keep" and treatment is None):
-                is_open = column is not None and column.type == "json" and column.kind == "plain"
-                self._of[name] = partial(self._undeclared.inside, name, _KNOWN_INSIDE) if is_open else None
+                self._of[name] = None
             else:
                 self._of[name] = self._by_kind(column) if treatment is None else self._overridden(column, treatment)
         return self._of[name]
@@ -128,7 +134,7 @@ class Guard:
 
     def _by_kind(self, column: Column) -> Value | None:
         if column.kind == "plain":
-            return partial(self._undeclared.inside, column.name, _KNOWN_INSIDE) if column.type == "json" else None
+            return None
         if column.kind == "free-form":
             return self._free_form
         if column.kind == "words":

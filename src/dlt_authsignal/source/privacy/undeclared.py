@@ -95,36 +95,43 @@ class Undeclared:
     def mismatched(self, column: str, value: Any) -> Any:
         """Return a value that does not fit the type of a declared column, protected."""
         place = Place(column, f"{column}.", "", "")
-        if self._is_plain:
-            return self._without_secrets(place, value, is_allowed=False)
+        if self._is_shown_plainly(column):
+            return self._without_secrets(place, value, is_allowed=column in self._privacy.allow)
         self._look_at(place, [value])
         return self._value(place, value)
 
-    def inside(self, column: str, known: frozenset[str], value: Any) -> Any:
-        """Return the value of a declared JSON column, whose objects may have fields that this version does not know.
+    def declared(self, column: str, known: frozenset[str], values: list[Any]) -> list[Any]:
+        """Return the values of a declared JSON column, whose objects may have fields that this version does not know.
 
         Args:
             column: The column.
             known: Fields of the objects in it that are declared. They stay.
-            value: The value.
+            values: The values.
         """
+        place = Place(column, column, "", "")
+        if not self._is_shown_plainly(column):
+            self._look_at(place, [_unknown(value, known) for value in values])
+        return [self._inside(place, known, value) for value in values]
+
+    def _inside(self, place: Place, known: frozenset[str], value: Any) -> Any:
         if isinstance(value, list):
-            return [self.inside(column, known, item) for item in value]
+            return [self._inside(place, known, item) for item in value]
         if isinstance(value, str):
-            return value if self.is_shown(column, value) else None
+            return value if self.is_shown(place.column, value) else None
         if not isinstance(value, dict):
             return value
-        place = Place(column, column, "", "")
         found: dict[str, Any] = {}
         for key, inner in value.items():
-            if key in known and not isinstance(inner, list | dict):
-                found[key] = self.inside(column, known, inner)
-            elif self._is_plain:
-                found |= self._without_secrets(place, {key: inner}, is_allowed=False)
+            if _is_known(key, inner, known):
+                found[key] = self._inside(place, known, inner)
+            elif self._is_shown_plainly(place.column):
+                found |= self._without_secrets(place, {key: inner}, is_allowed=place.column in self._privacy.allow)
             else:
-                self._look_at(place, [{key: inner}])
                 found |= self._object(place, {key: inner})
         return found
+
+    def _is_shown_plainly(self, column: str) -> bool:
+        return self._is_plain or column in self._privacy.allow
 
     def is_shown(self, column: str, text: str) -> bool:
         """Return whether a text in a declared column contains no secret. A secret is counted as withheld."""
@@ -246,6 +253,19 @@ class Undeclared:
         if value is not None:
             self._drift.withhold(1)
             self._drift.suspected.add(place.column)
+
+
+def _is_known(key: str, value: Any, known: frozenset[str]) -> bool:
+    return key in known and not isinstance(value, list | dict)
+
+
+def _unknown(value: Any, known: frozenset[str]) -> Any:
+    """Return a list or object without the known fields of its objects, and without texts of its own."""
+    if isinstance(value, list):
+        return [_unknown(item, known) for item in value]
+    if isinstance(value, dict):
+        return {key: inner for key, inner in value.items() if not _is_known(key, inner, known)}
+    return None
 
 
 def allowed_keys(value: Any, allowed: frozenset[str]) -> Any:

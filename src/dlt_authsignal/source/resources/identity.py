@@ -22,5 +22,5 @@ def identity_resource(evidence: Evidence) -> DltResource:
         if new:
             yield from Loading(DATASET_TENANT).rows(new)
 
-    resource: DltResource = dlt.resource(read, **hints(DATASET_TENANT))
+    resource: DltResource = dlt.resource(read, **hints(DATASET_TENANT, as_rows=False))
     return resource
