@@ -35,7 +35,7 @@ def test_sync_prints_rows_requests_destination_and_next_step(seeded: RunningSand
         assert expected in done.stdout
 
 
-@pytest.mark.parametrize("dataset", deep_after(1, ["select", "authsignal_data", "1x.y"]))
+@pytest.mark.parametrize("dataset", deep_after(1, ["select", "authsignal_data"]))
 def test_the_next_step_printed_by_sync_works(seeded: RunningSandbox, dataset: str) -> None:
     done = command("sync", "--tables", "user_authenticators", "--dataset", dataset, env=at(seeded))
     shown = subprocess.run(

@@ -260,7 +260,7 @@ def _is_known(key: str, value: Any, known: frozenset[str]) -> bool:
 
 
 def _unknown(value: Any, known: frozenset[str]) -> Any:
-    """Return a list or object without the known fields of its objects, and without texts of its own."""
+    """Return a list or object without the known fields of its objects, and without its texts."""
     if isinstance(value, list):
         return [_unknown(item, known) for item in value]
     if isinstance(value, dict):
