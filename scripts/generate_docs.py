@@ -18,6 +18,7 @@ from dlt_authsignal.destination.registry import DESTINATIONS
 from dlt_authsignal.models import Model, all_models
 from dlt_authsignal.schema.bookkeeping_tables import OWN_TABLES
 from dlt_authsignal.schema.columns import Column, Table
+from dlt_authsignal.schema.event_tables import EVENT_FILES, EVENT_TABLES
 from dlt_authsignal.schema.history_tables import HISTORIES, TABLES_AND_HISTORIES, VALID_FROM, VALID_TO
 from dlt_authsignal.schema.run_counters import COUNTERS
 from dlt_authsignal.schema.tables import PROVENANCE, TABLES
@@ -39,9 +40,9 @@ def tables_page() -> str:
         "Sensitivity: a *direct* identifier identifies a person. A *quasi*-identifier may identify a person together"
         " with others. *Free-form* values may contain anything. [Privacy](privacy.md) describes how each kind is"
         " protected by default.",
-        *map(_table, TABLES.values()),
+        *map(_table, (*TABLES.values(), *EVENT_TABLES.values())),
         *map(_history, HISTORIES.values()),
-        *map(_own_table, OWN_TABLES),
+        *map(_own_table, (*OWN_TABLES, EVENT_FILES)),
         "## Columns that every table has",
         _columns(PROVENANCE),
     ]

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from dlt_authsignal.api.endpoints import basic_auth
+from dlt_authsignal.api.values import VERIFICATION_METHODS
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
-from dlt_authsignal.sandbox.tenant.policy import VERIFICATION_METHODS
 from tests.ceremonies import Visitor
 from tests.helpers import MANAGEMENT_SECRET, ask
 from tests.tiers import deep_except

@@ -34,6 +34,9 @@ CHALLENGE_WEBHOOKS: Final[dict[str, ChallengeWebhook]] = {
 }
 """Verification methods whose messages can be sent through a webhook, and the event that the webhook receives."""
 
+SYNCHRONOUS_TYPES: Final = frozenset({*CHALLENGE_WEBHOOKS.values(), "action.verify"})
+"""Events that a sign-in waits for. Those of messages contain codes or links, so they are never stored."""
+
 
 def sign(secrets: str | Sequence[str], body: bytes, timestamp: int) -> str:
     """Return the value of the `X-Signature-V2` header.

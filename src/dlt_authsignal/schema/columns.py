@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from dlt_authsignal.schema.sensitivity import SENSITIVITY, Kind, Sensitivity
 
-ApiName = Literal["client", "server", "management"]
+ApiName = Literal["client", "server", "management", "webhook"]
 DataType = Literal["text", "timestamp", "bool", "bigint", "double", "json"]
 
 

@@ -17,9 +17,17 @@ PROVENANCE: Final = (
         meaning="Tenant id from the settings or from the token; null if unknown.",
     ),
     Column(
-        name="_api", field=None, type="text", meaning="API that the row was read from: server, client or management."
+        name="_api",
+        field=None,
+        type="text",
+        meaning="API that the row was read from: server, client or management. For events: webhook.",
     ),
-    Column(name="_read_at", field=None, type="timestamp", meaning="When the row was read."),
+    Column(
+        name="_read_at",
+        field=None,
+        type="timestamp",
+        meaning="When the row was read. For events: when the event was last received.",
+    ),
     Column(
         name="_row_hash",
         field=None,

@@ -7,42 +7,6 @@ from dlt_authsignal.sandbox.tenant.entities import Authenticator
 
 ACTION_CODE: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
-VERIFICATION_METHODS: Final = (
-    "SMS",
-    "EMAIL_OTP",
-    "EMAIL_MAGIC_LINK",
-    "AUTHENTICATOR_APP",
-    "PASSKEY",
-    "SECURITY_KEY",
-    "PUSH",
-    "DEVICE",
-    "RECOVERY_CODE",
-    "WHATSAPP",
-    "QR_CODE",
-    "IN_APP",
-    "VERIFF",
-    "IPROOV",
-    "IDVERSE",
-    "PALM_BIOMETRICS_RR",
-    "ONFIDO",
-    "APPLE_ID_TOKEN",
-    "GOOGLE_ID_TOKEN",
-    "DIGITAL_CREDENTIAL",
-    "OIDC_PROVIDER",
-)
-"""Every method that Authsignal's documentation or SDKs contain."""
-
-STATES: Final = (
-    "ALLOW",
-    "BLOCK",
-    "CHALLENGE_REQUIRED",
-    "CHALLENGE_SUCCEEDED",
-    "CHALLENGE_FAILED",
-    "REVIEW_REQUIRED",
-    "REVIEW_SUCCEEDED",
-    "REVIEW_FAILED",
-)
-
 
 def tracked_state(result: str, *, enrolled: bool) -> str:
     """Return the state of a new action. Without an enrolled method a challenge becomes ALLOW, as the FAQ says."""

@@ -15,7 +15,10 @@ from dlt_authsignal.source.privacy.undeclared import Undeclared, allowed_keys
 Value = Callable[[Any], Any]
 
 _KNOWN_INSIDE: Final = frozenset({"ruleId", "name", "description"})
-"""Fields of the objects in declared JSON columns: of the rules in `action_details`. They are configuration."""
+"""Fields of the objects in declared JSON columns: of the rules of an action. They are configuration."""
+
+_NOTHING_KNOWN: Final[Mapping[str, frozenset[str]]] = {"payload": frozenset()}
+"""Declared JSON columns with objects of any kind: events of unknown types."""
 
 
 class Guard:
@@ -45,7 +48,8 @@ class Guard:
         self._declared = {column.name: column for column in (*PROVENANCE, *table.columns)}
         self._table = table.name
         self._of: dict[str, Value | None] = {}
-        self._undeclared = Undeclared(privacy, plain, drift=drift, stored=stored, hashed=hashed)
+        by_value = "webhook" in table.apis
+        self._undeclared = Undeclared(privacy, plain, drift=drift, stored=stored, hashed=hashed, by_value=by_value)
         self._beside_of: Final[Mapping[str, tuple[str, Text]]] = {
             "email": ("email_domain", domain_of),
             "phone_number": ("phone_number_country", partial(country_of, region=privacy.phone_region)),
@@ -84,7 +88,7 @@ class Guard:
         if name not in self._declared and self._identifier(name) is None:
             return self._undeclared.protected(name, values)
         if self._may_have_unknown_fields(name):
-            return self._undeclared.declared(name, _KNOWN_INSIDE, values)
+            return self._undeclared.declared(name, _NOTHING_KNOWN.get(name, _KNOWN_INSIDE), values)
         function = self._function(name)
         if function is None:
             return values

@@ -4,6 +4,8 @@ import re
 from datetime import datetime
 from typing import Final
 
+from dlt_authsignal.api.values import OUTCOMES, STATES, VERIFICATION_METHODS
+
 MOST_WORDS: Final = 30
 """A column with more different words in one run is not an enum."""
 
@@ -19,6 +21,7 @@ _COMPOUND: Final = re.compile(
     r"(?:single|multi|cross|pre|non|not|auto|semi|un|step|sign|log|opt|in|out|on|off|read|write|web|mobile|soft|hard"
     r"|high|low|medium|very|risk|device|platform)(?:[-_][a-z]{1,12}|[A-Z][a-z]{1,12}){1,2}"
 )
+_AUTHSIGNALS: Final = frozenset((*VERIFICATION_METHODS, *STATES, *OUTCOMES, "true", "false"))
 _LONGEST: Final = 40
 _FIRST_YEAR, _NO_DATE_BEFORE = 2015, 1900
 """A time between these years is older than Authsignal, so it may be a birth date."""
@@ -29,6 +32,11 @@ def is_harmless(text: str) -> bool:
     if not text:
         return True
     return len(text) <= _LONGEST and (is_word(text) or is_event_time(text) or is_code(text) or _is_number(text))
+
+
+def is_always_harmless(text: str) -> bool:
+    """Return whether the text alone shows that it identifies no person: a word of Authsignal's, a number, a time."""
+    return text in _AUTHSIGNALS or is_event_time(text) or (len(text) <= _LONGEST and _is_number(text))
 
 
 def is_word(text: str) -> bool:

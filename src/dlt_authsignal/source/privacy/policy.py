@@ -155,9 +155,9 @@ class Privacy:
 
     def hashed(self, text: str) -> str:
         """Return the HMAC-SHA-256 in lower-case hex; requires a key."""
-        digest = self._keyed.copy()
-        digest.update(text.encode("utf-8", "surrogatepass"))
-        return str(digest.hexdigest())
+        if self._keyed is None:
+            raise ValueError("there is no privacy_key")
+        return hmac.digest(self._keyed, text.encode("utf-8", "surrogatepass"), "sha256").hex()
 
     def text(self, kind: Kind, treatment: Treatment | None = None) -> Text:
         """Return the function that protects text of a kind, by default or by an override."""
@@ -225,9 +225,9 @@ class Privacy:
         return int.from_bytes(hashlib.blake2b(said.encode(), digest_size=8, key=key).digest(), "little") or 1
 
     @cached_property
-    def _keyed(self) -> Any:
+    def _keyed(self) -> bytes | None:
         key = self.key and key_of_tenant(self.key, self.tenant)
-        return hmac.new(key.encode(), digestmod=hashlib.sha256) if key else None
+        return key.encode() if key else None
 
     def _normal_hashed(self, kind: Kind, text: str) -> str:
         return self.hashed(normal(kind, text, self.phone_region))

@@ -55,7 +55,7 @@ _IDENTIFYING: Final = frozenset(
 
 def is_secret_text(text: str) -> bool:
     """Return whether a text certainly contains a secret: a JWT, a private key, a link with a token, …"""
-    if len(text) < 8:
+    if len(text) < 8 or _UUID.fullmatch(text):
         return False
     plain = readable(text)
     return _FORMS.search(plain) is not None or (

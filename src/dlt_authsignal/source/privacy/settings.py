@@ -5,6 +5,7 @@ from typing import Any, Final, get_args
 
 from dlt_authsignal.errors import DOCS, ConfigurationError
 from dlt_authsignal.schema.columns import Column, Table
+from dlt_authsignal.schema.event_tables import EVENT_TABLES
 from dlt_authsignal.schema.secret_fields import is_secret
 from dlt_authsignal.schema.tables import TABLES
 from dlt_authsignal.source.config.credentials import clean_credential
@@ -134,7 +135,7 @@ def _checked(name: str, treatment: Any) -> Treatment:
 
 
 def _named(table: str, column: str) -> Iterator[tuple[Table, Column]]:
-    for known in TABLES.values():
+    for known in (*TABLES.values(), *EVENT_TABLES.values()):
         if table in (EVERY, known.name):
             yield from ((known, declared) for declared in known.columns if declared.name == column)
 

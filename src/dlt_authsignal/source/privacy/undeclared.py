@@ -1,14 +1,23 @@
 """Protect columns that this version does not know: by their name, and by the form of their values."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from types import NoneType
 from typing import Any, Final, NamedTuple
 
 from dlt_authsignal.schema.secret_fields import is_suspicious
 from dlt_authsignal.schema.sensitivity import is_free_form, is_time_name, kind_by_name
 from dlt_authsignal.source.metrics.schema_drift import TableDrift
-from dlt_authsignal.source.privacy.harmless import MOST_WORDS, is_code, is_event_time, is_harmless, is_word
+from dlt_authsignal.source.privacy.harmless import (
+    MOST_WORDS,
+    is_always_harmless,
+    is_code,
+    is_event_time,
+    is_harmless,
+    is_word,
+)
 from dlt_authsignal.source.privacy.policy import LEFT_OUT, Privacy, leaves
+from dlt_authsignal.source.privacy.repeated import each_once
 from dlt_authsignal.source.privacy.secret_values import is_random_text, is_secret_text
 
 MOST_PLACES: Final = 1000
@@ -44,12 +53,16 @@ class Undeclared:
     Text of such a column stays plain while all of it has a harmless form: a number, a time, a short word of an enum.
     From the first other text on, all text of the column is hashed, in later runs too.
 
+    Events are different: several receivers may protect them, each without memory of the others, and in any order. So
+    each text is judged alone. Only words of Authsignal's own, numbers and times stay plain.
+
     Args:
         privacy: Privacy settings.
         plain: Returns the name of a column without its mark.
         drift: Collects the columns that are hashed, and counts withheld values.
         stored: Columns in the destination.
         hashed: Places that earlier runs hashed; new ones are added.
+        by_value: Whether each text is judged alone, as in events.
     """
 
     def __init__(
@@ -60,9 +73,11 @@ class Undeclared:
         drift: TableDrift | None = None,
         stored: Iterable[str] = (),
         hashed: list[str] | None = None,
+        by_value: bool = False,
     ) -> None:
         self._privacy = privacy
         self._named = plain
+        self._by_value = by_value
         self._drift = TableDrift() if drift is None else drift
         self._stored = frozenset(stored)
         self._remembered: list[str] = [] if hashed is None else hashed
@@ -90,7 +105,7 @@ class Undeclared:
         if classes <= {str, NoneType}:
             known = {value: self._value(place, value) for value in set(values)}
             return [known[value] for value in values]
-        return [self._value(place, value) for value in values]
+        return self._each(partial(self._value, place), values)
 
     def mismatched(self, column: str, value: Any) -> Any:
         """Return a value that does not fit the type of a declared column, protected."""
@@ -109,9 +124,13 @@ class Undeclared:
             values: The values.
         """
         place = Place(column, column, "", "")
-        if not self._is_shown_plainly(column):
+        if not self._is_shown_plainly(column) and not self._by_value:
             self._look_at(place, [_unknown(value, known) for value in values])
-        return [self._inside(place, known, value) for value in values]
+        return self._each(partial(self._inside, place, known), values)
+
+    def _each(self, function: Callable[[Any], Any], values: list[Any]) -> list[Any]:
+        """Return the function of each value. In events, equal lists and objects are looked at once."""
+        return each_once(function, values, self._drift) if self._by_value else [function(value) for value in values]
 
     def _inside(self, place: Place, known: frozenset[str], value: Any) -> Any:
         if isinstance(value, list):
@@ -147,6 +166,8 @@ class Undeclared:
 
     def _look_at(self, place: Place, values: list[Any]) -> None:
         """Decide for all of these values whether text at their place is hashed."""
+        if self._by_value:
+            return
         for value in set(values) if set(map(type, values)) <= {str, NoneType} else values:
             if isinstance(value, list | dict) and is_free_form(place.key):
                 continue
@@ -206,7 +227,7 @@ class Undeclared:
         return shown
 
     def _text(self, place: Place, text: str) -> str | None:
-        if not text or not self._is_hashed(place):
+        if not text or (is_always_harmless(text) if self._by_value else not self._is_hashed(place)):
             if len(self._plain) < MOST_PLACES:
                 self._plain.add(place.path)
             return text

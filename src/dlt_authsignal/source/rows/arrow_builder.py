@@ -26,6 +26,7 @@ from dlt_authsignal.source.rows.flatten import (
     is_no_id,
     is_otp_link,
     kept,
+    kept_of_each,
     updated,
     without_key,
 )
@@ -257,7 +258,7 @@ def _cleaned(values: list[Any], classes: set[type], drift: TableDrift, *, own: b
         drift.withhold(sum(links))
         values = [None if is_link else each for each, is_link in zip(values, links, strict=True)]
     if list in classes or dict in classes:
-        values = [kept(each, drift, own=own) if isinstance(each, list | dict) else each for each in values]
+        values = kept_of_each(values, drift, own=own)
     return values
 
 

@@ -39,6 +39,7 @@ _OF_CLASS: Final[Mapping[type, str]] = {
     dict: "json",
 }
 _CLASS: Final[Mapping[str, type]] = {"text": str, "bool": bool, "bigint": int, "double": float}
+_JSON: Final = frozenset({list, dict})
 _WORDS: Final[Mapping[type, str]] = {
     bool: "true or false",
     int: "a whole number",
@@ -165,6 +166,8 @@ def _at_once(kind: str, classes: set[type], values: list[Any]) -> Any:
     """Return an array of all values, or None if one of them needs a conversion."""
     if kind == "timestamp":
         return _times(classes, values)
+    if kind == "json" and classes <= _JSON:
+        return as_array(kind, values)
     if kind not in _CLASS or classes != {_CLASS[kind]}:
         return None
     try:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -13,6 +13,7 @@ from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.schema.secret_fields import is_withheld
 from dlt_authsignal.source.metrics.schema_drift import TableDrift
 from dlt_authsignal.source.privacy.identifiers import replaced
+from dlt_authsignal.source.privacy.repeated import each_once
 from dlt_authsignal.source.rows.field_tree import Field
 
 Row = dict[str, Any]
@@ -100,6 +101,15 @@ def kept(value: Any, drift: TableDrift, *, own: bool = False) -> Any:
     if isinstance(value, list):
         return [kept(item, drift, own=own) for item in value if own or not _is_left_out("", item, drift)]
     return str(value) if is_beyond(value) else value
+
+
+def kept_of_each(values: Iterable[Any], drift: TableDrift, *, own: bool = False) -> list[Any]:
+    """Return `kept` of each list and object, and other values unchanged. Equal values are looked at once."""
+
+    def clean(value: Any) -> Any:
+        return kept(value, drift, own=own) if isinstance(value, list | dict) else value
+
+    return each_once(clean, values, drift)
 
 
 def _is_left_out(field: str, value: Any, drift: TableDrift) -> bool:

@@ -9,6 +9,7 @@ from msgspec import UNSET, structs
 
 from dlt_authsignal.api import management_endpoints as endpoints
 from dlt_authsignal.api.endpoints import Endpoint
+from dlt_authsignal.api.values import VERIFICATION_METHODS
 from dlt_authsignal.sandbox.core.config import DOMAIN, ORIGIN
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid, not_found
 from dlt_authsignal.sandbox.http.dispatch import Call, Handler, Served
@@ -33,7 +34,6 @@ from dlt_authsignal.sandbox.http.routes.management.common import (
 )
 from dlt_authsignal.sandbox.http.routes.server.actions import check_code
 from dlt_authsignal.sandbox.sandbox import Sandbox
-from dlt_authsignal.sandbox.tenant.policy import VERIFICATION_METHODS
 from dlt_authsignal.sandbox.verification.rules import compiled
 from dlt_authsignal.sandbox.webhooks.settings import check_target, check_url
 

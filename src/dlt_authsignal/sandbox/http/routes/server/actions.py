@@ -6,6 +6,7 @@ from typing import Any
 
 from dlt_authsignal.api import server_endpoints as endpoints
 from dlt_authsignal.api.endpoints import ACTION_WINDOW_DAYS
+from dlt_authsignal.api.values import STATES
 from dlt_authsignal.sandbox.core.bodies import Body
 from dlt_authsignal.sandbox.core.clock import iso
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid, not_found
@@ -16,7 +17,7 @@ from dlt_authsignal.sandbox.sessions.challenges import Challenge
 from dlt_authsignal.sandbox.sessions.tokens import READ, read
 from dlt_authsignal.sandbox.tenant import answers
 from dlt_authsignal.sandbox.tenant.entities import Action, User
-from dlt_authsignal.sandbox.tenant.policy import ACTION_CODE, STATES, tracked_state
+from dlt_authsignal.sandbox.tenant.policy import ACTION_CODE, tracked_state
 from dlt_authsignal.sandbox.tenant.store import window_start
 from dlt_authsignal.sandbox.verification.challenge_flow import settle, token_for
 from dlt_authsignal.sandbox.verification.rules import Decision, decide

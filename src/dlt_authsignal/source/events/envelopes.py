@@ -1,0 +1,152 @@
+"""Split the envelopes of a delivery by the table that stores them."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from dlt_authsignal.api.responses import storable
+from dlt_authsignal.api.webhooks import ACTION_LOG, CHALLENGE_LOG, SYNCHRONOUS_TYPES
+from dlt_authsignal.schema import event_tables as tables
+
+_TABLES: Final[Mapping[str, str]] = {
+    ACTION_LOG: tables.ACTION_LOG.name,
+    CHALLENGE_LOG: tables.CHALLENGE_LOG.name,
+    "authenticator.created": tables.AUTHENTICATOR_EVENTS.name,
+    "authenticator.updated": tables.AUTHENTICATOR_EVENTS.name,
+    "authenticator.deleted": tables.AUTHENTICATOR_EVENTS.name,
+}
+_WITH_TYPE: Final = tables.AUTHENTICATOR_EVENTS.name
+_UNKNOWN: Final = tables.UNKNOWN_EVENTS.name
+_PAYLOADS: Final = ("record", "data")
+_KNOWN: Final = frozenset({"version", "id", "source", "time", "tenantId", "type", *_PAYLOADS})
+_REFUSED_ESCAPES: Final = (b"\\ud", b"\\uD", b"\\u0000")
+
+
+class NotAnEnvelope(ValueError):
+    """The body of a delivery is neither an envelope nor a batch of them."""
+
+
+@dataclass
+class Split:
+    """The events of one delivery for one table.
+
+    Attributes:
+        payloads: Content of each event, whose fields become columns.
+        keys: Values by column that come from the envelopes.
+    """
+
+    payloads: list[Mapping[str, Any]] = field(default_factory=list)
+    keys: dict[str, list[Any]] = field(default_factory=dict)
+
+    def add(self, content: Mapping[str, Any], **keys: Any) -> None:
+        """Add one event."""
+        self.payloads.append(content)
+        for name, value in keys.items():
+            self.keys.setdefault(name, []).append(value)
+
+
+def envelopes_of(body: bytes) -> list[Any]:
+    """Return the envelopes in the body of a delivery: one, or those under `records`. None of them is checked.
+
+    Raises:
+        NotAnEnvelope: The body is not JSON, or neither an envelope nor a batch.
+    """
+    try:
+        found = msgspec.json.decode(body)
+    except (ValueError, RecursionError):
+        raise NotAnEnvelope("it is not valid JSON") from None
+    if any(escape in body for escape in _REFUSED_ESCAPES):
+        found = storable(found)
+    if not isinstance(found, dict):
+        raise NotAnEnvelope("it is not a JSON object")
+    records = found.get("records")
+    if isinstance(records, list):
+        return records
+    if isinstance(found.get("type"), str) or isinstance(found.get("id"), str):
+        return [found]
+    raise NotAnEnvelope("it has neither records, nor the type and id of an event")
+
+
+def split(envelopes: Iterable[Any]) -> dict[str, Split]:
+    """Return the events by table.
+
+    An event whose type is unknown, or that lacks an id or a payload, goes to `unknown_events` as a whole. Synchronous
+    webhooks (`sms.created`, …) are left out: they contain codes.
+    """
+    found: dict[str, Split] = {}
+    for envelope in envelopes:
+        kind = _type_of(envelope)
+        if kind in SYNCHRONOUS_TYPES:
+            continue
+        table = _TABLES.get(kind)
+        payload = _payload(envelope) if table else None
+        if table and payload is not None and _is_id(envelope.get("id")):
+            _add_known(found.setdefault(table, Split()), envelope, payload, has_type=table == _WITH_TYPE)
+        else:
+            _add_unknown(found.setdefault(_UNKNOWN, Split()), envelope)
+    return found
+
+
+def _type_of(envelope: Any) -> str:
+    """Return the type of an event; empty if it has none."""
+    found = envelope.get("type") if isinstance(envelope, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+def _add_known(to: Split, envelope: Mapping[str, Any], payload: Mapping[str, Any], *, has_type: bool) -> None:
+    if not envelope.keys() <= _KNOWN:
+        payload = {**payload, "envelope": {name: envelope[name] for name in envelope if name not in _KNOWN}}
+    keys = {"event_id": envelope["id"], "event_time": envelope.get("time"), "tenant_id": _tenant(envelope)}
+    if has_type:
+        keys["event_type"] = envelope["type"]
+    to.add(payload, **keys)
+
+
+def _add_unknown(to: Split, envelope: Any) -> None:
+    whole: Mapping[str, Any] = envelope if isinstance(envelope, dict) else {}
+    event_id = whole.get("id")
+    user_id, payload = _unknown_payload(whole, envelope)
+    to.add(
+        {},
+        event_id=event_id if _is_id(event_id) else _made_id(envelope),
+        event_time=whole.get("time"),
+        event_type=_type_of(envelope) or None,
+        tenant_id=_tenant(whole),
+        user_id=user_id,
+        payload=payload,
+    )
+
+
+def _unknown_payload(whole: Mapping[str, Any], envelope: Any) -> tuple[str | None, Any]:
+    """Return the user's id and the content: the payload, or the whole of what is not an ordinary envelope."""
+    payload = _payload(whole)
+    is_envelope = _is_id(whole.get("id")) and _type_of(whole) and whole.keys() <= _KNOWN
+    if payload is None or not is_envelope:
+        return None, envelope if isinstance(envelope, dict | list) else [envelope]
+    user_id = payload.get("userId")
+    if not _is_id(user_id):
+        return None, payload
+    return user_id, {name: value for name, value in payload.items() if name != "userId"}
+
+
+def _payload(envelope: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the payload of an envelope; None if it has none, or two."""
+    found = [envelope[name] for name in _PAYLOADS if envelope.get(name) is not None]
+    return found[0] if len(found) == 1 and isinstance(found[0], dict) else None
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _tenant(envelope: Mapping[str, Any]) -> str | None:
+    found = envelope.get("tenantId")
+    return found if _is_id(found) else None
+
+
+def _made_id(envelope: Any) -> str:
+    """Return an id that depends on the whole event, so that copies of it have the same."""
+    return hashlib.sha256(msgspec.json.encode(envelope, order="sorted")).hexdigest()[:32]
