@@ -22,6 +22,9 @@ AuthsignalError
 │   ├── RequestRefused        any other 3xx or 4xx
 │   ├── PipelineBusy          another run uses the same pipeline or dataset
 │   ├── TooManyDeletes        more rows would be marked as deleted than max_deletes allows
+│   ├── SpoolUnavailable      the spool of events cannot be written or read
+│   │   ├── SpoolFull         its disk or quota is full
+│   │   └── SpoolFileMissing  one of its files was deleted
 │   ├── DataTooOld            the last successful sync, or a user's last read, is too old
 │   └── ProbeFailed           a passkey ceremony failed, or the tenant's WebAuthn policy changed
 ├── CeremonyRefused           a browser would refuse this passkey ceremony; `dom_name` is its exception
@@ -271,6 +274,36 @@ class TooManyDeletes(RunFailed):
             " tenant, that privacy and privacy_key are unchanged, and that Authsignal has no outage. If the rows really"
             " were deleted, run again with --accept-deletes, or accept_deletes=True in Python."
         )
+
+
+class SpoolUnavailable(RunFailed):
+    """The spool of events cannot be written, read or listed.
+
+    Args:
+        url: Folder or URL of the spool.
+        what: What failed, such as "cannot be read".
+        why: Reason that the operating system or the object store gives.
+    """
+
+    retryable = True
+    advice: ClassVar[str] = "Check that it exists, its permissions and credentials, and try again."
+
+    def __init__(self, url: str, what: str, why: str) -> None:
+        self.url = url
+        super().__init__(f"The spool {url} {what}: {why}. {self.advice}")
+
+
+class SpoolFull(SpoolUnavailable):
+    """The disk or quota of the spool is full."""
+
+    advice = "Free space, or move the spool to a larger disk. Nothing was deleted."
+
+
+class SpoolFileMissing(SpoolUnavailable):
+    """A file of the spool was deleted after it was listed."""
+
+    retryable = False
+    advice = "It was probably deleted by spool_retention or by hand."
 
 
 class DataTooOld(RunFailed):

@@ -16,7 +16,6 @@ from dlt_authsignal.source.config.source_settings import NAMES, PYTHON_ONLY, Sou
 
 SECTION: Final = "sources.authsignal_source"
 _SECTIONS: Final = ("sources", "authsignal_source", "authsignal_source")
-_VARIABLES: Final = "SOURCES__AUTHSIGNAL_SOURCE__"
 _OF_DLT: Final = frozenset({"max_table_nesting", "root_key", "schema_contract"})
 """Settings that dlt itself reads from the section of a source."""
 
@@ -61,7 +60,7 @@ def check_configured(pipeline_name: str | None = None) -> None:
     Raises:
         ConfigurationError: Reports the first unknown name, and where it is.
     """
-    for name, where in [*_in_files(pipeline_name), *_in_environment()]:
+    for name, where in found_names("authsignal_source", NAMES, pipeline_name):
         if name not in {*NAMES, *_OF_DLT, *_OF_PROJECT}:
             raise ConfigurationError(f'{where}: there is no setting "{name}".{nearest(name, NAMES)} {_ALL}')
 
@@ -75,18 +74,26 @@ def nearest(name: str, known: Collection[str]) -> str:
     return f' Did you mean "{found[0]}"?' if found else ""
 
 
-def _in_files(pipeline_name: str | None) -> Iterator[tuple[str, str]]:
+def found_names(section: str, known: Collection[str], pipeline_name: str | None) -> list[tuple[str, str]]:
+    """Return the names of settings in a section of the sources, and where each is.
+
+    A table in the section whose name is not known is left out: it is a resource's, or dlt's.
+    """
+    return [*_in_files(section, known, pipeline_name), *_in_environment(f"SOURCES__{section.upper()}__")]
+
+
+def _in_files(section: str, known: Collection[str], pipeline_name: str | None) -> Iterator[tuple[str, str]]:
     for provider in dlt.config.config_providers:
         if isinstance(provider, SettingsTomlProvider):
             for pipeline in {"", pipeline_name or ""}:
-                section, _ = provider.get_value("authsignal_source", Mapping, pipeline, "sources")
-                for name, value in section.items() if isinstance(section, Mapping) else ():
-                    if name in NAMES or not isinstance(value, Mapping):  # another table is a resource's, or dlt's
-                        yield name, f"{provider.name}, [{SECTION}]"
+                found, _ = provider.get_value(section, Mapping, pipeline, "sources")
+                for name, value in found.items() if isinstance(found, Mapping) else ():
+                    if name in known or not isinstance(value, Mapping):
+                        yield name, f"{provider.name}, [sources.{section}]"
 
 
-def _in_environment() -> Iterator[tuple[str, str]]:
+def _in_environment(prefix: str) -> Iterator[tuple[str, str]]:
     for variable in os.environ:
-        name = variable.removeprefix(_VARIABLES)
+        name = variable.removeprefix(prefix)
         if name != variable and "__" not in name:
             yield name.lower(), f"Environment variable {variable}"
