@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -35,15 +36,18 @@ class Split:
 
     Attributes:
         payloads: Content of each event, whose fields become columns.
+        times: When each event was received.
         keys: Values by column that come from the envelopes.
     """
 
     payloads: list[Mapping[str, Any]] = field(default_factory=list)
+    times: list[datetime] = field(default_factory=list)
     keys: dict[str, list[Any]] = field(default_factory=dict)
 
-    def add(self, content: Mapping[str, Any], **keys: Any) -> None:
+    def add(self, content: Mapping[str, Any], received_at: datetime, **keys: Any) -> None:
         """Add one event."""
         self.payloads.append(content)
+        self.times.append(received_at)
         for name, value in keys.items():
             self.keys.setdefault(name, []).append(value)
 
@@ -70,23 +74,24 @@ def envelopes_of(body: bytes) -> list[Any]:
     raise NotAnEnvelope("it has neither records, nor the type and id of an event")
 
 
-def split(envelopes: Iterable[Any]) -> dict[str, Split]:
-    """Return the events by table.
+def split(envelopes: Iterable[Any], times: Iterable[datetime]) -> dict[str, Split]:
+    """Return the events by table, with the time at which each was received.
 
     An event whose type is unknown, or that lacks an id or a payload, goes to `unknown_events` as a whole. Synchronous
     webhooks (`sms.created`, …) are left out: they contain codes.
     """
     found: dict[str, Split] = {}
-    for envelope in envelopes:
+    for envelope, received_at in zip(envelopes, times, strict=True):
         kind = _type_of(envelope)
         if kind in SYNCHRONOUS_TYPES:
             continue
         table = _TABLES.get(kind)
         payload = _payload(envelope) if table else None
         if table and payload is not None and _is_id(envelope.get("id")):
-            _add_known(found.setdefault(table, Split()), envelope, payload, has_type=table == _WITH_TYPE)
+            to = found.setdefault(table, Split())
+            to.add(_content(envelope, payload), received_at, **_keys(envelope, has_type=table == _WITH_TYPE))
         else:
-            _add_unknown(found.setdefault(_UNKNOWN, Split()), envelope)
+            _add_unknown(found.setdefault(_UNKNOWN, Split()), envelope, received_at)
     return found
 
 
@@ -96,21 +101,25 @@ def _type_of(envelope: Any) -> str:
     return found if isinstance(found, str) else ""
 
 
-def _add_known(to: Split, envelope: Mapping[str, Any], payload: Mapping[str, Any], *, has_type: bool) -> None:
-    if not envelope.keys() <= _KNOWN:
-        payload = {**payload, "envelope": {name: envelope[name] for name in envelope if name not in _KNOWN}}
+def _content(envelope: Mapping[str, Any], payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the payload, with the parts of the envelope that this version does not know."""
+    if envelope.keys() <= _KNOWN:
+        return payload
+    return {**payload, "envelope": {name: envelope[name] for name in envelope if name not in _KNOWN}}
+
+
+def _keys(envelope: Mapping[str, Any], *, has_type: bool) -> dict[str, Any]:
     keys = {"event_id": envelope["id"], "event_time": envelope.get("time"), "tenant_id": _tenant(envelope)}
-    if has_type:
-        keys["event_type"] = envelope["type"]
-    to.add(payload, **keys)
+    return keys | {"event_type": envelope["type"]} if has_type else keys
 
 
-def _add_unknown(to: Split, envelope: Any) -> None:
+def _add_unknown(to: Split, envelope: Any, received_at: datetime) -> None:
     whole: Mapping[str, Any] = envelope if isinstance(envelope, dict) else {}
     event_id = whole.get("id")
     user_id, payload = _unknown_payload(whole, envelope)
     to.add(
         {},
+        received_at,
         event_id=event_id if _is_id(event_id) else _made_id(envelope),
         event_time=whole.get("time"),
         event_type=_type_of(envelope) or None,
