@@ -15,7 +15,7 @@ from dlt_authsignal.spool import SpoolFile, open_spool
 def replay_events(
     pipeline: Pipeline, start: datetime, end: datetime | None = None, *, tenant: str = DEFAULT_TENANT, **settings: Any
 ) -> EventsReport:
-    """Load the files again that were received in a period. Events that are stored stay as they are.
+    """Load the files again that were received in a period. Stored events do not change.
 
     Args:
         pipeline: Any `dlt.pipeline(…)` with a destination.
