@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
-from dlt_authsignal.errors import SignatureRefused
+from dlt_authsignal.errors import SignatureRefused, SignatureTooOld
 
 SIGNATURE_HEADER: Final = "X-Signature-V2"
 SIGNATURE_VERSION: Final = "v2"
@@ -74,7 +74,7 @@ def verify(
     timestamp, signatures = _parse(header or "")
     age = now - timestamp
     if 0 < tolerance < age:
-        raise SignatureRefused(
+        raise SignatureTooOld(
             f"Timestamp is outside the tolerance zone: it is {age:.0f} s old, {tolerance:.0f} s are accepted."
             " Check this machine's clock. If the clock is right, this may be a replay of an old delivery."
         )

@@ -1,0 +1,19 @@
+"""Rows as a Parquet file."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_OPTIONS: Final[dict[str, Any]] = {"compression": "zstd", "compression_level": 1, "write_statistics": False}
+
+
+def as_parquet(table: "pa.Table") -> bytes:
+    """Return a table as the content of a Parquet file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, **_OPTIONS)
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
