@@ -118,5 +118,5 @@ def _has_synchronous(envelopes: Sequence[Any]) -> bool:
 
 
 def _is_synchronous(envelope: Any) -> bool:
-    type = envelope.get("type") if isinstance(envelope, dict) else None
-    return isinstance(type, str) and type in SYNCHRONOUS_TYPES
+    found = envelope.get("type") if isinstance(envelope, dict) else None
+    return isinstance(found, str) and found in SYNCHRONOUS_TYPES

@@ -20,7 +20,9 @@ class Metrics:
         self._events = self._counter("events", "Stored events, copies included.", ("tenant", "table"))
         self._bytes = self._counter("received_bytes", "Bytes of bodies that were read.", tenant)
         self._loads = self._counter("loads", "Runs of --load-every by outcome.", ("outcome",))
-        self._seconds = self._histogram("delivery_seconds", "Time from the headers of a delivery to its answer.", tenant)
+        self._seconds = self._histogram(
+            "delivery_seconds", "Time from the headers of a delivery to its answer.", tenant
+        )
         self._write = self._histogram("write_seconds", "Time until the files of a delivery were durable.", tenant)
         self._last = self._gauge("last_delivery_timestamp_seconds", "When the last delivery was accepted.", tenant)
         self.in_flight = self._gauge("in_flight", "Deliveries that are being received or stored.", ())

@@ -1,4 +1,4 @@
-"""Run a command again and again in a process of its own, never twice at the same time."""
+"""Run a command again and again in a separate process, never twice at the same time."""
 
 import asyncio
 import logging

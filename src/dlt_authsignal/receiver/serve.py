@@ -28,7 +28,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def server(app: "ASGIApp", limits: Limits | None = None) -> "uvicorn.Server":
-    """Return a uvicorn server with limits. It writes no access log of its own: that would contain the secret path."""
+    """Return a uvicorn server with limits. Uvicorn's access log is off: it would contain the secret path."""
     import uvicorn
 
     from dlt_authsignal.receiver.http.connection import limited

@@ -109,8 +109,8 @@ def _too_old(
     except SignatureRefused:
         return answers.wrong_signature(str(error))
     return answers.wrong_signature(
-        f"{error} A known key signed this delivery, so the clock is wrong, or it is a repeated delivery. If the clock is"
-        ' right, set tolerance = "0": copies of an event are stored once.',
+        f"{error} A known key signed this delivery, so the clock is wrong, or it is a repeated delivery. If the clock"
+        ' is right, set tolerance = "0": copies of an event are stored once.',
         outcome="too_old",
     )
 

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 @click.option(
     "--load-every",
     metavar="SPAN",
-    help="Also run `dlt-authsignal events load` this often (60s, 5m), in a process of its own. Default: never.",
+    help="Also run `dlt-authsignal events load` this often (60s, 5m), as a separate process. Default: never.",
 )
 @click.option(
     "--tenant",
@@ -48,9 +49,9 @@ if TYPE_CHECKING:
 def receive(host: str, port: int, spool: str | None, load_every: str | None, tenants: tuple[str, ...]) -> None:
     """Receive events by webhook, and keep them.
 
-    Each delivery is verified, its identifiers are protected, and it is written to the spool. Only then the answer is 200.
-    Authsignal sends a delivery again after any other answer. `dlt-authsignal events load` brings the spool into the
-    database.
+    Each delivery is verified, its identifiers are protected, and it is written to the spool. Only then the answer is
+    200. Authsignal sends a delivery again after any other answer. `dlt-authsignal events load` brings the spool into
+    the database.
 
     GET /healthz tells whether deliveries are accepted, GET /metrics has figures for Prometheus.
 
@@ -61,7 +62,7 @@ def receive(host: str, port: int, spool: str | None, load_every: str | None, ten
     from dlt_authsignal.source.config.event_settings import resolved_event_settings
 
     _log_to_stderr()
-    settings = resolved_event_settings(**({"spool": spool} if spool else {}))
+    settings = resolved_event_settings() if spool is None else resolved_event_settings(spool=spool)
     load = _load(load_every, settings, tenants, spool)
     app = create_app(settings, tenants=tenants or None, load=load)
 
@@ -71,10 +72,8 @@ def receive(host: str, port: int, spool: str | None, load_every: str | None, ten
     address, chosen = bound.getsockname()[:2]
     click.echo(f"Receiving on http://{f'[{address}]' if ':' in address else address}:{chosen}, spool {settings.spool}")
     running = server(app)
-    try:
+    with suppress(KeyboardInterrupt):
         running.run(sockets=[bound])
-    except KeyboardInterrupt:
-        pass
     if not running.started:
         raise click.exceptions.Exit(1)
     click.echo("Receiver stopped. Accepted deliveries are in the spool.", err=True)

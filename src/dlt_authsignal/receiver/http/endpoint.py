@@ -97,7 +97,7 @@ class Endpoint:
         except AuthsignalError as error:
             logger.error("tenant %s: a delivery was refused with 503: %s", self._tenant, error)
             failure = answers.unavailable()
-        except Exception as error:  # noqa: BLE001 - the sender tries again
+        except Exception as error:
             logger.error("tenant %s: a delivery failed: %s", self._tenant, _without_values(error))
             failure = answers.failed()
         else:
