@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -80,6 +80,12 @@ class Receiver:
         return [row for file in self.spool.files(tenant, table=table) for row in read(self.spool.read(file.name))]
 
 
+def s3_environment(url: str) -> dict[str, str]:
+    """Variables for an S3 of tests."""
+    keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_REGION": "us-east-1"}
+    return {"AWS_ENDPOINT_URL": url, **keys}
+
+
 def read(content: bytes) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = pq.read_table(pa.BufferReader(content)).to_pylist()
     return found
@@ -133,3 +139,10 @@ def _wait_until_started(running: Any, thread: threading.Thread) -> None:
         assert thread.is_alive(), "the receiver did not start"
         assert time.monotonic() < deadline, "the receiver did not start in time"
         time.sleep(0.005)
+
+
+def wait_for(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)

@@ -2,12 +2,12 @@
 
 import logging
 import sys
-from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
 
+from dlt_authsignal.cli.shell import signals_handled
 from dlt_authsignal.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def receive(host: str, port: int, spool: str | None, load_every: str | None, ten
     address, chosen = bound.getsockname()[:2]
     click.echo(f"Receiving on http://{f'[{address}]' if ':' in address else address}:{chosen}, spool {settings.spool}")
     running = server(app)
-    with suppress(KeyboardInterrupt):
+    with signals_handled(lambda *_: None, "SIGINT", "SIGTERM"):  # uvicorn raises the signal again when it has stopped
         running.run(sockets=[bound])
     if not running.started:
         raise click.exceptions.Exit(1)
