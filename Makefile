@@ -4,8 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEV := $(VENV)/.dev
-EXTRAS := $(addprefix --extra ,assistant sandbox metrics postgres redis s3 delta iceberg sql dashboard notebooks)
+EXTRAS := $(addprefix --extra ,assistant sandbox metrics postgres redis s3 delta iceberg sql dashboard notebooks spool)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Without compiled modules, each Python that a test or a command starts takes a second longer.
+export PYTHONDONTWRITEBYTECODE :=
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 .PHONY: demo test test-deep coverage test-unit test-destinations test-schedulers test-crash system-packages lint format bench docs lock clean

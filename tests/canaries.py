@@ -60,15 +60,27 @@ def found_in(content: bytes, canaries: Mapping[str, str], where: str) -> list[Hi
     ]
 
 
-def search(folder: Path, canaries: Mapping[str, str], *, leave_out: tuple[str, ...] = ()) -> list[Hit]:
+def search(
+    folder: Path,
+    canaries: Mapping[str, str],
+    *,
+    leave_out: tuple[str, ...] = (),
+    leave_out_folders: tuple[str, ...] = (),
+) -> list[Hit]:
     """Which of the values stand in the files below a folder, unpacked wherever they are packed.
 
     Args:
         folder: Where to look.
         canaries: Values by name.
         leave_out: Ends of the names of files that are not looked at.
+        leave_out_folders: Folders below it that are not looked at.
     """
-    files = [path for path in folder.rglob("*") if path.is_file() and not path.name.endswith(leave_out)]
+    closed = [folder / name for name in leave_out_folders]
+    files = [
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.endswith(leave_out) and not any(map(path.is_relative_to, closed))
+    ]
     return [
         hit
         for path in files

@@ -12,9 +12,9 @@ from dlt_authsignal.pipeline.attach import make_pipeline
 from dlt_authsignal.pipeline.events.load import load_events
 from dlt_authsignal.pipeline.events.report import EventsReport
 from dlt_authsignal.source.events.shaper import EventShaper
-from dlt_authsignal.source.events.spool_tables import to_parquet
 from dlt_authsignal.source.privacy.policy import KEEP, Privacy
 from dlt_authsignal.spool import file_name, open_spool
+from dlt_authsignal.spool.parquet import as_parquet
 
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 KINDS = (ACTION_LOG, ACTION_LOG, CHALLENGE_LOG, "authenticator.created", "session.revoked")
@@ -38,7 +38,7 @@ def deliver(
     body = json.dumps(batch(events)).encode()
     tables = EventShaper(privacy, tenant_id="t1")(events, received_at)
     digest = hashlib.sha256(body).hexdigest()
-    files = {file_name("default", received_at, digest, name): to_parquet(rows) for name, rows in tables.items()}
+    files = {file_name("default", received_at, digest, name): as_parquet(rows) for name, rows in tables.items()}
     open_spool(str(spool)).put_all(files)
     return list(files)
 

@@ -86,14 +86,25 @@ def bytes_left(warehouse: Warehouse, folder: Path, values: Mapping[str, str]) ->
             connection.autocommit = True
             cursor = connection.cursor()
             cursor.execute("checkpoint")  # what is in memory, and files that were dropped
-            cursor.execute("show data_directory")
-            hits += [hit for hit in search(Path(cursor.fetchone()[0]), values) if not hit.where.startswith("pg_wal/")]
+            hits += search(Path(postgres_folder(cursor)), values, leave_out_folders=other_databases(cursor))
     if isinstance(warehouse, Lake) and warehouse.s3_endpoint:
         hits += search(fetched(warehouse, folder.parent / f"{folder.name}-bucket"), values)
     found: dict[str, list[str]] = {}
     for hit in hits:
         found.setdefault(hit.name, []).append(hit.where)
     return found
+
+
+def postgres_folder(cursor: Any) -> str:
+    """The folder of the server's files."""
+    cursor.execute("show data_directory")
+    return str(cursor.fetchone()[0])
+
+
+def other_databases(cursor: Any) -> tuple[str, ...]:
+    """Folders that an erasure does not change: the log of the server, and the databases of other tests."""
+    cursor.execute("select oid from pg_database where datname <> current_database()")
+    return ("pg_wal", *(f"base/{oid}" for (oid,) in cursor.fetchall()))
 
 
 def fetched(lake: Lake, folder: Path) -> Path:

@@ -54,6 +54,34 @@ def test_an_empty_sandbox_has_no_users() -> None:
         assert set(counts(shown).values()) == {0}
 
 
+def test_the_sandbox_sends_its_past_to_the_receiver_of_events_to() -> None:
+    with run_in_thread() as target:  # a server that answers 200, whatever the body is
+        options = (
+            "sandbox",
+            "--port",
+            "0",
+            "--users",
+            "5",
+            "--seed",
+            "7",
+            "--events-to",
+            f"{target.control_url}clock/freeze",
+        )
+        running = subprocess.Popen([COMMAND, *options], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        try:
+            assert running.stderr
+            assert re.match(r"Sent [\d,]+ events of the last 30 days in \d+ deliveries\.", running.stderr.readline())
+        finally:
+            running.send_signal(signal.SIGINT)
+            running.communicate(timeout=10)
+        assert target.clock.is_frozen
+
+
+def test_a_receiver_on_another_host_is_refused_before_the_sandbox_starts() -> None:
+    done = command("sandbox", "--empty", "--events-to", "http://receiver.example.com/x")
+    assert (done.returncode, "--allow-webhooks-to" in done.stderr) == (2, True)
+
+
 def test_empty_and_a_number_of_users_are_refused_together() -> None:
     done = command("sandbox", "--empty", "--users", "4")
     assert done.returncode == 2

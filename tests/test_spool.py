@@ -4,18 +4,16 @@ import os
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
-import boto3
 import duckdb
 import pytest
 
 from dlt_authsignal.errors import ConfigurationError, SpoolFileMissing, SpoolFull, SpoolUnavailable
 from dlt_authsignal.spool import Spool, SpoolFile, file_name, open_spool, raw_file_name
-from tests.warehouses import s3_server
+from tests.receivers import s3_environment
 
 TIME = datetime(2026, 11, 1, 23, 59, 59, 999_999, tzinfo=UTC)
 HASH = sha256(b"a delivery").hexdigest()
@@ -23,25 +21,17 @@ NAME = f"default/2026-11-01/20261101T235959.999999Z-{HASH[:32]}.action_log.parqu
 LIMITED = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)); exec(sys.argv[1])"
 
 
-@pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    with s3_server() as url:
-        yield url
-
-
 @pytest.fixture(params=["folder", "s3"])
 def spool(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Spool:
     if request.param == "folder":
         return open_spool(str(tmp_path / "spool"))
-    bucket = "spool" + sha256(str(tmp_path).encode()).hexdigest()[:20]
-    use_s3(request.getfixturevalue("s3"), monkeypatch)
-    boto3.client("s3").create_bucket(Bucket=bucket)
+    url, bucket = request.getfixturevalue("s3_bucket")
+    use_s3(url, monkeypatch)
     return open_spool(f"s3://{bucket}/events")
 
 
 def use_s3(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = {"AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-    for name, value in {**names, "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}.items():
+    for name, value in s3_environment(url).items():
         monkeypatch.setenv(name, value)
 
 

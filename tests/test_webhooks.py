@@ -628,3 +628,68 @@ def test_a_code_refused_by_its_webhook_is_not_sent_and_enrols_nothing(
     assert (visitor.authenticators(), len(empty.sandbox.outbox)) == ([], 0)
     logged = [event.about["type"] for event in empty.sandbox.recorded_events if event.type == "challenge.log_created"]
     assert logged == ["SMS_SEND_DOWNSTREAM_FAILED"]
+
+
+def event_ids(receiver: Receiver) -> list[str]:
+    """The ids of all events that the receiver took, with repetitions."""
+    bodies = [received.json for received in receiver.taken]
+    return [event["id"] for body in bodies for event in body.get("records", [body])]
+
+
+def test_the_past_of_an_invented_tenant_is_sent_as_events_with_every_kind_of_fault(receiver: Receiver) -> None:
+    with run_in_thread(SandboxConfig(seed=7, users=60, days=20)) as running:
+        urls = {"log_events_url": f"{receiver.url}/log", "authenticator_events_url": f"{receiver.url}/log"}
+        assert ask(running, "POST", "/_sandbox/webhooks", urls)[0] == 200
+        answer = ask(running, "POST", "/_sandbox/webhooks", {"send_history": {"days": 15}})[1]["history"]
+        plain = set(event_ids(receiver))
+        assert answer == {"events": len(plain), "deliveries": len(receiver.taken), "dropped": 0, "failed": None}
+        now = running.clock.now()
+        attempts = {
+            action.idempotency_key
+            for user in running.sandbox.store.users()
+            for action in running.sandbox.store.actions(user.user_id, now - timedelta(days=14))
+            if action.created_at < now - 11 * MINUTE
+        }
+        records = [record for one in receiver.taken for record in one.json.get("records", [])]
+        logged = {one["record"]["idempotencyKey"] for one in records if one["type"] == "action.log_created"}
+        assert attempts <= logged
+        assert {one["record"]["outcome"] for one in records if "outcome" in one["record"]} >= {"ALLOW", "CHALLENGE"}
+        assert {one["record"]["type"] for one in records if "type" in one["record"]} >= {"SMS_SENT", "SMS_CODE_VALID"}
+        assert all(len(one.json.get("records", [])) <= 500 for one in receiver.taken)
+
+        receiver.taken.clear()
+        faults = {"duplicates": 0.1, "copies": 2, "drops": 0.1, "delays": 0.2, "shuffle": True, "outage": 3, "seed": 1}
+        body = {"faults": faults, "send_history": {"days": 15}}
+        answer = ask(running, "POST", "/_sandbox/webhooks", body)[1]["history"]
+    again = event_ids(receiver)
+    assert set(again) < plain
+    assert answer["events"] + answer["dropped"] == len(plain)
+    assert len(set(again)) == answer["events"] < len(again)
+    assert 0.05 < answer["dropped"] / len(plain) < 0.15
+
+
+def test_faults_delay_and_drop_live_events(listened: RunningSandbox, receiver: Receiver) -> None:
+    listened.sandbox.webhooks.set_faults(WebhookFaults(delays=1, delay_seconds=60, drops=0.5, seed=2))
+    steps(listened, 40)
+    later(listened, 10 * MINUTE)
+    assert receiver.taken == []
+    later(listened, MINUTE)
+    sent = sum(len(one.records) for one in receiver.taken)
+    assert sent + ask(listened, "GET", "/_sandbox/webhooks")[1]["dropped"] == 40
+    assert 10 < sent < 30
+
+
+def test_the_past_stops_at_a_receiver_that_refuses_it(
+    listened: RunningSandbox, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dlt_authsignal.sandbox.webhooks.history.WAITS", (0.01,))
+    listened.seed(30, 10, 1)
+    receiver.usually = 503
+    sent = listened.sandbox.history.send_and_wait(5, timeout=20)
+    assert (sent.events, sent.failed) == (0, "503")
+
+
+@pytest.mark.parametrize("wanted", [5, {"days": 0}, {"day": 3}, {"days": "3"}])
+def test_an_invalid_request_to_send_the_past_is_refused(listened: RunningSandbox, wanted: Any) -> None:
+    status, answer, _ = ask(listened, "POST", "/_sandbox/webhooks", {"send_history": wanted})
+    assert (status, "Nothing was sent" in answer["error"]) == (400, True)

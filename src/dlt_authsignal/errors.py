@@ -35,6 +35,7 @@ AuthsignalError
 │   └── OptionsUnusable       TypeError: a field of the options is missing or malformed
 ├── QueryRefused              SQL that the MCP server does not allow, or that has an error
 ├── SignatureRefused          a webhook whose signature is wrong or too old
+│   └── SignatureTooOld       it is older than the tolerance allows
 └── MutationRefused           a read-only session was asked to send a request that writes
 
 Messages identify a request by its route (`GET /users/{userId}`). They never contain a user id, a key or a token.
@@ -367,3 +368,7 @@ class QueryRefused(AuthsignalError):
 
 class SignatureRefused(AuthsignalError):
     """The signature of a webhook is wrong or too old."""
+
+
+class SignatureTooOld(SignatureRefused):
+    """The signature of a webhook is older than the tolerance allows."""

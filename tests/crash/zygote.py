@@ -26,6 +26,7 @@ IMPORTED = (
     "psycopg2",
     "pyarrow.csv",
     "pyarrow.parquet",
+    "sqlalchemy",
     "sqlglot",
     "dlt.destinations.impl.duckdb.duck",
     "dlt.destinations.impl.postgres.postgres",

@@ -16,6 +16,7 @@ from dlt_authsignal.schema.configuration_tables import CONFIGURATION
 from dlt_authsignal.schema.sensitivity import kind_by_name
 from dlt_authsignal.schema.tables import TABLES, USER_ACTIONS, USER_AUTHENTICATORS, USERS
 from dlt_authsignal.source.privacy.identifiers import country_of, domain_of, normal, replaced, truncated
+from dlt_authsignal.source.privacy.keyed_hash import KeyedHash
 from dlt_authsignal.source.privacy.policy import KEEP, Privacy
 from dlt_authsignal.source.privacy.settings import privacy_of
 from dlt_authsignal.source.rows.arrow_builder import Shaper
@@ -478,3 +479,10 @@ def test_every_column_named_like_an_identifier_is_declared_with_a_kind() -> None
 
 def test_the_privacy_key_is_in_no_representation_of_the_settings() -> None:
     assert KEY not in f"{HASHED!r} {HASHED}"
+
+
+@pytest.mark.parametrize("length", [1, 63, 64, 65, 200])
+def test_a_keyed_hash_is_an_hmac_whatever_the_length_of_the_key(length: int) -> None:
+    key = bytes(range(256))[:length]
+    for message in (b"", b"ann@example.com", b"x" * 1000):
+        assert KeyedHash(key)(message) == hmac.new(key, message, hashlib.sha256).hexdigest()

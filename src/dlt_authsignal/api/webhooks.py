@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
-from dlt_authsignal.errors import SignatureRefused
+from dlt_authsignal.errors import SignatureRefused, SignatureTooOld
 
 SIGNATURE_HEADER: Final = "X-Signature-V2"
 SIGNATURE_VERSION: Final = "v2"
@@ -74,7 +74,7 @@ def verify(
     timestamp, signatures = _parse(header or "")
     age = now - timestamp
     if 0 < tolerance < age:
-        raise SignatureRefused(
+        raise SignatureTooOld(
             f"Timestamp is outside the tolerance zone: it is {age:.0f} s old, {tolerance:.0f} s are accepted."
             " Check this machine's clock. If the clock is right, this may be a replay of an old delivery."
         )
@@ -97,10 +97,13 @@ def _signature(secret: str, body: bytes, timestamp: int) -> str:
 
 
 def _parse(header: str) -> tuple[int, list[str]]:
-    """Return (time, signatures of the supported version). Signatures of other versions are skipped."""
+    """Return (time, signatures of the supported version). Signatures of other versions are skipped.
+
+    Padding is removed, as in Authsignal's Node SDK, although Authsignal sends none.
+    """
     parts = [part.strip().partition("=") for part in header.split(",")]
     times = [value for name, _, value in parts if name == "t"]
-    signatures = [value for name, _, value in parts if name == SIGNATURE_VERSION]
+    signatures = [value.rstrip("=") for name, _, value in parts if name == SIGNATURE_VERSION]
     if len(times) != 1 or not signatures or not (times[0].isascii() and times[0].isdigit() and len(times[0]) < 16):
         raise SignatureRefused(
             f"Signature format is invalid. {SIGNATURE_HEADER} looks like t=<Unix seconds>,v2=<signature>; check that"

@@ -14,6 +14,7 @@ from dlt_authsignal.cli.commands.events import events
 from dlt_authsignal.cli.commands.init import init
 from dlt_authsignal.cli.commands.models import models
 from dlt_authsignal.cli.commands.probe import probe
+from dlt_authsignal.cli.commands.receive import receive
 from dlt_authsignal.cli.commands.sandbox import sandbox
 from dlt_authsignal.cli.commands.show import show
 from dlt_authsignal.cli.commands.status import status
@@ -37,7 +38,7 @@ def cli() -> None:
     quieten_dlt()
 
 
-for command in (demo, init, doctor, sync, events, status, changes, show, models, probe, erase, sandbox, ai):
+for command in (demo, init, doctor, sync, receive, events, status, changes, show, models, probe, erase, sandbox, ai):
     cli.add_command(command)
 check_options(cli)
 

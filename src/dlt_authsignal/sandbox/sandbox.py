@@ -14,6 +14,7 @@ from dlt_authsignal.sandbox.tenant.expected_kpis import truth
 from dlt_authsignal.sandbox.tenant_state import TenantState
 from dlt_authsignal.sandbox.webhooks.delivery import Webhooks
 from dlt_authsignal.sandbox.webhooks.events import Events
+from dlt_authsignal.sandbox.webhooks.history import History
 
 
 class Sandbox(TenantState):
@@ -30,6 +31,7 @@ class Sandbox(TenantState):
         self.log = RequestLog()
         self.webhooks = Webhooks(self)
         self.events = Events(self, self.webhooks)
+        self.history = History(self, self.webhooks)
         self._snapshots = Snapshots()
         if self.config.users:
             self.seed(self.config.users, self.config.days, self.config.seed)

@@ -11,6 +11,7 @@ from dlt_authsignal.errors import ConfigurationError, ExtraMissing
 
 if TYPE_CHECKING:
     from dlt_authsignal.sandbox.sandbox import Sandbox
+    from dlt_authsignal.sandbox.webhooks.history import Sent
 
 
 DEFAULT_USERS: Final = 100
@@ -116,6 +117,12 @@ def _not_emulated(context: click.Context, _option: click.Parameter, wanted: bool
     multiple=True,
     help="Also send webhooks to this host name or address. Repeatable. Default: to this machine only.",
 )
+@click.option(
+    "--events-to",
+    metavar="URL",
+    help="Send webhooks to this receiver: the log and authenticator events of the last"
+    f" {ACTION_WINDOW_DAYS} days now, and later events as they happen. Default: no webhooks.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the URLs and keys as one line of JSON.")
 @click.option(
     "--not-emulated",
@@ -141,6 +148,7 @@ def sandbox(
     origins: tuple[str, ...],
     allowed_hosts: tuple[str, ...],
     allowed_webhook_hosts: tuple[str, ...],
+    events_to: str | None,
     as_json: bool,
 ) -> None:
     """Run a local Authsignal to test against. All data is in memory and is lost when the sandbox stops.
@@ -173,6 +181,9 @@ def sandbox(
             seed=seed,
             now=now,
         )
+        state = Sandbox(config)
+        if events_to:
+            _send_events(state, events_to)
     except ValueError as error:
         raise ConfigurationError(str(error)) from None
     try:
@@ -181,13 +192,32 @@ def sandbox(
         raise ConfigurationError(
             f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --host or --port."
         ) from None
-    state = Sandbox(config)
     _warn_if_reachable(host)
     click.echo((_as_json if as_json else _banner)(address(bound), state))
     try:
         server(state, host).run(sockets=[bound])
     except KeyboardInterrupt:
         click.echo("Sandbox stopped. Its data is deleted.", err=True)
+
+
+def _send_events(state: "Sandbox", url: str) -> None:
+    """Send webhooks to that URL from now on, and the past as soon as the sandbox is served."""
+    state.webhooks.configure(log_events_url=url, authenticator_events_url=url)
+    state.history.when_served = _report_sent
+
+
+def _report_sent(sent: "Sent") -> None:
+    if sent.failed:
+        click.echo(
+            f"The receiver accepted {sent.events:,} events, then no more ({sent.failed}). Check that it runs at the"
+            ' URL of --events-to. To send the past again: POST /_sandbox/webhooks with {"send_history": true}.',
+            err=True,
+        )
+        return
+    click.echo(
+        f"Sent {sent.events:,} events of the last {ACTION_WINDOW_DAYS} days in {sent.deliveries:,} deliveries.",
+        err=True,
+    )
 
 
 def _warn_if_reachable(host: str) -> None:

@@ -12,8 +12,8 @@ from typing import Any, BinaryIO, Final
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.source.events.envelopes import NotAnEnvelope, envelopes_of
 from dlt_authsignal.source.events.shaper import EventShaper
-from dlt_authsignal.source.events.spool_tables import to_parquet
 from dlt_authsignal.spool import Spool, file_name
+from dlt_authsignal.spool.parquet import as_parquet
 
 EVENTS_PER_FILE: Final = 500
 LONGEST_LINE: Final = 64 * 1024 * 1024
@@ -76,7 +76,7 @@ def import_events(
             tables = shape(part.envelopes, part.times)
             at = min(part.times)
             names = {name: file_name(tenant, at, part.digest.hexdigest(), name) for name in tables}
-            spool.put_all({names[name]: to_parquet(rows) for name, rows in tables.items()})
+            spool.put_all({names[name]: as_parquet(rows) for name, rows in tables.items()})
             stored = sum(rows.num_rows for rows in tables.values())
             done.events += stored
             done.skipped += len(part.envelopes) - stored

@@ -67,7 +67,7 @@ def create_app(sandbox: Sandbox) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with sandbox.webhooks.running():
+        async with sandbox.webhooks.running(), sandbox.history.running():
             yield
 
     app = Starlette(

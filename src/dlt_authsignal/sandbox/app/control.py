@@ -156,6 +156,15 @@ class Control:
             raise ValueError("token and code must be text.")
         return {"accessToken": await use_recovery_code(self._sandbox, token, code)}
 
+    async def change_webhooks(self, body: Body) -> Body:
+        """Change settings and faults of the webhooks, then send the tenant's past if `send_history` is there."""
+        wanted = body.pop("send_history", None)
+        shown = self._sandbox.webhooks.change(body)
+        if wanted is None:
+            return shown
+        sent = await self._sandbox.history.asked(wanted)
+        return {**self._sandbox.webhooks.shown(), "history": sent}
+
     def faults(self, _body: Body) -> Body:
         return {"faults": self._sandbox.faults.shown()}
 
@@ -235,7 +244,7 @@ def control_routes(sandbox: Sandbox) -> list[Route]:
         _route("POST", "limits", control.set_limit),
         _route("DELETE", "limits", control.clear_limits),
         _route("GET", "webhooks", sandbox.webhooks.shown),
-        _route("POST", "webhooks", sandbox.webhooks.change),
+        _route("POST", "webhooks", control.change_webhooks),
         _route("POST", "webhooks/flush", sandbox.webhooks.flushed),
     ]
 

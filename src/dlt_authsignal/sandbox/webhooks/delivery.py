@@ -9,22 +9,25 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from operator import attrgetter
+from typing import Any, Final, TypeVar
 
 from msgspec.json import encode
 
-from dlt_authsignal.api.webhooks import LOG_TYPES, MAX_RECORDS, batch, envelope
+from dlt_authsignal.api.webhooks import LOG_TYPES, batch, envelope
 from dlt_authsignal.sandbox.core.clock import IdMaker, iso, random_ids, seeded_ids
 from dlt_authsignal.sandbox.tenant_state import TenantState
 from dlt_authsignal.sandbox.webhooks.client import Sender, sender
+from dlt_authsignal.sandbox.webhooks.fault_draw import NO_WAIT, FaultDraw
 from dlt_authsignal.sandbox.webhooks.queue import Pending, Queue, next_wait
 from dlt_authsignal.sandbox.webhooks.settings import WebhookFaults, WebhookSettings, changed, shown_url
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 LOOK_SECONDS: Final = 0.05
 ROUND_SECONDS: Final = 30.0
@@ -79,6 +82,7 @@ class Webhooks:
         """Delete queued events, the log of deliveries, and the faults. The settings stay."""
         seed = self._state.config.seed
         self._queue = Queue()
+        self.dropped = 0
         self.deliveries: deque[Delivery] = deque(maxlen=DELIVERIES_KEPT)
         # A separate id maker, so that turning webhooks on does not change the ids of users and actions.
         self._new_id: IdMaker = random_ids if seed is None else seeded_ids(random.Random(f"{seed}:webhooks"))
@@ -98,7 +102,7 @@ class Webhooks:
     def set_faults(self, faults: WebhookFaults) -> None:
         """Replace the faults."""
         self.faults = faults
-        self._rng = random.Random(faults.seed)
+        self.draw = FaultDraw(faults)
 
     def queue(self, type: str, at: datetime, make: Callable[[], Json | None]) -> None:
         """Queue an event if there is a URL for it. Log events are due after a token lifetime, others immediately.
@@ -119,9 +123,13 @@ class Webhooks:
     def _url(self, type: str) -> str | None:
         return self.settings.log_events_url if type in LOG_TYPES else self.settings.authenticator_events_url
 
+    def has_url(self, type: str) -> bool:
+        """Return whether there is a URL for events of this type."""
+        return self._url(type) is not None
+
     async def ask(self, url: str, type: str, payload: Json) -> Delivery:
         """Deliver one event now, once, and wait for the response."""
-        async with self._sender() as opened:
+        async with self.sender() as opened:
             return await self._post(opened, url, self._envelope(type, self._state.clock.now(), payload), (type,), 1)
 
     def flush(self) -> int:
@@ -133,9 +141,17 @@ class Webhooks:
         Raises:
             TimeoutError: It did not end within 70 s.
         """
+        return self.run(self.deliver_due(), FLUSH_SECONDS)
+
+    def run(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
+        """Do asynchronous work in the server's event loop, or without a server in a new one, and wait for the result.
+
+        Raises:
+            TimeoutError: It did not end within that many seconds.
+        """
         if self._loop is None:
-            return asyncio.run(self.deliver_due())
-        return asyncio.run_coroutine_threadsafe(self.deliver_due(), self._loop).result(FLUSH_SECONDS)
+            return asyncio.run(asyncio.wait_for(work, seconds))
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(seconds)
 
     async def deliver_due(self) -> int:
         """Try to deliver everything that is due now. Return the number of deliveries that were tried."""
@@ -145,7 +161,7 @@ class Webhooks:
             if not parcels:
                 return 0
             tried, deadline = 0, time.monotonic() + ROUND_SECONDS
-            async with self._sender() as opened:
+            async with self.sender() as opened:
                 for parcel in parcels:
                     if time.monotonic() > deadline:
                         _put_back(queue, parcel, now)
@@ -155,16 +171,18 @@ class Webhooks:
             return tried
 
     def _parcels(self, due: list[Pending]) -> list[list[Pending]]:
-        """Divide the due events into deliveries, and apply the faults."""
-        sendable = [pending for pending in due if self._url(pending.type) and self._seal(pending)]
-        faults, rng = self.faults, self._rng
-        if faults.duplicates:
-            sendable = [one for one in sendable for _ in range(2 if rng.random() < faults.duplicates else 1)]
-        if faults.shuffle:
-            rng.shuffle(sendable)
-        logs = [pending for pending in sendable if pending.is_log]
-        alone = [[pending] for pending in sendable if not pending.is_log]
-        return [*alone, *(logs[start : start + MAX_RECORDS] for start in range(0, len(logs), MAX_RECORDS))]
+        """Divide the due events into deliveries, without those that the faults drop or delay."""
+        sealed = [pending for pending in due if self._url(pending.type) and self._seal(pending)]
+        return self.draw.parcels([pending for pending in sealed if self._is_sent_now(pending)])
+
+    def _is_sent_now(self, pending: Pending) -> bool:
+        """Return whether no fault drops or delays the event. A delayed event is queued again."""
+        wait = self.draw.wait(pending)
+        if wait is None:
+            self.dropped += 1
+        elif wait > NO_WAIT:
+            self._queue.put(self._state.clock.now() + wait, pending)
+        return wait == NO_WAIT
 
     def _seal(self, pending: Pending) -> bool:
         """Put an event into its envelope, once. Return False if its payload no longer exists."""
@@ -176,18 +194,25 @@ class Webhooks:
         return envelope(type, payload, id=self._new_id(), time=iso(at), tenant_id=self._state.config.tenant_id)
 
     async def _deliver(self, opened: Sender, queue: Queue, parcel: list[Pending]) -> None:
-        first = parcel[0]
-        envelopes = [pending.envelope or {} for pending in parcel]
-        body = batch(envelopes) if first.is_log else envelopes[0]
-        attempt = 1 + max(pending.attempts for pending in parcel)
-        types = tuple(pending.type for pending in parcel)
-        delivery = await self._post(opened, self._url(first.type) or "", body, types, attempt)
+        delivery = await self.attempt(opened, parcel)
         if delivery.accepted:
             return
         for pending in {id(pending): pending for pending in parcel}.values():  # a duplicate counts as one failure
             pending.attempts += 1
             if (wait := next_wait(pending)) is not None:
                 queue.put(delivery.at + wait, pending)
+
+    async def attempt(self, opened: Sender, parcel: list[Pending]) -> Delivery:
+        """Send one delivery, in as many simultaneous copies as the faults say. Return the best outcome."""
+        first = parcel[0]
+        envelopes = [pending.envelope or {} for pending in parcel]
+        body = batch(envelopes) if first.is_log else envelopes[0]
+        attempt = 1 + max(pending.attempts for pending in parcel)
+        types = tuple(pending.type for pending in parcel)
+        copies = (
+            self._post(opened, self._url(first.type) or "", body, types, attempt) for _ in range(self.faults.copies)
+        )
+        return max(await asyncio.gather(*copies), key=attrgetter("accepted"))
 
     async def _post(self, opened: Sender, url: str, body: Json, types: Sequence[str], attempt: int) -> Delivery:
         deliveries = self.deliveries  # kept here, because a reset in the meantime replaces the log
@@ -209,7 +234,7 @@ class Webhooks:
         deliveries.append(delivery)
         return delivery
 
-    def _sender(self) -> AbstractAsyncContextManager[Sender]:
+    def sender(self) -> AbstractAsyncContextManager[Sender]:
         return sender(self.settings.timeout_seconds, self._state.config.known_webhook_hosts)
 
     def _keys(self) -> list[str]:
@@ -245,9 +270,10 @@ class Webhooks:
         """The response of `GET /_sandbox/webhooks`."""
         return {
             "settings": self.settings.shown(),
-            "faults": {name: getattr(self.faults, name) for name in ("duplicates", "shuffle", "outage", "seed")},
+            "faults": asdict(self.faults),
             "queued": len(self._queue),
             "lost": self._queue.lost,
+            "dropped": self.dropped,
             "deliveries": [_shown(delivery) for delivery in list(self.deliveries)[-100:]],
         }
 

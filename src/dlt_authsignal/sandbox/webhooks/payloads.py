@@ -36,6 +36,11 @@ def action_record(state: TenantState, action: Action) -> Json | None:
     now = state.store.get_action(action.user_id, action.action_code, action.idempotency_key)
     if now is None:
         return None
+    return record_of(state, now, state.store.authenticators(now.user_id))
+
+
+def record_of(state: TenantState, now: Action, authenticators: list[Authenticator]) -> Json:
+    """Return the record of an attempt of a user who had these authenticators."""
     user = state.store.get_user(now.user_id)
     rules = [_known(ruleId=rule.rule_id, name=rule.name, description=rule.description) for rule in now.rules]
     return _known(
@@ -47,7 +52,7 @@ def action_record(state: TenantState, action: Action) -> Json | None:
         updatedAt=iso(now.updated_at or now.created_at),
         state=now.state,
         stateUpdatedAt=iso(now.state_updated_at or now.created_at),
-        outcome=now.result,
+        outcome=now.result or _outcome(now.state),
         verificationMethod=now.verification_method,
         allowedVerificationMethods=list(now.allowed_methods) or None,
         rules=rules or None,
@@ -57,9 +62,14 @@ def action_record(state: TenantState, action: Action) -> Json | None:
         email=user.email if user else None,
         phoneNumber=user.phone_number if user else None,
         deviceId=now.device_id,
-        enrolledVerificationMethods=enrolled_methods(state.store.authenticators(now.user_id)) or None,
+        enrolledVerificationMethods=enrolled_methods(authenticators) or None,
         custom=dict(now.custom) if now.custom else None,
     )
+
+
+def _outcome(state: str) -> str:
+    """Return the decision that must have led to a state: invented attempts keep only the state."""
+    return state.partition("_")[0]
 
 
 def challenge_record(state: TenantState, at: datetime, type: str, about: Json) -> Json:

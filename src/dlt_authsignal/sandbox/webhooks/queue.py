@@ -26,13 +26,19 @@ DOUBLINGS: Final = 7
 
 @dataclass(kw_only=True, slots=True)
 class Pending:
-    """A queued event. `make` returns its payload when it is first due, None if the data was deleted."""
+    """A queued event. `make` returns its payload when it is first due, None if the data was deleted.
+
+    `is_drawn` says that faults which drop or delay events have had their chance, `is_sent` that a delivery with it was
+    accepted.
+    """
 
     type: str
     time: datetime
     make: Callable[[], Json | None]
     attempts: int = 0
     envelope: Json | None = None
+    is_drawn: bool = False
+    is_sent: bool = False
 
     @property
     def is_log(self) -> bool:

@@ -2,13 +2,16 @@
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from dlt_authsignal.api.webhooks import CHALLENGE_WEBHOOKS
 from dlt_authsignal.sandbox.core.hosts import is_loopback, plain_host
 
 Settings = TypeVar("Settings", "WebhookSettings", "WebhookFaults")
+
+MOST_COPIES: Final = 10
+MOST_DELAY_SECONDS: Final = 30 * 86_400
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,22 +87,35 @@ class WebhookFaults:
     """Faults of delivery. Authsignal guarantees neither order nor that an event is sent only once.
 
     Attributes:
-        duplicates: Probability, 0 to 1, that a log or authenticator event is sent twice.
+        duplicates: Probability, 0 to 1, that a log or authenticator event is sent twice, in the same round.
+        copies: How many times each delivery is sent, all at the same moment, as by several senders that know nothing of
+            each other. A delivery counts as accepted if one copy was.
+        drops: Probability that an event is never sent.
+        delays: Probability that an event is sent late.
+        delay_seconds: The longest delay of such an event, on the sandbox's clock.
         shuffle: Whether events that are due together are sent in random order.
         outage: Number of next deliveries that fail without being sent, including synchronous ones.
-        seed: Makes duplicates and order repeatable. None: different ones each time.
+        seed: Makes the random choices repeatable. None: different ones each time.
 
     Raises:
         ValueError: A value is out of range or has another type.
     """
 
     duplicates: float = 0.0
+    copies: int = 1
+    drops: float = 0.0
+    delays: float = 0.0
+    delay_seconds: float = 3600.0
     shuffle: bool = False
     outage: int = 0
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        _check_number("duplicates", self.duplicates, above=-1e-9, most=1)
+        for name in ("duplicates", "drops", "delays"):
+            _check_number(name, getattr(self, name), above=-1e-9, most=1)
+        _check_number("delay_seconds", self.delay_seconds, above=0, most=MOST_DELAY_SECONDS)
+        if not _is_whole(self.copies) or not 1 <= self.copies <= MOST_COPIES:
+            raise ValueError(f"copies must be a whole number from 1 to {MOST_COPIES}.")
         if not isinstance(self.shuffle, bool):
             raise ValueError("shuffle must be true or false.")
         if not _is_whole(self.outage) or self.outage < 0:

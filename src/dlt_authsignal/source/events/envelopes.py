@@ -19,8 +19,12 @@ _TABLES: Final[Mapping[str, str]] = {
     "authenticator.updated": tables.AUTHENTICATOR_EVENTS.name,
     "authenticator.deleted": tables.AUTHENTICATOR_EVENTS.name,
 }
-_WITH_TYPE: Final = tables.AUTHENTICATOR_EVENTS.name
 _UNKNOWN: Final = tables.UNKNOWN_EVENTS.name
+_LOG_NAMES: Final = ("event_id", "event_time", "tenant_id")
+_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
+    tables.AUTHENTICATOR_EVENTS.name: (*_LOG_NAMES, "event_type"),
+    _UNKNOWN: (*_LOG_NAMES, "event_type", "user_id", "payload"),
+}
 _PAYLOADS: Final = ("record", "data")
 _KNOWN: Final = frozenset({"version", "id", "source", "time", "tenantId", "type", *_PAYLOADS})
 _REFUSED_ESCAPES: Final = (b"\\ud", b"\\uD", b"\\u0000")
@@ -36,20 +40,26 @@ class Split:
 
     Attributes:
         payloads: Content of each event, whose fields become columns.
+        names: Columns whose values come from the envelopes.
+        values: Those values of each event.
         times: When each event was received.
-        keys: Values by column that come from the envelopes.
     """
 
+    names: tuple[str, ...]
     payloads: list[Mapping[str, Any]] = field(default_factory=list)
+    values: list[tuple[Any, ...]] = field(default_factory=list)
     times: list[datetime] = field(default_factory=list)
-    keys: dict[str, list[Any]] = field(default_factory=dict)
 
-    def add(self, content: Mapping[str, Any], received_at: datetime, **keys: Any) -> None:
+    def add(self, content: Mapping[str, Any], received_at: datetime, *values: Any) -> None:
         """Add one event."""
         self.payloads.append(content)
         self.times.append(received_at)
-        for name, value in keys.items():
-            self.keys.setdefault(name, []).append(value)
+        self.values.append(values)
+
+    @property
+    def keys(self) -> dict[str, list[Any]]:
+        """Return the values of the envelopes by column."""
+        return {name: list(each) for name, each in zip(self.names, zip(*self.values, strict=True), strict=True)}
 
 
 def envelopes_of(body: bytes) -> list[Any]:
@@ -88,10 +98,9 @@ def split(envelopes: Iterable[Any], times: Iterable[datetime]) -> dict[str, Spli
         table = _TABLES.get(kind)
         payload = _payload(envelope) if table else None
         if table and payload is not None and _is_id(envelope.get("id")):
-            to = found.setdefault(table, Split())
-            to.add(_content(envelope, payload), received_at, **_keys(envelope, has_type=table == _WITH_TYPE))
+            _add_known(_of(found, table), envelope, payload, received_at)
         else:
-            _add_unknown(found.setdefault(_UNKNOWN, Split()), envelope, received_at)
+            _add_unknown(_of(found, _UNKNOWN), envelope, received_at)
     return found
 
 
@@ -101,16 +110,17 @@ def _type_of(envelope: Any) -> str:
     return found if isinstance(found, str) else ""
 
 
-def _content(envelope: Mapping[str, Any], payload: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the payload, with the parts of the envelope that this version does not know."""
-    if envelope.keys() <= _KNOWN:
-        return payload
-    return {**payload, "envelope": {name: envelope[name] for name in envelope if name not in _KNOWN}}
+def _of(found: dict[str, Split], table: str) -> Split:
+    if table not in found:
+        found[table] = Split(_NAMES.get(table, _LOG_NAMES))
+    return found[table]
 
 
-def _keys(envelope: Mapping[str, Any], *, has_type: bool) -> dict[str, Any]:
-    keys = {"event_id": envelope["id"], "event_time": envelope.get("time"), "tenant_id": _tenant(envelope)}
-    return keys | {"event_type": envelope["type"]} if has_type else keys
+def _add_known(to: Split, envelope: Mapping[str, Any], payload: Mapping[str, Any], received_at: datetime) -> None:
+    if not envelope.keys() <= _KNOWN:
+        payload = {**payload, "envelope": {name: envelope[name] for name in envelope if name not in _KNOWN}}
+    values = (envelope["id"], envelope.get("time"), _tenant(envelope), envelope["type"])
+    to.add(payload, received_at, *values[: len(to.names)])
 
 
 def _add_unknown(to: Split, envelope: Any, received_at: datetime) -> None:
@@ -120,12 +130,12 @@ def _add_unknown(to: Split, envelope: Any, received_at: datetime) -> None:
     to.add(
         {},
         received_at,
-        event_id=event_id if _is_id(event_id) else _made_id(envelope),
-        event_time=whole.get("time"),
-        event_type=_type_of(envelope) or None,
-        tenant_id=_tenant(whole),
-        user_id=user_id,
-        payload=payload,
+        event_id if _is_id(event_id) else _made_id(envelope),
+        whole.get("time"),
+        _tenant(whole),
+        _type_of(envelope) or None,
+        user_id,
+        payload,
     )
 
 

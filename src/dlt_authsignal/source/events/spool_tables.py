@@ -41,13 +41,6 @@ def json_columns(table: Any) -> frozenset[str]:
         raise Unreadable("its metadata is not valid") from None
 
 
-def to_parquet(table: Any) -> bytes:
-    """Return a table as the bytes of a spool file."""
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
-    return bytes(sink.getvalue())
-
-
 def from_parquet(data: bytes, name: str) -> Any:
     """Return the rows of a spool file.
 

@@ -99,17 +99,23 @@ def country_of(phone: str, region: str | None = None) -> str | None:
         number = normal("phone", phone, region)
     if number is None or not number.startswith("+"):
         return None
-    from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, NumberParseException, parse, region_code_for_number
-
-    regions = next(
-        (found for end in (2, 3, 4) if (found := COUNTRY_CODE_TO_REGION_CODE.get(int(number[1:end] or 0)))), ()
-    )
+    regions = _regions_of(number[:2]) or _regions_of(number[:3]) or _regions_of(number[:4])
     if len(regions) > 1:
+        from phonenumbers import NumberParseException, parse, region_code_for_number
+
         try:
             return region_code_for_number(parse(number))
         except NumberParseException:
             return None
     return regions[0] if regions and regions[0] != "001" else None
+
+
+@lru_cache(maxsize=2048)
+def _regions_of(code: str) -> tuple[str, ...]:
+    """Return the countries with a country code, such as `+64`."""
+    from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
+
+    return COUNTRY_CODE_TO_REGION_CODE.get(int(code[1:] or 0), ())
 
 
 def truncated(text: str) -> str | None:

@@ -16,6 +16,7 @@ from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.schema.sensitivity import Kind
 from dlt_authsignal.schema.tables import TABLES, USERS
 from dlt_authsignal.source.privacy.identifiers import names_somebody, normal, replaced, truncated
+from dlt_authsignal.source.privacy.keyed_hash import KeyedHash
 from dlt_authsignal.source.privacy.readable import readable
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ class Privacy:
         """Return the HMAC-SHA-256 in lower-case hex; requires a key."""
         if self._keyed is None:
             raise ValueError("there is no privacy_key")
-        return hmac.digest(self._keyed, text.encode("utf-8", "surrogatepass"), "sha256").hex()
+        return self._keyed(text.encode("utf-8", "surrogatepass"))
 
     def text(self, kind: Kind, treatment: Treatment | None = None) -> Text:
         """Return the function that protects text of a kind, by default or by an override."""
@@ -225,9 +226,9 @@ class Privacy:
         return int.from_bytes(hashlib.blake2b(said.encode(), digest_size=8, key=key).digest(), "little") or 1
 
     @cached_property
-    def _keyed(self) -> bytes | None:
+    def _keyed(self) -> KeyedHash | None:
         key = self.key and key_of_tenant(self.key, self.tenant)
-        return key.encode() if key else None
+        return KeyedHash(key.encode()) if key else None
 
     def _normal_hashed(self, kind: Kind, text: str) -> str:
         return self.hashed(normal(kind, text, self.phone_region))

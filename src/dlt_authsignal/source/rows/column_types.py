@@ -158,7 +158,9 @@ class Columns:
 def as_array(kind: str, values: list[Any]) -> Any:
     """An Arrow array of values that `Columns.put` has placed in one column of rows."""
     if kind == "json":
-        values = [None if value is None else _json(value) for value in values]
+        different = {id(value): value for value in values}  # in events, many are the same object
+        said = {place: None if value is None else _json(value) for place, value in different.items()}
+        values = [said[id(value)] for value in values]
     return pa.array(values, ARROW[kind])
 
 

@@ -1,0 +1,108 @@
+"""`dlt-authsignal receive`."""
+
+import logging
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from dlt_authsignal.cli.shell import signals_handled
+from dlt_authsignal.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from dlt_authsignal.receiver.repeated_load import RepeatedLoad
+    from dlt_authsignal.source.config.event_settings import EventSettings
+
+
+@click.command(short_help="Receive events by webhook, and keep them.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on. Put a proxy with TLS in front of it.",
+)
+@click.option(
+    "--port",
+    default=8480,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port to listen on. 0 chooses a free port.",
+)
+@click.option(
+    "--spool",
+    metavar="URL",
+    help="Folder, or s3://, gs:// or az:// URL, in which deliveries are kept. Default: the setting spool.",
+)
+@click.option(
+    "--load-every",
+    metavar="SPAN",
+    help="Also run `dlt-authsignal events load` this often (60s, 5m), as a separate process. Default: never.",
+)
+@click.option(
+    "--tenant",
+    "tenants",
+    metavar="NAME",
+    multiple=True,
+    help="Receive this tenant only. Repeatable. Default: every tenant with a path.",
+)
+def receive(host: str, port: int, spool: str | None, load_every: str | None, tenants: tuple[str, ...]) -> None:
+    """Receive events by webhook, and keep them.
+
+    Each delivery is verified, its identifiers are protected, and it is written to the spool. Only then the answer is
+    200. Authsignal sends a delivery again after any other answer. `dlt-authsignal events load` brings the spool into
+    the database.
+
+    GET /healthz tells whether deliveries are accepted, GET /metrics has figures for Prometheus.
+
+    \b
+        dlt-authsignal receive --load-every 60s
+    """
+    from dlt_authsignal.receiver import create_app
+    from dlt_authsignal.source.config.event_settings import resolved_event_settings
+
+    _log_to_stderr()
+    settings = resolved_event_settings() if spool is None else resolved_event_settings(spool=spool)
+    load = _load(load_every, settings, tenants, spool)
+    app = create_app(settings, tenants=tenants or None, load=load)
+
+    from dlt_authsignal.receiver.serve import listen, server
+
+    bound = listen(host, port)
+    address, chosen = bound.getsockname()[:2]
+    click.echo(f"Receiving on http://{f'[{address}]' if ':' in address else address}:{chosen}, spool {settings.spool}")
+    running = server(app)
+    with signals_handled(lambda *_: None, "SIGINT", "SIGTERM"):  # uvicorn raises the signal again when it has stopped
+        running.run(sockets=[bound])
+    if not running.started:
+        raise click.exceptions.Exit(1)
+    click.echo("Receiver stopped. Accepted deliveries are in the spool.", err=True)
+
+
+def _load(
+    every: str | None, settings: "EventSettings", tenants: tuple[str, ...], spool: str | None
+) -> "RepeatedLoad | None":
+    if every is None:
+        return None
+    from dlt_authsignal.receiver.repeated_load import RepeatedLoad
+    from dlt_authsignal.source.config.durations import duration
+
+    span = duration("--load-every", every)
+    if span < timedelta(seconds=1):
+        raise ConfigurationError("--load-every must be at least 1s.")
+    names = tenants or tuple(name for name, tenant in settings.tenants.items() if tenant.path)
+    if len(names) > 1:
+        raise ConfigurationError(
+            "--load-every loads one tenant, because a dataset belongs to one, and this receiver has several:"
+            f" {', '.join(names)}. Nothing is received. Run dlt-authsignal events load --tenant NAME for each of them"
+            " from a scheduler."
+        )
+    options = [*(("--tenant", names[0]) if names else ()), *(("--spool", spool) if spool else ())]
+    program = "from dlt_authsignal.cli.main import main; main('dlt-authsignal')"
+    return RepeatedLoad([sys.executable, "-c", program, "events", "load", *options], span.total_seconds())
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
+    for name in ("dlt_authsignal.receiver", "uvicorn.error"):
+        logging.getLogger(name).setLevel(logging.INFO if name.startswith("dlt") else logging.WARNING)

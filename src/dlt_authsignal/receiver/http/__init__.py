@@ -1,0 +1,1 @@
+"""Deliveries over HTTP: bodies, connections, and the endpoint of a tenant."""
