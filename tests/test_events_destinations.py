@@ -1,6 +1,7 @@
 """Events end in the same rows in every destination, whatever the order of their files."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ def test_the_wide_table_of_events_merges(warehouse: Warehouse) -> None:
     first = [event(number, risk=number, device={"a": 1}) for number in range(20)]
     newer = [event(number, "BLOCK", extra="x", data=[1]) for number in range(5, 15)]
     older = [event(number, "CHALLENGE_REQUIRED", risk="high") for number in range(25)]
-    into = {"destination": warehouse.destination}
+    into: dict[str, Any] = {"destination": warehouse.destination}
     truth = expected([(first + first, at(1)), (newer, at(3)), (older, at(0))])
     deliver(first + first, at(1))
     load(**into)
