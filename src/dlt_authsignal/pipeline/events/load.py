@@ -60,7 +60,7 @@ def load_events(
     tenant: str = DEFAULT_TENANT,
     files: Sequence[SpoolFile] | None = None,
     wait: str | float | None = None,
-    rows_per_run: int = ROWS_PER_RUN,
+    rows_per_run: int | None = None,
     accept_new_key: bool = False,
     **settings: Any,
 ) -> EventsReport:
@@ -74,7 +74,7 @@ def load_events(
         tenant: Name of the tenant in the settings.
         files: Load these files, whether or not they are loaded already.
         wait: Maximum time to wait for other programs that have the DuckDB file open, such as `"60s"`.
-        rows_per_run: Events of one dlt run. More events are loaded in several.
+        rows_per_run: Events of one dlt run; more events are loaded in several. Default: 200,000.
         accept_new_key: Confirm that the key is a new key of the same tenant.
         **settings: Settings of events. They win over those that dlt finds.
 
@@ -91,7 +91,7 @@ def load_events(
         tenant=found.tenant(tenant).name,
         evidence=_evidence(pipeline, source, found.tenant(tenant), accept_new_key),
         files=files,
-        most_rows=rows_per_run,
+        most_rows=rows_per_run or ROWS_PER_RUN,
     )
     with _prepared(pipeline, wait), ExitStack() as held:
         _keep_open(pipeline, held)
