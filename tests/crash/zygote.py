@@ -35,6 +35,8 @@ IMPORTED = (
     "dlt_authsignal.cli.report.progress",
     "dlt_authsignal.cli.report.summary",
     "dlt_authsignal.source.rows.arrow_builder",
+    "dlt_authsignal.cli.report.events",
+    "dlt_authsignal.pipeline.events.load",
     "dlt_authsignal.pipeline.history.in_sql",
     "dlt_authsignal.pipeline.sync.run",
 )
@@ -97,9 +99,11 @@ def enter(asked: dict[str, Any], folder: Path) -> None:
 
 def command(asked: dict[str, Any], folder: Path) -> int:
     from dlt_authsignal.cli.main import main
+    from dlt_authsignal.pipeline.events import load
     from dlt_authsignal.source.resources import server
 
     vars(server)["USERS_PER_BATCH"] = 3  # several batches, and several files a table, of a few people
+    vars(load)["ROWS_PER_RUN"] = 20
     if asked.get("point"):
         set_trap(Point(*asked["point"]), deed(asked.get("deed", "kill"), folder))
     counter = Counter(asked.get("fatal") or {}) if "fatal" in asked else None

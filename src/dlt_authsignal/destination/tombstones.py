@@ -103,14 +103,27 @@ def _unusable(pipeline: Pipeline, lost: ColumnsLost) -> ConfigurationError:
     )
 
 
-def bury(pipeline: Pipeline, user_id: str, known: Tombstones) -> datetime:
-    """Write a user's tombstone unless it exists, and return its date."""
-    if moment := known.erased_at(user_id):
-        return moment
-    now, salt = datetime.now(UTC), known.salt
-    row: dict[str, Any] = {"user_hash": hash_of(user_id, salt), "salt": salt, "erased_at": now}
-    pipeline.run(_rows([row | {"_row_hash": fingerprint(row), "_read_at": now}]))
+def bury(pipeline: Pipeline, user_id: str, known: Tombstones, stored_id: str | None = None) -> datetime:
+    """Write a user's tombstone unless it exists, and return its date.
+
+    Args:
+        pipeline: Pipeline of the dataset.
+        user_id: The user's id at Authsignal.
+        known: The tombstones so far.
+        stored_id: The id as the spool stores it, if it differs: it gets a tombstone too, since a file does not reveal
+            the id itself.
+    """
+    ids = [user_id] if stored_id in (None, user_id) else [user_id, str(stored_id)]
+    missing = [each for each in ids if each not in known]
+    now, salt = known.erased_at(user_id) or datetime.now(UTC), known.salt
+    if missing:
+        pipeline.run(_rows([_tombstone(each, salt, now) for each in missing]))
     return now
+
+
+def _tombstone(user_id: str, salt: str, erased_at: datetime) -> dict[str, Any]:
+    row: dict[str, Any] = {"user_hash": hash_of(user_id, salt), "salt": salt, "erased_at": erased_at}
+    return row | {"_row_hash": fingerprint(row), "_read_at": datetime.now(UTC)}
 
 
 @dlt.source(name="authsignal_source", max_table_nesting=0)

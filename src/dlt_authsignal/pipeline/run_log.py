@@ -62,6 +62,10 @@ class Run(RunCounters):
     version: str = field(default_factory=lambda: version("dlt-authsignal"))
     reached_destination: bool = field(default=False, repr=False)
 
+    def reach(self) -> None:
+        """Note that the destination has answered."""
+        self.reached_destination = True
+
     def end(self, outcome: str, meter: RunMetrics, error: BaseException | None = None) -> None:
         """Fill in the values that are known at the end."""
         self.ended_at = datetime.now(UTC)

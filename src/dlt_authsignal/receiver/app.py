@@ -137,7 +137,7 @@ def _why_not_ready(admission: Admission) -> str | None:
 
 @asynccontextmanager
 async def _running(parts: _Parts) -> AsyncIterator[None]:
-    """Watch the spool, and load, while the application runs. A spool that is away at the start may come back."""
+    """Watch the spool, and load, while the application runs. A spool that is away at the start is tried again."""
     loop = asyncio.get_running_loop()
     await _look(parts, is_first=True)
     gc.freeze()  # dlt has some hundred thousand objects, which no collection has to look at again

@@ -130,7 +130,7 @@ EVENT_FILES: Final = Table(
         own("table_name", "text", "Table that its rows were loaded into."),
         own("received_at", "timestamp", "When the delivery was received."),
         own("records", "bigint", "Number of events in the file, copies included."),
-        own("bytes", "bigint", "Size of the file."),
+        own("size_bytes", "bigint", "Size of the file."),
         own("loaded_at", "timestamp", "When the file was last loaded."),
     ),
 )

@@ -29,6 +29,7 @@ STOPPED: Final = "The erasure may be incomplete. Run the same command again."
     show_default=names.PIPELINE,
     help="Name of the pipeline that loaded the data.",
 )
+@click.option("--tenant", default="default", show_default=True, help="Name of the tenant in the settings of events.")
 @click.option("--lift", is_flag=True, help="Remove the tombstone instead: the next sync reads the person again.")
 @click.option("--accept-new-key", is_flag=True, help="Confirm that the key is a new one of the dataset's tenant.")
 @click.option("--yes", is_flag=True, help="Erase without asking for confirmation.")
@@ -39,14 +40,16 @@ def erase(
     destination: str,
     dataset: str | None,
     pipeline_name: str | None,
+    tenant: str,
     lift: bool,
     accept_new_key: bool,
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Remove one person's data from everything that a pipeline stores: the tables of its dataset, pending load packages
-    and the record of runs. A dated tombstone (a hash that does not reveal the id) stays, so that no sync loads the
-    person again. The command sends no request to Authsignal and changes nothing there.
+    """Remove one person's data from everything that a pipeline stores: the tables of its dataset, the spool of events,
+    pending load packages and the record of runs. A dated tombstone (a hash that does not reveal the id) stays, so that
+    no sync and no load of events brings the person back. The command sends no request to Authsignal and changes nothing
+    there.
 
     USER_ID is the user's id at Authsignal. Pass - to read it from standard input, so that it does not appear in the
     list of processes. If a run was interrupted, run the command again to remove the rest.
@@ -67,7 +70,7 @@ def erase(
         if lift:
             _print_lifted(engine.lift(person, **wanted), as_json=as_json)
             return
-        report = engine.erase(person, **wanted)
+        report = engine.erase(person, tenant=tenant, **wanted)
     (_print_json if as_json else _print)(report)
 
 

@@ -23,6 +23,7 @@ from dlt_authsignal.pipeline.erase import postgres_rewrite
 from dlt_authsignal.pipeline.erase.duckdb_names import attached_databases, check_can_be_replaced
 from dlt_authsignal.pipeline.erase.duckdb_rewrite import rewrite
 from dlt_authsignal.pipeline.erase.local_files import erase_leftovers, further_names
+from dlt_authsignal.pipeline.erase.spool_files import erase_from_spool
 from dlt_authsignal.pipeline.erase.stored_ids import stored_forms
 from dlt_authsignal.pipeline.erase.user_rows import delete_where, erase_rows
 from dlt_authsignal.pipeline.load_packages import Pending, finish_pending
@@ -31,8 +32,10 @@ from dlt_authsignal.project.names import pipeline_name_or
 from dlt_authsignal.project.pipelines import bring_state, check_can_be_erased
 from dlt_authsignal.project.waiting import seconds_of, waiting_for
 from dlt_authsignal.schema.bookkeeping_tables import ERASED_USERS
+from dlt_authsignal.source.config.event_settings import DEFAULT_TENANT, resolved_event_settings
 from dlt_authsignal.source.config.resolve import resolved_settings
 from dlt_authsignal.source.config.source_settings import SourceSettings
+from dlt_authsignal.source.privacy.settings import privacy_from
 from dlt_authsignal.source.tenant.check import Evidence, check_tenant
 
 
@@ -81,10 +84,12 @@ def erase(
     destination: str = "duckdb",
     dataset: str | None = None,
     pipeline_name: str | None = None,
+    tenant: str = DEFAULT_TENANT,
     accept_new_key: bool = False,
     wait: str | float | None = None,
 ) -> ErasureReport:
-    """Remove a user from all tables of a dataset and from the pipeline's files on this machine.
+    """Remove a user from all tables of a dataset, from the spool of events, and from the pipeline's files on this
+    machine.
 
     Writes a tombstone, so that no later sync loads the user again. Sends no request to Authsignal. If it was
     interrupted, call it again.
@@ -94,6 +99,7 @@ def erase(
         destination: dlt destination name.
         dataset: Dataset (schema) to erase from.
         pipeline_name: The pipeline that loaded it.
+        tenant: Name of the tenant in the settings of events.
         accept_new_key: Confirm that the configured key is a new one of the same tenant.
         wait: Maximum time to wait for other programs that have the DuckDB file open, such as `"60s"`. Default: the
             command's `--wait`, otherwise no wait.
@@ -108,6 +114,8 @@ def erase(
         pipeline_name = pipeline_name_or(pipeline_name)
     settings = resolved_settings(pipeline_name)
     forms = stored_forms(user_id, settings)
+    events = resolved_event_settings(pipeline_name, settings)
+    events.tenant(tenant)
     with translate_errors(destination):
         check_can_be_erased(pipeline_name, destination)
         bring_state(pipeline_name)  # pending loads contain users too
@@ -127,11 +135,14 @@ def erase(
             recreate(pipeline)
             finished, dropped = _finish_or_drop_pending(pipeline)
             fetch_schema(pipeline)
-            erased_at = bury(pipeline, user_id, known)  # first: the tombstone holds even if the run is killed
+            # first: the tombstone holds even if the run is killed
+            erased_at = bury(pipeline, user_id, known, _stored_id(user_id, settings))
             attached = _attached(pipeline) if file else []
             rows, old_files, is_rewritten = _erase_data(pipeline, forms)
             linked = further_names(pipeline)
             places = erase_leftovers(pipeline, forms)
+            changed, unread = erase_from_spool(events, events.tenant(tenant).name, user_id, forms)
+            places |= {"files of the spool": changed}
     return ErasureReport(
         pipeline=pipeline.pipeline_name,
         destination=pipeline.destination.destination_name,
@@ -144,7 +155,7 @@ def erase(
         is_rewritten=is_rewritten,
         finished_pending=finished,
         dropped_pending=dropped,
-        not_searched=(*attached, *linked),
+        not_searched=(*attached, *linked, *unread),
     )
 
 
@@ -174,7 +185,10 @@ def lift(
             if user_id not in known:
                 return False
             with open_stores(pipeline) as stores:
-                found = ERASED_USERS.name, "user_hash", known.hashes(user_id)
+                settings = resolved_settings(pipeline.pipeline_name)
+                ids = {user_id, _stored_id(user_id, settings)} - {None}
+                hashes = frozenset(each for user in ids for each in known.hashes(str(user)))
+                found = ERASED_USERS.name, "user_hash", hashes
                 return sum(delete_where(store, *found) for _, store in stores) > 0
 
 
@@ -187,6 +201,12 @@ def _check(user_id: str) -> None:
         raise ConfigurationError(
             "The user id is not UTF-8. Nothing was changed. Pass the user's id at Authsignal."
         ) from None
+
+
+def _stored_id(user_id: str, settings: SourceSettings) -> str | None:
+    """Return the stored form of a user id; None if it cannot be stored, because there is no privacy key."""
+    privacy = privacy_from(settings)
+    return next(iter(privacy.stored_ids([user_id])), None)
 
 
 def _check_tenant(pipeline: Pipeline, settings: SourceSettings, *, accept_new_key: bool) -> None:

@@ -1,12 +1,14 @@
 """Find and delete the rows of one user, in the right order."""
 
+import json
 from collections.abc import Collection, Mapping
-from typing import Final
+from typing import Any, Final
 
 from dlt_authsignal.destination.stores.store import TableStore
 from dlt_authsignal.pipeline.erase.stored_ids import naming
 from dlt_authsignal.schema import ceremony_tables, tables
 from dlt_authsignal.schema.configuration_tables import VALUE_LIST_ITEMS
+from dlt_authsignal.schema.event_tables import UNKNOWN_EVENTS
 
 USER_ID: Final = "user_id"
 _FIRST: Final = "user_reads"
@@ -16,6 +18,7 @@ due."""
 _CREDENTIAL_ID: Final = "webauthn_credential__credential_id"
 _NAMED_IDS: Final = "allowed_credential_ids"
 _ITEMS: Final = VALUE_LIST_ITEMS.name
+_UNKNOWN: Final = UNKNOWN_EVENTS.name
 _IDENTIFIERS: Final = ("email", "phone_number", "username", "display_name")
 _CALLS: Final = ceremony_tables.PASSKEY_AUTHENTICATION_OPTIONS.name
 """Calls that identify a user only by the ids of their passkeys."""
@@ -38,10 +41,12 @@ def erase_rows(store: TableStore, forms: Collection[str]) -> dict[str, int]:
     """
     held = store.columns()
     removed = _erase_calls(store, held, forms) | _erase_items(store, held, forms)
+    quoting = _erase_quoting(store, held, forms)
     names = sorted(
         (name for name, columns in held.items() if USER_ID in columns), key=lambda name: (name != _FIRST, name)
     )
-    return removed | {name: store.delete(name, USER_ID, forms) for name in names}
+    found = removed | {name: store.delete(name, USER_ID, forms) for name in names}
+    return found | {name: found.get(name, 0) + count for name, count in quoting.items()}
 
 
 def _erase_calls(store: TableStore, held: Mapping[str, Collection[str]], forms: Collection[str]) -> dict[str, int]:
@@ -66,6 +71,20 @@ def _erase_items(store: TableStore, held: Mapping[str, Collection[str]], forms: 
     rows = store.rows(users, columns, USER_ID, forms) if columns else ()
     values = {*forms, *(str(value) for row in rows for value in row if value)}
     return {name: store.delete(name, "item", values) for name in lists}
+
+
+def _erase_quoting(store: TableStore, held: Mapping[str, Collection[str]], forms: Collection[str]) -> dict[str, int]:
+    """Delete events of unknown types that contain the user's id somewhere."""
+    if "payload" not in held.get(_UNKNOWN, ()):
+        return {}
+    quoted = [json.dumps(form, ensure_ascii=False) for form in forms]
+    rows = store.rows(_UNKNOWN, ["event_id", "payload"])
+    found = [event_id for event_id, payload in rows if any(each in _as_text(payload) for each in quoted)]
+    return {_UNKNOWN: store.delete(_UNKNOWN, "event_id", found) if found else 0}
+
+
+def _as_text(payload: Any) -> str:
+    return payload if isinstance(payload, str) else json.dumps(payload, ensure_ascii=False)
 
 
 def delete_where(store: TableStore, table: str, column: str, values: Collection[str]) -> int:

@@ -27,13 +27,11 @@ from dlt_authsignal.destination.load_hints import check_ready
 from dlt_authsignal.destination.locks import dataset_lock, pipeline_lock
 from dlt_authsignal.destination.redaction import redacted
 from dlt_authsignal.destination.stores.queries import row_counts
-from dlt_authsignal.destination.tombstones import tombstones
 from dlt_authsignal.errors import ConfigurationError, OtherTenant
-from dlt_authsignal.pipeline.attach import fetch_schema
+from dlt_authsignal.pipeline.catch_up import catch_up
 from dlt_authsignal.pipeline.history.update import update_history
-from dlt_authsignal.pipeline.load_packages import Pending, abort_packages_before, finish_pending
-from dlt_authsignal.pipeline.repair import recreate
-from dlt_authsignal.pipeline.run_log import Run, recorded
+from dlt_authsignal.pipeline.load_packages import Pending
+from dlt_authsignal.pipeline.run_log import recorded
 from dlt_authsignal.pipeline.run_table import add_run_table
 from dlt_authsignal.pipeline.sync.changes import Tally, known_hashes
 from dlt_authsignal.pipeline.sync.created_at import carrier, created_at
@@ -110,7 +108,7 @@ def sync(
             reading = _selected(source_of(found, reads, metrics, on_planned), tables)
             with keep_open(pipeline):
                 _check_tenant(pipeline, found, metrics)
-                pending, recreated = _catch_up(pipeline, run)
+                pending, recreated = catch_up(pipeline, run.reach)
                 reads.recall(pipeline, details="action_details" in reading.selected_resources)
                 run.oldest_read_at = reads.oldest()
                 tally = _counted(pipeline, reading)
@@ -209,18 +207,6 @@ def _check_tenant(pipeline: Pipeline, settings: SourceSettings, metrics: RunMetr
         if settings.api_secret_key:
             check_key(settings, metrics)
         raise
-
-
-def _catch_up(pipeline: Pipeline, run: Run) -> tuple[Pending, list[str]]:
-    """Finish what earlier runs left, and recreate missing tables; return what was pending and what was recreated."""
-    abort_packages_before(pipeline, tombstones(pipeline).latest)
-    recreated = recreate(pipeline)  # before a pending load is finished, and before dlt reads its own tables
-    pending = finish_pending(pipeline)
-    fetch_schema(pipeline)
-    run.reached_destination = True
-    recreated += recreate(pipeline)
-    update_history(pipeline)
-    return pending, recreated
 
 
 def _memory(tables: Iterable[str]) -> set[str]:

@@ -1,11 +1,13 @@
 """Turn envelopes into Arrow tables whose rows are typed and protected as in the destination."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from dlt_authsignal.schema.event_tables import EVENT_TABLES
-from dlt_authsignal.source.events.envelopes import split
+from dlt_authsignal.source.events.envelopes import Split, split
+from dlt_authsignal.source.events.spool_tables import with_json_columns
 from dlt_authsignal.source.metrics.schema_drift import Drift
 from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.rows.arrow_builder import Shaper
@@ -31,28 +33,34 @@ class EventShaper:
         self._tenant_id = tenant_id
         self._drift = Drift() if drift is None else drift
         self._shapers: dict[str, Shaper] = {}
+        self._json: defaultdict[str, dict[str, str]] = defaultdict(dict)
 
-    def __call__(self, envelopes: Sequence[Any], received_at: datetime) -> dict[str, Any]:
+    def __call__(self, envelopes: Sequence[Any], received_at: datetime | Sequence[datetime]) -> dict[str, Any]:
         """Return an Arrow table for each table that the events belong to.
 
         Args:
             envelopes: Decoded envelopes, of any types.
-            received_at: When they were received, with a time zone. It becomes `_read_at`.
+            received_at: When they were received, with a time zone; or one time for each of them. It becomes
+                `_read_at`.
 
         Raises:
             ConfigurationError: A user id is an e-mail address or a phone number, and there is no privacy key.
         """
-        return {
-            table: self._shaper(table)(
-                Answers(
-                    items=list(found.payloads),
-                    requests=list(range(len(found.payloads))),
-                    read_at=[received_at] * len(found.payloads),
-                    keys=_without_gaps(found.keys),
-                )
+        times = [received_at] * len(envelopes) if isinstance(received_at, datetime) else received_at
+        return {table: self._shaped(table, found) for table, found in split(envelopes, times).items()}
+
+    def _shaped(self, table: str, found: Split) -> Any:
+        shaper, count = self._shaper(table), len(found.payloads)
+        rows = shaper(
+            Answers(
+                items=found.payloads,
+                requests=list(range(count)),
+                read_at=found.times,
+                keys=_without_gaps(found.keys),
             )
-            for table, found in split(envelopes).items()
-        }
+        )
+        self._json[table].update(shaper.new_types())
+        return with_json_columns(rows, [name for name in self._json[table] if name in rows.column_names])
 
     def _shaper(self, table: str) -> Shaper:
         if table not in self._shapers:

@@ -37,6 +37,11 @@ class Loading:
         privacy: Protects identifiers in responses; rows are passed unchanged.
         drift: Collects the schema drift.
 
+    Attributes:
+        as_rows: Whether it passes rows.
+        stored: Types of the columns in the destination.
+        naming: Returns the destination's name for an undeclared column.
+
     Raises:
         ConfigurationError: The pipeline was created after the source.
     """
@@ -56,14 +61,17 @@ class Loading:
         stored = schema.tables.get(table.name, {}).get("columns", {})
         destination, _ = active_destination()
         as_rows = not destination.arrow or "_dlt_id" in stored
+        self.as_rows = as_rows
+        self.stored = {name: str(column["data_type"]) for name, column in stored.items() if "data_type" in column}
+        self.naming: Callable[[str], str] = schema.naming.normalize_path
         self._file_format = destination.row_format if as_rows else None
         self._shaper = _shaper_class(as_rows)(
             table,
             api=api,
             tenant_id=tenant_id,
             privacy=privacy,
-            stored={name: str(column["data_type"]) for name, column in stored.items() if "data_type" in column},
-            naming=schema.naming.normalize_path,
+            stored=self.stored,
+            naming=self.naming,
             each_once=destination.strategy == "upsert",
             drift=drift and drift.of(table.name),
             hashed=_hashed_columns(table.name),
@@ -89,8 +97,17 @@ class Loading:
         if listed:
             yield self._hinted(self._shaper.plain(listed))
 
-    def _hinted(self, batch: Any) -> Any:
-        new = self._shaper.new_types()
+    def table(self, rows: Any, new_types: Mapping[str, str]) -> Any:
+        """Return the item for dlt from an Arrow table whose columns are those of the destination.
+
+        Args:
+            rows: The table.
+            new_types: Types of columns that dlt cannot know from the table.
+        """
+        return self._hinted(rows, new_types)
+
+    def _hinted(self, batch: Any, new_types: Mapping[str, str] | None = None) -> Any:
+        new = self._shaper.new_types() if new_types is None else new_types
         if not new and self._file_format is None:
             return batch
         columns: Any = {name: {"name": name, "data_type": kind} for name, kind in new.items()} or None

@@ -1,0 +1,28 @@
+"""Finish what earlier runs left, before a run reads anything."""
+
+from collections.abc import Callable
+
+from dlt.pipeline.pipeline import Pipeline
+
+from dlt_authsignal.destination.tombstones import tombstones
+from dlt_authsignal.pipeline.attach import fetch_schema
+from dlt_authsignal.pipeline.history.update import update_history
+from dlt_authsignal.pipeline.load_packages import Pending, abort_packages_before, finish_pending
+from dlt_authsignal.pipeline.repair import recreate
+
+
+def catch_up(pipeline: Pipeline, reached: Callable[[], None] = lambda: None) -> tuple[Pending, list[str]]:
+    """Finish what earlier runs left, and recreate missing tables; return what was pending and what was recreated.
+
+    Args:
+        pipeline: The pipeline that will run.
+        reached: Called when the destination has answered.
+    """
+    abort_packages_before(pipeline, tombstones(pipeline).latest)
+    recreated = recreate(pipeline)  # before a pending load is finished, and before dlt reads its own tables
+    pending = finish_pending(pipeline)
+    fetch_schema(pipeline)
+    reached()
+    recreated += recreate(pipeline)
+    update_history(pipeline)
+    return pending, recreated

@@ -1,0 +1,1 @@
+"""Load the events in a spool: once, again, and from archives; and delete old files."""

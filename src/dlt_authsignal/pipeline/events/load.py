@@ -1,0 +1,192 @@
+"""Load the events in a spool into the pipeline's dataset."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final
+
+from dlt.common.destination.exceptions import DestinationUndefinedEntity
+from dlt.pipeline.pipeline import Pipeline
+
+from dlt_authsignal.destination.clients import shared_clients, sql_client
+from dlt_authsignal.destination.dlt_patches import (
+    adapt_dlt,
+    already_synced,
+    before_loading,
+    make_private_bucket,
+    rare_garbage_collection,
+    resolved_once,
+)
+from dlt_authsignal.destination.duckdb_file import check_still_there, database_file, keep_open
+from dlt_authsignal.destination.errors import translate_errors
+from dlt_authsignal.destination.load_hints import check_ready
+from dlt_authsignal.destination.locks import single_run
+from dlt_authsignal.destination.redaction import redacted
+from dlt_authsignal.destination.stores.queries import are_there, row_counts
+from dlt_authsignal.pipeline.catch_up import catch_up
+from dlt_authsignal.pipeline.events.report import EventsReport
+from dlt_authsignal.pipeline.events.retention import delete_old
+from dlt_authsignal.pipeline.load_packages import Pending
+from dlt_authsignal.project.pipelines import check_pipeline
+from dlt_authsignal.project.waiting import seconds_of, waiting_for
+from dlt_authsignal.schema.event_tables import EVENT_FILES, EVENT_TABLES
+from dlt_authsignal.source.config.event_settings import (
+    DEFAULT_TENANT,
+    EventTenant,
+    resolved_event_settings,
+)
+from dlt_authsignal.source.config.resolve import resolved_settings
+from dlt_authsignal.source.config.source_settings import SourceSettings
+from dlt_authsignal.source.events.counts import EventCounts
+from dlt_authsignal.source.events.pending import pending_files
+from dlt_authsignal.source.events.resources import EventReading
+from dlt_authsignal.source.events.source import events_of, evidence_of_events
+from dlt_authsignal.source.tenant.check import Evidence, check_tenant
+from dlt_authsignal.spool import SpoolFile, open_spool
+
+ROWS_PER_RUN: Final = 200_000
+"""Events of one dlt run: memory does not grow with the number of pending files."""
+
+_TABLES: Final = frozenset({*EVENT_TABLES, EVENT_FILES.name})
+
+
+def load_events(
+    pipeline: Pipeline,
+    *,
+    tenant: str = DEFAULT_TENANT,
+    files: Sequence[SpoolFile] | None = None,
+    wait: str | float | None = None,
+    rows_per_run: int | None = None,
+    accept_new_key: bool = False,
+    **settings: Any,
+) -> EventsReport:
+    """Load the events in the spool that the dataset does not have yet, as `dlt-authsignal events load` does.
+
+    Finishes the load of an interrupted run first. A second run of the same pipeline, or into the same dataset, is
+    refused while the first one runs.
+
+    Args:
+        pipeline: Any `dlt.pipeline(…)` with a destination. It becomes dlt's active pipeline.
+        tenant: Name of the tenant in the settings.
+        files: Load these files, whether or not they are loaded already.
+        wait: Maximum time to wait for other programs that have the DuckDB file open, such as `"60s"`.
+        rows_per_run: Events of one dlt run; more events are loaded in several. Default: 200,000.
+        accept_new_key: Confirm that the key is a new key of the same tenant.
+        **settings: Settings of events. They win over those that dlt finds.
+
+    Raises:
+        ConfigurationError: A setting is missing or wrong. Nothing was loaded.
+        RunFailed: The run did not complete. Repeat it: files that were not loaded are read again.
+    """
+    started = time.monotonic()
+    pipeline.activate()
+    source = resolved_settings(pipeline.pipeline_name)
+    found = resolved_event_settings(pipeline.pipeline_name, source, **settings)
+    reading = EventReading(
+        spool=open_spool(found.spool),
+        tenant=found.tenant(tenant).name,
+        evidence=_evidence(pipeline, source, found.tenant(tenant), accept_new_key),
+        files=files,
+        most_rows=rows_per_run or ROWS_PER_RUN,
+    )
+    with _prepared(pipeline, wait), ExitStack() as held:
+        _keep_open(pipeline, held)
+        check_tenant(pipeline, reading.evidence)
+        pending, recreated = catch_up(pipeline)
+        before = row_counts(pipeline, EVENT_TABLES)
+        counts, location = _load(pipeline, reading, partial(_keep_open, pipeline, held))
+        after = row_counts(pipeline, EVENT_TABLES)
+        _empty_staging(pipeline)
+        deleted = delete_old(pipeline, reading.spool, reading.tenant, found.retention)
+    return EventsReport(
+        pipeline=pipeline.pipeline_name,
+        destination=pipeline.destination.destination_name,
+        location=location,
+        dataset=pipeline.dataset_name,
+        spool=reading.spool.url,
+        tenant=reading.tenant,
+        files=counts.files,
+        events=counts.events,
+        copies=counts.copies,
+        erased=counts.erased,
+        tables=after,
+        new={name: after[name] - before[name] for name in after},
+        refused=counts.refused,
+        deleted_files=deleted,
+        finished_pending=pending is Pending.FINISHED,
+        dropped_pending=pending is Pending.DROPPED,
+        recreated=recreated,
+        seconds=round(time.monotonic() - started, 2),
+        drift=counts.drift.report(),
+    )
+
+
+@contextmanager
+def _prepared(pipeline: Pipeline, wait: str | float | None) -> Iterator[None]:
+    """Prepare dlt and the destination, and lock both."""
+    with translate_errors(pipeline.destination.destination_name):
+        check_pipeline(pipeline)
+        adapt_dlt(pipeline)
+        check_ready(pipeline)
+        make_private_bucket(pipeline)
+        with (
+            waiting_for(database_file(pipeline), seconds_of(wait)),
+            single_run(pipeline),
+            resolved_once(pipeline.destination),
+            shared_clients(pipeline),
+            redacted(pipeline),
+            translate_errors(pipeline.destination.destination_name),
+        ):
+            yield
+
+
+def _keep_open(pipeline: Pipeline, held: ExitStack) -> None:
+    """Keep the DuckDB file open until the load ends. Before the first load there is none."""
+    held.enter_context(keep_open(pipeline))
+    _forget_row_order(pipeline)
+
+
+def _forget_row_order(pipeline: Pipeline) -> None:
+    """Let DuckDB write rows in any order until the file is closed: it then needs half the time, and less memory."""
+    file = database_file(pipeline)
+    if file and file.exists():
+        with sql_client(pipeline) as client:
+            client.execute_sql("SET GLOBAL preserve_insertion_order = false")
+
+
+def _empty_staging(pipeline: Pipeline) -> None:
+    """Delete DuckDB's copy of the last load, which dlt keeps until the next one: closing the file would compress it."""
+    file = database_file(pipeline)
+    if not (file and file.exists()) or pipeline.has_pending_data:
+        return
+    with sql_client(pipeline) as client, client.with_staging_dataset():
+        for name in EVENT_TABLES:
+            with suppress(DestinationUndefinedEntity):
+                client.execute_sql(f"TRUNCATE {client.make_qualified_table_name(name)}")
+
+
+def _evidence(pipeline: Pipeline, source: SourceSettings, tenant: EventTenant, accept_new_key: bool) -> Evidence:
+    """Return what the settings say about the tenant, with a key that the dataset knows if there is one."""
+    evidence = evidence_of_events(source, tenant)
+    return replace(evidence, accept_new_key=accept_new_key or evidence.accept_new_key)
+
+
+def _load(pipeline: Pipeline, reading: EventReading, keep: Callable[[], None]) -> tuple[EventCounts, str]:
+    """Load in runs of bounded size, until no file is left; return what was read, and where the data is."""
+    location = ""
+    if reading.files is None:
+        reading = replace(reading, files=pending_files(pipeline, reading.spool, reading.tenant))
+    if not reading.files and are_there(pipeline, _TABLES) == _TABLES:
+        return reading.counts, location
+    while True:
+        before = len(reading.counts.seen)
+        with rare_garbage_collection(), already_synced(pipeline), before_loading(pipeline, keep):
+            load = pipeline.run(events_of(reading))
+        check_still_there(pipeline)
+        location = load.destination_displayable_credentials or location
+        if not reading.counts.left or len(reading.counts.seen) == before:
+            return reading.counts, location

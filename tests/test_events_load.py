@@ -1,0 +1,105 @@
+"""Events in a spool become rows: once each, in any order, however often they are loaded."""
+
+import gzip
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from dlt_authsignal.cli.main import cli
+from dlt_authsignal.errors import AuthsignalError
+from dlt_authsignal.pipeline.attach import make_pipeline
+from dlt_authsignal.pipeline.events.replay import replay_events
+from tests.event_spools import at, deliver, event, expected, load
+from tests.helpers import rows
+
+STORED = (
+    "select event_id, state, _read_at from action_log"
+    " union all select event_id, note, _read_at from challenge_log"
+    " union all select event_id, note, _read_at from authenticator_events"
+    " union all select event_id, json_extract_string(payload, 'note'), _read_at from unknown_events"
+)
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def stored() -> dict[str, tuple[str, Any]]:
+    found = rows(STORED)
+    assert len({event_id for event_id, _, _ in found}) == len(found)
+    return {event_id: (state, read_at) for event_id, state, read_at in found}
+
+
+def test_copies_late_files_and_replays_end_in_one_row_for_each_event() -> None:
+    first = [event(number) for number in range(20)]
+    newer = [event(number, "BLOCK") for number in range(5, 15)]
+    older = [event(number, "CHALLENGE_REQUIRED") for number in range(25)]
+    truth = expected([(first + first, at(1)), (newer, at(3)), (older, at(0))])
+    deliver(first + first, at(1))
+    report = load()
+    assert (report.events, report.copies, sum(report.new.values())) == (40, 20, 20)
+    deliver(newer, at(3))
+    deliver(older, at(0))  # a file that appears late
+    report = load(rows_per_run=10)
+    assert (sum(report.new.values()), report.copies) == (5, 20)
+    assert stored() == truth
+    again = replay_events(make_pipeline(), at(-1), at(2), spool="spool")
+    assert again.events == 65
+    assert stored() == truth
+    assert load().files == 0
+    assert rows("select count(*), sum(records) from event_files") == [(12, 75)]
+
+
+def test_a_file_that_is_damaged_or_foreign_is_reported_and_blocks_no_other() -> None:
+    names = deliver([event(number) for number in range(10)], at(0))
+    whole = Path("spool", names[0]).read_bytes()
+    cut = Path("spool", names[0].replace("090000", "090100"))
+    cut.write_bytes(whole[: len(whole) // 2])
+    report = load()
+    assert report.refused == {cut.relative_to("spool").as_posix(): "it is not a complete Parquet file"}
+    assert sum(report.tables.values()) == 10
+    cut.write_bytes(whole)
+    report = load()
+    assert (report.refused, report.files) == ({}, 1)
+
+
+def test_values_of_another_type_than_in_the_destination_are_stored_beside() -> None:
+    deliver([event(0, risk=1, more={"a": 1})], at(0))
+    load()
+    deliver([event(5, risk="high", more=[1])], at(1))
+    deliver([event(10, risk=1.5)], at(2))
+    load()
+    found = rows("select risk, risk__v_text, risk__v_double, more__a from action_log order by event_id")
+    assert found == [(1, None, None, 1), (None, None, 1.5, None), (None, "high", None, None)]
+    assert rows("select more from action_log where event_id = 'event-5'") == [("[1]",)]
+
+
+def test_old_files_are_deleted_after_they_are_loaded() -> None:
+    deliver([event(0)], at(0))
+    deliver([event(1)], at(0) - timedelta(days=400))
+    report = load(spool_retention="0s")
+    assert report.deleted_files == 2
+    assert not list(Path("spool/default").rglob("*.parquet"))
+    assert load().tables["action_log"] == 2
+
+
+def test_an_archive_is_imported_once(project: Path) -> None:
+    events = [event(number) for number in range(30)]
+    lines = [json.dumps(each) for each in events[:10]] + [json.dumps({"records": events[10:]})]
+    (project / "archive.jsonl.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
+    run = CliRunner().invoke
+    for _ in range(2):
+        result = run(cli, ["events", "import", "archive.jsonl.gz"], catch_exceptions=False)
+        assert "30 events of 11 lines are in" in result.output
+    result = run(cli, ["events", "load", "--json"], catch_exceptions=False)
+    report = json.loads(result.output)
+    assert (report["events"], sum(report["tables"].values())) == (30, 30)
+    (project / "bad.jsonl").write_text(f"{lines[0]}\n\n[1]\n")
+    with pytest.raises(AuthsignalError, match=r"bad\.jsonl, line 3 is not an event: it is not a JSON object"):
+        run(cli, ["events", "import", "bad.jsonl"], catch_exceptions=False)
