@@ -209,6 +209,20 @@ def test_a_spool_that_cannot_be_written_is_answered_503_until_it_can(tmp_path: P
         assert receiver.deliver(EVENT).status == 200
 
 
+def test_a_receiver_starts_while_the_spool_is_away_and_accepts_when_it_is_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = tmp_path / "spool"
+    place.write_text("a file in the place of the folder")
+    with receiving(limits=Limits(check_seconds=0.1)) as receiver:
+        assert receiver.get("/healthz").status == 503
+        assert receiver.deliver(EVENT).status == 503
+        place.unlink()
+        wait_for_metric(receiver, "authsignal_receiver_ready 1.0")
+        assert receiver.deliver(EVENT).status == 200
+    assert "Deliveries are refused with 503: The spool" in caplog.text
+
+
 def test_a_user_id_that_cannot_be_protected_is_answered_503_and_not_written() -> None:
     with receiving(source={"privacy": "pseudonymize"}) as receiver:
         assert receiver.deliver(batch_of(action(userId="ann@example.com"))).status == 503
