@@ -110,9 +110,10 @@ class Figures:
 def measured(port: int, pid: int, requests: list[bytes], *, connections: int, seconds: float) -> Figures:
     """Send for some seconds over some connections."""
     latencies: list[float] = []
+    failures: list[Exception] = []
     end = time.perf_counter() + seconds
     threads = [
-        threading.Thread(target=_send, args=(port, requests[place:] + requests[:place], end, latencies))
+        threading.Thread(target=_send, args=(port, requests[place:] + requests[:place], end, latencies, failures))
         for place in range(connections)
     ]
     begun, before = time.perf_counter(), processor_seconds(pid)
@@ -120,15 +121,20 @@ def measured(port: int, pid: int, requests: list[bytes], *, connections: int, se
         thread.start()
     for thread in threads:
         thread.join()
+    if failures:
+        raise failures[0]
     return Figures(time.perf_counter() - begun, latencies, processor_seconds(pid) - before)
 
 
-def _send(port: int, requests: Sequence[bytes], end: float, latencies: list[float]) -> None:
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
-        for request in _forever(requests, end):
-            begun = time.perf_counter()
-            exchange(connection, request)
-            latencies.append((time.perf_counter() - begun) * 1000)
+def _send(port: int, requests: Sequence[bytes], end: float, latencies: list[float], failures: list[Exception]) -> None:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+            for request in _forever(requests, end):
+                begun = time.perf_counter()
+                exchange(connection, request)
+                latencies.append((time.perf_counter() - begun) * 1000)
+    except (OSError, RuntimeError) as error:
+        failures.append(error)
 
 
 def _forever(requests: Sequence[bytes], end: float) -> Iterator[bytes]:
@@ -140,11 +146,28 @@ def _forever(requests: Sequence[bytes], end: float) -> Iterator[bytes]:
 
 
 def exchange(connection: socket.socket, request: bytes) -> None:
-    """Send a request and read its answer, which has to be 200 and fits into one packet."""
+    """Send a request and read its answer.
+
+    Raises:
+        RuntimeError: It is not 200.
+    """
     connection.sendall(request)
-    answer = connection.recv(65_536)
-    if not answer.startswith(b"HTTP/1.1 200 "):
-        raise SystemExit(f"The receiver answered: {answer[:400]!r}")
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        answer += _part(connection)
+    head, _, content = answer.partition(b"\r\n\r\n")
+    length = int(head.lower().partition(b"content-length:")[2].split()[0])
+    while len(content) < length:
+        content += _part(connection)
+    if not head.startswith(b"HTTP/1.1 200 "):
+        raise RuntimeError(f"The receiver answered: {head!r} {content!r}")
+
+
+def _part(connection: socket.socket) -> bytes:
+    part = connection.recv(65_536)
+    if not part:
+        raise RuntimeError("The receiver closed the connection.")
+    return part
 
 
 @contextmanager

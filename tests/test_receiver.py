@@ -3,6 +3,7 @@
 import gzip
 import json
 import logging
+import re
 import socket
 import time
 import zlib
@@ -79,7 +80,7 @@ def test_a_clock_that_is_ten_minutes_off_is_reported_and_accepted_without_a_tole
     assert receiver.deliver(EVENT, at=600).status == 200
     late = receiver.deliver(EVENT, at=-600)
     assert late.status == 401
-    assert "600 s old" in late.hint
+    assert re.search(r"60\d s old", late.hint)
     assert "A known key signed this delivery, so the clock is wrong" in late.hint
     with receiving(tolerance="0") as tolerant:
         assert tolerant.deliver(EVENT, at=-600).status == 200
@@ -206,6 +207,20 @@ def test_a_spool_that_cannot_be_written_is_answered_503_until_it_can(tmp_path: P
         (tmp_path / "away").rename(folder)
         wait_for_metric(receiver, "authsignal_receiver_ready 1.0")
         assert receiver.deliver(EVENT).status == 200
+
+
+def test_a_receiver_starts_while_the_spool_is_away_and_accepts_when_it_is_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = tmp_path / "spool"
+    place.write_text("a file in the place of the folder")
+    with receiving(limits=Limits(check_seconds=0.1)) as receiver:
+        assert receiver.get("/healthz").status == 503
+        assert receiver.deliver(EVENT).status == 503
+        place.unlink()
+        wait_for_metric(receiver, "authsignal_receiver_ready 1.0")
+        assert receiver.deliver(EVENT).status == 200
+    assert "Deliveries are refused with 503: The spool" in caplog.text
 
 
 def test_a_user_id_that_cannot_be_protected_is_answered_503_and_not_written() -> None:

@@ -136,10 +136,9 @@ def _why_not_ready(admission: Admission) -> str | None:
 
 @asynccontextmanager
 async def _running(parts: _Parts) -> AsyncIterator[None]:
-    """Prove that the spool can be written, watch it, and load, while the application runs."""
+    """Watch the spool, and load, while the application runs. A spool that is away at the start may come back."""
     loop = asyncio.get_running_loop()
-    await loop.run_in_executor(parts.executor, parts.spool.prepare)
-    await _look(parts)
+    await _look(parts, is_first=True)
     tasks = [asyncio.create_task(_watch(parts))]
     if parts.load:
         tasks.append(asyncio.create_task(parts.load.run(parts.metrics.loaded)))
@@ -160,18 +159,21 @@ async def _watch(parts: _Parts) -> None:
         await _look(parts)
 
 
-async def _look(parts: _Parts) -> None:
-    """Compare the disk with its limit; after a failure, find out whether the spool can be written again."""
+async def _look(parts: _Parts, *, is_first: bool = False) -> None:
+    """Compare the disk with its limit; at the start and after a failure, find out whether the spool can be written."""
     loop, admission = asyncio.get_running_loop(), parts.admission
     try:
         used = await loop.run_in_executor(None, parts.spool.used_share)
-        if admission.is_failing:
+        if admission.is_failing or is_first:
             await loop.run_in_executor(None, parts.spool.prepare)
-            admission.is_failing = False
-            logger.warning("The spool can be written again.")
-    except SpoolUnavailable:
+    except SpoolUnavailable as error:
+        if not admission.is_failing:
+            logger.error("Deliveries are refused with 503: %s", error)
         admission.is_failing = True
         return
+    if admission.is_failing:
+        logger.warning("The spool can be written again.")
+    admission.is_failing = False
     if used is None:
         return
     parts.metrics.disk_used.set(used)

@@ -1,6 +1,7 @@
 """Recognise secrets by their form, whatever their field is called."""
 
 import re
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 from urllib.parse import unquote
@@ -31,6 +32,7 @@ _BASE32: Final = re.compile(r"[A-Z2-7]{16,}={0,6}")
 _HEX: Final = re.compile(r"[0-9a-fA-F]+")
 _RANDOM_HEX: Final = 40
 _RANDOM: Final = 20
+_SHORT: Final = 100
 _LONGEST_LOOK: Final = 20_000
 _IDENTIFYING: Final = frozenset(
     [
@@ -57,6 +59,16 @@ def is_secret_text(text: str) -> bool:
     """Return whether a text certainly contains a secret: a JWT, a private key, a link with a token, …"""
     if len(text) < 8 or _UUID.fullmatch(text):
         return False
+    return _is_secret_short_text(text) if len(text) <= _SHORT else _has_secret_form(text)
+
+
+@lru_cache(maxsize=4096)
+def _is_secret_short_text(text: str) -> bool:
+    """Return the same for a text that may come in every event, such as the name of a rule."""
+    return _has_secret_form(text)
+
+
+def _has_secret_form(text: str) -> bool:
     plain = readable(text)
     return _FORMS.search(plain) is not None or (
         "=" in plain and any(map(_is_secret_parameter, _PARAMETER.findall(plain)))
