@@ -10,6 +10,7 @@ from dlt_authsignal.cli.commands.changes import changes
 from dlt_authsignal.cli.commands.demo import demo
 from dlt_authsignal.cli.commands.doctor import doctor
 from dlt_authsignal.cli.commands.erase import erase
+from dlt_authsignal.cli.commands.events import events
 from dlt_authsignal.cli.commands.init import init
 from dlt_authsignal.cli.commands.models import models
 from dlt_authsignal.cli.commands.probe import probe
@@ -37,7 +38,7 @@ def cli() -> None:
     quieten_dlt()
 
 
-for command in (demo, init, doctor, sync, status, changes, show, models, probe, erase, receive, sandbox, ai):
+for command in (demo, init, doctor, sync, receive, events, status, changes, show, models, probe, erase, sandbox, ai):
     cli.add_command(command)
 check_options(cli)
 

@@ -46,8 +46,17 @@ class Sealer:
             received_at: When it was received.
         """
         time = received_at.astimezone(UTC).isoformat()
-        head = f"{SIGNATURE}: {_line(signature)}\n{RECEIVED}: {time}\n\n"
-        return self._fernet.encrypt(head.encode() + body)
+        return self.sealed_again(body, {SIGNATURE: signature, RECEIVED: time})
+
+    def sealed_again(self, body: bytes, headers: Mapping[str, str]) -> bytes:
+        """Return a delivery whose body was changed, encrypted.
+
+        Args:
+            body: The new body, which the signature no longer fits.
+            headers: What `opened` returned.
+        """
+        head = "".join(f"{name}: {_line(value)}\n" for name, value in headers.items())
+        return self._fernet.encrypt(f"{head}\n".encode() + body)
 
     def opened(self, content: bytes) -> tuple[Mapping[str, str], bytes]:
         """Return headers and body of an encrypted delivery.

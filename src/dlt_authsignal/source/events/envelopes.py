@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -41,15 +42,18 @@ class Split:
         payloads: Content of each event, whose fields become columns.
         names: Columns whose values come from the envelopes.
         values: Those values of each event.
+        times: When each event was received.
     """
 
     names: tuple[str, ...]
     payloads: list[Mapping[str, Any]] = field(default_factory=list)
     values: list[tuple[Any, ...]] = field(default_factory=list)
+    times: list[datetime] = field(default_factory=list)
 
-    def add(self, content: Mapping[str, Any], *values: Any) -> None:
+    def add(self, content: Mapping[str, Any], received_at: datetime, *values: Any) -> None:
         """Add one event."""
         self.payloads.append(content)
+        self.times.append(received_at)
         self.values.append(values)
 
     @property
@@ -80,23 +84,23 @@ def envelopes_of(body: bytes) -> list[Any]:
     raise NotAnEnvelope("it has neither records, nor the type and id of an event")
 
 
-def split(envelopes: Iterable[Any]) -> dict[str, Split]:
-    """Return the events by table.
+def split(envelopes: Iterable[Any], times: Iterable[datetime]) -> dict[str, Split]:
+    """Return the events by table, with the time at which each was received.
 
     An event whose type is unknown, or that lacks an id or a payload, goes to `unknown_events` as a whole. Synchronous
     webhooks (`sms.created`, …) are left out: they contain codes.
     """
     found: dict[str, Split] = {}
-    for envelope in envelopes:
+    for envelope, received_at in zip(envelopes, times, strict=True):
         kind = _type_of(envelope)
         if kind in SYNCHRONOUS_TYPES:
             continue
         table = _TABLES.get(kind)
         payload = _payload(envelope) if table else None
         if table and payload is not None and _is_id(envelope.get("id")):
-            _add_known(_of(found, table), envelope, payload)
+            _add_known(_of(found, table), envelope, payload, received_at)
         else:
-            _add_unknown(_of(found, _UNKNOWN), envelope)
+            _add_unknown(_of(found, _UNKNOWN), envelope, received_at)
     return found
 
 
@@ -112,19 +116,20 @@ def _of(found: dict[str, Split], table: str) -> Split:
     return found[table]
 
 
-def _add_known(to: Split, envelope: Mapping[str, Any], payload: Mapping[str, Any]) -> None:
+def _add_known(to: Split, envelope: Mapping[str, Any], payload: Mapping[str, Any], received_at: datetime) -> None:
     if not envelope.keys() <= _KNOWN:
         payload = {**payload, "envelope": {name: envelope[name] for name in envelope if name not in _KNOWN}}
     values = (envelope["id"], envelope.get("time"), _tenant(envelope), envelope["type"])
-    to.add(payload, *values[: len(to.names)])
+    to.add(payload, received_at, *values[: len(to.names)])
 
 
-def _add_unknown(to: Split, envelope: Any) -> None:
+def _add_unknown(to: Split, envelope: Any, received_at: datetime) -> None:
     whole: Mapping[str, Any] = envelope if isinstance(envelope, dict) else {}
     event_id = whole.get("id")
     user_id, payload = _unknown_payload(whole, envelope)
     to.add(
         {},
+        received_at,
         event_id if _is_id(event_id) else _made_id(envelope),
         whole.get("time"),
         _tenant(whole),
