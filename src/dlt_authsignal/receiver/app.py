@@ -136,7 +136,7 @@ def _why_not_ready(admission: Admission) -> str | None:
 
 @asynccontextmanager
 async def _running(parts: _Parts) -> AsyncIterator[None]:
-    """Watch the spool, and load, while the application runs. A spool that is away at the start may come back."""
+    """Watch the spool, and load, while the application runs. A spool that fails at the start may work later."""
     loop = asyncio.get_running_loop()
     await _look(parts, is_first=True)
     tasks = [asyncio.create_task(_watch(parts))]
