@@ -1,6 +1,7 @@
 """The receiver as an ASGI application."""
 
 import asyncio
+import gc
 import json
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -136,9 +137,10 @@ def _why_not_ready(admission: Admission) -> str | None:
 
 @asynccontextmanager
 async def _running(parts: _Parts) -> AsyncIterator[None]:
-    """Watch the spool, and load, while the application runs. A spool that fails at the start may work later."""
+    """Watch the spool, and load, while the application runs. A spool that is away at the start is tried again."""
     loop = asyncio.get_running_loop()
     await _look(parts, is_first=True)
+    gc.freeze()  # dlt has some hundred thousand objects, which no collection has to look at again
     tasks = [asyncio.create_task(_watch(parts))]
     if parts.load:
         tasks.append(asyncio.create_task(parts.load.run(parts.metrics.loaded)))
