@@ -163,5 +163,5 @@ def _is_there(event: SampleEvent, **where: Any) -> bool:
     if not are_there(pipeline, [UNKNOWN_EVENTS.name]):
         return False
     with opened(pipeline) as (ask, stored, _):
-        query = f"select count(*) from {UNKNOWN_EVENTS.name} where event_id = '{event.event_id}'"
-        return UNKNOWN_EVENTS.name in stored and int(ask(query)[0][0]) > 0
+        query = f"select sum(case when event_id = '{event.event_id}' then 1 else 0 end) from {UNKNOWN_EVENTS.name}"
+        return UNKNOWN_EVENTS.name in stored and bool(ask(query)[0][0])
