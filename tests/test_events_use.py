@@ -13,6 +13,7 @@ from dlt_authsignal.api.server_endpoints import TRACK
 from dlt_authsignal.models import install
 from dlt_authsignal.models.events.reconciliation import Reconciliation, read_reconciliation
 from dlt_authsignal.pipeline.attach import attach
+from dlt_authsignal.pipeline.monitor.status import status
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
 from dlt_authsignal.sandbox.tenant.entities import Action
 from dlt_authsignal.sandbox.webhooks.settings import WebhookFaults
@@ -20,7 +21,7 @@ from tests.ceremonies import Visitor
 from tests.events import connected, load
 from tests.helpers import ask, command, rows, sync_from
 from tests.tiers import deep_after
-from tests.warehouses import Lake, Postgres, Warehouse
+from tests.warehouses import DuckDB, Lake, Postgres, Warehouse
 
 MINUTE = timedelta(minutes=1)
 PAST = timedelta(days=16)
@@ -42,25 +43,33 @@ def users(running: RunningSandbox) -> list[str]:
     return [user.user_id for user in running.sandbox.store.users()]
 
 
+KINDS = ["duckdb", "postgres", "delta", "iceberg"]
+
+
+@pytest.mark.parametrize("kind", deep_after(1, KINDS))
 def test_a_new_passkey_is_loaded_by_the_sync_after_its_event(
-    seeded: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+    kind: str, seeded: RunningSandbox, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    found = warehouse(kind, request, monkeypatch)
+    into = {"destination": found.destination}
     with connected(seeded, monkeypatch):
-        sync_from(seeded)
-        load()
-        assert sync_from(seeded).users_due == 0
+        sync_from(seeded, **into)
+        load(**into)
+        assert sync_from(seeded, **into).users_due == 0
         plain = next(user for user in users(seeded) if not seeded.sandbox.store.authenticators(user))
         assert Visitor(seeded, plain).track().register()[0] == 200
         seeded.sandbox.webhooks.flush()
-        load()
-        report = sync_from(seeded, users_from=["known"])  # without the user list, which would show the change too
+        load(**into)
+        assert status(attach(**into)).users_reported == 1
+        report = sync_from(seeded, users_from=["known"], **into)  # the user list would show the change too
         assert (report.users_due, report.users_reported) == (1, 1)
-        found = rows(
+        joined = found.rows(
             "select count(*) from user_authenticators as a join authenticator_events as e using (user_authenticator_id)"
             " where e.event_type = 'authenticator.created' and a.verification_method = 'PASSKEY'"
         )
-        assert found == [(1,)]
-        assert sync_from(seeded, users_from=["known"]).users_due <= 1  # a read within seconds may be repeated once
+        assert joined == [(1,)]
+        # a read within seconds of the event may be repeated once
+        assert sync_from(seeded, users_from=["known"], **into).users_due <= 1
 
 
 def make_differences(running: RunningSandbox) -> dict[str, int]:
@@ -102,25 +111,23 @@ def sent_before(running: RunningSandbox) -> int:
     return len(every)
 
 
-def warehouse(kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Warehouse | None:
-    if kind == "duckdb":
-        return None
+def warehouse(kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    """An empty destination."""
+    found: Warehouse = DuckDB()
     if kind == "postgres":
-        found: Warehouse = Postgres(request.getfixturevalue("postgres_database"))
-    else:
+        found = Postgres(request.getfixturevalue("postgres_database"))
+    elif kind != "duckdb":
         found = Lake(kind, str(request.getfixturevalue("tmp_path") / "lake"))
     for name, value in found.env.items():
         monkeypatch.setenv(name, value)
     return found
 
 
-@pytest.mark.parametrize("kind", deep_after(1, ["duckdb", "postgres", "delta", "iceberg"]))
+@pytest.mark.parametrize("kind", deep_after(1, KINDS))
 def test_reconciliation_counts_exactly_what_was_lost_late_changed_and_deleted(
     kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    into: dict[str, Any] = {}
-    if found := warehouse(kind, request, monkeypatch):
-        into = {"destination": found.destination}
+    into: dict[str, Any] = {"destination": warehouse(kind, request, monkeypatch).destination}
 
     def reconciled() -> Reconciliation:
         report = read_reconciliation(attach(**into))

@@ -117,7 +117,7 @@ def _print(found: "Status") -> None:
         console.print(line)
     if found.events:
         console.print()
-        for line in event_lines(found.events):
+        for line in (*event_lines(found.events), *_reported(found)):
             console.print(line)
         console.print()
     if found.configuration_read:
@@ -174,6 +174,12 @@ def _users(found: "Status") -> "Iterator[str]":
         yield f"Users by the age of their last read: {', '.join(ages)}; the oldest {_time(found.users.oldest_read)}."
     if found.users_due:
         yield f"{counted(found.users_due, 'user')} {'is' if found.users_due == 1 else 'are'} due.{_waiting(found)}"
+
+
+def _reported(found: "Status") -> "Iterator[str]":
+    if found.users_reported:
+        them = counted(found.users_reported, "user")
+        yield f"{them} named by events since their last read: the next sync reads them."
 
 
 def _losses(found: "Status") -> "Iterator[str]":

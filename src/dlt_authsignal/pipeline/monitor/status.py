@@ -26,7 +26,7 @@ from dlt_authsignal.schema.tables import TABLES
 from dlt_authsignal.source.config.durations import duration
 from dlt_authsignal.source.config.resolve import resolved_settings
 from dlt_authsignal.source.config.source_settings import SourceSettings
-from dlt_authsignal.source.incremental.read_state import PARTS, LastRead, milliseconds
+from dlt_authsignal.source.incremental.read_state import PARTS, TOLD_BY_EVENTS, LastRead, milliseconds
 from dlt_authsignal.source.incremental.state_table import known_reads
 from dlt_authsignal.source.tenant.check import Evidence, is_known_key
 
@@ -67,6 +67,7 @@ class Status:
         tables: Status by table.
         users_waiting: Users who were never read, because no sync so far had the budget.
         users_due: Users who were last read longer ago than `max_staleness`, or never.
+        users_reported: Users named by an event since their last read. The next sync reads them.
         users: Age of the users' last reads.
         gaps: Periods without a successful sync that were long enough to lose actions, latest first.
         failed: Rows of `sync_runs` for the failed syncs since the last successful one, newest first.
@@ -82,6 +83,7 @@ class Status:
     tables: Mapping[str, TableStatus]
     users_waiting: int
     users_due: int
+    users_reported: int
     users: Staleness
     gaps: Sequence[Gap]
     failed: Sequence[Mapping[str, Any]]
@@ -124,6 +126,7 @@ def _status(pipeline: Pipeline) -> Status:
         },
         users_waiting=sum(not read.was_read for read in reads),
         users_due=sum(_oldest(read) < milliseconds(now - longest) for read in reads),
+        users_reported=sum(any(read.is_outdated(part) for part in TOLD_BY_EVENTS) for read in reads),
         users=staleness(reads, now),
         gaps=gaps(runs, now),
         failed=of_users[:done][:FAILURES_SHOWN],

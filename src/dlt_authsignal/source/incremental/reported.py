@@ -35,10 +35,10 @@ def reported(pipeline: Pipeline, since: datetime) -> Iterator[tuple[list[str], A
     after = max(since, _EARLIEST) - timedelta(milliseconds=LATEST_LOAD)
     for table in TABLES_WITH_USERS:
         for batch in latest_by(pipeline, table, "user_id", ("_read_at", "_dlt_load_id"), after):
-            yield batch["user_id"].to_pylist(), _counted_as(batch["_read_at"], batch["_dlt_load_id"])
+            yield batch["user_id"].to_pylist(), counted_as(batch["_read_at"], batch["_dlt_load_id"])
 
 
-def _counted_as(received: Any, load_ids: Any) -> Any:
+def counted_as(received: Any, load_ids: Any) -> Any:
     """Return the times that the events count as received; a load id is the time of its load in seconds."""
     import numpy as np
     import pyarrow as pa
