@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WORKERS ?= $(shell $(PYTHON) -c "import os; print(1 + (os.cpu_count() or 1))")
 READY := $(VENV)/.ready
 DEV := $(VENV)/.dev
-EXTRAS := $(addprefix --extra ,assistant sandbox metrics postgres redis s3 delta iceberg sql dashboard notebooks spool)
+EXTRAS := $(addprefix --extra ,assistant sandbox metrics postgres redis s3 delta iceberg sql dashboard notebooks receiver spool)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Without compiled modules, each Python that a test or a command starts takes a second longer.
 export PYTHONDONTWRITEBYTECODE :=
@@ -91,7 +91,7 @@ docs: $(DEV) ## regenerates the tables, KPIs, commands, llms.txt, destinations a
 
 lock: ## needs uv; resolves pyproject.toml anew
 	$(COMPILE) $(EXTRAS) --group dev pyproject.toml -o requirements-dev.lock
-	$(COMPILE) --extra sandbox -c requirements-dev.lock pyproject.toml -o requirements.lock
+	$(COMPILE) --extra receiver --extra sandbox -c requirements-dev.lock pyproject.toml -o requirements.lock
 
 clean:
 	rm -rf $(VENV) $(VENV)-* tests/node/node_modules build dist .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* authsignal_demo.duckdb .dlt/.var/pipelines/authsignal_demo*

@@ -6,13 +6,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import dlt
+import duckdb
 import pytest
 from click.testing import CliRunner
 
 from dlt_authsignal.cli.main import cli
-from dlt_authsignal.errors import AuthsignalError
+from dlt_authsignal.destination.load_hints import hints
+from dlt_authsignal.errors import AuthsignalError, OtherTenant
 from dlt_authsignal.pipeline.attach import make_pipeline
 from dlt_authsignal.pipeline.events.replay import replay_events
+from dlt_authsignal.schema.event_tables import EVENT_TABLES
 from tests.event_spools import at, deliver, event, expected, load
 from tests.helpers import rows
 
@@ -32,7 +36,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def stored() -> dict[str, tuple[str, Any]]:
     found = rows(STORED)
-    assert len({event_id for event_id, _, _ in found}) == len(found)
+    ids = [event_id for event_id, _, _ in found if event_id != "first"]
+    assert len(set(ids)) == len(ids)
     return {event_id: (state, read_at) for event_id, state, read_at in found}
 
 
@@ -78,6 +83,54 @@ def test_values_of_another_type_than_in_the_destination_are_stored_beside() -> N
     found = rows("select risk, risk__v_text, risk__v_double, more__a from action_log order by event_id")
     assert found == [(1, None, None, 1), (None, None, 1.5, None), (None, "high", None, None)]
     assert rows("select more from action_log where event_id = 'event-5'") == [("[1]",)]
+
+
+def test_a_dropped_table_is_filled_from_the_spool_again() -> None:
+    deliver([event(number) for number in range(10)], at(0))
+    load()
+    with duckdb.connect("authsignal_pipeline.duckdb") as connection:
+        connection.execute("drop table authsignal_data.action_log")
+    report = load()
+    assert report.recreated == ["action_log"]
+    assert (report.files, report.tables["action_log"]) == (1, 4)
+
+
+@pytest.mark.deep
+def test_a_dataset_of_another_tenant_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    deliver([event(0)], at(0))
+    key = "SOURCES__AUTHSIGNAL_EVENTS__API_SECRET_KEY"
+    monkeypatch.setenv(key, "first-key-of-a-tenant-0123456789")
+    load()
+    monkeypatch.setenv(key, "another-key-of-a-tenant-987654321")
+    deliver([event(1)], at(1))
+    with pytest.raises(OtherTenant):
+        load()
+    monkeypatch.setenv("SOURCES__AUTHSIGNAL_EVENTS__ADDITIONAL_SECRET_KEYS", "first-key-of-a-tenant-0123456789")
+    assert load().files == 1
+
+
+@pytest.mark.deep
+def test_a_table_of_rows_takes_events_as_rows() -> None:
+    """As in destinations that take no Arrow tables."""
+
+    @dlt.source(name="authsignal_source", max_table_nesting=0)
+    def begun() -> Any:
+        own = {"_row_hash": 16 * "0", "_api": "webhook", "_read_at": at(-9)}
+        tables = EVENT_TABLES.values()
+        return [dlt.resource([{"event_id": "first"} | own], **hints(table)) for table in tables]
+
+    make_pipeline().run(begun())
+    events = [event(number, risk=number, more={"a": [number]}, rules=[{"ruleId": "r"}]) for number in range(10)]
+    truth = expected([(events, at(0)), (events[:5], at(1))])
+    deliver(events, at(0))
+    deliver(events[:5], at(1))
+    load()
+    found = stored()
+    del found["first"]
+    assert found == truth
+    assert rows("select rules, risk, more__a from action_log where event_id = 'event-5'") == [
+        ('[{"ruleId":"r"}]', 5, "[5]")
+    ]
 
 
 def test_old_files_are_deleted_after_they_are_loaded() -> None:

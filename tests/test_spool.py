@@ -18,7 +18,10 @@ from tests.receivers import s3_environment
 TIME = datetime(2026, 11, 1, 23, 59, 59, 999_999, tzinfo=UTC)
 HASH = sha256(b"a delivery").hexdigest()
 NAME = f"default/2026-11-01/20261101T235959.999999Z-{HASH[:32]}.action_log.parquet"
-LIMITED = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)); exec(sys.argv[1])"
+LIMITED = (  # a module that was compiled under the limit would be cut off
+    "import resource, sys; sys.dont_write_bytecode = True\n"
+    "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)); exec(sys.argv[1])"
+)
 
 
 @pytest.fixture(params=["folder", "s3"])

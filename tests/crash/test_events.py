@@ -38,9 +38,7 @@ POINTS: Final[dict[str, Point]] = {
     "after the load, before it is noted": Point(f"{_CLIENT}.complete_load", "before"),
     "after the load is noted": Point(f"{_CLIENT}.complete_load", "after"),
     "after the package is put away": Point(f"{_LOADING}.complete_load_package", "after"),
-    "in the second run, after a batch": Point(
-        "dlt_authsignal.source.resources.table_resource:Loading.table", "after", 9
-    ),
+    "in the second run, after a batch": Point(_BATCH, "after", 6),
     "after the load of the second run is noted": Point(f"{_CLIENT}.complete_load", "after", 2),
     "before the staging tables are emptied": Point(f"{_LOAD}:_empty_staging", "before"),
     "before old files are deleted": Point(f"{_LOAD}:delete_old", "before"),

@@ -259,3 +259,16 @@ def test_a_read_starts_after_the_previous_one_unless_the_clock_was_set_back_far(
     last = LastRead(first_seen=NOW - DAY, users=NOW - DAY, user_authenticators=NOW + set_back)
     assert later(now, last) == now + timedelta(milliseconds=begins)
     assert later(now, None) == now
+
+
+@given(last=lasts, wanted=parts, policy=policies, reported=times)
+def test_an_event_makes_due_what_was_read_before_it_and_may_have_changed(
+    last: LastRead, wanted: frozenset[str], policy: Policy, reported: int
+) -> None:
+    told = msgspec.structs.replace(last, reported=reported)
+    before, ask = (ask_of("u", one, last.listed, wanted, NOW, policy) for one in (last, told))
+    earlier = {part for part in wanted - {"user_devices"} if last.at(part) < reported}
+    asked = ask.parts if ask else frozenset()
+    assert asked == (before.parts if before else frozenset()) | earlier
+    if ask and earlier:
+        assert ask.reason == "reported"

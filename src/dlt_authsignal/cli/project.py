@@ -44,14 +44,14 @@ def script(pipeline_name: str = "authsignal_pipeline", dataset: str = "authsigna
     return text
 
 
-def settings_in(path: Path) -> Mapping[str, Any]:
-    """Return the source's section of a TOML file; empty if the file does not exist.
+def settings_in(path: Path, section: Sequence[str] = SECTION) -> Mapping[str, Any]:
+    """Return a section of a TOML file, by default the source's; empty if it or the file does not exist.
 
     Raises:
         ConfigurationError: The file is not valid TOML, or the section is not a table.
     """
     found: Mapping[str, Any] = _parsed(path)
-    for name in SECTION:
+    for name in section:
         found = found.get(name, {})
         if not isinstance(found, Mapping):
             raise ConfigurationError(

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 from dlt_authsignal.errors import RunFailed
 from dlt_authsignal.models import lake
 from dlt_authsignal.models.catalogue import Model, all_models
-from dlt_authsignal.models.configuration.views import view_queries
+from dlt_authsignal.models.configuration.views import view_queries as configuration_views
 from dlt_authsignal.models.dialects import portable
+from dlt_authsignal.models.events.views import view_queries as event_views
 from dlt_authsignal.project.writing import check_can_be_written
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ def install(pipeline: "Pipeline") -> Installed:
                 else:
                     client.execute_sql(view_sql(model, dataset, dialect))
                     done.views.append(model.view)
-            for name, query in view_queries(pipeline, dataset, dialect).items():
+            views = configuration_views(pipeline, dataset, dialect) | event_views(pipeline, dataset, dialect)
+            for name, query in views.items():
                 client.execute_sql(f"create or replace view {view_name(name, dataset, dialect)} as {query}")
                 done.views.append(name)
     except DatabaseException as error:

@@ -15,6 +15,7 @@ from dlt_authsignal.destination.stores.queries import schema_of
 from dlt_authsignal.destination.stores.store import is_made_of_files
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.schema.bookkeeping_tables import OWN_TABLES, USER_READS
+from dlt_authsignal.schema.event_tables import EVENT_FILES, EVENT_TABLES
 from dlt_authsignal.source.incremental.read_state import KEPT
 
 _PLAIN: Final = re.compile(r"[a-z0-9_]{1,63}")
@@ -68,6 +69,7 @@ def _recreate_ours(pipeline: Pipeline, client: Any) -> list[str]:
     lost = _lacking(client, schema, schema.data_table_names(seen_data_only=True))
     if lost:
         _forget_reads(pipeline, client, lost)  # first: a next run still finds the tables missing
+        _forget_files(pipeline, client, lost)
         _make(client, lost)
     return list(lost)
 
@@ -110,7 +112,7 @@ def _lacking(client: Any, schema: Any, names: Collection[str]) -> dict[str, bool
     return found
 
 
-_REMADE: Final = frozenset(table.name for table in OWN_TABLES if table.name != "erased_users")
+_REMADE: Final = frozenset(table.name for table in (*OWN_TABLES, EVENT_FILES) if table.name != "erased_users")
 """This project's tables whose rows the next sync can do without."""
 
 
@@ -170,3 +172,13 @@ def _forget_reads(pipeline: Pipeline, client: Any, lost: Collection[str]) -> Non
     sql = client.sql_client
     nothing = ", ".join(f"{sql.escape_column_name(f'{part}_read_at')} = NULL" for part in parts)
     sql.execute_sql(f"UPDATE {sql.make_qualified_table_name(USER_READS.name)} SET {nothing} WHERE 1 = 1")
+
+
+def _forget_files(pipeline: Pipeline, client: Any, lost: Collection[str]) -> None:
+    """Forget which files of the spool were loaded into the missing tables: the next load reads them again."""
+    names = [name for name in EVENT_TABLES if name in lost]
+    if not names or EVENT_FILES.name in lost or EVENT_FILES.name not in schema_of(pipeline).tables:
+        return
+    sql = client.sql_client
+    place, column = sql.make_qualified_table_name(EVENT_FILES.name), sql.escape_column_name("table_name")
+    sql.execute_sql(f"DELETE FROM {place} WHERE {column} IN ({', '.join(['%s'] * len(names))})", *names)

@@ -15,6 +15,7 @@ class RunCounters:
     users_found: int = _counter("User ids in the user id sources.")
     ids_with_blanks: int = _counter("User ids of files, queries and refresh_users with white space at an end.")
     users_due: int = _counter("Users who were due, among these ids.")
+    users_reported: int = _counter("Users due because an event named them after their last read.")
     users_read: int = _counter("Users read completely.")
     users_remaining: int = _counter("Due users left for the next run, because this run reached its limit.")
     users_with_old_privacy: int = _counter("Users due because their rows were stored under other privacy settings.")

@@ -1,7 +1,9 @@
 """`dlt-authsignal demo`."""
 
 import hashlib
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -28,8 +30,13 @@ PIPELINE_NAME: Final = "authsignal_demo"
 @click.option(
     "--pipeline-name", default=PIPELINE_NAME, show_default=True, help="Name of the pipeline and of the DuckDB file."
 )
+@click.option(
+    "--events",
+    is_flag=True,
+    help="Also send the past as signed events to a receiver, load them, and compare them with the API.",
+)
 @options.wait_option
-def demo(users: int, days: int, seed: int, pipeline_name: str) -> None:
+def demo(users: int, days: int, seed: int, pipeline_name: str, events: bool) -> None:
     """Start a local Authsignal with invented people, sync it into DuckDB and print the KPIs.
 
     Writes authsignal_demo.duckdb to the current folder, and dlt's state to .dlt/.var. No data leaves this machine.
@@ -44,12 +51,18 @@ def demo(users: int, days: int, seed: int, pipeline_name: str) -> None:
 
     # other data gets a separate dataset, so that two demos do not mix
     dataset = "authsignal_data" if (users, days, seed) == (500, 45, 7) else f"authsignal_{users}x{days}_seed{seed}"
-    click.secho(f"1. A local Authsignal with {users:,} people and {days} days of sign-ins", bold=True)
+    steps = count(1)
+    _heading(steps, f"A local Authsignal with {users:,} people and {days} days of sign-ins")
     with run_in_thread(SandboxConfig(users=users, days=days, seed=seed)) as running:
         click.echo(f"   {running.url}, seed {seed}\n")
         into: dict[str, Any] = {"pipeline_name": pipeline_name, "dataset": dataset}
         settings = settings_of(running, seed)
-        click.secho("2. Sync into DuckDB", bold=True)
+        if events:
+            from dlt_authsignal.cli.commands.demo_events import load_past, print_reconciliation
+
+            _heading(steps, "Events of the past, into a receiver, and from there into DuckDB")
+            load_past(running, into, settings, seed)
+        _heading(steps, "Sync into DuckDB")
         sync_earlier_configurations(running, into, settings)
         run(into, settings)
     from dlt_authsignal.models.configuration.timeline import timeline
@@ -57,18 +70,26 @@ def demo(users: int, days: int, seed: int, pipeline_name: str) -> None:
 
     pipeline = attach(**into)
     click.echo()
-    click.secho("3. KPIs", bold=True)
+    _heading(steps, "KPIs")
     print_kpis(pipeline)
     click.echo()
-    click.secho("4. What was changed in the configuration, and what differs since", bold=True)
+    _heading(steps, "What was changed in the configuration, and what differs since")
     print_changes(timeline(pipeline, 7), CHANGES_SHOWN, brief=True)
     click.echo()
+    if events:
+        _heading(steps, "Events compared with the API")
+        print_reconciliation(pipeline)
+        click.echo()
     click.secho("In Python", bold=True)
     click.echo(f'   import dlt\n   dlt.pipeline("{pipeline_name}").dataset().user_authenticators.df()\n')
     click.secho("Next", bold=True)
     program = runnable("dlt-authsignal")
     for arguments, meaning in NEXT:
         click.echo(f"   {program} {arguments:<42}{meaning}")
+
+
+def _heading(steps: Iterator[int], text: str) -> None:
+    click.secho(f"{next(steps)}. {text}", bold=True)
 
 
 def settings_of(running: "RunningSandbox", seed: int) -> dict[str, Any]:

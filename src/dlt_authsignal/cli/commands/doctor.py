@@ -1,7 +1,7 @@
 """`dlt-authsignal doctor`."""
 
 import json
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -17,9 +17,36 @@ _MARKS: Final = {"ok": click.style("✓", fg="green"), "note": "-", "problem": c
 @click.option("--destination", default="duckdb", show_default=True, help="dlt destination to check.")
 @click.option("--dataset", show_default=names.DATASET, help="Dataset (schema) that the sync will load into.")
 @click.option("--pipeline-name", show_default=names.PIPELINE, help="Name of the pipeline that will sync.")
+@click.option(
+    "--events",
+    is_flag=True,
+    help="Instead, send a signed event for a test to the receiver, and follow it into the spool and the table.",
+)
+@click.option(
+    "--url",
+    metavar="URL",
+    help="With --events: the receiver, as Authsignal reaches it. The path may be left out. Default: this machine.",
+)
+@click.option("--tenant", metavar="NAME", default="default", help="With --events: the tenant in the settings.")
+@click.option(
+    "--load-within",
+    metavar="SPAN",
+    default="75s",
+    show_default=True,
+    help="With --events: maximum time until the event must be loaded. 0s does not look into the table.",
+)
 @options.wait_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def doctor(destination: str, dataset: str | None, pipeline_name: str | None, as_json: bool) -> None:
+def doctor(
+    destination: str,
+    dataset: str | None,
+    pipeline_name: str | None,
+    events: bool,
+    url: str | None,
+    tenant: str,
+    load_within: str,
+    as_json: bool,
+) -> None:
     """Check what a sync needs: the settings, the address of Authsignal, each key, the destination, and how long a sync
     will take.
 
@@ -29,15 +56,24 @@ def doctor(destination: str, dataset: str | None, pipeline_name: str | None, as_
     """
     from dlt_authsignal.cli.report.diagnosis import Diagnosis
 
-    diagnosis = Diagnosis(destination=destination, dataset=dataset, pipeline_name=pipeline_name)
+    where: dict[str, Any] = {"destination": destination, "dataset": dataset, "pipeline_name": pipeline_name}
+    diagnosis = _of_events(where, url, tenant, load_within) if events else Diagnosis(**where)
     for check in diagnosis.run():
         if not as_json:
             click.echo(_line(check))
     if as_json:
         click.echo(json.dumps(diagnosis.to_dict()))
     diagnosis.raise_problems()
-    if not as_json:
+    if not (as_json or events):
         click.echo(f"\nNext: {_next(diagnosis, dataset, pipeline_name)}")
+
+
+def _of_events(where: dict[str, Any], url: str | None, tenant: str, load_within: str) -> "Diagnosis":
+    from dlt_authsignal.cli.report.event_diagnosis import EventDiagnosis
+    from dlt_authsignal.source.config.durations import duration
+
+    seconds = duration("--load-within", load_within).total_seconds()
+    return EventDiagnosis(**where, url=url, tenant=tenant, load_within=seconds)
 
 
 def _line(check: "Check") -> str:

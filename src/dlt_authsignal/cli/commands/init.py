@@ -9,6 +9,7 @@ import click
 
 from dlt_authsignal.api.endpoints import REGIONS
 from dlt_authsignal.cli import project
+from dlt_authsignal.cli.commands.init_events import set_up_events
 from dlt_authsignal.errors import DOCS, ConfigurationError
 from dlt_authsignal.pipeline.wording import runnable
 
@@ -32,6 +33,12 @@ KEYS: Final = ("api_secret_key", "management_secret_key", "tenant_id", "token")
 @click.option("--base-url", metavar="URL", help="Full URL instead of the region's, for a proxy or the sandbox.")
 @click.option("--pipeline-name", metavar="NAME", help="Name of this project's pipeline, for all commands.")
 @click.option("--dataset", metavar="NAME", help="Dataset (schema) of this project, for all commands.")
+@click.option(
+    "--events",
+    is_flag=True,
+    help="Set up the receiver of events: make the secret path of the webhook, and print the URL to enter in"
+    " Authsignal's portal. In a folder that is set up already, nothing else changes.",
+)
 @click.option("--no-check", is_flag=True, help="Write the files without checking the keys at Authsignal.")
 @click.option("--force", is_flag=True, help="Replace existing keys in .dlt/secrets.toml.")
 def init(
@@ -43,6 +50,7 @@ def init(
     base_url: str | None,
     pipeline_name: str | None,
     dataset: str | None,
+    events: bool,
     no_check: bool,
     force: bool,
 ) -> None:
@@ -70,6 +78,9 @@ def init(
         "token": token,
     }
     present = project.settings_in(project.SECRETS)
+    if events and not any((region, base_url, pipeline_name, dataset, *given.values())):
+        set_up_events()
+        return
     asking = sys.stdin.isatty() and not any(given.values())
     configured = project.settings_in(project.CONFIG)
     names = _names(pipeline_name, dataset)
@@ -93,6 +104,8 @@ def init(
     if made:
         click.echo("privacy_key hashes personal identifiers. Keep a copy: another key gives different hashes.")
     _report(found, where)
+    if events:
+        set_up_events()
 
 
 def _address(region: str | None, base_url: str | None, configured: Mapping[str, object]) -> dict[str, str | None]:

@@ -102,6 +102,8 @@ def _print_json(found: "Status") -> None:
 def _print(found: "Status") -> None:
     from rich.console import Console
 
+    from dlt_authsignal.cli.report.reconciliation import event_lines
+
     console = Console(highlight=False, soft_wrap=True)
     console.print(
         _runs(found) if found.runs else "No sync is recorded in this dataset. Its rows came from a script or a probe."
@@ -113,6 +115,11 @@ def _print(found: "Status") -> None:
     console.print()
     for line in (*_users(found), *_losses(found)):
         console.print(line)
+    if found.events:
+        console.print()
+        for line in (*event_lines(found.events), *_reported(found)):
+            console.print(line)
+        console.print()
     if found.configuration_read:
         console.print(f"Configuration of the tenant last read: {_time(found.configuration_read)}.")
     console.print(f"Last successful sync: {_time(found.last_done)}.")
@@ -167,6 +174,12 @@ def _users(found: "Status") -> "Iterator[str]":
         yield f"Users by the age of their last read: {', '.join(ages)}; the oldest {_time(found.users.oldest_read)}."
     if found.users_due:
         yield f"{counted(found.users_due, 'user')} {'is' if found.users_due == 1 else 'are'} due.{_waiting(found)}"
+
+
+def _reported(found: "Status") -> "Iterator[str]":
+    if found.users_reported:
+        them = counted(found.users_reported, "user")
+        yield f"{them} named by events since their last read: the next sync reads them."
 
 
 def _losses(found: "Status") -> "Iterator[str]":

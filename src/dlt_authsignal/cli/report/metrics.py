@@ -6,6 +6,9 @@ from dlt_authsignal.errors import ExtraMissing
 from dlt_authsignal.schema.bookkeeping_tables import SYNC_RUNS
 
 if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+    from dlt_authsignal.models.events.reconciliation import Reconciliation
     from dlt_authsignal.pipeline.monitor.status import Status
 
 _OF_RUN: Final = {
@@ -17,6 +20,39 @@ _OF_RUN: Final = {
     },
 }
 """Name and meaning of the metric for each number that `sync_runs` holds of a run."""
+
+
+def _add_events(registry: "CollectorRegistry", found: "Reconciliation") -> None:
+    from prometheus_client import Gauge
+
+    attempts = Gauge(
+        "authsignal_events_attempts", "Attempts by what API and events say of them.", ["comparison"], registry=registry
+    )
+    for comparison, count in found.attempts.items():
+        attempts.labels(comparison.replace(" ", "_")).set(count)
+    lag = Gauge(
+        "authsignal_events_lag_seconds",
+        "How long after its time an event was received, over 7 days.",
+        ["table", "quantile"],
+        registry=registry,
+    )
+    for table, late in found.lag.items():
+        for quantile, value in (("0.5", late.p50), ("0.95", late.p95), ("0.99", late.p99)):
+            lag.labels(table, quantile).set(value)
+    duplicates = Gauge(
+        "authsignal_events_duplicates", "Copies that arrived besides the first.", ["table"], registry=registry
+    )
+    for table, count in found.duplicates.items():
+        duplicates.labels(table).set(count)
+    off = Gauge("authsignal_events_may_be_off", "1 if a delivery is overdue, otherwise 0.", registry=registry)
+    off.set(found.may_be_off)
+    if found.last_received:
+        last = Gauge(
+            "authsignal_events_last_received_timestamp_seconds",
+            "When the last delivery was received.",
+            registry=registry,
+        )
+        last.set(found.last_received.timestamp())
 
 
 def exposition(found: "Status") -> str:
@@ -59,6 +95,8 @@ def exposition(found: "Status") -> str:
         ["table"],
         registry=registry,
     )
+    if found.events:
+        _add_events(registry, found.events)
     for name, table in found.tables.items():
         rows.labels(name).set(table.rows)
         if table.oldest_read:

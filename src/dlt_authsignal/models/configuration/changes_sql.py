@@ -7,8 +7,9 @@ is no change: the time when it was made is unknown.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
+from dlt_authsignal.models.opened import Stored
 from dlt_authsignal.schema.bookkeeping_tables import CONFIGURATION_READS
 from dlt_authsignal.schema.columns import DELETED_AT, Table
 from dlt_authsignal.schema.configuration_tables import (
@@ -36,9 +37,6 @@ COLUMNS: Final = (
     "seen_before",
     "seen_at",
 )
-
-Stored = Mapping[str, Mapping[str, str]]
-"""Types of columns by table."""
 
 _JSON_AS_TEXT: Final = {"bigquery": "to_json_string({})", "snowflake": "to_json({})"}
 """How dialects write JSON as text, where a cast does not."""
@@ -190,13 +188,3 @@ _ITEMS: Final = """
     join firsts as f on f.table_name = 'value_list_items'
     left join reads as r on r.table_name = 'value_list_items' and r.read_at = moment
 """
-
-
-def stored_columns(schema: Any) -> Stored:
-    """Return the types of the columns of each table of a dlt schema that was loaded."""
-    return {
-        str(table["name"]): {
-            name: str(column["data_type"]) for name, column in table["columns"].items() if "data_type" in column
-        }
-        for table in schema.data_tables(include_incomplete=False)
-    }

@@ -8,9 +8,9 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
-from dlt_authsignal.models import lake
-from dlt_authsignal.models.configuration.changes_sql import COLUMNS, Stored, changes_sql, stored_columns
-from dlt_authsignal.models.dialects import portable
+from dlt_authsignal.models.configuration.changes_sql import COLUMNS, changes_sql
+from dlt_authsignal.models.dialects import translated
+from dlt_authsignal.models.opened import Ask, Stored, opened, stored_columns
 
 if TYPE_CHECKING:
     from dlt.pipeline.pipeline import Pipeline
@@ -140,8 +140,8 @@ VIEWS: Final = (
 
 def view_queries(pipeline: "Pipeline", dataset: str, dialect: str) -> dict[str, str]:
     """Return the query of each view whose tables exist, in the destination's dialect."""
-    found = plain_queries(stored_columns(pipeline.default_schema), dialect)
-    return {name: _translated(query, dataset, dialect) for name, query in found.items()}
+    found = plain_queries(stored_columns(pipeline), dialect)
+    return {name: translated(query, dataset, dialect) for name, query in found.items()}
 
 
 def plain_queries(stored: Stored, dialect: str = "duckdb") -> dict[str, str]:
@@ -190,60 +190,21 @@ def _effects(days: int, stored: Stored) -> str:
 
 
 @contextmanager
-def _opened(pipeline: "Pipeline", needed: frozenset[str] = frozenset()) -> Iterator[tuple[Any, Stored]]:
+def _opened(pipeline: "Pipeline", needed: frozenset[str] = frozenset()) -> Iterator[tuple[Ask, Stored]]:
     """Give a function that runs a query in DuckDB's dialect on the dataset, and the columns of the existing tables.
 
     `config_changes` is a table in the query.
     """
-    from dlt_authsignal.destination.stores.store import is_made_of_files
-
-    if is_made_of_files(pipeline):
-        with _opened_files(pipeline, needed) as found:
-            yield found
-        return
-    stored: Stored = stored_columns(pipeline.default_schema) if pipeline.default_schema_name else {}
-    with pipeline.sql_client() as client:
-        dialect = client.capabilities.sqlglot_dialect or "duckdb"
-        dataset = client.fully_qualified_dataset_name(quote=False).split(".")[-1]
+    with opened(pipeline) as (ask, stored, dialect):
         changes = changes_sql(stored, dialect)
 
-        def ask(query: str) -> Any:
+        def ask_with_changes(query: str) -> list[Any]:
             if changes is None or not stored.keys() >= needed:
                 return []
-            return client.execute_sql(_translated(_with_changes(query, changes), dataset, dialect)) or []
+            return ask(_with_changes(query, changes))
 
-        yield ask, stored
-
-
-@contextmanager
-def _opened_files(pipeline: "Pipeline", needed: frozenset[str]) -> Iterator[tuple[Any, Stored]]:
-    held = lake.held(pipeline)
-    stored: Stored = {
-        name: columns for name, columns in stored_columns(pipeline.default_schema).items() if name in held
-    }
-    changes = changes_sql(stored)
-    with lake.opened(held) as connection:
-        connection.execute("set timezone = 'UTC'")
-
-        def ask(query: str) -> Any:
-            if changes is None or not stored.keys() >= needed:
-                return []
-            return connection.execute(_with_changes(query, changes)).fetchall()
-
-        yield ask, stored
+        yield ask_with_changes, stored
 
 
 def _with_changes(query: str, changes: str) -> str:
     return f"with {CHANGES} as ({changes}) {query}"
-
-
-def _translated(query: str, dataset: str, dialect: str) -> str:
-    """Return a query in the destination's dialect, with the dataset before the name of each table."""
-    from sqlglot import exp, parse_one
-
-    tree = parse_one(query, dialect="duckdb")
-    named = {cte.alias for cte in tree.find_all(exp.CTE)}
-    for table in tree.find_all(exp.Table):
-        if table.name not in named:
-            table.set("db", exp.to_identifier(dataset))
-    return portable(tree, dialect).sql(dialect=dialect)

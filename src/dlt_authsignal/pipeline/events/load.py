@@ -40,12 +40,11 @@ from dlt_authsignal.source.config.event_settings import (
     resolved_event_settings,
 )
 from dlt_authsignal.source.config.resolve import resolved_settings
-from dlt_authsignal.source.config.source_settings import SourceSettings
 from dlt_authsignal.source.events.counts import EventCounts
 from dlt_authsignal.source.events.pending import pending_files
 from dlt_authsignal.source.events.resources import EventReading
 from dlt_authsignal.source.events.source import events_of, evidence_of_events
-from dlt_authsignal.source.tenant.check import Evidence, check_tenant
+from dlt_authsignal.source.tenant.check import Evidence, check_tenant, is_known_key
 from dlt_authsignal.spool import SpoolFile, open_spool
 
 ROWS_PER_RUN: Final = 200_000
@@ -89,13 +88,15 @@ def load_events(
     reading = EventReading(
         spool=open_spool(found.spool),
         tenant=found.tenant(tenant).name,
-        evidence=_evidence(pipeline, source, found.tenant(tenant), accept_new_key),
+        evidence=evidence_of_events(source, found.tenant(tenant)),
         files=files,
         most_rows=rows_per_run or ROWS_PER_RUN,
     )
     with _prepared(pipeline, wait), ExitStack() as held:
         _keep_open(pipeline, held)
-        check_tenant(pipeline, reading.evidence)
+        evidence = _with_known_key(pipeline, reading.evidence, found.tenant(tenant), accept_new_key)
+        reading = replace(reading, evidence=evidence)
+        check_tenant(pipeline, evidence)
         pending, recreated = catch_up(pipeline)
         before = row_counts(pipeline, EVENT_TABLES)
         counts, location = _load(pipeline, reading, partial(_keep_open, pipeline, held))
@@ -169,10 +170,13 @@ def _empty_staging(pipeline: Pipeline) -> None:
                 client.execute_sql(f"TRUNCATE {client.make_qualified_table_name(name)}")
 
 
-def _evidence(pipeline: Pipeline, source: SourceSettings, tenant: EventTenant, accept_new_key: bool) -> Evidence:
-    """Return what the settings say about the tenant, with a key that the dataset knows if there is one."""
-    evidence = evidence_of_events(source, tenant)
-    return replace(evidence, accept_new_key=accept_new_key or evidence.accept_new_key)
+def _with_known_key(pipeline: Pipeline, evidence: Evidence, tenant: EventTenant, accept_new_key: bool) -> Evidence:
+    """Return the evidence with the key that the dataset knows, while several keys of the tenant are accepted."""
+    found = replace(evidence, accept_new_key=accept_new_key or evidence.accept_new_key)
+    if len(tenant.keys) < 2:
+        return found
+    each = (replace(found, key=key) for key in tenant.keys)
+    return next((known for known in each if is_known_key(pipeline, known)), found)
 
 
 def _load(pipeline: Pipeline, reading: EventReading, keep: Callable[[], None]) -> tuple[EventCounts, str]:

@@ -16,15 +16,17 @@ from dlt_authsignal.destination.dlt_patches import resolved_once
 from dlt_authsignal.destination.duckdb_file import keep_open
 from dlt_authsignal.destination.stores.queries import columns_of, freshness, schema_of
 from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.models.events.reconciliation import Reconciliation, read_reconciliation
 from dlt_authsignal.pipeline.attach import fetch_schema
 from dlt_authsignal.pipeline.monitor.staleness import Gap, Staleness, gaps, reads_users, staleness
 from dlt_authsignal.schema.bookkeeping_tables import SYNC_RUNS
 from dlt_authsignal.schema.configuration_tables import CONFIGURATION
+from dlt_authsignal.schema.event_tables import EVENT_TABLES
 from dlt_authsignal.schema.tables import TABLES
 from dlt_authsignal.source.config.durations import duration
 from dlt_authsignal.source.config.resolve import resolved_settings
 from dlt_authsignal.source.config.source_settings import SourceSettings
-from dlt_authsignal.source.incremental.read_state import PARTS, LastRead, milliseconds
+from dlt_authsignal.source.incremental.read_state import PARTS, TOLD_BY_EVENTS, LastRead, milliseconds
 from dlt_authsignal.source.incremental.state_table import known_reads
 from dlt_authsignal.source.tenant.check import Evidence, is_known_key
 
@@ -65,11 +67,13 @@ class Status:
         tables: Status by table.
         users_waiting: Users who were never read, because no sync so far had the budget.
         users_due: Users who were last read longer ago than `max_staleness`, or never.
+        users_reported: Users named by an event since their last read. The next sync reads them.
         users: Age of the users' last reads.
         gaps: Periods without a successful sync that were long enough to lose actions, latest first.
         failed: Rows of `sync_runs` for the failed syncs since the last successful one, newest first.
         configuration_read: When the tenant's configuration was last read; None if it never was.
         key_is_known: Whether the configured key loaded this dataset before; None if no key is configured or recorded.
+        events: How well events and the API agree; None without events.
     """
 
     now: datetime
@@ -79,11 +83,13 @@ class Status:
     tables: Mapping[str, TableStatus]
     users_waiting: int
     users_due: int
+    users_reported: int
     users: Staleness
     gaps: Sequence[Gap]
     failed: Sequence[Mapping[str, Any]]
     configuration_read: datetime | None
     key_is_known: bool | None = None
+    events: Reconciliation | None = None
 
     @property
     def age(self) -> timedelta | None:
@@ -103,7 +109,7 @@ def _status(pipeline: Pipeline) -> Status:
     runs = sorted(_runs(pipeline), key=lambda run: run["started_at"], reverse=True)
     of_users = [run for run in runs if reads_users(run)] or runs
     done = next((index for index, run in enumerate(of_users) if run["outcome"] == "done"), None)
-    found = {name: freshness(pipeline, name) for name in TABLES}
+    found = {name: freshness(pipeline, name) for name in (*TABLES, *EVENT_TABLES)}
     reads = _unless_lost(partial(known_reads, pipeline))
     longest = duration(
         "max_staleness", dlt.config.get(f"{_SECTION}.max_staleness", str) or SourceSettings.max_staleness
@@ -120,11 +126,13 @@ def _status(pipeline: Pipeline) -> Status:
         },
         users_waiting=sum(not read.was_read for read in reads),
         users_due=sum(_oldest(read) < milliseconds(now - longest) for read in reads),
+        users_reported=sum(any(read.is_outdated(part) for part in TOLD_BY_EVENTS) for read in reads),
         users=staleness(reads, now),
         gaps=gaps(runs, now),
         failed=of_users[:done][:FAILURES_SHOWN],
         configuration_read=max((read for table in CONFIGURATION if (read := _utc(found[table.name][2]))), default=None),
         key_is_known=_key_is_known(pipeline),
+        events=_events(pipeline, now),
     )
 
 
@@ -134,6 +142,14 @@ def _key_is_known(pipeline: Pipeline) -> bool | None:
     except ConfigurationError:  # the status of the data does not depend on the settings of a sync
         return None
     return is_known_key(pipeline, Evidence(base=settings.base, key=settings.api_secret_key))
+
+
+def _events(pipeline: Pipeline, now: datetime) -> Reconciliation | None:
+    """Return how well events and the API agree; None if a table was dropped, which the next load adds again."""
+    try:
+        return read_reconciliation(pipeline, now)
+    except DatabaseTerminalException:
+        return None
 
 
 def _unless_lost(rows: Callable[[], Iterable[T]]) -> list[T]:

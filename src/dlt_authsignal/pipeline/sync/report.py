@@ -27,6 +27,7 @@ class SyncReport(RunCounters):
         users_due: Users who were due, among these ids.
         users_read: Users read completely.
         users_remaining: Due users left for the next run, because this run reached its limit.
+        users_reported: Users due because an event named them after their last read.
         users_with_old_privacy: Users due because their rows were stored under other privacy settings.
         unknown_users: User ids that Authsignal does not know.
         unknown_positions: Lines or rows of the first unknown ids, in files and queries.

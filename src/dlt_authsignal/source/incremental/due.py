@@ -14,13 +14,21 @@ from dlt_authsignal.api.endpoints import ACTION_WINDOW_DAYS
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.source.config.durations import duration
 from dlt_authsignal.source.config.source_settings import SourceSettings
-from dlt_authsignal.source.incremental.read_state import CLOCK_SKEW, DAY, KEPT, PARTS, TOLD_BY_THE_LIST, LastRead
+from dlt_authsignal.source.incremental.read_state import (
+    CLOCK_SKEW,
+    DAY,
+    KEPT,
+    PARTS,
+    TOLD_BY_EVENTS,
+    TOLD_BY_THE_LIST,
+    LastRead,
+)
 
 DEFAULT_STALENESS: Final = duration("max_staleness", SourceSettings.max_staleness)
 LONGEST_STALENESS: Final = timedelta(days=ACTION_WINDOW_DAYS - 5)
 
 
-Reason = Literal["new", "changed", "named", "missing", "stale", "full", "privacy"]
+Reason = Literal["new", "changed", "reported", "named", "missing", "stale", "full", "privacy"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +61,9 @@ class ReadRequest:
     """The requests for a user who is due.
 
     Attributes:
-        reason: Why the user is due; of several, the first of new, full, named, changed, stale. `missing`: no longer
-            in the user list. `privacy`: the rows were stored under other privacy settings.
+        reason: Why the user is due; of several, the first of new, full, named, changed, reported (an event named the
+            user), stale. `missing`: no longer in the user list. `privacy`: the rows were stored under other privacy
+            settings.
         parts: Tables to read.
         if_active: Tables to read if there are new actions.
         actions_from: Start of the period of requested actions; 0 for all actions.
@@ -102,20 +111,26 @@ def ask_of(
         return ReadRequest("named", wanted, frozenset(), since, rank)
     stale = frozenset(part for part in wanted if not _is_fresh(last.at(part), now, policy))
     changed = wanted & TOLD_BY_THE_LIST if listed and listed != last.listed else frozenset()
-    if not (stale or changed):
+    told = frozenset(part for part in wanted & TOLD_BY_EVENTS if last.is_outdated(part))
+    if not (stale or changed or told):
         return None
-    asked = stale | changed
+    asked = stale | changed | told
     if "action_details" in asked:
         asked |= {"user_actions"}
     maybe = wanted - asked if "user_actions" in asked else frozenset()
-    return ReadRequest("changed" if changed else "stale", asked, maybe & {"user_devices"}, since, rank)
+    return ReadRequest(
+        "changed" if changed else "reported" if told else "stale", asked, maybe & {"user_devices"}, since, rank
+    )
 
 
 def ask_of_missing(last: LastRead, wanted: frozenset[str], now: int, policy: Policy) -> ReadRequest | None:
     """Return the requests for a user who is no longer in the user list, to find out whether the user still exists.
 
-    A user who exists but is not listed is re-read when stale."""
-    is_fresh = not policy.full and all(_is_fresh(last.at(part), now, policy) for part in wanted)
+    A user who exists but is not listed is re-read when stale, or after an event."""
+    is_fresh = not policy.full and all(
+        _is_fresh(last.at(part), now, policy) and not (part in TOLD_BY_EVENTS and last.is_outdated(part))
+        for part in wanted
+    )
     if not (last.is_known and last.was_read) or (is_fresh and not last.listed):
         return None
     parts = wanted | {"users", "user_authenticators"}

@@ -86,6 +86,7 @@ async def due(api: Api, plan: Plan, meter: RunMetrics) -> AsyncIterator[ReadTask
             errand = plan.errand(candidate)
             if errand is not None:
                 meter.users_due += 1
+                meter.users_reported += errand.ask.reason == "reported"
                 meter.users_with_old_privacy += errand.ask.reason == "privacy"
                 meter.requests_due += errand.ask.most_requests
                 yield errand

@@ -16,6 +16,10 @@ KEPT: Final = (*PARTS, "action_details")
 """Tables with a last-read time for each user."""
 
 
+TOLD_BY_EVENTS: Final = frozenset({"users", "user_authenticators", "user_actions", "action_details"})
+"""Tables that are re-read when an event named the user."""
+
+
 TOLD_BY_THE_LIST: Final = frozenset({"users", "user_authenticators", "user_actions", "action_details"})
 """Tables that are re-read when the user's list entry changed. Devices come from actions, so new actions cause their
 read."""
@@ -59,6 +63,8 @@ class LastRead(msgspec.Struct, frozen=True, gc=False):
         listed: Fingerprint of the user's last list entry; 0 if never listed.
         privacy: Fingerprint of the privacy settings under which the rows were stored; 0 if unknown.
         is_known: Whether Authsignal returned a user for the id.
+        reported: Reads that started before this may have missed an event of the user; 0 without events. It is not
+            stored: it comes from the tables of events.
     """
 
     first_seen: int
@@ -73,10 +79,15 @@ class LastRead(msgspec.Struct, frozen=True, gc=False):
     listed: int = 0
     privacy: int = 0
     is_known: bool = True
+    reported: int = 0
 
     def at(self, part: str) -> int:
         when: int = getattr(self, part)
         return when
+
+    def is_outdated(self, part: str) -> bool:
+        """Return whether an event of the user arrived after this part was read."""
+        return 0 < self.at(part) < self.reported
 
     @property
     def has_hole(self) -> bool:

@@ -6,7 +6,7 @@ import hashlib
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import chain
 from typing import Any, Final
@@ -27,6 +27,9 @@ from dlt_authsignal.destination.stores.queries import (
 from dlt_authsignal.schema.bookkeeping_tables import USER_READS
 from dlt_authsignal.schema.tables import ACTION_DETAILS, USERS
 from dlt_authsignal.source.incremental.read_state import KEPT, LastRead, milliseconds, moment
+from dlt_authsignal.source.incremental.reported import reported
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _MARKED: Final = ("users", "user_authenticators", "user_devices")
 """Tables of users in which deleted rows are marked."""
@@ -39,9 +42,9 @@ _TIMES: Final = (
     "actions_from",
     "actions_complete_from",
 )
-_OTHER_FIELDS: Final = ("listed", "privacy", "is_known")
+_OTHER_FIELDS: Final = ("listed", "privacy", "is_known", "reported")
 _FIELDS: Final = LastRead.__struct_fields__[: len(_TIMES)]
-"""The fields that `_TIMES` are the columns of, in the same order; after them come the hashes and `is_known`.
+"""The fields that `_TIMES` are the columns of, in the same order; after them come `_OTHER_FIELDS`.
 
 `KnownReads` makes a `LastRead` of each user by position, the fastest way: a new field must not shift the others.
 """
@@ -51,7 +54,7 @@ if (*_FIELDS, *_OTHER_FIELDS) != LastRead.__struct_fields__:
 
 
 class KnownReads:
-    """The last read of each user, with 98 bytes per user.
+    """The last read of each user, with 106 bytes per user.
 
     Users are looked up by a 64-bit hash of the id. Two ids with equal hashes would count as one user. Among a million
     ids, the probability of that is 3 in 100 million.
@@ -65,6 +68,7 @@ class KnownReads:
         self._times = [array("q") for _ in _FIELDS]
         self._details = array("Q")
         self._named = bytearray()
+        self._reported = array("q")
         self._ids: Callable[[], Iterable[str]] = tuple
 
     def __len__(self) -> int:
@@ -108,7 +112,7 @@ class KnownReads:
 
     def _at(self, index: int) -> LastRead:
         numbers = (each[index] for each in (*self._times, self._listed, self._privacy))
-        values: list[Any] = [*numbers, bool(self._known[index])]
+        values: list[Any] = [*numbers, bool(self._known[index]), self._reported[index]]
         return LastRead(*values)  # see _FIELDS
 
     def oldest(self) -> datetime | None:
@@ -160,6 +164,19 @@ class KnownReads:
         for part, times in zip(KEPT, self._times[1:], strict=False):
             if part not in there or (part == "users" and self._outnumber(pipeline)):
                 times[:] = array("q", bytes(8 * len(times)))
+        self._recall_events(pipeline)
+
+    def _recall_events(self, pipeline: Pipeline) -> None:
+        """Read when events last named each user, as far as that may be later than the user's last read."""
+        self._reported = array("q", bytes(8 * len(self._keys)))
+        read = [at for part in KEPT for at in self._times[_FIELDS.index(part)] if at]
+        if not read:
+            return
+        for user_ids, times in reported(pipeline, _EPOCH + timedelta(milliseconds=min(read))):
+            for user_id, at in zip(user_ids, times.tolist(), strict=True):
+                index = _place(self._keys, key_of(user_id))
+                if index is not None and at > self._reported[index]:
+                    self._reported[index] = at
 
 
 def _ids(pipeline: Pipeline, left: list[str]) -> Iterator[str]:
@@ -285,8 +302,9 @@ def _since_1970(column: Any) -> Any:
 
 
 def known_ids(pipeline: Pipeline) -> Iterator[str]:
-    """Yield the ids that earlier runs read or were due to read; some occur twice."""
-    return (row[0] for table in ("users", "user_reads") for row in columns_of(pipeline, table, "user_id"))
+    """Yield the ids that earlier runs read or were due to read, and those in events; some occur several times."""
+    read = (row[0] for table in ("users", "user_reads") for row in columns_of(pipeline, table, "user_id"))
+    return chain(read, (user_id for user_ids, _ in reported(pipeline, _EPOCH) for user_id in user_ids))
 
 
 class UserSet:

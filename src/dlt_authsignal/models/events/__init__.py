@@ -1,0 +1,1 @@
+"""Views that combine events with what the API returned, and compare the two."""
