@@ -2,11 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from dlt_authsignal.schema.sql_text import quoted
 
 if TYPE_CHECKING:
     import duckdb
     from dlt.pipeline.pipeline import Pipeline
+
+_FILES: Final = "files of "
+_BARRIER: Final = "offset 0"
+"""Keeps DuckDB's filters out of Arrow. A merge into a Delta table writes text as string views, and Arrow cannot compare
+those with the text of a filter. The filters that joins add pass the barrier, so they are switched off."""
 
 
 def held(pipeline: "Pipeline") -> dict[str, Any]:
@@ -25,6 +32,8 @@ def opened(tables: dict[str, Any]) -> Iterator["duckdb.DuckDBPyConnection"]:
     import duckdb
 
     with duckdb.connect() as connection:
+        connection.execute("set disabled_optimizers = 'join_filter_pushdown'")
         for name, table in tables.items():
-            connection.register(name, table)
+            connection.register(f"{_FILES}{name}", table)
+            connection.execute(f"create view {quoted(name)} as from {quoted(_FILES + name)} {_BARRIER}")
         yield connection
