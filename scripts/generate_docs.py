@@ -12,14 +12,15 @@ from typing import Final
 import click
 
 import dlt_authsignal
-from dlt_authsignal.assistant.dictionary import PAGES_FOLDER, index, table_page
+from dlt_authsignal.assistant.dictionary import PAGES_FOLDER, VIEWS, index, table_page
 from dlt_authsignal.cli.main import cli
 from dlt_authsignal.destination.registry import DESTINATIONS
 from dlt_authsignal.models import Model, all_models
+from dlt_authsignal.schema.all_tables import ALL_TABLES
 from dlt_authsignal.schema.bookkeeping_tables import OWN_TABLES
 from dlt_authsignal.schema.columns import Column, Table
 from dlt_authsignal.schema.event_tables import EVENT_FILES, EVENT_TABLES
-from dlt_authsignal.schema.history_tables import HISTORIES, TABLES_AND_HISTORIES, VALID_FROM, VALID_TO
+from dlt_authsignal.schema.history_tables import HISTORIES, VALID_FROM, VALID_TO
 from dlt_authsignal.schema.run_counters import COUNTERS
 from dlt_authsignal.schema.tables import PROVENANCE, TABLES
 from dlt_authsignal.source.config.source_settings import DEFAULTS
@@ -223,7 +224,9 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/kpis.md": kpis_page,
     "docs/command.md": command_page,
     "docs/llms.txt": index,
-    **{f"{PAGES_FOLDER}/{name}.md": partial(table_page, name) for name in TABLES_AND_HISTORIES},
+    **{
+        f"{PAGES_FOLDER}/{name}.md": partial(table_page, name) for name in (*ALL_TABLES, *(view.name for view in VIEWS))
+    },
     "docs/destinations.md": destinations_page,
     "docs/settings.md": settings_page,
     "docs/python-api.md": python_page,

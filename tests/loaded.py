@@ -13,9 +13,14 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from dlt_authsignal.api.webhooks import ACTION_LOG, envelope
 from dlt_authsignal.pipeline.probe.run import probe
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
+from dlt_authsignal.sandbox.core.clock import iso
+from dlt_authsignal.sandbox.webhooks.past_events import PastEvents
 from dlt_authsignal.schema.tables import TABLES
+from tests.event_spools import at, deliver
+from tests.event_spools import load as load_spool
 from tests.helpers import SECRET, sync_from
 
 SEEDED = SandboxConfig(users=40, days=45, seed=7)
@@ -59,7 +64,7 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
 
 @pytest.fixture(scope="session")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
-    """40 people, three ids that are nobody's, and two probes."""
+    """40 people with their events, three ids that are nobody's, and two probes."""
     folder = made_once(tmp_path_factory, "loaded", load)
     return Loaded(folder=folder, data_dir=folder / "dlt")
 
@@ -76,8 +81,28 @@ def load(folder: Path) -> None:
         sync_from(running, tables=wanted, users_from="ids.txt")
         key = running.sandbox.config.management_secret_key
         sync_from(running, apis=["management"], management_secret_key=key)
+        load_past_events(running)
         for _ in range(2):
             probe(user_id="canary", base_url=running.url, api_secret_key=SECRET, pipeline_name="authsignal_pipeline")
+
+
+def load_past_events(running: RunningSandbox) -> None:
+    """Load the events of the last 30 days, an attempt with an offer, and an event of a later type."""
+    past = [each.envelope for chunk in PastEvents(running.sandbox, 30) for each in chunk if each.envelope]
+    user = next(iter(running.sandbox.store.users()))
+    content = {"userId": user.user_id, "email": user.email, "note": f"Call {user.phone_number}"}
+    unknown = envelope("session.revoked", content, id="event-of-a-later-type", time=iso(at(0)), tenant_id="t1")
+    attempt = {"userId": user.user_id, "actionCode": "signIn", "idempotencyKey": "offered", "createdAt": iso(at(-9))}
+    offer = {"allowedVerificationMethods": ["PASSKEY", "SMS"], "verificationMethod": "SMS"}
+    chosen = envelope(
+        ACTION_LOG,
+        {**attempt, **offer, "state": "CHALLENGE_SUCCEEDED", "stateUpdatedAt": iso(at(-8))},
+        id="event-with-an-offer",
+        time=iso(at(0)),
+        tenant_id="t1",
+    )
+    deliver([*past, chosen, unknown], at(0))
+    load_spool()
 
 
 def synced(running: RunningSandbox) -> None:

@@ -17,8 +17,8 @@ from dlt_authsignal.assistant.masking import is_masked
 from dlt_authsignal.assistant.questions import questions
 from dlt_authsignal.errors import ConfigurationError, QueryRefused, RunFailed
 from dlt_authsignal.models import all_models
+from dlt_authsignal.schema.all_tables import ALL_TABLES as TABLES
 from dlt_authsignal.schema.history_tables import HISTORIES
-from dlt_authsignal.schema.history_tables import TABLES_AND_HISTORIES as TABLES
 from tests.loaded import Loaded
 from tests.tiers import deep_after, deep_except
 

@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from dlt_authsignal.assistant.database import Database
+from dlt_authsignal.assistant.dictionary import VIEWS
 from dlt_authsignal.assistant.install import TOOLKIT
 from dlt_authsignal.sandbox import RunningSandbox
-from dlt_authsignal.schema.history_tables import TABLES_AND_HISTORIES as TABLES
+from dlt_authsignal.schema.all_tables import ALL_TABLES as TABLES
 from tests.helpers import SECRET, at
 from tests.loaded import Loaded
 from tests.tiers import deep_except
@@ -109,7 +110,7 @@ def test_skills_and_rules_mention_only_existing_skills_and_pages() -> None:
         mentioned = set(re.findall(r"`(authsignal-[a-z-]+)`", written))
         assert mentioned <= names, page
     explore = TREE / "skills" / "authsignal-explore"
-    assert {path.stem for path in (explore / "tables").glob("*.md")} == set(TABLES)
+    assert {path.stem for path in (explore / "tables").glob("*.md")} == {*TABLES, *(view.name for view in VIEWS)}
     assert all((explore / path).exists() for path in re.findall(r"`(tables/\w+\.md)`", text(explore)))
 
 

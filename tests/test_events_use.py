@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from dlt_authsignal.api.server_endpoints import TRACK
 from dlt_authsignal.models import install
@@ -182,6 +183,12 @@ def check_views_and_status(expected: Reconciliation) -> None:
     shown = json.loads(command("status", "--json").stdout)["events"]
     assert shown["attempts"] == dict(expected.attempts)
     assert set(shown["lag"]["action_log"]) == {"p50", "p95", "p99"}
+    families = {each.name: each for each in text_string_to_metric_families(command("status", "--prometheus").stdout)}
+    counted = {each.labels["comparison"]: each.value for each in families["authsignal_events_attempts"].samples}
+    assert counted == {name.replace(" ", "_"): count for name, count in expected.attempts.items()}
+    tables = {each.labels["table"] for each in families["authsignal_table_rows"].samples}
+    assert {"action_log", "user_actions"} <= tables
+    assert {"authsignal_events_may_be_off", "authsignal_events_last_received_timestamp_seconds"} <= families.keys()
     text = command("status").stdout
     assert f"{expected.attempts['different']} different, {expected.attempts['api only']} in the API only" in text
     assert "Different in: state 2, state_updated_at 2." in text

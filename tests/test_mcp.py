@@ -9,7 +9,7 @@ import anyio
 import pytest
 from mcp import Client, StdioServerParameters, stdio_client
 
-from dlt_authsignal.schema.history_tables import TABLES_AND_HISTORIES as TABLES
+from dlt_authsignal.schema.all_tables import ALL_TABLES as TABLES
 from tests.helpers import COMMAND, command
 from tests.loaded import Loaded
 
@@ -47,7 +47,7 @@ def query(sql: str, **more: Any) -> tuple[str, dict[str, Any]]:
 
 
 def test_an_assistant_can_list_explain_and_query_tables(loaded: Loaded) -> None:
-    listed, explained, kpi, answered, status = session(
+    listed, explained, kpi, answered, status, view, attempts = session(
         loaded,
         [
             ("list_tables", {}),
@@ -55,6 +55,8 @@ def test_an_assistant_can_list_explain_and_query_tables(loaded: Loaded) -> None:
             ("explain_table", {"name": "kpi_mfa_coverage"}),
             query("select is_enrolled, count(*) as people from authsignal_data.users group by all order by all"),
             ("sync_status", {}),
+            ("explain_table", {"name": "all_user_actions"}),
+            query("select user_id, ip_address, seen_by from all_user_actions where seen_by = 'both' limit 3"),
         ],
     )
     assert {table["name"]: table["rows"] for table in listed["tables"]}["users"] == 40
@@ -68,6 +70,10 @@ def test_an_assistant_can_list_explain_and_query_tables(loaded: Loaded) -> None:
     assert {table["name"] for table in status["tables"]} == set(TABLES)
     assert [run["outcome"] for run in status["syncs"]] == ["done", "done", "done"]
     assert len(status["loads"]) >= 2
+    assert {"all_user_actions", "event_reconciliation"} <= {view["name"] for view in listed["views"]}
+    assert "`ip_address` (text): IP address. *Masked for assistants.*" in view
+    assert [seen_by for *_, seen_by in attempts["rows"]] == ["both"] * 3
+    assert all(cell.startswith("masked:") for *cells, _ in attempts["rows"] for cell in cells)
 
 
 @pytest.mark.deep

@@ -1,5 +1,6 @@
 """The schema as pages for assistants: one page per table, and the index `llms.txt`."""
 
+from collections.abc import Mapping
 from inspect import getdoc
 from pathlib import PurePosixPath
 from typing import Final
@@ -8,9 +9,12 @@ from dlt_authsignal.assistant.masking import is_masked
 from dlt_authsignal.assistant.questions import questions
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.models import all_models, find_model
-from dlt_authsignal.models.configuration.views import VIEWS, View
+from dlt_authsignal.models.configuration.views import VIEWS as CONFIGURATION_VIEWS
+from dlt_authsignal.models.configuration.views import View as ConfigurationView
+from dlt_authsignal.models.events.views import VIEWS as EVENT_VIEWS
+from dlt_authsignal.models.events.views import View as EventView
+from dlt_authsignal.schema.all_tables import ALL_TABLES as _ALL
 from dlt_authsignal.schema.columns import Column, Table
-from dlt_authsignal.schema.history_tables import TABLES_AND_HISTORIES as _ALL
 from dlt_authsignal.schema.tables import PROVENANCE
 
 ABOUT: Final = (
@@ -18,9 +22,12 @@ ABOUT: Final = (
     " `authsignal_pipeline.duckdb`, schema `authsignal_data`. All times are UTC."
 )
 PAGES_FOLDER: Final = "src/dlt_authsignal/assistant/toolkit/workbench/authsignal/skills/authsignal-explore/tables"
+VIEWS: Final = (*CONFIGURATION_VIEWS, *EVENT_VIEWS)
 RULES: Final = (
     "One row of `user_actions` is one attempt of an action that reached Authsignal. Authsignal returns only the last 30"
     " days; rows that were synced earlier stay.",
+    "`action_log`, `challenge_log` and `authenticator_events` contain events that Authsignal reported by webhook. An"
+    " attempt may have several rows in `action_log`. `all_user_actions` has one row per attempt, from both sources.",
     "`verified_at` is null while an enrolment is unfinished: exclude those rows when you count users with a method.",
     "Deleted rows stay in the tables with a `deleted_at`. Filter with `deleted_at is null` for existing rows.",
     "Verification methods and states are open lists: do not assume that you know all values; group by them.",
@@ -30,7 +37,7 @@ RULES: Final = (
 
 
 def table_page(name: str) -> str:
-    """Return the page of a table (meaning, key, columns, three questions with SQL) or of a KPI (definition, SQL)."""
+    """Return the page of a table or view (meaning, columns, questions with SQL) or of a KPI (definition, SQL)."""
     if view := next((view for view in VIEWS if view.name == name), None):
         return _view_page(view)
     if name not in _ALL:
@@ -42,15 +49,25 @@ def table_page(name: str) -> str:
     table = _ALL[name]
     lines = [f"# {name}", table.meaning, _facts(table)]
     lines.append("\n".join(_column(name, column) for column in (*table.columns, *PROVENANCE)))
-    lines += [f"## {question.text}\n\n```sql\n{question.sql}\n```" for question in questions(name)]
-    return "\n\n".join(lines) + "\n"
+    return "\n\n".join([*lines, *_questions(name)]) + "\n"
 
 
-def _view_page(view: View) -> str:
+def _questions(name: str) -> list[str]:
+    return [f"## {question.text}\n\n```sql\n{question.sql}\n```" for question in questions(name)]
+
+
+def _view_page(view: ConfigurationView | EventView) -> str:
+    facts = "A view: `dlt-authsignal models install` creates it. In the MCP server it exists without that command."
+    lines = [f"# {view.name}", view.meaning, facts, "\n".join(_view_columns(view))]
+    return "\n\n".join([*lines, *_questions(view.name)]) + "\n"
+
+
+def _view_columns(view: ConfigurationView | EventView) -> list[str]:
+    if isinstance(view, EventView):
+        return [_line(column, is_masked=column.sensitivity != "plain") for column in view.columns]
     _, _, attributes = (getdoc(view.row) or "").partition("Attributes:")
     columns = (line.strip().partition(": ") for line in attributes.strip().split("\n"))
-    lines = [f"- `{name}`: {meaning}" for name, _, meaning in columns]
-    return "\n\n".join([f"# {view.name}", view.meaning, "\n".join(lines)]) + "\n"
+    return [f"- `{name}`: {meaning}" for name, _, meaning in columns]
 
 
 def _facts(table: Table) -> str:
@@ -60,7 +77,11 @@ def _facts(table: Table) -> str:
 
 
 def _column(table: str, column: Column) -> str:
-    masked = " *Masked for assistants.*" if is_masked(table, column.name) else ""
+    return _line(column, is_masked=is_masked(table, column.name))
+
+
+def _line(column: Column, *, is_masked: bool) -> str:
+    masked = " *Masked for assistants.*" if is_masked else ""
     return f"- `{column.name}` ({column.type}): {column.meaning}{masked}"
 
 
@@ -72,15 +93,19 @@ def index() -> str:
         "## Before you query",
         "\n".join(f"- {rule}" for rule in RULES),
         "## Tables",
-        "\n".join(f"- [{name}](../{PAGES_FOLDER}/{name}.md): {table.meaning}" for name, table in _ALL.items()),
+        _linked({name: table.meaning for name, table in _ALL.items()}),
         "## KPIs, as views after `dlt-authsignal models install`",
         "\n".join(f"- `{model.view}`: {model.question}" for model in all_models()),
-        "## Views of configuration changes, after `dlt-authsignal models install`",
-        "\n".join(f"- `{view.name}`: {view.meaning}" for view in VIEWS),
+        "## Views of configuration changes and of events, after `dlt-authsignal models install`",
+        _linked({view.name: view.meaning for view in VIEWS}),
         "## Pages",
         "\n".join(f"- [{path.name}]({path}): {meaning}" for path, meaning in PAGES),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _linked(meanings: Mapping[str, str]) -> str:
+    return "\n".join(f"- [{name}](../{PAGES_FOLDER}/{name}.md): {meaning}" for name, meaning in meanings.items())
 
 
 PAGES: Final = (
@@ -90,6 +115,9 @@ PAGES: Final = (
     (PurePosixPath("settings.md"), "all settings, with defaults and options"),
     (PurePosixPath("python-api.md"), "all public functions and classes, with signatures"),
     (PurePosixPath("configuration.md"), "rules and settings, and what a change did"),
+    (PurePosixPath("receive.md"), "the receiver of events, in operation"),
+    (PurePosixPath("events.md"), "events in tables: load, replay, import, retention"),
+    (PurePosixPath("events-setup.md"), "the webhook set up step by step, and events compared with the API"),
     (PurePosixPath("kpis.md"), "all KPIs with definition and SQL"),
     (PurePosixPath("credentials.md"), "where to store keys"),
     (PurePosixPath("destinations.md"), "supported databases and how well each is tested"),

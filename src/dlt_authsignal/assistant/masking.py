@@ -7,7 +7,9 @@ unexpected types are masked too.
 from collections.abc import Sequence
 from typing import Final
 
-from dlt_authsignal.schema.history_tables import TABLES_AND_HISTORIES
+from dlt_authsignal.schema.all_tables import ALL_TABLES
+from dlt_authsignal.schema.bookkeeping_tables import CONFIGURATION_READS, USER_READS
+from dlt_authsignal.schema.event_tables import EVENT_FILES, UNKNOWN_EVENTS
 from dlt_authsignal.schema.sql_text import literal, quoted
 from dlt_authsignal.schema.tables import PROVENANCE
 
@@ -16,11 +18,18 @@ DIGITS: Final = 16
 _HARMLESS: Final = frozenset(column.name for column in PROVENANCE) - {"_row_hash"} | {"_dlt_load_id"}
 """`_row_hash` is excluded: it has no key, so the values of a short row could be guessed from it."""
 
+_KNOWN: Final = {**ALL_TABLES, **{table.name: table for table in (CONFIGURATION_READS, USER_READS)}}
+_NOT_SHOWN: Final[dict[str, tuple[str, ...]]] = {
+    UNKNOWN_EVENTS.name: ("payload", "event_id"),
+    EVENT_FILES.name: ("file",),
+}
+"""Plain columns that are masked: content of an unknown form, and hashes without a key of events and deliveries."""
+
 
 def is_masked(table: str, column: str) -> bool:
     """Return whether a column is shown only as a hash."""
-    plain = {known.name for known in TABLES_AND_HISTORIES[table].columns if known.sensitivity == "plain"}
-    return column not in plain | _HARMLESS
+    plain = {known.name for known in _KNOWN[table].columns if known.sensitivity == "plain"}
+    return column not in plain | _HARMLESS or column in _NOT_SHOWN.get(table, ())
 
 
 def masked_rows(table: str, columns: Sequence[str], *, source: str, key: str | None) -> str:

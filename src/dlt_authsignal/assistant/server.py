@@ -13,12 +13,11 @@ from mcp_types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import Field
 
 from dlt_authsignal.assistant.database import Database, locate
-from dlt_authsignal.assistant.dictionary import ABOUT, RULES, table_page
+from dlt_authsignal.assistant.dictionary import ABOUT, RULES, VIEWS, table_page
 from dlt_authsignal.assistant.values import NOTICE, marked
 from dlt_authsignal.errors import AuthsignalError
 from dlt_authsignal.models import all_models
-from dlt_authsignal.models.configuration.views import VIEWS
-from dlt_authsignal.schema.history_tables import TABLES_AND_HISTORIES as _ALL
+from dlt_authsignal.schema.all_tables import ALL_TABLES as _ALL
 
 INSTRUCTIONS: Final = "\n".join(
     (

@@ -29,5 +29,3 @@ def history_of(table: Table) -> Table:
 HISTORIES: Final[dict[str, Table]] = {
     history.name: history for history in (history_of(table) for table in TABLES.values() if table.history)
 }
-
-TABLES_AND_HISTORIES: Final[dict[str, Table]] = {**TABLES, **HISTORIES}

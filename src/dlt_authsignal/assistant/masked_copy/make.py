@@ -15,13 +15,12 @@ from typing import Any, Final
 
 import duckdb
 
+from dlt_authsignal.assistant.masked_copy.views import READS, Places, add_views
 from dlt_authsignal.assistant.masking import is_masked, masked_rows
 from dlt_authsignal.assistant.process import CLOSED, end_with_parent, read_request
 from dlt_authsignal.assistant.values import cell
-from dlt_authsignal.models.configuration.views import plain_queries
 from dlt_authsignal.project.waiting import opened, user_of, wait_at_most
-from dlt_authsignal.schema.bookkeeping_tables import CONFIGURATION_READS
-from dlt_authsignal.schema.history_tables import TABLES_AND_HISTORIES
+from dlt_authsignal.schema.all_tables import ALL_TABLES
 from dlt_authsignal.schema.sql_text import literal, quoted
 
 SHOWN: Final = 5
@@ -77,15 +76,16 @@ def _copy(request: dict[str, Any]) -> dict[str, Any]:
         connection.execute(f"attach {literal(request['copy'])} as {quoted(alias(dataset))}")
         connection.execute(f"create schema if not exists {target}")
         present = _columns(connection, store, dataset)
-        for table, columns in present.items():
+        tables = {name: columns for name, columns in present.items() if name in ALL_TABLES}
+        for table, columns in tables.items():
             rows = masked_rows(table, columns, source=source, key=key)
             connection.execute(f"create table {target}.{quoted(table)} as {rows}")
         connection.execute(f"use {target}")
         for name, sql in request["kpis"].items():
             with contextlib.suppress(duckdb.CatalogException, duckdb.BinderException):  # tables not synced
                 connection.execute(_kpi(name, sql))
-        _add_configuration_views(connection, source, target, present)
-        overview = _overview(connection, source, present)
+        add_views(connection, Places(source=source, target=target, key=key), present)
+        overview = _overview(connection, source, tables)
     return {"fingerprint": made_from, "overview": overview}
 
 
@@ -95,23 +95,8 @@ def _columns(connection: duckdb.DuckDBPyConnection, store: str, dataset: str) ->
         f"select table_name, column_name from duckdb_columns() where database_name = {literal(store)}"
         f" and schema_name = {literal(dataset)} order by table_name, column_index"
     ).fetchall():
-        if table in TABLES_AND_HISTORIES:
-            found.setdefault(table, []).append(column)
-    return {name: found[name] for name in TABLES_AND_HISTORIES if name in found}
-
-
-def _add_configuration_views(
-    connection: duckdb.DuckDBPyConnection, source: str, target: str, present: dict[str, list[str]]
-) -> None:
-    """Add the views of configuration changes, over the masked tables. The times of the reads are no personal data."""
-    reads = CONFIGURATION_READS
-    names = ", ".join(column.name for column in reads.columns)
-    with contextlib.suppress(duckdb.CatalogException, duckdb.BinderException):  # tables not synced
-        connection.execute(f"create table {target}.{reads.name} as select {names} from {source}.{reads.name}")
-        known = {**present, reads.name: [column.name for column in reads.columns]}
-        stored = {table: dict.fromkeys(columns, "text") for table, columns in known.items()}
-        for name, query in plain_queries(stored).items():
-            connection.execute(f"create view {name} as {query}")
+        found.setdefault(table, []).append(column)
+    return {name: found[name] for name in (*ALL_TABLES, *READS) if name in found}
 
 
 def _kpi(view_name: str, sql: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from dlt_authsignal.models.dialects import translated
 from dlt_authsignal.models.opened import Stored, stored_columns
 from dlt_authsignal.schema.bookkeeping_tables import USER_READS
-from dlt_authsignal.schema.columns import Table
+from dlt_authsignal.schema.columns import Column, Table, own
 from dlt_authsignal.schema.event_tables import ACTION_LOG, AUTHENTICATOR_EVENTS, CHALLENGE_LOG, EVENT_FILES
 from dlt_authsignal.schema.tables import USER_ACTIONS
 
@@ -35,14 +35,51 @@ STATE_RANKS: Final[Mapping[str, int]] = {
 """Which of two states with the same time is the later one; other states have rank 3."""
 
 _OTHER_RANK: Final = 3
+_OF_EVENT: Final = ("event_id", "event_time")
 
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """One of the two views: its name and what it contains."""
+    """One of the two views: its name, what it contains, and its columns."""
 
     name: str
     meaning: str
+    columns: tuple[Column, ...]
+
+
+_COMPARED_COLUMNS: Final = (
+    own("seen_by", "text", "api, event or both."),
+    own(
+        "comparison",
+        "text",
+        "equal, different, api only or event only. Or why the two are not compared: before the first event, after the"
+        " last event, before the first read, after the last read.",
+    ),
+    own("differs_in", "text", "Names of the columns that differ, with blanks between them; empty if none does."),
+    own("event_id", "text", "Id of the latest event of the attempt; null without events."),
+    own("event_time", "timestamp", "When Authsignal created that event."),
+    own("events", "bigint", "Number of events of the attempt."),
+    own("api_read_at", "timestamp", "When the attempt was read from the API; null if it was not."),
+    own("event_received_at", "timestamp", "When that event was received; null without events."),
+)
+_FIGURES: Final = (
+    own(
+        "figure",
+        "text",
+        "A value of `comparison`, different in, lag_p50, lag_p95, lag_p99, duplicates or longest_silence.",
+    ),
+    own("slice", "text", "Column that differs, or table of events; null for figures about all of them."),
+    own("value", "double", "The figure."),
+    own("unit", "text", "attempts, seconds or events."),
+    own("first_at", "timestamp", "Start of the period that the figure is about."),
+    own("last_at", "timestamp", "End of that period."),
+)
+
+
+def _columns_of_both() -> list[Column]:
+    """Return the columns of an attempt, of the API first."""
+    events = (column for column in ACTION_LOG.columns if column.name not in _OF_EVENT)
+    return list({column.name: column for column in (*events, *USER_ACTIONS.columns)}.values())
 
 
 VIEWS: Final = (
@@ -50,10 +87,12 @@ VIEWS: Final = (
         name=ALL_ACTIONS,
         meaning="One row per attempt, from `user_actions` and from the latest state in `action_log`. `seen_by` is api,"
         " event or both; `comparison` and `differs_in` say whether the two agree.",
+        columns=(*_columns_of_both(), *_COMPARED_COLUMNS),
     ),
     View(
         name=RECONCILIATION,
         meaning="Figures about events: attempts by `comparison`, how late events arrive, copies, the longest silence.",
+        columns=_FIGURES,
     ),
 )
 
@@ -125,7 +164,7 @@ from {ALL_ACTIONS} where comparison = 'different' and concat(' ', differs_in, ' 
 
 def _columns(stored: Stored, table: Table) -> list[str]:
     """Return the declared columns of a table that exist, without its key and those of the event itself."""
-    skipped = {*KEY, "event_id", "event_time"}
+    skipped = {*KEY, *_OF_EVENT}
     return [column.name for column in table.columns if column.name not in skipped and column.name in stored[table.name]]
 
 

@@ -1,0 +1,47 @@
+"""The views of configuration changes and of events, over the tables of the masked copy."""
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import duckdb
+
+from dlt_authsignal.assistant.masking import masked_rows
+from dlt_authsignal.models.configuration.views import plain_queries as configuration_queries
+from dlt_authsignal.models.events.views import plain_queries as event_queries
+from dlt_authsignal.models.opened import Stored
+from dlt_authsignal.schema.bookkeeping_tables import CONFIGURATION_READS, USER_READS
+from dlt_authsignal.schema.sql_text import quoted
+
+READS = {
+    CONFIGURATION_READS.name: tuple(column.name for column in CONFIGURATION_READS.columns),
+    USER_READS.name: ("user_id", *(column.name for column in USER_READS.columns if column.name.endswith("_read_at"))),
+}
+"""Columns of the bookkeeping tables that the views need: when each part was read, and of which user."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """Where the tables are copied from and to: schemas, quoted, with the names of their databases."""
+
+    source: str
+    target: str
+    key: str | None
+
+
+def add_views(connection: duckdb.DuckDBPyConnection, places: Places, present: Mapping[str, list[str]]) -> None:
+    """Copy the times of the reads, and add each view whose tables exist.
+
+    Args:
+        connection: A connection that uses the schema of the copy.
+        places: Schemas of the database and of the copy, and the key of the masks.
+        present: Columns of each table of the database.
+    """
+    for table, wanted in READS.items():
+        if found := [name for name in wanted if name in present.get(table, ())]:
+            rows = masked_rows(table, found, source=places.source, key=places.key)
+            connection.execute(f"create table {places.target}.{quoted(table)} as {rows}")
+    stored: Stored = {table: dict.fromkeys(columns, "text") for table, columns in present.items()}
+    for name, query in {**configuration_queries(stored), **event_queries(stored)}.items():
+        with contextlib.suppress(duckdb.CatalogException, duckdb.BinderException):  # tables not synced
+            connection.execute(f"create view {name} as {query}")
