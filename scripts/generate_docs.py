@@ -18,7 +18,7 @@ from dlt_authsignal.cli.main import cli
 from dlt_authsignal.destination.registry import DESTINATIONS
 from dlt_authsignal.models import Model, all_models
 from dlt_authsignal.models.kpis.forms import COLUMNS, SHAPE
-from dlt_authsignal.models.kpis.sources import BASES
+from dlt_authsignal.models.kpis.sources import BASES, EVERYTHING, made
 from dlt_authsignal.schema.bookkeeping_tables import OWN_TABLES
 from dlt_authsignal.schema.columns import Column, Table
 from dlt_authsignal.schema.event_tables import EVENT_FILES, EVENT_TABLES
@@ -151,7 +151,9 @@ def _model(model: Model) -> str:
 
 
 def _base(name: str) -> str:
-    text = files("dlt_authsignal.models.kpis").joinpath("bases", f"{name}.sql").read_text(encoding="utf-8")
+    text = made(name, EVERYTHING)
+    if text is None:
+        text = files("dlt_authsignal.models.kpis").joinpath("bases", f"{name}.sql").read_text(encoding="utf-8")
     return f"### {name}\n\n```sql\n{text.strip()}\n```"
 
 

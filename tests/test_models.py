@@ -119,10 +119,8 @@ def test_every_model_has_the_expected_value(empty: RunningSandbox) -> None:
     install(attach())
     found = figures(attach())
     assert {key: found.get(key) for key in EXPECTED} == expected()
-    api_only = {model.name for model in all_models() if not {"events", "management"} & set(model.sources)}
-    assert {name for name, _, _ in found} | LATER >= {
-        name for name in api_only if "table " not in str(find_model(name))
-    }
+    assert {name for name, _, _ in found} == {name for name, _, _ in EXPECTED}
+    assert not {name for name, _, _ in found} & LATER
 
 
 def test_views_of_an_empty_tenant_do_not_divide_by_zero(empty: RunningSandbox) -> None:

@@ -5,6 +5,7 @@ Monday, `month_of(day)` the first of its month, and `json_text(column)` the text
 """
 
 import re
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ _POSTGRES: Final = {
     "month_of": "cast(date_trunc('month', {0}) as date)",
     "json_text": "cast({0} as text)",
 }
+_TABLE: Final = re.compile(r"(\b(?:from|join)\s+)([a-z_]+)\b")
 _MACRO: Final = re.compile(r"\b(utc_day|week_of|month_of|json_text)\(")
 
 
@@ -60,6 +62,11 @@ def in_duckdb(query: str) -> str:
         written = MACROS["duckdb"][found[1]].format(query[found.end() : end - 1])
         query = query[: found.start()] + written + query[end:]
     return query
+
+
+def qualified(query: str, dataset: str, tables: Collection[str]) -> str:
+    """Return a query with the dataset before the names of some tables, where they follow FROM or JOIN."""
+    return _TABLE.sub(lambda found: f"{found[1]}{dataset}.{found[2]}" if found[2] in tables else found[0], query)
 
 
 def translated(query: str, dataset: str | None, dialect: str) -> str:
@@ -88,6 +95,9 @@ def portable(query: "exp.Expr", dialect: str) -> "exp.Expr":
     if dialect == "postgres":
         for between in list(query.find_all(exp.DateDiff)):
             apart = exp.Paren(this=exp.Sub(this=between.this, expression=between.expression))
+            if between.text("unit").upper() == "DAY":  # of dates, which PostgreSQL subtracts as whole days
+                between.replace(apart)
+                continue
             seconds = exp.Extract(this=exp.var("epoch"), expression=apart)
             between.replace(exp.Floor(this=exp.Mul(this=seconds, expression=exp.Literal.number(1000))))
     if dialect == "bigquery":
@@ -106,11 +116,13 @@ def _without_macros(query: "exp.Expr", dialect: str) -> "exp.Expr":
     from sqlglot import exp, parse_one
 
     macros = MACROS.get(dialect, _POSTGRES)
-    while found := next((each for each in query.find_all(exp.Anonymous) if each.name.lower() in macros), None):
-        inner = found.expressions[0]
+    inner_first = reversed([each for each in query.find_all(exp.Anonymous) if each.name.lower() in macros])
+    for found in inner_first:
+        argument = found.expressions[0]
+        if not isinstance(argument, exp.Column):
+            argument = exp.Paren(this=argument)
         written = parse_one(macros[found.name.lower()].format("placed_here"), dialect=dialect)
-        for place in list(written.find_all(exp.Column)):
-            if place.name == "placed_here":
-                place.replace(inner.copy() if isinstance(inner, exp.Column) else exp.Paren(this=inner.copy()))
+        for place in [column for column in written.find_all(exp.Column) if column.name == "placed_here"]:
+            place.replace(argument.copy())
         found.replace(written)
     return query

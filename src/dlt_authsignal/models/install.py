@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlt_authsignal.errors import RunFailed
 from dlt_authsignal.models.configuration.views import view_queries as configuration_views
-from dlt_authsignal.models.dialects import translated
+from dlt_authsignal.models.dialects import in_duckdb, qualified, translated
 from dlt_authsignal.models.events.views import view_queries as event_views
 from dlt_authsignal.models.kpis.availability import needs_of
 from dlt_authsignal.models.kpis.catalogue import Model, all_models
@@ -13,6 +13,7 @@ from dlt_authsignal.models.kpis.queries import query
 from dlt_authsignal.models.opened import Stored
 from dlt_authsignal.models.tables import existing
 from dlt_authsignal.project.writing import check_can_be_written
+from dlt_authsignal.schema.sql_text import quoted
 
 if TYPE_CHECKING:
     from dlt.pipeline.pipeline import Pipeline
@@ -95,6 +96,9 @@ def view_name(view: str, dataset: str, dialect: str) -> str:
     return exp.to_table(f"{dataset}.{view}").sql(dialect=dialect)
 
 
-def view_query(model: Model, stored: Stored, dataset: str | None, dialect: str) -> str:
+def view_query(model: Model, stored: Stored, dataset: str, dialect: str) -> str:
     """Return the query of a KPI in a dialect, with the dataset before the name of each table."""
-    return translated(query(model, stored), dataset, dialect)
+    text = query(model, stored)
+    if dialect == "duckdb":  # without sqlglot, which takes a second for some of them
+        return qualified(in_duckdb(text), quoted(dataset), stored)
+    return translated(text, dataset, dialect)

@@ -18,7 +18,7 @@ SLICES_SHOWN: Final = 3
 
 def print_kpis(pipeline: "Pipeline") -> None:
     """Install the views in the pipeline's dataset and print the totals of each KPI, with the largest slices."""
-    from dlt_authsignal.models import install, read
+    from dlt_authsignal.models import all_models, install, read
 
     installed = install(pipeline)
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -26,13 +26,18 @@ def print_kpis(pipeline: "Pipeline") -> None:
         table.add_column(heading)
     for heading in ("value", "of"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for model, rows in groupby(read(pipeline), key=lambda kpi: kpi.model):
+    found = read(pipeline)
+    for model, rows in groupby(found, key=lambda kpi: kpi.model):
         for place, kpi in enumerate(_shown(list(rows))):
             name = kpi.measure if kpi.dimension == "all" else f"  {kpi.dimension_value}"
             table.add_row(model.title if place == 0 else "", name, value_text(kpi), of_text(kpi))
     console = Console(highlight=False)
     console.print(table)
     console.print(f"\n{_where(pipeline, installed)}", soft_wrap=True)
+    shown = {kpi.model.name for kpi in found}
+    empty = [model.title for model in all_models() if model.name not in installed.needs.keys() | shown]
+    if empty:
+        console.print(f"No cases yet: {', '.join(empty)}.", soft_wrap=True)
     print_needs(console, installed.needs)
 
 
@@ -73,10 +78,17 @@ def value_text(kpi: "Kpi") -> str:
     if kpi.value is None:
         return "-"
     if kpi.unit == "seconds":
-        return f"{kpi.value:,.1f} s"
+        return _duration(kpi.value)
     if kpi.unit == "count":
         return f"{kpi.value:,.0f}"
     return f"{kpi.value:.1%}".replace("%", " %") if kpi.unit == "ratio" else f"{kpi.value:,.2f}"
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:,.1f} {unit}"
+    return f"{seconds:,.1f} s"
 
 
 def of_text(kpi: "Kpi") -> str:

@@ -9,7 +9,7 @@ from typing import Final
 from dlt_authsignal.models.dialects import in_duckdb
 from dlt_authsignal.models.kpis.catalogue import Model
 from dlt_authsignal.models.kpis.forms import COLUMNS, Parts, parts_of
-from dlt_authsignal.models.kpis.sources import BASES, EVERYTHING, filled
+from dlt_authsignal.models.kpis.sources import BASES, EVERYTHING, filled, made
 from dlt_authsignal.models.opened import Stored
 
 _TABLE: Final = re.compile(r"\b(?:from|join)\s+([a-z_]+)")
@@ -48,7 +48,7 @@ def _bases(texts: Sequence[str], stored: Stored) -> Parts:
     def add(text: str) -> None:
         for name in _TABLE.findall(text):
             if name in BASES and name not in found:
-                base = filled(_base(name), stored)
+                base = made(name, stored) or filled(_base(name), stored)
                 add(base)
                 found[name] = base
 

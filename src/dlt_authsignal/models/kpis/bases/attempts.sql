@@ -15,6 +15,7 @@ select
     {outcome} as outcome,
     case when coalesce({outcome} = 'CHALLENGE', a.state like 'CHALLENGE%') then 1 else 0 end as is_challenged,
     case when date_diff('millisecond', a.created_at, {read_at}) >= t.minutes * 60000 then 1 else 0 end as is_mature,
+    {reported} as is_reported,
     {allowed} as allowed,
     {enrolled} as enrolled,
     {rules} as rules,
