@@ -143,6 +143,19 @@ def test_models_with_missing_tables_are_not_available_and_say_what_they_need(emp
     assert "not available: needs" in " ".join(listed.stdout.split())
 
 
+def test_tables_that_you_supply_make_kpis_available_and_declare_the_sign_in_actions(empty: RunningSandbox) -> None:
+    fill(empty)
+    sync_from(empty)
+    assert install(attach()).needs["support_tickets"] == ("your table support_tickets",)
+    with attach().sql_client() as client:
+        client.execute_sql("create table support_tickets as select created_at as opened_at from user_actions limit 1")
+        client.execute_sql("create table sign_in_actions as select 'payment' as action_code")
+    assert "support_tickets" not in install(attach()).needs
+    found = figures(attach())
+    assert found["support_tickets", "tickets", "all"] == (365, 1, 365)
+    assert ("passkey_usage_rate", "passkey", "all") not in found
+
+
 def test_an_unknown_model_lists_the_known_ones() -> None:
     with pytest.raises(ConfigurationError, match="drop_off_rate"):
         find_model("nope")

@@ -32,8 +32,12 @@ class Installed:
     needs: dict[str, tuple[str, ...]]
 
 
-def install(pipeline: "Pipeline") -> Installed:
+def install(pipeline: "Pipeline", *, materialize: bool = False) -> Installed:
     """Create or replace the view of every available KPI. Views of KPIs that are not available any more are dropped.
+
+    Args:
+        pipeline: Pipeline that loaded the dataset.
+        materialize: Create tables, which keep the values of now, instead of views.
 
     Raises:
         ConfigurationError: This account can only read the DuckDB file.
@@ -62,13 +66,14 @@ def install(pipeline: "Pipeline") -> Installed:
                 for model in all_models()
                 if model.name not in needs
             }
-            views |= configuration_views(pipeline, dataset, dialect) | event_views(pipeline, dataset, dialect)
-            for name, text in views.items():
-                _replace(client, view_name(name, dataset, dialect), text)
+            others = configuration_views(pipeline, dataset, dialect) | event_views(pipeline, dataset, dialect)
+            for name, text in (views | others).items():
+                is_table = materialize and name not in others
+                _replace(client, view_name(name, dataset, dialect), text, is_table=is_table)
                 done.views.append(name)
             for model in all_models():
                 if model.name in needs:
-                    client.execute_sql(f"drop view if exists {view_name(model.view, dataset, dialect)}")
+                    _drop(client, view_name(model.view, dataset, dialect))
     except DatabaseException as error:
         raise RunFailed(f"Cannot create the KPI views; the data is unchanged: {error}") from error
     return done
@@ -78,15 +83,31 @@ def _nothing_synced(dataset: str) -> RunFailed:
     return RunFailed(f'Dataset "{dataset}" has none of the tables that the KPIs need. Run first: dlt-authsignal sync')
 
 
-def _replace(client: Any, view: str, text: str) -> None:
-    """Create a view. PostgreSQL and Redshift replace one only if its columns stay the same."""
+def _replace(client: Any, name: str, text: str, *, is_table: bool) -> None:
+    """Create a view or table. Where one of the other kind has the name, or other columns, it is dropped first."""
+    from dlt.destinations.exceptions import DatabaseException
+
+    if is_table:
+        _drop(client, name)
+        client.execute_sql(f"create table {name} as {text}")
+        return
+    try:
+        client.execute_sql(f"create or replace view {name} as {text}")
+    except DatabaseException:
+        _drop(client, name)
+        client.execute_sql(f"create view {name} as {text}")
+
+
+def _drop(client: Any, name: str) -> None:
+    """Drop the view or table of this name, if there is one."""
     from dlt.destinations.exceptions import DatabaseException
 
     try:
-        client.execute_sql(f"create or replace view {view} as {text}")
-    except DatabaseException:
-        client.execute_sql(f"drop view if exists {view}")
-        client.execute_sql(f"create view {view} as {text}")
+        client.execute_sql(f"drop view if exists {name}")
+    except DatabaseException:  # it is a table
+        client.execute_sql(f"drop table if exists {name}")
+    else:
+        client.execute_sql(f"drop table if exists {name}")
 
 
 def view_name(view: str, dataset: str, dialect: str) -> str:

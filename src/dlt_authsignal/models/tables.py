@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlt_authsignal.models import lake
 from dlt_authsignal.models.kpis.catalogue import all_models
+from dlt_authsignal.models.kpis.sources import SIGN_INS
 from dlt_authsignal.models.opened import Stored, stored_columns
 
 if TYPE_CHECKING:
@@ -24,13 +25,9 @@ def existing(pipeline: "Pipeline") -> Stored:
 
 
 def external_tables() -> frozenset[str]:
-    """Return the names of the tables that you supply."""
-    return frozenset(
-        source.removeprefix("table ")
-        for model in all_models()
-        for source in model.sources
-        if source.startswith("table ")
-    )
+    """Return the names of the tables that you may supply."""
+    sources = (source for model in all_models() for source in model.sources)
+    return frozenset({SIGN_INS, *(each.removeprefix("table ") for each in sources if each.startswith("table "))})
 
 
 def is_there(client: Any, table: str) -> bool:

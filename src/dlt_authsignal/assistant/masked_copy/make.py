@@ -24,6 +24,7 @@ from dlt_authsignal.models.dialects import in_duckdb
 from dlt_authsignal.models.kpis.availability import needs_of
 from dlt_authsignal.models.kpis.catalogue import all_models
 from dlt_authsignal.models.kpis.queries import query
+from dlt_authsignal.models.kpis.sources import SIGN_INS
 from dlt_authsignal.project.waiting import opened, user_of, wait_at_most
 from dlt_authsignal.schema.bookkeeping_tables import CONFIGURATION_READS, USER_READS
 from dlt_authsignal.schema.sql_text import literal, quoted
@@ -129,6 +130,9 @@ def _add_kpis(
         reads = masked_rows(USER_READS.name, READ_TIMES, source=source, key=key)
         connection.execute(f"create table {target}.{USER_READS.name} as {reads}")
         known[USER_READS.name] = list(READ_TIMES)
+    with contextlib.suppress(duckdb.CatalogException, duckdb.BinderException):  # most datasets do not have it
+        connection.execute(f"create table {target}.{SIGN_INS} as select action_code from {source}.{SIGN_INS}")
+        known[SIGN_INS] = []
     stored = {table: dict.fromkeys(_readable(table, columns), "text") for table, columns in known.items()}
     for model in all_models():
         if not needs_of(model, stored):
@@ -136,7 +140,7 @@ def _add_kpis(
 
 
 def _readable(table: str, columns: Sequence[str]) -> list[str]:
-    declared = {column.name for column in EVERY_TABLE[table].columns}
+    declared = {column.name for column in EVERY_TABLE[table].columns} if columns else set()
     return [name for name in columns if name in declared or not is_masked(table, name)]
 
 

@@ -80,11 +80,44 @@ def show(name: str) -> None:
 
 @models.command()
 @_of_dataset
-def install(destination: str, dataset: str | None, pipeline_name: str | None) -> None:
+@click.option(
+    "--materialize",
+    is_flag=True,
+    help="Create tables instead of views. They are read faster, and keep their values until the command runs again.",
+)
+def install(destination: str, dataset: str | None, pipeline_name: str | None, materialize: bool) -> None:
     """Create or replace the KPI views in the destination, and print the KPIs."""
     from dlt_authsignal.cli.report.kpis import print_kpis
     from dlt_authsignal.destination.errors import translate_errors
     from dlt_authsignal.pipeline.attach import attach
 
     with translate_errors(destination):
-        print_kpis(attach(destination=destination, dataset=dataset, pipeline_name=pipeline_name))
+        pipeline = attach(destination=destination, dataset=dataset, pipeline_name=pipeline_name)
+        print_kpis(pipeline, materialize=materialize)
+
+
+@models.group()
+def export() -> None:
+    """Write the KPIs as files for other tools."""
+
+
+@export.command()
+@_of_dataset
+@click.option(
+    "--out", default="authsignal_dbt", show_default=True, type=click.Path(file_okay=False), help="Folder to write."
+)
+def dbt(destination: str, dataset: str | None, pipeline_name: str | None, out: str) -> None:
+    """Write a dbt package with a model for each available KPI, in the SQL of the destination.
+
+    Files of an earlier export in the folder are replaced. dbt runs the package with your own profile.
+    """
+    from pathlib import Path
+
+    from dlt_authsignal.destination.errors import translate_errors
+    from dlt_authsignal.models.export_dbt import export as write
+    from dlt_authsignal.pipeline.attach import attach
+
+    with translate_errors(destination):
+        written = write(attach(destination=destination, dataset=dataset, pipeline_name=pipeline_name), Path(out))
+    click.echo(f"Wrote {len(written)} models to {out}. Add the folder to packages.yml of your dbt project:")
+    click.echo(f"packages:\n  - local: {out}")

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 SLICES_SHOWN: Final = 3
 
 
-def print_kpis(pipeline: "Pipeline") -> None:
-    """Install the views in the pipeline's dataset and print the totals of each KPI, with the largest slices."""
+def print_kpis(pipeline: "Pipeline", *, materialize: bool = False) -> None:
+    """Install the views or tables in the dataset and print the totals of each KPI, with the largest slices."""
     from dlt_authsignal.models import all_models, install, read
 
-    installed = install(pipeline)
+    installed = install(pipeline, materialize=materialize)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("KPI", "measure, slice"):
         table.add_column(heading)
@@ -33,7 +33,7 @@ def print_kpis(pipeline: "Pipeline") -> None:
             table.add_row(model.title if place == 0 else "", name, value_text(kpi), of_text(kpi))
     console = Console(highlight=False)
     console.print(table)
-    console.print(f"\n{_where(pipeline, installed)}", soft_wrap=True)
+    console.print(f"\n{_where(pipeline, installed, materialize=materialize)}", soft_wrap=True)
     shown = {kpi.model.name for kpi in found}
     empty = [model.title for model in all_models() if model.name not in installed.needs.keys() | shown]
     if empty:
@@ -64,13 +64,16 @@ def print_needs(console: Console, needs: "Mapping[str, tuple[str, ...]]") -> Non
         console.print(f"Not available without {need}: {', '.join(titles)}.", soft_wrap=True)
 
 
-def _where(pipeline: "Pipeline", installed: "Installed") -> str:
+def _where(pipeline: "Pipeline", installed: "Installed", *, materialize: bool) -> str:
     if not installed.views:
         return (
             "Tables made of files cannot have views, so these values were computed now. To see the SQL:"
             " dlt-authsignal models show NAME"
         )
-    return f"These are views in your dataset, such as {pipeline.dataset_name}.{installed.views[0]}."
+    example = f"{pipeline.dataset_name}.{installed.views[0]}"
+    if materialize:
+        return f"These are tables in your dataset, such as {example}. Run the command again after a sync."
+    return f"These are views in your dataset, such as {example}."
 
 
 def value_text(kpi: "Kpi") -> str:

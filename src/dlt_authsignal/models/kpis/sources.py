@@ -49,7 +49,10 @@ TOKEN_MINUTES: Final = 10
 """Documented lifetime of a challenge's token in minutes, where the tenant's own is not loaded."""
 
 SIGN_IN_ACTIONS: Final = ("signIn", "sign-in", "sign_in", "signin", "logIn", "log-in", "log_in", "login")
-"""Action codes that count as sign-ins."""
+"""Action codes that count as sign-ins, where the table `sign_in_actions` does not exist."""
+
+SIGN_INS: Final = "sign_in_actions"
+"""Optional table of the customer with the action codes that count as sign-ins."""
 
 _AGENTS: Final = {
     "os": (
@@ -97,7 +100,7 @@ def filled(sql: str, stored: Stored) -> str:
 
 def _parts(stored: Stored) -> dict[str, str]:
     return {
-        "sign_in_actions": ", ".join(f"'{code}'" for code in SIGN_IN_ACTIONS),
+        "sign_in_actions": _sign_in_actions(stored),
         "token_minutes": _token_minutes(stored),
         "until": _until(stored),
         "phone_country": _column("phone_number_country", stored.get(CHALLENGE_LOG.name, {})),
@@ -105,6 +108,12 @@ def _parts(stored: Stored) -> dict[str, str]:
         **_of_attempts(stored),
         **_of_authenticators(stored),
     }
+
+
+def _sign_in_actions(stored: Stored) -> str:
+    if SIGN_INS in stored:
+        return f"select action_code from {SIGN_INS}"
+    return ", ".join(f"'{code}'" for code in SIGN_IN_ACTIONS)
 
 
 def _of_attempts(stored: Stored) -> dict[str, str]:
