@@ -123,7 +123,6 @@ def _is_complete(model: Model) -> str:
 
 
 def _wilson(sign: str) -> str:
-    return (
-        f"(2 * numerator + {_Z2} {sign} {_Z} * sqrt({_Z2} + 4 * numerator * (1 - least(value, 1))))"
-        f" / (2 * (denominator + {_Z2}))"
-    )
+    """Return a bound of the Wilson interval. A numerator above the denominator is not a share, and has no spread."""
+    spread = f"greatest({_Z2} + 4 * numerator * (1 - least(value, 1)), 0)"
+    return f"(2 * numerator + {_Z2} {sign} {_Z} * sqrt({spread})) / (2 * (denominator + {_Z2}))"
