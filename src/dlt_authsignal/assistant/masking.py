@@ -9,16 +9,23 @@ from typing import Final
 
 from dlt_authsignal.schema.all_tables import ALL_TABLES
 from dlt_authsignal.schema.bookkeeping_tables import CONFIGURATION_READS, USER_READS
+from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.schema.event_tables import EVENT_FILES, UNKNOWN_EVENTS
 from dlt_authsignal.schema.sql_text import literal, quoted
 from dlt_authsignal.schema.tables import PROVENANCE
 
 DIGITS: Final = 16
 
+EVERY_TABLE: Final[dict[str, Table]] = {
+    **ALL_TABLES,
+    USER_READS.name: USER_READS,
+    CONFIGURATION_READS.name: CONFIGURATION_READS,
+}
+"""Tables that the masked copy may have."""
+
 _HARMLESS: Final = frozenset(column.name for column in PROVENANCE) - {"_row_hash"} | {"_dlt_load_id"}
 """`_row_hash` is excluded: it has no key, so the values of a short row could be guessed from it."""
 
-_KNOWN: Final = {**ALL_TABLES, **{table.name: table for table in (CONFIGURATION_READS, USER_READS)}}
 _NOT_SHOWN: Final[dict[str, tuple[str, ...]]] = {
     UNKNOWN_EVENTS.name: ("payload", "event_id"),
     EVENT_FILES.name: ("file",),
@@ -28,7 +35,7 @@ _NOT_SHOWN: Final[dict[str, tuple[str, ...]]] = {
 
 def is_masked(table: str, column: str) -> bool:
     """Return whether a column is shown only as a hash."""
-    plain = {known.name for known in _KNOWN[table].columns if known.sensitivity == "plain"}
+    plain = {known.name for known in EVERY_TABLE[table].columns if known.sensitivity == "plain"}
     return column not in plain | _HARMLESS or column in _NOT_SHOWN.get(table, ())
 
 

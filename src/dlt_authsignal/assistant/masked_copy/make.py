@@ -24,6 +24,7 @@ from dlt_authsignal.schema.all_tables import ALL_TABLES
 from dlt_authsignal.schema.sql_text import literal, quoted
 
 SHOWN: Final = 5
+
 RUN: Final = ("started_at", "outcome", "error", "users_read", "requests", "seconds")
 
 
@@ -81,9 +82,6 @@ def _copy(request: dict[str, Any]) -> dict[str, Any]:
             rows = masked_rows(table, columns, source=source, key=key)
             connection.execute(f"create table {target}.{quoted(table)} as {rows}")
         connection.execute(f"use {target}")
-        for name, sql in request["kpis"].items():
-            with contextlib.suppress(duckdb.CatalogException, duckdb.BinderException):  # tables not synced
-                connection.execute(_kpi(name, sql))
         add_views(connection, Places(source=source, target=target, key=key), present)
         overview = _overview(connection, source, tables)
     return {"fingerprint": made_from, "overview": overview}
@@ -97,13 +95,6 @@ def _columns(connection: duckdb.DuckDBPyConnection, store: str, dataset: str) ->
     ).fetchall():
         found.setdefault(table, []).append(column)
     return {name: found[name] for name in (*ALL_TABLES, *READS) if name in found}
-
-
-def _kpi(view_name: str, sql: str) -> str:
-    return (
-        f"create view {view_name} as select '{view_name.removeprefix('kpi_')}' as kpi, slice, numerator, denominator,"
-        f" numerator::double / nullif(denominator, 0) as value, unit from ({sql}) as k"
-    )
 
 
 def _overview(connection: duckdb.DuckDBPyConnection, source: str, present: dict[str, list[str]]) -> dict[str, Any]:
