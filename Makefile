@@ -55,7 +55,7 @@ coverage: $(DEV) system-packages ## branches that make test and make test-deep r
 	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check -r tests/schedulers/$*.txt
 	@touch $@
 
-test-schedulers: $(DEV) system-packages .venv-airflow/.ready .venv-dagster/.ready .venv-judges/.ready ## the examples in Airflow, Dagster …
+test-schedulers: $(DEV) system-packages .venv-airflow/.ready .venv-dagster/.ready .venv-judges/.ready .venv-dbt/.ready ## the examples in Airflow, Dagster …
 	$(BIN)/python -m pytest tests/schedulers
 
 test-destinations: $(DEV) system-packages ## S3 and the stand-ins of warehouses, in environments of their own

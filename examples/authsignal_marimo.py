@@ -50,7 +50,12 @@ def choice(mo):
 
 @app.cell
 def chart(kpi, mo, pipeline):
-    query = f"select slice, numerator, denominator, value, unit from kpi_{kpi.value} order by value"
+    query = f"""
+        select trim(measure || ' ' || replace(dimension_value, 'all', '')) as slice, numerator, denominator, value, unit
+        from kpi_{kpi.value}
+        where period_grain = 'all' and dimension in ('all', 'action_code', 'provider')
+        order by value
+    """
     with pipeline.sql_client() as client, client.execute_query(query) as cursor:
         slices = cursor.df()
     axis = slices.plot.barh(x="slice", y="value", legend=False, title=kpi.selected_key, ylabel="", figsize=(7, 3.5))

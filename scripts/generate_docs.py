@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable
 from functools import partial
+from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,8 @@ from dlt_authsignal.assistant.dictionary import PAGES_FOLDER, index, table_page
 from dlt_authsignal.cli.main import cli
 from dlt_authsignal.destination.registry import DESTINATIONS
 from dlt_authsignal.models import Model, all_models
+from dlt_authsignal.models.kpis.forms import COLUMNS, SHAPE
+from dlt_authsignal.models.kpis.sources import BASES, EVERYTHING, made
 from dlt_authsignal.schema.bookkeeping_tables import OWN_TABLES
 from dlt_authsignal.schema.columns import Column, Table
 from dlt_authsignal.schema.event_tables import EVENT_FILES, EVENT_TABLES
@@ -87,22 +90,82 @@ def kpis_page() -> str:
     parts = [
         "# KPIs",
         "After this page you know what each KPI counts, and its SQL. `make docs` generates the page from"
-        " `src/dlt_authsignal/models/sql/`.",
-        "`dlt-authsignal models install` creates a view `kpi_<name>` for each KPI in your dataset. Every view has the"
-        " columns `kpi`, `slice`, `numerator`, `denominator`, `value` and `unit`. Delta and Iceberg tables cannot have"
-        " views: there the command prints the values. The KPIs are tested on DuckDB, PostgreSQL, Delta and Iceberg;"
-        " see [Destinations](destinations.md) for other databases.",
+        " `src/dlt_authsignal/models/kpis/`.",
+        "`dlt-authsignal models install` creates a view `kpi_<name>` for each KPI that your dataset has the tables for."
+        " `dlt-authsignal models list` says which are available, and what the others need. No KPI is computed from"
+        " tables that tell less than its definition requires.",
+        "Delta and Iceberg tables cannot have views: there the command prints the values. The KPIs are tested on"
+        " DuckDB, PostgreSQL, Delta and Iceberg; see [Destinations](destinations.md) for other databases.",
+        "## The columns of every view",
+        SHAPE,
+        _shape(),
         "Two limits. Authsignal records an attempt only when it reaches the server, so success rates do not include"
         " attempts that failed earlier. The API returns the last 30 days, so the rates cover only the data that you"
         " have loaded.",
+        "Large tenants: `dlt-authsignal models install --materialize` creates tables, which are read faster. Run it"
+        " after each sync. `dlt-authsignal models export dbt` writes a dbt package with the same SQL, definitions and"
+        " tests; its variable `authsignal_schema` is the dataset. dbt-core with dbt-duckdb builds it in the tests.",
+        "## Tables that you may supply",
+        "Create them in the dataset. Without its table, a KPI is not available.",
+        SUPPLIED,
+        "## All KPIs",
+        _kpi_table(),
     ]
     parts += [_model(model) for model in all_models()]
+    parts += ["## Base queries", BASES_TEXT, *(_base(name) for name in sorted(BASES))]
     return "\n\n".join(parts) + "\n"
 
 
+SUPPLIED = """| table | columns | used by |
+| --- | --- | --- |
+| `sign_in_actions` | `action_code` | passkey_usage_rate and passkey_usage_among_able; optional |
+| `otp_prices` | `channel` (SMS, WHATSAPP, EMAIL_OTP), `country_code` of the phone (null: others), `price` | otp_spend |
+| `support_tickets` | `opened_at`, one row per ticket about signing in | support_tickets |"""
+BASES_TEXT = (
+    "The SQL above reads these queries as if they were tables: a view contains those that it needs. Parts in braces"
+    " depend on what is loaded. `utc_day`, `week_of`, `month_of` and `json_text` stand for expressions of the database."
+)
+
+
+def _shape() -> str:
+    lines = ["| column | example |", "| --- | --- |"]
+    examples = {
+        "kpi": "drop_off_rate",
+        "measure": "abandoned",
+        "period_grain": "week",
+        "period_start": "2026-10-26",
+        "dimension": "action_code",
+        "dimension_value": "signIn",
+        "numerator": "81",
+        "denominator": "402",
+        "value": "0.201",
+        "low": "0.165",
+        "high": "0.243",
+        "unit": "ratio",
+        "is_complete": "true",
+    }
+    return "\n".join(lines + [f"| `{name}` | {examples[name]} |" for name in COLUMNS])
+
+
+def _kpi_table() -> str:
+    lines = ["| # | KPI | question | sources |", "| --- | --- | --- | --- |"]
+    for model in all_models():
+        link = f"[{model.name}](#{model.name})"
+        lines.append(f"| {model.number} | {link} | {model.question} | {', '.join(model.sources)} |")
+    return "\n".join(lines)
+
+
 def _model(model: Model) -> str:
-    words = f"{model.title}: {model.question}\n\n{model.definition}"
-    return f"## {model.name}\n\n{words}\n\n```sql\n{model.sql}\n```"
+    facts = "\n".join(f"- **{part}:** {text}" for part, text in model.facts.items())
+    head = f"## {model.name}\n\n{model.number}. {model.title}: {model.question}"
+    return f"{head}\n\n{facts}\n\n```sql\n{model.sql}\n```"
+
+
+def _base(name: str) -> str:
+    text = made(name, EVERYTHING)
+    if text is None:
+        text = files("dlt_authsignal.models.kpis").joinpath("bases", f"{name}.sql").read_text(encoding="utf-8")
+    return f"### {name}\n\n```sql\n{text.strip()}\n```"
 
 
 def command_page() -> str:

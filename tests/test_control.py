@@ -146,7 +146,7 @@ def test_the_outbox_shows_sent_messages_newest_last(empty: RunningSandbox) -> No
 def test_the_truth_route_returns_the_kpis_of_the_store(seeded: RunningSandbox) -> None:
     seeded.clock.freeze()
     assert control(seeded, "GET", "truth")["kpis"] == json.loads(json.dumps(seeded.truth()))
-    assert control(seeded, "GET", "truth")["kpis"]["enrolment_coverage"]["all"]["denominator"] == 40
+    assert control(seeded, "GET", "truth")["kpis"]["enrolment_coverage"]["users / all"]["denominator"] == 40
     later = control(seeded, "GET", "truth?readAt=2027-11-02T09:00:00Z")["kpis"]
     assert later["dormant_authenticators"] != control(seeded, "GET", "truth")["kpis"]["dormant_authenticators"]
 

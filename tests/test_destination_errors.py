@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from dlt_authsignal.destination.errors import translate_errors
 from dlt_authsignal.destination.registry import DESTINATIONS
-from dlt_authsignal.errors import ConfigurationError, ExtraMissing
+from dlt_authsignal.errors import ConfigurationError, ExtraMissing, RunFailed
 from dlt_authsignal.sandbox import RunningSandbox
 from tests.helpers import at, python, sync_from
 
@@ -38,6 +39,11 @@ def test_plain_files_are_refused_because_syncs_would_add_duplicates(
     with pytest.raises(ConfigurationError, match="syncs would add duplicates"):
         sync_from(empty, destination="filesystem")
     assert not lake.exists()
+
+
+def test_a_missing_file_that_is_not_the_database_is_not_reported_as_the_database() -> None:
+    with pytest.raises(RunFailed, match="No such file or directory: 'extracted'"), translate_errors("duckdb"):
+        raise FileNotFoundError(2, "No such file or directory", "extracted")
 
 
 @pytest.mark.deep

@@ -34,6 +34,13 @@ _STEPS: Final = "dlt.common.configuration"
 
 USES: Final = (
     # replaced while a process runs
+    Use(f"{_PIPELINE}._get_normalize_storage", ("self",), "load_packages", "a killed sync blocks all later ones"),
+    Use(
+        "dlt.common.storages.load_package:PackageStorage.delete_package",
+        ("self", "load_id", "not_exists_ok"),
+        "load_packages",
+        "a killed sync blocks all later ones",
+    ),
     Use(f"{_PIPELINE}._get_schema_or_create", ("self", "schema_name"), "dlt_patches", "names such as acme-prod fail"),
     Use(
         "dlt.destinations.impl.postgres.configuration:PostgresClientConfiguration.data_location",

@@ -211,6 +211,7 @@ def test_an_action_is_logged_with_its_state_when_its_token_expires(
         "ipAddress": "203.0.113.7",
         "email": "u@x",
         "deviceId": "d",
+        "allowedVerificationMethods": listened.sandbox.allowed_methods(),
         "enrolledVerificationMethods": ["SMS"],
         "custom": {"amount": 5},
     }

@@ -1,5 +1,6 @@
 """Killed at any named point, a sync is put right by the next plain one."""
 
+import shutil
 from collections.abc import Callable
 
 import pytest
@@ -14,6 +15,8 @@ IN_A_ROW = tuple(name for name in NAMES if name != "before the 9th job is marked
 """Those that a sync still comes by when the one before it was killed at the point before."""
 AT_A_TIME = 10
 MOST_FILES = 60
+BEFORE_THE_DELETION = Point("dlt.common.storages.load_package:PackageStorage.delete_package", "before", 2)
+"""dlt first deletes what an earlier try may have normalized, and then, after the commit, the extracted package."""
 WORST = "after the load, before it is noted"
 """To lose the disk at: every row is there, and none is to be believed of when it was read."""
 
@@ -79,6 +82,25 @@ def test_a_sync_killed_at_a_named_point_recovers_without_its_disk(
     kill_at(project, laboratory.running, POINTS[name])
     record_property("kill", f"{project.database.name}, named, disk lost: {name}")
     project.lose_disk()
+    laboratory.check(project, "changed")
+
+
+@pytest.mark.parametrize("deleted", ["nothing", "new_jobs", "schema.json"])
+@pytest.mark.deep
+def test_a_sync_killed_while_dlt_deletes_an_extracted_package_recovers(
+    laboratory: Laboratory, deleted: str, record_property: Record
+) -> None:
+    project = laboratory.project(synced=True)
+    laboratory.stage("changed")
+    kill_at(project, laboratory.running, BEFORE_THE_DELETION)
+    record_property("kill", f"{project.database.name}, deleted of the extracted package: {deleted}")
+    state = project.folder / "dlt" / "pipelines" / "authsignal_pipeline"
+    (extracted,) = (state / "normalize" / "extracted").iterdir()
+    assert (state / "load" / "normalized" / extracted.name).exists()
+    if deleted == "new_jobs":
+        shutil.rmtree(extracted / deleted)
+    elif deleted == "schema.json":
+        (extracted / deleted).unlink()
     laboratory.check(project, "changed")
 
 

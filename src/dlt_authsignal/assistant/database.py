@@ -86,14 +86,11 @@ class Database:
         return self._copies.current(max(self.seconds, COPY_SECONDS) + wait_of(self.path).seconds)
 
     def _order(self) -> dict[str, Any]:
-        from dlt_authsignal.models import all_models
-
         return {
             "dataset": self.dataset,
             "key": self.key,
             "allow_identifiers": self.allow_identifiers,
             "wait": wait_of(self.path).seconds,
-            "kpis": {model.view: model.sql for model in all_models()},
         }
 
 

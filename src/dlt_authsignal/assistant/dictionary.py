@@ -7,8 +7,10 @@ from typing import Final
 from dlt_authsignal.assistant.masking import is_masked
 from dlt_authsignal.assistant.questions import questions
 from dlt_authsignal.errors import ConfigurationError
-from dlt_authsignal.models import all_models, find_model
+from dlt_authsignal.models import Model, all_models, find_model
 from dlt_authsignal.models.configuration.views import VIEWS, View
+from dlt_authsignal.models.kpis.forms import SHAPE
+from dlt_authsignal.models.kpis.queries import explained
 from dlt_authsignal.schema.columns import Column, Table
 from dlt_authsignal.schema.history_tables import TABLES_AND_HISTORIES as _ALL
 from dlt_authsignal.schema.tables import PROVENANCE
@@ -37,13 +39,19 @@ def table_page(name: str) -> str:
         known = [*_ALL, *(model.view for model in all_models()), *(view.name for view in VIEWS)]
         if name not in known:
             raise ConfigurationError(f'There is no table or KPI "{name}". Known: {", ".join(known)}.')
-        model = find_model(name)
-        return f"# {model.view}\n\n{model.title}: {model.question}\n\n{model.definition}\n\n```sql\n{model.sql}\n```\n"
+        return kpi_page(find_model(name))
     table = _ALL[name]
     lines = [f"# {name}", table.meaning, _facts(table)]
     lines.append("\n".join(_column(name, column) for column in (*table.columns, *PROVENANCE)))
     lines += [f"## {question.text}\n\n```sql\n{question.sql}\n```" for question in questions(name)]
     return "\n\n".join(lines) + "\n"
+
+
+def kpi_page(model: Model) -> str:
+    """Return the page of a KPI: its definition, how to read its view, and its SQL."""
+    facts = "\n".join(f"- {part}: {text}" for part, text in model.facts.items())
+    parts = [f"# {model.view}", f"{model.number}. {model.title}: {model.question}", facts, SHAPE]
+    return "\n\n".join([*parts, f"```sql\n{explained(model)}\n```"]) + "\n"
 
 
 def _view_page(view: View) -> str:

@@ -7,11 +7,22 @@ unexpected types are masked too.
 from collections.abc import Sequence
 from typing import Final
 
+from dlt_authsignal.schema.bookkeeping_tables import USER_READS
+from dlt_authsignal.schema.columns import Table
+from dlt_authsignal.schema.event_tables import EVENT_FILES, EVENT_TABLES
 from dlt_authsignal.schema.history_tables import TABLES_AND_HISTORIES
 from dlt_authsignal.schema.sql_text import literal, quoted
 from dlt_authsignal.schema.tables import PROVENANCE
 
 DIGITS: Final = 16
+
+EVERY_TABLE: Final[dict[str, Table]] = {
+    **TABLES_AND_HISTORIES,
+    **EVENT_TABLES,
+    EVENT_FILES.name: EVENT_FILES,
+    USER_READS.name: USER_READS,
+}
+"""Tables that the masked copy may have."""
 
 _HARMLESS: Final = frozenset(column.name for column in PROVENANCE) - {"_row_hash"} | {"_dlt_load_id"}
 """`_row_hash` is excluded: it has no key, so the values of a short row could be guessed from it."""
@@ -19,7 +30,7 @@ _HARMLESS: Final = frozenset(column.name for column in PROVENANCE) - {"_row_hash
 
 def is_masked(table: str, column: str) -> bool:
     """Return whether a column is shown only as a hash."""
-    plain = {known.name for known in TABLES_AND_HISTORIES[table].columns if known.sensitivity == "plain"}
+    plain = {known.name for known in EVERY_TABLE[table].columns if known.sensitivity == "plain"}
     return column not in plain | _HARMLESS
 
 

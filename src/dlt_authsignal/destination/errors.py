@@ -73,9 +73,10 @@ def _explained(error: Exception, name: str) -> Exception:
     text = str(cause)
     if "Could not set lock on file" in text:
         return RunFailed(in_use(text))
-    if isinstance(cause, OSError) and cause.filename and is_refusal(cause):  # DuckDB's own errors are no OSError
+    is_of_python = isinstance(cause, OSError)  # DuckDB's own errors are none
+    if isinstance(cause, OSError) and cause.filename and is_refusal(cause):
         return refused(cause)
-    if destination.name == "duckdb" and (fault := file_fault(text, _active_file())):
+    if destination.name == "duckdb" and not is_of_python and (fault := file_fault(text, _active_file())):
         return ConfigurationError(fault)
     if isinstance(cause, UnknownDestinationModule):
         known = ", ".join(DESTINATIONS)

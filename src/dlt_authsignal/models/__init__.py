@@ -1,9 +1,19 @@
-"""KPI views: one SQL file each, all with the same columns, installed in the dataset of the data.
+"""KPIs: one SQL file and one entry of the dictionary each, installed as views with the same columns."""
 
-Columns: `kpi`, `slice`, `numerator`, `denominator`, `value` (numerator / denominator, null if that is 0), `unit`.
-"""
+from dlt_authsignal.models.install import Installed, install
+from dlt_authsignal.models.kpis.availability import availability, needs_of
+from dlt_authsignal.models.kpis.catalogue import Model, Reference, all_models, find_model
+from dlt_authsignal.models.values import Kpi, read
 
-from dlt_authsignal.models.catalogue import Model, all_models, find_model
-from dlt_authsignal.models.install import Installed, Kpi, install, read
-
-__all__ = ["Installed", "Kpi", "Model", "all_models", "find_model", "install", "read"]
+__all__ = [
+    "Installed",
+    "Kpi",
+    "Model",
+    "Reference",
+    "all_models",
+    "availability",
+    "find_model",
+    "install",
+    "needs_of",
+    "read",
+]

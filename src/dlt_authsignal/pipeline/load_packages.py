@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from enum import Enum
 from itertools import islice
+from pathlib import Path
 from typing import Any, Final
 
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
@@ -35,6 +36,7 @@ def finish_pending(pipeline: Pipeline) -> Pending:
     A load older than rows that another machine has loaded since would overwrite them, so it is dropped. Its users are
     read again, because reads of a load that was not completed do not count.
     """
+    remove_remnants(pipeline)
     _finish_abort(pipeline)
     if _is_late(pipeline) or _is_cleared(pipeline):
         pipeline.abort_packages()
@@ -61,6 +63,21 @@ def _way_on(pipeline: Pipeline) -> Iterator[None]:
             f" the load: dlt pipeline {pipeline.pipeline_name} abort-packages. The next sync reads its users again."
         )
         raise
+
+
+def remove_remnants(pipeline: Pipeline) -> None:
+    """Delete the rest of extracted packages whose deletion was interrupted: dlt fails on them in each later run.
+
+    dlt deletes an extracted package when the normalized one is complete, or when it is aborted. It deletes one file
+    after the other.
+    """
+    packages = pipeline._get_normalize_storage().extracted_packages
+    normalized = set(pipeline.list_normalized_load_packages())
+    for load_id in pipeline.list_extracted_load_packages():
+        folder = Path(packages.storage.make_full_path(load_id))
+        is_whole = all((folder / name).exists() for name in (packages.NEW_JOBS_FOLDER, packages.SCHEMA_FILE_NAME))
+        if load_id in normalized or not is_whole:
+            packages.delete_package(load_id)
 
 
 def _finish_abort(pipeline: Pipeline) -> None:
@@ -139,6 +156,7 @@ def abort_packages_before(pipeline: Pipeline, moment: datetime | None) -> bool:
 
     Another machine erased a user at that moment, and the packages may contain the user.
     """
+    remove_remnants(pipeline)
     if moment is None or not pipeline.has_pending_data:
         return False
     pending = [*pipeline.list_extracted_load_packages(), *pipeline.list_normalized_load_packages()]

@@ -10,7 +10,7 @@ from dlt_authsignal.sandbox.core.rate_limits import Limits
 from dlt_authsignal.sandbox.core.request_log import RequestLog
 from dlt_authsignal.sandbox.snapshots import Snapshots
 from dlt_authsignal.sandbox.tenant.changes.expected_effects import ChangeEffect, change_effect
-from dlt_authsignal.sandbox.tenant.expected_kpis import truth
+from dlt_authsignal.sandbox.tenant.expected import truth
 from dlt_authsignal.sandbox.tenant_state import TenantState
 from dlt_authsignal.sandbox.webhooks.delivery import Webhooks
 from dlt_authsignal.sandbox.webhooks.events import Events
@@ -84,7 +84,7 @@ class Sandbox(TenantState):
         return self._snapshots.names()
 
     def truth(self, read_at: datetime | None = None) -> dict[str, Any]:
-        """Return the expected result of every KPI for this state: see `tenant.expected_kpis.truth`."""
+        """Return the expected result of every KPI for this state: see `tenant.expected.truth`."""
         return truth(self.store, self.clock.now(), read_at=read_at)
 
     def change_effects(

@@ -10,21 +10,29 @@ import os
 import secrets
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import duckdb
 
-from dlt_authsignal.assistant.masking import is_masked, masked_rows
+from dlt_authsignal.assistant.masking import EVERY_TABLE, is_masked, masked_rows
 from dlt_authsignal.assistant.process import CLOSED, end_with_parent, read_request
 from dlt_authsignal.assistant.values import cell
 from dlt_authsignal.models.configuration.views import plain_queries
+from dlt_authsignal.models.dialects import in_duckdb
+from dlt_authsignal.models.kpis.availability import needs_of
+from dlt_authsignal.models.kpis.catalogue import all_models
+from dlt_authsignal.models.kpis.queries import query
+from dlt_authsignal.models.kpis.sources import SIGN_INS
 from dlt_authsignal.project.waiting import opened, user_of, wait_at_most
-from dlt_authsignal.schema.bookkeeping_tables import CONFIGURATION_READS
-from dlt_authsignal.schema.history_tables import TABLES_AND_HISTORIES
+from dlt_authsignal.schema.bookkeeping_tables import CONFIGURATION_READS, USER_READS
 from dlt_authsignal.schema.sql_text import literal, quoted
 
 SHOWN: Final = 5
+READ_TIMES: Final = ("user_id", "user_actions_read_at")
+"""Columns of user_reads that the KPIs need."""
+
 RUN: Final = ("started_at", "outcome", "error", "users_read", "requests", "seconds")
 
 
@@ -81,23 +89,22 @@ def _copy(request: dict[str, Any]) -> dict[str, Any]:
             rows = masked_rows(table, columns, source=source, key=key)
             connection.execute(f"create table {target}.{quoted(table)} as {rows}")
         connection.execute(f"use {target}")
-        for name, sql in request["kpis"].items():
-            with contextlib.suppress(duckdb.CatalogException, duckdb.BinderException):  # tables not synced
-                connection.execute(_kpi(name, sql))
         _add_configuration_views(connection, source, target, present)
+        _add_kpis(connection, source, target, present, key)
         overview = _overview(connection, source, present)
     return {"fingerprint": made_from, "overview": overview}
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, store: str, dataset: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
+    shown = [name for name in EVERY_TABLE if name != USER_READS.name]
     for table, column in connection.execute(
         f"select table_name, column_name from duckdb_columns() where database_name = {literal(store)}"
         f" and schema_name = {literal(dataset)} order by table_name, column_index"
     ).fetchall():
-        if table in TABLES_AND_HISTORIES:
+        if table in shown:
             found.setdefault(table, []).append(column)
-    return {name: found[name] for name in TABLES_AND_HISTORIES if name in found}
+    return {name: found[name] for name in shown if name in found}
 
 
 def _add_configuration_views(
@@ -114,11 +121,27 @@ def _add_configuration_views(
             connection.execute(f"create view {name} as {query}")
 
 
-def _kpi(view_name: str, sql: str) -> str:
-    return (
-        f"create view {view_name} as select '{view_name.removeprefix('kpi_')}' as kpi, slice, numerator, denominator,"
-        f" numerator::double / nullif(denominator, 0) as value, unit from ({sql}) as k"
-    )
+def _add_kpis(
+    connection: duckdb.DuckDBPyConnection, source: str, target: str, present: dict[str, list[str]], key: str | None
+) -> None:
+    """Add the views of the available KPIs, over the masked tables. Masked columns of added fields are left out."""
+    known = dict(present)
+    with contextlib.suppress(duckdb.CatalogException, duckdb.BinderException):  # tables not synced
+        reads = masked_rows(USER_READS.name, READ_TIMES, source=source, key=key)
+        connection.execute(f"create table {target}.{USER_READS.name} as {reads}")
+        known[USER_READS.name] = list(READ_TIMES)
+    with contextlib.suppress(duckdb.CatalogException, duckdb.BinderException):  # most datasets do not have it
+        connection.execute(f"create table {target}.{SIGN_INS} as select action_code from {source}.{SIGN_INS}")
+        known[SIGN_INS] = []
+    stored = {table: dict.fromkeys(_readable(table, columns), "text") for table, columns in known.items()}
+    for model in all_models():
+        if not needs_of(model, stored):
+            connection.execute(f"create view {model.view} as {in_duckdb(query(model, stored))}")
+
+
+def _readable(table: str, columns: Sequence[str]) -> list[str]:
+    declared = {column.name for column in EVERY_TABLE[table].columns} if columns else set()
+    return [name for name in columns if name in declared or not is_masked(table, name)]
 
 
 def _overview(connection: duckdb.DuckDBPyConnection, source: str, present: dict[str, list[str]]) -> dict[str, Any]:

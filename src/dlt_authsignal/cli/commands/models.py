@@ -1,27 +1,67 @@
 """`dlt-authsignal models`."""
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from dlt_authsignal.cli import names, options
 
+if TYPE_CHECKING:
+    from dlt_authsignal.models.opened import Stored
+
+Command = Callable[..., Any]
+
+
+def _of_dataset(command: Command) -> Command:
+    """Add the options that name a dataset."""
+    for option in (
+        options.wait_option,
+        click.option("--pipeline-name", show_default=names.PIPELINE, help="Name of the pipeline that loaded the data."),
+        click.option("--dataset", show_default=names.DATASET, help="Dataset (schema) in the destination."),
+        click.option("--destination", default="duckdb", show_default=True, help="dlt destination that holds the data."),
+    ):
+        command = option(command)
+    return command
+
 
 @click.group(short_help="KPI views: list, show, install.")
 def models() -> None:
-    """KPI views: list them, show their SQL, install them in your dataset."""
+    """KPI views: list them, show their definition and SQL, install them in your dataset."""
 
 
 @models.command(name="list")
-def list_() -> None:
-    """List the KPIs with the question that each answers."""
+@_of_dataset
+def list_(destination: str, dataset: str | None, pipeline_name: str | None) -> None:
+    """List the KPIs with the question that each answers, and whether the dataset has what they need."""
     from rich.console import Console
     from rich.table import Table
 
-    from dlt_authsignal.models import all_models
+    from dlt_authsignal.models import all_models, availability
 
-    table = Table.grid(padding=(0, 2))
+    stored = _stored(destination, dataset, pipeline_name)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("#", justify="right")
+    for heading in ("name", "question", "in this dataset"):
+        table.add_column(heading)
     for model in all_models():
-        table.add_row(model.name, model.question)
+        there = "no data yet" if stored is None else availability(model, stored)
+        table.add_row(str(model.number), model.name, model.question, there)
     Console(highlight=False).print(table)
+
+
+def _stored(destination: str, dataset: str | None, pipeline_name: str | None) -> "Stored | None":
+    """Return the tables of the dataset; None if nothing was loaded yet."""
+    from dlt_authsignal.destination.errors import translate_errors
+    from dlt_authsignal.errors import NoData
+    from dlt_authsignal.models.tables import existing
+    from dlt_authsignal.pipeline.attach import attach
+
+    try:
+        with translate_errors(destination):
+            return existing(attach(destination=destination, dataset=dataset, pipeline_name=pipeline_name)) or None
+    except NoData:
+        return None
 
 
 @models.command()
@@ -29,25 +69,55 @@ def list_() -> None:
 def show(name: str) -> None:
     """Show the definition and SQL of a KPI."""
     from dlt_authsignal.models import find_model
+    from dlt_authsignal.models.kpis.queries import explained
 
     model = find_model(name)
-    click.echo(f"-- {model.title}: {model.question}\n-- {model.definition}\n{model.sql}")
+    click.echo(f"-- {model.number}. {model.title}: {model.question}")
+    for part, text in model.facts.items():
+        click.echo(f"-- {part}: {text}")
+    click.echo(f"-- The query is in DuckDB's dialect. The view {model.view} is based on it.\n{explained(model)}")
 
 
 @models.command()
-@click.option("--destination", default="duckdb", show_default=True, help="dlt destination that holds the data.")
-@click.option("--dataset", show_default=names.DATASET, help="Dataset (schema) in the destination.")
+@_of_dataset
 @click.option(
-    "--pipeline-name",
-    show_default=names.PIPELINE,
-    help="Name of the pipeline that loaded the data.",
+    "--materialize",
+    is_flag=True,
+    help="Create tables instead of views. They are read faster, and keep their values until the command runs again.",
 )
-@options.wait_option
-def install(destination: str, dataset: str | None, pipeline_name: str | None) -> None:
-    """Create or replace the KPI views in the destination."""
+def install(destination: str, dataset: str | None, pipeline_name: str | None, materialize: bool) -> None:
+    """Create or replace the KPI views in the destination, and print the KPIs."""
     from dlt_authsignal.cli.report.kpis import print_kpis
     from dlt_authsignal.destination.errors import translate_errors
     from dlt_authsignal.pipeline.attach import attach
 
     with translate_errors(destination):
-        print_kpis(attach(destination=destination, dataset=dataset, pipeline_name=pipeline_name))
+        pipeline = attach(destination=destination, dataset=dataset, pipeline_name=pipeline_name)
+        print_kpis(pipeline, materialize=materialize)
+
+
+@models.group()
+def export() -> None:
+    """Write the KPIs as files for other tools."""
+
+
+@export.command()
+@_of_dataset
+@click.option(
+    "--out", default="authsignal_dbt", show_default=True, type=click.Path(file_okay=False), help="Folder to write."
+)
+def dbt(destination: str, dataset: str | None, pipeline_name: str | None, out: str) -> None:
+    """Write a dbt package with a model for each available KPI, in the SQL of the destination.
+
+    Files of an earlier export in the folder are replaced. dbt runs the package with your own profile.
+    """
+    from pathlib import Path
+
+    from dlt_authsignal.destination.errors import translate_errors
+    from dlt_authsignal.models.export_dbt import export as write
+    from dlt_authsignal.pipeline.attach import attach
+
+    with translate_errors(destination):
+        written = write(attach(destination=destination, dataset=dataset, pipeline_name=pipeline_name), Path(out))
+    click.echo(f"Wrote {len(written)} models to {out}. Add the folder to packages.yml of your dbt project:")
+    click.echo(f"packages:\n  - local: {out}")

@@ -80,7 +80,7 @@ def all_actions_sql(stored: Stored) -> str | None:
     others = [name for name in (*api, *event) if name not in shared]
     has_reads = "user_actions_read_at" in stored.get(USER_READS.name, {})
     return _text("all_user_actions").format(
-        rank=_rank(),
+        rank=state_rank(),
         values=",\n        ".join(
             [f"a.{name} as a_{name}, e.{name} as e_{name}" for name in shared]
             + [f"{'a' if name in api else 'e'}.{name} as {name}" for name in others]
@@ -129,7 +129,8 @@ def _columns(stored: Stored, table: Table) -> list[str]:
     return [column.name for column in table.columns if column.name not in skipped and column.name in stored[table.name]]
 
 
-def _rank() -> str:
+def state_rank() -> str:
+    """Return the SQL of the rank of a state, among states with the same time."""
     cases = " ".join(f"when '{state}' then {rank}" for state, rank in STATE_RANKS.items())
     return f"case state {cases} else {_OTHER_RANK} end"
 

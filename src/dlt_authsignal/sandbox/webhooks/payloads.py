@@ -54,7 +54,7 @@ def record_of(state: TenantState, now: Action, authenticators: list[Authenticato
         stateUpdatedAt=iso(now.state_updated_at or now.created_at),
         outcome=now.result or _outcome(now.state),
         verificationMethod=now.verification_method,
-        allowedVerificationMethods=list(now.allowed_methods) or None,
+        allowedVerificationMethods=list(now.allowed_methods or state.allowed_methods()) or None,
         rules=rules or None,
         priorityRuleId=now.rules[0].rule_id if now.rules else None,
         ipAddress=now.ip_address,

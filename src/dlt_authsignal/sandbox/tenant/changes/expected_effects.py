@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from dlt_authsignal.api.endpoints import ACTION_WINDOW_DAYS
 from dlt_authsignal.sandbox.core.clock import in_utc, to_the_millisecond
 from dlt_authsignal.sandbox.tenant.entities import Action
-from dlt_authsignal.sandbox.tenant.expected_kpis import SETTLED_AFTER
+from dlt_authsignal.sandbox.tenant.expected.attempts import SETTLED_AFTER
 from dlt_authsignal.sandbox.tenant.store import Store, window_start
 
 

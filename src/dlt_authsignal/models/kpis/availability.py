@@ -1,0 +1,51 @@
+"""Which KPIs can be computed from the tables of a dataset, and what the others need."""
+
+from typing import Final
+
+from dlt_authsignal.models.kpis.catalogue import Model
+from dlt_authsignal.models.kpis.sources import ATTEMPTS
+from dlt_authsignal.models.opened import Stored
+from dlt_authsignal.schema.bookkeeping_tables import USER_READS
+from dlt_authsignal.schema.configuration_tables import CONFIGURATION
+from dlt_authsignal.schema.event_tables import ACTION_LOG, EVENT_FILES, EVENT_TABLES
+from dlt_authsignal.schema.history_tables import TABLES_AND_HISTORIES
+from dlt_authsignal.schema.tables import USER_ACTIONS
+
+EVENTS: Final = "events"
+MANAGEMENT: Final = "the configuration (management_secret_key)"
+
+_EVENTS: Final = frozenset({*EVENT_TABLES, EVENT_FILES.name})
+_CONFIGURATION: Final = frozenset(table.name for table in CONFIGURATION)
+
+
+def needs_of(model: Model, stored: Stored) -> tuple[str, ...]:
+    """Return what a KPI needs and the dataset does not have; nothing if it can be computed."""
+    needs = [_source(table) for table in model.tables if not _is_loaded(table, stored)]
+    for each in model.columns:
+        table, _, column = each.partition(".")
+        if table in stored and column not in stored[table]:
+            needs.append(f"the column {each}")
+    return tuple(dict.fromkeys(needs))
+
+
+def availability(model: Model, stored: Stored) -> str:
+    """Return `available`, or `not available: needs …`."""
+    needs = needs_of(model, stored)
+    return f"not available: needs {', '.join(needs)}" if needs else "available"
+
+
+def _is_loaded(table: str, stored: Stored) -> bool:
+    if table == ATTEMPTS:
+        return USER_ACTIONS.name in stored or ACTION_LOG.name in stored
+    return table in stored
+
+
+def _source(table: str) -> str:
+    if table == ATTEMPTS:
+        return f"{USER_ACTIONS.name} or {EVENTS}"
+    if table in _EVENTS:
+        return EVENTS
+    if table in _CONFIGURATION:
+        return MANAGEMENT
+    is_ours = table in TABLES_AND_HISTORIES or table == USER_READS.name
+    return table.removesuffix("_history") if is_ours else f"your table {table}"

@@ -1,0 +1,222 @@
+"""What the base queries read: it depends on which tables and columns are loaded."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from dlt_authsignal.models.events.views import ALL_ACTIONS, all_actions_sql, state_rank
+from dlt_authsignal.models.opened import Stored
+from dlt_authsignal.schema.bookkeeping_tables import USER_READS
+from dlt_authsignal.schema.event_tables import (
+    ACTION_LOG,
+    AUTHENTICATOR_EVENTS,
+    CHALLENGE_LOG,
+    EVENT_FILES,
+    EVENT_TABLES,
+)
+from dlt_authsignal.schema.history_tables import TABLES_AND_HISTORIES
+from dlt_authsignal.schema.tables import USER_ACTIONS, USERS
+
+ENROLLED: Final = "enrolled_verification_methods"
+"""Column of the methods that the user had enrolled at the time of an event. Its name is assumed."""
+
+EVERYTHING: Final[Stored] = {
+    table.name: {column.name: str(column.type) for column in table.columns}
+    | ({ENROLLED: "json"} if table is ACTION_LOG else {})
+    for table in (*TABLES_AND_HISTORIES.values(), *EVENT_TABLES.values(), EVENT_FILES, USER_READS)
+}
+"""All tables and columns that a dataset may have."""
+
+ATTEMPTS: Final = "attempts"
+EVERY_EVENT: Final = "every_event"
+BASES: Final = frozenset(
+    {
+        ATTEMPTS,
+        "attempt_bounds",
+        "authenticator_spells",
+        "user_spells",
+        "user_bounds",
+        "held_methods",
+        "user_methods",
+        "active_days",
+        "challenge_steps",
+        ALL_ACTIONS,
+        EVERY_EVENT,
+    }
+)
+"""Base queries: files in `bases/`, which a KPI may read like tables."""
+
+TOKEN_MINUTES: Final = 10
+"""Documented lifetime of a challenge's token in minutes, where the tenant's own is not loaded."""
+
+SIGN_IN_ACTIONS: Final = ("signIn", "sign-in", "sign_in", "signin", "logIn", "log-in", "log_in", "login")
+"""Action codes that count as sign-ins, where the table `sign_in_actions` does not exist."""
+
+SIGN_INS: Final = "sign_in_actions"
+"""Optional table of the customer with the action codes that count as sign-ins."""
+
+_AGENTS: Final = {
+    "os": (
+        ("Windows", "Windows"),
+        ("iPhone", "iOS"),
+        ("iPad", "iOS"),
+        ("Android", "Android"),
+        ("CrOS", "Chrome OS"),
+        ("Mac OS X", "Mac OS"),
+        ("Linux", "Linux"),
+    ),
+    "browser": (
+        ("Edg", "Edge"),
+        ("OPR/", "Opera"),
+        ("SamsungBrowser", "Samsung Internet"),
+        ("Firefox/", "Firefox"),
+        ("FxiOS", "Firefox"),
+        ("CriOS", "Chrome"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+    ),
+}
+"""Words of a user agent in the order in which they are looked for, with what they show. A hashed one shows nothing."""
+
+NO_TEXT: Final = "cast(null as text)"
+
+
+def made(name: str, stored: Stored) -> str | None:
+    """Return the base query of a name that has no file; None if it has one."""
+    if name == ALL_ACTIONS:
+        return all_actions_sql(stored)
+    if name == EVERY_EVENT:
+        return " union all ".join(
+            f"select '{table}' as table_name, event_time, _read_at from {table}"
+            for table in EVENT_TABLES
+            if table in stored
+        )
+    return None
+
+
+def filled(sql: str, stored: Stored) -> str:
+    """Fill in the parts in braces of a query, where it has any."""
+    return sql.format(**_parts(stored)) if "{" in sql else sql
+
+
+def _parts(stored: Stored) -> dict[str, str]:
+    return {
+        "sign_in_actions": _sign_in_actions(stored),
+        "token_minutes": _token_minutes(stored),
+        "until": _until(stored),
+        "phone_country": _column("phone_number_country", stored.get(CHALLENGE_LOG.name, {})),
+        "error_description": _column("error_description", stored.get(CHALLENGE_LOG.name, {})),
+        **_of_attempts(stored),
+        **_of_authenticators(stored),
+    }
+
+
+def _sign_in_actions(stored: Stored) -> str:
+    if SIGN_INS in stored:
+        return f"select action_code from {SIGN_INS}"
+    return ", ".join(f"'{code}'" for code in SIGN_IN_ACTIONS)
+
+
+def _of_attempts(stored: Stored) -> dict[str, str]:
+    """Return what the attempts are read from: the API, events, or both; and the columns that these have."""
+    api, event = stored.get(USER_ACTIONS.name, {}), stored.get(ACTION_LOG.name, {})
+    agent = "a.user_agent" if "user_agent" in api else None
+    attempts, read_at, reported = USER_ACTIONS.name, "a._read_at", "0"
+    if event:
+        enrolled = "e.enrolled_verification_methods" if ENROLLED in event else f"{NO_TEXT} as {ENROLLED}"
+        attempts = f"""(
+            select u.*, {enrolled}
+            from {ALL_ACTIONS} as u
+            left join {ACTION_LOG.name} as e on e.event_id = u.event_id
+        )"""
+        read_at = "greatest(coalesce(a.api_read_at, a.event_received_at), coalesce(a.event_received_at, a.api_read_at))"
+        reported = "case when a.event_id is null then 0 else 1 end"
+    if event and not api:
+        attempts, read_at, reported = _LATEST.format(rank=state_rank()), "a._read_at", "1"
+    text = "json_text({})".format
+    return {
+        "attempts": attempts,
+        "os": _agent("os", agent),
+        "browser": _agent("browser", agent),
+        "outcome": _column("outcome", event, "a."),
+        "read_at": read_at,
+        "reported": reported,
+        "allowed": _column("allowed_verification_methods", event, "a.", text),
+        "enrolled": _column(ENROLLED, event, "a.", text),
+        "rules": _column("rules", event, "a.", text),
+        "priority_rule_id": _column("priority_rule_id", event, "a."),
+    }
+
+
+_LATEST: Final = """(
+    select * from (
+        select *, row_number() over (
+            partition by user_id, action_code, idempotency_key
+            order by state_updated_at desc nulls last, {rank} desc, _read_at desc, event_id desc
+        ) as place
+        from action_log
+    ) as ranked where place = 1
+)"""
+
+
+def _column(name: str, columns: Mapping[str, str], alias: str = "", form: Callable[[str], str] = str) -> str:
+    return form(alias + name) if name in columns else NO_TEXT
+
+
+def _agent(part: str, agent: str | None) -> str:
+    if agent is None:
+        return "'unknown'"
+    words = " ".join(f"when {agent} like '%{word}%' then '{shown}'" for word, shown in _AGENTS[part])
+    return f"case {words} else 'unknown' end"
+
+
+def _token_minutes(stored: Stored) -> str:
+    if "token_duration_in_minutes" not in stored.get("tenant", {}):
+        return f"select {TOKEN_MINUTES} as minutes"
+    return f"select coalesce(max(token_duration_in_minutes), {TOKEN_MINUTES}) as minutes from tenant"
+
+
+def _until(stored: Stored) -> str:
+    """Return the query of the day before which all attempts are loaded and their challenges are over."""
+    if EVENT_FILES.name in stored and ACTION_LOG.name in stored:
+        until = "max(received_at)", EVENT_FILES.name
+    elif ACTION_LOG.name in stored:
+        until = "max(_read_at)", ACTION_LOG.name
+    elif "user_actions_read_at" in stored.get(USER_READS.name, {}) and USERS.name in stored:
+        until = "min(r.user_actions_read_at)", _READ_USERS
+    else:
+        until = "min(_read_at)", USER_ACTIONS.name
+    return f"select utc_day({until[0]} - interval '15' minute) as until_day from {until[1]}"
+
+
+_READ_USERS: Final = "user_reads as r join users as u on u.user_id = r.user_id where u.deleted_at is null"
+
+
+def _of_authenticators(stored: Stored) -> dict[str, str]:
+    columns = stored.get("user_authenticators_history", {})
+    credential = "webauthn_credential__"
+
+    def known(name: str, type: str = "text") -> str:
+        return credential + name if credential + name in columns else f"cast(null as {type})"
+
+    return {
+        "provider": known("aaguid_mapping__name"),
+        "attachment": known("authenticator_attachment"),
+        "device": known("device_id"),
+        "backed_up": known("credential_backed_up", "boolean"),
+        **(_DELETIONS if AUTHENTICATOR_EVENTS.name in stored else _NO_DELETIONS),
+        "authenticator_os": known("parsed_user_agent__os__name"),
+        "authenticator_browser": known("parsed_user_agent__browser__name"),
+    }
+
+
+_NO_DELETIONS: Final = {"deleted_on": "date '9999-12-31'", "deletions": ""}
+_DELETIONS: Final = {
+    "deleted_on": "coalesce(utc_day(d.deleted_at), date '9999-12-31')",
+    "deletions": """
+    left join (
+        select user_authenticator_id, max(event_time) as deleted_at
+        from authenticator_events
+        where event_type = 'authenticator.deleted'
+        group by user_authenticator_id
+    ) as d on d.user_authenticator_id = v.user_authenticator_id and d.deleted_at >= v.valid_from""",
+}

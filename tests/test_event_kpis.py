@@ -1,0 +1,217 @@
+"""KPIs over API and events: recomputed from plain dictionaries, per slice and period, on DuckDB and PostgreSQL."""
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import duckdb
+import pytest
+
+from dlt_authsignal.api.endpoints import ACTION_WINDOW_DAYS
+from dlt_authsignal.models import Kpi, find_model, install, read
+from dlt_authsignal.models.dialects import in_duckdb
+from dlt_authsignal.models.kpis.queries import query
+from dlt_authsignal.models.tables import existing
+from dlt_authsignal.pipeline.attach import attach
+from dlt_authsignal.sandbox import RunningSandbox
+from dlt_authsignal.sandbox.core.clock import to_the_millisecond
+from dlt_authsignal.sandbox.tenant.expected.attempts import dimensions
+from dlt_authsignal.sandbox.tenant.store import window_start
+from tests import kpi_tenant
+from tests.event_spools import load
+from tests.helpers import MANAGEMENT_SECRET, sync_from
+from tests.kpi_oracle import PERIODS, Figures, Oracle, wilson
+from tests.tiers import deep_after
+
+GRAINS = list(PERIODS)
+COMPARED = [name for name in vars(Oracle) if not name.startswith("_")]
+"""KPIs that the oracle computes."""
+
+
+@dataclass
+class Loaded:
+    """The KPIs of a tenant that was loaded, and what they should be."""
+
+    rows: dict[str, list[Kpi]]
+    oracle: Oracle
+    tenant: kpi_tenant.Tenant
+
+    def figures(self, name: str) -> Figures:
+        return as_figures(self.rows[name])
+
+
+def as_figures(rows: list[Kpi]) -> Figures:
+    found: Figures = {}
+    for kpi in rows:
+        key = (kpi.measure, kpi.period_grain, kpi.period_start, kpi.dimension, kpi.dimension_value)
+        assert key not in found, key
+        shown = kpi.value if kpi.unit == "seconds" else kpi.numerator
+        found[key] = (None if shown is None else round(float(shown), 6), kpi.denominator)
+    return found
+
+
+def rounded(figures: Figures) -> Figures:
+    return {key: (None if n is None else round(float(n), 6), d) for key, (n, d) in figures.items()}
+
+
+def loaded(running: RunningSandbox, seed: int, **into: Any) -> Loaded:
+    settings = {"apis": ["server", "management"], "management_secret_key": MANAGEMENT_SECRET, **into}
+    sync_from(running, **settings)
+    pipeline = attach(**into)
+    with pipeline.sql_client() as client:
+        names = ("rule_id", "action_code", "name")
+        found = client.execute_sql(
+            f"select {', '.join(names)} from {client.make_qualified_table_name('rules')} order by rule_id"
+        )
+        rules = [dict(zip(names, row, strict=True)) for row in found or ()]
+    own = existing_attempts(running)
+    tenant = kpi_tenant.make(running, rules, seed=seed)
+    sync_from(running, full=True, **settings)
+    load(**into)
+    install(attach(**into))
+    by_name: dict[str, list[Kpi]] = defaultdict(list)
+    for kpi in read(attach(**into), grains=GRAINS):
+        by_name[kpi.model.name].append(kpi)
+    store, now = running.sandbox.store, running.sandbox.clock.now()
+    passkeys = {
+        user.user_id: [
+            to_the_millisecond(value.created_at)
+            for value in store.authenticators(user.user_id)
+            if value.verification_method == "PASSKEY" and value.verified_at
+        ]
+        for user in store.users()
+    }
+    assert tenant.received_last
+    until = (tenant.received_last - timedelta(minutes=15)).date()
+    oracle = Oracle(own + tenant.attempts, tenant.steps, rules, passkeys, now + timedelta(days=1), until)
+    return Loaded(by_name, oracle, tenant)
+
+
+def existing_attempts(running: RunningSandbox) -> list[dict[str, Any]]:
+    """The sandbox's own attempts of the last 30 days, which only the API returns."""
+    running.sandbox.clock.freeze()
+    store, now = running.sandbox.store, running.sandbox.clock.now()
+    return [
+        {
+            "user": user.user_id,
+            "code": action.action_code,
+            "key": action.idempotency_key,
+            "created": to_the_millisecond(action.created_at),
+            "country": action.country_code,
+            "agent": (dimensions(action)["os"], dimensions(action)["browser"]),
+            "api": {
+                "state": action.state,
+                "updated": to_the_millisecond(action.state_updated_at or action.created_at),
+                "method": action.verification_method,
+            },
+            "event": None,
+            "outcome": None,
+            "allowed": None,
+            "enrolled": None,
+            "fired": [],
+        }
+        for user in store.users()
+        for action in store.actions(user.user_id, window_start(now, ACTION_WINDOW_DAYS))
+    ]
+
+
+def check(found: Loaded) -> None:
+    assert len(COMPARED) == 14
+    for name in COMPARED:
+        expected = rounded(getattr(found.oracle, name)())
+        figures = found.figures(name)
+        differ = {key: (figures.get(key), expected.get(key)) for key in figures.keys() | expected.keys()}
+        assert {key: both for key, both in differ.items() if both[0] != both[1]} == {}, name
+        assert len(figures) > 1, name
+    check_quality(found)
+    for kpis in found.rows.values():
+        for kpi in kpis:
+            if kpi.unit == "ratio" and kpi.numerator is not None and kpi.denominator:
+                interval = wilson(kpi.numerator, kpi.denominator)
+                assert (kpi.low, kpi.high) == pytest.approx(interval, abs=1e-9)
+            else:
+                assert kpi.low is kpi.high is None
+    check_sums(found)
+
+
+def check_quality(found: Loaded) -> None:
+    tenant = found.tenant
+    quality = {key[0]: figure for key, figure in found.figures("event_quality").items()}
+    events = sum(bool(each["event"]) for each in tenant.attempts) + len(tenant.steps) + tenant.unknown
+    strange = sum(step["method"] == "PASSKEY" and not step["error"] for step in tenant.steps)
+    assert quality == {
+        "of an unknown type": (tenant.unknown, events),
+        "steps of an unknown type": (strange, len(tenant.steps)),
+        "copies": (tenant.copies, events + tenant.copies),
+    }
+
+
+def check_sums(found: Loaded) -> None:
+    """The slices of a dimension add up to the total, in each period."""
+    for name, kpis in found.rows.items():
+        if not find_model(name).has_total or {kpi.unit for kpi in kpis} & {"seconds", "per user and year"}:
+            continue
+        sums: dict[tuple[Any, ...], float] = defaultdict(float)
+        totals: dict[tuple[Any, ...], float] = {}
+        for kpi in kpis:
+            place = (kpi.measure, kpi.period_grain, kpi.period_start)
+            if kpi.dimension == "all":
+                totals[place] = kpi.numerator or 0
+            else:
+                sums[(*place, kpi.dimension)] += kpi.numerator or 0
+        assert {key: total for key, total in sums.items() if total != totals[key[:3]]} == {}, name
+
+
+@pytest.mark.parametrize("seed", deep_after(1, [1, 2, 3]))
+def test_every_slice_and_period_on_duckdb_equals_a_computation_in_python(seeded: RunningSandbox, seed: int) -> None:
+    check(loaded(seeded, seed))
+
+
+def test_every_slice_and_period_on_postgresql_equals_a_computation_in_python(
+    seeded: RunningSandbox, postgres_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", postgres_database)
+    check(loaded(seeded, 1, destination="postgres"))
+
+
+MISTAKES = [
+    ("passkey_usage_rate", "and action_code in ({sign_in_actions})", ""),
+    ("passkey_usage_among_able", "and enrolled like '%\"PASSKEY\"%'", ""),
+    ("passkey_usage_among_able", "and allowed like '%\"PASSKEY\"%'", ""),
+    ("passkey_success_rate", "select distinct", "select"),
+    ("passkey_success_rate", "verification_method = 'PASSKEY'", "true"),
+    ("challenge_success_rate", "is_challenged = 1 and ", ""),
+    ("challenge_success_rate", "is_challenged = 1", "state like 'CHALLENGE%'"),
+    ("drop_off_rate", "'CHALLENGE_REQUIRED'", "'CHALLENGE_FAILED'"),
+    ("error_rate", " or a.state = 'CHALLENGE_FAILED'", ""),
+    ("error_rate", " and a.is_reported = 1", ""),
+    ("error_rate", "select distinct", "select"),
+    ("fallback_rate", " and allowed is not null", ""),
+    ("fallback_rate", " or method = 'PASSKEY'", ""),
+    ("challenge_and_block_rate", "coalesce(a.outcome, a.state)", "a.state"),
+    ("rule_effectiveness", "on r.action_code = a.action_code", "on true"),
+    ("rule_effectiveness", "a.priority_rule_id = r.rule_id", "true"),
+    ("otp_funnel", "where s.sent_at is not null", ""),
+    ("enrolment_rate", "min(created_at) as offered_at", "max(created_at) as offered_at"),
+    ("active_users", "a.day + w.days", "a.day + w.days + 1"),
+    ("recoveries", "count(distinct case", "count(case"),
+]
+"""Plausible mistakes: each has to give another number on this tenant, or the test above would not notice it."""
+
+
+@pytest.mark.deep
+def test_mistakes_in_a_query_give_other_numbers(seeded: RunningSandbox) -> None:
+    found = loaded(seeded, 1)
+    stored = existing(attach())
+    columns = ", ".join(name for name in Kpi.__dataclass_fields__ if name != "model")
+    with duckdb.connect("authsignal_pipeline.duckdb", read_only=True) as connection:
+        connection.execute("set schema = 'authsignal_data'")
+        for name, right, wrong in MISTAKES:
+            model = find_model(name)
+            assert right in model.sql, (name, right)
+            text = in_duckdb(query(replace(model, sql=model.sql.replace(right, wrong)), stored))
+            rows = connection.execute(f"select {columns} from ({text}) as k").fetchall()
+            names = columns.split(", ")
+            figures = as_figures([Kpi(model=model, **dict(zip(names, row, strict=True))) for row in rows])
+            assert figures != found.figures(name), (name, right)

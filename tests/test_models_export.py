@@ -1,0 +1,56 @@
+"""KPIs as tables instead of views, and as a dbt package."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from dlt_authsignal.models import install, read
+from dlt_authsignal.models.export_dbt import export
+from dlt_authsignal.pipeline.attach import attach
+from dlt_authsignal.sandbox import RunningSandbox
+from tests.helpers import command, sync_from
+from tests.test_models import fill
+from tests.tiers import deep_after
+
+
+@pytest.mark.parametrize("destination", deep_after(1, ["duckdb", "postgres"]))
+def test_kpis_can_be_tables_and_views_again(
+    empty: RunningSandbox, destination: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if destination == "postgres":
+        url = request.getfixturevalue("postgres_database")
+        monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", url)
+    fill(empty)
+    sync_from(empty, destination=destination)
+    pipeline = attach(destination=destination)
+    install(pipeline)
+    views = read(pipeline)
+    for materialize, kind in ((True, "BASE TABLE"), (True, "BASE TABLE"), (False, "VIEW")):
+        install(pipeline, materialize=materialize)
+        assert read(pipeline) == views
+        with pipeline.sql_client() as client:
+            found = client.execute_sql(
+                "select table_type from information_schema.tables where table_name = 'kpi_mfa_coverage'"
+            )
+            assert list(found or ()) == [(kind,)]
+
+
+def test_the_dbt_package_has_a_model_and_a_definition_for_each_available_kpi(
+    empty: RunningSandbox, workdir: Path
+) -> None:
+    sync_from(empty, tables=["users", "user_authenticators"])
+    export(attach(), workdir / "out")
+    (workdir / "out" / "models" / "kpi_old.sql").write_text("of an earlier export")
+    done = command("models", "export", "dbt", "--out", "out")
+    assert done.returncode == 0, done.stderr
+    project = yaml.safe_load((workdir / "out" / "dbt_project.yml").read_text())
+    assert project["vars"] == {"authsignal_schema": "authsignal_data"}
+    schema = yaml.safe_load((workdir / "out" / "models" / "schema.yml").read_text())
+    models = {model["name"]: model for model in schema["models"]}
+    texts = {file.stem: file.read_text() for file in (workdir / "out" / "models").glob("*.sql")}
+    assert texts.keys() == models.keys() >= {"kpi_mfa_coverage", "kpi_enrolment_coverage"}
+    assert "kpi_drop_off_rate" not in models
+    assert "What share of users has one verified method" in models["kpi_mfa_coverage"]["description"]
+    assert all("{{ source('authsignal', 'users" in text for text in texts.values())
+    assert {table["name"] for table in schema["sources"][0]["tables"]} >= {"users", "users_history"}
