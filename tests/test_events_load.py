@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,36 @@ def test_a_file_that_is_damaged_or_foreign_is_reported_and_blocks_no_other() -> 
     cut.write_bytes(whole)
     report = load()
     assert (report.refused, report.files) == ({}, 1)
+
+
+@pytest.mark.deep
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_a_file_that_this_account_may_not_read_blocks_no_other() -> None:
+    names = [*deliver([event(0)], at(0)), *deliver([event(1)], at(1))]
+    Path("spool", names[0]).chmod(0)
+    report = load()
+    assert list(report.refused) == [names[0]]
+    assert report.events == 1
+
+
+def test_the_secret_path_and_the_key_are_in_no_file_that_a_load_writes(project: Path) -> None:
+    secret = "\n".join(f'{name} = "/hook/secret-{name}"' for name in ("path", "api_secret_key"))
+    (project / ".dlt").mkdir()
+    (project / ".dlt" / "secrets.toml").write_text(f"[sources.authsignal_events]\n{secret}\n")
+    deliver([event(0)], at(0))
+    load()
+    written = [path for path in project.rglob("*") if path.is_file() and path.name != "secrets.toml"]
+    assert any(path.name == "trace.pickle" for path in written)
+    assert [path for path in written if b"/hook/secret-" in path.read_bytes()] == []
+
+
+@pytest.mark.deep
+def test_a_spool_that_does_not_exist_is_reported() -> None:
+    Path("elsewhere").mkdir()
+    result = CliRunner().invoke(cli, ["events", "load", "--spool", "nowhere"], catch_exceptions=False)
+    assert "does not exist yet" in result.output
+    result = CliRunner().invoke(cli, ["events", "load", "--spool", "elsewhere"], catch_exceptions=False)
+    assert "does not exist yet" not in result.output
 
 
 def test_values_of_another_type_than_in_the_destination_are_stored_beside() -> None:
@@ -154,5 +185,8 @@ def test_an_archive_is_imported_once(project: Path) -> None:
     report = json.loads(result.output)
     assert (report["events"], sum(report["tables"].values())) == (30, 30)
     (project / "bad.jsonl").write_text(f"{lines[0]}\n\n[1]\n")
+    (project / "deep.jsonl").write_text('{"type": "x", "id": "e-1", "data": {"list": ' + "[" * 900 + "]" * 900 + "}}")
+    with pytest.raises(AuthsignalError, match="nested too deeply"):
+        run(cli, ["events", "import", "deep.jsonl"], catch_exceptions=False)
     with pytest.raises(AuthsignalError, match=r"bad\.jsonl, line 3 is not an event: it is not a JSON object"):
         run(cli, ["events", "import", "bad.jsonl"], catch_exceptions=False)

@@ -14,6 +14,7 @@ import pytest
 
 from tests.helpers import command
 from tests.receivers import KEY, Receiver, receiving
+from tests.test_receive_command import started
 
 
 def path_in(folder: Path) -> str:
@@ -32,6 +33,7 @@ def project(workdir: Path) -> Path:
 def check(*options: str) -> tuple[int, dict[str, str]]:
     """Exit code of `doctor --events`, and what it says by check."""
     done = command("doctor", "--events", "--json", *options)
+    assert done.stdout, done.stderr
     checks = json.loads(done.stdout)["checks"]
     return done.returncode, {each["name"]: f"{each['message']} {each['fix']}" for each in checks}
 
@@ -119,6 +121,22 @@ def test_doctor_says_at_which_step_an_event_is_lost(project: Path) -> None:
     with another_program() as url:
         code, said = check("--url", url)
         assert (code, "Another program" in said["receiver"]) == (2, True)
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("destination", ["duckdb", "postgres"])
+def test_doctor_follows_an_event_through_a_receiver_that_loads_into_the_table(
+    project: Path, destination: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if destination == "postgres":
+        database = request.getfixturevalue("postgres_database")
+        monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", database)
+    into = ("--destination", destination, "--dataset", "of_events", "--pipeline-name", "events")
+    with started("--load-every", "2s", *into, settings=None) as (receiver, _):
+        code, said = check("--url", address(receiver), *into)
+        repeated, _ = check("--url", address(receiver), *into)
+    assert (code, repeated) == (0, 0), said
+    assert "The event is in unknown_events" in said["table"]
 
 
 def test_doctor_events_without_a_path_says_how_to_make_one(workdir: Path) -> None:

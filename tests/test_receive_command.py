@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -28,16 +28,21 @@ path = "{PATH}"
 
 
 @contextmanager
-def started(*before: str) -> Iterator[tuple[Receiver, "subprocess.Popen[str]"]]:
-    """The command on a free port, with the settings of these tests.
+def started(
+    *options: str, before: Sequence[str] = (), settings: str | None = SETTINGS
+) -> Iterator[tuple[Receiver, "subprocess.Popen[str]"]]:
+    """The command on a free port.
 
     Args:
-        *before: A command that starts it.
+        *options: Further options.
+        before: A command that starts it.
+        settings: Content of `secrets.toml`; None leaves it as it is.
     """
-    Path(".dlt").mkdir(exist_ok=True)
-    Path(".dlt/secrets.toml").write_text(SETTINGS)
+    if settings is not None:
+        Path(".dlt").mkdir(exist_ok=True)
+        Path(".dlt/secrets.toml").write_text(settings)
     process = subprocess.Popen(
-        [*before, COMMAND, "receive", "--port", "0"],
+        [*before, COMMAND, "receive", "--port", "0", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -87,7 +92,7 @@ def test_sigterm_finishes_what_was_accepted_and_reports_that_identifiers_are_lef
 
 
 def test_a_full_disk_is_answered_503_and_leaves_no_part_of_a_file() -> None:
-    with started("sh", "-c", 'ulimit -f 40; exec "$@"', "sh") as (receiver, _):
+    with started(before=("sh", "-c", 'ulimit -f 40; exec "$@"', "sh")) as (receiver, _):
         large = receiver.deliver(batch_of(*(action(actionCode=os.urandom(300).hex()) for _ in range(100))))
         assert (large.status, large.headers["retry-after"]) == (503, "60")
         assert receiver.deliver(batch_of(action("e-1"))).status == 200
@@ -134,6 +139,14 @@ def test_a_running_load_is_stopped_with_the_receiver(tmp_path: Path) -> None:
     asyncio.run(stopped())
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid_file.read_text()), 0)
+
+
+def test_a_load_that_succeeds_is_reported_without_its_table(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    code = r"print('table  rows\n\naction_log  5\n\n1 file   loaded.\nNew columns: a.')"
+    asyncio.run(outcomes_of([sys.executable, "-c", code], 0.01, runs=1))
+    assert "action_log" not in caplog.text
+    assert "1 file loaded. | New columns: a." in caplog.text
 
 
 async def outcomes_of(command: list[str], seconds: float, *, runs: int) -> list[str]:

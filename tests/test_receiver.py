@@ -15,7 +15,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from dlt_authsignal.api.webhooks import SIGNATURE_HEADER
-from dlt_authsignal.errors import ConfigurationError, CredentialsMissing
+from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.receiver import create_app
 from dlt_authsignal.receiver.limits import Limits
 from dlt_authsignal.source.config.event_settings import resolved_event_settings
@@ -24,6 +24,7 @@ from dlt_authsignal.spool.encryption import Sealer
 from tests.receivers import KEY, PATH, Receiver, action, batch_of, receiving, signed
 
 EVENT = json.dumps(action("e-1")).encode()
+DEEP = b'{"type": "x", "id": "e-1", "data": {"list": ' + b"[" * 900 + b"]" * 900 + b"}}"
 
 
 @pytest.fixture
@@ -105,11 +106,19 @@ def test_each_tenant_has_its_path_key_and_folder() -> None:
         assert receiver.deliver(EVENT, key="key-of-eu", path="/webhooks/eu").status == 200
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"5", b"{}", b'{"records": {}}', b"[" * 5000, b"\xff"])
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"5", b"{}", b'{"records": {}}', b"[" * 5000, b"\xff", DEEP])
 def test_a_signed_body_that_is_not_an_envelope_is_answered_400(receiver: Receiver, body: bytes) -> None:
     answer = receiver.deliver(body)
     assert (answer.status, json.loads(answer.body)["error"]) == (400, "not_an_envelope")
     assert receiver.files() == []
+
+
+def test_half_of_an_emoji_is_stored_as_its_escape(receiver: Receiver) -> None:
+    body = batch_of(action("e-1", deviceName="Ann\ud83d", note="\ud83d\ude00"))
+    assert b"\\ud83d" in body
+    assert receiver.deliver(body).status == 200
+    (row,) = receiver.rows()
+    assert (row["device_name"], row["note"]) == ("Ann\\ud83d", "\U0001f600")
 
 
 @pytest.mark.parametrize("kind", ["email.created", "sms.created", "push.created", "action.verify"])
@@ -300,7 +309,7 @@ def test_the_log_contains_no_body_query_path_or_key(receiver: Receiver, caplog: 
     ("settings", "error", "message"),
     [
         ({"api_secret_key": KEY}, ConfigurationError, "No webhook path is set"),
-        ({"path": PATH}, CredentialsMissing, 'the signatures of tenant "default"'),
+        ({"path": PATH}, ConfigurationError, 'verify the events of tenant "default"'),
         ({"path": PATH, "api_secret_key": KEY, "spool_encryption": "short"}, ConfigurationError, "not a Fernet key"),
     ],
 )

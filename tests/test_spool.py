@@ -1,6 +1,7 @@
 """Deliveries in a spool: a folder, and S3 as moto has it."""
 
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -138,6 +139,10 @@ def test_other_files_in_the_folder_are_ignored(tmp_path: Path) -> None:
     spool.put(NAME, b"rows")
     (tmp_path / "default" / "README").write_text("a note")
     (tmp_path / NAME).with_name("copy.parquet").write_bytes(b"")
+    no_such_month = re.sub(r"/\d{8}T", "/20269999T", NAME)
+    (tmp_path / no_such_month).write_bytes(b"rows")
+    (tmp_path / re.sub(r"T\d{6}", "T000101", NAME)).mkdir()
+    (tmp_path / re.sub(r"T\d{6}", "T000102", NAME)).symlink_to(tmp_path / "not there")
     assert [file.name for file in spool.files("default")] == [NAME]
 
 

@@ -24,7 +24,8 @@ AuthsignalError
 │   ├── TooManyDeletes        more rows would be marked as deleted than max_deletes allows
 │   ├── SpoolUnavailable      the spool of events cannot be written or read
 │   │   ├── SpoolFull         its disk or quota is full
-│   │   └── SpoolFileMissing  one of its files was deleted
+│   │   ├── SpoolFileMissing  one of its files was deleted
+│   │   └── SpoolFileUnreadable  this account may not read one of its files
 │   ├── DataTooOld            the last successful sync, or a user's last read, is too old
 │   └── ProbeFailed           a passkey ceremony failed, or the tenant's WebAuthn policy changed
 ├── CeremonyRefused           a browser would refuse this passkey ceremony; `dom_name` is its exception
@@ -305,6 +306,13 @@ class SpoolFileMissing(SpoolUnavailable):
 
     retryable = False
     advice = "It was probably deleted by spool_retention or by hand."
+
+
+class SpoolFileUnreadable(SpoolUnavailable):
+    """This account may not read one file of the spool."""
+
+    retryable = False
+    advice = "Give it to the account that loads events."
 
 
 class DataTooOld(RunFailed):

@@ -420,3 +420,14 @@ def test_a_user_id_that_is_stored_already_is_the_one_that_a_response_repeats(way
     (row,) = load(way, TABLES["user_devices"], held, drift := TableDrift())
     assert [name for name, value in row.items() if value == "u"] == ["user_id"]
     assert not drift.converted
+
+
+@pytest.mark.deep
+def test_names_of_very_many_fields_are_forgotten() -> None:
+    tree = field_tree.FieldTree(TABLES["users"])
+    for number in range(field_tree.MOST_KNOWN + 1):
+        tree.top[f"field{number}"]
+    tree.forget()
+    assert NamingConvention._normalize_identifier.cache_info().currsize < 100
+    assert tree.known == 0
+    assert tree.top["riskScore"].column == "risk_score"

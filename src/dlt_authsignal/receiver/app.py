@@ -15,14 +15,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dlt_authsignal.errors import ConfigurationError, CredentialsMissing, SpoolUnavailable
+from dlt_authsignal.errors import ConfigurationError, SpoolUnavailable
 from dlt_authsignal.receiver.admission import Admission
 from dlt_authsignal.receiver.http.endpoint import Endpoint
 from dlt_authsignal.receiver.intake import Intake
 from dlt_authsignal.receiver.limits import Limits
 from dlt_authsignal.receiver.metrics import CONTENT_TYPE, Metrics
 from dlt_authsignal.receiver.repeated_load import RepeatedLoad
-from dlt_authsignal.source.config.event_settings import EventSettings, EventTenant, resolved_event_settings
+from dlt_authsignal.source.config.event_settings import (
+    DEFAULT_TENANT,
+    EventSettings,
+    EventTenant,
+    resolved_event_settings,
+)
 from dlt_authsignal.source.config.resolve import resolved_settings
 from dlt_authsignal.source.config.source_settings import SourceSettings
 from dlt_authsignal.source.events.shaper import EventShaper
@@ -89,8 +94,15 @@ def _received(settings: EventSettings, names: Sequence[str] | None) -> list[Even
         )
     for each in chosen:
         if not each.keys:
-            raise CredentialsMissing(f'the signatures of tenant "{each.name}" (api_secret_key)')
+            raise ConfigurationError(
+                f'No key was found to verify the events of tenant "{each.name}". Nothing is received. Set'
+                f" api_secret_key under [{_section(each.name)}] in .dlt/secrets.toml, or run dlt-authsignal init."
+            )
     return chosen
+
+
+def _section(tenant: str) -> str:
+    return "sources.authsignal_events" if tenant == DEFAULT_TENANT else f"sources.authsignal_events.tenants.{tenant}"
 
 
 def _endpoint(tenant: EventTenant, source: SourceSettings, parts: _Parts) -> Endpoint:

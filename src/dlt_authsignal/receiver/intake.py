@@ -89,7 +89,7 @@ class Intake:
         )
         with self._shaping:  # one at a time: it is bound by the interpreter's lock anyway
             envelopes = self._envelopes(signed)
-            tables = self._shaper(envelopes, received_at)
+            tables = self._tables(envelopes, received_at)
         digest = sha256(signed).hexdigest()
         files = {file_name(self._tenant, received_at, digest, name): as_parquet(tables[name]) for name in tables}
         if self._sealer and tables and not _has_synchronous(envelopes):
@@ -100,6 +100,12 @@ class Intake:
         if files:
             self._spool.put_all(files)
         return answers.Accepted({name: tables[name].num_rows for name in tables}, time.perf_counter() - begun)
+
+    def _tables(self, envelopes: list[Any], received_at: datetime) -> dict[str, Any]:
+        try:
+            return self._shaper(envelopes, received_at)
+        except NotAnEnvelope as error:
+            raise answers.not_an_envelope(str(error)) from None
 
     def _envelopes(self, signed: bytes) -> list[Any]:
         try:

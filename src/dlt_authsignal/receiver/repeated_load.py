@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
+import re
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
@@ -13,6 +13,7 @@ logger: Final = logging.getLogger("dlt_authsignal.receiver.load")
 LONGEST_SECONDS: Final = 3_600.0
 STOP_SECONDS: Final = 10.0
 LAST_LINES: Final = 5
+LAST_BYTES: Final = 10_000
 
 
 class RepeatedLoad:
@@ -56,23 +57,34 @@ class RepeatedLoad:
             )
         except OSError as error:
             return "failed", str(error)
-        lines: deque[str] = deque(maxlen=LAST_LINES)
+        output = bytearray()
         try:
             async with asyncio.timeout(LONGEST_SECONDS):
-                await _read(process, lines)
+                await _read(process, output)
                 status = await process.wait()
-            return ("failed" if status else "succeeded"), " | ".join(lines)
+            return ("failed", _last_lines(output)) if status else ("succeeded", _last_paragraph(output))
         except TimeoutError:
-            return "stopped", " | ".join(lines)
+            return "stopped", _last_lines(output)
         finally:
             await _stop(process)
 
 
-async def _read(process: asyncio.subprocess.Process, lines: deque[str]) -> None:
-    """Read the output, of which only the last lines are kept."""
-    output = process.stdout
-    while output and (part := await output.read(65_536)):
-        lines.extend(line[:500] for line in part.decode("utf-8", "replace").splitlines() if line.strip())
+async def _read(process: asyncio.subprocess.Process, output: bytearray) -> None:
+    """Read the output, of which only the end is kept."""
+    while process.stdout and (part := await process.stdout.read(65_536)):
+        output += part
+        del output[:-LAST_BYTES]
+
+
+def _last_paragraph(output: bytes | bytearray) -> str:
+    """Return what follows the last empty line: the sentences of a report, without its table."""
+    return _last_lines(re.split(rb"\n\s*\n", output.strip())[-1])
+
+
+def _last_lines(output: bytes | bytearray) -> str:
+    """Return the last lines as one."""
+    lines = (" ".join(line.split())[:500] for line in output.decode("utf-8", "replace").splitlines())
+    return " | ".join(list(filter(None, lines))[-LAST_LINES:])
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from dlt_authsignal.errors import SpoolFileMissing, SpoolFull, SpoolUnavailable
+from dlt_authsignal.errors import SpoolFileMissing, SpoolFileUnreadable, SpoolFull, SpoolUnavailable
 from dlt_authsignal.project.private_files import FILE, make_folder
 from dlt_authsignal.spool.names import RAW, SpoolFile, check_tenant, checked, is_name
 
@@ -78,7 +78,11 @@ class FolderSpool:
         with _reported(self.url, "cannot be read"):
             if not path.exists():
                 raise SpoolFileMissing(self.url, f"has no file {name}", "it was deleted")
-            return path.read_bytes()
+            try:
+                return path.read_bytes()
+            except PermissionError as error:
+                why = str(error.strerror)
+        raise SpoolFileUnreadable(self.url, f"has a file that cannot be read, {name}", why)
 
     def replace(self, name: str, data: bytes) -> None:
         target = self._folder / checked(name)
@@ -155,7 +159,7 @@ class FolderSpool:
         with suppress(FileNotFoundError, NotADirectoryError), os.scandir(self._folder / prefix) as entries:
             for entry in entries:
                 name = prefix + entry.name
-                if name.endswith(ending) and is_name(name):
+                if name.endswith(ending) and is_name(name) and entry.is_file():
                     with suppress(FileNotFoundError):  # deleted in the meantime
                         yield SpoolFile(name, entry.stat().st_size)
 

@@ -88,7 +88,15 @@ def is_name(name: str) -> bool:
     found = _NAME.fullmatch(name)
     if not found or found["tenant"] == RAW:
         return False
-    return (found["raw"] is None) == (found["form"] == "parquet")
+    return (found["raw"] is None) == (found["form"] == "parquet") and _is_time(found["time"])
+
+
+def _is_time(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def check_tenant(tenant: str) -> str:

@@ -2,17 +2,22 @@
 
 import logging
 import sys
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
+from dlt_authsignal.cli import names
 from dlt_authsignal.cli.shell import signals_handled
 from dlt_authsignal.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from dlt_authsignal.receiver.repeated_load import RepeatedLoad
     from dlt_authsignal.source.config.event_settings import EventSettings
+
+LOAD_WAIT: Final = "60s"
+"""How long a repeated load waits for a sync that is running, or for a program that has the DuckDB file open."""
 
 
 @click.command(short_help="Receive events by webhook, and keep them.")
@@ -46,7 +51,21 @@ if TYPE_CHECKING:
     multiple=True,
     help="Receive this tenant only. Repeatable. Default: every tenant with a path.",
 )
-def receive(host: str, port: int, spool: str | None, load_every: str | None, tenants: tuple[str, ...]) -> None:
+@click.option("--destination", default="duckdb", show_default=True, help="dlt destination of --load-every.")
+@click.option("--dataset", show_default=names.DATASET, help="Dataset (schema) of --load-every.")
+@click.option(
+    "--pipeline-name", show_default=names.PIPELINE, help="Name of the pipeline: its settings, and that of --load-every."
+)
+def receive(
+    host: str,
+    port: int,
+    spool: str | None,
+    load_every: str | None,
+    tenants: tuple[str, ...],
+    destination: str,
+    dataset: str | None,
+    pipeline_name: str | None,
+) -> None:
     """Receive events by webhook, and keep them.
 
     Each delivery is verified, its identifiers are protected, and it is written to the spool. Only then the answer is
@@ -58,13 +77,18 @@ def receive(host: str, port: int, spool: str | None, load_every: str | None, ten
     \b
         dlt-authsignal receive --load-every 60s
     """
+    from dlt_authsignal.project.names import pipeline_name_or
     from dlt_authsignal.receiver import create_app
     from dlt_authsignal.source.config.event_settings import resolved_event_settings
+    from dlt_authsignal.source.config.resolve import resolved_settings
 
     _log_to_stderr()
-    settings = resolved_event_settings() if spool is None else resolved_event_settings(spool=spool)
-    load = _load(load_every, settings, tenants, spool)
-    app = create_app(settings, tenants=tenants or None, load=load)
+    name = pipeline_name_or(pipeline_name)
+    source = resolved_settings(name)
+    settings = resolved_event_settings(name, source, **({"spool": spool} if spool else {}))
+    into = {"--destination": destination, "--dataset": dataset, "--pipeline-name": pipeline_name, "--spool": spool}
+    load = _load(load_every, settings, tenants, into)
+    app = create_app(settings, source, tenants=tenants or None, load=load)
 
     from dlt_authsignal.receiver.serve import listen, server
 
@@ -80,7 +104,7 @@ def receive(host: str, port: int, spool: str | None, load_every: str | None, ten
 
 
 def _load(
-    every: str | None, settings: "EventSettings", tenants: tuple[str, ...], spool: str | None
+    every: str | None, settings: "EventSettings", tenants: tuple[str, ...], into: Mapping[str, str | None]
 ) -> "RepeatedLoad | None":
     if every is None:
         return None
@@ -90,16 +114,17 @@ def _load(
     span = duration("--load-every", every)
     if span < timedelta(seconds=1):
         raise ConfigurationError("--load-every must be at least 1s.")
-    names = tenants or tuple(name for name, tenant in settings.tenants.items() if tenant.path)
-    if len(names) > 1:
+    received = tenants or tuple(name for name, tenant in settings.tenants.items() if tenant.path)
+    if len(received) > 1:
         raise ConfigurationError(
             "--load-every loads one tenant, because a dataset belongs to one, and this receiver has several:"
-            f" {', '.join(names)}. Nothing is received. Run dlt-authsignal events load --tenant NAME for each of them"
-            " from a scheduler."
+            f" {', '.join(received)}. Nothing is received. Run dlt-authsignal events load --tenant NAME for each"
+            " of them from a scheduler."
         )
-    options = [*(("--tenant", names[0]) if names else ()), *(("--spool", spool) if spool else ())]
+    options = {"--wait": LOAD_WAIT, "--tenant": received[0] if received else None, **into}
+    given = [part for name, value in options.items() if value for part in (name, value)]
     program = "from dlt_authsignal.cli.main import main; main('dlt-authsignal')"
-    return RepeatedLoad([sys.executable, "-c", program, "events", "load", *options], span.total_seconds())
+    return RepeatedLoad([sys.executable, "-c", program, "events", "load", *given], span.total_seconds())
 
 
 def _log_to_stderr() -> None:

@@ -106,7 +106,9 @@ def _print(found: "Status") -> None:
 
     console = Console(highlight=False, soft_wrap=True)
     console.print(
-        _runs(found) if found.runs else "No sync is recorded in this dataset. Its rows came from a script or a probe."
+        _runs(found)
+        if found.runs
+        else "No sync is recorded in this dataset. Its rows came from events, a script or a probe."
     )
     for run in found.failed:
         console.print(f"\n{_time(run['started_at'])}, {run['outcome']}: {_reason(run)}", markup=False)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -31,6 +32,11 @@ def print_events(report: "EventsReport", *, as_json: bool) -> None:
         click.echo(line)
 
 
+def _is_missing_folder(spool: str) -> bool:
+    """Return whether the spool is a folder that does not exist."""
+    return "://" not in spool and not Path(spool).exists()
+
+
 def _lines(report: "EventsReport") -> Iterator[str]:
     from dlt_authsignal.source.metrics.schema_drift import sentences
 
@@ -38,6 +44,8 @@ def _lines(report: "EventsReport") -> Iterator[str]:
         f"{counted(report.files, 'file')} with {counted(report.events, 'event')} loaded from {report.spool} in"
         f" {report.seconds:,.1f} s."
     )
+    if _is_missing_folder(report.spool):
+        yield "This folder does not exist yet: the receiver makes it. If there are events already, correct spool."
     if report.copies:
         yield f"{report.copies:,} of them were copies of events that are stored, or of later ones in the same load."
     if report.erased:

@@ -73,7 +73,7 @@ def import_events(
     spool.prepare()
     for path in paths:
         for part in _parts(path, received_at, done):
-            tables = shape(part.envelopes, part.times)
+            tables = _shaped(path, part, shape, done)
             at = min(part.times)
             names = {name: file_name(tenant, at, part.digest.hexdigest(), name) for name in tables}
             spool.put_all({names[name]: as_parquet(rows) for name, rows in tables.items()})
@@ -82,6 +82,16 @@ def import_events(
             done.skipped += len(part.envelopes) - stored
             done.files += len(tables)
     return done
+
+
+def _shaped(path: Path, part: _Part, shape: EventShaper, done: Imported) -> dict[str, Any]:
+    try:
+        return shape(part.envelopes, part.times)
+    except NotAnEnvelope as error:
+        raise ConfigurationError(
+            f"{path}: an event in the lines up to {done.lines} cannot be stored: {error}. Earlier events may be in the"
+            " spool already. Correct it and import the file again: no event is added twice."
+        ) from None
 
 
 def _parts(path: Path, received_at: datetime | None, done: Imported) -> Iterator[_Part]:

@@ -15,12 +15,13 @@ import aiohttp
 from yarl import URL
 
 from dlt_authsignal.api.webhooks import SIGNATURE_HEADER, envelope, sign
+from dlt_authsignal.destination.errors import translate_errors
 from dlt_authsignal.destination.stores.queries import are_there
 from dlt_authsignal.errors import AuthsignalError, RunFailed
 from dlt_authsignal.models.opened import opened
 from dlt_authsignal.pipeline.attach import attach, fetch_schema
 from dlt_authsignal.schema.event_tables import UNKNOWN_EVENTS
-from dlt_authsignal.source.http.connection_faults import explained
+from dlt_authsignal.source.http.connection_faults import ADDRESS, explained
 from dlt_authsignal.source.http.proxy import proxy_for
 from dlt_authsignal.source.http.tls import trusted
 from dlt_authsignal.spool import Spool
@@ -96,7 +97,7 @@ async def _deliver(event: SampleEvent, url: URL, keys: Sequence[str]) -> Answer:
             return _answer(response.status, response.headers.get("Date"), await response.content.read(10_000))
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         fault = explained(error, url.origin(), proxy)
-    raise RunFailed(f"{fault.reason}. {fault.advice}")
+    raise RunFailed(f"{fault.reason}. {fault.advice.replace(ADDRESS, '--url')}")
 
 
 def _answer(status: int, date: str | None, body: bytes) -> Answer:
@@ -159,9 +160,10 @@ def in_table(event: SampleEvent, seconds: float, **where: Any) -> str | None:
 
 def _is_there(event: SampleEvent, **where: Any) -> bool:
     pipeline = attach(**where)
-    fetch_schema(pipeline)
-    if not are_there(pipeline, [UNKNOWN_EVENTS.name]):
-        return False
+    with translate_errors(pipeline.destination.destination_name):
+        fetch_schema(pipeline)
+        if not are_there(pipeline, [UNKNOWN_EVENTS.name]):
+            return False
     with opened(pipeline) as (ask, stored, _):
         query = f"select sum(case when event_id = '{event.event_id}' then 1 else 0 end) from {UNKNOWN_EVENTS.name}"
         return UNKNOWN_EVENTS.name in stored and bool(ask(query)[0][0])

@@ -150,9 +150,11 @@ def _check_names(pipeline_name: str | None, given: Mapping[str, Any]) -> None:
 
 
 def _found_path(pipeline_name: str | None) -> Any:
-    """Return the path in the section itself, of the pipeline if it has one."""
+    """Return the path in the section itself, of the pipeline if it has one. dlt writes what is not typed as a secret
+    into the trace of a run."""
     names = [f"{above}{SECTION}.path" for above in (f"{pipeline_name}." if pipeline_name else "", "")]
-    return next((found for name in names if (found := dlt.secrets.get(name, str)) is not None), None)
+    values: Iterator[Any] = map(dlt.secrets.get, names)
+    return next((found for found in values if found is not None), None)
 
 
 def _tenants(found: EventConfiguration, path: Any, source: SourceSettings) -> Iterator[EventTenant]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from dlt_authsignal.errors import SpoolFileMissing
+from dlt_authsignal.errors import SpoolFileMissing, SpoolFileUnreadable
 from dlt_authsignal.source.events.counts import EventCounts
 from dlt_authsignal.source.events.spool_tables import Unreadable, from_parquet
 from dlt_authsignal.spool import Spool, SpoolFile
@@ -66,7 +66,7 @@ def _read(spool: Spool, files: Iterable[SpoolFile], counts: EventCounts) -> Iter
     def read(file: SpoolFile) -> Any:
         try:
             return from_parquet(spool.read(file.name), file.table)
-        except (SpoolFileMissing, Unreadable) as error:
+        except (SpoolFileMissing, SpoolFileUnreadable, Unreadable) as error:
             return error
 
     left = iter(files)
@@ -74,7 +74,7 @@ def _read(spool: Spool, files: Iterable[SpoolFile], counts: EventCounts) -> Iter
         while some := list(islice(left, READERS * 4)):
             for file, found in zip(some, pool.map(read, some), strict=True):
                 counts.seen.add(file.name)
-                if isinstance(found, Unreadable):
+                if isinstance(found, Unreadable | SpoolFileUnreadable):
                     counts.refused[file.name] = str(found)
                 elif not isinstance(found, SpoolFileMissing):
                     yield file, found

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from dlt_authsignal.schema.event_tables import EVENT_TABLES
-from dlt_authsignal.source.events.envelopes import Split, split
+from dlt_authsignal.source.events.envelopes import NotAnEnvelope, Split, split
 from dlt_authsignal.source.events.spool_tables import with_json_columns
 from dlt_authsignal.source.metrics.schema_drift import Drift
 from dlt_authsignal.source.privacy.policy import Privacy
@@ -45,9 +45,13 @@ class EventShaper:
 
         Raises:
             ConfigurationError: A user id is an e-mail address or a phone number, and there is no privacy key.
+            NotAnEnvelope: An event is nested too deeply.
         """
         times = [received_at] * len(envelopes) if isinstance(received_at, datetime) else received_at
-        return {table: self._shaped(table, found) for table, found in split(envelopes, times).items()}
+        try:
+            return {table: self._shaped(table, found) for table, found in split(envelopes, times).items()}
+        except RecursionError:
+            raise NotAnEnvelope("it is nested too deeply") from None
 
     def _shaped(self, table: str, found: Split) -> Any:
         shaper, count = self._shaper(table), len(found.payloads)

@@ -17,7 +17,7 @@ from dlt_authsignal.errors import Unreachable
 from dlt_authsignal.source.http.proxy import Proxy
 from dlt_authsignal.source.http.tls import issuer, speaks_tls
 
-_ADDRESS: Final = "base_url or region"
+ADDRESS: Final = "base_url or region"
 _EXPIRED, _NOT_YET, _OTHER_HOST, _OTHER_IP = 10, 9, 62, 64
 """OpenSSL's numbers of the faults of a certificate."""
 
@@ -72,7 +72,7 @@ def explained(error: BaseException, base: URL, proxy: Proxy | None = None) -> Fa
     if isinstance(error, aiohttp.ClientConnectorError) and error.errno not in (errno.ECONNRESET, errno.EPIPE):
         return _not_connected(error, proxy)
     if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
-        return Fault(kind="URL", reason="the address is not a URL", advice=f"Correct {_ADDRESS}.", may_pass=False)
+        return Fault(kind="URL", reason="the address is not a URL", advice=f"Correct {ADDRESS}.", may_pass=False)
     if isinstance(error, aiohttp.ClientPayloadError):
         return Fault(
             kind="reset or truncated",
@@ -85,7 +85,7 @@ def explained(error: BaseException, base: URL, proxy: Proxy | None = None) -> Fa
 
 
 def _check(proxy: Proxy | None = None) -> str:
-    return f"Check {proxy.variable}." if proxy else f"Check the network, and {_ADDRESS}, then run again."
+    return f"Check {proxy.variable}." if proxy else f"Check the network, and {ADDRESS}, then run again."
 
 
 def _refused_by_proxy(error: aiohttp.ClientHttpProxyError, proxy: Proxy | None) -> Fault:
@@ -114,7 +114,7 @@ def _untrusted(error: Exception, base: URL, proxy: Proxy | None) -> Fault:
         reason, advice = "its certificate is not valid yet", "Check the clock of this machine."
     elif code in (_OTHER_HOST, _OTHER_IP):
         reason = f"its certificate belongs to another host name than {base.host}"
-        advice = f"Correct {_ADDRESS}. A proxy or a login page of the network may answer in its place."
+        advice = f"Correct {ADDRESS}. A proxy or a login page of the network may answer in its place."
     else:
         by = None if proxy else issuer(base.host or "", base.port or 443)
         reason = f"its certificate is not trusted{f' (issued by {by})' if by else ''}"
@@ -166,19 +166,19 @@ def _no_name(proxy: Proxy | None) -> Fault:
     return Fault(
         kind="name not found",
         reason="its host name is unknown (DNS)",
-        advice=f"Correct {_ADDRESS}, or check the network's DNS.",
+        advice=f"Correct {ADDRESS}, or check the network's DNS.",
     )
 
 
 def _not_connected(error: aiohttp.ClientConnectorError, proxy: Proxy | None) -> Fault:
     code = error.errno
     if code == errno.ECONNREFUSED:
-        reason, advice = "connection refused", f"Nothing listens there. Correct {_ADDRESS}, or start the server."
+        reason, advice = "connection refused", f"Nothing listens there. Correct {ADDRESS}, or start the server."
     elif code in (errno.ENETUNREACH, errno.EHOSTUNREACH):
-        reason, advice = "the network has no route to it", f"Check the network or VPN, and {_ADDRESS}."
+        reason, advice = "the network has no route to it", f"Check the network or VPN, and {ADDRESS}."
     elif code == errno.ETIMEDOUT:
         reason = "no connection in time"
-        advice = f"A firewall may block it. If this network needs a proxy, set HTTPS_PROXY. Otherwise check {_ADDRESS}."
+        advice = f"A firewall may block it. If this network needs a proxy, set HTTPS_PROXY. Otherwise check {ADDRESS}."
     elif code in (errno.EACCES, errno.EPERM):
         reason, advice = "this machine does not allow the connection", "Allow it in the firewall of this machine."
     else:

@@ -93,6 +93,7 @@ class FieldTree:
         if self.known > MOST_KNOWN:
             self._plain.clear()
             self.known, self.top = 0, Field(self, ())
+            _forget_names()
 
     def plain(self, column: str) -> str:
         """Return the plain name of the field of a column; the column's own name if it has no mark."""
@@ -124,6 +125,12 @@ class FieldTree:
 def name_of(field: str) -> str:
     """Return dlt's name of a field, without its parents' names."""
     return _naming.normalize_identifier(field) if field.strip() else "_empty"
+
+
+def _forget_names() -> None:
+    """Empty the caches of dlt that keep every name: a receiver runs for months, and objects may have ids as keys."""
+    NamingConvention._normalize_identifier.cache_clear()
+    NamingConvention.shorten_identifier.cache_clear()
 
 
 def _lettered(field: str) -> str:
