@@ -27,7 +27,7 @@ def tool(name: str, *arguments: str, **env: str) -> subprocess.CompletedProcess[
 def test_the_dlt_command_has_an_authsignal_subcommand(host: str) -> None:
     done = tool(host, "authsignal", "models", "show", "mfa_coverage")
     assert done.returncode == 0, done.stderr
-    assert "count(distinct a.verification_method)" in done.stdout
+    assert "methods >= 2" in done.stdout
     assert f"Usage: {host} authsignal sync" in tool(host, "authsignal", "sync", "--help").stdout
 
 

@@ -64,7 +64,9 @@ def _add_kpis(connection: duckdb.DuckDBPyConnection, places: Places, known: dict
         known[SIGN_INS] = []
     stored = {table: dict.fromkeys(_readable(table, columns), "text") for table, columns in known.items()}
     for model in all_models():
-        if not needs_of(model, stored):
+        if needs_of(model, stored):
+            continue
+        with contextlib.suppress(duckdb.CatalogException, duckdb.BinderException):  # a table without declared columns
             connection.execute(f"create view {model.view} as {in_duckdb(query(model, stored))}")
 
 
