@@ -168,6 +168,7 @@ def test_every_slice_and_period_on_duckdb_equals_a_computation_in_python(seeded:
     check(loaded(seeded, seed))
 
 
+@pytest.mark.deep
 def test_every_slice_and_period_on_postgresql_equals_a_computation_in_python(
     seeded: RunningSandbox, postgres_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

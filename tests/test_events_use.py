@@ -200,7 +200,8 @@ def test_before_the_first_event_status_has_no_section_about_events(seeded: Runni
     assert "Events" not in command("status").stdout
 
 
-@pytest.mark.parametrize("people", deep_after(1, [30, 300]))
+@pytest.mark.deep
+@pytest.mark.parametrize("people", [30, 300])
 def test_the_demo_compares_events_with_the_api_and_leaves_no_spool(people: int, workdir: Path) -> None:
     (workdir / "temporary").mkdir()
     env = {"TMPDIR": str(workdir / "temporary")}
