@@ -65,6 +65,15 @@ def test_future_and_malformed_events_are_kept_whole(odd: Any) -> None:
         assert (row["user_id"], json.loads(row["payload"])) == ("u", {"why": "LOGOUT"})
 
 
+def test_an_event_of_odd_form_has_the_id_of_its_user_by_which_an_erasure_finds_it() -> None:
+    odd = (
+        {"type": "action.log_created", "record": {"userId": "u"}},
+        {"id": "e", "userId": "u"},
+        {"id": "e", "data": 1},
+    )
+    assert [shaped(each)["unknown_events"][0].get("user_id") for each in odd] == ["u", "u", None]
+
+
 def test_identifiers_in_known_and_unknown_events_are_protected() -> None:
     personal = {"email": "ann@example.com", "phoneNumber": "+41791234567", "customVariables": {"name": "Ann Smith"}}
     unknown = {"data": personal | {"name": "Ann Smith", "token": "abc"}, "type": "user.created", "id": "e2"}

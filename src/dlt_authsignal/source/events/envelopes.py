@@ -166,11 +166,17 @@ def _unknown_payload(whole: Mapping[str, Any], envelope: Any) -> tuple[str | Non
     payload = _payload(whole)
     is_envelope = _is_id(whole.get("id")) and _type_of(whole) and whole.keys() <= _KNOWN
     if payload is None or not is_envelope:
-        return None, envelope if isinstance(envelope, dict | list) else [envelope]
+        return _user_of(whole), envelope if isinstance(envelope, dict | list) else [envelope]
     user_id = payload.get("userId")
     if not _is_id(user_id):
         return None, payload
     return user_id, {name: value for name, value in payload.items() if name != "userId"}
+
+
+def _user_of(whole: Mapping[str, Any]) -> str | None:
+    """Return the first user id in an event of odd form, by which an erasure finds it; None if it has none."""
+    parts = (whole, *(whole.get(name) for name in _PAYLOADS))
+    return next((part["userId"] for part in parts if isinstance(part, dict) and _is_id(part.get("userId"))), None)
 
 
 def _payload(envelope: Mapping[str, Any]) -> Mapping[str, Any] | None:
