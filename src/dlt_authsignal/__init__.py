@@ -17,10 +17,14 @@ if TYPE_CHECKING:
         Unauthorized,
         Unreachable,
     )
+    from dlt_authsignal.pipeline.events.load import load_events
+    from dlt_authsignal.pipeline.events.replay import replay_events
+    from dlt_authsignal.pipeline.events.report import EventsReport
     from dlt_authsignal.pipeline.history.update import update_history
     from dlt_authsignal.pipeline.sync.changes import TableReport
     from dlt_authsignal.pipeline.sync.report import SyncReport
     from dlt_authsignal.pipeline.sync.run import sync
+    from dlt_authsignal.source.events.source import authsignal_events
     from dlt_authsignal.source.incremental.state_table import known_reads
     from dlt_authsignal.source.metrics.run_metrics import RunMetrics
     from dlt_authsignal.source.source import authsignal_source
@@ -32,6 +36,10 @@ __all__ = [
     "authsignal_source",
     "known_reads",
     "update_history",
+    "load_events",
+    "replay_events",
+    "EventsReport",
+    "authsignal_events",
     "RunMetrics",
     "AuthsignalError",
     "ConfigurationError",
@@ -53,6 +61,10 @@ _WHERE: Final = {
     "authsignal_source": "source.source",
     "known_reads": "source.incremental.state_table",
     "update_history": "pipeline.history.update",
+    "load_events": "pipeline.events.load",
+    "replay_events": "pipeline.events.replay",
+    "EventsReport": "pipeline.events.report",
+    "authsignal_events": "source.events.source",
     "RunMetrics": "source.metrics.run_metrics",
 }
 """Module of each public name; the others are in `errors`."""
