@@ -44,7 +44,7 @@ def envelopes(delivery: tuple[list[tuple[int, str]], int]) -> list[dict[str, Any
 
 
 @pytest.mark.timeout(1200)
-@settings(max_examples=examples(10_000, 20))
+@settings(max_examples=examples(3_000, 20))
 @given(deliveries=DELIVERIES, seed=st.integers(0, 2**32))
 def test_any_interleaving_of_deliveries_and_loads_ends_in_the_last_copies(deliveries: Any, seed: int) -> None:
     """A table in memory takes the place of the destination; loads repeat deliveries, as kills and replays do."""

@@ -57,7 +57,7 @@ POINTS: Final[dict[str, Point]] = {
     "after the load, before it is noted": Point(f"{_CLIENT}.complete_load", "before"),
     "after the load is noted": Point(f"{_CLIENT}.complete_load", "after"),
     "after the package is put away": Point(f"{_LOADING}.complete_load_package", "after"),
-    "between load and settle": Point("dlt_authsignal.pipeline.sync.run:update_history", "before", 2),
+    "between load and settle": Point("dlt_authsignal.pipeline.sync.run:update_history", "before"),
     "before the histories are made": Point(f"{_SETTLING}:_declare", "before"),
     "in settle, after its 1st statement": Point(f"{_SETTLING}:as_update", "before", 2),
     "in settle, after its 2nd statement": Point(f"{_SETTLING}:as_update", "before", 3),

@@ -11,7 +11,7 @@ import pytest
 from tests.crash.points import COMMITTED, Point
 from tests.crash.syncs import SMALL_FILES, InDuckDB, InPostgres, Zygote
 from tests.event_spools import at, deliver, event, expected
-from tests.tiers import deep_after, deep_except
+from tests.tiers import deep_except
 
 _PACKAGES: Final = "dlt.common.storages.load_package:PackageStorage"
 _LOADING: Final = "dlt.common.storages.load_storage:LoadStorage"
@@ -45,6 +45,9 @@ POINTS: Final[dict[str, Point]] = {
     "among the files that are deleted": Point("dlt_authsignal.spool.folder:FolderSpool.delete", "after", 3),
 }
 QUICK: Final = ("after the 3rd file was committed",)
+DEEP: Final = 10
+"""Random moments in make test-deep; make test-crash has all of them."""
+
 KINDS: Final = ("millisecond", "file operation", "statement")
 TABLES: Final = {
     "action_log": "state",
@@ -98,12 +101,12 @@ class Loads:
         assert "0 files with 0 events loaded" in (self.folder / "out.txt").read_text("utf-8")
 
 
-@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.deep)])
+@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.crash)])
 def database(request: pytest.FixtureRequest) -> Any:
     return InDuckDB() if request.param == "duckdb" else InPostgres(request.getfixturevalue("postgres_server")).made()
 
 
-@pytest.fixture(params=["folder", pytest.param("s3", marks=pytest.mark.deep)])
+@pytest.fixture(params=["folder", pytest.param("s3", marks=pytest.mark.crash)])
 def loads(
     request: pytest.FixtureRequest,
     zygote: Zygote,
@@ -123,7 +126,7 @@ def loads(
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("loses_disk", deep_except([False], [False, True]))
+@pytest.mark.parametrize("loses_disk", [False, pytest.param(True, marks=pytest.mark.crash)])
 @pytest.mark.parametrize("name", deep_except(QUICK, POINTS))
 def test_a_load_killed_at_a_named_point_recovers(
     loads: Loads, name: str, loses_disk: bool, record_property: Callable[[str, object], None]
@@ -142,7 +145,9 @@ def test_a_load_killed_at_a_named_point_recovers(
 
 @pytest.mark.deep
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("number", deep_after(0, range(40)))
+@pytest.mark.parametrize(
+    "number", [number if number < DEEP else pytest.param(number, marks=pytest.mark.crash) for number in range(40)]
+)
 def test_a_load_killed_at_a_random_moment_recovers(
     loads: Loads, number: int, record_property: Callable[[str, object], None]
 ) -> None:
