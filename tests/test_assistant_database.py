@@ -80,7 +80,6 @@ def test_most_questions_find_rows(loaded: Loaded) -> None:
         "Which action codes are configured, but have no attempts?",
         "Which value lists are empty or switched off?",
         "Which users are in a value list by their e-mail address?",
-        "Which users have more than one new passkey?",
     }
 
 

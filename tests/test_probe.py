@@ -329,7 +329,7 @@ def test_a_second_stop_signal_waits_until_the_passkey_is_removed(empty: RunningS
     for _ in range(2):
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=50)
+    _, said = process.communicate(timeout=20)
     assert (process.returncode, passkeys(empty)) == (1, [])
     assert "The passkey of this probe was removed" in said
 

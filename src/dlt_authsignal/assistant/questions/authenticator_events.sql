@@ -16,10 +16,10 @@ where e.event_type = 'authenticator.created'
 group by e.verification_method
 order by created desc;
 
--- Which users have more than one new passkey?
-select user_id, count(distinct user_authenticator_id) as passkeys, min(event_time) as first_at, max(event_time) as last_at
+-- Which users added more than one authenticator?
+select user_id, count(distinct user_authenticator_id) as added, min(event_time) as first_at, max(event_time) as last_at
 from authenticator_events
-where event_type = 'authenticator.created' and verification_method = 'PASSKEY'
+where event_type = 'authenticator.created'
 group by user_id
-having passkeys > 1
-order by passkeys desc;
+having added > 1
+order by added desc;

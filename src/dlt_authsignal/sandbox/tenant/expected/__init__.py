@@ -45,5 +45,5 @@ def truth(store: Store, now: datetime, *, read_at: datetime | None = None) -> An
         actions = list(store.actions(user.user_id, since))
         for action in actions:
             attempts.add(action)
-        use.add(passkeys, [(to_the_millisecond(action.created_at), action) for action in actions])
+        use.add(user, passkeys, [(to_the_millisecond(action.created_at), action) for action in actions])
     return {**attempts.answers(), **holdings.answers(), **use.answers(), "users_not_read": holdings.all_read()}

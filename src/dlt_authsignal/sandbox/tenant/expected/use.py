@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from dlt_authsignal.sandbox.core.clock import to_the_millisecond
-from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator
+from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, User
 from dlt_authsignal.sandbox.tenant.expected.holdings import passkey_dimensions
 from dlt_authsignal.sandbox.tenant.expected.tally import Answers, Tally, answer
 
@@ -23,16 +23,16 @@ class UseTallies:
     def __init__(self, until: date) -> None:
         self._until = until
         self._days: set[date] = set()
-        self._active: list[tuple[set[date], bool]] = []
+        self._active: list[tuple[set[date], date]] = []
         self._firsts: list[tuple[Authenticator, list[datetime]]] = []
 
-    def add(self, verified: list[Authenticator], actions: list[tuple[datetime, Action]]) -> None:
-        """Add a user."""
+    def add(self, user: User, verified: list[Authenticator], actions: list[tuple[datetime, Action]]) -> None:
+        """Add a user, with the verified authenticators and the actions of the user."""
         passkeys = [value for value in verified if value.verification_method == "PASSKEY"]
         self._days |= {at.date() for at, _ in actions}
         active = {at.date() for at, action in actions if action.state in ("ALLOW", "CHALLENGE_SUCCEEDED")}
         if active:
-            self._active.append((active, bool(passkeys)))
+            self._active.append((active, _has_passkey_since(user, passkeys)))
         if passkeys:
             first = min(passkeys, key=lambda value: (to_the_millisecond(value.created_at), value.user_authenticator_id))
             uses = [
@@ -48,11 +48,11 @@ class UseTallies:
         first, last = min(self._days), min(max(self._days), self._until - timedelta(days=1))
         counts: dict[str, int] = defaultdict(int)
         with_passkey = 0
-        for days, has_passkey in self._active:
+        for days, since in self._active:
             for measure, length in WINDOWS.items():
                 is_active = any(last - timedelta(days=length) < day <= last for day in days)
                 counts[measure] += is_active
-                with_passkey += is_active and has_passkey and measure == "in 30 days"
+                with_passkey += is_active and since <= last and measure == "in 30 days"
         known = {
             measure: answer(counts[measure], None)
             for measure, length in WINDOWS.items()
@@ -76,3 +76,9 @@ class UseTallies:
                     again = any(created < use <= created + timedelta(days=days) for use in uses)
                     tally.add(measure, place, hit=again)
         return tally
+
+
+def _has_passkey_since(user: User, passkeys: list[Authenticator]) -> date:
+    """Return the first day at whose end the user had a passkey; the last of all days if the user has none."""
+    verified = (to_the_millisecond(value.verified_at).date() for value in passkeys if value.verified_at)
+    return max(to_the_millisecond(user.created_at).date(), min(verified, default=date.max))
