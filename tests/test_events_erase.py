@@ -14,6 +14,10 @@ from dlt_authsignal.spool.encryption import Sealer
 from tests.canaries import search
 from tests.event_spools import at, deliver, event, load
 from tests.helpers import rows
+from tests.test_erase import bytes_left, warehouse
+from tests.warehouses import Warehouse
+
+__all__ = ["warehouse"]
 
 KEY = "5b1f9c0e7a3d42868d7f1e0b6c9a42f3d8e7b6a5c4f3021e9d8c7b6a5f4e3d2c"
 PERSON, OTHER = "canary-of-one-user", "another-user"
@@ -59,6 +63,18 @@ def test_no_byte_of_an_erased_user_is_left(project: Path, monkeypatch: pytest.Mo
     assert len(json.loads(body)["records"]) == 10
     assert search(project, CANARIES) == []
     assert rows("select distinct user_id from action_log") == [(OTHER,)]
+
+
+@pytest.mark.deep
+def test_no_byte_of_an_erased_user_is_left_in_any_destination(project: Path, warehouse: Warehouse) -> None:
+    deliver(events(), at(0))
+    deliver(events()[:5], at(1))
+    load(destination=warehouse.destination)
+    assert bytes_left(warehouse, project, CANARIES).keys() == CANARIES.keys()
+    report = erase(PERSON, destination=warehouse.destination)
+    assert (report.rows["action_log"], report.rows["unknown_events"]) == (2, 2)
+    assert bytes_left(warehouse, project, CANARIES) == {}
+    assert warehouse.rows("select distinct user_id from action_log") == [(OTHER,)]
 
 
 @pytest.mark.parametrize("user_id", [PERSON, pytest.param("canary@example.com", marks=pytest.mark.deep)])

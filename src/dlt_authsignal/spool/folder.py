@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from dlt_authsignal.errors import SpoolFileMissing, SpoolFileUnreadable, SpoolFull, SpoolUnavailable
 from dlt_authsignal.project.private_files import FILE, make_folder
-from dlt_authsignal.spool.names import RAW, SpoolFile, check_tenant, checked, is_name
+from dlt_authsignal.spool.names import RAW, SpoolFile, between, check_tenant, checked, is_name
 
 UNFINISHED: Final = ".unfinished"
 """Folder of files that are being written. What is older than `STALE_SECONDS` was left by a killed process."""
@@ -144,15 +144,8 @@ class FolderSpool:
 
     def _listed(self, above: str, table: str | None, after: str, before: str | None) -> Iterator[SpoolFile]:
         with _reported(self.url, "cannot be listed"):
-            for day in _sorted_names(self._folder / above):
-                prefix = f"{above}/{day}/"
-                if before is not None and prefix >= before:
-                    return
-                if prefix <= after and not after.startswith(prefix):
-                    continue
-                for file in sorted(self._in_day(prefix, table)):
-                    if after < file.name and (before is None or file.name < before):
-                        yield file
+            days = [f"{above}/{day}/" for day in _names(self._folder / above)]
+            yield from between(days, lambda day: self._in_day(day, table), after, before)
 
     def _in_day(self, prefix: str, table: str | None) -> Iterator[SpoolFile]:
         ending = f".{table}.parquet" if table else ""
@@ -181,9 +174,9 @@ def _sync(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _sorted_names(folder: Path) -> list[str]:
+def _names(folder: Path) -> list[str]:
     with suppress(FileNotFoundError):
-        return sorted(os.listdir(folder))
+        return os.listdir(folder)
     return []
 
 

@@ -5,6 +5,7 @@ in `.delivery.fernet`.
 """
 
 import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -97,6 +98,27 @@ def _is_time(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def between(
+    days: Iterable[str], files_of: Callable[[str], Iterable[SpoolFile]], after: str, before: str | None
+) -> Iterator[SpoolFile]:
+    """Yield the files whose names sort between two texts, in order. Only the days in between are listed.
+
+    Args:
+        days: Folders of days, each with "/" at its end.
+        files_of: Returns the files in one of them, in any order.
+        after: Only files whose names sort after this text.
+        before: Only files whose names sort before this text; None for no limit.
+    """
+    for day in sorted(days):
+        if before is not None and day >= before:
+            return
+        if day <= after and not after.startswith(day):
+            continue
+        for file in sorted(files_of(day)):
+            if after < file.name and (before is None or file.name < before):
+                yield file
 
 
 def check_tenant(tenant: str) -> str:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from dlt_authsignal.errors import ConfigurationError, ExtraMissing, SpoolFileMissing, SpoolUnavailable
-from dlt_authsignal.spool.names import RAW, SpoolFile, check_tenant, checked, is_name
+from dlt_authsignal.spool.names import RAW, SpoolFile, between, check_tenant, checked, is_name
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -87,16 +87,8 @@ class ObjectStoreSpool:
     def _listed(self, above: str, table: str | None, after: str, before: str | None) -> Iterator[SpoolFile]:
         """Yield by day: not every store lists in order, and a day fits into memory."""
         with _reported(self._url, "cannot be listed"):
-            days = sorted(self._store.list_with_delimiter(above)["common_prefixes"])
-        for day in days:
-            prefix = f"{day}/"
-            if before is not None and prefix >= before:
-                return
-            if prefix <= after and not after.startswith(prefix):
-                continue
-            for file in sorted(self._in_day(day, table)):
-                if after < file.name and (before is None or file.name < before):
-                    yield file
+            days = [f"{day}/" for day in self._store.list_with_delimiter(above)["common_prefixes"]]
+        yield from between(days, lambda day: self._in_day(day, table), after, before)
 
     def _in_day(self, day: str, table: str | None) -> Iterator[SpoolFile]:
         ending = f".{table}.parquet" if table else ""
