@@ -47,7 +47,7 @@ def _lines(report: "EventsReport") -> Iterator[str]:
     if _is_missing_folder(report.spool):
         yield "This folder does not exist yet: the receiver makes it. If there are events already, correct spool."
     if report.copies:
-        yield f"{report.copies:,} of them were copies of events that are stored, or of later ones in the same load."
+        yield f"Left out as copies of stored events, or of later ones in the same load: {report.copies:,}."
     if report.erased:
         yield f"{counted(report.erased, 'event')} of erased users left out."
     if report.finished_pending:
