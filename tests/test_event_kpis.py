@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from dlt_authsignal.api.endpoints import ACTION_WINDOW_DAYS
+from dlt_authsignal.api.webhooks import CHALLENGE_LOG, envelope
 from dlt_authsignal.models import Kpi, find_model, install, read
 from dlt_authsignal.models.dialects import in_duckdb
 from dlt_authsignal.models.kpis.queries import query
@@ -19,7 +20,7 @@ from dlt_authsignal.sandbox.core.clock import to_the_millisecond
 from dlt_authsignal.sandbox.tenant.expected.attempts import dimensions
 from dlt_authsignal.sandbox.tenant.store import window_start
 from tests import kpi_tenant
-from tests.event_spools import load
+from tests.event_spools import at, deliver, load
 from tests.helpers import MANAGEMENT_SECRET, sync_from
 from tests.kpi_oracle import PERIODS, Figures, Oracle, wilson
 from tests.tiers import deep_after
@@ -216,3 +217,33 @@ def test_mistakes_in_a_query_give_other_numbers(seeded: RunningSandbox) -> None:
             names = columns.split(", ")
             figures = as_figures([Kpi(model=model, **dict(zip(names, row, strict=True))) for row in rows])
             assert figures != found.figures(name), (name, right)
+
+
+def sent(number: int, kind: str, phone: str | None = None) -> dict[str, Any]:
+    record = {"userId": "u", "actionCode": "signIn", "idempotencyKey": f"k{number}", "type": kind}
+    record |= {"createdAt": "2026-11-01T10:00:00.000Z"} | ({"phoneNumber": phone} if phone else {})
+    return envelope(CHALLENGE_LOG, record, id=f"e{number}", time="2026-11-01T10:00:00.000Z", tenant_id="t")
+
+
+def test_sent_codes_cost_the_price_of_their_channel_and_country() -> None:
+    kinds = [
+        ("SMS_SENT", "+6421234567"),
+        ("SMS_SENT", "+41791234567"),
+        ("SMS_CODE_VALID", "+6421234567"),  # not sent
+        ("WHATSAPP_SENT", "+6421234567"),  # without a price
+        ("EMAIL_OTP_SENT", None),
+    ]
+    deliver([sent(number, kind, phone) for number, (kind, phone) in enumerate(kinds)], at(0))
+    load()
+    assert install(attach()).needs["otp_spend"] == ("your table otp_prices",)
+    with attach().sql_client() as client:
+        prices = "values ('SMS', 'NZ', 0.25), ('SMS', null, 0.5), ('EMAIL_OTP', null, 0.125)"
+        client.execute_sql(f"create table otp_prices as select * from ({prices}) as p(channel, country_code, price)")
+    install(attach())
+    found = {
+        (kpi.period_grain, kpi.dimension_value): (float(kpi.numerator or 0), kpi.denominator)
+        for kpi in read(attach(), grains=GRAINS)
+        if kpi.model.name == "otp_spend" and kpi.denominator
+    }
+    costs = {"all": (0.875, 3), "SMS": (0.75, 2), "EMAIL_OTP": (0.125, 1)}
+    assert found == {(grain, channel): cost for grain in ("all", "month") for channel, cost in costs.items()}
