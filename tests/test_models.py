@@ -168,6 +168,25 @@ def test_models_with_missing_tables_are_not_available_and_say_what_they_need(emp
     assert "not available: needs" in " ".join(listed.stdout.split())
 
 
+def test_the_coverage_of_a_past_day_stays_as_it_was_after_passkeys_and_users_are_deleted(empty: RunningSandbox) -> None:
+    fill(empty)
+    sync_from(empty)
+    with attach().sql_client() as client:  # as if that sync had been five days ago
+        for table in ("users_history", "user_authenticators_history"):
+            client.execute_sql(f"update {table} set valid_from = valid_from - interval 5 day")
+    empty.sandbox.store.remove_authenticator("both", "both-PASSKEY")
+    empty.sandbox.store.remove_user("nothing", actions=True)
+    sync_from(empty, accept_deletes=True)
+    install(attach())
+    days = {
+        kpi.period_start: (kpi.numerator, kpi.denominator)
+        for kpi in read(attach(), grains=["day"])
+        if kpi.model.name == "enrolment_coverage"
+    }
+    today = max(day for day in days if day)
+    assert days == {today - timedelta(days=back): (1, 4) if back else (0, 3) for back in range(6)}
+
+
 def test_tables_that_you_supply_make_kpis_available_and_declare_the_sign_in_actions(empty: RunningSandbox) -> None:
     fill(empty)
     sync_from(empty)
