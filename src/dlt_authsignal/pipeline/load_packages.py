@@ -19,7 +19,9 @@ from dlt_authsignal.destination.stores.store import is_made_of_files
 from dlt_authsignal.errors import RunFailed
 
 MAX_PENDING_RUNS: Final = 10
-_HOLD_ROWS: Final = frozenset({"parquet", "csv", "jsonl", "insert_values"})
+_HEADER_LINES: Final = {"jsonl": 0, "csv": 1, "insert_values": 2}
+"""Number of lines before the first row, by file format."""
+_HOLD_ROWS: Final = frozenset({"parquet", *_HEADER_LINES})
 
 
 class Pending(Enum):
@@ -106,7 +108,7 @@ def _is_cleared(pipeline: Pipeline) -> bool:
         job.job_file_info.table_name
         for load_id in pipeline.list_normalized_load_packages()
         for job in pipeline.get_load_package_info(load_id).jobs["completed_jobs"]
-        if _is_ours(job.job_file_info) and _has_rows(job.file_path)
+        if _is_ours(job.job_file_info) and has_rows(job.file_path, job.job_file_info.file_format)
     }
     if not loaded or is_made_of_files(pipeline):  # tables made of files have no staging tables
         return False
@@ -128,13 +130,15 @@ def _staged(client: Any, table: str) -> set[str]:
     return {str(load_id) for (load_id,) in rows or ()}
 
 
-def _has_rows(path: str) -> bool:
-    if path.endswith(".parquet"):
+def has_rows(path: str, file_format: str) -> bool:
+    """Whether a file of a load package has rows: dlt also writes files without rows, to create their tables."""
+    if file_format == "parquet":
         import pyarrow.parquet as pq
 
         return bool(pq.read_metadata(path).num_rows)
+    header = _HEADER_LINES[file_format]
     with FileStorage.open_zipsafe_ro(path, "rb") as file:
-        return sum(1 for _ in islice(file, 2)) == 2  # of a CSV, the first line is the header
+        return any(islice(file, header, header + 1))
 
 
 def _tables(pipeline: Pipeline, load_ids: list[str]) -> set[str]:
