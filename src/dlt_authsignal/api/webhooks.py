@@ -99,11 +99,11 @@ def _signature(secret: str, body: bytes, timestamp: int) -> str:
 def _parse(header: str) -> tuple[int, list[str]]:
     """Return (time, signatures of the supported version). Signatures of other versions are skipped.
 
-    Padding is removed, as in Authsignal's Node SDK, although Authsignal sends none.
+    A value ends at the next "=", as in Authsignal's Node SDK. Authsignal sends signatures without padding.
     """
-    parts = [part.strip().partition("=") for part in header.split(",")]
-    times = [value for name, _, value in parts if name == "t"]
-    signatures = [value.rstrip("=") for name, _, value in parts if name == SIGNATURE_VERSION]
+    parts = [(*part.strip().split("="), "")[:2] for part in header.split(",")]
+    times = [value for name, value in parts if name == "t"]
+    signatures = [value for name, value in parts if name == SIGNATURE_VERSION]
     if len(times) != 1 or not signatures or not (times[0].isascii() and times[0].isdigit() and len(times[0]) < 16):
         raise SignatureRefused(
             f"Signature format is invalid. {SIGNATURE_HEADER} looks like t=<Unix seconds>,v2=<signature>; check that"
