@@ -1,0 +1,1 @@
+"""The dashboard and the report: pages of KPIs, drawn from the customer's own database."""
