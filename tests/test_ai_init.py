@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from dlt_authsignal.assistant.agents import AGENTS
 from dlt_authsignal.assistant.install import TOOLKIT
-from dlt_authsignal.cli.commands.ai import ai
+from dlt_authsignal.cli.commands.setup.ai import ai
 from tests.helpers import command
 
 ROOT = Path(__file__).parents[1]

@@ -12,7 +12,7 @@ from dlt.pipeline.pipeline import Pipeline
 from statsmodels.stats.proportion import confint_proportions_2indep
 from statsmodels.stats.rates import confint_poisson_2indep
 
-from dlt_authsignal.cli.commands.demo import days_around, settings_of, sync_earlier_configurations
+from dlt_authsignal.cli.commands.local.demo import days_around, settings_of, sync_earlier_configurations
 from dlt_authsignal.models import install
 from dlt_authsignal.models.configuration.timeline import Change, Timeline, timeline
 from dlt_authsignal.models.configuration.views import Effect, read_effects

@@ -139,7 +139,7 @@ USES: Final = (
         "erase misses tables that dlt does not know",
     ),
     Use("dlt.common.runtime.collector:Collector._start", ("self", "step"), "pipeline.sync.run", "no stages shown"),
-    Use("dlt._workspace.helpers.dashboard", None, "cli.commands.show", "show does not find the dashboard"),
+    Use("dlt._workspace.helpers.dashboard", None, "cli.commands.look.show", "show does not find the dashboard"),
     # tables, schemas, load packages
     Use("dlt.extract:DltResource.compute_table_schema", ("self", "item", "meta"), "load_hints", "no format check"),
     Use(f"{_FILES}:FilesystemClient.load_open_table", None, "stores", "nothing is read from Delta and Iceberg"),
@@ -165,7 +165,7 @@ USES: Final = (
     Use(f"{_STEPS}.utils:get_resolved_traces", (), "redaction", "users_from stands in the trace"),
     Use("dlt.pipeline.trace:save_trace", ("trace_dir", "trace"), "redaction", "rows stay in the trace"),
     Use("dlt.pipeline.trace:PipelineStepTrace._replace", None, "redaction", "rows stay in the trace"),
-    Use("dlt.common.runtime.slack:send_slack_message", None, "cli.report.notice", "no notice of failures"),
+    Use("dlt.common.runtime.slack:send_slack_message", None, "cli.output.notice", "no notice of failures"),
     Use("dlt.common.normalizers.naming.snake_case:NamingConvention", None, "flatten", "columns get other names"),
     Use(
         "dlt.common.normalizers.naming.snake_case:NamingConvention._normalize_identifier.cache_clear",

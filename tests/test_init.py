@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from dlt_authsignal.api.endpoints import REGIONS
 from dlt_authsignal.cli import project
-from dlt_authsignal.cli.commands.init import init
+from dlt_authsignal.cli.commands.setup.init import init
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
 from tests.ceremonies import Visitor

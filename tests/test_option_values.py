@@ -203,6 +203,12 @@ def test_a_text_that_is_not_a_duration_is_refused(text: str) -> None:
         duration("max_duration", text)
 
 
+@pytest.mark.parametrize("text", ["0", "0s", "0.0h"])
+def test_a_sync_without_any_time_is_refused(empty: RunningSandbox, text: str) -> None:
+    with pytest.raises(ConfigurationError, match="Leave it out to read all users"):
+        sync_from(empty, max_duration=text)
+
+
 @pytest.mark.parametrize("rate", ["nan", "inf", "-5", "0", "", "1e309", "1e-300", 10**9, None, True and "x"])
 def test_a_rate_that_is_not_a_possible_number_is_refused(rate: Any) -> None:
     with pytest.raises(ConfigurationError, match="rate must be"):

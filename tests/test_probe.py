@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from dlt_authsignal.api.server_endpoints import VALIDATE
-from dlt_authsignal.cli.commands.probe import alarms
+from dlt_authsignal.cli.commands.load.probe import alarms
 from dlt_authsignal.errors import ConfigurationError, MutationRefused, NotACanary, PipelineBusy, Unauthorized
 from dlt_authsignal.passkey import SoftwarePasskey
 from dlt_authsignal.pipeline.probe.canary import routes

@@ -8,7 +8,7 @@ import dlt
 import pytest
 
 from dlt_authsignal import authsignal_source, sync
-from dlt_authsignal.cli.commands.sync import sync as sync_command
+from dlt_authsignal.cli.commands.load.sync import sync as sync_command
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.pipeline.attach import make_pipeline
 from dlt_authsignal.source.config.resolve import check_configured, resolved_settings

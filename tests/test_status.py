@@ -17,7 +17,7 @@ import duckdb
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from dlt_authsignal.cli.report.metrics import exposition
+from dlt_authsignal.cli.output.metrics import exposition
 from dlt_authsignal.errors import RunFailed, ServerFault, Unauthorized
 from dlt_authsignal.pipeline.attach import attach
 from dlt_authsignal.pipeline.monitor.status import Status, status

@@ -5,20 +5,20 @@ import sys
 
 import click
 
-from dlt_authsignal.cli.commands.ai import ai
-from dlt_authsignal.cli.commands.changes import changes
-from dlt_authsignal.cli.commands.demo import demo
-from dlt_authsignal.cli.commands.doctor import doctor
-from dlt_authsignal.cli.commands.erase import erase
-from dlt_authsignal.cli.commands.events import events
-from dlt_authsignal.cli.commands.init import init
-from dlt_authsignal.cli.commands.models import models
-from dlt_authsignal.cli.commands.probe import probe
-from dlt_authsignal.cli.commands.receive import receive
-from dlt_authsignal.cli.commands.sandbox import sandbox
-from dlt_authsignal.cli.commands.show import show
-from dlt_authsignal.cli.commands.status import status
-from dlt_authsignal.cli.commands.sync import sync
+from dlt_authsignal.cli.commands.load.erase import erase
+from dlt_authsignal.cli.commands.load.events import events
+from dlt_authsignal.cli.commands.load.probe import probe
+from dlt_authsignal.cli.commands.load.receive import receive
+from dlt_authsignal.cli.commands.load.sync import sync
+from dlt_authsignal.cli.commands.local.demo import demo
+from dlt_authsignal.cli.commands.local.sandbox import sandbox
+from dlt_authsignal.cli.commands.look.changes import changes
+from dlt_authsignal.cli.commands.look.models import models
+from dlt_authsignal.cli.commands.look.show import show
+from dlt_authsignal.cli.commands.look.status import status
+from dlt_authsignal.cli.commands.setup.ai import ai
+from dlt_authsignal.cli.commands.setup.doctor import doctor
+from dlt_authsignal.cli.commands.setup.init import init
 from dlt_authsignal.cli.shell import quieten_dlt
 from dlt_authsignal.cli.values import check_options
 from dlt_authsignal.errors import AuthsignalError

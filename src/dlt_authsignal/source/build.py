@@ -171,6 +171,11 @@ def _budget(settings: SourceSettings, reads: KnownReads | None) -> Budget:
             " loaded. Call dlt_authsignal.sync(pipeline, …), or pass authsignal_source(reads=known_reads(pipeline))."
         )
     longest = duration("max_duration", settings.max_duration).total_seconds() if settings.max_duration else None
+    if longest == 0:
+        raise ConfigurationError(
+            f'max_duration is "{settings.max_duration}", so no user would be read. Nothing was loaded. Leave it out to'
+            " read all users that are due."
+        )
     return Budget(max_requests=settings.max_requests, max_seconds=longest, clock=time.monotonic)
 
 

@@ -9,7 +9,7 @@ import click
 
 from dlt_authsignal.api.endpoints import REGIONS
 from dlt_authsignal.cli import project
-from dlt_authsignal.cli.commands.init_events import set_up_events
+from dlt_authsignal.cli.commands.setup.init_events import set_up_events
 from dlt_authsignal.errors import DOCS, ConfigurationError
 from dlt_authsignal.pipeline.wording import runnable
 

@@ -58,7 +58,7 @@ def print_reconciliation(pipeline: "Pipeline") -> None:
     """Print how well events and the API agree."""
     from rich.console import Console
 
-    from dlt_authsignal.cli.report.reconciliation import event_lines
+    from dlt_authsignal.cli.output.reconciliation import event_lines
     from dlt_authsignal.models.events.reconciliation import read_reconciliation
 
     console = Console(highlight=False, soft_wrap=True)

@@ -87,7 +87,7 @@ def show(name: str) -> None:
 )
 def install(destination: str, dataset: str | None, pipeline_name: str | None, materialize: bool) -> None:
     """Create or replace the KPI views in the destination, and print the KPIs."""
-    from dlt_authsignal.cli.report.kpis import print_kpis
+    from dlt_authsignal.cli.output.kpis import print_kpis
     from dlt_authsignal.destination.errors import translate_errors
     from dlt_authsignal.pipeline.attach import attach
 

@@ -36,7 +36,7 @@ def changes(
     Needs a management_secret_key in earlier syncs. The views config_changes and config_change_effects have the same
     figures.
     """
-    from dlt_authsignal.cli.report.changes import print_changes
+    from dlt_authsignal.cli.output.changes import print_changes
     from dlt_authsignal.destination.errors import translate_errors
     from dlt_authsignal.models.configuration.timeline import timeline
     from dlt_authsignal.pipeline.attach import attach

@@ -45,9 +45,9 @@ def demo(users: int, days: int, seed: int, pipeline_name: str, events: bool) -> 
         from dlt_authsignal.sandbox import SandboxConfig, run_in_thread
     except ModuleNotFoundError as missing:
         raise ExtraMissing("The demo", "sandbox") from missing
-    from dlt_authsignal.cli.commands.sync import run
-    from dlt_authsignal.cli.report.changes import print_changes
-    from dlt_authsignal.cli.report.kpis import print_kpis
+    from dlt_authsignal.cli.commands.load.sync import run
+    from dlt_authsignal.cli.output.changes import print_changes
+    from dlt_authsignal.cli.output.kpis import print_kpis
 
     # other data gets a separate dataset, so that two demos do not mix
     dataset = "authsignal_data" if (users, days, seed) == (500, 45, 7) else f"authsignal_{users}x{days}_seed{seed}"
@@ -58,7 +58,7 @@ def demo(users: int, days: int, seed: int, pipeline_name: str, events: bool) -> 
         into: dict[str, Any] = {"pipeline_name": pipeline_name, "dataset": dataset}
         settings = settings_of(running, seed)
         if events:
-            from dlt_authsignal.cli.commands.demo_events import load_past, print_reconciliation
+            from dlt_authsignal.cli.commands.local.demo_events import load_past, print_reconciliation
 
             _heading(steps, "Events of the past, into a receiver, and from there into DuckDB")
             load_past(running, into, settings, seed)

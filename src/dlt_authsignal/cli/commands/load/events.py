@@ -65,7 +65,7 @@ def load(as_json: bool, accept_new_key: bool, **chosen: Any) -> None:
     Reads the files of the spool that the dataset does not have yet, and merges their events by id: copies of an event
     are stored once. If `spool_retention` is set, loaded files that are older are deleted.
     """
-    from dlt_authsignal.cli.report.events import print_events
+    from dlt_authsignal.cli.output.events import print_events
 
     with stoppable(STOPPED):
         from dlt_authsignal.pipeline.events.load import load_events
@@ -85,7 +85,7 @@ def replay(start: datetime, end: datetime | None, as_json: bool, **chosen: Any) 
 
     Use it after rows were lost or damaged in the database. A replay ends in the same tables, however often it runs.
     """
-    from dlt_authsignal.cli.report.events import print_events
+    from dlt_authsignal.cli.output.events import print_events
 
     with stoppable(STOPPED):
         from dlt_authsignal.pipeline.events.replay import replay_events
@@ -115,7 +115,7 @@ def import_(
     delivery: {"records": […]}. The events are protected like those of the receiver. Their signatures are not checked,
     so import only archives that you trust. Importing a file again adds nothing.
     """
-    from dlt_authsignal.cli.report.events import print_import
+    from dlt_authsignal.cli.output.events import print_import
 
     with stoppable("Events that were read are in the spool. Import the file again: no event is added twice."):
         from dlt_authsignal.pipeline.events.archive import import_events

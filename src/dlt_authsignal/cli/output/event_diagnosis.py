@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from dlt_authsignal.cli.report.diagnosis import Check, Diagnosis
+from dlt_authsignal.cli.output.diagnosis import Check, Diagnosis
 from dlt_authsignal.errors import AuthsignalError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
-from dlt_authsignal.cli.report.estimate import estimate, span
+from dlt_authsignal.cli.output.estimate import estimate, span
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 
 LINE_EVERY_SECONDS: Final = 10.0

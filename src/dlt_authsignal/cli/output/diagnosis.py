@@ -181,7 +181,7 @@ class Diagnosis:
             yield _problem("tenant", error)
 
     def _due(self, settings: "SourceSettings") -> Check:
-        from dlt_authsignal.cli.report.estimate import estimate
+        from dlt_authsignal.cli.output.estimate import estimate
         from dlt_authsignal.pipeline.monitor.forecast import forecast
 
         try:

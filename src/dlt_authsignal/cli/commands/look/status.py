@@ -102,7 +102,7 @@ def _print_json(found: "Status") -> None:
 def _print(found: "Status") -> None:
     from rich.console import Console
 
-    from dlt_authsignal.cli.report.reconciliation import event_lines
+    from dlt_authsignal.cli.output.reconciliation import event_lines
 
     console = Console(highlight=False, soft_wrap=True)
     console.print(
@@ -219,6 +219,6 @@ def _waiting(found: "Status") -> str:
 
 
 def _print_prometheus(found: "Status") -> None:
-    from dlt_authsignal.cli.report.metrics import exposition
+    from dlt_authsignal.cli.output.metrics import exposition
 
     click.echo(exposition(found), nl=False)

@@ -1,0 +1,1 @@
+"""Commands that write into the database: loads, their rehearsal, and erasure."""
