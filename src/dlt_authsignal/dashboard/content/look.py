@@ -161,7 +161,7 @@ class Look:
         )
 
     def changes(self, kpis: Iterable[tuple[str, str]], dimensions: Sequence[str]) -> list[findings.Change]:
-        """Return the significant weekly changes of some measures, over all slices, the most certain first."""
+        """Return the most certain weekly change of each slice of some measures, the most certain first."""
         found: list[findings.Change] = []
         for kpi, measure in kpis:
             if self.needs(kpi):
@@ -170,7 +170,7 @@ class Look:
             having = tuple(name for name in dimensions if name in model.dimensions)
             rows = [row for row in self.rows(kpi, ("week",), having) if row.measure == measure]
             found += findings.weekly_changes(rows)
-        return sorted(found, key=lambda change: -change.certain)
+        return findings.per_slice(found)
 
     def finding(self, kpi: str, measure: str, dimensions: Sequence[str]) -> str:
         """Say the largest significant weekly change of a measure; blank if there is none."""

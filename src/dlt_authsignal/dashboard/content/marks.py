@@ -20,7 +20,7 @@ KINDS: Final = {
 def marks_of(timeline: Timeline | None) -> tuple[Mark, ...]:
     """Return a mark for each change."""
     changes = timeline.changes if timeline else []
-    return tuple(Mark(day=change.seen_at.date(), label=label(change), href="changes") for change in changes)
+    return tuple(Mark(day=change.seen_at.date(), label=label(change), href="/changes") for change in changes)
 
 
 def label(change: Change) -> str:

@@ -1,4 +1,4 @@
-"""Adoption: which users have passkeys, whether they come back, and where the passkeys are."""
+"""Adoption: which users have passkeys, whether they use them again, and where the passkeys are."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -53,7 +53,7 @@ def sections(_facts: Facts, look: Look) -> Sequence[Section]:
         ),
         Section(
             title="Use",
-            intro="Do users come back to their passkeys?",
+            intro="Do users use their passkeys again?",
             cards=(
                 look.number("passkey_usage_rate", "passkey", "Sign-ins with a passkey", better="up"),
                 look.number("stickiness", "30 days", "Used the passkey again within 30 days", better="up"),

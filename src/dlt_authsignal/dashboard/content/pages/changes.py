@@ -11,6 +11,7 @@ from dlt_authsignal.dashboard.content.subjects import CONFIGURATION_NEEDS
 from dlt_authsignal.dashboard.page import Filters, Section, Table
 from dlt_authsignal.models.configuration.timeline import Change
 from dlt_authsignal.models.configuration.views import Effect
+from dlt_authsignal.pipeline.wording import counted
 
 TITLE: Final = "Configuration changes"
 INTRO: Final = "What was changed in the configuration, and what differs since?"
@@ -166,7 +167,8 @@ def _said(change: Change, effect: Effect) -> str:
     return wording.sentence(
         f"the share of {_SHARES[effect.measure]} for the action {effect.action_code} {verb}"
         f" from {wording.share(effect.before_value or 0)} to {wording.share(effect.after_value or 0)}"
-        f" after a change that was seen on {wording.day(effect.seen_at.date())}: {label(change)}"
+        f" after a change that was seen on {wording.day(effect.seen_at.date())}: {label(change)}",
+        f"({counted(effect.other_changes, 'other change')} in these days)" if effect.other_changes else "",
     )
 
 
