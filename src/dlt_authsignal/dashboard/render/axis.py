@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dlt_authsignal.dashboard.page import Chart
+from dlt_authsignal.dashboard.render.numbers import SPANS
 from dlt_authsignal.dashboard.render.rows import labels_of
 
 STEPS: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
@@ -39,7 +40,15 @@ def axis_of(chart: Chart) -> Axis:
         return Axis(0.0, 1.0, 0.25)
     highest, lowest = max(values), min(values)
     base = lowest if chart.kind == "line" and lowest > FLAT * highest else min(lowest, 0.0)
-    return _rounded(base, highest, is_whole=chart.unit == "count", cap=1.0 if chart.unit == "ratio" else math.inf)
+    size = _unit_of_time(highest) if chart.unit == "seconds" else 1.0
+    cap = 1.0 if chart.unit == "ratio" else math.inf
+    axis = _rounded(base / size, highest / size, is_whole=chart.unit == "count", cap=cap)
+    return Axis(axis.low * size, axis.high * size, axis.step * size)
+
+
+def _unit_of_time(seconds: float) -> float:
+    """Return the seconds of the unit in which a time is shown, so that its lines are at round numbers of it."""
+    return float(next((length for _, length in SPANS if seconds >= 2 * length), 1))
 
 
 def _values(chart: Chart) -> list[float]:

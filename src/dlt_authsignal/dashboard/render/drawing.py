@@ -5,12 +5,15 @@ Positions across are shares of the width, from 0 to 100; the drawing is stretche
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from dlt_authsignal.dashboard.page import Chart, Point, Series
 from dlt_authsignal.dashboard.render.axis import Axis, axis_of
 from dlt_authsignal.dashboard.render.rows import labels_of
 
-HEIGHT = 100.0
+HEIGHT: Final = 100.0
+FILLED: Final = 0.76
+"""Share of the width that columns fill."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +31,7 @@ class Drawing:
 
     Attributes:
         lines: Lines; those of incomplete periods are dashed.
-        areas: Filled areas: intervals of a line, or the parts of a stack.
+        areas: Filled areas: intervals of a line, or the parts of a stack's columns.
         marks: Positions of marks, across.
         axis: The vertical axis.
         ends: First and last label.
@@ -53,7 +56,8 @@ def has_points(chart: Chart) -> bool:
 def drawing_of(chart: Chart) -> Drawing:
     """Return the drawing of a line or stack."""
     labels, axis = labels_of(chart), axis_of(chart)
-    across = {label: _across(place, len(labels)) for place, label in enumerate(labels)}
+    place_of = _middle if chart.kind == "stack" else _across
+    across = {label: place_of(place, len(labels)) for place, label in enumerate(labels)}
     draw = _stacked if chart.kind == "stack" else _lined
     lines, areas = draw(chart, labels, across, axis)
     marks = tuple(across[day] for mark in chart.marks if (day := mark.day.isoformat()) in across)
@@ -63,6 +67,10 @@ def drawing_of(chart: Chart) -> Drawing:
 
 def _across(place: int, count: int) -> float:
     return 100.0 * place / (count - 1) if count > 1 else 50.0
+
+
+def _middle(place: int, count: int) -> float:
+    return 100.0 * (place + 0.5) / count
 
 
 def _lined(
@@ -139,15 +147,17 @@ def _band(run: Sequence[Point], across: dict[str, float], axis: Axis) -> str:
 def _stacked(
     chart: Chart, labels: Sequence[str], across: dict[str, float], axis: Axis
 ) -> tuple[Iterator[Shape], Iterator[Shape]]:
-    base = dict.fromkeys(labels, 0.0)
+    """Return columns, one above the other for each label."""
+    base, half = dict.fromkeys(labels, 0.0), 100.0 * FILLED / len(labels) / 2 if labels else 0.0
     areas = []
     for place, series in enumerate(chart.series):
-        values = {point.label: point.value or 0.0 for point in series.points}
-        top = {label: base[label] + values.get(label, 0.0) for label in labels}
-        edge = [(across[label], axis.share(top[label])) for label in labels]
-        edge += [(across[label], axis.share(base[label])) for label in reversed(labels)]
-        areas.append(Shape(series=place, points=_joined(edge)))
-        base = top
+        for point in series.points:
+            low, high = base[point.label], base[point.label] + (point.value or 0.0)
+            left, right = across[point.label] - half, across[point.label] + half
+            corners = ((left, low), (left, high), (right, high), (right, low))
+            edge = [(x, axis.share(height)) for x, height in corners]
+            areas.append(Shape(series=place, points=_joined(edge), is_complete=point.is_complete))
+            base[point.label] = high
     return iter(()), iter(areas)
 
 

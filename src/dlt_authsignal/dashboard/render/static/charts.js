@@ -1,4 +1,4 @@
-// Lines and stacks, drawn by ECharts in place of the server's drawing. The table below each chart has the same points.
+// Lines and stacked columns, drawn by ECharts in place of the server's drawing. The table below each chart has the same points.
 const charts = (() => {
   const VALUE = 0, LOW = 1, HIGH = 2, NUMERATOR = 3, DENOMINATOR = 4, COMPLETE = 5;
   const isCalm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -57,14 +57,12 @@ const charts = (() => {
 
   function stacks(data, colour) {
     return data.series.map(({ name, points }, place) => ({
-      type: "line",
+      type: "bar",
       name,
       stack: "all",
-      symbol: "none",
-      data: points.map((point) => point?.[VALUE] ?? 0),
-      lineStyle: { width: 1, color: colour(`s${place % 8}`) },
+      barCategoryGap: "24%",
       itemStyle: { color: colour(`s${place % 8}`) },
-      areaStyle: { color: colour(`s${place % 8}`), opacity: 0.7 },
+      data: points.map((point) => ({ value: point?.[VALUE] ?? 0, itemStyle: { opacity: point?.[COMPLETE] === 0 ? 0.35 : 0.85 } })),
       markLine: place ? undefined : marks(data, colour),
     }));
   }
@@ -141,16 +139,16 @@ const charts = (() => {
         borderWidth: 0,
         padding: 0,
         extraCssText: "box-shadow: none",
-        axisPointer: { type: "line", lineStyle: { color: colour("muted"), type: "solid", width: 1 } },
+        axisPointer: { type: data.kind === "stack" ? "shadow" : "line", shadowStyle: { color: colour("muted"), opacity: 0.1 }, lineStyle: { color: colour("muted"), type: "solid", width: 1 } },
         formatter: (all) => tip(data, all[0].dataIndex),
       },
       xAxis: {
         type: "category",
         data: data.labels,
-        boundaryGap: false,
+        boundaryGap: data.kind === "stack",
         axisTick: { show: false },
         axisLine: { lineStyle: { color: colour("line") } },
-        axisLabel: { ...text, formatter: words.short, hideOverlap: true, margin: 10, alignMinLabel: "left", alignMaxLabel: "right" },
+        axisLabel: { ...text, formatter: words.short, hideOverlap: true, margin: 10, ...(data.kind === "stack" ? {} : { alignMinLabel: "left", alignMaxLabel: "right" }) },
       },
       yAxis: {
         type: "value",

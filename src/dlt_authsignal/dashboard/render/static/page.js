@@ -84,29 +84,30 @@
   // --- Pages of the server: only what differs is replaced
   let running = new AbortController();
 
-  async function go(url, { isBack = false, focus = "" } = {}) {
+  async function go(url, { isBack = false, isSame = false, focus = "" } = {}) {
     running.abort();
     running = new AbortController();
-    main().setAttribute("aria-busy", "true");
+    if (!isSame) main().setAttribute("aria-busy", "true");
     let text;
     try {
       const response = await fetch(url, { signal: running.signal });
       if (!response.ok) throw new Error(String(response.status));
       text = await response.text();
     } catch (error) {
-      if (error.name !== "AbortError") location.assign(url);
+      if (error.name !== "AbortError" && !isSame) location.assign(url);
       return;
     }
     const fresh = new DOMParser().parseFromString(text, "text/html");
     if (!fresh.querySelector("main")) return location.assign(url);
-    if (!isBack) history.pushState(null, "", url);
+    if (isSame && dialog.open) return;
+    if (!isBack && !isSame) history.pushState(null, "", url);
     document.title = fresh.title;
     document.body.dataset.made = fresh.body.dataset.made;
     for (const part of [".menu", "main", ".foot"]) document.querySelector(part).replaceWith(fresh.querySelector(part));
     charts.forget();
     dress(document);
     if (focus) document.querySelector(focus)?.focus();
-    else if (!isBack) {
+    else if (!isBack && !isSame) {
       scrollTo(0, 0);
       main().querySelector("h1")?.focus({ preventScroll: true });
     }
@@ -119,7 +120,20 @@
     return form.getAttribute("action") + (query ? `?${query}` : "");
   }
 
+  // Newer figures replace the shown ones while nothing is being read in detail.
+  async function refresh() {
+    const isReading = dialog.open || document.activeElement?.closest(".filters") || document.querySelector("main details[open]");
+    if (document.hidden || isReading) return;
+    try {
+      const { made_at: made } = await (await fetch("/healthz")).json();
+      if (made !== document.body.dataset.made) await go(location.href, { isSame: true });
+    } catch {
+      // the dashboard was ended: the figures stay, with their time
+    }
+  }
+
   function serve() {
+    setInterval(refresh, 30_000);
     document.addEventListener("click", (event) => {
       if (event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey || event.defaultPrevented) return;
       const link = event.target.closest(".menu a, .filters a, .marks a");
