@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from dlt_authsignal.destination.clients import sql_client
 from dlt_authsignal.models import lake
 from dlt_authsignal.models.dialects import in_duckdb, qualified, translated
 from dlt_authsignal.schema.sql_text import quoted
@@ -29,6 +28,7 @@ ROWS_AT_ONCE: Final = 100_000
 @contextmanager
 def opened(pipeline: "Pipeline") -> Iterator[tuple[Ask, Stored, str]]:
     """Give a function that runs queries, the columns of the existing tables, and the dialect of the destination."""
+    from dlt_authsignal.destination.clients import sql_client
     from dlt_authsignal.destination.stores.store import is_made_of_files
 
     stored = stored_columns(pipeline)
@@ -73,6 +73,7 @@ class Reader:
 @contextmanager
 def opened_for_many(pipeline: "Pipeline") -> Iterator[Reader]:
     """Give a reader for queries of KPIs. Its temporary tables end with it."""
+    from dlt_authsignal.destination.clients import sql_client
     from dlt_authsignal.destination.stores.store import is_made_of_files
 
     if is_made_of_files(pipeline):
