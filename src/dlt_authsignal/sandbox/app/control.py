@@ -18,7 +18,7 @@ from dlt_authsignal.sandbox.app.configuration_control import configuration_handl
 from dlt_authsignal.sandbox.app.not_emulated import NOT_EMULATED
 from dlt_authsignal.sandbox.app.route_table import SERVED
 from dlt_authsignal.sandbox.core.clock import iso
-from dlt_authsignal.sandbox.core.config import VALUE_LIST_VARIABLE
+from dlt_authsignal.sandbox.core.config import VALUE_LIST_VARIABLE, check_fixed_codes
 from dlt_authsignal.sandbox.core.faults import fault_from_json
 from dlt_authsignal.sandbox.core.rate_limits import limit_from_json
 from dlt_authsignal.sandbox.core.refusals import Refusal
@@ -30,6 +30,7 @@ from dlt_authsignal.sandbox.verification.challenge_flow import use_recovery_code
 
 SWITCHES: Final[dict[str, Any]] = {
     "listing": ("allowed", "refused"),
+    "fixed_codes": dict,
     "default_page_size": int,
     "max_page_size": int,
     "default_action_result": ("ALLOW", "BLOCK", "CHALLENGE", "REVIEW"),
@@ -259,6 +260,8 @@ def _check_switch(name: str, value: Any) -> None:
         raise ValueError(f"{name} must have 1 to 64 letters, digits, hyphens or underscores.")
     if allowed is VALUE_LIST_VARIABLE and not (isinstance(value, str) and VALUE_LIST_VARIABLE.fullmatch(value)):
         raise ValueError(f"{name} must be a name without dots other than ip, device, user and custom.")
+    if allowed is dict:
+        check_fixed_codes(value)
     if allowed is bool and not isinstance(value, bool):
         raise ValueError(f"{name} must be true or false.")
     if allowed is int and (not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_SWITCH):
