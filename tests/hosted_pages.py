@@ -8,6 +8,8 @@ from dlt_authsignal.sandbox import RunningSandbox
 from tests.helpers import ask
 from tests.node_process import NodeProcess
 
+MOST_KEYS = 20
+
 
 @dataclass(frozen=True)
 class Pages:
@@ -25,6 +27,24 @@ class Pages:
         """An application's page with the SDK, on a computer with a fingerprint reader and a security key."""
         self.do("open", options=self._client, context=context)
         self.do("authenticator", transport="internal")
+
+    def open_url(self, url: str, **context: Any) -> None:
+        """A page of the sandbox, without an application that opened it."""
+        self.do("open", url=url, context=context)
+
+    def press(self, key: str, until: str) -> None:
+        """Press a key until the element with that text has the focus."""
+        for _ in range(MOST_KEYS):
+            self.do("press", key=key)
+            if self.do("focused").startswith(until):
+                return
+        raise AssertionError(f"{until} was not reached with {key}")
+
+    def assert_usable(self, text: str) -> None:
+        """The page with that text has no accessibility problem that axe finds, and is no wider than the screen."""
+        self.do("waitFor", text=text)
+        assert self.do("axe") == []
+        assert self.do("evaluate", expression="document.documentElement.scrollWidth <= innerWidth")
 
     @property
     def _client(self) -> dict[str, str]:
@@ -47,7 +67,7 @@ class Pages:
     def returned(self) -> str:
         """The token with which a redirect led back to the application."""
         self.do("waitForUrl", url=f"{self.do('origin')}?a=1")
-        [token] = parse_qs(urlsplit(self.do("url")).query)["token"]
+        [token] = parse_qs(urlsplit(str(self.do("url"))).query)["token"]
         return token
 
     def code(self, to: str = "ada") -> str:
@@ -56,6 +76,12 @@ class Pages:
         assert message is not None
         assert message.code is not None
         return message.code
+
+    def enter_code(self) -> None:
+        """Enter the newest code, once the page says that it was sent."""
+        self.do("waitFor", text="We sent a code")
+        self.do("fill", label="Code", text=self.code())
+        self.do("click", button="Continue")
 
     def enrolled(self, **about: Any) -> Any:
         """The application's server enrols an authenticator."""

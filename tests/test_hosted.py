@@ -1,4 +1,4 @@
-"""The hosted pages in a real Chromium, opened by `launch()` of Authsignal's browser SDK: pop-up, window and redirect."""
+"""The hosted pages in a real Chromium, opened by `launch()` of Authsignal's browser SDK in each of its modes."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -49,8 +49,7 @@ def test_a_redirect_leads_back_to_the_application_with_the_token(pages: Pages) -
     pages.do("choose", method="E-mail code")
     pages.do("fill", label="E-mail address", text=EMAIL)
     pages.do("click", button="Continue")
-    pages.do("fill", label="Code", text=pages.code())
-    pages.do("click", button="Continue")
+    pages.enter_code()
     pages.do("follow", link="Continue")
     pages.assert_met(pages.returned(), "EMAIL_OTP")
     pages.launch(pages.track(action="payment"), mode="redirect")
@@ -59,8 +58,7 @@ def test_a_redirect_leads_back_to_the_application_with_the_token(pages: Pages) -
     pages.do("fill", label="Code", text="000000" if pages.code() != "000000" else "111111")
     pages.do("click", button="Continue")
     pages.do("waitFor", text="That code is not correct")
-    pages.do("fill", label="Code", text=pages.code())
-    pages.do("click", button="Continue")
+    pages.enter_code()
     pages.assert_met(pages.returned(), "EMAIL_OTP", "payment")
     assert pages.do("complaints") == []
 
@@ -70,8 +68,7 @@ def test_a_window_returns_the_token_of_a_text_message(pages: Pages) -> None:
     pages.enrolled(verificationMethod="SMS", phoneNumber=PHONE)
     pages.launch(pages.track(), mode="window")
     pages.do("choose", method="Text message")
-    pages.do("fill", label="Code", text=pages.code())
-    pages.do("click", button="Continue")
+    pages.enter_code()
     pages.assert_met(pages.do("finish")["token"], "SMS")
 
 
@@ -83,8 +80,7 @@ def test_a_phone_number_is_enrolled(pages: Pages) -> None:
     pages.do("click", button="Continue")
     pages.do("click", button="Send a new code")
     pages.do("waitFor", text=f"We sent a code to {PHONE}.")
-    pages.do("fill", label="Code", text=pages.code())
-    pages.do("click", button="Continue")
+    pages.enter_code()
     pages.do("follow", link="Continue")
     pages.assert_met(pages.do("finish")["token"], "SMS")
 
@@ -176,11 +172,72 @@ def test_a_rule_that_asks_for_a_passkey_is_followed_after_the_challenge(pages: P
     ask(pages.running, "PATCH", "/management/action-configurations/signIn", prompts, auth=basic_auth(MANAGEMENT_SECRET))
     pages.launch(pages.track(), mode="popup")
     pages.do("choose", method="Text message")
-    pages.do("fill", label="Code", text=pages.code())
-    pages.do("click", button="Continue")
+    pages.enter_code()
     pages.do("click", button="Create passkey")
     pages.do("waitFor", text="Passkey was added")
     pages.do("follow", link="Continue")
     pages.assert_met(pages.do("finish")["token"], "SMS")
     held = pages.running.sandbox.store.authenticators("ada")
     assert [value.verification_method for value in held] == ["SMS", "PASSKEY"]
+
+
+@pytest.mark.deep
+def test_an_error_in_a_pop_up_reaches_the_application(pages: Pages) -> None:
+    url = pages.track()
+    pages.running.clock.advance(minutes=11)
+    pages.launch(url, mode="popup")
+    pages.do("waitFor", text="This page has expired")
+    assert pages.do("evaluate", expression="errors") == [{"errorCode": "expired_token", "statusCode": 401}]
+    pages.do("click", button="Return to the application")
+    assert "token" not in (pages.do("finish") or {})
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_pages_fit_a_phone_and_need_no_mouse(pages: Pages, scheme: str) -> None:
+    pages.open(viewport={"width": 360, "height": 700}, colorScheme=scheme)
+    pages.launch(pages.track(), mode="redirect")
+    pages.assert_usable("Protect your account")
+    pages.press("Tab", until="Authenticator app")
+    pages.do("press", key="Enter")
+    pages.assert_usable("Scan this QR code")
+    assert pages.do("focused") == "code"
+    pages.press("Tab", until="Use another method")
+    pages.do("press", key="Enter")
+    pages.press("Tab", until="E-mail code")
+    pages.do("press", key="Enter")
+    pages.assert_usable("Enter your e-mail address")
+    pages.do("fill", label="E-mail address", text=EMAIL)
+    pages.do("press", key="Enter")
+    pages.assert_usable("We sent a code")
+    pages.do("fill", label="Code", text=pages.code())
+    pages.do("press", key="Enter")
+    pages.assert_usable("Save these recovery codes")
+    pages.press("Tab", until="Continue")
+    pages.do("press", key="Enter")
+    pages.assert_met(pages.returned(), "EMAIL_OTP")
+    pages.launch(pages.track(action="payment"), mode="redirect")
+    pages.assert_usable("Choose how to verify")
+
+
+@pytest.mark.deep
+def test_without_javascript_the_pages_say_what_needs_it(pages: Pages) -> None:
+    url = pages.track()
+    pages.open_url(url, javaScriptEnabled=False)
+    pages.do("choose", method="Passkey")
+    assert "need JavaScript" in pages.do("text", selector="noscript p")
+    pages.do("follow", link="Use another method")
+    pages.do("choose", method="E-mail code")
+    pages.do("fill", label="E-mail address", text=EMAIL)
+    pages.do("click", button="Continue")
+    pages.enter_code()
+    pages.do("follow", link="Continue")
+    pages.assert_met(pages.returned(), "EMAIL_OTP")
+
+
+@pytest.mark.deep
+def test_a_page_at_another_host_than_the_passkeys_says_so(pages: Pages) -> None:
+    url = pages.track().replace("localhost", "127.0.0.1", 1)
+    pages.open_url(url)
+    pages.do("choose", method="Passkey")
+    pages.do("waitFor", text="Passkeys of this tenant belong to localhost, and this page is at 127.0.0.1.")

@@ -93,9 +93,13 @@ const does = {
     });
   },
   sdk: ({ path, argument }) => page.evaluate(callClient, { path, argument }),
+  qr: ({ argument }) => page.evaluate(watchQrCode, argument),
   start: ({ path, argument }) => page.evaluate(startCall, { path, argument }),
   finish: () => page.evaluate(() => window.started),
   evaluate: ({ expression }) => page.evaluate(expression),
+  async until({ expression }) {
+    await page.waitForFunction(expression);
+  },
   async visit({ url }) {
     const second = await context.newPage();
     await second.goto(url);
@@ -114,7 +118,7 @@ const does = {
   waitForUrl: ({ url }) => page.waitForURL((found) => found.href.startsWith(url)),
   async launch({ url, options, client: about }) {
     await page.evaluate(makeClient, about);
-    await page.evaluate(([target, how]) => void (window.started = client.launch(target, how)), [url, options]);
+    await page.evaluate(startLaunch, [url, options]);
   },
   press: ({ key }) => page.keyboard.press(key),
   focused: () => page.evaluate(() => document.activeElement.innerText || document.activeElement.id),
@@ -157,6 +161,17 @@ async function callClient({ path, argument }) {
   } catch ({ name, code, message }) {
     return { thrown: { name, code, message } };
   }
+}
+
+async function watchQrCode(argument) {
+  window.states = [];
+  const onStateChange = (state, token) => window.states.push(token ? [state, token] : [state]);
+  return (await window.client.qrCode.challenge({ ...argument, onStateChange })).data;
+}
+
+function startLaunch([url, options]) {
+  window.errors = [];
+  window.started = client.launch(url, { ...options, onError: (error) => errors.push(error) });
 }
 
 function startCall({ path, argument }) {

@@ -73,7 +73,14 @@ def create_app(sandbox: Sandbox) -> Starlette:
             yield
 
     app = Starlette(
-        routes=[*routes, WebSocketRoute(qr_socket.PATH, qr_socket.socket(sandbox)), *hosted_routes(sandbox), *page_routes(sandbox), *control_routes(sandbox), openapi_route(served)],
+        routes=[
+            *routes,
+            WebSocketRoute(qr_socket.PATH, qr_socket.socket(sandbox)),
+            *hosted_routes(sandbox),
+            *page_routes(sandbox),
+            *control_routes(sandbox),
+            openapi_route(served),
+        ],
         middleware=[Middleware(RawPaths), Middleware(ClientCors), Middleware(OwnPagesOnly)],
         exception_handlers={HTTPException: no_route, Exception: broken},
         lifespan=lifespan,

@@ -22,6 +22,7 @@ from dlt_authsignal.sandbox.core.config import VALUE_LIST_VARIABLE, check_fixed_
 from dlt_authsignal.sandbox.core.faults import fault_from_json
 from dlt_authsignal.sandbox.core.rate_limits import limit_from_json
 from dlt_authsignal.sandbox.core.refusals import Refusal
+from dlt_authsignal.sandbox.hosted.texts import TEXTS
 from dlt_authsignal.sandbox.http.dispatch import json_response, read_body
 from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.tenant.policy import ACTION_CODE
@@ -166,6 +167,10 @@ class Control:
         sent = await self._sandbox.history.asked(wanted)
         return {**self._sandbox.webhooks.shown(), "history": sent}
 
+    def texts(self, _body: Body) -> Body:
+        """Return the texts of the hosted pages by id, as message overrides replace them."""
+        return {"texts": dict(TEXTS)}
+
     def faults(self, _body: Body) -> Body:
         return {"faults": self._sandbox.faults.shown()}
 
@@ -238,6 +243,7 @@ def control_routes(sandbox: Sandbox) -> list[Route]:
         _route("GET", "truth", control.truth),
         *(_route(method, f"configuration/{path}", act) for method, path, act in configuration_handlers(sandbox)),
         _route("GET", "not-emulated", control.not_emulated),
+        _route("GET", "texts", control.texts),
         _route("GET", "faults", control.faults),
         _route("POST", "faults", control.add_fault),
         _route("DELETE", "faults", control.clear_faults),

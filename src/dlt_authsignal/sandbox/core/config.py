@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from typing import Final, Literal
+from urllib.parse import urlsplit
 
 from dlt_authsignal.sandbox.core.clock import in_utc
 from dlt_authsignal.sandbox.core.hosts import plain_host
@@ -147,8 +148,9 @@ class SandboxConfig:
 
     @property
     def known_hosts(self) -> frozenset[str]:
-        """The allowed hosts, as `core.hosts.plain_host` writes them."""
-        return _plain(self.allowed_hosts)
+        """The allowed hosts and the host of the pages, as `core.hosts.plain_host` writes them."""
+        pages = (urlsplit(self.pages_url).hostname or "",) if self.pages_url else ()
+        return _plain((*self.allowed_hosts, *pages))
 
     @property
     def known_webhook_hosts(self) -> frozenset[str]:

@@ -12,9 +12,15 @@ ASSUMPTIONS: Final = (
     ("look of the pages, order of their steps, default texts", "the sandbox's own"),
     ("when is a code or a link sent?", "when the user chooses the method, never by opening a page"),
     ("methods of the pages", "passkey, security key, authenticator app, SMS, WhatsApp, e-mail code, e-mail link"),
-    ("methods that the pages offer", "enrolled ones that the action allows; before the first enrolment, all active ones"),
+    (
+        "methods that the pages offer",
+        "enrolled ones that the action allows; before the first enrolment, all active ones",
+    ),
     ("recovery codes", "shown after the first enrolment on the pages, unless the tenant hides or disables them"),
-    ("token that the pages hand over", "the new one of the verification; after Cancel, none in a pop-up, else the first"),
+    (
+        "token that the pages hand over",
+        "the new one of the verification; after Cancel, none in a pop-up, else the first",
+    ),
     ("`redirectUrl` that is not an http or https URL", "is not followed; the page says so"),
     ("`redirectToSettings`, `customDomain`, custom templates and fonts of the theme", "ignored"),
     ("ids of message overrides", "those of the sandbox, below; other ids have no effect"),

@@ -9,7 +9,9 @@ from dlt_authsignal.sandbox.core.page_urls import return_url
 
 Json = Mapping[str, Any]
 
-COLOR: Final = re.compile(r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})|[a-zA-Z]{3,20}|(?:rgb|hsl)a?\([0-9., %/]+\)")
+COLOR: Final = re.compile(
+    r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})|[a-zA-Z]{3,20}|(?:rgb|hsl)a?\([0-9., %/]+\)"
+)
 DATA_IMAGE: Final = re.compile(r"data:image/(?:png|jpeg|gif|webp|svg\+xml);base64,[A-Za-z0-9+/=]+")
 ALIGNMENTS: Final = ("left", "center", "right")
 LARGEST: Final = 400

@@ -12,7 +12,7 @@ from dlt_authsignal.sandbox.sessions.tokens import Token
 from dlt_authsignal.sandbox.tenant.entities import Action, User
 
 POPUP = "popup"
-"""The SDK's `mode` for an iframe or a window of its own: the pages post messages instead of redirecting."""
+"""The SDK's `mode` for an iframe and for a new window: the pages post messages instead of redirecting."""
 
 
 class NoVisit(Exception):

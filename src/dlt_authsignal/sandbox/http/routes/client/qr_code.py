@@ -86,9 +86,7 @@ class QrState(answers.Answer, kw_only=True):
 
 
 def start(call: Call, body: QrStart) -> QrStarted:
-    challenge = begin(
-        call.sandbox, call.caller.token, body, user_agent=call.user_agent, ip_address=call.ip_address
-    )
+    challenge = begin(call.sandbox, call.caller.token, body, user_agent=call.user_agent, ip_address=call.ip_address)
     return QrStarted(
         challenge_id=challenge.challenge_id,
         expires_at=iso(challenge.expires_at),

@@ -98,9 +98,7 @@ def tracked(sandbox: Sandbox, user_id: str, code: str, body: Track, base: str) -
     return answers.Tracked(
         idempotency_key=key,
         state=action.state,
-        url=page_url(
-            base, token, configured=sandbox.config.pages_url, relying_party=relying_party(sandbox)
-        ),
+        url=page_url(base, token, configured=sandbox.config.pages_url, relying_party=relying_party(sandbox)),
         token=token,
         is_enrolled=bool(methods),
         enrolled_verification_methods=methods,
