@@ -32,7 +32,7 @@ def pages(chromium: Pages) -> Pages:
 
 def test_a_user_enrols_and_uses_a_passkey_in_a_pop_up(pages: Pages) -> None:
     pages.launch(pages.track(), mode="popup")
-    pages.do("choose", method="Passkey")
+    pages.do("chooseMethod", method="Passkey")
     pages.do("click", button="Create passkey")
     pages.do("waitFor", text="Save these recovery codes")
     pages.do("follow", link="Continue")
@@ -46,14 +46,14 @@ def test_a_user_enrols_and_uses_a_passkey_in_a_pop_up(pages: Pages) -> None:
 @pytest.mark.deep
 def test_a_redirect_leads_back_to_the_application_with_the_token(pages: Pages) -> None:
     pages.launch(pages.track(), mode="redirect")
-    pages.do("choose", method="E-mail code")
+    pages.do("chooseMethod", method="E-mail code")
     pages.do("fill", label="E-mail address", text=EMAIL)
     pages.do("click", button="Continue")
     pages.enter_code()
     pages.do("follow", link="Continue")
     pages.assert_met(pages.returned(), "EMAIL_OTP")
     pages.launch(pages.track(action="payment"), mode="redirect")
-    pages.do("choose", method="E-mail code")
+    pages.do("chooseMethod", method="E-mail code")
     pages.do("waitFor", text="We sent a code to a•••@example.com.")
     pages.do("fill", label="Code", text="000000" if pages.code() != "000000" else "111111")
     pages.do("click", button="Continue")
@@ -67,7 +67,7 @@ def test_a_redirect_leads_back_to_the_application_with_the_token(pages: Pages) -
 def test_a_window_returns_the_token_of_a_text_message(pages: Pages) -> None:
     pages.enrolled(verificationMethod="SMS", phoneNumber=PHONE)
     pages.launch(pages.track(), mode="window")
-    pages.do("choose", method="Text message")
+    pages.do("chooseMethod", method="Text message")
     pages.enter_code()
     pages.assert_met(pages.do("finish")["token"], "SMS")
 
@@ -75,7 +75,7 @@ def test_a_window_returns_the_token_of_a_text_message(pages: Pages) -> None:
 @pytest.mark.deep
 def test_a_phone_number_is_enrolled(pages: Pages) -> None:
     pages.launch(pages.track(), mode="popup")
-    pages.do("choose", method="Text message")
+    pages.do("chooseMethod", method="Text message")
     pages.do("fill", label="Phone number", text=PHONE)
     pages.do("click", button="Continue")
     pages.do("click", button="Send a new code")
@@ -89,7 +89,7 @@ def test_a_phone_number_is_enrolled(pages: Pages) -> None:
 def test_an_authenticator_app_is_enrolled_by_its_qr_code_and_used(pages: Pages) -> None:
     clock = pages.running.clock
     pages.launch(pages.track(), mode="popup")
-    pages.do("choose", method="Authenticator app")
+    pages.do("chooseMethod", method="Authenticator app")
     app = pyotp.TOTP(pages.do("text", selector=".secret").replace(" ", ""))
     pages.do("fill", label="Code", text="123")
     pages.do("click", button="Continue")
@@ -109,7 +109,7 @@ def test_an_authenticator_app_is_enrolled_by_its_qr_code_and_used(pages: Pages) 
 @pytest.mark.deep
 def test_the_page_continues_when_the_link_in_the_e_mail_is_opened(pages: Pages) -> None:
     pages.launch(pages.track(), mode="popup")
-    pages.do("choose", method="E-mail link")
+    pages.do("chooseMethod", method="E-mail link")
     pages.do("fill", label="E-mail address", text=EMAIL)
     pages.do("click", button="Continue")
     pages.do("click", button="I have opened the link")
@@ -118,7 +118,7 @@ def test_the_page_continues_when_the_link_in_the_e_mail_is_opened(pages: Pages) 
     pages.do("follow", link="Continue")
     pages.assert_met(pages.do("finish")["token"], "EMAIL_MAGIC_LINK")
     pages.launch(pages.track(action="payment"), mode="popup")
-    pages.do("choose", method="E-mail link")
+    pages.do("chooseMethod", method="E-mail link")
     pages.do("waitFor", text="Check your e-mail")
     pages.do("visit", url=pages.running.outbox.last(EMAIL).url)  # type: ignore[union-attr]
     pages.assert_met(pages.do("finish")["token"], "EMAIL_MAGIC_LINK", "payment")
@@ -128,7 +128,7 @@ def test_the_page_continues_when_the_link_in_the_e_mail_is_opened(pages: Pages) 
 def test_a_security_key_is_added_and_used(pages: Pages) -> None:
     pages.do("authenticator", transport="usb")
     pages.launch(pages.track(), mode="popup")
-    pages.do("choose", method="Security key")
+    pages.do("chooseMethod", method="Security key")
     pages.do("click", button="Add security key")
     pages.do("follow", link="Continue")
     pages.assert_met(pages.do("finish")["token"], "SECURITY_KEY")
@@ -141,12 +141,12 @@ def test_a_security_key_is_added_and_used(pages: Pages) -> None:
 def test_a_recovery_code_works_once(pages: Pages) -> None:
     [code, *_] = pages.enrolled(verificationMethod="SMS", phoneNumber=PHONE)["recoveryCodes"]
     pages.launch(pages.track(), mode="popup")
-    pages.do("choose", method="Recovery code")
+    pages.do("chooseMethod", method="Recovery code")
     pages.do("fill", label="Code", text=code)
     pages.do("click", button="Continue")
     pages.assert_met(pages.do("finish")["token"], "RECOVERY_CODE")
     pages.launch(pages.track(action="payment"), mode="popup")
-    pages.do("choose", method="Recovery code")
+    pages.do("chooseMethod", method="Recovery code")
     pages.do("fill", label="Code", text=code)
     pages.do("click", button="Continue")
     pages.do("waitFor", text="That code is not correct")
@@ -171,7 +171,7 @@ def test_a_rule_that_asks_for_a_passkey_is_followed_after_the_challenge(pages: P
     prompts = {"promptToEnrollVerificationMethods": ["PASSKEY"]}
     ask(pages.running, "PATCH", "/management/action-configurations/signIn", prompts, auth=basic_auth(MANAGEMENT_SECRET))
     pages.launch(pages.track(), mode="popup")
-    pages.do("choose", method="Text message")
+    pages.do("chooseMethod", method="Text message")
     pages.enter_code()
     pages.do("click", button="Create passkey")
     pages.do("waitFor", text="Passkey was added")
@@ -224,10 +224,10 @@ def test_the_pages_fit_a_phone_and_need_no_mouse(pages: Pages, scheme: str) -> N
 def test_without_javascript_the_pages_say_what_needs_it(pages: Pages) -> None:
     url = pages.track()
     pages.open_url(url, javaScriptEnabled=False)
-    pages.do("choose", method="Passkey")
+    pages.do("chooseMethod", method="Passkey")
     assert "need JavaScript" in pages.do("text", selector="noscript p")
     pages.do("follow", link="Use another method")
-    pages.do("choose", method="E-mail code")
+    pages.do("chooseMethod", method="E-mail code")
     pages.do("fill", label="E-mail address", text=EMAIL)
     pages.do("click", button="Continue")
     pages.enter_code()
@@ -239,5 +239,5 @@ def test_without_javascript_the_pages_say_what_needs_it(pages: Pages) -> None:
 def test_a_page_at_another_host_than_the_passkeys_says_so(pages: Pages) -> None:
     url = pages.track().replace("localhost", "127.0.0.1", 1)
     pages.open_url(url)
-    pages.do("choose", method="Passkey")
+    pages.do("chooseMethod", method="Passkey")
     pages.do("waitFor", text="Passkeys of this tenant belong to localhost, and this page is at 127.0.0.1.")
