@@ -67,7 +67,7 @@ class Pages:
     def returned(self) -> str:
         """The token with which a redirect led back to the application."""
         self.do("waitForUrl", url=f"{self.do('origin')}?a=1")
-        [token] = parse_qs(urlsplit(str(self.do("url"))).query)["token"]
+        [token] = parse_qs(urlsplit(str(self.do("address"))).query)["token"]
         return token
 
     def code(self, to: str = "ada") -> str:

@@ -113,14 +113,12 @@ const does = {
     else place = context.pages().at(-1) === page ? await context.waitForEvent("page") : context.pages().at(-1);
   },
   origin: () => origin,
-  url: () => page.url(),
   goto: ({ url }) => page.goto(url),
   waitForUrl: ({ url }) => page.waitForURL((found) => found.href.startsWith(url)),
   async launch({ url, options, client: about }) {
     await page.evaluate(makeClient, about);
     await page.evaluate(startLaunch, [url, options]);
   },
-  press: ({ key }) => page.keyboard.press(key),
   focused: () => page.evaluate(() => document.activeElement.innerText || document.activeElement.id),
   fill: ({ label, text }) => there().getByLabel(label).fill(text),
   async write({ selector, text }) {
