@@ -13,7 +13,7 @@ from dlt_authsignal.dashboard.content.header import check, sources
 from dlt_authsignal.dashboard.content.look import Look
 from dlt_authsignal.dashboard.content.marks import marks_of
 from dlt_authsignal.dashboard.content.pages import adoption, changes, funnel, overview, reliability, security, trust
-from dlt_authsignal.dashboard.content.selection import Asked, Selection
+from dlt_authsignal.dashboard.content.selection import Asked, Selection, applied
 from dlt_authsignal.dashboard.page import Choices, Definition, Document, Filters, Page
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.models.kpis.catalogue import find_model
@@ -93,7 +93,12 @@ class Figures:
             ConfigurationError: There is no such KPI.
         """
         model = find_model(kpi)
-        return self._selection.rows(Asked(model.name, filters, GRAINS, model.dimensions))
+        return self._selection.rows(Asked(model.name, applied(model, filters), GRAINS, model.dimensions))
+
+    def warm(self) -> None:
+        """Compute each page without filters, so that it is there when it is opened."""
+        for key in PAGES:
+            self.document(_NOTHING, key)
 
 
 def open_figures(pipeline: "Pipeline") -> Figures:

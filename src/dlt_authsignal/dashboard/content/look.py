@@ -6,7 +6,7 @@ from datetime import date
 from typing import Final, Literal
 
 from dlt_authsignal.dashboard.content import findings, wording
-from dlt_authsignal.dashboard.content.selection import Asked, Selection, before, ignored
+from dlt_authsignal.dashboard.content.selection import Asked, Selection, applied, before, ignored
 from dlt_authsignal.dashboard.content.subjects import SUBJECTS, advice
 from dlt_authsignal.dashboard.page import Chart, Filters, Mark, Number, Point, Series, Table
 from dlt_authsignal.models.kpis.catalogue import Model, find_model
@@ -56,9 +56,12 @@ class Look:
         The cubes are asked for all periods that a page may show, so that its cards share an answer.
         """
         self.used.add(kpi)
-        last = "month" if find_model(kpi).form == "totals" else self.grain
+        model = find_model(kpi)
+        last = "month" if model.form == "totals" else self.grain
         every = ("all", "week") if dimensions else tuple(dict.fromkeys(("all", "week", last)))
-        asked = Asked(kpi, filters or self.filters, every, tuple(dimensions), has_total)
+        if dimensions and model.form == "durations":  # percentiles take longest, and no card shows them by week
+            every = ("all",)
+        asked = Asked(kpi, applied(model, filters or self.filters), every, tuple(dimensions), has_total)
         return tuple(row for row in self.selection.rows(asked) if row.period_grain in grains)
 
     @property

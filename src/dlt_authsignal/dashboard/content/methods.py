@@ -1,4 +1,4 @@
-"""The methods that complete challenges, from the counts of KPI 10."""
+"""The methods that complete challenges, from the numerators of the success rate."""
 
 from collections import defaultdict
 from datetime import date
@@ -10,7 +10,7 @@ from dlt_authsignal.dashboard.content.selection import ignored
 from dlt_authsignal.dashboard.page import Chart, Point, Series
 from dlt_authsignal.models.kpis.catalogue import find_model
 
-_KPI: Final = "seconds_to_authenticate"
+_KPI: Final = "challenge_success_rate"
 _TITLE: Final = "Successful challenges by method"
 
 
@@ -22,8 +22,8 @@ def methods_over_time(look: Look) -> Chart:
     counts: dict[str, dict[date, int]] = defaultdict(dict)
     complete: dict[date, bool] = {}
     for row in look.rows(_KPI, ("week",), ("verification_method",), has_total=False):
-        if row.measure == "p50" and row.period_start:
-            counts[row.dimension_value][row.period_start] = int(row.denominator or 0)
+        if row.period_start and row.numerator:
+            counts[row.dimension_value][row.period_start] = int(row.numerator)
             complete[row.period_start] = row.is_complete
     weeks = sorted(complete)
     totals = {week: sum(each.get(week, 0) for each in counts.values()) for week in weeks}

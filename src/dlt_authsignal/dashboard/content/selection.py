@@ -86,6 +86,11 @@ def ignored(model: Model, filters: Filters) -> tuple[str, ...]:
     return (*times, *missing)
 
 
+def applied(model: Model, filters: Filters) -> Filters:
+    """Return the filters that a KPI has, so that others do not let it be computed again."""
+    return replace(filters, **dict.fromkeys(ignored(model, filters)))
+
+
 def dimension_of(model: Model, filter_: str) -> str | None:
     """Return the dimension of a KPI that a filter chooses from."""
     return next((name for name in DIMENSIONS[filter_] if name in model.dimensions), None)

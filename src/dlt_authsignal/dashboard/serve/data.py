@@ -57,7 +57,7 @@ class DuckDBFile:
             copy = folder / self._file.name
             _copy(self._file, copy)
             with _opened(self._place, duckdb(str(copy))) as pipeline:
-                return open_figures(pipeline)
+                return _warm(open_figures(pipeline))
 
 
 class Database:
@@ -80,7 +80,7 @@ class Database:
     def figures(self) -> Figures:
         """Read the figures."""
         with _opened(self._place, self._place.destination) as pipeline:
-            return open_figures(pipeline)
+            return _warm(open_figures(pipeline))
 
 
 def data_of(pipeline: "Pipeline", destination: str) -> DuckDBFile | Database:
@@ -90,6 +90,11 @@ def data_of(pipeline: "Pipeline", destination: str) -> DuckDBFile | Database:
     place = Place(pipeline.pipeline_name, destination, pipeline.dataset_name)
     file = database_file(pipeline)
     return DuckDBFile(file, place) if file else Database(place)
+
+
+def _warm(figures: Figures) -> Figures:
+    figures.warm()
+    return figures
 
 
 def loads_of(pipeline: "Pipeline") -> object:
