@@ -1,7 +1,7 @@
 """The past of a tenant as webhook events: what a receiver would have been sent if it had existed then.
 
-An invented tenant has no record of the steps of its challenges, except with stories. So two documented steps are derived
-from each attempt with a code by e-mail or SMS that was entered correctly: the code was sent, and it was valid.
+An invented tenant has no record of the steps of its challenges, except with stories. So two documented steps are
+derived from each attempt with a code by e-mail or SMS that was entered correctly: the code was sent, and it was valid.
 """
 
 import uuid
@@ -103,8 +103,8 @@ class PastEvents:
 
     def _known_steps(self, action: Action, steps: tuple[Step, ...]) -> Iterator[Pending]:
         for step in steps:
-            type = step.type or self._state.config.unpublished_steps.get(step.method)
-            if type is not None:
+            kind = step.type or self._state.config.unpublished_steps.get(step.method)
+            if kind is not None:
                 about = {
                     "user_id": action.user_id,
                     "action_code": action.action_code,
@@ -113,7 +113,7 @@ class PastEvents:
                     "phone_number": step.phone_number,
                     "email": step.email,
                 }
-                yield self._step(step.at, type, about)
+                yield self._step(step.at, kind, about)
 
     def _step(self, at: datetime, type: str, about: Json) -> Pending:
         record = payloads.challenge_record(self._state, at, type, {**about, "type": type})

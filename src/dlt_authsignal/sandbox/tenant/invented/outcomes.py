@@ -25,8 +25,8 @@ REVIEW_RULE: Final = Rule(
 class Outcome:
     """How an attempt ends, and how long after its start.
 
-    `tried` has the authenticators with which the user tried to meet the challenge; the last of them is `used`, if it was
-    met. `stories` has the stories that the attempt is part of.
+    `tried` has the authenticators with which the user tried to meet the challenge; the last of them is `used`, if it
+    was met. `stories` has the stories that the attempt is part of.
     """
 
     state: str

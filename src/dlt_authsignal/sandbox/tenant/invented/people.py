@@ -105,7 +105,7 @@ def _begin(seeding: Seeding, number: int) -> _Beginning:
     told, seed = None, f"{seeding.seed}:{number}:stories"
     if seeding.stories is not None:
         user = told_user(seeding.stories, number, user)
-        authenticators = told_authenticators(seeding.stories, number, user, authenticators, seed)
+        authenticators = told_authenticators(seeding.stories, number, authenticators)
         told = _told(seeding.stories, seed, user, platform, authenticators)
     return _Beginning(
         rng=rng,

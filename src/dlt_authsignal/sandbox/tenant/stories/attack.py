@@ -62,5 +62,5 @@ def _steps(rng: random.Random, began: datetime, dial: str) -> Iterator[Step]:
         number = f"{dial}3{rng.randrange(10**5, 10**6)}"
         sent = Step(at=at, method="SMS", type="SMS_SENT", phone_number=number)
         yield sent
-        if rng.random() < 0.9:  # noqa: PLR2004
+        if rng.random() < 0.9:
             yield replace(sent, at=at + timedelta(seconds=5), type="SMS_DELIVERED")

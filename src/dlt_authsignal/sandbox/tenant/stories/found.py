@@ -13,6 +13,7 @@ from dlt_authsignal.sandbox.core.clock import to_the_millisecond
 from dlt_authsignal.sandbox.core.story_settings import PUMPED_COUNTRIES
 from dlt_authsignal.sandbox.tenant.entities import Action
 from dlt_authsignal.sandbox.tenant.expected.attempts import dimensions
+from dlt_authsignal.sandbox.tenant.store import Store
 from dlt_authsignal.sandbox.tenant.stories.incidents import SHARED_NUMBER
 from dlt_authsignal.sandbox.tenant.stories.plan import (
     ATTACK,
@@ -26,13 +27,13 @@ from dlt_authsignal.sandbox.tenant.stories.plan import (
     Period,
     Plan,
 )
-from dlt_authsignal.sandbox.tenant.store import Store
 
 Key = tuple[str, str, str]
 """User id, action code and idempotency key of an attempt."""
 
 EVER: Final = datetime(2000, 1, 1, tzinfo=UTC)
 WEEK: Final = timedelta(days=7)
+BEFORE: Final = timedelta(days=5)
 INCIDENTS: Final = (FATIGUE, BRUTE_FORCE, RECOVERY, TRAVEL)
 
 
@@ -53,9 +54,8 @@ class Days:
 
     @property
     def before(self) -> "Days":
-        """The same number of days before the first."""
-        length = self.last - self.first + timedelta(days=1)
-        return Days(first=self.first - length, last=self.first - timedelta(days=1))
+        """The five days before the first. Of the release they lie within the 30 days that the API returns."""
+        return Days(first=self.first - BEFORE, last=self.first - timedelta(days=1))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,7 +68,7 @@ class Story:
             a story without attempts.
         users: Ids of the users that it hit.
         attempts: The attempts that it hit or added.
-        figures: Numerator and denominator by name, such as `drop-off on Android, during`. The days before are as many.
+        figures: Numerator and denominator by name, such as `drop-off on Android, during`; before: see `Days.before`.
     """
 
     name: str
@@ -166,9 +166,7 @@ class _Counted:
             is_there = any((step.phone_number or "").startswith(dial) for step in sent)
             for when in _names(periods, day):
                 for step in sent:
-                    self._put(
-                        ATTACK, f"codes to {country}, {when}", hit=(step.phone_number or "").startswith(dial)
-                    )
+                    self._put(ATTACK, f"codes to {country}, {when}", hit=(step.phone_number or "").startswith(dial))
                 if is_there:
                     entered = any(step.type == "SMS_CODE_VALID" for step in action.steps or ())
                     self._put(ATTACK, f"entered in {country}, {when}", hit=entered)

@@ -179,7 +179,5 @@ def _authenticator(victim: Victim, method: str, created: datetime) -> Authentica
     )
 
 
-def _step(
-    at: datetime, method: str, type: str | None = None, to: Authenticator | None = None
-) -> Step:
+def _step(at: datetime, method: str, type: str | None = None, to: Authenticator | None = None) -> Step:
     return Step(at=at, method=method, type=type, email=to.email if to else None)

@@ -25,17 +25,13 @@ def told_user(plan: Plan, number: int, user: User) -> User:
     return replace(user, phone_number=SHARED_NUMBER) if role == SHARED_PHONE else user
 
 
-def told_authenticators(
-    plan: Plan, number: int, user: User, held: list[Authenticator], seed: str
-) -> list[Authenticator]:
+def told_authenticators(plan: Plan, number: int, held: list[Authenticator]) -> list[Authenticator]:
     """Return the authenticators that a user has from the start in the stories."""
     role = plan.role_of(number)
     if role == ATTACK:
         return []
     if role != SHARED_PHONE:
         return held
-    if all(value.verification_method != "SMS" for value in held):
-        return [*held, _shared_phone(user, random.Random(f"{seed}:phone"))]
     return [replace(value, phone_number=SHARED_NUMBER) if value.phone_number else value for value in held]
 
 
@@ -84,7 +80,9 @@ def told_actions(
     found, added = list(actions), list[Authenticator]()
     if sign_up := sign_up_of(held, *days):
         found.append(make(random_id(rng), *sign_up, rng.randrange(1, 255)))
-    if role is not None and role != SHARED_PHONE:
+    if role == SHARED_PHONE and all(value.phone_number is None for value in held):
+        added.append(_shared_phone(user, rng))
+    elif role is not None and role != SHARED_PHONE:
         place = place_of(plan, number, role)
         starts = starts_of(plan, role, place)
         victim = Victim(user=user, country=country, agent=agent, place=place, starts=starts, rng=rng)

@@ -92,7 +92,7 @@ def plan_of(settings: Stories, *, seed: int, users: int, days: int, now: datetim
     attack = period(settings.attack_week, after=timedelta(days=1, hours=1), lasting=timedelta(hours=64))
     attack = attack if attackers else None
     kept = users - attackers if attack else users
-    has_incidents = settings.incidents and kept >= _NEEDED and days >= 7  # noqa: PLR2004
+    has_incidents = settings.incidents and kept >= _NEEDED and days >= 7
     return Plan(
         settings=settings,
         rollout=Period(rollout.start, now) if rollout else None,

@@ -50,6 +50,4 @@ def _tried(
 
 
 def _after(sent: Step, type: str, wait: timedelta) -> Step:
-    return Step(
-        at=sent.at + wait, method=sent.method, type=type, phone_number=sent.phone_number, email=sent.email
-    )
+    return Step(at=sent.at + wait, method=sent.method, type=type, phone_number=sent.phone_number, email=sent.email)

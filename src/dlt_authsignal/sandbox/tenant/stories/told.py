@@ -81,7 +81,7 @@ class Told:
             second = draw_challenge(self.rng, by_sms or others)
             later = second.after + timedelta(seconds=27) if second.after else second.after
             return replace(second, after=later, tried=(*passkey, *second.tried), stories=stories)
-        if self.rng.random() < 0.2:  # noqa: PLR2004
+        if self.rng.random() < 0.2:
             failed_after = timedelta(milliseconds=self.rng.randrange(4_000, 60_000))
             return Outcome("CHALLENGE_FAILED", failed_after, tried=passkey, stories=stories)
         return Outcome("CHALLENGE_REQUIRED", tried=passkey, stories=stories)
