@@ -89,7 +89,7 @@ class Sandbox(TenantState):
         return truth(self.store, self.clock.now(), read_at=read_at)
 
     def told_stories(self) -> tuple[Story, ...]:
-        """Return what the stories of the invented users did, and to whom: see `tenant.stories.found.stories_of`."""
+        """Return what the stories did, and the users that they hit: see `tenant.stories.found.stories_of`."""
         return stories_of(self.store, self.stories)
 
     def change_effects(

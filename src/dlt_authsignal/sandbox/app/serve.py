@@ -97,7 +97,7 @@ class RunningSandbox:
         return self.sandbox.truth(read_at)
 
     def told_stories(self) -> "tuple[Story, ...]":
-        """Return what the stories of the invented users did, and to whom."""
+        """Return what the stories of the invented users did, with the users that they hit."""
         return self.sandbox.told_stories()
 
     def configuration_changes(self) -> "tuple[ConfigurationChange, ...]":

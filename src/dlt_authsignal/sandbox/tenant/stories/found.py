@@ -1,4 +1,4 @@
-"""What the stories did, counted in Python over the store: whom they hit, and the rates before, during and after.
+"""What the stories did, counted in Python over the store: the users that they hit, and the rates before and during.
 
 It is independent of the KPIs' SQL. The store is read user by user, and only once.
 """
