@@ -13,6 +13,7 @@ from dlt_authsignal.cli.commands.load.sync import sync
 from dlt_authsignal.cli.commands.local.demo import demo
 from dlt_authsignal.cli.commands.local.sandbox import sandbox
 from dlt_authsignal.cli.commands.look.changes import changes
+from dlt_authsignal.cli.commands.look.dashboard import dashboard
 from dlt_authsignal.cli.commands.look.models import models
 from dlt_authsignal.cli.commands.look.show import show
 from dlt_authsignal.cli.commands.look.status import status
@@ -38,7 +39,23 @@ def cli() -> None:
     quieten_dlt()
 
 
-for command in (demo, init, doctor, sync, receive, events, status, changes, show, models, probe, erase, sandbox, ai):
+for command in (
+    demo,
+    init,
+    doctor,
+    sync,
+    receive,
+    events,
+    status,
+    dashboard,
+    changes,
+    show,
+    models,
+    probe,
+    erase,
+    sandbox,
+    ai,
+):
     cli.add_command(command)
 check_options(cli)
 
