@@ -1,9 +1,9 @@
 """Print what happened in the demo's tenant: the stories, as the loaded tables show them."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from dlt_authsignal.models.opened import Ask
 
 Days = tuple[date, date]
-Row = tuple[Any, ...]
+Rows = Sequence[tuple[Any, ...]]
+
+_RATES: Final = ("sign-ins with a passkey", "abandoned challenges", "seconds to sign in")
+"""Rates of the question rollout, in the order in which they are printed."""
 
 
 def print_stories(pipeline: "Pipeline", days: Mapping[str, Days]) -> None:
@@ -47,21 +50,19 @@ def _lines(ask: "Ask", days: Mapping[str, Days]) -> Iterator[str]:
         yield f"Users who may be under attack: {listed}."
 
 
-def _rollout(rows: "Any", first: date) -> Iterator[str]:
+def _rollout(rows: Rows, first: date) -> Iterator[str]:
     rates = {name: (before, after) for name, before, after in rows}
     if any(value is None for pair in rates.values() for value in pair) or len(rates) < 3:
         return
     used, gave_up, seconds = (rates[name] for name in _RATES)
     yield (
         f"{first:%d %B}: sign-ins offer a passkey. Two weeks later {_change(used)} of sign-ins use one,"
-        f" {_change(gave_up)} of challenges are abandoned, and a sign-in takes {seconds[1]:.0f} s, not {seconds[0]:.0f} s."
+        f" {_change(gave_up)} of challenges are abandoned, and a sign-in takes {seconds[1]:.0f} s (before:"
+        f" {seconds[0]:.0f} s)."
     )
 
 
-_RATES = ("sign-ins with a passkey", "abandoned challenges", "seconds to sign in")
-
-
-def _release(rows: "Any", days: Days) -> Iterator[str]:
+def _release(rows: Rows, days: Days) -> Iterator[str]:
     if not rows or any(value is None for value in rows[0][1:5]):
         return
     system, before, during, passkey_before, passkey_during, users, attempts = rows[0]
@@ -72,7 +73,7 @@ def _release(rows: "Any", days: Days) -> Iterator[str]:
     )
 
 
-def _attack(rows: "Any", days: Days) -> Iterator[str]:
+def _attack(rows: Rows, days: Days) -> Iterator[str]:
     if not rows:
         return
     country, codes, users, valid, cost, action = rows[0]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dlt_authsignal.sandbox import RunningSandbox
 
 DAY: Final = timedelta(days=1)
+WEEK: Final = timedelta(days=7)
 PIPELINE_NAME: Final = "authsignal_demo"
 """Separate pipeline name, so that invented people are never mixed with real users."""
 
@@ -150,16 +151,17 @@ def sync_earlier_configurations(running: "RunningSandbox", into: dict[str, Any],
 
 
 def days_around(changes: list[datetime]) -> list[datetime]:
-    """Return midnights between which each change lies, close together where changes are."""
+    """Return midnights between which each change lies, close together where changes are, or after a week without."""
     days: list[datetime] = []
     for before in sorted({change.replace(hour=0, minute=0, second=0, microsecond=0) for change in changes}):
-        if not days or before - days[-1] <= DAY:
+        if not days or not DAY < before - days[-1] <= WEEK:
             days.append(before)
         days.append(before + DAY)
     return sorted(set(days))
 
 
 NEXT: Final = (
+    ("dashboard --pipeline-name authsignal_demo", "the same figures as pages in the browser"),
     ("status --pipeline-name authsignal_demo", "last runs, and events compared with the API"),
     ("models show drop_off_rate", "how a KPI is defined"),
     ("sandbox --users 500 --seed 7", "a local Authsignal that keeps running"),
