@@ -1,11 +1,15 @@
 """The stories of the invented tenant: what the KPI views say about them, and what the sandbox knows to be so."""
 
+from collections import defaultdict
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
 from dlt_authsignal.models import install
+from dlt_authsignal.models.opened import Ask, opened
+from dlt_authsignal.models.questions import all_questions, answer
 from dlt_authsignal.pipeline.attach import attach
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
 from dlt_authsignal.sandbox.core.story_settings import Stories
@@ -43,6 +47,10 @@ def told(request: pytest.FixtureRequest) -> Told:
         running.sandbox.clock.freeze()
         stories = {story.name: story for story in running.told_stories()}
         load_everything(running)
+    with attach().sql_client() as client:
+        client.execute_sql(
+            "create table otp_prices as select 'SMS' as channel, null::text as country_code, 0.2 as price"
+        )
     install(attach())
     return Told(settings, stories)
 
@@ -77,23 +85,95 @@ def share(kpi: str, days: Days, dimension: str = "all", value: str = "all", *, o
     return int(hits or 0), int(cases or 0)
 
 
-def test_the_kpis_of_each_story_equal_the_sandboxs_truth(told: Told) -> None:
+def test_the_kpis_and_the_six_questions_say_what_the_sandbox_knows_of_each_story(told: Told) -> None:
+    check_kpis(told)
+    with opened(attach()) as (ask, _, _):
+        assert len(all_questions()) == 6
+        check_rollout(told, ask)
+        check_release(told, ask)
+        check_attack(told, ask)
+        check_incidents(told, ask)
+        check_trust(ask)
+        assert answer(ask, "changes", date.min, date.max) == []  # the configuration was read once
+
+
+def ratio(figure: tuple[int, int]) -> Any:
+    return pytest.approx(figure[0] / figure[1])
+
+
+def days(told: Told, story: str) -> tuple[date, date]:
+    found = told.stories[story].days
+    assert found
+    return found.first, found.last
+
+
+def check_rollout(told: Told, ask: Ask) -> None:
+    found = {rate: (before, after) for rate, before, after in answer(ask, "rollout", *days(told, "passkey_rollout"))}
+    for rate, name in (("sign-ins with a passkey", "passkey usage"), ("abandoned challenges", "drop-off")):
+        before, after = (told.figure("passkey_rollout", f"{name}, {when}") for when in ("week before", "week after"))
+        assert found[rate] == (ratio(before), ratio(after))
+    before, after = found["seconds to sign in"]
+    assert after < before
+
+
+def check_release(told: Told, ask: Ask) -> None:
+    """The question finds the system by itself."""
+    first, *others = answer(ask, "release", *days(told, "broken_release"))
+    system, story = told.settings.release_system, told.stories["broken_release"]
+    names = [f"{name} on {system}, {when}" for name in ("drop-off", "passkey success") for when in ("before", "during")]
+    assert first[:5] == (system, *(ratio(story.figures[name]) for name in names))
+    worked, started = story.figures[f"passkey worked on {system}, during"]
+    assert first[6] == started - worked >= len(story.attempts)
+    assert first[5] >= len(story.users)
+    gave_up = story.figures["gave up"]
+    assert gave_up[1] == len(story.attempts) == gave_up[0] + story.figures["used another method"][0]
+    assert all(row[0] != system for row in others)
+
+
+def check_attack(told: Told, ask: Ask) -> None:
+    """The question finds the country by itself."""
+    country, story = told.settings.attack_country, told.stories["sms_attack"]
+    codes, all_codes = story.figures[f"codes to {country}, during"]
+    found = answer(ask, "attack", *days(told, "sms_attack"))
+    assert found[0][:4] == (country, codes, len(story.users), 0)
+    assert float(found[0][4]) == pytest.approx(0.2 * codes)
+    assert found[0][5] == "signUp"
+    assert sum(row[1] for row in found) == all_codes
+    assert story.figures[f"codes to {country}, before"][0] == 0
+
+
+def check_incidents(told: Told, ask: Ask) -> None:
+    found: dict[str, set[str]] = defaultdict(set)
+    for attack, user_id, *_ in answer(ask, "attacks", date.min, date.max):
+        found[attack].add(user_id)
+    for name in ("mfa_fatigue", "brute_force", "shared_phone", "factor_after_recovery"):
+        assert found[name] == told.stories[name].users, name
+    assert found["impossible_travel"] >= told.stories["impossible_travel"].users  # others really travel
+
+
+def check_trust(ask: Ask) -> None:
+    found = {(figure, of): value for figure, of, value, *_ in answer(ask, "trust", date.min, date.max)}
+    assert found["equal", None] > 0
+    assert all(value == 0 for (figure, _), value in found.items() if figure == "different in")
+
+
+def check_kpis(told: Told) -> None:
     rollout, release, attack = (told.stories[name].days for name in ("passkey_rollout", "broken_release", "sms_attack"))
     assert rollout
     assert release
     assert attack
     weeks = {"week before": (-7, -1), "week after": (7, 13)}
     for when, (start, end) in weeks.items():
-        days = Days(first=rollout.first + start * DAY, last=rollout.first + end * DAY)
-        assert share("passkey_usage_rate", days) == told.figure("passkey_rollout", f"passkey usage, {when}")
-        assert share("drop_off_rate", days) == told.figure("passkey_rollout", f"drop-off, {when}")
+        week = Days(first=rollout.first + start * DAY, last=rollout.first + end * DAY)
+        assert share("passkey_usage_rate", week) == told.figure("passkey_rollout", f"passkey usage, {when}")
+        assert share("drop_off_rate", week) == told.figure("passkey_rollout", f"drop-off, {when}")
     system = told.settings.release_system
     for kpi, name in (("drop_off_rate", "drop-off"), ("passkey_success_rate", "passkey success")):
-        for when, days in (("before", release.before), ("during", release)):
+        for when, period in (("before", release.before), ("during", release)):
             expected = told.figure("broken_release", f"{name} on {system}, {when}")
-            assert share(kpi, days, "os", system) == expected
+            assert share(kpi, period, "os", system) == expected
             expected = told.figure("broken_release", f"{name} on other systems, {when}")
-            assert share(kpi, days, "os", system, other=True) == expected
+            assert share(kpi, period, "os", system, other=True) == expected
     country = told.settings.attack_country
     entered = share("otp_funnel", attack, "phone_country", country)
     assert entered == (0, told.figure("sms_attack", f"entered in {country}, during")[1])

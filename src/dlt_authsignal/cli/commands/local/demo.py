@@ -53,6 +53,8 @@ def demo(users: int, days: int, seed: int, pipeline_name: str, events: bool, sto
         from dlt_authsignal.sandbox import SandboxConfig, run_in_thread
     except ModuleNotFoundError as missing:
         raise ExtraMissing("The demo", "sandbox") from missing
+    if events:
+        check_receiver()
     from dlt_authsignal.cli.commands.load.sync import run
     from dlt_authsignal.cli.commands.local.demo_events import load_past, print_comparison
     from dlt_authsignal.cli.commands.local.demo_prices import put_prices
@@ -99,6 +101,15 @@ def demo(users: int, days: int, seed: int, pipeline_name: str, events: bool, sto
     click.secho("Next", bold=True)
     for arguments, meaning in NEXT:
         click.echo(f"   {program} {arguments:<42}{meaning}")
+
+
+def check_receiver() -> None:
+    """Refuse early if the packages of the receiver are missing."""
+    try:
+        import cryptography  # noqa: F401
+        import prometheus_client  # noqa: F401
+    except ModuleNotFoundError as missing:
+        raise ExtraMissing("Without --no-events, the demo", "receiver") from missing
 
 
 def _heading(steps: Iterator[int], text: str) -> None:

@@ -106,7 +106,7 @@ def _begin(seeding: Seeding, number: int) -> _Beginning:
     if seeding.stories is not None:
         user = told_user(seeding.stories, number, user)
         authenticators = told_authenticators(seeding.stories, number, authenticators)
-        told = _told(seeding.stories, seed, user, platform, authenticators)
+        told = _told(seeding, seeding.stories, seed, user, platform, authenticators)
     return _Beginning(
         rng=rng,
         user=user,
@@ -118,11 +118,12 @@ def _begin(seeding: Seeding, number: int) -> _Beginning:
     )
 
 
-def _told(plan: Plan, seed: str, user: User, platform: Platform, held: list[Authenticator]) -> Told:
+def _told(seeding: Seeding, plan: Plan, seed: str, user: User, platform: Platform, held: list[Authenticator]) -> Told:
     def passkey(rng: random.Random, made: datetime) -> Authenticator:
         return _webauthn(rng, user, "PASSKEY", platform.providers.draw(rng), platform, made, first=False)
 
-    return Told(plan, seed, system=platform.agent["os"]["name"], held=held, make_passkey=passkey)
+    system, sms_off = platform.agent["os"]["name"], seeding.changes.sms_off
+    return Told(plan, seed, system=system, held=held, make_passkey=passkey, sms_off=sms_off)
 
 
 def _with_stories(
@@ -292,7 +293,7 @@ def _actions(person: _Beginning, seeding: Seeding) -> Iterator[Action]:
         usable = [value for value in person.authenticators if value.verified_at and value.verified_at <= when]
         outcome = draw_outcome(rng, code, usable)
         if told is not None:
-            outcome, usable = told.outcome(outcome, when, usable), told.usable(usable, when)
+            outcome, usable = told.outcome(outcome, code, when, usable), told.usable(usable, when)
         outcome = settled(changed.outcome(outcome, code, when, place, usable), when, seeding.now)
         if told is not None:
             outcome = told.offered(code, when, outcome, seeding.now)

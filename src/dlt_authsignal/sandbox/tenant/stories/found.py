@@ -154,6 +154,7 @@ class _Counted:
                 self._put(RELEASE, f"drop-off {place}", hit=action.state == "CHALLENGE_REQUIRED")
                 if any(step.method == "PASSKEY" for step in action.steps or ()):
                     self._put(RELEASE, f"passkey success {place}", hit=action.state == "CHALLENGE_SUCCEEDED")
+                    self._put(RELEASE, f"passkey worked {place}", hit=action.verification_method == "PASSKEY")
             if RELEASE in action.stories:
                 self._put(RELEASE, "gave up", hit=action.state != "CHALLENGE_SUCCEEDED")
                 self._put(RELEASE, "used another method", hit=action.state == "CHALLENGE_SUCCEEDED")

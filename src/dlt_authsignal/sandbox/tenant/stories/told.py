@@ -34,12 +34,20 @@ class Told:
         system: Operating system of the user's device.
         held: The authenticators that the user has anyway.
         make_passkey: Makes a passkey for the user.
+        sms_off: When SMS is switched off for sign-ins; None if it is not.
     """
 
     def __init__(
-        self, plan: Plan, seed: str, *, system: str, held: list[Authenticator], make_passkey: MakePasskey
+        self,
+        plan: Plan,
+        seed: str,
+        *,
+        system: str,
+        held: list[Authenticator],
+        make_passkey: MakePasskey,
+        sms_off: datetime | None,
     ) -> None:
-        self._plan, self._seed, self._make_passkey = plan, seed, make_passkey
+        self._plan, self._seed, self._make_passkey, self._sms_off = plan, seed, make_passkey, sms_off
         self._offers = 0 if _can_add_passkey(held) else len(ACCEPTED)
         self._is_on_release = system == plan.settings.release_system
         self.passkey: Authenticator | None = None
@@ -55,7 +63,7 @@ class Told:
             return usable
         return [*usable, self.passkey]
 
-    def outcome(self, drawn: Outcome, when: datetime, usable: list[Authenticator]) -> Outcome:
+    def outcome(self, drawn: Outcome, code: str, when: datetime, usable: list[Authenticator]) -> Outcome:
         """Return how an attempt ends in the stories."""
         if not drawn.state.startswith("CHALLENGE"):
             return drawn
@@ -63,7 +71,8 @@ class Told:
         if all_usable is not usable:
             drawn = replace(draw_challenge(self.rng, all_usable), stories=(ROLLOUT,))
         if self._is_broken(drawn, when):
-            return self._broken(drawn, all_usable)
+            has_sms = code != "signIn" or self._sms_off is None or when < self._sms_off
+            return self._broken(drawn, all_usable, has_sms=has_sms)
         return drawn
 
     def _is_broken(self, drawn: Outcome, when: datetime) -> bool:
@@ -72,10 +81,11 @@ class Told:
         is_passkey = any(value.verification_method == "PASSKEY" for value in drawn.tried)
         return is_passkey and self.rng.random() < BROKEN
 
-    def _broken(self, drawn: Outcome, usable: list[Authenticator]) -> Outcome:
+    def _broken(self, drawn: Outcome, usable: list[Authenticator], *, has_sms: bool) -> Outcome:
         """Return the end of an attempt whose passkey does not work: another method, or none."""
         passkey, stories = drawn.tried[:1], (*drawn.stories, RELEASE)
-        others = [value for value in usable if value.verification_method not in ("PASSKEY", "SECURITY_KEY")]
+        left_out = ("PASSKEY", "SECURITY_KEY") if has_sms else ("PASSKEY", "SECURITY_KEY", "SMS")
+        others = [value for value in usable if value.verification_method not in left_out]
         by_sms = [value for value in others if value.verification_method == "SMS"]
         if others and self.rng.random() < FALLS_BACK:
             second = draw_challenge(self.rng, by_sms or others)
