@@ -4,7 +4,7 @@ import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -364,3 +364,33 @@ def test_a_slice_with_all_cases_is_said_once() -> None:
     same = [kpi((12, 100), 0, ("action_code", "signIn")), kpi((40, 100), 1, ("action_code", "signIn"))]
     found = findings.per_slice(findings.weekly_changes([*same, *of_all]))
     assert [change.where for change in found] == [""]
+
+
+def test_detections_are_counted_by_rule_and_week_without_their_subjects(seeded: RunningSandbox) -> None:
+    synced(seeded)
+    moment = datetime(2026, 10, 14, 12, tzinfo=UTC)
+    found = [
+        {
+            "rule": rule,
+            "severity": "high",
+            "subject_kind": "user_id",
+            "subject": f"victim-{number}",
+            "first_seen": moment - timedelta(minutes=30),
+            "last_seen": moment + timedelta(days=7 * (number // 2)),
+            "event_count": 5,
+        }
+        for number, rule in enumerate(["mfa_fatigue", "mfa_fatigue", "otp_pumping"])
+    ]
+    make_pipeline().run(found, table_name="detections")
+    document = open_figures(attach()).document(NOTHING, "security")
+    shown = {card.title: card for card in cards(document)}
+    by_week, by_rule = shown["Detections by week"], shown["Detections by rule"]
+    assert isinstance(by_week, Chart)
+    assert isinstance(by_rule, Table)
+    assert {series.name: [point.value for point in series.points] for series in by_week.series} == {
+        "MFA fatigue": [2, 0],
+        "OTP pumping": [0, 1],
+    }
+    assert by_week.caption == "3 detections; most in one week: 2 of MFA fatigue in the week of 12 Oct."
+    assert [row[:3] for row in by_rule.rows] == [("MFA fatigue", 2, 10), ("OTP pumping", 1, 5)]
+    assert "victim" not in repr(document)
