@@ -136,6 +136,7 @@ const does = {
   async shoot({ path, fullPage = true }) {
     await page.screenshot({ path, fullPage });
   },
+  press: ({ key }) => page.keyboard.press(key),
   clickOn: ({ selector }) => page.locator(selector).first().click(),
   choose: ({ selector, value }) => page.locator(selector).selectOption(value),
   back: () => page.goBack(),
