@@ -20,6 +20,7 @@ from dlt_authsignal.sandbox.app.app import create_app
 from dlt_authsignal.sandbox.app.known_hosts import TARGET, KnownHosts
 from dlt_authsignal.sandbox.core.config import SandboxConfig
 from dlt_authsignal.sandbox.core.hosts import in_url, is_every_interface
+from dlt_authsignal.sandbox.http.dispatch import MAX_BODY_BYTES
 from dlt_authsignal.sandbox.http.fault_answers import CONNECTION
 from dlt_authsignal.sandbox.sandbox import Sandbox
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from dlt_authsignal.sandbox.sessions.outbox import Outbox
     from dlt_authsignal.sandbox.tenant.changes.expected_effects import ChangeEffect
     from dlt_authsignal.sandbox.tenant.changes.timeline import ConfigurationChange
+    from dlt_authsignal.sandbox.tenant.stories.found import Story
 
 START_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 5.0
@@ -94,6 +96,10 @@ class RunningSandbox:
     def truth(self, read_at: datetime | None = None) -> dict[str, Any]:
         """Return the expected result of every KPI."""
         return self.sandbox.truth(read_at)
+
+    def told_stories(self) -> "tuple[Story, ...]":
+        """Return what the stories of the invented users did, with the users that they hit."""
+        return self.sandbox.told_stories()
 
     def configuration_changes(self) -> "tuple[ConfigurationChange, ...]":
         """Return the configuration changes of the seeded tenant, oldest first."""
@@ -200,6 +206,7 @@ def server(sandbox: Sandbox, host: str = "127.0.0.1") -> uvicorn.Server:
         uvicorn.Config(
             KnownHosts(create_app(sandbox), sandbox, host),
             http=_Protocol,
+            ws_max_size=MAX_BODY_BYTES,
             log_level=logging.ERROR,
             access_log=False,
             lifespan="on",
