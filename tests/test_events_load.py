@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from dlt_authsignal.pipeline.attach import make_pipeline
 from dlt_authsignal.pipeline.events.replay import replay_events
 from dlt_authsignal.schema.event_tables import EVENT_TABLES
 from dlt_authsignal.source.events import resources
+from dlt_authsignal.spool.folder import FolderSpool
 from tests.event_spools import at, deliver, event, expected, load
 from tests.helpers import rows
 
@@ -209,3 +211,38 @@ def test_an_archive_is_imported_once(project: Path) -> None:
         run(cli, ["events", "import", "deep.jsonl"], catch_exceptions=False)
     with pytest.raises(AuthsignalError, match=r"bad\.jsonl, line 3 is not an event: it is not a JSON object"):
         run(cli, ["events", "import", "bad.jsonl"], catch_exceptions=False)
+
+
+def settle(*days: Path) -> None:
+    """Let folders look as if they had not changed for an hour."""
+    for day in days:
+        moment = time.time() - 3_600
+        os.utime(day, (moment, moment))
+
+
+def test_a_load_lists_the_days_whose_folders_changed_and_misses_no_late_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed: list[str] = []
+    in_day = FolderSpool._in_day
+
+    def noted(spool: FolderSpool, day: str, table: str | None) -> Any:
+        listed.append(day)
+        return in_day(spool, day, table)
+
+    monkeypatch.setattr(FolderSpool, "_in_day", noted)
+    first, second = Path("spool/default/2026-11-02"), Path("spool/default/2026-11-03")
+    for number, minute in enumerate((0, 24 * 60)):
+        deliver([event(number)], at(minute))
+    settle(first, second)
+    assert load().files == 2
+    listed.clear()
+    assert (load().files, listed) == (0, [])
+    deliver([event(2)], at(24 * 60 + 1))
+    assert (load().files, listed) == (1, ["default/2026-11-03/"])
+    deliver([event(3)], at(1))  # late
+    settle(second)
+    listed.clear()
+    assert (load().files, len(listed)) == (1, 2)
+    with duckdb.connect("authsignal_pipeline.duckdb") as connection:
+        connection.execute("delete from authsignal_data.event_files where received_at < '2026-11-03'")
+    settle(first, second)
+    assert load().files == 2

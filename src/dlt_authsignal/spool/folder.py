@@ -7,7 +7,7 @@ name is complete, and after `put` has returned it survives a crash of the machin
 import errno
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -66,9 +66,23 @@ class FolderSpool:
                 _sync(folder)
 
     def files(
-        self, tenant: str, *, table: str | None = None, after: str | None = None, before: str | None = None
+        self,
+        tenant: str,
+        *,
+        table: str | None = None,
+        after: str | None = None,
+        before: str | None = None,
+        days: Collection[str] | None = None,
     ) -> Iterator[SpoolFile]:
-        return self._listed(check_tenant(tenant), table, after or "", before)
+        return self._listed(check_tenant(tenant), table, after or "", before, days)
+
+    def changed(self, tenant: str) -> Mapping[str, int] | None:
+        folder, found = self._folder / check_tenant(tenant), {}
+        with _reported(self.url, "cannot be listed"):
+            for day in _names(folder):
+                with suppress(FileNotFoundError):  # deleted in the meantime
+                    found[day] = (folder / day).stat().st_mtime_ns
+        return found
 
     def raw_files(self, tenant: str, *, after: str | None = None, before: str | None = None) -> Iterator[SpoolFile]:
         return self._listed(f"{RAW}/{check_tenant(tenant)}", None, after or "", before)
@@ -142,9 +156,12 @@ class FolderSpool:
                     if entry.stat().st_mtime < oldest:
                         Path(entry.path).unlink()
 
-    def _listed(self, above: str, table: str | None, after: str, before: str | None) -> Iterator[SpoolFile]:
+    def _listed(
+        self, above: str, table: str | None, after: str, before: str | None, wanted: Collection[str] | None = None
+    ) -> Iterator[SpoolFile]:
         with _reported(self.url, "cannot be listed"):
-            days = [f"{above}/{day}/" for day in _names(self._folder / above)]
+            found = _names(self._folder / above)
+            days = [f"{above}/{day}/" for day in found if wanted is None or day in wanted]
             yield from between(days, lambda day: self._in_day(day, table), after, before)
 
     def _in_day(self, prefix: str, table: str | None) -> Iterator[SpoolFile]:

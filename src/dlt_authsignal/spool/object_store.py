@@ -5,7 +5,7 @@ request after a lost response is a success.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -57,9 +57,18 @@ class ObjectStoreSpool:
             self.put(name, data)
 
     def files(
-        self, tenant: str, *, table: str | None = None, after: str | None = None, before: str | None = None
+        self,
+        tenant: str,
+        *,
+        table: str | None = None,
+        after: str | None = None,
+        before: str | None = None,
+        days: Collection[str] | None = None,
     ) -> Iterator[SpoolFile]:
-        return self._listed(check_tenant(tenant), table, after or "", before)
+        return self._listed(check_tenant(tenant), table, after or "", before, days)
+
+    def changed(self, tenant: str) -> Mapping[str, int] | None:
+        return None
 
     def raw_files(self, tenant: str, *, after: str | None = None, before: str | None = None) -> Iterator[SpoolFile]:
         return self._listed(f"{RAW}/{check_tenant(tenant)}", None, after or "", before)
@@ -84,10 +93,14 @@ class ObjectStoreSpool:
     def used_share(self) -> float | None:
         return None
 
-    def _listed(self, above: str, table: str | None, after: str, before: str | None) -> Iterator[SpoolFile]:
+    def _listed(
+        self, above: str, table: str | None, after: str, before: str | None, wanted: Collection[str] | None = None
+    ) -> Iterator[SpoolFile]:
         """Yield by day: not every store lists in order, and a day fits into memory."""
         with _reported(self._url, "cannot be listed"):
             days = [f"{day}/" for day in self._store.list_with_delimiter(above)["common_prefixes"]]
+        if wanted is not None:
+            days = [day for day in days if day.split("/")[-2] in wanted]
         yield from between(days, lambda day: self._in_day(day, table), after, before)
 
     def _in_day(self, day: str, table: str | None) -> Iterator[SpoolFile]:

@@ -1,7 +1,7 @@
 """Open the spool at a URL."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import unquote, urlsplit
@@ -44,7 +44,13 @@ class Spool(Protocol):
         """
 
     def files(
-        self, tenant: str, *, table: str | None = None, after: str | None = None, before: str | None = None
+        self,
+        tenant: str,
+        *,
+        table: str | None = None,
+        after: str | None = None,
+        before: str | None = None,
+        days: Collection[str] | None = None,
     ) -> Iterator[SpoolFile]:
         """Yield the files with rows of a tenant, sorted by name. None if the spool does not exist yet.
 
@@ -53,9 +59,17 @@ class Spool(Protocol):
             table: Only files of this table.
             after: Only files whose names sort after this text.
             before: Only files whose names sort before this text.
+            days: Only files in the folders of these days, such as `2026-11-02`.
 
         Raises:
             SpoolUnavailable: The files cannot be listed.
+        """
+
+    def changed(self, tenant: str) -> Mapping[str, int] | None:
+        """Return when the folder of each day last changed, in nanoseconds since 1970; None for an object store.
+
+        Raises:
+            SpoolUnavailable: The folders cannot be listed.
         """
 
     def raw_files(self, tenant: str, *, after: str | None = None, before: str | None = None) -> Iterator[SpoolFile]:

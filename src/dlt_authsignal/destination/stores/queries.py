@@ -24,7 +24,9 @@ def schema_of(pipeline: Pipeline) -> Schema:
     return live.get(str(pipeline.default_schema_name)) or pipeline.default_schema
 
 
-def committed(pipeline: Pipeline, table: str, *columns: str, is_completed: bool = True) -> Iterator[tuple[Any, ...]]:
+def committed(
+    pipeline: Pipeline, table: str, *columns: str, is_completed: bool = True, where: str = ""
+) -> Iterator[tuple[Any, ...]]:
     """Yield columns of the rows of completed loads, in batches, each column as a pyarrow array.
 
     dlt records a load as completed after all its tables. If an interrupted load could not be continued, some tables
@@ -35,6 +37,7 @@ def committed(pipeline: Pipeline, table: str, *columns: str, is_completed: bool 
         table: The table.
         *columns: Columns to return.
         is_completed: False for the rows of loads that were not completed.
+        where: Further condition on the rows. Tables made of files ignore it.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -49,18 +52,31 @@ def committed(pipeline: Pipeline, table: str, *columns: str, is_completed: bool 
             yield tuple(kept.column(name) for name in columns)
         return
     with sql_client(pipeline) as client:
-        name, place = client.escape_column_name, client.make_qualified_table_name
-        loads = place(schema_of(pipeline).loads_table_name)
-        query = (
-            f"SELECT {', '.join(map(name, columns))} FROM {place(table)} WHERE {name('_dlt_load_id')}"
-            f" {'IN' if is_completed else 'NOT IN'} (SELECT {name('load_id')} FROM {loads} WHERE {name('status')} = 0)"
-        )
+        names = ", ".join(map(client.escape_column_name, columns))
+        conditions = " AND ".join(filter(None, (_of_loads(pipeline, client, is_completed=is_completed), where)))
+        query = f"SELECT {names} FROM {client.make_qualified_table_name(table)} WHERE {conditions}"
         try:
             with client.execute_query(query) as cursor:
                 for batch in cursor.iter_arrow(chunk_size=ROWS_AT_ONCE):
                     yield tuple(batch.columns)
         except DestinationUndefinedEntity:
             return
+
+
+def _of_loads(pipeline: Pipeline, client: Any, *, is_completed: bool) -> str:
+    """Return the condition on the rows of loads that dlt recorded as completed, or of the others."""
+    name, loads = client.escape_column_name, client.make_qualified_table_name(schema_of(pipeline).loads_table_name)
+    completed = f"(SELECT {name('load_id')} FROM {loads} WHERE {name('status')} = 0)"
+    return f"{name('_dlt_load_id')} {'IN' if is_completed else 'NOT IN'} {completed}"
+
+
+def committed_count(pipeline: Pipeline, table: str) -> int:
+    """Return the number of rows of completed loads in a table of a database."""
+    if not _is_known(pipeline, table):
+        return 0
+    with sql_client(pipeline) as client:
+        found = _numbers(client, table, "count(*)", _of_loads(pipeline, client, is_completed=True))
+    return found[0] if found else 0
 
 
 def open_dataset(pipeline: Pipeline, table: str) -> Any:

@@ -27,6 +27,7 @@ from dlt_authsignal.destination.locks import single_run
 from dlt_authsignal.destination.redaction import redacted
 from dlt_authsignal.destination.stores.queries import are_there, row_counts
 from dlt_authsignal.pipeline.catch_up import catch_up
+from dlt_authsignal.pipeline.events.listed_days import look, remember
 from dlt_authsignal.pipeline.events.report import EventsReport
 from dlt_authsignal.pipeline.events.retention import delete_old
 from dlt_authsignal.pipeline.load_packages import Pending
@@ -98,8 +99,14 @@ def load_events(
         check_tenant(pipeline, evidence)
         pending, recreated = catch_up(pipeline)
         before = row_counts(pipeline, EVENT_TABLES)
+        looked = look(pipeline, reading.spool, reading.tenant) if files is None else None
+        if looked:
+            found_files = pending_files(pipeline, reading.spool, reading.tenant, looked.days)
+            reading = replace(reading, files=found_files)
         counts, location = _load(pipeline, reading, partial(_keep_open, pipeline, held))
         after = row_counts(pipeline, EVENT_TABLES)
+        if looked:
+            remember(pipeline, reading.spool, reading.tenant, looked, counts)
         deleted = delete_old(pipeline, reading.spool, reading.tenant, found.retention)
     return EventsReport(
         pipeline=pipeline.pipeline_name,
@@ -169,8 +176,6 @@ def _with_known_key(pipeline: Pipeline, evidence: Evidence, tenant: EventTenant,
 def _load(pipeline: Pipeline, reading: EventReading, keep: Callable[[], None]) -> tuple[EventCounts, str]:
     """Load in runs of bounded size, until no file is left; return what was read, and where the data is."""
     location = ""
-    if reading.files is None:
-        reading = replace(reading, files=pending_files(pipeline, reading.spool, reading.tenant))
     if not reading.files and are_there(pipeline, _TABLES) == _TABLES:
         return reading.counts, location
     while True:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_authsignal.source.events.pending import loaded_files, not_in
+from dlt_authsignal.source.events.pending import not_loaded
 from dlt_authsignal.spool import Spool
 
 
@@ -20,7 +20,7 @@ def delete_old(
     moment = ((now or datetime.now(UTC)) - retention).astimezone(UTC)
     before = f"{tenant}/{moment:%Y-%m-%d}/{moment:%Y%m%dT%H%M%S.%f}Z"
     old = list(spool.files(tenant, before=before))
-    waiting = {file.name for file in not_in(old, loaded_files(pipeline))}
+    waiting = {file.name for file in not_loaded(pipeline, old)}
     stems = {_stem(name) for name in waiting}
     deleted = [file for file in old if file.name not in waiting]
     raw = [file for file in spool.raw_files(tenant, before=f"raw/{before}") if _stem(file.name) not in stems]
