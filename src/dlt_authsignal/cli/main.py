@@ -15,6 +15,7 @@ from dlt_authsignal.cli.commands.local.sandbox import sandbox
 from dlt_authsignal.cli.commands.look.changes import changes
 from dlt_authsignal.cli.commands.look.dashboard import dashboard
 from dlt_authsignal.cli.commands.look.models import models
+from dlt_authsignal.cli.commands.look.report import report
 from dlt_authsignal.cli.commands.look.show import show
 from dlt_authsignal.cli.commands.look.status import status
 from dlt_authsignal.cli.commands.setup.ai import ai
@@ -48,6 +49,7 @@ for command in (
     events,
     status,
     dashboard,
+    report,
     changes,
     show,
     models,

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from dlt_authsignal.destination.clients import sql_client
 from dlt_authsignal.models import lake
 from dlt_authsignal.models.dialects import in_duckdb, qualified, translated
 from dlt_authsignal.schema.sql_text import quoted
@@ -28,6 +27,7 @@ ROWS_AT_ONCE: Final = 100_000
 @contextmanager
 def opened(pipeline: "Pipeline") -> Iterator[tuple[Ask, Stored, str]]:
     """Give a function that runs queries, the columns of the existing tables, and the dialect of the destination."""
+    from dlt_authsignal.destination.clients import sql_client
     from dlt_authsignal.destination.stores.store import is_made_of_files
 
     stored = stored_columns(pipeline)
@@ -58,6 +58,7 @@ def stored_columns(pipeline: "Pipeline") -> Stored:
 @contextmanager
 def opened_for_many(pipeline: "Pipeline") -> Iterator[Fetch]:
     """Give a function that runs queries of KPIs, and returns their rows as Arrow tables."""
+    from dlt_authsignal.destination.clients import sql_client
     from dlt_authsignal.destination.stores.store import is_made_of_files
 
     if is_made_of_files(pipeline):

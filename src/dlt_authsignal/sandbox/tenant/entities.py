@@ -146,6 +146,7 @@ class Action:
     result: str | None = None
     allowed_methods: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
+    redirect_url: str | None = None
     steps: tuple[Step, ...] | None = None
     stories: tuple[str, ...] = ()
 
