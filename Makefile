@@ -25,7 +25,7 @@ $(DEV): $(READY) requirements-dev.lock
 	$(INSTALL) --require-hashes -r requirements-dev.lock
 	@touch $@
 
-demo: $(READY) ## a local Authsignal, synced into DuckDB, with its KPIs
+demo: $(READY) ## a local Authsignal, loaded into DuckDB, with its KPIs and a report
 	@$(BIN)/dlt-authsignal demo
 
 test-unit: $(DEV) ## the tests without a server, in seconds
@@ -97,4 +97,4 @@ lock: ## needs uv; resolves pyproject.toml anew
 	$(COMPILE) --extra receiver --extra sandbox -c requirements-dev.lock pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf $(VENV) $(VENV)-* tests/node/node_modules build dist .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* authsignal_demo.duckdb .dlt/.var/pipelines/authsignal_demo*
+	rm -rf $(VENV) $(VENV)-* tests/node/node_modules build dist .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* authsignal_demo.duckdb report.html .dlt/.var/pipelines/authsignal_demo*

@@ -93,7 +93,7 @@ def test_a_sandbox_works_in_a_project_with_a_region(empty: RunningSandbox, workd
 @pytest.mark.deep
 def test_the_demo_works_in_a_project_with_a_region(workdir: Path) -> None:
     configured('region = "eu"\n')
-    done = command("demo", "--users", "2", "--days", "2")
+    done = command("demo", "--users", "2", "--days", "2", timeout=120)
     assert done.returncode == 0, done.stderr
 
 

@@ -1,8 +1,8 @@
 """`dlt-authsignal demo`."""
 
 import hashlib
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,8 +13,11 @@ from dlt_authsignal.errors import ExtraMissing
 from dlt_authsignal.pipeline.wording import runnable
 
 if TYPE_CHECKING:
+    from dlt.pipeline.pipeline import Pipeline
+
     from dlt_authsignal.sandbox import RunningSandbox
 
+REPORT: Final = "report.html"
 DAY: Final = timedelta(days=1)
 WEEK: Final = timedelta(days=7)
 PIPELINE_NAME: Final = "authsignal_demo"
@@ -47,7 +50,8 @@ PIPELINE_NAME: Final = "authsignal_demo"
 def demo(users: int, days: int, seed: int, pipeline_name: str, events: bool, stories: bool) -> None:
     """Start a local Authsignal with invented people, load it into DuckDB and print what happened there.
 
-    Writes authsignal_demo.duckdb to the current folder, and dlt's state to .dlt/.var. No data leaves this machine.
+    Writes authsignal_demo.duckdb and report.html to the current folder, and dlt's state to .dlt/.var. No data leaves
+    this machine.
     """
     try:
         from dlt_authsignal.sandbox import SandboxConfig, run_in_thread
@@ -58,9 +62,6 @@ def demo(users: int, days: int, seed: int, pipeline_name: str, events: bool, sto
     from dlt_authsignal.cli.commands.load.sync import run
     from dlt_authsignal.cli.commands.local.demo_events import load_past, print_comparison
     from dlt_authsignal.cli.commands.local.demo_prices import put_prices
-    from dlt_authsignal.cli.output.changes import print_main_changes
-    from dlt_authsignal.cli.output.kpis import print_headlines
-    from dlt_authsignal.cli.output.stories import print_stories
 
     # other data gets a separate dataset, so that two demos do not mix
     dataset = "authsignal_data" if (users, days, seed) == (500, 45, 7) else f"authsignal_{users}x{days}_seed{seed}"
@@ -78,26 +79,45 @@ def demo(users: int, days: int, seed: int, pipeline_name: str, events: bool, sto
         sync_earlier_configurations(running, into, settings)
         run(into, settings)
         told = {story.name: (story.days.first, story.days.last) for story in running.told_stories() if story.days}
-    from dlt_authsignal.models.configuration.timeline import timeline
     from dlt_authsignal.pipeline.attach import attach
 
-    pipeline, program = attach(**into), runnable("dlt-authsignal")
+    pipeline = attach(**into)
     if events:
         put_prices(pipeline)
         print_comparison(pipeline)
+    _print_figures(steps, pipeline, _of(pipeline_name, dataset), told if events else {})
+
+
+def _print_figures(steps: Iterator[int], pipeline: "Pipeline", of: str, told: Mapping[str, tuple[date, date]]) -> None:
+    """Print what the loaded tables show.
+
+    Args:
+        steps: Numbers of the headings.
+        pipeline: Pipeline that loaded them.
+        of: Options of a command that name them.
+        told: First and last day of each story. The queries about stories need events.
+    """
+    from dlt_authsignal.cli.output.changes import print_main_changes
+    from dlt_authsignal.cli.output.kpis import print_headlines
+    from dlt_authsignal.cli.output.stories import print_stories
+    from dlt_authsignal.models.configuration.timeline import timeline
+
+    program = runnable("dlt-authsignal")
     click.echo()
     _heading(steps, "KPIs")
     print_headlines(pipeline)
-    click.echo(f"Each with its slices: {program} models install {_of(pipeline_name, dataset)}\n")
+    click.echo(f"Each with its slices: {program} models install {of}\n")
     _heading(steps, "Changes of the configuration, and what differs since")
     print_main_changes(timeline(pipeline, 7))
-    click.echo(f"All of them: {program} changes {_of(pipeline_name, dataset)}\n")
-    if events:
+    click.echo(f"All of them: {program} changes {of}\n")
+    if told:
         _heading(steps, "What happened")
         print_stories(pipeline, told)
         click.echo()
+    _heading(steps, "The figures as pages")
+    write_pages(pipeline, program, of)
     click.secho("In Python", bold=True)
-    click.echo(f'   import dlt\n   dlt.pipeline("{pipeline_name}").dataset().user_authenticators.df()\n')
+    click.echo(f'   import dlt\n   dlt.pipeline("{pipeline.pipeline_name}").dataset().user_authenticators.df()\n')
     click.secho("Next", bold=True)
     for arguments, meaning in NEXT:
         click.echo(f"   {program} {arguments:<42}{meaning}")
@@ -110,6 +130,18 @@ def check_receiver() -> None:
         import prometheus_client  # noqa: F401
     except ModuleNotFoundError as missing:
         raise ExtraMissing("Without --no-events, the demo", "receiver") from missing
+
+
+def write_pages(pipeline: "Pipeline", program: str, of: str) -> None:
+    """Write the report, if the packages for it are installed, and print how to open the pages."""
+    from dlt_authsignal.dashboard.export import write_report
+
+    try:
+        path = write_report(pipeline, REPORT)
+        click.echo(f"   One file, without users, readable offline: {path}")
+    except ExtraMissing as missing:
+        click.echo(f"   {missing}")
+    click.echo(f"   With filters, in the browser: {program} dashboard {of}\n")
 
 
 def _heading(steps: Iterator[int], text: str) -> None:
@@ -172,7 +204,6 @@ def days_around(changes: list[datetime]) -> list[datetime]:
 
 
 NEXT: Final = (
-    ("dashboard --pipeline-name authsignal_demo", "the same figures as pages in the browser"),
     ("status --pipeline-name authsignal_demo", "last runs, and events compared with the API"),
     ("models show drop_off_rate", "how a KPI is defined"),
     ("sandbox --users 500 --seed 7", "a local Authsignal that keeps running"),

@@ -71,6 +71,7 @@ def _configured(settings: Mapping[str, Any]) -> Iterator[None]:
     """Set the source's settings for everything that runs in the block, above the project's own."""
     names = ("base_url", "api_secret_key", "tenant_id", "privacy_key")
     values = {f"{_PREFIX}{name.upper()}": str(settings[name]) for name in names}
+    values[f"{_PREFIX}REGION"] = ""  # a project's own region would contradict the URL
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:
