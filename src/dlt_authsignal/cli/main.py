@@ -12,6 +12,7 @@ from dlt_authsignal.cli.commands.load.receive import receive
 from dlt_authsignal.cli.commands.load.sync import sync
 from dlt_authsignal.cli.commands.local.demo import demo
 from dlt_authsignal.cli.commands.local.sandbox import sandbox
+from dlt_authsignal.cli.commands.look.alerts import alerts
 from dlt_authsignal.cli.commands.look.changes import changes
 from dlt_authsignal.cli.commands.look.models import models
 from dlt_authsignal.cli.commands.look.show import show
@@ -38,7 +39,24 @@ def cli() -> None:
     quieten_dlt()
 
 
-for command in (demo, init, doctor, sync, receive, events, status, changes, show, models, probe, erase, sandbox, ai):
+COMMANDS = (
+    demo,
+    init,
+    doctor,
+    sync,
+    receive,
+    events,
+    status,
+    changes,
+    alerts,
+    show,
+    models,
+    probe,
+    erase,
+    sandbox,
+    ai,
+)
+for command in COMMANDS:
     cli.add_command(command)
 check_options(cli)
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from dlt_authsignal.models import lake
-from dlt_authsignal.models.dialects import translated
+from dlt_authsignal.models.dialects import in_duckdb, translated
 
 if TYPE_CHECKING:
     from dlt.pipeline.pipeline import Pipeline
@@ -14,7 +14,7 @@ Stored = Mapping[str, Mapping[str, str]]
 """Types of columns by table."""
 
 Ask = Callable[[str], list[Any]]
-"""Runs a query in DuckDB's dialect, with unqualified names of tables."""
+"""Runs a query in DuckDB's dialect with the macros of `dialects`, and with unqualified names of tables."""
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def opened(pipeline: "Pipeline") -> Iterator[tuple[Ask, Stored, str]]:
         with lake.opened(held) as connection:
             connection.execute("set timezone = 'UTC'")
             there = {name: columns for name, columns in stored.items() if name in held}
-            yield lambda query: connection.execute(query).fetchall(), there, "duckdb"
+            yield lambda query: connection.execute(in_duckdb(query)).fetchall(), there, "duckdb"
         return
     with pipeline.sql_client() as client:
         dialect = client.capabilities.sqlglot_dialect or "duckdb"

@@ -28,7 +28,7 @@ def query(model: Model, stored: Stored) -> str:
     """
     bounds = [("bounds", f"select * from {model.bounds}")] if model.bounds else []
     own = [(model.form, filled(model.sql, stored)), *bounds]
-    parts: Parts = [*_bases([text for _, text in own], stored), *own]
+    parts: Parts = [*bases_of([text for _, text in own], stored), *own]
     parts += parts_of(model.form, model.dimensions, model.percentiles, model.warm_up, has_total=model.has_total)
     with_ = ",\n".join(f"{name} as ({text})" for name, text in parts)
     return f"with {with_}\n{_final(model)}"
@@ -37,11 +37,11 @@ def query(model: Model, stored: Stored) -> str:
 def explained(model: Model) -> str:
     """Return the KPI's own query and the base queries that it reads, over all tables and columns that it may use."""
     own = filled(model.sql, EVERYTHING)
-    bases = ",\n".join(f"{name} as (\n{text}\n)" for name, text in _bases([own], EVERYTHING))
+    bases = ",\n".join(f"{name} as (\n{text}\n)" for name, text in bases_of([own], EVERYTHING))
     return in_duckdb(f"with {bases},\n{model.form} as (\n{own}\n)\nselect * from {model.form}" if bases else own)
 
 
-def _bases(texts: Sequence[str], stored: Stored) -> Parts:
+def bases_of(texts: Sequence[str], stored: Stored) -> Parts:
     """Return the base queries that some queries read, in an order in which each comes after those that it reads."""
     found: dict[str, str] = {}
 
