@@ -3,10 +3,14 @@
 import json
 import secrets
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dlt_authsignal import detect
+from dlt_authsignal.assistant import worker
+from dlt_authsignal.assistant.database import Database
+from dlt_authsignal.assistant.questions import questions
 from dlt_authsignal.pipeline.alerts.table import stored_detections
 from dlt_authsignal.pipeline.attach import attach, make_pipeline
 from dlt_authsignal.pipeline.erase.run import erase
@@ -24,7 +28,7 @@ PERSON = "canary.person@example.com"
 PERSONAL = {"user id": PERSON, "phone": "+4917612345678", "address": "203.0.113.77"}
 
 
-def tell(privacy: Privacy, **into: str) -> None:
+def tell(privacy: Privacy, **into: Any) -> None:
     """Attacks on one person: pushes, travel, failures from one address; a phone that two users share."""
     stories = Stories()
     stories.pushes(PERSON, spread(30, 6))
@@ -67,7 +71,7 @@ def test_erasing_a_person_erases_their_detections(
     warehouse: Warehouse, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOURCES__AUTHSIGNAL_SOURCE__PRIVACY", "keep")
-    into = {"destination": warehouse.destination}
+    into: dict[str, Any] = {"destination": warehouse.destination}
     tell(KEEP, **into)
     detect(make_pipeline(**into))
     subjects = {row.subject for row in stored_detections(attach(**into)).values()}
@@ -78,3 +82,17 @@ def test_erasing_a_person_erases_their_detections(
     assert erase("twin-1", **into).rows["detections"] == 1  # the number and the address are the other's too
     assert len(stored_detections(attach(**into))) == 3
     assert bytes_left(warehouse, workdir, PERSONAL) == {}
+
+
+def test_an_assistant_sees_detections_and_no_person(workdir: Path) -> None:
+    tell(KEEP)
+    detect(make_pipeline())
+    database = Database(path=workdir / "authsignal_pipeline.duckdb", dataset="authsignal_data", seconds=40)
+    asked = [question.sql for name in ("detections", "ocsf_authentication") for question in questions(name)]
+    assert len(asked) == 6
+    asked += ["select * from detections", "select * from ocsf_authentication"]
+    answers = [worker.answer(database.request(ask="query", sql=sql, limit=10_000)) for sql in asked]
+    assert all(answer.get("rows") for answer in answers), answers
+    shown = json.dumps(answers, default=str)
+    assert "masked:" in shown
+    assert [name for name, value in PERSONAL.items() if value in shown] == []

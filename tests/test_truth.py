@@ -57,7 +57,7 @@ def rounded(answers: Answers) -> Answers:
 def told(running: RunningSandbox, **into: Any) -> Answers:
     """What the views say after the first sync."""
     sync_from(running, **into)
-    pipeline = attach(**into)
+    pipeline = attach()
     install(pipeline)
     found: Answers = {name: {} for name in of_a_sync()}
     for kpi in read(pipeline):
@@ -188,3 +188,23 @@ def test_the_median_of_an_even_number_of_durations_is_the_mean_of_the_middle_two
         met = attempt("u1", SEEDED_NOW, minutes)
         store.put_action(replace(met, state_updated_at=met.created_at + timedelta(seconds=seconds)))
     assert truth(store, SEEDED_NOW)["seconds_to_authenticate"]["p50 / all"]["numerator"] == 8
+
+
+AGENTS = {"os", "browser"}
+PRIVACY_KEY = "b82d60f4917ce35a0c49d7e16fb3852e71a0c9d54f683be2960d1ef7a4538c2b"
+
+
+def agent_slices(answers: Answers) -> Answers:
+    """The slices by operating system and by browser of the KPIs about attempts."""
+    found = {
+        name: {key: value for key, value in slices.items() if key.partition(" / ")[2].partition(" ")[0] in AGENTS}
+        for name, slices in answers.items()
+        if name not in ("passkey_inventory", "stickiness")  # of the passkey, not of the attempt
+    }
+    return {name: slices for name, slices in found.items() if slices}
+
+
+def test_systems_and_browsers_of_attempts_are_known_under_the_default_privacy(present: RunningSandbox) -> None:
+    expected_slices = agent_slices(expected(present))
+    assert len(expected_slices) == 5
+    assert agent_slices(told(present, privacy="pseudonymize", privacy_key=PRIVACY_KEY)) == expected_slices

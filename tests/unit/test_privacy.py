@@ -462,7 +462,7 @@ def test_privacy_keep_stores_identifiers_in_plain_text(item: dict[str, Any]) -> 
 
 def test_every_column_named_like_an_identifier_is_declared_with_a_kind() -> None:
     harmless = {"phone_number_country", "email_domain", "email_verified", "phone_number_verified", "rp_name"}
-    harmless |= {"email_provider", "issuer_name", "alias"}
+    harmless |= {"email_provider", "issuer_name", "alias", "user_agent_os", "user_agent_browser"}
     for table in (*TABLES.values(), *CEREMONIES):
         for column in table.columns:
             is_named = column.name == "name" and table in CONFIGURATION  # the name of a rule, not of a person

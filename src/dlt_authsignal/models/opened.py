@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from dlt_authsignal.models import lake
-from dlt_authsignal.models.dialects import in_duckdb, translated
+from dlt_authsignal.models.dialects import in_duckdb, qualified, translated
+from dlt_authsignal.schema.sql_text import quoted
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from dlt.pipeline.pipeline import Pipeline
 
 Stored = Mapping[str, Mapping[str, str]]
@@ -16,10 +18,16 @@ Stored = Mapping[str, Mapping[str, str]]
 Ask = Callable[[str], list[Any]]
 """Runs a query in DuckDB's dialect with the macros of `dialects`, and with unqualified names of tables."""
 
+Fetch = Callable[[str], "Iterator[pa.Table]"]
+"""Like `Ask`, for many rows: in batches."""
+
+ROWS_AT_ONCE: Final = 100_000
+
 
 @contextmanager
 def opened(pipeline: "Pipeline") -> Iterator[tuple[Ask, Stored, str]]:
     """Give a function that runs queries, the columns of the existing tables, and the dialect of the destination."""
+    from dlt_authsignal.destination.clients import sql_client
     from dlt_authsignal.destination.stores.store import is_made_of_files
 
     stored = stored_columns(pipeline)
@@ -30,10 +38,9 @@ def opened(pipeline: "Pipeline") -> Iterator[tuple[Ask, Stored, str]]:
             there = {name: columns for name, columns in stored.items() if name in held}
             yield lambda query: connection.execute(in_duckdb(query)).fetchall(), there, "duckdb"
         return
-    with pipeline.sql_client() as client:
-        dialect = client.capabilities.sqlglot_dialect or "duckdb"
-        dataset = client.fully_qualified_dataset_name(quote=False).split(".")[-1]
-        yield lambda query: list(client.execute_sql(translated(query, dataset, dialect)) or []), stored, dialect
+    with sql_client(pipeline) as client:
+        written, dialect = _writer(client, stored)
+        yield lambda query: list(client.execute_sql(written(query)) or []), stored, dialect
 
 
 def stored_columns(pipeline: "Pipeline") -> Stored:
@@ -46,3 +53,41 @@ def stored_columns(pipeline: "Pipeline") -> Stored:
         }
         for table in pipeline.default_schema.data_tables(include_incomplete=False)
     }
+
+
+@contextmanager
+def opened_for_many(pipeline: "Pipeline") -> Iterator[Fetch]:
+    """Give a function that runs queries of KPIs, and returns their rows as Arrow tables."""
+    from dlt_authsignal.destination.clients import sql_client
+    from dlt_authsignal.destination.stores.store import is_made_of_files
+
+    if is_made_of_files(pipeline):
+        with lake.opened(lake.held(pipeline)) as connection:
+            connection.execute("set timezone = 'UTC'")
+
+            def fetch_files(query: str) -> "Iterator[pa.Table]":
+                import pyarrow as pa
+
+                for batch in connection.execute(in_duckdb(query)).fetch_record_batch(ROWS_AT_ONCE):
+                    yield pa.Table.from_batches([batch])
+
+            yield fetch_files
+        return
+    stored = stored_columns(pipeline)
+    with sql_client(pipeline) as client:
+        written, _ = _writer(client, stored)
+
+        def fetch(query: str) -> "Iterator[pa.Table]":
+            with client.execute_query(written(query)) as cursor:
+                yield from cursor.iter_arrow(chunk_size=ROWS_AT_ONCE)
+
+        yield fetch
+
+
+def _writer(client: Any, stored: Stored) -> tuple[Callable[[str], str], str]:
+    """Return a function that writes a query in the destination's dialect, and the dialect."""
+    dialect = client.capabilities.sqlglot_dialect or "duckdb"
+    dataset = client.fully_qualified_dataset_name(quote=False).split(".")[-1]
+    if dialect == "duckdb":  # without sqlglot, which takes a second for some of them
+        return lambda query: qualified(in_duckdb(query), quoted(dataset), stored), dialect
+    return lambda query: translated(query, dataset, dialect), dialect

@@ -21,6 +21,8 @@ class Column:
         kind: Kind of personal data in it; `source/privacy/policy.py` decides the protection by it.
         only: The one API that returns it, in a table that other APIs fill too; None if all of them do.
         is_activity: Whether it changes with use. Such a change is no change of the row, and makes no new version.
+        is_derived: Whether a library derives it from another column. A newer library may recognise more, which is no
+            change of the row either.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Column:
     kind: Kind = "plain"
     only: ApiName | None = None
     is_activity: bool = False
+    is_derived: bool = False
 
     @property
     def sensitivity(self) -> Sensitivity:
@@ -110,6 +113,11 @@ def own(name: str, type: DataType, meaning: str, kind: Kind = "plain") -> Column
 def activity(column: Column) -> Column:
     """The same column, whose changes make no new version of a row."""
     return replace(column, is_activity=True)
+
+
+def derived(name: str, meaning: str) -> Column:
+    """Return a text column that a library derives from another column."""
+    return Column(name=name, field=None, type="text", meaning=meaning, is_derived=True)
 
 
 def of_client(column: Column) -> Column:

@@ -16,9 +16,9 @@ from dlt_authsignal.schema.tables import PROVENANCE_NAMES
 
 def unhashed(table: Table, api: str) -> frozenset[str]:
     """Columns that do not count in `_row_hash` of what an API answers: the pipeline's own, those that change with use,
-    and those that only this API answers. Both APIs describe the same authenticator: a row of either has to have the
-    same hash."""
-    others = {column.name for column in table.columns if column.only == api or column.is_activity}
+    those that a library derives, and those that only this API answers. Both APIs describe the same authenticator: a row
+    of either has to have the same hash."""
+    others = {column.name for column in table.columns if column.only == api or column.is_activity or column.is_derived}
     return PROVENANCE_NAMES | {DELETED_AT.name} | others
 
 

@@ -6,7 +6,7 @@ The source takes its hints from here, the documentation its table pages, and the
 from typing import Final
 
 from dlt_authsignal.schema.ceremony_tables import CEREMONIES
-from dlt_authsignal.schema.columns import DELETED_AT, Column, Table, flag, json, of_client, own, text, time
+from dlt_authsignal.schema.columns import DELETED_AT, Column, Table, derived, flag, json, of_client, own, text, time
 from dlt_authsignal.schema.configuration_tables import CONFIGURATION
 
 PROVENANCE: Final = (
@@ -147,6 +147,10 @@ USER_ACTIONS: Final = Table(
         text("verificationMethod", "Verification method used for the attempt."),
         text("verifiedByAuthenticatorId", "Id of the authenticator used for the attempt."),
         text("userAgent", "User agent.", "user_agent"),
+        derived(
+            "user_agent_os", "Operating system in the user agent: Windows, Mac OS, iOS, Android, …; null if unknown."
+        ),
+        derived("user_agent_browser", "Browser in the user agent: Chrome, Safari, Edge, Firefox, …; null if unknown."),
         text("ipAddress", "IP address.", "ip"),
         text("countryCode", "Country of the IP address, ISO 3166-1 alpha-2."),
     ),

@@ -46,20 +46,26 @@ Parts = list[tuple[str, str]]
 
 
 def parts_of(
-    form: Form, dimensions: Sequence[str], percentiles: Sequence[str], warm_up: Mapping[str, int], *, has_total: bool
+    form: Form,
+    dimensions: Sequence[str],
+    percentiles: Sequence[str],
+    warm_up: Mapping[str, int],
+    *,
+    has_total: bool,
+    grains: Sequence[str] = GRAINS,
 ) -> Parts:
     """Return the expressions between `cases`, `spells`, `durations` or `totals` and `result`, which is the last."""
     slices = _slices(dimensions, has_total=has_total)
     if form == "cases":
         return [
-            ("grains", _listed("period_grain", GRAINS)),
+            ("grains", _listed("period_grain", grains)),
             ("slices", slices),
-            ("counted", _counted(dimensions)),
+            ("counted", counted(dimensions)),
             ("result", _of_cases(dimensions)),
         ]
     if form == "durations":
         return [
-            ("grains", _listed("period_grain", GRAINS)),
+            ("grains", _listed("period_grain", grains)),
             ("slices", slices),
             ("percentiles", _listed("measure", percentiles)),
             ("expanded", _of_durations(dimensions, percentiles)),
@@ -67,7 +73,7 @@ def parts_of(
         ]
     if form == "spells":
         return [
-            ("grains", _listed("period_grain", GRAINS)),
+            ("grains", _listed("period_grain", grains)),
             ("slices", slices),
             ("digits", _listed("digit", range(10))),
             ("days", _DAYS),
@@ -106,7 +112,8 @@ def _columns(dimensions: Sequence[str], alias: str = "") -> str:
     return "".join(f", {alias}{name}" for name in dimensions)
 
 
-def _counted(dimensions: Sequence[str]) -> str:
+def counted(dimensions: Sequence[str]) -> str:
+    """Return the query that counts `cases` by measure, day and all dimensions."""
     names = _columns(dimensions)
     return f"select measure, day{names}, sum(hit) as hits, count(*) as cases from cases group by measure, day{names}"
 

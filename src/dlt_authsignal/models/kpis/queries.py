@@ -8,7 +8,7 @@ from typing import Final
 
 from dlt_authsignal.models.dialects import in_duckdb
 from dlt_authsignal.models.kpis.catalogue import Model
-from dlt_authsignal.models.kpis.forms import COLUMNS, Parts, parts_of
+from dlt_authsignal.models.kpis.forms import COLUMNS, Parts, counted, parts_of
 from dlt_authsignal.models.kpis.sources import BASES, EVERYTHING, filled, made
 from dlt_authsignal.models.opened import Stored
 
@@ -26,12 +26,61 @@ def query(model: Model, stored: Stored) -> str:
         model: The KPI. Its tables must exist.
         stored: Types of the columns of each existing table.
     """
+    parts = _loaded(model, stored)
+    parts += parts_of(model.form, model.dimensions, model.percentiles, model.warm_up, has_total=model.has_total)
+    return _with(parts, _final(model))
+
+
+def cube_query(model: Model, stored: Stored) -> str:
+    """Return the query of what the KPI is computed from, of the form `cases` or `durations`, with all dimensions.
+
+    `cases` are counted by day and dimensions, as `hits` and `cases`. `durations` are its own rows.
+    """
+    parts, names = _loaded(model, stored), ", ".join(("day", *model.dimensions))
+    if model.form == "cases":
+        return _with(parts, counted(model.dimensions))
+    return _with(parts, f"select {names}, seconds from durations")
+
+
+def bounds_query(model: Model, stored: Stored) -> str:
+    """Return the query of the days that are loaded for a KPI that has bounds."""
+    text = f"select first_day, {_COMPLETE.get(model.bounds, 'first_day')} as complete_from, last_day, until_day"
+    text = f"{text} from {model.bounds}"
+    return _with(bases_of([text], stored), text)
+
+
+def query_of_cube(
+    model: Model, cube: str, bounds: str, dimensions: Sequence[str], grains: Sequence[str], *, has_total: bool = True
+) -> str:
+    """Return the query of a KPI from what `cube_query` and `bounds_query` returned, for some slices and periods.
+
+    Args:
+        model: A KPI of the form `cases` or `durations`.
+        cube: Query of the rows of the cube that count.
+        bounds: Query of its bounds.
+        dimensions: Dimensions to split by.
+        grains: Periods.
+        has_total: Whether to return the total over all slices.
+    """
+    name = "counted" if model.form == "cases" else model.form
+    forms = parts_of(model.form, dimensions, model.percentiles, model.warm_up, has_total=has_total, grains=grains)
+    parts = [(name, cube), ("bounds", bounds), *(part for part in forms if part[0] != "counted")]
+    return in_duckdb(_with(parts, _final(model)))
+
+
+_COMPLETE: Final = {"attempt_bounds": "complete_from"}
+
+
+def _loaded(model: Model, stored: Stored) -> Parts:
+    """Return the base queries, the KPI's own and its bounds."""
     bounds = [("bounds", f"select * from {model.bounds}")] if model.bounds else []
     own = [(model.form, filled(model.sql, stored)), *bounds]
-    parts: Parts = [*bases_of([text for _, text in own], stored), *own]
-    parts += parts_of(model.form, model.dimensions, model.percentiles, model.warm_up, has_total=model.has_total)
+    return [*bases_of([text for _, text in own], stored), *own]
+
+
+def _with(parts: Parts, final: str) -> str:
     with_ = ",\n".join(f"{name} as ({text})" for name, text in parts)
-    return f"with {with_}\n{_final(model)}"
+    return f"with {with_}\n{final}"
 
 
 def explained(model: Model) -> str:

@@ -75,7 +75,9 @@ _AGENTS: Final = {
         ("Safari/", "Safari"),
     ),
 }
-"""Words of a user agent in the order in which they are looked for, with what they show. A hashed one shows nothing."""
+"""Words of a user agent in the order in which they are looked for, with what they show. A hashed one shows nothing.
+
+They are for rows that an earlier version loaded, without `user_agent_os` and `user_agent_browser`."""
 
 NO_TEXT: Final = "cast(null as text)"
 
@@ -120,7 +122,6 @@ def _sign_in_actions(stored: Stored) -> str:
 def _of_attempts(stored: Stored) -> dict[str, str]:
     """Return what the attempts are read from: the API, events, or both; and the columns that these have."""
     api, event = stored.get(USER_ACTIONS.name, {}), stored.get(ACTION_LOG.name, {})
-    agent = "a.user_agent" if "user_agent" in api else None
     attempts, read_at, reported = USER_ACTIONS.name, "a._read_at", "0"
     if event:
         enrolled = "e.enrolled_verification_methods" if ENROLLED in event else f"{NO_TEXT} as {ENROLLED}"
@@ -136,8 +137,8 @@ def _of_attempts(stored: Stored) -> dict[str, str]:
     text = "json_text({})".format
     return {
         "attempts": attempts,
-        "os": _agent("os", agent),
-        "browser": _agent("browser", agent),
+        "os": _agent("os", api),
+        "browser": _agent("browser", api),
         "ip_address": _column("ip_address", {**api, **event}, "a."),
         "outcome": _column("outcome", event, "a."),
         "read_at": read_at,
@@ -164,11 +165,13 @@ def _column(name: str, columns: Mapping[str, str], alias: str = "", form: Callab
     return form(alias + name) if name in columns else NO_TEXT
 
 
-def _agent(part: str, agent: str | None) -> str:
-    if agent is None:
-        return "'unknown'"
-    words = " ".join(f"when {agent} like '%{word}%' then '{shown}'" for word, shown in _AGENTS[part])
-    return f"case {words} else 'unknown' end"
+def _agent(part: str, columns: Mapping[str, str]) -> str:
+    """Return the family in the derived column; without one, what the words of a plain user agent show."""
+    derived = f"user_agent_{part}"
+    words = [f"when a.user_agent like '%{word}%' then '{shown}'" for word, shown in _AGENTS[part]]
+    cases = [f"when a.{derived} is not null then a.{derived}"] if derived in columns else []
+    cases += words if "user_agent" in columns else []
+    return f"case {' '.join(cases)} else 'unknown' end" if cases else "'unknown'"
 
 
 def _token_minutes(stored: Stored) -> str:

@@ -11,6 +11,7 @@ from dlt_authsignal.source.metrics.schema_drift import TableDrift
 from dlt_authsignal.source.privacy.identifiers import country_of, domain_of
 from dlt_authsignal.source.privacy.policy import DEFAULT, EVERY, Privacy, Text, Treatment, leaves, nothing
 from dlt_authsignal.source.privacy.undeclared import Undeclared, allowed_keys
+from dlt_authsignal.source.privacy.user_agents import browser_of, os_of
 
 Value = Callable[[Any], Any]
 
@@ -50,9 +51,10 @@ class Guard:
         self._of: dict[str, Value | None] = {}
         by_value = "webhook" in table.apis
         self._undeclared = Undeclared(privacy, plain, drift=drift, stored=stored, hashed=hashed, by_value=by_value)
-        self._beside_of: Final[Mapping[str, tuple[str, Text]]] = {
-            "email": ("email_domain", domain_of),
-            "phone_number": ("phone_number_country", partial(country_of, region=privacy.phone_region)),
+        self._beside_of: Final[Mapping[str, Mapping[str, Text]]] = {
+            "email": {"email_domain": domain_of},
+            "phone_number": {"phone_number_country": partial(country_of, region=privacy.phone_region)},
+            "user_agent": {"user_agent_os": os_of, "user_agent_browser": browser_of},
         }
 
     def columns(self, said: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
@@ -103,10 +105,11 @@ class Guard:
         return is_open and self._override(name) is None
 
     def _beside(self, source: str, values: list[Any]) -> list[tuple[str, list[Any]]]:
-        name, function = self._beside_of.get(source, ("", str))
-        if name not in self._declared:
-            return []
-        return [(name, [function(value) if isinstance(value, str) else None for value in values])]
+        return [
+            (name, [function(value) if isinstance(value, str) else None for value in values])
+            for name, function in self._beside_of.get(source, {}).items()
+            if name in self._declared
+        ]
 
     def _function(self, name: str) -> Value | None:
         """Return the function for each value of a declared column or a part of it; None if values are unchanged."""

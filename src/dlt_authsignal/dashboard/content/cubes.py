@@ -1,0 +1,108 @@
+"""The figures of a dataset as small cubes in memory, from which a page is computed for any combination of filters.
+
+A cube has what a KPI is computed from, counted by day and all dimensions together. KPIs about states of users have no
+cube: their results are kept. No cube has users.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from dlt_authsignal.models.kpis.availability import needs_of
+from dlt_authsignal.models.kpis.catalogue import Model, all_models
+from dlt_authsignal.models.kpis.forms import COLUMNS
+from dlt_authsignal.models.kpis.queries import bounds_query, cube_query, query
+from dlt_authsignal.models.opened import Stored, opened_for_many
+from dlt_authsignal.models.tables import existing
+from dlt_authsignal.schema.sql_text import quoted
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+    from dlt.pipeline.pipeline import Pipeline
+
+CUBED: Final = frozenset({"cases", "durations"})
+"""Forms of KPIs that have a cube."""
+
+_TYPES: Final = {
+    "day": "date",
+    "hits": "bigint",
+    "cases": "bigint",
+    "seconds": "double",
+    "period_start": "date",
+    "numerator": "double",
+    "denominator": "bigint",
+    "value": "double",
+    "low": "double",
+    "high": "double",
+    "is_complete": "boolean",
+    "first_day": "date",
+    "complete_from": "date",
+    "last_day": "date",
+    "until_day": "date",
+}
+"""Types in memory of the columns that are not text. Databases return sums and differences in types of their own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cubes:
+    """The cubes of a dataset.
+
+    Attributes:
+        connection: DuckDB in memory; a thread uses a cursor of it.
+        needs: For each KPI that is not available, what it needs.
+        filled: Names of the KPIs that have at least one row.
+    """
+
+    connection: "duckdb.DuckDBPyConnection"
+    needs: Mapping[str, tuple[str, ...]]
+    filled: frozenset[str]
+
+
+def make_cubes(pipeline: "Pipeline") -> Cubes:
+    """Read what the KPIs are computed from. Without data, no KPI is available."""
+    import duckdb
+
+    connection = duckdb.connect()
+    stored: Stored = existing(pipeline) if pipeline.default_schema_name else {}
+    needs = {model.name: found for model in all_models() if (found := needs_of(model, stored))}
+    available = [model for model in all_models() if model.name not in needs]
+    filled: set[str] = set()
+    if available:
+        with opened_for_many(pipeline) as fetch:
+            for name, text in _queries(available, stored).items():
+                if _keep(connection, name, fetch(text)):
+                    filled.add(name)
+    return Cubes(connection=connection, needs=needs, filled=frozenset(filled))
+
+
+def _queries(models: Iterable[Model], stored: Stored) -> dict[str, str]:
+    queries: dict[str, str] = {}
+    for model in models:
+        queries[model.name] = cube_query(model, stored) if model.form in CUBED else _result(model, stored)
+        if model.bounds and model.bounds not in queries:
+            queries[model.bounds] = bounds_query(model, stored)
+    return queries
+
+
+def _result(model: Model, stored: Stored) -> str:
+    listed = ", ".join(COLUMNS)
+    return f"select {listed} from ({query(model, stored)}) as k"
+
+
+def _keep(connection: "duckdb.DuckDBPyConnection", name: str, batches: "Iterator[pa.Table]") -> bool:
+    """Store the rows as a table of this name, and return whether there are any."""
+    is_there = False
+    for batch in batches:
+        if not batch.num_rows:
+            continue
+        connection.register("batch", batch.rename_columns([column.lower() for column in batch.column_names]))
+        columns = ", ".join(
+            f"cast({quoted(column)} as {_TYPES.get(column, 'varchar')}) as {quoted(column)}"
+            for column in (each.lower() for each in batch.column_names)
+        )
+        into = f"insert into {quoted(name)}" if is_there else f"create table {quoted(name)} as"
+        connection.execute(f"{into} select {columns} from batch")
+        connection.unregister("batch")
+        is_there = True
+    return is_there

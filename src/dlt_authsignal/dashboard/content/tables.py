@@ -1,0 +1,50 @@
+"""Tables of figures that are not one KPI: changes from week to week, and shares by slice."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from dlt_authsignal.dashboard.content import findings, wording
+from dlt_authsignal.dashboard.content.look import Look
+from dlt_authsignal.dashboard.content.subjects import GOOD, SUBJECTS
+from dlt_authsignal.dashboard.page import Table
+
+CHANGE_COLUMNS: Final = ("Week", "What", "Where", "Before", "After", "Change, points (95 %)", "Cases", "News")
+CHANGE_UNITS: Final = ("date", "text", "text", "ratio", "ratio", "text", "count", "text")
+MOST_CHANGES: Final = 12
+NO_CHANGE: Final = (
+    "No week differs from the week before by more than chance explains, in slices with 30 cases or more in both weeks."
+)
+
+
+def changes_table(look: Look, title: str, kpis: Sequence[tuple[str, str]], dimensions: Sequence[str]) -> Table:
+    """Return the largest significant changes of some measures from one week to the next."""
+    needs = [look.needs(kpi) for kpi, _ in kpis]
+    if all(needs):
+        return Table(title=title, caption="", columns=CHANGE_COLUMNS, units=CHANGE_UNITS, rows=(), needs=needs[0])
+    found = findings.per_slice(look.changes(kpis, dimensions))[:MOST_CHANGES]
+    rows = tuple(_row(change) for change in found)
+    first = found[0] if found else None
+    caption = findings.said(first, SUBJECTS[first.after.model.name, first.after.measure]) if first else NO_CHANGE
+    return Table(title=title, caption=caption, columns=CHANGE_COLUMNS, units=CHANGE_UNITS, rows=rows)
+
+
+def _row(change: findings.Change) -> tuple[object, ...]:
+    row = change.after
+    subject = SUBJECTS[row.model.name, row.measure].removeprefix("the ")
+    return (
+        change.week,
+        f"{subject[0].upper()}{subject[1:]}",
+        change.where or "overall",
+        change.before.value,
+        row.value,
+        f"{wording.points(change.difference)} ({wording.points(change.low)} to {wording.points(change.high)})",
+        row.denominator,
+        _news(row.model.name, is_higher=change.difference > 0),
+    )
+
+
+def _news(kpi: str, *, is_higher: bool) -> str:
+    good = GOOD.get(kpi)
+    if good is None:
+        return "neither"
+    return "better" if (good == "up") == is_higher else "worse"
