@@ -33,7 +33,9 @@ def tell(privacy: Privacy, **into: Any) -> None:
     stories = Stories()
     stories.pushes(PERSON, spread(30, 6))
     for minutes, country in ((0, "US"), (30, "SG")):
-        stories.attempt(PERSON, after(minutes), "CHALLENGE_SUCCEEDED", country=country, ip=PERSONAL["address"])
+        stories.attempt(
+            PERSON, after(minutes), "CHALLENGE_SUCCEEDED", country=country, ip=PERSONAL["address"], method="SMS"
+        )
     for at in spread(60, 20):
         stories.attempt(PERSON, at, "CHALLENGE_FAILED", ip=PERSONAL["address"])
     for user in (PERSON, "somebody-else"):
