@@ -70,6 +70,16 @@ USES: Final = (
         "empty text becomes null in PostgreSQL",
     ),
     *(
+        Use(
+            f"dlt.destinations.impl.duckdb.duck:{name}", parameters, "dlt_patches", "loads of events take twice as long"
+        )
+        for name, parameters in {
+            "DuckDbClient.should_load_data_to_staging_dataset": ("self", "table_name"),
+            "DuckDbClient._create_merge_followup_jobs": ("self", "table_chain"),
+            "DuckDbCopyJob.run": ("self",),
+        }.items()
+    ),
+    *(
         Use(name, parameters, "dlt_patches", "syncs with nothing to load take twice as long")
         for name, parameters in {
             "dlt.common.configuration.providers.environ:is_secret_hint": ("hint",),

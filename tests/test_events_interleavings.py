@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from dlt_authsignal.pipeline.attach import make_pipeline
 from dlt_authsignal.pipeline.events.replay import replay_events
 from dlt_authsignal.schema.event_tables import ACTION_LOG
+from dlt_authsignal.source.events import resources
 from dlt_authsignal.source.events.latest import latest, without_older
 from dlt_authsignal.source.events.placing import Placing
 from dlt_authsignal.source.events.shaper import EventShaper
@@ -101,8 +102,12 @@ def fresh(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_any_interleaving_ends_in_the_same_database(
     tmp_path_factory: pytest.TempPathFactory, deliveries: Any, seed: int
 ) -> None:
+    """A run has several batches and, with small files, its copies of an event are in different files."""
     monkeypatch, order = pytest.MonkeyPatch(), random.Random(seed)
-    with fresh(tmp_path_factory.getbasetemp(), monkeypatch) as place:
+    with fresh(tmp_path_factory.getbasetemp(), monkeypatch) as place, monkeypatch.context() as patch:
+        patch.setattr(resources, "ROWS_PER_BATCH", order.randint(1, 4))
+        for name in ("FILE", "BUFFER"):
+            patch.setenv(f"DATA_WRITER__{name}_MAX_ITEMS", order.choice(("1", "3", "5000")))
         left = list(deliveries)
         order.shuffle(left)
         while left:

@@ -18,6 +18,7 @@ from dlt_authsignal.errors import AuthsignalError, OtherTenant
 from dlt_authsignal.pipeline.attach import make_pipeline
 from dlt_authsignal.pipeline.events.replay import replay_events
 from dlt_authsignal.schema.event_tables import EVENT_TABLES
+from dlt_authsignal.source.events import resources
 from tests.event_spools import at, deliver, event, expected, load
 from tests.helpers import rows
 
@@ -60,6 +61,24 @@ def test_copies_late_files_and_replays_end_in_one_row_for_each_event() -> None:
     assert stored() == truth
     assert load().files == 0
     assert rows("select count(*), sum(records) from event_files") == [(12, 75)]
+
+
+@pytest.mark.parametrize("rows_per_file", ["1", pytest.param("5000", marks=pytest.mark.deep)])
+def test_copies_in_different_batches_and_files_of_one_load_end_in_the_last_one(
+    monkeypatch: pytest.MonkeyPatch, rows_per_file: str
+) -> None:
+    monkeypatch.setattr(resources, "ROWS_PER_BATCH", 1)
+    for name in ("FILE", "BUFFER"):
+        monkeypatch.setenv(f"DATA_WRITER__{name}_MAX_ITEMS", rows_per_file)
+    states = ("ALLOW", "BLOCK", "CHALLENGE_REQUIRED")
+    deliveries = [([event(0, state), event(5 * minute)], at(minute)) for minute, state in enumerate(states)]
+    for delivery in deliveries:
+        deliver(*delivery)
+    assert sum(load().new.values()) == 3
+    replay_events(make_pipeline(), at(-1), at(2), spool="spool")
+    found = rows("select event_id, state, _read_at from action_log")
+    assert len(found) == 3
+    assert {event_id: (state, read_at) for event_id, state, read_at in found} == expected(deliveries)
 
 
 def test_a_file_that_is_damaged_or_foreign_is_reported_and_blocks_no_other() -> None:

@@ -19,6 +19,8 @@ const ARGUMENTS = [
 
 const PATIENCE = 5000;
 
+const AXE = readFileSync(new URL("node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
+
 const SDK = readFileSync(new URL("node_modules/@authsignal/browser/dist/index.min.js", import.meta.url));
 
 const PAGE = `<!doctype html><title>Application</title><link rel=icon href="data:,">
@@ -108,8 +110,28 @@ const does = {
     await page.getByText(text).filter({ visible: true }).first().waitFor({ timeout: patience });
   },
   text: ({ selector }) => page.innerText(selector),
-  async shoot({ path }) {
-    await page.screenshot({ path, fullPage: true });
+  async shoot({ path, fullPage = true }) {
+    await page.screenshot({ path, fullPage });
+  },
+  press: ({ key }) => page.keyboard.press(key),
+  clickOn: ({ selector }) => page.locator(selector).first().click(),
+  choose: ({ selector, value }) => page.locator(selector).selectOption(value),
+  back: () => page.goBack(),
+  address: () => page.url(),
+  async media(about) {
+    await page.emulateMedia(about);
+  },
+  async download({ selector }) {
+    const [file] = await Promise.all([page.waitForEvent("download"), page.locator(selector).first().click()]);
+    return { name: file.suggestedFilename(), text: readFileSync(await file.path(), "utf8") };
+  },
+  // Rules that are broken, without those of minor weight. Evaluated, because a strict page loads no foreign script.
+  async axe() {
+    await page.evaluate(AXE);
+    const { violations } = await page.evaluate(() => axe.run());
+    return violations
+      .filter(({ impact }) => impact === "serious" || impact === "critical")
+      .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(" | ")}`);
   },
   complaints: () => complaints,
   hosts: () => [...hosts].filter(Boolean),

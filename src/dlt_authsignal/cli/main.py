@@ -14,6 +14,7 @@ from dlt_authsignal.cli.commands.local.demo import demo
 from dlt_authsignal.cli.commands.local.sandbox import sandbox
 from dlt_authsignal.cli.commands.look.alerts import alerts
 from dlt_authsignal.cli.commands.look.changes import changes
+from dlt_authsignal.cli.commands.look.dashboard import dashboard
 from dlt_authsignal.cli.commands.look.models import models
 from dlt_authsignal.cli.commands.look.show import show
 from dlt_authsignal.cli.commands.look.status import status
@@ -39,7 +40,7 @@ def cli() -> None:
     quieten_dlt()
 
 
-COMMANDS = (
+for command in (
     demo,
     init,
     doctor,
@@ -47,6 +48,7 @@ COMMANDS = (
     receive,
     events,
     status,
+    dashboard,
     changes,
     alerts,
     show,
@@ -55,8 +57,7 @@ COMMANDS = (
     erase,
     sandbox,
     ai,
-)
-for command in COMMANDS:
+):
     cli.add_command(command)
 check_options(cli)
 

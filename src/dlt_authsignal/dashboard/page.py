@@ -243,6 +243,7 @@ class Document:
         pages: The pages, or only the one that the reader asked for.
         titles: Keys and titles of all pages, in the order of the menu.
         definitions: Definitions by name.
+        problem: What is wrong with the request or the data, in one sentence; blank if nothing is.
     """
 
     dataset: str
@@ -257,3 +258,4 @@ class Document:
     pages: tuple[Page, ...]
     titles: tuple[tuple[str, str], ...]
     definitions: Mapping[str, Definition] = field(default_factory=dict)
+    problem: str = ""

@@ -14,7 +14,9 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.clients import sql_client
-from dlt_authsignal.destination.stores.queries import committed
+from dlt_authsignal.destination.dlt_patches import merges_directly
+from dlt_authsignal.destination.registry import destination_of_type
+from dlt_authsignal.destination.stores.queries import committed, schema_of
 from dlt_authsignal.destination.stores.store import is_made_of_files
 from dlt_authsignal.errors import RunFailed
 
@@ -100,20 +102,40 @@ def _is_late(pipeline: Pipeline) -> bool:
 
 
 def _is_cleared(pipeline: Pipeline) -> bool:
-    """Whether another load has started since and emptied staging tables that held part of the pending load.
+    """Whether a part of the pending load is no longer where it was put: another load has started since and emptied the
+    staging tables.
 
     Continuing would merge the remaining part and record the whole load as completed.
     """
+    load_ids = pipeline.list_normalized_load_packages()
     loaded = {
         job.job_file_info.table_name
-        for load_id in pipeline.list_normalized_load_packages()
+        for load_id in load_ids
         for job in pipeline.get_load_package_info(load_id).jobs["completed_jobs"]
         if _is_ours(job.job_file_info) and has_rows(job.file_path, job.job_file_info.file_format)
     }
     if not loaded or is_made_of_files(pipeline):  # tables made of files have no staging tables
         return False
-    with sql_client(pipeline) as client, client.with_staging_dataset():
-        return any(_staged(client, table) != set(pipeline.list_normalized_load_packages()[:1]) for table in loaded)
+    direct = {table for table in loaded if _is_merged_directly(pipeline, table)}
+    with sql_client(pipeline) as client:
+        if not all(_holds(client, table, load_ids[0]) for table in direct):
+            return True
+        with client.with_staging_dataset():
+            return any(_staged(client, table) != set(load_ids[:1]) for table in loaded - direct)
+
+
+def _is_merged_directly(pipeline: Pipeline, table: str) -> bool:
+    is_duckdb = destination_of_type(pipeline.destination.destination_type).name == "duckdb"
+    return is_duckdb and merges_directly(schema_of(pipeline).get_table(table))
+
+
+def _holds(client: Any, table: str, load_id: str) -> bool:
+    """Return whether a table has rows of a load."""
+    column, name = client.escape_column_name("_dlt_load_id"), client.make_qualified_table_name(table)
+    try:
+        return bool(client.execute_sql(f"SELECT 1 FROM {name} WHERE {column} = %s LIMIT 1", load_id))
+    except DestinationUndefinedEntity:
+        return False
 
 
 def _is_ours(job: Any) -> bool:

@@ -12,7 +12,7 @@ from dlt_authsignal.dashboard.content.facts import Facts, read_facts
 from dlt_authsignal.dashboard.content.header import check, sources
 from dlt_authsignal.dashboard.content.look import Look
 from dlt_authsignal.dashboard.content.marks import marks_of
-from dlt_authsignal.dashboard.content.pages import overview
+from dlt_authsignal.dashboard.content.pages import adoption, changes, funnel, overview, reliability, security, trust
 from dlt_authsignal.dashboard.content.selection import Asked, Selection
 from dlt_authsignal.dashboard.page import Choices, Definition, Document, Filters, Page
 from dlt_authsignal.errors import ConfigurationError
@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 
 PAGES: Final[Mapping[str, ModuleType]] = {
     "overview": overview,
+    "adoption": adoption,
+    "funnel": funnel,
+    "reliability": reliability,
+    "changes": changes,
+    "security": security,
+    "trust": trust,
 }
 """The pages by their keys, in the order of the menu."""
 

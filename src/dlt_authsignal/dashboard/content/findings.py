@@ -3,7 +3,7 @@
 The interval of a difference is Newcombe's, from the Wilson intervals of both shares, as in `config_change_effects`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from math import sqrt
@@ -85,12 +85,11 @@ def weekly_changes(rows: Iterable[Kpi]) -> list[Change]:
         for start, after in weeks.items()
         if (earlier := weeks.get(start - _WEEK)) and (change := between(earlier, after)) and change.is_significant
     ]
-    return sorted(found, key=lambda change: -change.certain)
+    return sorted(found, key=_order)
 
 
-def largest(changes: Sequence[Change]) -> Change | None:
-    """Return the first change; None without changes."""
-    return changes[0] if changes else None
+def _order(change: Change) -> tuple[float, bool]:
+    return (-change.certain, change.after.dimension != "all")
 
 
 def said(change: Change, subject: str) -> str:
@@ -107,9 +106,21 @@ def said(change: Change, subject: str) -> str:
 
 
 def per_slice(changes: Iterable[Change]) -> list[Change]:
-    """Return the most certain change of each KPI and slice."""
+    """Return the most certain change of each KPI and slice; of slices with all cases of the total, only the total's."""
     first: dict[tuple[str, str, str, str], Change] = {}
-    for change in changes:
+    for change in sorted(changes, key=_order):
         row = change.after
         first.setdefault((row.model.name, row.measure, row.dimension, row.dimension_value), change)
-    return list(first.values())
+    totals = [change for change in first.values() if change.after.dimension == "all"]
+    return [
+        change for change in first.values() if change in totals or not any(_is_same(change, total) for total in totals)
+    ]
+
+
+def _is_same(change: Change, total: Change) -> bool:
+    """Return whether a slice has all cases of the total."""
+    return all(
+        (one.model.name, one.measure, one.period_start, one.denominator)
+        == (other.model.name, other.measure, other.period_start, other.denominator)
+        for one, other in ((change.before, total.before), (change.after, total.after))
+    )

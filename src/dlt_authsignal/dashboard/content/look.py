@@ -1,7 +1,7 @@
 """What one page looks at: the cubes and the filters, with the cards that can be made from a KPI."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Final, Literal
 
@@ -68,7 +68,9 @@ class Look:
         since, until = self.filters.since or date.min, self.filters.until or date.max
         return tuple(mark for mark in self.marks if since <= mark.day <= until)
 
-    # Cards
+    def without_method(self) -> "Look":
+        """Return a look at the same data without the filter of the method: an unfinished attempt often has none."""
+        return replace(self, filters=replace(self.filters, method=None))
 
     def number(
         self, kpi: str, measure: str, title: str, *, better: Better = "", note: str = "", dimension: str = ""
@@ -159,7 +161,7 @@ class Look:
         )
 
     def changes(self, kpis: Iterable[tuple[str, str]], dimensions: Sequence[str]) -> list[findings.Change]:
-        """Return the significant weekly changes of some measures, over all slices, the most certain first."""
+        """Return the most certain weekly change of each slice of some measures, the most certain first."""
         found: list[findings.Change] = []
         for kpi, measure in kpis:
             if self.needs(kpi):
@@ -168,7 +170,7 @@ class Look:
             having = tuple(name for name in dimensions if name in model.dimensions)
             rows = [row for row in self.rows(kpi, ("week",), having) if row.measure == measure]
             found += findings.weekly_changes(rows)
-        return sorted(found, key=lambda change: -change.certain)
+        return findings.per_slice(found)
 
     def finding(self, kpi: str, measure: str, dimensions: Sequence[str]) -> str:
         """Say the largest significant weekly change of a measure; blank if there is none."""
@@ -177,8 +179,12 @@ class Look:
 
 
 def unit_of(model: Model, measure: str) -> str:
-    """Return the unit of a measure."""
-    return model.units.get(measure, model.unit)
+    """Return the unit of a measure, as pages show it."""
+    unit = model.units.get(measure, model.unit)
+    return _UNITS.get(unit, unit)
+
+
+_UNITS: Final = {"per message": "money", "per user and year": "per user"}
 
 
 def point_of(row: Kpi, label: str) -> Point:

@@ -33,7 +33,7 @@ class Asked:
         filters: What the reader chose.
         grains: Periods: all, month, week, day.
         dimensions: Dimensions to split by.
-        has_total: Whether the total over all slices is wanted.
+        has_total: Whether to return the total over all slices.
     """
 
     kpi: str

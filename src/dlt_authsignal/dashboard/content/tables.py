@@ -9,7 +9,7 @@ from dlt_authsignal.dashboard.content.subjects import GOOD, SUBJECTS
 from dlt_authsignal.dashboard.page import Table
 
 CHANGE_COLUMNS: Final = ("Week", "What", "Where", "Before", "After", "Change, points (95 %)", "Cases", "News")
-CHANGE_UNITS: Final = ("date", "text", "text", "ratio", "ratio", "text", "count", "text")
+CHANGE_UNITS: Final = ("text", "text", "text", "ratio", "ratio", "text", "count", "text")
 MOST_CHANGES: Final = 12
 NO_CHANGE: Final = (
     "No week differs from the week before by more than chance explains, in slices with 30 cases or more in both weeks."
@@ -21,7 +21,7 @@ def changes_table(look: Look, title: str, kpis: Sequence[tuple[str, str]], dimen
     needs = [look.needs(kpi) for kpi, _ in kpis]
     if all(needs):
         return Table(title=title, caption="", columns=CHANGE_COLUMNS, units=CHANGE_UNITS, rows=(), needs=needs[0])
-    found = findings.per_slice(look.changes(kpis, dimensions))[:MOST_CHANGES]
+    found = look.changes(kpis, dimensions)[:MOST_CHANGES]
     rows = tuple(_row(change) for change in found)
     first = found[0] if found else None
     caption = findings.said(first, SUBJECTS[first.after.model.name, first.after.measure]) if first else NO_CHANGE
@@ -32,7 +32,7 @@ def _row(change: findings.Change) -> tuple[object, ...]:
     row = change.after
     subject = SUBJECTS[row.model.name, row.measure].removeprefix("the ")
     return (
-        change.week,
+        f"{wording.day(change.week)} {change.week.year}",
         f"{subject[0].upper()}{subject[1:]}",
         change.where or "overall",
         change.before.value,

@@ -1,7 +1,7 @@
 """Every change that this package makes to dlt or to the process. Importing this package makes none of them.
 
-`adapt` and `empty_text` change what dlt does, `fixed_cost` what it repeats, `libpq` which credentials it
-accepts, and `duckdb_pool` and `local_bucket` who can read its files.
+`adapt`, `direct_merge` and `empty_text` change what dlt does, `fixed_cost` what it repeats, `libpq` which credentials
+it accepts, and `duckdb_pool` and `local_bucket` who can read its files.
 `replaced` checks each function before it is replaced. `tests/test_dlt_contract.py` lists the parts of dlt that are
 relied on; docs/decisions/0011-changes-to-dlt.md gives the reasons.
 """
@@ -19,6 +19,7 @@ from dlt_authsignal.destination.dlt_patches.adapt import (
     remove_with,
     replace_iceberg_merge,
 )
+from dlt_authsignal.destination.dlt_patches.direct_merge import merges_directly
 from dlt_authsignal.destination.dlt_patches.duckdb_pool import beside
 from dlt_authsignal.destination.dlt_patches.fixed_cost import (
     SELDOM,
@@ -47,6 +48,7 @@ __all__ = [
     "is_ours",
     "leave_to_libpq",
     "make_private_bucket",
+    "merges_directly",
     "offer_defaults",
     "rare_garbage_collection",
     "read_marked_settings",

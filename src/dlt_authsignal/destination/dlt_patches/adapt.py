@@ -22,6 +22,7 @@ from dlt.common.configuration.specs.pluggable_run_context import PluggableRunCon
 from dlt.common.pipeline import PipelineContext
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_authsignal.destination.dlt_patches.direct_merge import merge_directly
 from dlt_authsignal.destination.dlt_patches.duckdb_pool import open_privately
 from dlt_authsignal.destination.dlt_patches.empty_text import keep_empty_text
 from dlt_authsignal.destination.dlt_patches.fixed_cost import remember_types
@@ -238,6 +239,7 @@ def _adapt_destination(destination: Any) -> None:
         destination.caps_params.setdefault("supports_transactions", True)
     if known.name == "duckdb":
         _open_databases(destination)
+        merge_directly(is_ours)
     if known.name in OF_LIBPQ:
         leave_to_libpq(destination)
     if known.name == "postgres":

@@ -14,7 +14,7 @@ from dlt_authsignal.models.detections.find import Found, find
 from dlt_authsignal.models.detections.thresholds import Thresholds
 from dlt_authsignal.models.tables import existing
 from dlt_authsignal.pipeline.alerts.settings import resolved_thresholds
-from dlt_authsignal.pipeline.alerts.table import Detection, merged, stored_detections, write_detections
+from dlt_authsignal.pipeline.alerts.table import Detection, is_there, merged, stored_detections, write_detections
 from dlt_authsignal.pipeline.catch_up import catch_up
 from dlt_authsignal.pipeline.prepared import prepared
 
@@ -69,7 +69,8 @@ def detected(pipeline: Pipeline, thresholds: Thresholds) -> DetectionReport:
     catch_up(pipeline)
     found, stored = _found(pipeline, thresholds), stored_detections(pipeline)
     rows = merged(stored, found.findings, datetime.now(UTC))
-    if changed := [row for row in rows if stored.get(row.detection_id) != row]:
+    changed = [row for row in rows if stored.get(row.detection_id) != row]
+    if changed or not is_there(pipeline):
         write_detections(pipeline, changed)
     return _report(pipeline, found, rows, stored)
 

@@ -1,7 +1,7 @@
 """Read and write the table `detections`."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -10,9 +10,9 @@ import dlt
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.clients import sql_client
-from dlt_authsignal.destination.load_hints import hints
+from dlt_authsignal.destination.load_hints import hints, no_rows
 from dlt_authsignal.destination.redaction import redacted_log, untraced
-from dlt_authsignal.destination.stores.queries import columns_of
+from dlt_authsignal.destination.stores.queries import are_there, columns_of
 from dlt_authsignal.destination.stores.store import is_made_of_files
 from dlt_authsignal.models.detections.catalogue import Severity
 from dlt_authsignal.models.detections.find import Finding
@@ -124,8 +124,13 @@ def _moved(known: Detection, finding: Finding) -> Detection:
     )
 
 
+def is_there(pipeline: Pipeline) -> bool:
+    """Whether the table exists, or is made of files and so exists with its first row."""
+    return is_made_of_files(pipeline) or DETECTIONS.name in are_there(pipeline, [DETECTIONS.name])
+
+
 def write_detections(pipeline: Pipeline, rows: Sequence[Detection]) -> None:
-    """Add rows, and replace those with the same id."""
+    """Add rows, and replace those with the same id. Without rows, create the table."""
     now = datetime.now(UTC)
     with untraced(pipeline), redacted_log():
         pipeline.run(_resource([_values(row, now) for row in rows]))
@@ -138,7 +143,10 @@ def _values(row: Detection, now: datetime) -> dict[str, Any]:
 
 @dlt.source(name="authsignal_source", max_table_nesting=0)
 def _resource(rows: list[dict[str, Any]]) -> Any:
-    return dlt.resource(rows, **hints(DETECTIONS))
+    def read() -> Iterator[Any]:
+        yield rows or no_rows()
+
+    return dlt.resource(read, **hints(DETECTIONS))
 
 
 def mark_sent(pipeline: Pipeline, row: Detection, now: datetime) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.clients import sql_client
@@ -93,7 +92,6 @@ def load_events(
         before = row_counts(pipeline, EVENT_TABLES)
         counts, location = _load(pipeline, reading, partial(_keep_open, pipeline, held))
         after = row_counts(pipeline, EVENT_TABLES)
-        _empty_staging(pipeline)
         deleted = delete_old(pipeline, reading.spool, reading.tenant, found.retention)
     return EventsReport(
         pipeline=pipeline.pipeline_name,
@@ -130,17 +128,6 @@ def _forget_row_order(pipeline: Pipeline) -> None:
     if file and file.exists():
         with sql_client(pipeline) as client:
             client.execute_sql("SET GLOBAL preserve_insertion_order = false")
-
-
-def _empty_staging(pipeline: Pipeline) -> None:
-    """Delete DuckDB's copy of the last load, which dlt keeps until the next one: closing the file would compress it."""
-    file = database_file(pipeline)
-    if not (file and file.exists()) or pipeline.has_pending_data:
-        return
-    with sql_client(pipeline) as client, client.with_staging_dataset():
-        for name in EVENT_TABLES:
-            with suppress(DestinationUndefinedEntity):
-                client.execute_sql(f"TRUNCATE {client.make_qualified_table_name(name)}")
 
 
 def _with_known_key(pipeline: Pipeline, evidence: Evidence, tenant: EventTenant, accept_new_key: bool) -> Evidence:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
+from weakref import WeakKeyDictionary
 
 from dlt.pipeline.pipeline import Pipeline
 from yarl import URL
@@ -64,8 +65,12 @@ def identity_of(pipeline: Pipeline) -> Identity:
         keys=frozenset(name for name, kind, salt in found if kind == "key" and salt == salts[0]),
         returned=frozenset(name for name, kind, _ in found if kind == "tenant_id") | _configured(pipeline),
         named=frozenset(name for name in rows if name),
-        salt=salts[0] if salts else new_salt(),
+        salt=salts[0] if salts else _SALTS.setdefault(pipeline, new_salt()),
     )
+
+
+_SALTS: Final[WeakKeyDictionary[Pipeline, str]] = WeakKeyDictionary()
+"""Salts of datasets that have none yet: a run asks several times, and a fingerprint takes 50 ms for each new salt."""
 
 
 def _configured(pipeline: Pipeline) -> frozenset[str]:

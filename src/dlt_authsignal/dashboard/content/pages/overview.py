@@ -32,7 +32,7 @@ def sections(facts: Facts, look: Look) -> Sequence[Section]:
         Section(title="At a glance", intro="How are passkeys and sign-ins doing?", cards=_numbers(look)),
         Section(
             title="What changed",
-            intro="Which weeks differ from the week before by more than chance, and for whom?",
+            intro="Which weeks differ from the week before by more than chance, and where?",
             cards=(
                 look.line(
                     "Success and drop-off of challenges",
