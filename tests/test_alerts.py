@@ -166,6 +166,11 @@ def test_without_a_receiver_detections_are_kept_and_nothing_is_sent() -> None:
     assert done.returncode == 0, done.stderr
     assert "No receiver is configured, so 2 alerts not sent." in done.stdout
     assert {row.sent_at for row in stored().values()} == {None}
+    assert json.loads(command("status", "--json").stdout)["detections"] == {
+        "impossible_travel": {"found": 1, "not_sent": 1},
+        "mfa_fatigue": {"found": 1, "not_sent": 1},
+    }
+    assert 'authsignal_detections_not_sent{rule="mfa_fatigue"} 1.0' in command("status", "--prometheus").stdout
 
 
 WRONG: list[tuple[dict[str, str], str]] = [
