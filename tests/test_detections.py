@@ -1,5 +1,6 @@
 """Rules that look for attacks: each fires on its story, and not on one that is just below its thresholds."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -9,7 +10,10 @@ import pytest
 from dlt_authsignal.models.detections.find import Finding, Found, find
 from dlt_authsignal.models.detections.thresholds import checked, defaults
 from dlt_authsignal.pipeline.attach import attach
+from dlt_authsignal.sandbox import RunningSandbox
+from tests.api_attacks import FOUND, put_attacks
 from tests.attack_stories import NUMBERS, Stories, after, every, spread
+from tests.helpers import sync_from
 from tests.tiers import deep_after
 from tests.warehouses import DuckDB, Lake, Postgres, Warehouse
 
@@ -176,6 +180,36 @@ def test_each_rule_fires_on_its_attack_and_on_nothing_just_below_its_thresholds(
         "shortest_minutes": 59.9,
     }
     assert len({each.detection_id for each in result.findings}) == len(result.findings)
+
+
+@pytest.mark.parametrize("kind", deep_after(1, ["duckdb", "postgres", "delta", "iceberg"]))
+def test_rules_without_events_find_what_the_api_returned(
+    kind: str, empty: RunningSandbox, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    into: dict[str, Any] = {"destination": warehouse(kind, request, monkeypatch).destination}
+    put_attacks(empty)
+    sync_from(empty, **into)
+    result = find(attach(**into), defaults())
+    assert {(each.rule, each.subject) for each in result.findings} == FOUND
+    assert result.needs == {"mfa_fatigue": ("events",), "otp_pumping": ("events",)}
+
+
+def test_hashes_are_compared_and_identifiers_that_are_left_out_are_no_zero(empty: RunningSandbox) -> None:
+    put_attacks(empty)
+    sync_from(
+        empty, privacy="pseudonymize", privacy_key="5b1f9c0e7a3d42868d7f1e0b6c9a42f3d8e7b6a5c4f3021e9d8c7b6a5f4e3d2c"
+    )
+    hashed = find(attach(), defaults())
+    assert Counter(each.rule for each in hashed.findings) == Counter(rule for rule, _ in FOUND)
+    assert not {each.subject for each in hashed.findings} & {"192.0.2.1", "+491701111111"}
+    into = {"pipeline_name": "without_a_key"}
+    sync_from(empty, privacy="pseudonymize", **into)
+    result = find(attach(**into), defaults())
+    network = {("brute_force", "192.0.2.0")}  # by default, addresses are truncated
+    assert {(each.rule, each.subject) for each in result.findings} == network | {
+        (rule, subject) for rule, subject in FOUND if subject not in ("192.0.2.1", "+491701111111")
+    }
+    assert result.needs.keys() == {"mfa_fatigue", "otp_pumping", "shared_phone"}
 
 
 def test_thresholds_decide_what_fires() -> None:
