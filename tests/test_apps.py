@@ -1,10 +1,14 @@
 """Mobile apps over the socket: their credentials, push, QR codes and in-app verification."""
 
 import base64
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
 from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.sandbox import RunningSandbox
@@ -391,3 +395,47 @@ def test_keys_of_other_curves_and_short_rsa_keys_are_refused() -> None:
     for key in keys:
         der = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         assert canonical(base64.b64encode(der).decode()) is None
+
+
+def socket_of(running: RunningSandbox, protocol: str) -> ClientConnection:
+    """The WebSocket that the browser SDK opens, at the URL that it derives from its base URL."""
+    url = running.url.replace("http://", "ws://").replace("v1", "ws-v1-challenge").replace("api", "api-ws")
+    return connect(url, subprotocols=[Subprotocol("authsignal-ws"), Subprotocol(protocol)], open_timeout=5)
+
+
+def test_a_web_socket_tells_the_browser_each_state_of_its_qr_code(empty: RunningSandbox) -> None:
+    app = enrolled(empty, "qr-code")
+    with socket_of(empty, f"x.authsignal.tenant.{empty.sandbox.config.tenant_id}") as browser:
+        data = {"challengeType": "QR_CODE", "actionCode": "kiosk", "custom": {"seat": "12A"}}
+        browser.send(json.dumps({"type": "CREATE_CHALLENGE", "data": data}))
+        created = json.loads(browser.recv(timeout=5))
+        challenge_id = created["data"].pop("challengeId")
+        assert datetime.fromisoformat(created["data"].pop("expiresAt")) > empty.clock.now()
+        assert created == {"type": "CHALLENGE_CREATED", "data": {"challengeType": "QR_CODE", "state": "unclaimed"}}
+        claimed = app_asks(empty, "POST", "qr-code/challenge/claim", app.claim(challenge_id))[1]
+        assert (claimed["actionCode"], claimed["custom"]) == ("kiosk", {"seat": "12A"})
+        app_asks(empty, "POST", "qr-code/challenge", app.answer(challenge_id))
+        states = [json.loads(browser.recv(timeout=5)) for _ in range(2)]
+    assert {state["type"] for state in states} == {"STATE_CHANGE"}
+    assert {state["data"]["challengeId"] for state in states} == {challenge_id}
+    assert [state["data"]["state"] for state in states] == ["claimed", "approved"]
+    token = states[1]["data"]["accessToken"]
+    assert ask(empty, "POST", "/validate", {"token": token})[1]["verificationMethod"] == "QR_CODE"
+
+
+def test_a_web_socket_needs_the_tenant_or_a_token(empty: RunningSandbox) -> None:
+    for protocol in ("x.authsignal.tenant.another", "x.authsignal.token.abc", "another"):
+        with pytest.raises(InvalidStatus) as refusal, socket_of(empty, protocol):
+            pass
+        assert refusal.value.response.status_code == 403
+    token = bearer(empty).removeprefix("Bearer ")
+    with socket_of(empty, f"x.authsignal.token.{token}") as browser:
+        assert browser.subprotocol == "authsignal-ws"
+        browser.send("{}")
+        with pytest.raises(ConnectionClosed):
+            browser.recv(timeout=5)
+
+
+def test_attestation_gets_a_new_nonce_each_time(empty: RunningSandbox) -> None:
+    nonces = {ask(empty, "POST", "/client/challenge", {}, auth=tenant(empty))[1]["nonce"] for _ in range(3)}
+    assert len(nonces) == 3

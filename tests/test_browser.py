@@ -9,7 +9,9 @@ from typing import Any
 import pyotp
 import pytest
 
+from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
+from dlt_authsignal.sandbox.verification.software_app import SoftwareApp
 from tests.helpers import ask
 from tests.node_process import NodeProcess, node
 
@@ -247,6 +249,26 @@ def test_the_page_waits_until_a_magic_link_is_opened_elsewhere(browser: Browser)
     assert browser.sdk("emailML.checkVerificationStatus")["data"]["isVerified"] is True
     assert_succeeded(browser, token, "EMAIL_MAGIC_LINK", "payment")
     assert "unknown" in browser.do("visit", url=link)
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("answer", ["approved", "rejected"])
+def test_a_qr_code_needs_no_polling(browser: Browser, answer: str) -> None:
+    app, tenant = SoftwareApp(), basic_auth(browser.running.sandbox.config.tenant_id)
+    enrolling = f"Bearer {browser.track()}"
+    ask(browser.running, "POST", "/client/user-authenticators/qr-code", app.enrolment(), auth=enrolling)
+    made = browser.do("qr", argument={"action": "kiosk"})
+    scan = "/client/user-authenticators/qr-code/challenge"
+    ask(browser.running, "POST", f"{scan}/claim", app.claim(made["challengeId"]), auth=tenant)
+    browser.do("until", expression="states.length === 1")
+    decided = app.answer(made["challengeId"], approved=answer == "approved")
+    ask(browser.running, "POST", scan, decided, auth=tenant)
+    browser.do("until", expression="states.length === 2")
+    [claimed, [state, *token]] = browser.do("evaluate", expression="states")
+    assert (claimed, state) == (["claimed"], answer)
+    if answer == "approved":
+        assert_succeeded(browser, token[0], "QR_CODE", "kiosk")
+    assert browser.do("complaints") == []
 
 
 def test_a_wrong_code_is_reported_in_the_response(browser: Browser) -> None:

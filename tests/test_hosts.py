@@ -11,6 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from aiohttp.resolver import ThreadedResolver
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
 from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
@@ -252,3 +255,23 @@ def test_a_local_name_that_leads_to_another_machine_gets_no_webhook(
     assert ask(empty, "POST", "/challenge", body)[0] == 400
     delivery = empty.sandbox.webhooks.deliveries[-1]
     assert (delivery.status, delivery.failure) == (None, "AnotherHost")
+
+
+def opened(running: RunningSandbox, host: str) -> ClientConnection:
+    """A WebSocket to the sandbox whose request is for another host."""
+    parts = urlsplit(running.url)
+    protocols = ["authsignal-ws", f"x.authsignal.tenant.{running.sandbox.config.tenant_id}"]
+    return connect(
+        f"ws://{host}/ws-v1-challenge",
+        sock=socket.create_connection((parts.hostname or "", parts.port or 0), timeout=5),
+        subprotocols=[Subprotocol(name) for name in protocols],
+        open_timeout=5,
+    )
+
+
+def test_a_web_socket_for_another_host_is_refused(running: RunningSandbox) -> None:
+    with pytest.raises(InvalidStatus) as refusal, opened(running, "evil.example"):
+        pass
+    assert refusal.value.response.status_code == 403
+    with opened(running, "localhost") as browser:
+        assert browser.subprotocol == "authsignal-ws"

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from urllib.request import urlopen
 
 import pytest
+import requests
+from requests.auth import HTTPBasicAuth
 
 from dlt_authsignal.sandbox import SandboxConfig, run_in_thread
 from tests.helpers import COMMAND, ask, command
@@ -52,6 +54,33 @@ def test_an_empty_sandbox_has_no_users() -> None:
     with banner("--empty") as shown:
         assert "  data     no users\n" in shown
         assert set(counts(shown).values()) == {0}
+
+
+@pytest.mark.deep
+def test_the_command_sets_where_the_pages_are_and_which_codes_are_sent() -> None:
+    options = ("--empty", "--pages-url", "http://auth.localhost:80", "--fixed-code", "ann@example.com=123456")
+    with banner(*options) as shown:
+        server = HTTPBasicAuth("sandbox-server-secret", "")
+        tracked = requests.post(f"{url_of(shown)}/users/ann/actions/signIn", json={}, auth=server, timeout=5).json()
+        assert tracked["url"].startswith("http://auth.localhost:80/hosted/?token=")
+        body = {"verificationMethod": "EMAIL_OTP", "action": "signIn", "email": "ann@example.com"}
+        requests.post(f"{url_of(shown)}/challenge", json=body, auth=server, timeout=5)
+        outbox = requests.get(url_of(shown).removesuffix("/v1") + "/_sandbox/outbox", timeout=5).json()
+        assert [message["code"] for message in outbox["messages"]] == ["123456"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--fixed-code", "123456"], "Write an address and its code"),
+        (["--fixed-code", "ann@example.com=abc"], "a code must be text of 4 to 10 digits"),
+        (["--pages-url", "localhost"], "must be a URL without a path"),
+    ],
+)
+def test_wrong_codes_and_page_urls_are_refused(options: list[str], words: str) -> None:
+    done = command("sandbox", "--port", "0", *options)
+    assert done.returncode == 2
+    assert words in " ".join(done.stderr.split())
 
 
 def test_the_sandbox_sends_its_past_to_the_receiver_of_events_to() -> None:

@@ -19,9 +19,9 @@ const ARGUMENTS = [
 
 const PATIENCE = 5000;
 
-const AXE = readFileSync(new URL("node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
-
 const SDK = readFileSync(new URL("node_modules/@authsignal/browser/dist/index.min.js", import.meta.url));
+
+const AXE = readFileSync(new URL("node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
 
 const PAGE = `<!doctype html><title>Application</title><link rel=icon href="data:,">
 <input autocomplete="username webauthn"><script src="/sdk.js"></script>`;
@@ -50,13 +50,17 @@ function serve() {
 const server = await serve();
 const origin = `http://localhost:${server.address().port}/`;
 const browser = await chromium.launch({ executablePath: executable(), args: ARGUMENTS });
-let context, page, devtools, authenticators, complaints, hosts;
+let context, page, devtools, authenticators, complaints, hosts, place;
+
+/** Where the next steps happen: the page, the pop-up in it, or the window that it opened. */
+const there = () => place ?? page;
 
 const does = {
   async open({ url, options, context: about }) {
     await context?.close();
     context = await browser.newContext(about);
     context.setDefaultTimeout(PATIENCE);
+    place = undefined;
     page = await context.newPage();
     complaints = [];
     hosts = new Set();
@@ -89,9 +93,13 @@ const does = {
     });
   },
   sdk: ({ path, argument }) => page.evaluate(callClient, { path, argument }),
+  qr: ({ argument }) => page.evaluate(watchQrCode, argument),
   start: ({ path, argument }) => page.evaluate(startCall, { path, argument }),
   finish: () => page.evaluate(() => window.started),
   evaluate: ({ expression }) => page.evaluate(expression),
+  async until({ expression }) {
+    await page.waitForFunction(expression);
+  },
   async visit({ url }) {
     const second = await context.newPage();
     await second.goto(url);
@@ -99,17 +107,32 @@ const does = {
     await second.close();
     return text.trim();
   },
-  fill: ({ label, text }) => page.getByLabel(label).fill(text),
+  async look({ at }) {
+    if (at === "page") place = undefined;
+    else if (at === "popup") place = page.frameLocator("#__authsignal-popup-iframe");
+    else place = context.pages().at(-1) === page ? await context.waitForEvent("page") : context.pages().at(-1);
+  },
+  origin: () => origin,
+  goto: ({ url }) => page.goto(url),
+  waitForUrl: ({ url }) => page.waitForURL((found) => found.href.startsWith(url)),
+  async launch({ url, options, client: about }) {
+    await page.evaluate(makeClient, about);
+    await page.evaluate(startLaunch, [url, options]);
+  },
+  focused: () => page.evaluate(() => document.activeElement.innerText || document.activeElement.id),
+  fill: ({ label, text }) => there().getByLabel(label).fill(text),
   async write({ selector, text }) {
     const editor = page.locator(selector).first();
     await editor.fill(text);
     await editor.blur();
   },
-  click: ({ button }) => page.getByRole("button", { name: button, exact: true }).click(),
+  click: ({ button }) => there().getByRole("button", { name: button, exact: true }).click(),
+  chooseMethod: ({ method }) => there().locator(".method", { hasText: method }).click(),
+  follow: ({ link }) => there().getByRole("link", { name: link, exact: true }).click(),
   async waitFor({ text, patience = PATIENCE }) {
-    await page.getByText(text).filter({ visible: true }).first().waitFor({ timeout: patience });
+    await there().getByText(text).filter({ visible: true }).first().waitFor({ timeout: patience });
   },
-  text: ({ selector }) => page.innerText(selector),
+  text: ({ selector }) => there().locator(selector).first().innerText(),
   async shoot({ path, fullPage = true }) {
     await page.screenshot({ path, fullPage });
   },
@@ -151,6 +174,17 @@ async function callClient({ path, argument }) {
   } catch ({ name, code, message }) {
     return { thrown: { name, code, message } };
   }
+}
+
+async function watchQrCode(argument) {
+  window.states = [];
+  const onStateChange = (state, token) => window.states.push(token ? [state, token] : [state]);
+  return (await window.client.qrCode.challenge({ ...argument, onStateChange })).data;
+}
+
+function startLaunch([url, options]) {
+  window.errors = [];
+  window.started = client.launch(url, { ...options, onError: (error) => errors.push(error) });
 }
 
 function startCall({ path, argument }) {

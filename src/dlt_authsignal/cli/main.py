@@ -16,6 +16,7 @@ from dlt_authsignal.cli.commands.look.alerts import alerts
 from dlt_authsignal.cli.commands.look.changes import changes
 from dlt_authsignal.cli.commands.look.dashboard import dashboard
 from dlt_authsignal.cli.commands.look.models import models
+from dlt_authsignal.cli.commands.look.report import report
 from dlt_authsignal.cli.commands.look.show import show
 from dlt_authsignal.cli.commands.look.status import status
 from dlt_authsignal.cli.commands.setup.ai import ai
@@ -49,6 +50,7 @@ for command in (
     events,
     status,
     dashboard,
+    report,
     changes,
     alerts,
     show,

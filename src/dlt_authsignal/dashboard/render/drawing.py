@@ -32,14 +32,14 @@ class Drawing:
     Attributes:
         lines: Lines; those of incomplete periods are dashed.
         areas: Filled areas: intervals of a line, or the parts of a stack's columns.
-        marks: Positions of marks, across.
+        marks: Positions of marks, across, and their numbers.
         axis: The vertical axis.
         ends: First and last label.
     """
 
     lines: tuple[Shape, ...]
     areas: tuple[Shape, ...]
-    marks: tuple[float, ...]
+    marks: tuple[tuple[float, str], ...]
     axis: Axis
     ends: tuple[str, str]
 
@@ -60,9 +60,18 @@ def drawing_of(chart: Chart) -> Drawing:
     across = {label: place_of(place, len(labels)) for place, label in enumerate(labels)}
     draw = _stacked if chart.kind == "stack" else _lined
     lines, areas = draw(chart, labels, across, axis)
-    marks = tuple(across[day] for mark in chart.marks if (day := mark.day.isoformat()) in across)
     ends = (labels[0], labels[-1]) if labels else ("", "")
-    return Drawing(lines=tuple(lines), areas=tuple(areas), marks=marks, axis=axis, ends=ends)
+    return Drawing(lines=tuple(lines), areas=tuple(areas), marks=tuple(_marks(chart, across)), axis=axis, ends=ends)
+
+
+def _marks(chart: Chart, across: dict[str, float]) -> Iterator[tuple[float, str]]:
+    """Yield the days with marks, and the numbers of the marks in the list below the chart."""
+    numbers: dict[str, list[int]] = {}
+    for number, mark in enumerate(chart.marks, 1):
+        numbers.setdefault(mark.day.isoformat(), []).append(number)
+    for day, found in numbers.items():
+        if day in across:
+            yield across[day], f"{found[0]}–{found[-1]}" if len(found) > 1 else str(found[0])
 
 
 def _across(place: int, count: int) -> float:

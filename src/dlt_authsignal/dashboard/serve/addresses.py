@@ -1,5 +1,6 @@
 """Filters in the query of a URL."""
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Final
@@ -7,6 +8,7 @@ from typing import Final
 from dlt_authsignal.dashboard.page import Choices, Filters
 
 LONGEST: Final = 200
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DATES: Final = ("since", "until")
 _CHOICES: Final[Mapping[str, str]] = {"action": "actions", "method": "methods", "country": "countries"}
 
@@ -41,7 +43,7 @@ def filters_of(query: Iterable[tuple[str, str]], choices: Choices) -> Filters:
 
 def _date(name: str, value: str) -> date:
     try:
-        if len(value) == len("2026-01-31"):
+        if _DATE.fullmatch(value):  # not the other forms of ISO 8601
             return date.fromisoformat(value)
     except ValueError:
         pass

@@ -9,7 +9,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dlt_authsignal.sandbox.app.control import OwnPagesOnly, control_routes
@@ -17,8 +17,10 @@ from dlt_authsignal.sandbox.app.openapi import openapi_route
 from dlt_authsignal.sandbox.app.pages import page_routes
 from dlt_authsignal.sandbox.app.route_table import ALIASES, SERVED
 from dlt_authsignal.sandbox.core.refusals import Refusal
+from dlt_authsignal.sandbox.hosted.routes import hosted_routes
 from dlt_authsignal.sandbox.http.auth import authenticate_path
 from dlt_authsignal.sandbox.http.dispatch import RawPaths, endpoint, refused
+from dlt_authsignal.sandbox.http.routes.client import qr_socket
 from dlt_authsignal.sandbox.sandbox import Sandbox
 
 
@@ -71,7 +73,14 @@ def create_app(sandbox: Sandbox) -> Starlette:
             yield
 
     app = Starlette(
-        routes=[*routes, *page_routes(sandbox), *control_routes(sandbox), openapi_route(served)],
+        routes=[
+            *routes,
+            WebSocketRoute(qr_socket.PATH, qr_socket.socket(sandbox)),
+            *hosted_routes(sandbox),
+            *page_routes(sandbox),
+            *control_routes(sandbox),
+            openapi_route(served),
+        ],
         middleware=[Middleware(RawPaths), Middleware(ClientCors), Middleware(OwnPagesOnly)],
         exception_handlers={HTTPException: no_route, Exception: broken},
         lifespan=lifespan,

@@ -18,10 +18,11 @@ from dlt_authsignal.sandbox.app.configuration_control import configuration_handl
 from dlt_authsignal.sandbox.app.not_emulated import NOT_EMULATED
 from dlt_authsignal.sandbox.app.route_table import SERVED
 from dlt_authsignal.sandbox.core.clock import iso
-from dlt_authsignal.sandbox.core.config import VALUE_LIST_VARIABLE
+from dlt_authsignal.sandbox.core.config import VALUE_LIST_VARIABLE, check_fixed_codes
 from dlt_authsignal.sandbox.core.faults import fault_from_json
 from dlt_authsignal.sandbox.core.rate_limits import limit_from_json
 from dlt_authsignal.sandbox.core.refusals import Refusal
+from dlt_authsignal.sandbox.hosted.texts import TEXTS
 from dlt_authsignal.sandbox.http.dispatch import json_response, read_body
 from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.tenant.policy import ACTION_CODE
@@ -30,6 +31,7 @@ from dlt_authsignal.sandbox.verification.challenge_flow import use_recovery_code
 
 SWITCHES: Final[dict[str, Any]] = {
     "listing": ("allowed", "refused"),
+    "fixed_codes": dict,
     "default_page_size": int,
     "max_page_size": int,
     "default_action_result": ("ALLOW", "BLOCK", "CHALLENGE", "REVIEW"),
@@ -165,6 +167,10 @@ class Control:
         sent = await self._sandbox.history.asked(wanted)
         return {**self._sandbox.webhooks.shown(), "history": sent}
 
+    def texts(self, _body: Body) -> Body:
+        """Return the texts of the hosted pages by id, as message overrides replace them."""
+        return {"texts": dict(TEXTS)}
+
     def faults(self, _body: Body) -> Body:
         return {"faults": self._sandbox.faults.shown()}
 
@@ -237,6 +243,7 @@ def control_routes(sandbox: Sandbox) -> list[Route]:
         _route("GET", "truth", control.truth),
         *(_route(method, f"configuration/{path}", act) for method, path, act in configuration_handlers(sandbox)),
         _route("GET", "not-emulated", control.not_emulated),
+        _route("GET", "texts", control.texts),
         _route("GET", "faults", control.faults),
         _route("POST", "faults", control.add_fault),
         _route("DELETE", "faults", control.clear_faults),
@@ -259,6 +266,8 @@ def _check_switch(name: str, value: Any) -> None:
         raise ValueError(f"{name} must have 1 to 64 letters, digits, hyphens or underscores.")
     if allowed is VALUE_LIST_VARIABLE and not (isinstance(value, str) and VALUE_LIST_VARIABLE.fullmatch(value)):
         raise ValueError(f"{name} must be a name without dots other than ip, device, user and custom.")
+    if allowed is dict:
+        check_fixed_codes(value)
     if allowed is bool and not isinstance(value, bool):
         raise ValueError(f"{name} must be true or false.")
     if allowed is int and (not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_SWITCH):

@@ -18,6 +18,9 @@ from dlt_authsignal.sandbox.sandbox import Sandbox
 TARGET: Final = "dlt_authsignal.target"
 """ASGI extension of the sandbox's server: the request target as it was sent."""
 
+POLICY_VIOLATION: Final = 1008
+"""Close code of a WebSocket that is refused."""
+
 _LONGEST_SHOWN: Final = 80
 
 
@@ -39,9 +42,12 @@ class KnownHosts:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             scope = with_target(scope)
-            if refusal := self._refusal(scope):
+        if scope["type"] in ("http", "websocket") and (refusal := self._refusal(scope)):
+            if scope["type"] == "http":
                 await refusal(scope, receive, send)
-                return
+            else:
+                await send({"type": "websocket.close", "code": POLICY_VIOLATION})  # before it is accepted: 403
+            return
         await self._app(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> Response | None:
@@ -51,7 +57,7 @@ class KnownHosts:
             return None
         self._sandbox.log.begin()
         status = 400 if host is None else 403
-        self._sandbox.note(f"{scope['method']} (another host)", status)
+        self._sandbox.note(f"{scope.get('method', 'GET')} (another host)", status)
         if host is None:
             return _refused(status, "invalid_host", "The request needs one Host header with a host name or address.")
         shown = host[:_LONGEST_SHOWN]

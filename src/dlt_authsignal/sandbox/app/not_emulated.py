@@ -3,13 +3,12 @@
 from typing import Final
 
 NOT_EMULATED: Final = (
-    "The pre-built UI at mfa.authsignal.com: the URLs in track's responses lead to Authsignal's own pages.",
-    "The WebSocket of the QR code flow.",
+    "The look of Authsignal's pre-built UI, and its pages for push, QR codes and a user's settings.",
     "iProov, Veriff, IDVerse, Onfido and palm recognition.",
     "Call Connect.",
     "Terminals and the payment API.",
     "Real delivery: e-mails, text messages and push notifications go to the outbox, or to your own webhook.",
     "The Authsignal portal.",
-    "App attestation.",
+    "App attestation: the nonce for it is returned, and its result is accepted without a check.",
     "Custom domains.",
 )

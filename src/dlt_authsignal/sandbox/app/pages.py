@@ -17,7 +17,7 @@ from dlt_authsignal.sandbox.app.control import Control
 from dlt_authsignal.sandbox.core.clock import iso
 from dlt_authsignal.sandbox.core.config import SandboxConfig
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
-from dlt_authsignal.sandbox.http.dispatch import json_response, read_body, refused
+from dlt_authsignal.sandbox.http.dispatch import base_url, json_response, read_body, refused
 from dlt_authsignal.sandbox.http.routes.client.codes import open_magic_link
 from dlt_authsignal.sandbox.http.routes.server.actions import Track, tracked
 from dlt_authsignal.sandbox.sandbox import Sandbox
@@ -55,7 +55,7 @@ def page_routes(sandbox: Sandbox) -> list[Route]:
 
     async def try_passkey(request: Request) -> Response:
         try:
-            return json_response(_try(sandbox, await read_body(request)))
+            return json_response(_try(sandbox, await read_body(request), base_url(request)))
         except Refusal as refusal:
             return refused(refusal)
 
@@ -133,7 +133,7 @@ def _shown(message: Message) -> dict[str, Any]:
     }
 
 
-def _try(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
+def _try(sandbox: Sandbox, raw: bytes, base: str) -> dict[str, Any]:
     """Track a sign-in of the user, as an application's server would, for a token that may add passkeys."""
     try:
         user_id = msgspec.json.decode(raw, type=Trying).user_id.strip()
@@ -144,7 +144,7 @@ def _try(sandbox: Sandbox, raw: bytes) -> dict[str, Any]:
     known = sandbox.store.get_user(user_id)
     username = None if known and known.username else user_id
     asked = Track(username=username, scope="read:authenticators add:authenticators")
-    answer = tracked(sandbox, user_id, TRIED_ACTION, asked)
+    answer = tracked(sandbox, user_id, TRIED_ACTION, asked, base)
     return {"userId": user_id, "token": answer.token, "isEnrolled": answer.is_enrolled, "state": answer.state}
 
 

@@ -20,6 +20,7 @@ from dlt_authsignal.sandbox.app.app import create_app
 from dlt_authsignal.sandbox.app.known_hosts import TARGET, KnownHosts
 from dlt_authsignal.sandbox.core.config import SandboxConfig
 from dlt_authsignal.sandbox.core.hosts import in_url, is_every_interface
+from dlt_authsignal.sandbox.http.dispatch import MAX_BODY_BYTES
 from dlt_authsignal.sandbox.http.fault_answers import CONNECTION
 from dlt_authsignal.sandbox.sandbox import Sandbox
 
@@ -200,6 +201,7 @@ def server(sandbox: Sandbox, host: str = "127.0.0.1") -> uvicorn.Server:
         uvicorn.Config(
             KnownHosts(create_app(sandbox), sandbox, host),
             http=_Protocol,
+            ws_max_size=MAX_BODY_BYTES,
             log_level=logging.ERROR,
             access_log=False,
             lifespan="on",

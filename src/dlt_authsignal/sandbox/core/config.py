@@ -1,13 +1,16 @@
 """The configuration of the sandbox."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from typing import Final, Literal
+from urllib.parse import urlsplit
 
 from dlt_authsignal.sandbox.core.clock import in_utc
 from dlt_authsignal.sandbox.core.hosts import plain_host
+from dlt_authsignal.sandbox.core.page_urls import PAGES_URL
 
 SEEDED_NOW: Final = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 """Default start of the clock with a seed. A fixed time, so that a seed gives the same data on any day."""
@@ -31,6 +34,9 @@ METHODS: Final = (
 )
 
 DOMAIN: Final = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?")
+FIXED_CODE: Final = re.compile(r"[0-9]{4,10}")
+"""A code that you choose: as long as the codes of a tenant may be."""
+
 ORIGIN: Final = re.compile(r"https?://[a-zA-Z0-9.-]+(:[0-9]{1,5})?|(android|ios):\S+")
 """The origin of a browser page or of a mobile app."""
 
@@ -58,6 +64,9 @@ class SandboxConfig:
         methods: Verification methods that the tenant has configured.
         relying_party: WebAuthn rpId.
         expected_origins: Origins from which passkeys are accepted. Empty: every origin at or below the relying party.
+        pages_url: Base URL of the hosted pages in track's responses, such as `http://localhost:4443`. None: the URL of
+            the request, with `localhost` in place of a loopback address.
+        fixed_codes: The code that each message to an address or a phone number has. Other addresses get random codes.
         passkey_action: Action code of a passkey sign-in without one. Assumed.
         missing_scope_status: Status of a call whose token has not the required scope. Assumed.
         failed_on_max_attempts: Whether too many wrong codes make the action CHALLENGE_FAILED. Assumed.
@@ -89,6 +98,8 @@ class SandboxConfig:
     methods: tuple[str, ...] = METHODS
     relying_party: str = "localhost"
     expected_origins: tuple[str, ...] = ()
+    pages_url: str | None = None
+    fixed_codes: Mapping[str, str] = field(default_factory=dict)
     passkey_action: str = "signInWithPasskey"
     missing_scope_status: int = 403
     failed_on_max_attempts: bool = False
@@ -119,6 +130,9 @@ class SandboxConfig:
             raise ValueError("expected_origins must be a tuple of origins, not a string.")
         _check_hosts("allowed_hosts (--allow-host)", self.allowed_hosts)
         _check_hosts("allowed_webhook_hosts (--allow-webhooks-to)", self.allowed_webhook_hosts)
+        check_fixed_codes(self.fixed_codes)
+        if self.pages_url is not None and not PAGES_URL.fullmatch(self.pages_url):
+            raise ValueError("pages_url (--pages-url) must be a URL without a path, such as http://localhost:4443.")
         for origin in self.expected_origins:
             if not ORIGIN.fullmatch(origin):
                 raise ValueError(
@@ -134,13 +148,26 @@ class SandboxConfig:
 
     @property
     def known_hosts(self) -> frozenset[str]:
-        """The allowed hosts, as `core.hosts.plain_host` writes them."""
-        return _plain(self.allowed_hosts)
+        """The allowed hosts and the host of the pages, as `core.hosts.plain_host` writes them."""
+        pages = (urlsplit(self.pages_url).hostname or "",) if self.pages_url else ()
+        return _plain((*self.allowed_hosts, *pages))
 
     @property
     def known_webhook_hosts(self) -> frozenset[str]:
         """The allowed hosts of webhooks, as `core.hosts.plain_host` writes them."""
         return _plain(self.allowed_webhook_hosts)
+
+
+def check_fixed_codes(codes: object) -> None:
+    """Check codes by address.
+
+    Raises:
+        ValueError: It is not a mapping from addresses to codes of 4 to 10 digits.
+    """
+    if not isinstance(codes, Mapping) or not all(isinstance(address, str) and address for address in codes):
+        raise ValueError("fixed_codes must have an address or a phone number for each code.")
+    if not all(isinstance(code, str) and FIXED_CODE.fullmatch(code) for code in codes.values()):
+        raise ValueError("fixed_codes (--fixed-code): a code must be text of 4 to 10 digits.")
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 import msgspec
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -193,9 +193,9 @@ def _cookie(name: str, value: str) -> str:
     return morsel.OutputString()
 
 
-def base_url(call: Call) -> str:
+def base_url(request: HTTPConnection) -> str:
     """Return the URL at which the caller reached the sandbox, without a path."""
-    return str(call.request.base_url).rstrip("/")
+    return str(request.base_url).rstrip("/")
 
 
 class RawPaths:

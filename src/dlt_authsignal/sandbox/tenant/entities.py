@@ -123,6 +123,7 @@ class Action:
     result: str | None = None
     allowed_methods: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
+    redirect_url: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

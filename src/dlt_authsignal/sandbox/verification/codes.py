@@ -48,8 +48,13 @@ def limits_of(sandbox: Sandbox, method: str) -> Limits:
     return limits
 
 
-def new_code(sandbox: Sandbox, method: str) -> str:
-    """Return a code of six digits, or as many as the tenant has set. With a seed, codes repeat in the same order."""
+def new_code(sandbox: Sandbox, method: str, to: str) -> str:
+    """Return the fixed code of an address, or a code of six digits, or as many as the tenant has set.
+
+    With a seed, random codes repeat in the same order.
+    """
+    if fixed := sandbox.config.fixed_codes.get(to):
+        return fixed
     length = (sandbox.tenant.method(method) or {}).get("verificationCodeLength", CODE_LENGTH)
     return f"{sandbox.rng.randrange(10**length):0{length}d}"
 
@@ -74,7 +79,7 @@ async def send(sandbox: Sandbox, challenge: Challenge, base_url: str) -> Challen
     challenge = sandbox.challenges.put(
         replace(
             challenge,
-            code=None if is_link else new_code(sandbox, challenge.method),
+            code=None if is_link else new_code(sandbox, challenge.method, to),
             link=secrets.token_urlsafe(24) if is_link else None,
         )
     )

@@ -28,6 +28,14 @@ def _moment(_context: click.Context, _option: click.Parameter, value: str | None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def _fixed_codes(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    pairs = [value.rpartition("=") for value in values]
+    for address, separator, code in pairs:
+        if not (address and separator and code):
+            raise click.BadParameter("Write an address and its code, such as ann@example.com=123456.")
+    return {address: code for address, _, code in pairs}
+
+
 def _not_emulated(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
     if wanted and not context.resilient_parsing:
         from dlt_authsignal.sandbox.app.not_emulated import NOT_EMULATED
@@ -104,6 +112,20 @@ def _not_emulated(context: click.Context, _option: click.Parameter, wanted: bool
     help="Origin from which passkeys are accepted. Repeatable. Default: every origin at or below --rp-id.",
 )
 @click.option(
+    "--pages-url",
+    metavar="URL",
+    help="URL at which your browser reaches the sandbox, if track is called with another one, as in a container. "
+    "The url in track's response leads there. Default: the URL of the call, with localhost for a loopback address.",
+)
+@click.option(
+    "--fixed-code",
+    "fixed_codes",
+    metavar="ADDRESS=CODE",
+    multiple=True,
+    callback=_fixed_codes,
+    help="Send this code to an e-mail address or phone number, always. Repeatable. Default: random codes.",
+)
+@click.option(
     "--allow-host",
     "allowed_hosts",
     metavar="HOST",
@@ -146,6 +168,8 @@ def sandbox(
     tenant_id: str | None,
     rp_id: str,
     origins: tuple[str, ...],
+    pages_url: str | None,
+    fixed_codes: dict[str, str],
     allowed_hosts: tuple[str, ...],
     allowed_webhook_hosts: tuple[str, ...],
     events_to: str | None,
@@ -173,6 +197,8 @@ def sandbox(
             tenant_id=tenant_id or SandboxConfig.tenant_id,
             relying_party=rp_id,
             expected_origins=origins,
+            pages_url=pages_url,
+            fixed_codes=fixed_codes,
             allowed_hosts=allowed_hosts,
             allowed_webhook_hosts=allowed_webhook_hosts,
             listing="refused" if listing == "refused" else "allowed",

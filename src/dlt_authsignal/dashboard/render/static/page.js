@@ -159,4 +159,5 @@
     if (location.hash) open();
   }
   dress(document);
+  root.dataset.height = root.scrollHeight; // for pictures of the file
 })();

@@ -85,7 +85,7 @@ async def _enroll(call: Call, method: str, **address: str | None) -> Enrolling:
         previous_sms_channel=address.get("channel"),
     )
     challenge = _challenge(call, value, address.get("channel"))
-    await codes.send(sandbox, challenge, base_url(call))
+    await codes.send(sandbox, challenge, base_url(call.request))
     if not sandbox.has_user_of(call.caller.user):  # deleted while the webhook was called
         raise unauthorized()
     for earlier in sandbox.store.authenticators(user_id):
@@ -113,15 +113,15 @@ def _challenge(call: Call, value: Authenticator, channel: str | None) -> Challen
 async def _start(call: Call, method: str, channel: str | None = None) -> Challenged:
     sandbox, user_id = call.sandbox, call.caller.user.user_id
     check_active(sandbox, method)
-    value = _to_challenge(sandbox, user_id, method)
+    value = to_challenge(sandbox, user_id, method)
     if channel and method == "SMS":
         value = replace(value, previous_sms_channel="WHATSAPP" if channel == "WHATSAPP" else "DEFAULT")
         sandbox.store.put_authenticator(value)
-    challenge = await codes.send(sandbox, _challenge(call, value, channel), base_url(call))
+    challenge = await codes.send(sandbox, _challenge(call, value, channel), base_url(call.request))
     return Challenged(challenge_id=challenge.challenge_id)
 
 
-def _to_challenge(sandbox: Sandbox, user_id: str, method: str) -> Authenticator:
+def to_challenge(sandbox: Sandbox, user_id: str, method: str) -> Authenticator:
     """Choose the authenticator being enrolled, else the default, else the newest. WhatsApp also uses the SMS number."""
     methods = ("WHATSAPP", "SMS") if method == "WHATSAPP" else (method,)
     mine = [value for value in sandbox.store.authenticators(user_id) if value.verification_method in methods]

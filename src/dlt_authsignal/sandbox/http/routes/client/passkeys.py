@@ -1,5 +1,6 @@
 """Passkeys: challenge, registration and authentication, with or without a user's token."""
 
+import secrets
 from dataclasses import replace
 from typing import Any, Final, Literal
 
@@ -79,9 +80,10 @@ class KnownQuery(Body, kw_only=True):
 
 
 class Started(answers.Answer, kw_only=True):
-    """`POST /client/challenge`."""
+    """`POST /client/challenge`. The iOS SDK needs the nonce for App Attest, whose result the sandbox does not check."""
 
     challenge_id: str
+    nonce: str
 
 
 class Options(answers.Answer, kw_only=True):
@@ -130,7 +132,7 @@ def initiate(call: Call, body: ChallengeRequest) -> Started:
         idempotency_key=body.idempotency_key or (token.idempotency_key if token else None),
         user_id=token.user_id if token else None,
     )
-    return Started(challenge_id=challenge.challenge_id)
+    return Started(challenge_id=challenge.challenge_id, nonce=secrets.token_urlsafe(32))
 
 
 def initiate_web(call: Call, body: ChallengeRequest) -> Started:

@@ -12,6 +12,7 @@ from dlt_authsignal.sandbox.http.routes.server.actions import check_code
 from dlt_authsignal.sandbox.http.routes.server.authenticators import check_active
 from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.sessions.challenges import Challenge
+from dlt_authsignal.sandbox.sessions.tokens import Token
 from dlt_authsignal.sandbox.tenant import answers
 from dlt_authsignal.sandbox.verification.approvals import (
     Answered,
@@ -85,12 +86,23 @@ class QrState(answers.Answer, kw_only=True):
 
 
 def start(call: Call, body: QrStart) -> QrStarted:
-    sandbox, token = call.sandbox, call.caller.token
+    challenge = begin(call.sandbox, call.caller.token, body, user_agent=call.user_agent, ip_address=call.ip_address)
+    return QrStarted(
+        challenge_id=challenge.challenge_id,
+        expires_at=iso(challenge.expires_at),
+        device_code=challenge.device_code or "",
+    )
+
+
+def begin(
+    sandbox: Sandbox, token: Token | None, body: QrStart, *, user_agent: str | None, ip_address: str | None
+) -> Challenge:
+    """Create the challenge of a QR code, for the user of the token or for the user of the app that will scan it."""
     check_active(sandbox, QR_CODE)
     code = body.action or UNNAMED_ACTION
     check_code(code)
     action = sandbox.store.get_action(token.user_id, token.action_code, token.idempotency_key) if token else None
-    challenge = new_challenge(
+    return new_challenge(
         sandbox,
         QR_CODE,
         user_id=token.user_id if token else None,
@@ -98,15 +110,10 @@ def start(call: Call, body: QrStart) -> QrStarted:
         idempotency_key=token.idempotency_key if token else sandbox.new_id(),
         device_code=sandbox.new_id(),
         about={
-            "user_agent": call.user_agent,
-            "ip_address": call.ip_address,
+            "user_agent": user_agent,
+            "ip_address": ip_address,
             "custom": dict(action.custom) if action and action.custom else None if token else body.custom,
         },
-    )
-    return QrStarted(
-        challenge_id=challenge.challenge_id,
-        expires_at=iso(challenge.expires_at),
-        device_code=challenge.device_code or "",
     )
 
 

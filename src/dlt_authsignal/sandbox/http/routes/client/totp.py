@@ -11,7 +11,7 @@ from dlt_authsignal.sandbox.http.routes.server.authenticators import check_activ
 from dlt_authsignal.sandbox.http.routes.server.users import upsert
 from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.tenant import answers
-from dlt_authsignal.sandbox.tenant.entities import Authenticator, Totp
+from dlt_authsignal.sandbox.tenant.entities import Authenticator, Totp, User
 from dlt_authsignal.sandbox.verification.codes import limits_of
 
 if TYPE_CHECKING:
@@ -50,8 +50,16 @@ def enroll(call: Call) -> TotpEnrolling:
         if earlier.verification_method == METHOD and earlier.verified_at is None:
             sandbox.store.remove_authenticator(user_id, earlier.user_authenticator_id)
     sandbox.store.put_authenticator(value)
-    uri = pyotp.TOTP(secret).provisioning_uri(name=user.email or user.username or user_id, issuer_name=_issuer(sandbox))
+    uri = uri_of(sandbox, user, secret)
     return TotpEnrolling(user_authenticator_id=value.user_authenticator_id, user_id=user_id, uri=uri, secret=secret)
+
+
+def uri_of(sandbox: Sandbox, user: User, secret: str) -> str:
+    """Return the URI that the QR code for an authenticator app has."""
+    import pyotp
+
+    name = user.email or user.username or user.user_id
+    return pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name=_issuer(sandbox))
 
 
 def _issuer(sandbox: Sandbox) -> str:

@@ -9,8 +9,9 @@ from dlt_authsignal.api.endpoints import ACTION_WINDOW_DAYS
 from dlt_authsignal.api.values import STATES
 from dlt_authsignal.sandbox.core.bodies import Body
 from dlt_authsignal.sandbox.core.clock import iso
+from dlt_authsignal.sandbox.core.page_urls import page_url
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid, not_found
-from dlt_authsignal.sandbox.http.dispatch import Call, Served
+from dlt_authsignal.sandbox.http.dispatch import Call, Served, base_url
 from dlt_authsignal.sandbox.http.routes.server.users import enrolled, upsert
 from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.sessions.challenges import Challenge
@@ -66,11 +67,19 @@ class Validation(Body, kw_only=True):
 
 
 def track(call: Call, body: Track) -> answers.Tracked:
-    return tracked(call.sandbox, call.path("userId"), call.path("action"), body)
+    return tracked(call.sandbox, call.path("userId"), call.path("action"), body, base_url(call.request))
 
 
-def tracked(sandbox: Sandbox, user_id: str, code: str, body: Track) -> answers.Tracked:
-    """Start an action, or continue the one with the same key, and return a token for it."""
+def tracked(sandbox: Sandbox, user_id: str, code: str, body: Track, base: str) -> answers.Tracked:
+    """Start an action, or continue the one with the same key, and return a token for it.
+
+    Args:
+        sandbox: The sandbox.
+        user_id: The user, who is created if unknown.
+        code: The action code.
+        body: The body of the request.
+        base: URL at which the caller reached the sandbox, without a path.
+    """
     check_code(code)
     if not sandbox.allowed_methods():
         raise Refusal(400, "AUTHENTICATOR_NOT_FOUND", "No authenticators are configured for the tenant.")
@@ -81,12 +90,15 @@ def tracked(sandbox: Sandbox, user_id: str, code: str, body: Track) -> answers.T
     )
     key = body.idempotency_key or sandbox.new_id()
     action = sandbox.store.get_action(user_id, code, key) or new_action(sandbox, user, code, key, body)
+    if body.redirect_url and body.redirect_url != action.redirect_url:
+        action = replace(action, redirect_url=body.redirect_url)
+        sandbox.store.put_action(action)
     methods = enrolled(sandbox, user_id)
     token = token_for(sandbox, user_id, code, key, _scope(body.scope, methods))
     return answers.Tracked(
         idempotency_key=key,
         state=action.state,
-        url=f"https://mfa.authsignal.com/?token={token}",
+        url=page_url(base, token, configured=sandbox.config.pages_url, relying_party=relying_party(sandbox)),
         token=token,
         is_enrolled=bool(methods),
         enrolled_verification_methods=methods,
@@ -94,6 +106,12 @@ def tracked(sandbox: Sandbox, user_id: str, code: str, body: Track) -> answers.T
         default_verification_method=_default(user, methods),
         rule_ids=[rule.rule_id for rule in action.rules],
     )
+
+
+def relying_party(sandbox: Sandbox) -> str:
+    """Return the domain to which the tenant's passkeys belong."""
+    configured: str | None = (sandbox.tenant.method("PASSKEY") or {}).get("relyingParty")
+    return configured or sandbox.config.relying_party
 
 
 def check_code(code: str) -> None:
@@ -136,6 +154,7 @@ def new_action(sandbox: Sandbox, user: User, code: str, key: str, body: Track) -
         result=decision.result,
         rules=decision.rules,
         allowed_methods=decision.methods,
+        redirect_url=body.redirect_url,
     )
     sandbox.store.put_action(action)
     _note_use(sandbox, code, now)

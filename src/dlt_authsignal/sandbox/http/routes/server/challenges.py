@@ -129,7 +129,7 @@ async def start(call: Call, body: ChallengeStart) -> Started:
         sms_channel=body.sms_channel,
         scope=body.scope,
     )
-    challenge = await codes.send(sandbox, challenge, base_url(call))
+    challenge = await codes.send(sandbox, challenge, base_url(call.request))
     if body.user_id and not sandbox.store.get_action(body.user_id, body.action, key):
         upsert(sandbox, body.user_id, {})
         sign_in_action(sandbox, body.user_id, body.action, key)

@@ -1,0 +1,160 @@
+"""The dashboard over many attempts: time to read the figures, of each page, and of a change of a filter.
+
+    python benchmarks/dashboard.py                      # 1,000,000 attempts
+    python benchmarks/dashboard.py --attempts 100000
+
+The attempts are those of a demo with events, copied under other user ids and spread over 300 earlier days. Each page is
+also computed from the tables with the queries of its KPIs, to compare.
+"""
+
+import argparse
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+PIPELINE = "authsignal_demo"
+FILE = Path(f"{PIPELINE}.duckdb")
+DATASET = "authsignal_data"
+SPREAD_DAYS = 300
+REPEATS = 7
+MOMENTS = {
+    "created_at",
+    "updated_at",
+    "state_updated_at",
+    "event_time",
+    "verified_at",
+    "last_verified_at",
+    "valid_from",
+}
+KEYS = {"user_id", "idempotency_key", "event_id", "user_authenticator_id"}
+COPIED = (
+    "users",
+    "users_history",
+    "user_reads",
+    "user_authenticators_history",
+    "user_actions",
+    "action_log",
+    "challenge_log",
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--attempts", type=int, default=1_000_000)
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        command = [str(Path(sys.executable).with_name("dlt-authsignal")), "demo", "--events"]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        attempts = multiply(options.attempts)
+        print(f"{attempts:,} attempts, {FILE.stat().st_size / 1e6:,.0f} MB, {os.cpu_count()} processors")
+        measure()
+        os.chdir("/")
+
+
+def multiply(attempts: int) -> int:
+    """Copy the rows of the demo until there are so many attempts, and return their number."""
+    with duckdb.connect(str(FILE)) as connection:
+        connection.execute(f"set search_path = '{DATASET}'")
+        (held,) = connection.execute("select count(*) from user_actions").fetchall()[0]
+        copies = attempts // held
+        for table in COPIED:
+            columns = [(name, kind) for name, kind, *_ in connection.execute(f"describe {table}").fetchall()]
+            if copies > 1:
+                listed = ", ".join(_copied(name) for name, _ in columns)
+                copy = f"select {listed} from {table}, range(1, {copies}) as r(copy)"  # noqa: S608 - names of this file
+                connection.execute(f"insert into {table} {copy}")
+        connection.execute("checkpoint")
+        return int(connection.execute("select count(*) from user_actions").fetchall()[0][0])
+
+
+def _copied(name: str) -> str:
+    if name in KEYS:
+        return f"{name} || '-' || copy"
+    if name in MOMENTS:
+        return f"{name} - to_days(cast(copy * 7 % {SPREAD_DAYS} as integer))"
+    return name
+
+
+def measure() -> None:
+    from dlt_authsignal.dashboard.content.cubes import make_cubes
+    from dlt_authsignal.dashboard.content.facts import read_facts
+    from dlt_authsignal.dashboard.content.figures import PAGES, Figures
+    from dlt_authsignal.dashboard.page import Filters
+    from dlt_authsignal.pipeline.attach import attach
+
+    pipeline = attach(pipeline_name=PIPELINE)
+    started = time.perf_counter()
+    cubes = make_cubes(pipeline)
+    counted = time.perf_counter() - started
+    facts = read_facts(pipeline)
+    read = time.perf_counter() - started
+
+    def fresh() -> Figures:  # without the answers that are kept
+        return Figures(DATASET, "duckdb", cubes, facts)
+
+    figures = fresh()
+    choices = figures.choices
+    last_day = choices.last_day or date.min
+    print(f"figures read in {read:.1f} s, {counted:.1f} s of it for the cubes, {_peak():,.0f} MB of memory at most")
+    print(f"{'page':<12} {'unfiltered':>12} {'filtered':>12} {'longest':>12} {'from tables':>12} {'ratio':>8}")
+    for page in PAGES:
+        whole = _milliseconds([lambda page=page: fresh().document(Filters(), page)] * REPEATS)  # type: ignore[misc]
+        chosen = [
+            Filters(
+                since=last_day - timedelta(days=20 + place),
+                until=last_day - timedelta(days=place),
+                action=choices.actions[0] if place % 2 else None,
+                country=choices.countries[place] if place % 3 else None,
+            )
+            for place in range(REPEATS)
+        ]
+        filtered = _milliseconds([lambda f=each, page=page: fresh().document(f, page) for each in chosen])  # type: ignore[misc]
+        tables = 1000 * _from_tables(pipeline, set(figures.document(Filters(), page).definitions))
+        print(
+            f"{page:<12} {statistics.median(whole):>9,.0f} ms {statistics.median(filtered):>9,.0f} ms"
+            f" {max(filtered):>9,.0f} ms {tables:>9,.0f} ms {tables / statistics.median(filtered):>7,.0f} x"
+        )
+
+
+def _from_tables(pipeline: Any, names: set[str]) -> float:
+    """Return the seconds that the queries of some KPIs take on the tables."""
+    from dlt_authsignal.models import find_model, needs_of
+    from dlt_authsignal.models.kpis.queries import query
+    from dlt_authsignal.models.opened import opened_for_many
+    from dlt_authsignal.models.tables import existing
+
+    stored, started = existing(pipeline), time.perf_counter()
+    with opened_for_many(pipeline) as fetch:
+        for name in names:
+            if not needs_of(find_model(name), stored):
+                list(fetch(query(find_model(name), stored)))
+    return time.perf_counter() - started
+
+
+def _milliseconds(calls: Sequence[Callable[[], object]]) -> list[float]:
+    found = []
+    for call in calls:
+        started = time.perf_counter()
+        call()
+        found.append(1000 * (time.perf_counter() - started))
+    return found
+
+
+def _peak() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e6 if sys.platform == "darwin" else 1e3)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,241 @@
+"""The dashboard's server: addresses, filters of the URL, who may ask, and a sync while it is open."""
+
+import csv
+import io
+import json
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dlt_authsignal.dashboard.content.figures import PAGES
+from dlt_authsignal.dashboard.page import Choices, Filters
+from dlt_authsignal.dashboard.serve.addresses import WrongFilter, filters_of
+from dlt_authsignal.dashboard.serve.app import make_app
+from dlt_authsignal.dashboard.serve.current import Current
+from dlt_authsignal.dashboard.serve.data import DuckDBFile, data_of
+from dlt_authsignal.dashboard.serve.server import listen, server
+from dlt_authsignal.pipeline.attach import attach
+from dlt_authsignal.sandbox import RunningSandbox
+from tests.helpers import COMMAND, rows, sync_from
+from tests.loaded import Loaded, loaded, project, synced
+
+__all__ = ["loaded"]
+
+SECONDS = 30
+CHOICES = Choices(actions=("signIn", "pay & go"), methods=("PASSKEY",), countries=("DE", "US"))
+
+
+class Browser:
+    """Requests to one port of this machine."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def get(self, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], str]:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
+        try:
+            connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+            response = connection.getresponse()
+            named = {name.lower(): value for name, value in response.getheaders()}
+            return response.status, named, response.read().decode()
+        finally:
+            connection.close()
+
+    def made_at(self) -> str:
+        return str(json.loads(self.get("/healthz")[2])["made_at"])
+
+
+@contextmanager
+def served(current: Current) -> Iterator[Browser]:
+    bound = listen(0)
+    port = bound.getsockname()[1]
+    running = server(make_app(current, port))
+    thread = threading.Thread(target=running.run, kwargs={"sockets": [bound]}, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + SECONDS
+    while not running.started and time.monotonic() < deadline:
+        time.sleep(0.01)
+    try:
+        yield Browser(port)
+    finally:
+        running.should_exit = True
+        thread.join(SECONDS)
+        bound.close()
+    assert not thread.is_alive()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory, loaded: Loaded) -> Iterator[Browser]:
+    with project(loaded.folder):
+        current = Current(data_of(attach(), "duckdb"))
+        with served(current) as found:
+            yield found
+
+
+@pytest.mark.parametrize("page", ["", *PAGES])
+def test_each_page_is_served_with_the_filters_of_its_address(browser: Browser, page: str) -> None:
+    for query in ("", "?since=2026-10-10&until=2026-10-20&action=signIn&country=US&method=PASSKEY&other=1"):
+        status, headers, text = browser.get(f"/{page}{query}")
+        assert status == 200
+        assert headers["content-type"].startswith("text/html")
+        assert "Traceback" not in text
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("since=yesterday", "is not a date"),
+        ("since=2026-02-31", "is not a date"),
+        ("since=2026-W01-1", "is not a date"),
+        ("since=2026-10-20&until=2026-10-10", "after the last day"),
+        ("action=%3Cscript%3E", "Choose one of the list"),
+        ("country=ZZ", "Choose one of the list"),
+        ("method=PASSKEY&method=SMS", "given twice"),
+        (f"action={'x' * 3000}", "Choose one of the list"),
+    ],
+)
+def test_a_filter_that_is_not_usable_gives_a_page_that_says_so(browser: Browser, query: str, said: str) -> None:
+    for path in (f"/funnel?{query}", f"/csv/drop_off_rate?{query}"):
+        status, headers, text = browser.get(path)
+        assert status == 400
+        assert said in text
+        assert "<script>" not in text or headers["content-type"].startswith("text/plain")
+        assert "Traceback" not in text
+
+
+def test_blank_filters_are_not_chosen() -> None:
+    query = [("since", ""), ("until", "2026-10-01"), ("action", "pay & go"), ("method", ""), ("unknown", "x")]
+    assert filters_of(query, CHOICES) == Filters(until=date(2026, 10, 1), action="pay & go")
+
+
+def test_filters_that_are_no_choice_are_refused_even_without_data() -> None:
+    with pytest.raises(WrongFilter, match="signIn"):
+        filters_of([("action", "signIn")], Choices())
+
+
+def test_the_rows_of_a_kpi_are_served_as_csv(browser: Browser) -> None:
+    status, headers, text = browser.get("/csv/challenge_success_rate?action=signIn")
+    assert status == 200
+    assert headers["content-disposition"] == 'attachment; filename="challenge_success_rate.csv"'
+    found = list(csv.DictReader(io.StringIO(text)))
+    assert {row["kpi"] for row in found} == {"challenge_success_rate"}
+    assert {row["dimension_value"] for row in found if row["dimension"] == "action_code"} == {"signIn"}
+    assert browser.get("/csv/no_such_kpi")[0] == 404
+    assert browser.get("/no_such_page")[0] == 404
+
+
+def test_only_this_machine_can_read_it_and_nothing_can_be_sent(browser: Browser) -> None:
+    for host in ("evil.example", f"evil.example:{browser.port}", "127.0.0.1:1", "localhost.evil.example", ""):
+        assert browser.get("/", Host=host)[0] in (400, 403)
+    assert browser.get("/", Host=f"localhost:{browser.port}")[0] == 200
+    for method in ("POST", "PUT", "DELETE", "OPTIONS", "PATCH"):
+        assert browser.get("/", method)[0] == 405
+    status, headers, text = browser.get("/", "HEAD")
+    assert (status, text) == (200, "")
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert "unsafe" not in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert "access-control-allow-origin" not in headers
+    assert headers["cache-control"] == "no-store"
+    assert browser.get("/", Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="no-cors")[0] == 403
+    assert browser.get("/", Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="navigate")[0] == 200
+
+
+def test_the_server_listens_on_this_machine_only_and_takes_a_free_port_if_its_own_is_used() -> None:
+    first = listen(0)
+    port = first.getsockname()[1]
+    second = listen(port)
+    try:
+        assert first.getsockname()[0] == second.getsockname()[0] == "127.0.0.1"
+        assert second.getsockname()[1] != port
+    finally:
+        first.close()
+        second.close()
+
+
+@contextmanager
+def command(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", Browser]]:
+    """The command as a process, when it serves."""
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        port = bound.getsockname()[1]
+    process = subprocess.Popen(
+        [COMMAND, "dashboard", "--no-open", "--port", str(port), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        assert process.stdout
+        lines = iter(process.stdout.readline, "")
+        line = next((each for each in lines if each.startswith("Dashboard: ")), "")
+        assert "http://127.0.0.1:" in line
+        yield process, Browser(int(line.split(":")[3].split("/")[0]))
+    finally:
+        process.kill()
+        process.wait(SECONDS)
+
+
+def wait_until(is_so: Any, seconds: float = SECONDS) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_a_sync_can_run_while_the_dashboard_is_open_and_its_data_is_shown_then(seeded: RunningSandbox) -> None:
+    synced(seeded)
+    with command() as (process, browser):
+        before, made_at = browser.get("/csv/enrolment_coverage")[2], browser.made_at()
+        seeded.seed(25, seed=8)
+        sync_from(seeded)  # another process than the dashboard's, which must not have the file open
+        wait_until(lambda: browser.made_at() != made_at)
+        after = browser.get("/csv/enrolment_coverage")[2]
+        assert before != after
+        users = rows("select count(*) from users")[0][0]
+        total = [row for row in csv.DictReader(io.StringIO(after)) if row["period_grain"] == "all"]
+        assert [int(row["denominator"]) for row in total] == [users]
+        assert not list(Path().glob(".*.copy"))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(SECONDS) == 0
+        assert process.stdout
+        assert "Traceback" not in process.stdout.read()
+
+
+def test_figures_stay_when_newer_data_cannot_be_read(seeded: RunningSandbox, workdir: Path) -> None:
+    synced(seeded)
+    data = data_of(attach(), "duckdb")
+    assert isinstance(data, DuckDBFile)
+    current = Current(data)
+    figures, file = current.figures, workdir / "authsignal_pipeline.duckdb"
+    content = file.read_bytes()
+    file.write_bytes(b"not a database" * 1000)
+    for _ in range(2):
+        current.look()
+    assert current.figures is figures
+    assert current.problem
+    with served(current) as browser:
+        assert "figures of before" in browser.get("/")[2]
+    file.write_bytes(content)
+    for _ in range(2):
+        current.look()
+    assert current.figures is not figures
+    assert current.problem is None
+
+
+def test_the_command_says_what_to_do_without_data(workdir: Path) -> None:
+    done = subprocess.run(
+        [COMMAND, "dashboard", "--no-open"], capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+    assert done.returncode == 2
+    assert "dlt-authsignal sync" in done.stderr
+    assert "Traceback" not in done.stderr
