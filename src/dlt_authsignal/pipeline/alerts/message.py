@@ -8,6 +8,7 @@ from typing import Any, Final
 from dlt_authsignal.errors import DOCS
 from dlt_authsignal.models.detections.catalogue import find_rule
 from dlt_authsignal.pipeline.alerts.table import Detection
+from dlt_authsignal.pipeline.wording import counted
 
 EVENT_TYPE: Final = "authsignal.detection"
 
@@ -42,7 +43,7 @@ def text_of(row: Detection) -> str:
     """Return an alert as text: what was found, why it counts as an attack, and what to do."""
     rule = find_rule(row.rule)
     lines = (
-        f"{rule.title} ({row.severity}): {row.event_count:,} events, {_minute(row.first_seen)} to"
+        f"{rule.title} ({row.severity}): {counted(row.event_count, 'event')}, {_minute(row.first_seen)} to"
         f" {_minute(row.last_seen)} UTC",
         f"Subject: {row.subject_kind} {row.subject}",
         f"Evidence: {_listed(row.evidence)}",
