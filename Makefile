@@ -12,7 +12,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export PYTHONDONTWRITEBYTECODE :=
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: demo test test-deep coverage test-unit test-destinations test-schedulers test-crash system-packages lint format bench docs lock clean
+.PHONY: demo test test-deep coverage test-unit test-destinations test-schedulers test-crash system-packages lint format bench docs screenshots lock clean
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=python3.12, say."; exit 1; }
@@ -88,6 +88,9 @@ bench: $(DEV) ## sync beside dlt's rest_api and a bare script; start-up, HTTP cl
 
 docs: $(DEV) ## regenerates the tables, KPIs, commands, llms.txt, destinations and the assistants' dictionary
 	$(BIN)/python scripts/generate_docs.py
+
+screenshots: $(DEV) system-packages ## the pictures of the README, from the demo
+	$(BIN)/python scripts/screenshots.py
 
 lock: ## needs uv; resolves pyproject.toml anew
 	$(COMPILE) $(EXTRAS) --group dev pyproject.toml -o requirements-dev.lock

@@ -22,6 +22,11 @@ from dlt_authsignal.models import Model, all_models
 from dlt_authsignal.models.detections.catalogue import Rule, all_rules
 from dlt_authsignal.models.kpis.forms import COLUMNS, SHAPE
 from dlt_authsignal.models.kpis.sources import BASES, EVERYTHING, made
+from dlt_authsignal.models.questions import all_questions
+from dlt_authsignal.sandbox.core.config import SEEDED_NOW
+from dlt_authsignal.sandbox.core.story_settings import Stories
+from dlt_authsignal.sandbox.tenant.stories.found import days_of
+from dlt_authsignal.sandbox.tenant.stories.plan import plan_of
 from dlt_authsignal.schema.bookkeeping_tables import OWN_TABLES
 from dlt_authsignal.schema.columns import Column, Table
 from dlt_authsignal.schema.event_tables import EVENT_FILES, EVENT_TABLES
@@ -87,6 +92,29 @@ def _sensitivity(column: Column) -> str:
     if column.kind in ("plain", column.sensitivity):
         return "" if column.kind == "plain" else column.kind
     return f"{column.sensitivity}: {column.kind.replace('_', ' ')}"
+
+
+def questions_page() -> str:
+    """Six questions about the demo, each with its query for the days of the demo's stories."""
+    plan = plan_of(Stories(), seed=7, users=500, days=45, now=SEEDED_NOW)
+    if not (plan.rollout and plan.release and plan.attack):
+        raise ValueError("A story of the demo has no days.")
+    rollout, release, attack = map(days_of, (plan.rollout, plan.release, plan.attack))
+    of = {"rollout": rollout, "release": release}
+    parts = [
+        "# Six questions",
+        "After this page you can answer six questions that people ask first, with one query each. `make docs` generates"
+        " the page from `src/dlt_authsignal/models/questions/`.",
+        "The queries are in DuckDB's SQL, and run unchanged on the data of `make demo`: `duckdb"
+        " authsignal_demo.duckdb`, then `use authsignal_data;`. The dates are those of the demo's"
+        " [stories](sandbox.md#stories). For your own data, install the KPI views (`dlt-authsignal models install`) and"
+        " change the dates. A test compares the answers with what the sandbox knows to be true.",
+    ]
+    for each in all_questions():
+        days = of.get(each.name, attack)
+        sql = each.about(days.first, days.last)
+        parts.append(f"## {each.text}\n\n{each.note}\n\n```sql\n{sql}\n```")
+    return "\n\n".join(parts) + "\n"
 
 
 def kpis_page() -> str:
@@ -323,6 +351,7 @@ def _rule(rule: Rule) -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "docs/tables.md": tables_page,
     "docs/kpis.md": kpis_page,
+    "docs/questions.md": questions_page,
     "docs/command.md": command_page,
     "docs/llms.txt": index,
     **{

@@ -111,7 +111,7 @@ def run_demo(folder: Path) -> None:
         env={name: value for name, value in os.environ.items() if name != "DLT_DATA_DIR"},
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -195,7 +195,8 @@ function startCall({ path, argument }) {
 }
 
 function late(op) {
-  return new Promise((_, reject) => setTimeout(reject, 2 * PATIENCE, new Error(`${op} took too long`)).unref());
+  const patience = op === "axe" ? 12 * PATIENCE : 2 * PATIENCE; // it looks at every element of a page
+  return new Promise((_, reject) => setTimeout(reject, patience, new Error(`${op} took too long`)).unref());
 }
 
 async function answer({ op, ...rest }) {

@@ -5,6 +5,7 @@ import hmac
 import json
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -486,3 +487,9 @@ def test_a_keyed_hash_is_an_hmac_whatever_the_length_of_the_key(length: int) -> 
     key = bytes(range(256))[:length]
     for message in (b"", b"ann@example.com", b"x" * 1000):
         assert KeyedHash(key)(message) == hmac.new(key, message, hashlib.sha256).hexdigest()
+
+
+@given(st.uuids())
+def test_a_uuid_is_hashed_as_it_is_and_never_taken_for_a_phone_number(value: UUID) -> None:
+    privacy = Privacy(key=KEY)
+    assert privacy.unknown(str(value)) == privacy.hashed(str(value))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from dlt_authsignal.models import lake
@@ -55,9 +56,23 @@ def stored_columns(pipeline: "Pipeline") -> Stored:
     }
 
 
+@dataclass(frozen=True)
+class Reader:
+    """Reads many rows of a dataset.
+
+    Attributes:
+        fetch: Runs a query and returns its rows as Arrow tables.
+        keep: Stores the rows of a query as a temporary table of a name, for later queries; None where temporary
+            tables may not be allowed.
+    """
+
+    fetch: Fetch
+    keep: Callable[[str, str], None] | None = None
+
+
 @contextmanager
-def opened_for_many(pipeline: "Pipeline") -> Iterator[Fetch]:
-    """Give a function that runs queries of KPIs, and returns their rows as Arrow tables."""
+def opened_for_many(pipeline: "Pipeline") -> Iterator[Reader]:
+    """Give a reader for queries of KPIs. Its temporary tables end with it."""
     from dlt_authsignal.destination.clients import sql_client
     from dlt_authsignal.destination.stores.store import is_made_of_files
 
@@ -71,17 +86,24 @@ def opened_for_many(pipeline: "Pipeline") -> Iterator[Fetch]:
                 for batch in connection.execute(in_duckdb(query)).fetch_record_batch(ROWS_AT_ONCE):
                     yield pa.Table.from_batches([batch])
 
-            yield fetch_files
+            yield Reader(fetch_files, lambda name, query: _keep(connection.execute, name, in_duckdb(query)))
         return
     stored = stored_columns(pipeline)
     with sql_client(pipeline) as client:
-        written, _ = _writer(client, stored)
+        written, dialect = _writer(client, stored)
 
         def fetch(query: str) -> "Iterator[pa.Table]":
             with client.execute_query(written(query)) as cursor:
                 yield from cursor.iter_arrow(chunk_size=ROWS_AT_ONCE)
 
-        yield fetch
+        def keep(name: str, query: str) -> None:
+            _keep(client.execute_sql, name, written(query))
+
+        yield Reader(fetch, keep if dialect == "duckdb" else None)
+
+
+def _keep(execute: Callable[[str], Any], name: str, query: str) -> None:
+    execute(f"create or replace temp table {quoted(name)} as {query}")
 
 
 def _writer(client: Any, stored: Stored) -> tuple[Callable[[str], str], str]:

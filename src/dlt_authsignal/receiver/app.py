@@ -1,7 +1,6 @@
 """The receiver as an ASGI application."""
 
 import asyncio
-import gc
 import json
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dlt_authsignal.destination.dlt_patches import rare_garbage_collection
 from dlt_authsignal.errors import ConfigurationError, SpoolUnavailable
 from dlt_authsignal.receiver.admission import Admission
 from dlt_authsignal.receiver.http.endpoint import Endpoint
@@ -152,12 +152,12 @@ async def _running(parts: _Parts) -> AsyncIterator[None]:
     """Watch the spool, and load, while the application runs. A spool that is away at the start is tried again."""
     loop = asyncio.get_running_loop()
     await _look(parts, is_first=True)
-    gc.freeze()  # dlt has some hundred thousand objects, which no collection has to look at again
     tasks = [asyncio.create_task(_watch(parts))]
     if parts.load:
         tasks.append(asyncio.create_task(parts.load.run(parts.metrics.loaded)))
     try:
-        yield
+        with rare_garbage_collection():  # a delivery of 500 events is ten thousand objects without cycles
+            yield
     finally:
         for task in tasks:
             task.cancel()

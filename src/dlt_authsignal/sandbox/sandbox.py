@@ -11,6 +11,7 @@ from dlt_authsignal.sandbox.core.request_log import RequestLog
 from dlt_authsignal.sandbox.snapshots import Snapshots
 from dlt_authsignal.sandbox.tenant.changes.expected_effects import ChangeEffect, change_effect
 from dlt_authsignal.sandbox.tenant.expected import truth
+from dlt_authsignal.sandbox.tenant.stories.found import Story, stories_of
 from dlt_authsignal.sandbox.tenant_state import TenantState
 from dlt_authsignal.sandbox.webhooks.delivery import Webhooks
 from dlt_authsignal.sandbox.webhooks.events import Events
@@ -86,6 +87,10 @@ class Sandbox(TenantState):
     def truth(self, read_at: datetime | None = None) -> dict[str, Any]:
         """Return the expected result of every KPI for this state: see `tenant.expected.truth`."""
         return truth(self.store, self.clock.now(), read_at=read_at)
+
+    def told_stories(self) -> tuple[Story, ...]:
+        """Return what the stories did, and the users that they hit: see `tenant.stories.found.stories_of`."""
+        return stories_of(self.store, self.stories)
 
     def change_effects(
         self,

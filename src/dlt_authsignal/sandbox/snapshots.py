@@ -15,6 +15,7 @@ from dlt_authsignal.sandbox.tenant.changes.timeline import Timeline
 from dlt_authsignal.sandbox.tenant.entities import Event
 from dlt_authsignal.sandbox.tenant.settings import IpFacts, Tenant
 from dlt_authsignal.sandbox.tenant.store import Store
+from dlt_authsignal.sandbox.tenant.stories.plan import Plan
 from dlt_authsignal.sandbox.tenant_state import TenantState
 
 MAX_SNAPSHOTS: Final = 20
@@ -38,6 +39,7 @@ class Snapshot:
     tenant: Tenant
     first_tenant: Tenant
     timeline: Timeline | None
+    stories: Plan | None
     shown_as_of: datetime | None
     ip_facts: dict[str, IpFacts]
     token_versions: dict[str, int]
@@ -61,6 +63,7 @@ def copied(state: TenantState) -> Snapshot:
         tenant=state.tenant,
         first_tenant=state.first_tenant,
         timeline=state.timeline,
+        stories=state.stories,
         shown_as_of=state.shown_as_of,
         ip_facts=dict(state.ip_facts),
         token_versions=dict(state.token_versions),
@@ -73,6 +76,7 @@ def put_back(state: TenantState, snapshot: Snapshot) -> None:
     """Set the state to that of the snapshot. The clock continues from then, or is frozen again."""
     state.config, state.tenant = snapshot.config, snapshot.tenant
     state.first_tenant, state.timeline = snapshot.first_tenant, snapshot.timeline
+    state.stories = snapshot.stories
     state.shown_as_of = snapshot.shown_as_of
     state.clock = Clock(snapshot.now)
     if snapshot.frozen:

@@ -18,8 +18,9 @@ from dlt_authsignal.sandbox.tenant.changes.timeline import ConfigurationChange, 
 from dlt_authsignal.sandbox.tenant.entities import Event
 from dlt_authsignal.sandbox.tenant.invented.people import Seeding
 from dlt_authsignal.sandbox.tenant.invented.seed import populate
-from dlt_authsignal.sandbox.tenant.settings import IpFacts, Tenant, new_tenant
+from dlt_authsignal.sandbox.tenant.settings import IpFacts, Tenant, new_tenant, with_sign_up
 from dlt_authsignal.sandbox.tenant.store import Store
+from dlt_authsignal.sandbox.tenant.stories.plan import Plan, plan_of
 
 EVENTS_KEPT: Final = 10_000
 
@@ -53,6 +54,7 @@ class TenantState:
         self.new_id: IdMaker = random_ids if seed is None else seeded_ids(self.id_rng)
         self.tenant: Tenant = new_tenant(self.config, self.new_id)
         self.timeline: Timeline | None = None
+        self.stories: Plan | None = None
         self.shown_as_of: datetime | None = None
         self.first_tenant = self.tenant  # seeding gives changes only to an unchanged configuration
         self.ip_facts: dict[str, IpFacts] = {}
@@ -61,17 +63,24 @@ class TenantState:
     def seed(self, users: int, days: int, seed: int | None = None) -> None:
         """Add realistic users and actions; the same seed and clock add the same ones.
 
-        With the first users of a given seed, the tenant also gets configuration changes, unless its configuration was
-        changed before.
+        With the first users, the tenant also gets the stories of its configuration, and with a given seed configuration
+        changes, unless its configuration was changed before.
         """
-        now = self.clock.now_to_the_second()
-        if seed is None:
-            seed = random.SystemRandom().getrandbits(32)
-        elif users and self.tenant is self.first_tenant:
-            self.timeline = timeline(self.tenant, self.config, moments_of(now, days), now)
-            self.tenant = self.timeline.last
+        now, chosen = self.clock.now_to_the_second(), seed
+        seed = random.SystemRandom().getrandbits(32) if chosen is None else chosen
+        stories = None
+        if users and self.tenant is self.first_tenant:
+            if (settings := self.config.told_stories) is not None:
+                self.stories = stories = plan_of(settings, seed=seed, users=users, days=days, now=now)
+                self.tenant = with_sign_up(self.tenant, self.config)
+            if chosen is not None:
+                moments = moments_of(now, days)
+                if stories and stories.rollout:
+                    moments = replace(moments, passkey_offered=stories.rollout.start)
+                self.timeline = timeline(self.tenant, self.config, moments, now)
+                self.tenant = self.timeline.last
         changes = self.timeline.moments if self.timeline else NO_CHANGES
-        populate(self.store, users=users, seeding=Seeding(seed, days, now, changes))
+        populate(self.store, users=users, seeding=Seeding(seed, days, now, changes, stories))
 
     def configuration_changes(self) -> tuple[ConfigurationChange, ...]:
         """Return the configuration changes of the seeded tenant, oldest first."""

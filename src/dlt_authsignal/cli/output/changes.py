@@ -57,9 +57,31 @@ def print_changes(found: "Timeline", last: int, *, brief: bool = False) -> None:
         click.echo(_CAVEAT)
 
 
+def print_main_changes(found: "Timeline") -> None:
+    """Print for each action the first change with a clear effect: what differs, without the fields that changed.
+
+    Later changes of the same action often show the effect of the first one.
+    """
+    total = counted(len(found.changes), "change")
+    click.echo(
+        f"{total} {_SINCE.format(_minute(found.first_read_at))}. The first of each action with a clear effect:\n"
+    )
+    known: set[str] = set()
+    for change in found.changes:
+        codes = {effect.action_code for effect in change.effects if _is_clear(effect)}
+        if codes - known:
+            known |= codes
+            for line in _lines(change, brief=True, with_fields=False):
+                click.echo(line)
+    click.echo(_CAVEAT)
+
+
+_SINCE: Final = "since {}, when the configuration was first read"
+
+
 def _summary(found: "Timeline", shown: int) -> str:
     total = len(found.changes)
-    first = f"since {_minute(found.first_read_at)}, when the configuration was first read"
+    first = _SINCE.format(_minute(found.first_read_at))
     read = f"It was last read at {_minute(found.read_at)}."
     if not total:
         return f"No changes {first}. {read}"
@@ -71,11 +93,11 @@ def _minute(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else "unknown"
 
 
-def _lines(change: "Change", *, brief: bool) -> Iterator[str]:
+def _lines(change: "Change", *, brief: bool, with_fields: bool = True) -> Iterator[str]:
     start = f"{change.seen_before:%Y-%m-%d %H:%M}" if change.seen_before else "before"
     yield click.style(f"{start} – {_minute(change.seen_at)}", bold=True)
     yield f"{_INDENT}{_title(change)}"
-    for value in change.fields:
+    for value in change.fields if with_fields else ():
         if value.field in _IN_TITLE and value.before is None:
             continue
         yield f"{_INDENT * 2}{_difference(value)}"

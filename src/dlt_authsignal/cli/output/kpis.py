@@ -15,6 +15,21 @@ if TYPE_CHECKING:
 
 SLICES_SHOWN: Final = 3
 
+HEADLINES: Final = (
+    ("enrolment_coverage", "users"),
+    ("passkey_usage_rate", "passkey"),
+    ("passkey_success_rate", "succeeded"),
+    ("challenge_success_rate", "succeeded"),
+    ("drop_off_rate", "abandoned"),
+    ("fallback_rate", "chose otherwise"),
+    ("seconds_to_authenticate", "p50"),
+    ("mfa_coverage", "one or more"),
+    ("phishing_resistant_coverage", "passkey or security key"),
+    ("otp_spend", "spent"),
+    ("active_users", "in 30 days"),
+)
+"""KPIs and measures that stand for all of them, in the demo."""
+
 
 def print_kpis(pipeline: "Pipeline", *, materialize: bool = False) -> None:
     """Install the views or tables in the dataset and print the totals of each KPI, with the largest slices."""
@@ -39,6 +54,24 @@ def print_kpis(pipeline: "Pipeline", *, materialize: bool = False) -> None:
     if empty:
         console.print(f"No cases yet: {', '.join(empty)}.", soft_wrap=True)
     print_needs(console, installed.needs)
+
+
+def print_headlines(pipeline: "Pipeline") -> None:
+    """Install the views in the dataset and print one line for each of the KPIs that stand for all of them."""
+    from dlt_authsignal.models import all_models, find_model, install, read
+
+    installed = install(pipeline)
+    found = {(kpi.model.name, kpi.measure): kpi for kpi in read(pipeline) if kpi.dimension == "all"}
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for justify in ("left", "left", "right", "right"):
+        table.add_column(justify=justify, no_wrap=True)
+    for key in HEADLINES:
+        if kpi := found.get(key):
+            table.add_row(find_model(key[0]).title, kpi.measure, value_text(kpi), of_text(kpi))
+    console = Console(highlight=False)
+    console.print(table)
+    available = len(all_models()) - len(installed.needs)
+    console.print(f"\n{available} views have these by day and slice: {pipeline.dataset_name}.kpi_….", soft_wrap=True)
 
 
 def _shown(rows: "list[Kpi]") -> "Iterator[Kpi]":

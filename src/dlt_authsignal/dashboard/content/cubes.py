@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from dlt_authsignal.models.kpis.availability import needs_of
 from dlt_authsignal.models.kpis.catalogue import Model, all_models
 from dlt_authsignal.models.kpis.forms import COLUMNS
-from dlt_authsignal.models.kpis.queries import bounds_query, cube_query, query
+from dlt_authsignal.models.kpis.queries import base_queries, bounds_query, cube_query, query
 from dlt_authsignal.models.opened import Stored, opened_for_many
 from dlt_authsignal.models.tables import existing
 from dlt_authsignal.schema.sql_text import quoted
@@ -69,25 +69,27 @@ def make_cubes(pipeline: "Pipeline") -> Cubes:
     available = [model for model in all_models() if model.name not in needs]
     filled: set[str] = set()
     if available:
-        with opened_for_many(pipeline) as fetch:
-            for name, text in _queries(available, stored).items():
-                if _keep(connection, name, fetch(text)):
+        with opened_for_many(pipeline) as reader:
+            if reader.keep:  # each base query runs once, and not for each KPI
+                for name, text in base_queries(available, stored):
+                    reader.keep(name, text)
+            for name, text in _queries(available, stored, has_bases=reader.keep is None).items():
+                if _keep(connection, name, reader.fetch(text)):
                     filled.add(name)
     return Cubes(connection=connection, needs=needs, filled=frozenset(filled))
 
 
-def _queries(models: Iterable[Model], stored: Stored) -> dict[str, str]:
+def _queries(models: Iterable[Model], stored: Stored, *, has_bases: bool) -> dict[str, str]:
     queries: dict[str, str] = {}
     for model in models:
-        queries[model.name] = cube_query(model, stored) if model.form in CUBED else _result(model, stored)
+        if model.form in CUBED:
+            queries[model.name] = cube_query(model, stored, has_bases=has_bases)
+        else:
+            result = query(model, stored, has_bases=has_bases)
+            queries[model.name] = f"select {', '.join(COLUMNS)} from ({result}) as k"
         if model.bounds and model.bounds not in queries:
-            queries[model.bounds] = bounds_query(model, stored)
+            queries[model.bounds] = bounds_query(model, stored, has_bases=has_bases)
     return queries
-
-
-def _result(model: Model, stored: Stored) -> str:
-    listed = ", ".join(COLUMNS)
-    return f"select {listed} from ({query(model, stored)}) as k"
 
 
 def _keep(connection: "duckdb.DuckDBPyConnection", name: str, batches: "Iterator[pa.Table]") -> bool:

@@ -1,6 +1,6 @@
 """What one page looks at: the cubes and the filters, with the cards that can be made from a KPI."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Final, Literal
@@ -45,16 +45,21 @@ class Look:
     def rows(
         self,
         kpi: str,
-        grains: Iterable[str] = ("all",),
-        dimensions: Iterable[str] = (),
+        grains: Collection[str] = ("all",),
+        dimensions: Collection[str] = (),
         *,
         filters: Filters | None = None,
         has_total: bool = True,
     ) -> tuple[Kpi, ...]:
-        """Return rows of a KPI under the filters."""
+        """Return rows of a KPI under the filters.
+
+        The cubes are asked for all periods that a page may show, so that its cards share an answer.
+        """
         self.used.add(kpi)
-        asked = Asked(kpi, filters or self.filters, tuple(grains), tuple(dimensions), has_total)
-        return self.selection.rows(asked)
+        last = "month" if find_model(kpi).form == "totals" else self.grain
+        every = ("all", "week") if dimensions else tuple(dict.fromkeys(("all", "week", last)))
+        asked = Asked(kpi, filters or self.filters, every, tuple(dimensions), has_total)
+        return tuple(row for row in self.selection.rows(asked) if row.period_grain in grains)
 
     @property
     def grain(self) -> str:

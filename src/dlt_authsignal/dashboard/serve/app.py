@@ -15,15 +15,16 @@ from starlette.types import ASGIApp
 
 from dlt_authsignal.dashboard.content.figures import PAGES
 from dlt_authsignal.dashboard.page import Document, Filters
+from dlt_authsignal.dashboard.render import assets
+from dlt_authsignal.dashboard.render.html import html
+from dlt_authsignal.dashboard.render.rows import safe_cell
 from dlt_authsignal.dashboard.serve.addresses import WrongFilter, filters_of
 from dlt_authsignal.dashboard.serve.current import Current
-from dlt_authsignal.dashboard.serve.drawing import drawn, static_folder
 from dlt_authsignal.dashboard.serve.guard import Guard
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.models.values import Kpi
 
 _FIRST: Final = next(iter(PAGES))
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _YEAR: Final = "public, max-age=31536000, immutable"
 
 
@@ -39,7 +40,7 @@ def make_app(current: Current, port: int) -> ASGIApp:
             filters = filters_of(request.query_params.multi_items(), figures.choices)
         except WrongFilter as wrong:
             return _wrong(current, Filters(), key, str(wrong), 400)
-        return HTMLResponse(drawn(_noted(current, figures.document(filters, key)), key))
+        return HTMLResponse(html(_noted(current, figures.document(filters, key)), page=key))
 
     def rows(request: Request) -> Response:
         figures = current.figures
@@ -64,14 +65,13 @@ def make_app(current: Current, port: int) -> ASGIApp:
             }
         )
 
-    routes: list[Route | Mount] = [
+    routes = [
         Route("/", page, methods=["GET"]),
         Route("/healthz", health, methods=["GET"]),
         Route("/csv/{kpi}", rows, methods=["GET"]),
+        Mount("/static", _Static(directory=assets.STATIC)),
+        Route("/{page}", page, methods=["GET"]),
     ]
-    if folder := static_folder():
-        routes.append(Mount("/static", _Static(directory=folder)))
-    routes.append(Route("/{page}", page, methods=["GET"]))
     return Guard(Starlette(routes=routes), port)
 
 
@@ -91,18 +91,14 @@ def csv_of(rows: Iterable[Kpi]) -> str:
     names = [field.name for field in fields(Kpi) if field.name != "model"]
     writer.writerow(["kpi", *names])
     for row in rows:
-        writer.writerow([row.model.name, *(_cell(getattr(row, name)) for name in names)])
+        writer.writerow([row.model.name, *(safe_cell(getattr(row, name)) for name in names)])
     return text.getvalue()
-
-
-def _cell(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.lstrip(" ").startswith(_FORMULA) else value
 
 
 def _wrong(current: Current, filters: Filters, key: str, reason: str, status: int) -> Response:
     """Return a page that says what is wrong, with the figures of all data."""
     document = replace(current.figures.document(filters, key), problem=reason)
-    return HTMLResponse(drawn(document, key), status)
+    return HTMLResponse(html(document, page=key), status)
 
 
 def _noted(current: Current, document: Document) -> Document:

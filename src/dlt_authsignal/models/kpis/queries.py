@@ -19,34 +19,41 @@ _Z: Final = "1.959963984540054"
 _Z2: Final = "3.8414588206941254"
 
 
-def query(model: Model, stored: Stored) -> str:
+def query(model: Model, stored: Stored, *, has_bases: bool = True) -> str:
     """Return the query of a KPI in DuckDB's dialect with the macros of `dialects`, on unqualified tables.
 
     Args:
         model: The KPI. Its tables must exist.
         stored: Types of the columns of each existing table.
+        has_bases: Whether the query contains the base queries. Otherwise they have to exist as tables.
     """
-    parts = _loaded(model, stored)
+    parts = _loaded(model, stored, has_bases=has_bases)
     parts += parts_of(model.form, model.dimensions, model.percentiles, model.warm_up, has_total=model.has_total)
     return _with(parts, _final(model))
 
 
-def cube_query(model: Model, stored: Stored) -> str:
+def base_queries(models: Sequence[Model], stored: Stored) -> Parts:
+    """Return the base queries that some KPIs read, in an order in which each comes after those that it reads."""
+    texts = [filled(model.sql, stored) for model in models]
+    return bases_of([*texts, *(f"select * from {model.bounds}" for model in models if model.bounds)], stored)
+
+
+def cube_query(model: Model, stored: Stored, *, has_bases: bool = True) -> str:
     """Return the query of what the KPI is computed from, of the form `cases` or `durations`, with all dimensions.
 
     `cases` are counted by day and dimensions, as `hits` and `cases`. `durations` are its own rows.
     """
-    parts, names = _loaded(model, stored), ", ".join(("day", *model.dimensions))
+    parts, names = _loaded(model, stored, has_bases=has_bases), ", ".join(("day", *model.dimensions))
     if model.form == "cases":
         return _with(parts, counted(model.dimensions))
     return _with(parts, f"select {names}, seconds from durations")
 
 
-def bounds_query(model: Model, stored: Stored) -> str:
+def bounds_query(model: Model, stored: Stored, *, has_bases: bool = True) -> str:
     """Return the query of the days that are loaded for a KPI that has bounds."""
     text = f"select first_day, {_COMPLETE.get(model.bounds, 'first_day')} as complete_from, last_day, until_day"
     text = f"{text} from {model.bounds}"
-    return _with(bases_of([text], stored), text)
+    return _with(bases_of([text], stored) if has_bases else [], text)
 
 
 def query_of_cube(
@@ -71,14 +78,16 @@ def query_of_cube(
 _COMPLETE: Final = {"attempt_bounds": "complete_from"}
 
 
-def _loaded(model: Model, stored: Stored) -> Parts:
+def _loaded(model: Model, stored: Stored, *, has_bases: bool) -> Parts:
     """Return the base queries, the KPI's own and its bounds."""
     bounds = [("bounds", f"select * from {model.bounds}")] if model.bounds else []
     own = [(model.form, filled(model.sql, stored)), *bounds]
-    return [*bases_of([text for _, text in own], stored), *own]
+    return [*(bases_of([text for _, text in own], stored) if has_bases else []), *own]
 
 
 def _with(parts: Parts, final: str) -> str:
+    if not parts:
+        return final
     with_ = ",\n".join(f"{name} as ({text})" for name, text in parts)
     return f"with {with_}\n{final}"
 

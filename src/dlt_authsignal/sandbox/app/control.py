@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from dlt_authsignal.sandbox.app.configuration_control import configuration_handlers
 from dlt_authsignal.sandbox.app.not_emulated import NOT_EMULATED
 from dlt_authsignal.sandbox.app.route_table import SERVED
+from dlt_authsignal.sandbox.app.shown_stories import shown_stories
 from dlt_authsignal.sandbox.core.clock import iso
 from dlt_authsignal.sandbox.core.config import VALUE_LIST_VARIABLE, check_fixed_codes
 from dlt_authsignal.sandbox.core.faults import fault_from_json
@@ -137,7 +138,8 @@ class Control:
         return self.outbox(body)
 
     async def truth(self, body: Body) -> Body:
-        return {"kpis": await asyncio.to_thread(self._sandbox.truth, _moment(body.get("readAt")))}
+        kpis = await asyncio.to_thread(self._sandbox.truth, _moment(body.get("readAt")))
+        return {"kpis": kpis, "stories": await asyncio.to_thread(shown_stories, self._sandbox)}
 
     def not_emulated(self, _body: Body) -> Body:
         return {"notEmulated": list(NOT_EMULATED)}

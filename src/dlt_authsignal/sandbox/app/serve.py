@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from dlt_authsignal.sandbox.sessions.outbox import Outbox
     from dlt_authsignal.sandbox.tenant.changes.expected_effects import ChangeEffect
     from dlt_authsignal.sandbox.tenant.changes.timeline import ConfigurationChange
+    from dlt_authsignal.sandbox.tenant.stories.found import Story
 
 START_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 5.0
@@ -95,6 +96,10 @@ class RunningSandbox:
     def truth(self, read_at: datetime | None = None) -> dict[str, Any]:
         """Return the expected result of every KPI."""
         return self.sandbox.truth(read_at)
+
+    def told_stories(self) -> "tuple[Story, ...]":
+        """Return what the stories of the invented users did, with the users that they hit."""
+        return self.sandbox.told_stories()
 
     def configuration_changes(self) -> "tuple[ConfigurationChange, ...]":
         """Return the configuration changes of the seeded tenant, oldest first."""

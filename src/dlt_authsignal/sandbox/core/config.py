@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from dlt_authsignal.sandbox.core.clock import in_utc
 from dlt_authsignal.sandbox.core.hosts import plain_host
 from dlt_authsignal.sandbox.core.page_urls import PAGES_URL
+from dlt_authsignal.sandbox.core.story_settings import Stories
 
 SEEDED_NOW: Final = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 """Default start of the clock with a seed. A fixed time, so that a seed gives the same data on any day."""
@@ -81,6 +82,10 @@ class SandboxConfig:
         seed: Seed of the invented users, ids and codes. With users, the tenant has configuration changes as well.
             None: different users, ids and codes at each start, and no configuration changes.
         now: Start of the clock, in UTC if it has no offset. None: `SEEDED_NOW` with a seed, the present without.
+        stories: Whether the first invented users have stories: a rollout of passkeys, a broken release, an SMS attack,
+            and attacks on a few users. `Stories(…)` chooses them.
+        unpublished_steps: Type of the event that starts a challenge, for the methods PASSKEY and PUSH of invented users
+            with stories. Authsignal does not publish these types. A method without one has no such event. Assumed.
 
     Raises:
         ValueError: A value has the wrong type or form.
@@ -113,6 +118,10 @@ class SandboxConfig:
     days: int = 45
     seed: int | None = None
     now: datetime | None = None
+    stories: bool | Stories = False
+    unpublished_steps: dict[str, str] = field(
+        default_factory=lambda: {"PASSKEY": "PASSKEY_STARTED", "PUSH": "PUSH_SENT"}
+    )
 
     def __post_init__(self) -> None:
         for name in ("users", "days", "default_page_size", "max_page_size", "token_minutes"):
@@ -145,6 +154,11 @@ class SandboxConfig:
         if self.now is not None:
             return in_utc(self.now)
         return SEEDED_NOW if self.seed is not None else None
+
+    @property
+    def told_stories(self) -> Stories | None:
+        """The stories of the first invented users. None for none."""
+        return Stories() if self.stories is True else self.stories or None
 
     @property
     def known_hosts(self) -> frozenset[str]:

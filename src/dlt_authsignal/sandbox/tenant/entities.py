@@ -102,8 +102,31 @@ class Rule:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """A step of an invented challenge.
+
+    Attributes:
+        at: When it happened.
+        method: Verification method.
+        type: Type of the event. None: Authsignal does not publish it, see `SandboxConfig.unpublished_steps`.
+        phone_number: Where a code was sent.
+        email: Where a code was sent.
+    """
+
+    at: datetime
+    method: str
+    type: str | None = None
+    phone_number: str | None = None
+    email: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Action:
-    """One attempt of an action."""
+    """One attempt of an action.
+
+    `steps` and `stories` are of invented attempts only: the steps of the challenge, None if they are not known, and the
+    names of the stories that the attempt is part of. No API shows the latter.
+    """
 
     user_id: str
     action_code: str
@@ -124,6 +147,8 @@ class Action:
     allowed_methods: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
     redirect_url: str | None = None
+    steps: tuple[Step, ...] | None = None
+    stories: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from dlt_authsignal.sandbox.core.clock import IdMaker
 from dlt_authsignal.sandbox.core.config import SandboxConfig
+from dlt_authsignal.sandbox.tenant.stories.plan import SIGN_UP
 
 Json = dict[str, Any]
 
@@ -97,6 +98,14 @@ def new_tenant(config: SandboxConfig, new_id: IdMaker) -> Tenant:
         data_points={value["id"]: value for value in (_data_point(new_id(), *row) for row in DATA_POINTS)},
         value_lists={"trusted-partners": dict(VALUE_LIST)},
     )
+
+
+def with_sign_up(tenant: Tenant, config: SandboxConfig) -> Tenant:
+    """Return the tenant with the action code of the stories' sign-ups."""
+    if SIGN_UP in tenant.actions:
+        return tenant
+    action = {"actionCode": SIGN_UP, "tenantId": config.tenant_id, **default_result(config, SIGN_UP)}
+    return tenant.put("actions", SIGN_UP, action)
 
 
 def default_result(config: SandboxConfig, code: str) -> Json:

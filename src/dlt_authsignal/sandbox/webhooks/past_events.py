@@ -1,7 +1,7 @@
 """The past of a tenant as webhook events: what a receiver would have been sent if it had existed then.
 
-An invented tenant has no record of the steps of its challenges. So two documented steps are derived from each attempt
-with a code by e-mail or SMS that was entered correctly: the code was sent, and it was valid.
+An invented tenant has no record of the steps of its challenges, except with stories. So two documented steps are
+derived from each attempt with a code by e-mail or SMS that was entered correctly: the code was sent, and it was valid.
 """
 
 import uuid
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from dlt_authsignal.api.webhooks import ACTION_LOG, CHALLENGE_LOG, envelope
 from dlt_authsignal.sandbox.core.clock import iso
-from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, Event
+from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, Event, Step
 from dlt_authsignal.sandbox.tenant_state import TenantState
 from dlt_authsignal.sandbox.webhooks import payloads
 from dlt_authsignal.sandbox.webhooks.queue import Pending
@@ -86,6 +86,9 @@ class PastEvents:
         )
 
     def _steps(self, action: Action) -> Iterator[Pending]:
+        if action.steps is not None:
+            yield from self._known_steps(action, action.steps)
+            return
         method = action.verification_method
         if method not in CODE_METHODS or action.state != "CHALLENGE_SUCCEEDED":
             return
@@ -97,6 +100,20 @@ class PastEvents:
         }
         yield self._step(action.created_at, f"{method}_SENT", about)
         yield self._step(action.state_updated_at or action.created_at, f"{method}_CODE_VALID", about)
+
+    def _known_steps(self, action: Action, steps: tuple[Step, ...]) -> Iterator[Pending]:
+        for step in steps:
+            kind = step.type or self._state.config.unpublished_steps.get(step.method)
+            if kind is not None:
+                about = {
+                    "user_id": action.user_id,
+                    "action_code": action.action_code,
+                    "idempotency_key": action.idempotency_key,
+                    "verification_method": step.method,
+                    "phone_number": step.phone_number,
+                    "email": step.email,
+                }
+                yield self._step(step.at, kind, about)
 
     def _step(self, at: datetime, type: str, about: Json) -> Pending:
         record = payloads.challenge_record(self._state, at, type, {**about, "type": type})

@@ -181,8 +181,9 @@ def _user_of(whole: Mapping[str, Any]) -> str | None:
 
 def _payload(envelope: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return the payload of an envelope; None if it has none, or two."""
-    found = [envelope[name] for name in _PAYLOADS if envelope.get(name) is not None]
-    return found[0] if len(found) == 1 and isinstance(found[0], dict) else None
+    record, data = envelope.get("record"), envelope.get("data")
+    found = data if record is None else record
+    return found if isinstance(found, dict) and (record is None or data is None) else None
 
 
 def _is_id(value: Any) -> bool:

@@ -1,6 +1,7 @@
 """The protection of one table's columns: one function per column, for Arrow tables and rows alike."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from types import NoneType
 from typing import Any, Final
@@ -20,6 +21,16 @@ _KNOWN_INSIDE: Final = frozenset({"ruleId", "name", "description"})
 
 _NOTHING_KNOWN: Final[Mapping[str, frozenset[str]]] = {"payload": frozenset()}
 """Declared JSON columns with objects of any kind: events of unknown types."""
+
+
+@dataclass(frozen=True)
+class _OfText:
+    """The function for a value from the function for the texts in it."""
+
+    text: Text
+
+    def __call__(self, value: Any) -> Any:
+        return leaves(self.text, value)
 
 
 class Guard:
@@ -95,8 +106,9 @@ class Guard:
         if function is None:
             return values
         if set(map(type, values)) <= {str, NoneType}:
-            known = {value: None if value is None else function(value) for value in set(values)}
-            return [known[value] for value in values]
+            of_text = function.text if isinstance(function, _OfText) else function
+            known = {value: of_text(value) for value in set(values) if value is not None}
+            return list(map(known.get, values))
         return [function(value) for value in values]
 
     def _may_have_unknown_fields(self, name: str) -> bool:
@@ -137,7 +149,7 @@ class Guard:
     def _overridden(self, column: Column, treatment: Treatment) -> Value | None:
         if treatment == "keep":
             return None
-        return nothing if treatment == "drop" else partial(leaves, self._privacy.text(column.kind, treatment))
+        return nothing if treatment == "drop" else _OfText(self._privacy.text(column.kind, treatment))
 
     def _by_kind(self, column: Column) -> Value | None:
         if column.kind == "plain":
@@ -145,8 +157,8 @@ class Guard:
         if column.kind == "free-form":
             return self._free_form
         if column.kind == "words":
-            return partial(leaves, partial(self._words, column.name))
-        return partial(leaves, self._privacy.text(column.kind))
+            return _OfText(partial(self._words, column.name))
+        return _OfText(self._privacy.text(column.kind))
 
     def _free_form(self, value: Any) -> Any:
         return allowed_keys(value, self._privacy.allow) if isinstance(value, dict) else None

@@ -40,6 +40,7 @@ _EXACT: Final = frozenset({"user_id", "user_agent", "device", "credential"})
 
 _USER_ID: Final = f"{EVERY}.user_id"
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
+_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TOLD: Final = {column.field: column.kind == "plain" for column in USERS.columns}
 
 
@@ -170,7 +171,7 @@ class Privacy:
         if kind == "user_id":
             return self.stored_id
         if chosen == "hash" and self._keyed is not None:
-            return self.hashed if kind in _EXACT else partial(self._normal_hashed, kind)
+            return self.hashed if kind in _EXACT else self._normal_hash(kind, self._keyed)
         return self._unkeyed if kind == "device" and chosen == "hash" else nothing
 
     def in_text(self, text: str) -> str | None:
@@ -193,6 +194,8 @@ class Privacy:
 
     def _kind_of(self, text: str) -> Kind:
         """Return the kind of the identifier that is the whole text; `name` for any other text."""
+        if _UUID.fullmatch(text):
+            return "name"
         whole = readable(text).strip()
         kinds: list[Kind] = ["name"]
 
@@ -230,8 +233,9 @@ class Privacy:
         key = self.key and key_of_tenant(self.key, self.tenant)
         return KeyedHash(key.encode()) if key else None
 
-    def _normal_hashed(self, kind: Kind, text: str) -> str:
-        return self.hashed(normal(kind, text, self.phone_region))
+    def _normal_hash(self, kind: Kind, keyed: KeyedHash) -> Text:
+        region = self.phone_region
+        return lambda text: keyed(normal(kind, text, region).encode("utf-8", "surrogatepass"))
 
     def _unkeyed(self, text: str) -> str:
         """Hash without a key, for random ids, which cannot be guessed."""

@@ -203,12 +203,6 @@ class Undeclared:
 
     def _value(self, place: Place, value: Any) -> Any:
         """Return one value, protected."""
-        if isinstance(value, list | dict) and is_free_form(place.key):
-            return self._free_form(place, value)
-        if isinstance(value, dict):
-            return self._object(place, value)
-        if isinstance(value, list):
-            return [self._value(place, item) for item in value]
         kind = kind_by_name(place.name)
         if isinstance(value, str):
             if is_secret_text(value):
@@ -218,6 +212,12 @@ class Undeclared:
                 return self._text(place, value)
             if is_time_name(place.name) and is_event_time(value):
                 return value
+        elif isinstance(value, list | dict):
+            if is_free_form(place.key):
+                return self._free_form(place, value)
+            if isinstance(value, dict):
+                return self._object(place, value)
+            return [self._value(place, item) for item in value]
         return value if kind == "plain" else leaves(self._privacy.text(kind), value)
 
     def _free_form(self, place: Place, value: Any) -> Any:

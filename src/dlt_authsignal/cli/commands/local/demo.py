@@ -15,8 +15,8 @@ from dlt_authsignal.pipeline.wording import runnable
 if TYPE_CHECKING:
     from dlt_authsignal.sandbox import RunningSandbox
 
-CHANGES_SHOWN: Final = 20
 DAY: Final = timedelta(days=1)
+WEEK: Final = timedelta(days=7)
 PIPELINE_NAME: Final = "authsignal_demo"
 """Separate pipeline name, so that invented people are never mixed with real users."""
 
@@ -31,13 +31,21 @@ PIPELINE_NAME: Final = "authsignal_demo"
     "--pipeline-name", default=PIPELINE_NAME, show_default=True, help="Name of the pipeline and of the DuckDB file."
 )
 @click.option(
-    "--events",
-    is_flag=True,
-    help="Also send the past as signed events to a receiver, load them, and compare them with the API.",
+    "--events/--no-events",
+    default=True,
+    show_default=True,
+    help="Send the past as signed events to a receiver and load them. Without events, about a third of the KPIs is"
+    " missing.",
+)
+@click.option(
+    "--stories/--no-stories",
+    default=True,
+    show_default=True,
+    help="Lay stories over the invented people: a rollout of passkeys, a broken release, an SMS attack.",
 )
 @options.wait_option
-def demo(users: int, days: int, seed: int, pipeline_name: str, events: bool) -> None:
-    """Start a local Authsignal with invented people, sync it into DuckDB and print the KPIs.
+def demo(users: int, days: int, seed: int, pipeline_name: str, events: bool, stories: bool) -> None:
+    """Start a local Authsignal with invented people, load it into DuckDB and print what happened there.
 
     Writes authsignal_demo.duckdb to the current folder, and dlt's state to .dlt/.var. No data leaves this machine.
     """
@@ -45,51 +53,72 @@ def demo(users: int, days: int, seed: int, pipeline_name: str, events: bool) -> 
         from dlt_authsignal.sandbox import SandboxConfig, run_in_thread
     except ModuleNotFoundError as missing:
         raise ExtraMissing("The demo", "sandbox") from missing
+    if events:
+        check_receiver()
     from dlt_authsignal.cli.commands.load.sync import run
-    from dlt_authsignal.cli.output.changes import print_changes
-    from dlt_authsignal.cli.output.kpis import print_kpis
+    from dlt_authsignal.cli.commands.local.demo_events import load_past, print_comparison
+    from dlt_authsignal.cli.commands.local.demo_prices import put_prices
+    from dlt_authsignal.cli.output.changes import print_main_changes
+    from dlt_authsignal.cli.output.kpis import print_headlines
+    from dlt_authsignal.cli.output.stories import print_stories
 
     # other data gets a separate dataset, so that two demos do not mix
     dataset = "authsignal_data" if (users, days, seed) == (500, 45, 7) else f"authsignal_{users}x{days}_seed{seed}"
+    dataset += "" if stories else "_plain"
     steps = count(1)
     _heading(steps, f"A local Authsignal with {users:,} people and {days} days of sign-ins")
-    with run_in_thread(SandboxConfig(users=users, days=days, seed=seed)) as running:
+    with run_in_thread(SandboxConfig(users=users, days=days, seed=seed, stories=stories)) as running:
         click.echo(f"   {running.url}, seed {seed}\n")
         into: dict[str, Any] = {"pipeline_name": pipeline_name, "dataset": dataset}
         settings = settings_of(running, seed)
         if events:
-            from dlt_authsignal.cli.commands.local.demo_events import load_past, print_reconciliation
-
             _heading(steps, "Events of the past, into a receiver, and from there into DuckDB")
-            load_past(running, into, settings, seed)
+            load_past(running, into, settings, days=days, seed=seed)
         _heading(steps, "Sync into DuckDB")
         sync_earlier_configurations(running, into, settings)
         run(into, settings)
+        told = {story.name: (story.days.first, story.days.last) for story in running.told_stories() if story.days}
     from dlt_authsignal.models.configuration.timeline import timeline
     from dlt_authsignal.pipeline.attach import attach
 
-    pipeline = attach(**into)
+    pipeline, program = attach(**into), runnable("dlt-authsignal")
+    if events:
+        put_prices(pipeline)
+        print_comparison(pipeline)
     click.echo()
     _heading(steps, "KPIs")
-    print_kpis(pipeline)
-    click.echo()
-    _heading(steps, "What was changed in the configuration, and what differs since")
-    print_changes(timeline(pipeline, 7), CHANGES_SHOWN, brief=True)
-    click.echo()
+    print_headlines(pipeline)
+    click.echo(f"Each with its slices: {program} models install {_of(pipeline_name, dataset)}\n")
+    _heading(steps, "Changes of the configuration, and what differs since")
+    print_main_changes(timeline(pipeline, 7))
+    click.echo(f"All of them: {program} changes {_of(pipeline_name, dataset)}\n")
     if events:
-        _heading(steps, "Events compared with the API")
-        print_reconciliation(pipeline)
+        _heading(steps, "What happened")
+        print_stories(pipeline, told)
         click.echo()
     click.secho("In Python", bold=True)
     click.echo(f'   import dlt\n   dlt.pipeline("{pipeline_name}").dataset().user_authenticators.df()\n')
     click.secho("Next", bold=True)
-    program = runnable("dlt-authsignal")
     for arguments, meaning in NEXT:
         click.echo(f"   {program} {arguments:<42}{meaning}")
 
 
+def check_receiver() -> None:
+    """Refuse early if the packages of the receiver are missing."""
+    try:
+        import cryptography  # noqa: F401
+        import prometheus_client  # noqa: F401
+    except ModuleNotFoundError as missing:
+        raise ExtraMissing("Without --no-events, the demo", "receiver") from missing
+
+
 def _heading(steps: Iterator[int], text: str) -> None:
     click.secho(f"{next(steps)}. {text}", bold=True)
+
+
+def _of(pipeline_name: str, dataset: str) -> str:
+    """Return the options that name the demo's data."""
+    return f"--pipeline-name {pipeline_name}" + ("" if dataset == "authsignal_data" else f" --dataset {dataset}")
 
 
 def settings_of(running: "RunningSandbox", seed: int) -> dict[str, Any]:
@@ -133,17 +162,18 @@ def sync_earlier_configurations(running: "RunningSandbox", into: dict[str, Any],
 
 
 def days_around(changes: list[datetime]) -> list[datetime]:
-    """Return midnights between which each change lies, close together where changes are."""
+    """Return midnights between which each change lies, close together where changes are, or after a week without."""
     days: list[datetime] = []
     for before in sorted({change.replace(hour=0, minute=0, second=0, microsecond=0) for change in changes}):
-        if not days or before - days[-1] <= DAY:
+        if not days or not DAY < before - days[-1] <= WEEK:
             days.append(before)
         days.append(before + DAY)
     return sorted(set(days))
 
 
 NEXT: Final = (
-    ("changes --pipeline-name authsignal_demo", "every figure before and after each change"),
+    ("dashboard --pipeline-name authsignal_demo", "the same figures as pages in the browser"),
+    ("status --pipeline-name authsignal_demo", "last runs, and events compared with the API"),
     ("models show drop_off_rate", "how a KPI is defined"),
     ("sandbox --users 500 --seed 7", "a local Authsignal that keeps running"),
     ("init", "use your own tenant: asks for its region and key"),

@@ -6,12 +6,10 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from dlt_authsignal.api.endpoints import ACTION_WINDOW_DAYS
 from dlt_authsignal.errors import RunFailed
 
 if TYPE_CHECKING:
@@ -26,7 +24,9 @@ STOP_SECONDS: Final = 15.0
 _PREFIX: Final = "SOURCES__AUTHSIGNAL_SOURCE__"
 
 
-def load_past(running: "RunningSandbox", into: Mapping[str, Any], settings: Mapping[str, Any], seed: int) -> None:
+def load_past(
+    running: "RunningSandbox", into: Mapping[str, Any], settings: Mapping[str, Any], *, days: int, seed: int
+) -> None:
     """Send the past to a receiver, with repetitions and in random order, and load what it kept.
 
     Receiver and spool are removed at the end.
@@ -41,12 +41,12 @@ def load_past(running: "RunningSandbox", into: Mapping[str, Any], settings: Mapp
         with _receiver({**own, "spool": spool}) as url:
             webhooks.configure(log_events_url=url, authenticator_events_url=url)
             webhooks.set_faults(WebhookFaults(duplicates=DUPLICATES, shuffle=True, seed=seed))
-            sent = running.sandbox.history.send_and_wait(ACTION_WINDOW_DAYS)
+            sent = running.sandbox.history.send_and_wait(days)
             webhooks.configure(log_events_url=None, authenticator_events_url=None)
         if sent.failed:
             raise RunFailed(f"The receiver accepted {sent.events:,} events, then no more ({sent.failed}).")
         click.echo(
-            f"   {sent.events:,} events of {ACTION_WINDOW_DAYS} days in {sent.deliveries:,} deliveries, signed,"
+            f"   {sent.events:,} events of {days} days in {sent.deliveries:,} deliveries, signed,"
             " shuffled, some twice: verified and kept"
         )
         report = load_events(make_pipeline(**into), **own, spool=spool)
@@ -54,19 +54,16 @@ def load_past(running: "RunningSandbox", into: Mapping[str, Any], settings: Mapp
     click.echo(f"   Loaded in {report.seconds:.1f} s, {report.copies:,} copies left out: {tables}\n")
 
 
-def print_reconciliation(pipeline: "Pipeline") -> None:
-    """Print how well events and the API agree."""
+def print_comparison(pipeline: "Pipeline") -> None:
+    """Print on how many attempts events and the API agree."""
     from rich.console import Console
 
     from dlt_authsignal.cli.output.reconciliation import event_lines
     from dlt_authsignal.models.events.reconciliation import read_reconciliation
 
-    console = Console(highlight=False, soft_wrap=True)
     found = read_reconciliation(pipeline)
-    # without lag: the past arrives weeks late
-    for line in list(event_lines(replace(found, lag={})))[1:] if found else ():
-        console.print(f"   {line}")
-    console.print("   Each attempt, from both sources: select * from all_user_actions")
+    for line in list(event_lines(found))[1:2] if found else ():
+        Console(highlight=False, soft_wrap=True).print(f"\n{line}")
 
 
 @contextmanager

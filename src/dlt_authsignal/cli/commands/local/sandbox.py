@@ -83,6 +83,13 @@ def _not_emulated(context: click.Context, _option: click.Parameter, wanted: bool
     help="Start of the sandbox's clock, in ISO 8601. Default: the present, or 2026-11-02 09:00 UTC with --seed.",
 )
 @click.option(
+    "--stories/--no-stories",
+    default=True,
+    show_default=True,
+    help="Whether these users have stories: a rollout of passkeys in week 2, a broken release in week 4, an SMS attack"
+    " in week 5, and attacks on a few users at the end.",
+)
+@click.option(
     "--listing",
     type=click.Choice(["allowed", "refused"]),
     default="allowed",
@@ -160,6 +167,7 @@ def sandbox(
     users: int | None,
     empty: bool,
     days: int,
+    stories: bool,
     seed: int | None,
     now: datetime | None,
     listing: str,
@@ -204,6 +212,7 @@ def sandbox(
             listing="refused" if listing == "refused" else "allowed",
             users=_users(users, empty=empty),
             days=days,
+            stories=stories,
             seed=seed,
             now=now,
         )

@@ -1,7 +1,6 @@
 // Lines and stacked columns, drawn by ECharts in place of the server's drawing. The table below each chart has the same points.
 const charts = (() => {
   const VALUE = 0, LOW = 1, HIGH = 2, NUMERATOR = 3, DENOMINATOR = 4, COMPLETE = 5;
-  const isCalm = matchMedia("(prefers-reduced-motion: reduce)");
   const drawn = new Map();
 
   function colours() {
@@ -128,8 +127,7 @@ const charts = (() => {
     const colour = colours();
     const text = { color: colour("muted"), fontSize: size(), fontFamily: getComputedStyle(document.body).fontFamily };
     return {
-      animation: !isCalm.matches,
-      animationDuration: 300,
+      animation: false,
       grid: { left: 4, right: 14, top: data.marks.length ? 22 : 12, bottom: 2, containLabel: true },
       tooltip: {
         trigger: "axis",
@@ -189,9 +187,18 @@ const charts = (() => {
     { rootMargin: "200px" },
   );
 
-  // Draws the charts of a part of the page once they are near the screen.
+  const isOnScreen = (figure) => figure.offsetParent && figure.getBoundingClientRect().top < innerHeight;
+
+  // Draws the charts of a part of the page: those on the screen after the text, the others once they are near it.
   function apply(root) {
-    for (const figure of root.querySelectorAll("[data-chart]")) seen.observe(figure);
+    const figures = [...root.querySelectorAll("[data-chart]")];
+    setTimeout(() => {
+      for (const figure of figures) {
+        if (!figure.isConnected || drawn.has(figure)) continue;
+        if (isOnScreen(figure)) draw(figure);
+        else seen.observe(figure);
+      }
+    });
   }
 
   // Frees the charts that are no longer in the page.

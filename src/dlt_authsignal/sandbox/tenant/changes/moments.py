@@ -31,6 +31,7 @@ class Moments:
     """When each change happens, in UTC. None: it is left out.
 
     Attributes:
+        passkey_offered: `signIn` offers a passkey. It is part of a story, and may be earlier than the last 30 days.
         country_rule_added: A rule blocks sign-ins from outside of a list of countries.
         country_rule_off: That rule is switched off.
         priorities_swapped: Two rules of signIn swap their priority.
@@ -39,6 +40,7 @@ class Moments:
         action_added: `NEW_ACTION` is configured.
     """
 
+    passkey_offered: datetime | None = None
     country_rule_added: datetime | None = None
     country_rule_off: datetime | None = None
     priorities_swapped: datetime | None = None

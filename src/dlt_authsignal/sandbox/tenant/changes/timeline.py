@@ -164,12 +164,19 @@ def _outside_of(countries: Json | list[str]) -> Json:
 
 def _steps(config: SandboxConfig) -> Iterator[tuple[str, Step]]:
     """Iterate over the steps in order of time, each with the name of its moment."""
+    yield "passkey_offered", _passkey_offered
     yield "country_rule_added", lambda _tenant: [_country_rule(config)]
     yield "country_rule_off", _country_rule_off
     yield "priorities_swapped", _priorities_swapped
     yield "sms_off", _sms_off
     yield "list_shortened", _list_shortened
     yield "action_added", lambda tenant: _action_added(tenant, config)
+
+
+def _passkey_offered(tenant: Tenant) -> list[_Edit]:
+    action = {**tenant.actions["signIn"], "promptToEnrollVerificationMethods": ["PASSKEY"]}
+    text = "signIn offers a passkey to users who have none: PASSKEY was added to its prompts."
+    return [_Edit("action_configurations", "signIn", action, ("signIn",), text)]
 
 
 def _country_rule(config: SandboxConfig) -> _Edit:

@@ -66,7 +66,9 @@ class ChangedAttempts:
         if not others:
             return ABANDONED
         is_by_sms = unchanged.used is not None and unchanged.used.verification_method == "SMS"
-        return draw_challenge(self.rng, others) if is_by_sms else unchanged
+        if is_by_sms:
+            return replace(draw_challenge(self.rng, others), stories=unchanged.stories)
+        return replace(unchanged, tried=_not_by_sms(unchanged.tried))
 
     def withdrawal(
         self, code: str, when: datetime, outcome: Outcome, usable: list[Authenticator], now: datetime
@@ -80,6 +82,10 @@ class ChangedAttempts:
         later = when + outcome.after + timedelta(milliseconds=self.rng.randrange(60_000, 600_000))
         ending = draw_challenge(self.rng, usable) if usable else ALLOWED
         return (later, settled(ending, later, now)) if later <= now else None
+
+
+def _not_by_sms(tried: tuple[Authenticator, ...]) -> tuple[Authenticator, ...]:
+    return tuple(value for value in tried if value.verification_method != "SMS")
 
 
 def _has_happened(change: datetime | None, when: datetime) -> bool:

@@ -23,12 +23,18 @@ REVIEW_RULE: Final = Rule(
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an attempt ends, and how long after its start."""
+    """How an attempt ends, and how long after its start.
+
+    `tried` has the authenticators with which the user tried to meet the challenge; the last of them is `used`, if it
+    was met. `stories` has the stories that the attempt is part of.
+    """
 
     state: str
     after: timedelta = timedelta()
     rules: tuple[Rule, ...] = ()
     used: Authenticator | None = None
+    tried: tuple[Authenticator, ...] = ()
+    stories: tuple[str, ...] = ()
 
 
 BLOCKED: Final = Outcome("BLOCK", rules=(BLOCK_RULE,))
@@ -59,14 +65,16 @@ def draw_challenge(rng: random.Random, usable: list[Authenticator]) -> Outcome:
     habit = HABITS[used.verification_method]
     if rng.random() < habit.success:
         seconds = habit.median_seconds * rng.lognormvariate(0, 0.5)
-        return Outcome("CHALLENGE_SUCCEEDED", timedelta(milliseconds=int(seconds * 1000)), used=used)
+        return Outcome("CHALLENGE_SUCCEEDED", timedelta(milliseconds=int(seconds * 1000)), used=used, tried=(used,))
     if rng.random() < habit.failed_of_rest:
-        return Outcome("CHALLENGE_FAILED", timedelta(seconds=rng.randrange(20, 60 * TOKEN_MINUTES)))
-    return ABANDONED
+        return Outcome("CHALLENGE_FAILED", timedelta(seconds=rng.randrange(20, 60 * TOKEN_MINUTES)), tried=(used,))
+    return Outcome("CHALLENGE_REQUIRED", tried=(used,))
 
 
 def settled(outcome: Outcome, began: datetime, now: datetime) -> Outcome:
     """Return the outcome at `now`: what would happen later has not happened yet."""
     if began + outcome.after <= now:
         return outcome
-    return Outcome("REVIEW_REQUIRED", rules=outcome.rules) if outcome.rules else ABANDONED
+    if outcome.rules:
+        return Outcome("REVIEW_REQUIRED", rules=outcome.rules)
+    return Outcome("CHALLENGE_REQUIRED", tried=outcome.tried[:1], stories=outcome.stories)

@@ -2,7 +2,7 @@
 
 Everything here is a pure function of (seeding, number), so data can be dropped and created again. All draws of a user
 come from one generator in one order: add a new draw last, or everything after it changes. The effects of configuration
-changes have their own generator.
+changes, and the stories, have their own generators.
 """
 
 import base64
@@ -31,6 +31,9 @@ from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, Creden
 from dlt_authsignal.sandbox.tenant.invented.changed_attempts import ChangedAttempts
 from dlt_authsignal.sandbox.tenant.invented.outcomes import Outcome, draw_outcome, settled
 from dlt_authsignal.sandbox.tenant.store import Belongings
+from dlt_authsignal.sandbox.tenant.stories.person import told_actions, told_authenticators, told_user
+from dlt_authsignal.sandbox.tenant.stories.plan import SIGN_UP, Plan
+from dlt_authsignal.sandbox.tenant.stories.told import Told
 
 PEOPLE_KEPT: Final = 2_048
 """Users whose data stays in memory, in about 6 KB each: more than a sync reads between a page and its users."""
@@ -45,17 +48,22 @@ class Seeding:
         days: Days of actions until `now`.
         now: The present, in UTC.
         changes: When the tenant's configuration changes.
+        stories: What happens besides. None: nothing.
     """
 
     seed: int
     days: int
     now: datetime
     changes: Moments = NO_CHANGES
+    stories: Plan | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Beginning:
-    """A user before the first action, the generator from which the actions are drawn, and what changes them."""
+    """A user before the first action, the generator from which the actions are drawn, and what changes them.
+
+    `told` is None without stories.
+    """
 
     rng: random.Random
     user: User
@@ -63,6 +71,7 @@ class _Beginning:
     platform: Platform
     authenticators: list[Authenticator]
     changed: ChangedAttempts
+    told: Told | None
 
 
 def user_of(seeding: Seeding, number: int) -> User:
@@ -75,9 +84,11 @@ def belongings_of(seeding: Seeding, number: int) -> Belongings:
     """Invent the other data of the user with that number."""
     person = _begin(seeding, number)
     device = Device(user_id=person.user.user_id, device_id=_id(person.rng), created_at=person.user.created_at)
-    actions = list(_actions(person, seeding))
+    actions, held = list(_actions(person, seeding)), person.authenticators
+    if seeding.stories is not None:
+        actions, held = _with_stories(seeding.stories, seeding, number, person, actions)
     return Belongings(
-        authenticators={value.user_authenticator_id: value for value in _last_used(person.authenticators, actions)},
+        authenticators={value.user_authenticator_id: value for value in _last_used(held, actions)},
         devices={value.device_id: value for value in _devices(person.rng, device, actions)},
         actions={(action.action_code, action.idempotency_key): action for action in actions},
     )
@@ -91,6 +102,11 @@ def _begin(seeding: Seeding, number: int) -> _Beginning:
     authenticators = _authenticators(rng, user, platform, seeding)
     if authenticators and authenticators[0].verified_at:
         user = replace(user, default_verification_method=authenticators[0].verification_method)
+    told, seed = None, f"{seeding.seed}:{number}:stories"
+    if seeding.stories is not None:
+        user = told_user(seeding.stories, number, user)
+        authenticators = told_authenticators(seeding.stories, number, authenticators)
+        told = _told(seeding, seeding.stories, seed, user, platform, authenticators)
     return _Beginning(
         rng=rng,
         user=user,
@@ -98,7 +114,42 @@ def _begin(seeding: Seeding, number: int) -> _Beginning:
         platform=platform,
         authenticators=authenticators,
         changed=ChangedAttempts(seeding.changes, f"{seeding.seed}:{number}:changes"),
+        told=told,
     )
+
+
+def _told(seeding: Seeding, plan: Plan, seed: str, user: User, platform: Platform, held: list[Authenticator]) -> Told:
+    def passkey(rng: random.Random, made: datetime) -> Authenticator:
+        return _webauthn(rng, user, "PASSKEY", platform.providers.draw(rng), platform, made, first=False)
+
+    system, sms_off = platform.agent["os"]["name"], seeding.changes.sms_off
+    return Told(plan, seed, system=system, held=held, make_passkey=passkey, sms_off=sms_off)
+
+
+def _with_stories(
+    plan: Plan, seeding: Seeding, number: int, person: _Beginning, actions: list[Action]
+) -> tuple[list[Action], list[Authenticator]]:
+    """Return the actions and the authenticators of a user with those that the stories add."""
+
+    def sign_up(key: str, when: datetime, outcome: Outcome, address: int) -> Action:
+        return _action(person, SIGN_UP, key, when, outcome, address, person.country.code)
+
+    held = person.authenticators
+    if person.told and person.told.passkey:
+        held = [*held, person.told.passkey]
+    found, added = told_actions(
+        plan,
+        number,
+        person.user,
+        actions,
+        held=held,
+        seed=f"{seeding.seed}:{number}:stories",
+        country=person.country.code,
+        agent=person.platform.user_agent,
+        days=(seeding.now - timedelta(days=seeding.days), seeding.now),
+        make=sign_up,
+    )
+    return found, [*held, *added]
 
 
 def _id(rng: random.Random) -> str:
@@ -235,13 +286,17 @@ def _between(rng: random.Random, start: datetime, end: datetime) -> datetime:
 
 
 def _actions(person: _Beginning, seeding: Seeding) -> Iterator[Action]:
-    rng, country, changed = person.rng, person.country, person.changed
+    rng, country, changed, told = person.rng, person.country, person.changed, person.told
     for when in _moments(rng, person.user.created_at, country, seeding):
         code, key, address = ACTIONS.draw(rng), _id(rng), rng.randrange(1, 255)
         place = country.code if rng.random() < 0.97 else rng.choice(ABROAD)
         usable = [value for value in person.authenticators if value.verified_at and value.verified_at <= when]
-        outcome = changed.outcome(draw_outcome(rng, code, usable), code, when, place, usable)
-        outcome = settled(outcome, when, seeding.now)
+        outcome = draw_outcome(rng, code, usable)
+        if told is not None:
+            outcome, usable = told.outcome(outcome, code, when, usable), told.usable(usable, when)
+        outcome = settled(changed.outcome(outcome, code, when, place, usable), when, seeding.now)
+        if told is not None:
+            outcome = told.offered(code, when, outcome, seeding.now)
         yield _action(person, code, key, when, outcome, address, place)
         if withdrawal := changed.withdrawal(code, when, outcome, usable, seeding.now):
             yield _action(person, NEW_ACTION, _id(changed.rng), *withdrawal, address, place)
@@ -264,6 +319,8 @@ def _action(
         ip_address=f"203.0.113.{address}",
         country_code=country,
         rules=outcome.rules,
+        steps=person.told.steps(outcome, when) if person.told else None,
+        stories=outcome.stories,
     )
 
 

@@ -1,0 +1,48 @@
+"""Make the pictures of the README: the overview of the demo's tenant, in light and dark colours."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[1]
+IMAGES: Final = ROOT / "docs" / "images"
+WIDTH, HEIGHT = 1280, 1420
+PIPELINE: Final = "authsignal_demo"
+DEMO_SECONDS: Final = 300
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="authsignal-") as folder:
+        _run_demo(Path(folder))
+        os.chdir(folder)
+        _draw()
+
+
+def _run_demo(folder: Path) -> None:
+    command = Path(sys.executable).with_name("dlt-authsignal")
+    done = subprocess.run(  # noqa: S603 - this project's own command
+        [command, "demo"], cwd=folder, capture_output=True, text=True, timeout=DEMO_SECONDS, check=False
+    )
+    if done.returncode:
+        sys.exit(f"The demo failed. No picture was changed.\n{done.stderr[-2000:]}")
+
+
+def _draw() -> None:
+    from dlt_authsignal.dashboard.content import open_figures
+    from dlt_authsignal.dashboard.export.browser import write_picture
+    from dlt_authsignal.dashboard.render import html
+    from dlt_authsignal.pipeline.attach import attach
+
+    text = html(open_figures(attach(pipeline_name=PIPELINE)).document(), self_contained=True)
+    IMAGES.mkdir(exist_ok=True)
+    for name, is_dark in (("report-light.png", False), ("report-dark.png", True)):
+        write_picture(text, IMAGES / name, width=WIDTH, height=HEIGHT, is_dark=is_dark)
+        (IMAGES / name).chmod(0o644)
+        sys.stdout.write(f"docs/images/{name}\n")
+
+
+if __name__ == "__main__":
+    main()
