@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import json
 import re
 import sys
 from collections.abc import Callable
@@ -14,9 +15,11 @@ import click
 
 import dlt_authsignal
 from dlt_authsignal.assistant.dictionary import PAGES_FOLDER, VIEWS, index, table_page
+from dlt_authsignal.assistant.masking import SHOWN_TABLES
 from dlt_authsignal.cli.main import cli
 from dlt_authsignal.destination.registry import DESTINATIONS
 from dlt_authsignal.models import Model, all_models
+from dlt_authsignal.models.detections.catalogue import Rule, all_rules
 from dlt_authsignal.models.kpis.forms import COLUMNS, SHAPE
 from dlt_authsignal.models.kpis.sources import BASES, EVERYTHING, made
 from dlt_authsignal.models.questions import all_questions
@@ -24,7 +27,6 @@ from dlt_authsignal.sandbox.core.config import SEEDED_NOW
 from dlt_authsignal.sandbox.core.story_settings import Stories
 from dlt_authsignal.sandbox.tenant.stories.found import days_of
 from dlt_authsignal.sandbox.tenant.stories.plan import plan_of
-from dlt_authsignal.schema.all_tables import ALL_TABLES
 from dlt_authsignal.schema.bookkeeping_tables import OWN_TABLES
 from dlt_authsignal.schema.columns import Column, Table
 from dlt_authsignal.schema.event_tables import EVENT_FILES, EVENT_TABLES
@@ -139,6 +141,7 @@ def kpis_page() -> str:
         SUPPLIED,
         "## All KPIs",
         _kpi_table(),
+        "KPI 21, attack signals, is not a number: [Detections](detections.md) has its rules.",
     ]
     parts += [_model(model) for model in all_models()]
     parts += ["## Base queries", BASES_TEXT, *(_base(name) for name in sorted(BASES))]
@@ -267,9 +270,9 @@ def meanings(function: Callable[..., object]) -> dict[str, str]:
 def python_page() -> str:
     """The page, with signatures, fields and errors between their marks written again."""
     page = (ROOT / "docs" / "python-api.md").read_text("utf-8")
-    for name in ("sync", "authsignal_source", "known_reads", "update_history"):
+    for name in ("sync", "authsignal_source", "known_reads", "update_history", "detect", "send_alerts"):
         page = _between(page, f"signature {name}", f"```text\n{_signature(name)}\n```")
-    for name in ("SyncReport", "TableReport", "RunMetrics"):
+    for name in ("SyncReport", "TableReport", "DetectionReport", "AlertReport", "RunMetrics"):
         page = _between(page, f"fields {name}", _fields(getattr(dlt_authsignal, name)))
     return _between(page, "errors", _errors())
 
@@ -310,6 +313,41 @@ def _errors() -> str:
     return "\n".join(rows)
 
 
+def detections_page() -> str:
+    """Return the page with its table of rules and their details written again."""
+    page = (ROOT / "docs" / "detections.md").read_text("utf-8")
+    page = _between(page, "rules", _rules())
+    return _between(page, "details", "\n\n".join(map(_rule, all_rules())))
+
+
+def _rules() -> str:
+    rows = ["| rule | fires when | severity | needs |", "| --- | --- | --- | --- |"]
+    for rule in all_rules():
+        raised = f", {rule.raised_severity} if `{rule.raised_by}` is not 0" if rule.raised_by else ""
+        rows.append(
+            f"| [{rule.name}](#{rule.name}) | {rule.fires} | {rule.severity}{raised} | {', '.join(rule.tables)} |"
+        )
+    return "\n".join(rows)
+
+
+def _rule(rule: Rule) -> str:
+    facts = {
+        "Not known": rule.assumption,
+        "Harmless causes": rule.false_positives,
+        "What to do": rule.advice,
+        "Published definitions": "; ".join(f"{each.definition} ({each.source})" for each in rule.references) + ".",
+        "Evidence": "; ".join(f"`{name}`: {meaning}" for name, meaning in rule.evidence.items()) + ".",
+    }
+    rows = ["| setting | default | unit | meaning |", "| --- | --- | --- | --- |"]
+    for each in rule.thresholds.values():
+        default = list(each.default) if isinstance(each.default, tuple) else each.default
+        rows.append(f"| `{each.name}` | `{json.dumps(default)}` | {each.unit} | {each.meaning} |")
+    listed = "\n".join(f"- **{name}:** {text}" for name, text in facts.items())
+    head = f"### {rule.name}\n\n{rule.title}: {rule.question}\n\n{rule.fires}"
+    table = "\n".join(rows)
+    return f"{head}\n\n{table}\n\n{listed}\n\n```sql\n{rule.sql}\n```"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "docs/tables.md": tables_page,
     "docs/kpis.md": kpis_page,
@@ -317,9 +355,11 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/command.md": command_page,
     "docs/llms.txt": index,
     **{
-        f"{PAGES_FOLDER}/{name}.md": partial(table_page, name) for name in (*ALL_TABLES, *(view.name for view in VIEWS))
+        f"{PAGES_FOLDER}/{name}.md": partial(table_page, name)
+        for name in (*SHOWN_TABLES, *(view.name for view in VIEWS))
     },
     "docs/destinations.md": destinations_page,
+    "docs/detections.md": detections_page,
     "docs/settings.md": settings_page,
     "docs/python-api.md": python_page,
 }

@@ -17,8 +17,8 @@ import pytest
 from dlt_authsignal.assistant.database import Database
 from dlt_authsignal.assistant.dictionary import VIEWS
 from dlt_authsignal.assistant.install import TOOLKIT
+from dlt_authsignal.assistant.masking import SHOWN_TABLES as TABLES
 from dlt_authsignal.sandbox import RunningSandbox
-from dlt_authsignal.schema.all_tables import ALL_TABLES as TABLES
 from tests.helpers import SECRET, at
 from tests.loaded import Loaded
 from tests.tiers import deep_except

@@ -3,21 +3,29 @@
 import json
 import shlex
 import subprocess
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dlt_authsignal import detect, send_alerts
 from dlt_authsignal.destination.registry import destination_of_type
 from dlt_authsignal.models import install
-from dlt_authsignal.pipeline.attach import attach
+from dlt_authsignal.models.ocsf.views import OCSF, plain_queries
+from dlt_authsignal.models.opened import opened
+from dlt_authsignal.pipeline.attach import attach, make_pipeline
 from dlt_authsignal.pipeline.sync.report import SyncReport
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig, run_in_thread
 from dlt_authsignal.sandbox.tenant.entities import User
+from tests.alert_receivers import receiving_alerts
+from tests.api_attacks import FOUND, put_attacks
+from tests.attack_stories import Stories
 from tests.bigquery_stand_in import bigquery_stand_in
 from tests.helpers import at, command, python, sync_from
 from tests.snowflake_stand_in import snowflake_stand_in
+from tests.test_detections import tell_all
 from tests.test_models import expected, figures, fill
 from tests.tiers import deep_after
 from tests.warehouses import DuckDB, Lake, Postgres, Redshift, Warehouse
@@ -148,6 +156,47 @@ def test_a_second_sync_adds_no_duplicates_and_a_third_corrects_changes_and_marks
     assert warehouse.rows(VERSIONS) == [(held["users"] + 2, 2)]
     assert warehouse.rows("select count(*) from users where deleted_at is not null") == [(1,)]
     assert warehouse.rows("select count(*) from users where email = 'new@example.com'") == [(1,)]
+
+
+@pytest.mark.parametrize("warehouse", STAND_INS, indirect=True)
+def test_rules_find_the_attacks_that_the_api_returned(empty: RunningSandbox, warehouse: Warehouse) -> None:
+    put_attacks(empty)
+    load(empty, warehouse, tables=TABLES[:3])
+    for _ in range(2):
+        report = detect(make_pipeline(destination=warehouse.destination))
+    assert {(row.rule, row.subject) for row in report.detections} == FOUND
+    assert report.new == frozenset()
+    assert warehouse.rows("select count(*), count(distinct detection_id) from detections") == [(len(FOUND), len(FOUND))]
+
+
+@pytest.mark.parametrize("warehouse", STAND_INS[:1], indirect=True)  # BigQuery's refuses the empty files of a load
+def test_each_rule_finds_its_attack_once(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    stories = Stories()
+    tell_all(stories)
+    stories.load(destination=warehouse.destination)
+    for _ in range(2):
+        report = detect(make_pipeline(destination=warehouse.destination))
+    assert (report.new, report.needs) == (frozenset(), {})
+    counts = Counter(row.rule for row in report.detections)
+    assert counts == {
+        "mfa_fatigue": 2,
+        "shared_phone": 1,
+        "otp_pumping": 1,
+        "brute_force": 2,
+        "factor_after_recovery": 1,
+        "impossible_travel": 2,
+    }
+    assert warehouse.rows("select count(*), count(distinct detection_id) from detections") == [(9, 9)]
+    with receiving_alerts() as receiver:
+        monkeypatch.setenv("ALERTS__SLACK_URL", receiver.url)
+        sent = [send_alerts(make_pipeline(destination=warehouse.destination)).sent for _ in range(2)]
+    assert [len(sent[0]), len(sent[1]), len(receiver.received)] == [9, 0, 9]
+    with opened(attach(destination=warehouse.destination)) as (ask, stored, _):
+        events = ask(f"select event from ({plain_queries(stored)[OCSF]}) as every_event")
+    found = [json.loads(event) for (event,) in events]
+    assert len(found) > 100
+    assert {event["class_uid"] for event in found} == {3002}
+    assert all(event["time"] > 1_790_000_000_000 and event["user"]["uid"] for event in found)
 
 
 ODD = {

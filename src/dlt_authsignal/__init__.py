@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from dlt_authsignal.errors import (
+        AlertsNotSent,
         AuthsignalError,
         ConfigurationError,
         CredentialsMissing,
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
         Unauthorized,
         Unreachable,
     )
+    from dlt_authsignal.pipeline.alerts.detect import DetectionReport, detect
+    from dlt_authsignal.pipeline.alerts.send import AlertReport, send_alerts
+    from dlt_authsignal.pipeline.alerts.table import Detection
     from dlt_authsignal.pipeline.events.load import load_events
     from dlt_authsignal.pipeline.events.replay import replay_events
     from dlt_authsignal.pipeline.events.report import EventsReport
@@ -40,6 +44,11 @@ __all__ = [
     "replay_events",
     "EventsReport",
     "authsignal_events",
+    "detect",
+    "DetectionReport",
+    "Detection",
+    "send_alerts",
+    "AlertReport",
     "RunMetrics",
     "AuthsignalError",
     "ConfigurationError",
@@ -51,6 +60,7 @@ __all__ = [
     "Unreachable",
     "RateLimited",
     "PipelineBusy",
+    "AlertsNotSent",
     "TooManyDeletes",
 ]
 
@@ -65,6 +75,11 @@ _WHERE: Final = {
     "replay_events": "pipeline.events.replay",
     "EventsReport": "pipeline.events.report",
     "authsignal_events": "source.events.source",
+    "detect": "pipeline.alerts.detect",
+    "DetectionReport": "pipeline.alerts.detect",
+    "Detection": "pipeline.alerts.table",
+    "send_alerts": "pipeline.alerts.send",
+    "AlertReport": "pipeline.alerts.send",
     "RunMetrics": "source.metrics.run_metrics",
 }
 """Module of each public name; the others are in `errors`."""

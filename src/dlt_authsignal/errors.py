@@ -26,6 +26,7 @@ AuthsignalError
 │   │   ├── SpoolFull         its disk or quota is full
 │   │   ├── SpoolFileMissing  one of its files was deleted
 │   │   └── SpoolFileUnreadable  this account may not read one of its files
+│   ├── AlertsNotSent         a receiver did not accept an alert, after all retries
 │   ├── DataTooOld            the last successful sync, or a user's last read, is too old
 │   └── ProbeFailed           a passkey ceremony failed, or the tenant's WebAuthn policy changed
 ├── CeremonyRefused           a browser would refuse this passkey ceremony; `dom_name` is its exception
@@ -313,6 +314,24 @@ class SpoolFileUnreadable(SpoolUnavailable):
 
     retryable = False
     advice = "Give it to the account that loads events."
+
+
+class AlertsNotSent(RunFailed):
+    """A receiver did not accept an alert, after all retries.
+
+    Attributes:
+        sent: Alerts of this run that it accepted before.
+        left: Alerts that were not sent; the next run sends them.
+    """
+
+    retryable = True
+
+    def __init__(self, receiver: str, why: str, advice: str, *, sent: int, left: int) -> None:
+        self.sent, self.left = sent, left
+        super().__init__(
+            f"The {receiver} receiver did not accept an alert: {why}. {sent:,} of {sent + left:,} alerts were sent;"
+            f" {left:,} were not, and the next run sends them. The detections are in the table. {advice}"
+        )
 
 
 class DataTooOld(RunFailed):

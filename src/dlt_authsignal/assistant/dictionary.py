@@ -5,6 +5,7 @@ from inspect import getdoc
 from pathlib import PurePosixPath
 from typing import Final
 
+from dlt_authsignal.assistant.masking import SHOWN_TABLES as _ALL
 from dlt_authsignal.assistant.masking import is_masked
 from dlt_authsignal.assistant.questions import questions
 from dlt_authsignal.errors import ConfigurationError
@@ -15,7 +16,7 @@ from dlt_authsignal.models.events.views import VIEWS as EVENT_VIEWS
 from dlt_authsignal.models.events.views import View as EventView
 from dlt_authsignal.models.kpis.forms import SHAPE
 from dlt_authsignal.models.kpis.queries import explained
-from dlt_authsignal.schema.all_tables import ALL_TABLES as _ALL
+from dlt_authsignal.models.ocsf.views import VIEW as OCSF_VIEW
 from dlt_authsignal.schema.columns import Column, Table
 from dlt_authsignal.schema.tables import PROVENANCE
 
@@ -24,7 +25,7 @@ ABOUT: Final = (
     " `authsignal_pipeline.duckdb`, schema `authsignal_data`. All times are UTC."
 )
 PAGES_FOLDER: Final = "src/dlt_authsignal/assistant/toolkit/workbench/authsignal/skills/authsignal-explore/tables"
-VIEWS: Final = (*CONFIGURATION_VIEWS, *EVENT_VIEWS)
+VIEWS: Final = (*CONFIGURATION_VIEWS, *EVENT_VIEWS, OCSF_VIEW)
 RULES: Final = (
     "One row of `user_actions` is one attempt of an action that reached Authsignal. Authsignal returns only the last 30"
     " days; rows that were synced earlier stay.",
@@ -81,7 +82,8 @@ def _view_columns(view: ConfigurationView | EventView) -> list[str]:
 def _facts(table: Table) -> str:
     key = ", ".join(f"`{name}`" for name in table.key)
     opt_in = " Exists only if selected: `dlt-authsignal sync --tables …`." if table.opt_in else ""
-    return f"Key: {key}. API: {', '.join(table.apis)}. From {table.source}.{opt_in}"
+    apis = f" API: {', '.join(table.apis)}." if table.apis else ""
+    return f"Key: {key}.{apis} From {table.source}.{opt_in}"
 
 
 def _column(table: str, column: Column) -> str:
@@ -104,7 +106,7 @@ def index() -> str:
         _linked({name: table.meaning for name, table in _ALL.items()}),
         "## KPIs, as views after `dlt-authsignal models install`",
         "\n".join(f"- `{model.view}`: {model.question}" for model in all_models()),
-        "## Views of configuration changes and of events, after `dlt-authsignal models install`",
+        "## Views of configuration changes, events and OCSF, after `dlt-authsignal models install`",
         _linked({view.name: view.meaning for view in VIEWS}),
         "## Pages",
         "\n".join(f"- [{path.name}]({path}): {meaning}" for path, meaning in PAGES),
@@ -127,6 +129,7 @@ PAGES: Final = (
     (PurePosixPath("events.md"), "events in tables: load, replay, import, retention"),
     (PurePosixPath("events-setup.md"), "the webhook set up step by step, and events compared with the API"),
     (PurePosixPath("kpis.md"), "all KPIs with definition and SQL"),
+    (PurePosixPath("detections.md"), "rules that look for attacks, their thresholds, and alerts"),
     (PurePosixPath("credentials.md"), "where to store keys"),
     (PurePosixPath("destinations.md"), "supported databases and how well each is tested"),
     (PurePosixPath("scheduling.md"), "running syncs on a schedule, with alerts"),

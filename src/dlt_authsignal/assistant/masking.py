@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from dlt_authsignal.schema.all_tables import ALL_TABLES
-from dlt_authsignal.schema.bookkeeping_tables import CONFIGURATION_READS, USER_READS
+from dlt_authsignal.schema.bookkeeping_tables import CONFIGURATION_READS, DETECTIONS, USER_READS
 from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.schema.event_tables import EVENT_FILES, UNKNOWN_EVENTS
 from dlt_authsignal.schema.sql_text import literal, quoted
@@ -16,8 +16,11 @@ from dlt_authsignal.schema.tables import PROVENANCE
 
 DIGITS: Final = 16
 
+SHOWN_TABLES: Final[dict[str, Table]] = {**ALL_TABLES, DETECTIONS.name: DETECTIONS}
+"""Tables that assistants may query."""
+
 EVERY_TABLE: Final[dict[str, Table]] = {
-    **ALL_TABLES,
+    **SHOWN_TABLES,
     USER_READS.name: USER_READS,
     CONFIGURATION_READS.name: CONFIGURATION_READS,
 }
@@ -29,8 +32,9 @@ _HARMLESS: Final = frozenset(column.name for column in PROVENANCE) - {"_row_hash
 _NOT_SHOWN: Final[dict[str, tuple[str, ...]]] = {
     UNKNOWN_EVENTS.name: ("payload", "event_id"),
     EVENT_FILES.name: ("file",),
+    DETECTIONS.name: ("detection_id",),
 }
-"""Plain columns that are masked: content of an unknown form, and hashes without a key of events and deliveries."""
+"""Plain columns that are masked: content of an unknown form, and hashes without a key."""
 
 
 def is_masked(table: str, column: str) -> bool:

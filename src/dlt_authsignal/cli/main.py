@@ -12,6 +12,7 @@ from dlt_authsignal.cli.commands.load.receive import receive
 from dlt_authsignal.cli.commands.load.sync import sync
 from dlt_authsignal.cli.commands.local.demo import demo
 from dlt_authsignal.cli.commands.local.sandbox import sandbox
+from dlt_authsignal.cli.commands.look.alerts import alerts
 from dlt_authsignal.cli.commands.look.changes import changes
 from dlt_authsignal.cli.commands.look.dashboard import dashboard
 from dlt_authsignal.cli.commands.look.models import models
@@ -51,6 +52,7 @@ for command in (
     dashboard,
     report,
     changes,
+    alerts,
     show,
     models,
     probe,

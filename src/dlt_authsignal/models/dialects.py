@@ -1,7 +1,8 @@
 """The models' SQL in warehouse dialects, where sqlglot alone would produce unsupported SQL.
 
-The models are written in DuckDB's dialect with four macros: `utc_day(time)` is the day in UTC, `week_of(day)` its
-Monday, `month_of(day)` the first of its month, and `json_text(column)` the text of a JSON column.
+The models are written in DuckDB's dialect with six macros: `utc_day(time)` is the day in UTC, `week_of(day)` its
+Monday, `month_of(day)` the first of its month, `unix_ms(time)` the milliseconds since 1970, `json_text(column)` the
+text of a JSON column, and `json_string(column)` a text as a string of JSON.
 """
 
 import re
@@ -14,42 +15,58 @@ if TYPE_CHECKING:
 PERCENTILES: Final = {"bigquery": "approx_quantiles({ordered}, 1000)[safe_offset({place})]"}
 """Percentiles by dialect. In BigQuery, PERCENTILE_CONT is a window function only."""
 
+_ESCAPED: Final = (
+    "chr(34) || replace(replace({0}, chr(92), chr(92) || chr(92)), chr(34), chr(92) || chr(34)) || chr(34)"
+)
+"""A string of JSON where no function makes one of a text: without escapes for line breaks."""
+
 MACROS: Final = {
     "duckdb": {
         "utc_day": "cast(make_timestamp(epoch_us({0})) as date)",
         "week_of": "cast(date_trunc('week', {0}) as date)",
         "month_of": "cast(date_trunc('month', {0}) as date)",
         "json_text": "cast({0} as text)",
+        "json_string": "cast(to_json({0}) as text)",
+        "unix_ms": "epoch_ms({0})",
     },
     "bigquery": {
         "utc_day": "date({0})",
         "week_of": "date_trunc({0}, isoweek)",
         "month_of": "date_trunc({0}, month)",
         "json_text": "to_json_string({0})",
+        "json_string": "to_json_string({0})",
+        "unix_ms": "unix_millis({0})",
     },
     "snowflake": {
         "utc_day": "cast(convert_timezone('UTC', {0}) as date)",
         "week_of": "dateadd('day', 1 - dayofweekiso({0}), {0})",
         "month_of": "cast(date_trunc('month', {0}) as date)",
         "json_text": "to_json({0})",
+        "json_string": "to_json(to_variant({0}))",
+        "unix_ms": "date_part(epoch_millisecond, {0})",
     },
     "databricks": {
         "utc_day": "cast(to_utc_timestamp({0}, current_timezone()) as date)",
         "week_of": "cast(date_trunc('week', {0}) as date)",
         "month_of": "cast(date_trunc('month', {0}) as date)",
         "json_text": "cast({0} as string)",
+        "json_string": _ESCAPED,
+        "unix_ms": "unix_millis({0})",
     },
 }
 """What the macros stand for, by dialect; the others are like PostgreSQL."""
 
+_REDSHIFT: Final = "redshift"
 _POSTGRES: Final = {
     "utc_day": "cast({0} at time zone 'UTC' as date)",
     "week_of": "cast(date_trunc('week', {0}) as date)",
     "month_of": "cast(date_trunc('month', {0}) as date)",
     "json_text": "cast({0} as text)",
+    "json_string": "cast(to_json({0}) as text)",
+    "unix_ms": "cast(floor(extract(epoch from {0}) * 1000) as bigint)",
 }
 _TABLE: Final = re.compile(r"(\b(?:from|join)\s+)([a-z_]+)\b")
-_MACRO: Final = re.compile(r"\b(utc_day|week_of|month_of|json_text)\(")
+_MACRO: Final = re.compile(r"\b(utc_day|week_of|month_of|json_text|json_string|unix_ms)\(")
 
 
 def in_duckdb(query: str) -> str:
@@ -115,7 +132,7 @@ def portable(query: "exp.Expr", dialect: str) -> "exp.Expr":
 def _without_macros(query: "exp.Expr", dialect: str) -> "exp.Expr":
     from sqlglot import exp, parse_one
 
-    macros = MACROS.get(dialect, _POSTGRES)
+    macros = MACROS.get(dialect, _POSTGRES | ({"json_string": _ESCAPED} if dialect == _REDSHIFT else {}))
     inner_first = reversed([each for each in query.find_all(exp.Anonymous) if each.name.lower() in macros])
     for found in inner_first:
         argument = found.expressions[0]

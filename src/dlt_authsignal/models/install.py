@@ -10,6 +10,7 @@ from dlt_authsignal.models.events.views import view_queries as event_views
 from dlt_authsignal.models.kpis.availability import needs_of
 from dlt_authsignal.models.kpis.catalogue import Model, all_models
 from dlt_authsignal.models.kpis.queries import query
+from dlt_authsignal.models.ocsf.views import view_queries as ocsf_views
 from dlt_authsignal.models.opened import Stored
 from dlt_authsignal.models.tables import existing
 from dlt_authsignal.project.writing import check_can_be_written
@@ -67,6 +68,7 @@ def install(pipeline: "Pipeline", *, materialize: bool = False) -> Installed:
                 if model.name not in needs
             }
             others = configuration_views(pipeline, dataset, dialect) | event_views(pipeline, dataset, dialect)
+            others |= ocsf_views(pipeline, dataset, dialect)
             for name, text in (views | others).items():
                 is_table = materialize and name not in others
                 _replace(client, view_name(name, dataset, dialect), text, is_table=is_table)

@@ -17,7 +17,7 @@ Stored = Mapping[str, Mapping[str, str]]
 """Types of columns by table."""
 
 Ask = Callable[[str], list[Any]]
-"""Runs a query in DuckDB's dialect, with unqualified names of tables."""
+"""Runs a query in DuckDB's dialect with the macros of `dialects`, and with unqualified names of tables."""
 
 Fetch = Callable[[str], "Iterator[pa.Table]"]
 """Like `Ask`, for many rows: in batches."""
@@ -37,7 +37,7 @@ def opened(pipeline: "Pipeline") -> Iterator[tuple[Ask, Stored, str]]:
         with lake.opened(held) as connection:
             connection.execute("set timezone = 'UTC'")
             there = {name: columns for name, columns in stored.items() if name in held}
-            yield lambda query: connection.execute(query).fetchall(), there, "duckdb"
+            yield lambda query: connection.execute(in_duckdb(query)).fetchall(), there, "duckdb"
         return
     with sql_client(pipeline) as client:
         written, dialect = _writer(client, stored)

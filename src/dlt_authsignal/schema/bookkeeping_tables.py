@@ -171,5 +171,37 @@ DATASET_TENANT: Final = Table(
     ),
 )
 
-OWN_TABLES: Final = (USER_READS, TABLE_READS, CONFIGURATION_READS, DATASET_TENANT, ERASED_USERS, SYNC_RUNS, PROBE_RUNS)
+DETECTIONS: Final = Table(
+    name="detections",
+    apis=(),
+    key=("detection_id",),
+    meaning="One row per attack signal that `dlt-authsignal alerts` found. A row is kept when its events are no longer"
+    " found, for example under other thresholds.",
+    source="no API: the pipeline writes this table",
+    columns=(
+        own("detection_id", "text", "Hash of rule, subject and first event. Alerts carry it too."),
+        own("rule", "text", "Name of the rule."),
+        own("severity", "text", "low, medium, high or critical."),
+        own("subject_kind", "text", "user_id, phone_number, phone_country or ip_address."),
+        own("subject", "text", "User, number, country or IP address that the rule found.", "user_id"),
+        own("first_seen", "timestamp", "Time of the first event."),
+        own("last_seen", "timestamp", "Time of the last event."),
+        own("event_count", "bigint", "Number of events; the rule says of what."),
+        own("evidence", "json", "Counts that explain the detection, by name."),
+        own("thresholds", "json", "Settings of the rule when it last found the detection."),
+        own("detected_at", "timestamp", "When the rule first found it."),
+        own("sent_at", "timestamp", "When a receiver accepted the alert; null until then."),
+    ),
+)
+
+OWN_TABLES: Final = (
+    USER_READS,
+    TABLE_READS,
+    CONFIGURATION_READS,
+    DATASET_TENANT,
+    ERASED_USERS,
+    SYNC_RUNS,
+    PROBE_RUNS,
+    DETECTIONS,
+)
 """The tables that the pipeline writes itself."""

@@ -16,11 +16,10 @@ from typing import Any, Final
 import duckdb
 
 from dlt_authsignal.assistant.masked_copy.views import READS, Places, add_views
-from dlt_authsignal.assistant.masking import is_masked, masked_rows
+from dlt_authsignal.assistant.masking import SHOWN_TABLES, is_masked, masked_rows
 from dlt_authsignal.assistant.process import CLOSED, end_with_parent, read_request
 from dlt_authsignal.assistant.values import cell
 from dlt_authsignal.project.waiting import opened, user_of, wait_at_most
-from dlt_authsignal.schema.all_tables import ALL_TABLES
 from dlt_authsignal.schema.sql_text import literal, quoted
 
 SHOWN: Final = 5
@@ -77,7 +76,7 @@ def _copy(request: dict[str, Any]) -> dict[str, Any]:
         connection.execute(f"attach {literal(request['copy'])} as {quoted(alias(dataset))}")
         connection.execute(f"create schema if not exists {target}")
         present = _columns(connection, store, dataset)
-        tables = {name: columns for name, columns in present.items() if name in ALL_TABLES}
+        tables = {name: columns for name, columns in present.items() if name in SHOWN_TABLES}
         for table, columns in tables.items():
             rows = masked_rows(table, columns, source=source, key=key)
             connection.execute(f"create table {target}.{quoted(table)} as {rows}")
@@ -94,7 +93,7 @@ def _columns(connection: duckdb.DuckDBPyConnection, store: str, dataset: str) ->
         f" and schema_name = {literal(dataset)} order by table_name, column_index"
     ).fetchall():
         found.setdefault(table, []).append(column)
-    return {name: found[name] for name in (*ALL_TABLES, *READS) if name in found}
+    return {name: found[name] for name in (*SHOWN_TABLES, *READS) if name in found}
 
 
 def _overview(connection: duckdb.DuckDBPyConnection, source: str, present: dict[str, list[str]]) -> dict[str, Any]:

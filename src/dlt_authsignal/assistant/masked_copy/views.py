@@ -14,6 +14,7 @@ from dlt_authsignal.models.kpis.availability import needs_of
 from dlt_authsignal.models.kpis.catalogue import all_models
 from dlt_authsignal.models.kpis.queries import query
 from dlt_authsignal.models.kpis.sources import SIGN_INS
+from dlt_authsignal.models.ocsf.views import plain_queries as ocsf_queries
 from dlt_authsignal.models.opened import Stored
 from dlt_authsignal.schema.bookkeeping_tables import CONFIGURATION_READS, USER_READS
 from dlt_authsignal.schema.sql_text import quoted
@@ -49,7 +50,8 @@ def add_views(connection: duckdb.DuckDBPyConnection, places: Places, present: Ma
             connection.execute(f"create table {places.target}.{quoted(table)} as {rows}")
             known[table] = found
     stored: Stored = {table: dict.fromkeys(columns, "text") for table, columns in known.items()}
-    for name, made in {**configuration_queries(stored), **event_queries(stored)}.items():
+    others = {name: in_duckdb(made) for name, made in ocsf_queries(stored).items()}
+    for name, made in {**configuration_queries(stored), **event_queries(stored), **others}.items():
         with contextlib.suppress(duckdb.CatalogException, duckdb.BinderException):  # tables not synced
             connection.execute(f"create view {name} as {made}")
     _add_kpis(connection, places, known)

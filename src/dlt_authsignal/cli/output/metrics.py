@@ -6,10 +6,12 @@ from dlt_authsignal.errors import ExtraMissing
 from dlt_authsignal.schema.bookkeeping_tables import SYNC_RUNS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from prometheus_client import CollectorRegistry
 
     from dlt_authsignal.models.events.reconciliation import Reconciliation
-    from dlt_authsignal.pipeline.monitor.status import Status
+    from dlt_authsignal.pipeline.monitor.status import DetectionCounts, Status
 
 _OF_RUN: Final = {
     "seconds": ("authsignal_sync_duration_seconds", "Duration."),
@@ -55,6 +57,18 @@ def _add_events(registry: "CollectorRegistry", found: "Reconciliation") -> None:
         last.set(found.last_received.timestamp())
 
 
+def _add_detections(registry: "CollectorRegistry", found: "Mapping[str, DetectionCounts]") -> None:
+    from prometheus_client import Gauge
+
+    rows = Gauge("authsignal_detections", "Attack signals that were found.", ["rule"], registry=registry)
+    waiting = Gauge(
+        "authsignal_detections_not_sent", "Attack signals that no alert was sent for.", ["rule"], registry=registry
+    )
+    for rule, counts in found.items():
+        rows.labels(rule).set(counts.found)
+        waiting.labels(rule).set(counts.not_sent)
+
+
 def exposition(found: "Status") -> str:
     """Return metrics in Prometheus's text format, for example for node_exporter's textfile collector."""
     try:
@@ -97,6 +111,8 @@ def exposition(found: "Status") -> str:
     )
     if found.events:
         _add_events(registry, found.events)
+    if found.detections:
+        _add_detections(registry, found.detections)
     for name, table in found.tables.items():
         rows.labels(name).set(table.rows)
         if table.oldest_read:

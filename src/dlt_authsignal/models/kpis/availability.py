@@ -20,7 +20,7 @@ _CONFIGURATION: Final = frozenset(table.name for table in CONFIGURATION)
 
 def needs_of(model: Model, stored: Stored) -> tuple[str, ...]:
     """Return what a KPI needs and the dataset does not have; nothing if it can be computed."""
-    needs = [_source(table) for table in model.tables if not _is_loaded(table, stored)]
+    needs = [source_of(table) for table in model.tables if not is_loaded(table, stored)]
     for each in model.columns:
         table, _, column = each.partition(".")
         if table in stored and column not in stored[table]:
@@ -34,13 +34,15 @@ def availability(model: Model, stored: Stored) -> str:
     return f"not available: needs {', '.join(needs)}" if needs else "available"
 
 
-def _is_loaded(table: str, stored: Stored) -> bool:
+def is_loaded(table: str, stored: Stored) -> bool:
+    """Whether a table, or the tables that a base query needs, exist."""
     if table == ATTEMPTS:
         return USER_ACTIONS.name in stored or ACTION_LOG.name in stored
     return table in stored
 
 
-def _source(table: str) -> str:
+def source_of(table: str) -> str:
+    """Return what loads a table, for display."""
     if table == ATTEMPTS:
         return f"{USER_ACTIONS.name} or {EVENTS}"
     if table in _EVENTS:

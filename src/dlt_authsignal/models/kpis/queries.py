@@ -35,7 +35,7 @@ def query(model: Model, stored: Stored, *, has_bases: bool = True) -> str:
 def base_queries(models: Sequence[Model], stored: Stored) -> Parts:
     """Return the base queries that some KPIs read, in an order in which each comes after those that it reads."""
     texts = [filled(model.sql, stored) for model in models]
-    return _bases([*texts, *(f"select * from {model.bounds}" for model in models if model.bounds)], stored)
+    return bases_of([*texts, *(f"select * from {model.bounds}" for model in models if model.bounds)], stored)
 
 
 def cube_query(model: Model, stored: Stored, *, has_bases: bool = True) -> str:
@@ -53,7 +53,7 @@ def bounds_query(model: Model, stored: Stored, *, has_bases: bool = True) -> str
     """Return the query of the days that are loaded for a KPI that has bounds."""
     text = f"select first_day, {_COMPLETE.get(model.bounds, 'first_day')} as complete_from, last_day, until_day"
     text = f"{text} from {model.bounds}"
-    return _with(_bases([text], stored) if has_bases else [], text)
+    return _with(bases_of([text], stored) if has_bases else [], text)
 
 
 def query_of_cube(
@@ -82,7 +82,7 @@ def _loaded(model: Model, stored: Stored, *, has_bases: bool) -> Parts:
     """Return the base queries, the KPI's own and its bounds."""
     bounds = [("bounds", f"select * from {model.bounds}")] if model.bounds else []
     own = [(model.form, filled(model.sql, stored)), *bounds]
-    return [*(_bases([text for _, text in own], stored) if has_bases else []), *own]
+    return [*(bases_of([text for _, text in own], stored) if has_bases else []), *own]
 
 
 def _with(parts: Parts, final: str) -> str:
@@ -95,11 +95,11 @@ def _with(parts: Parts, final: str) -> str:
 def explained(model: Model) -> str:
     """Return the KPI's own query and the base queries that it reads, over all tables and columns that it may use."""
     own = filled(model.sql, EVERYTHING)
-    bases = ",\n".join(f"{name} as (\n{text}\n)" for name, text in _bases([own], EVERYTHING))
+    bases = ",\n".join(f"{name} as (\n{text}\n)" for name, text in bases_of([own], EVERYTHING))
     return in_duckdb(f"with {bases},\n{model.form} as (\n{own}\n)\nselect * from {model.form}" if bases else own)
 
 
-def _bases(texts: Sequence[str], stored: Stored) -> Parts:
+def bases_of(texts: Sequence[str], stored: Stored) -> Parts:
     """Return the base queries that some queries read, in an order in which each comes after those that it reads."""
     found: dict[str, str] = {}
 

@@ -97,10 +97,11 @@ def made(name: str, stored: Stored) -> str | None:
 
 def filled(sql: str, stored: Stored) -> str:
     """Fill in the parts in braces of a query, where it has any."""
-    return sql.format(**_parts(stored)) if "{" in sql else sql
+    return sql.format(**parts_of(stored)) if "{" in sql else sql
 
 
-def _parts(stored: Stored) -> dict[str, str]:
+def parts_of(stored: Stored) -> dict[str, str]:
+    """Return the text of each part in braces that a base query may have."""
     return {
         "sign_in_actions": _sign_in_actions(stored),
         "token_minutes": _token_minutes(stored),
@@ -138,6 +139,7 @@ def _of_attempts(stored: Stored) -> dict[str, str]:
         "attempts": attempts,
         "os": _agent("os", api),
         "browser": _agent("browser", api),
+        "ip_address": _column("ip_address", {**api, **event}, "a."),
         "outcome": _column("outcome", event, "a."),
         "read_at": read_at,
         "reported": reported,

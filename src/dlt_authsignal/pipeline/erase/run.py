@@ -20,6 +20,7 @@ from dlt_authsignal.destination.tombstones import bury, tombstones
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.pipeline.attach import attach, fetch_schema
 from dlt_authsignal.pipeline.erase import postgres_rewrite
+from dlt_authsignal.pipeline.erase.attack_signals import erase_detections, own_subjects
 from dlt_authsignal.pipeline.erase.duckdb_names import attached_databases, check_can_be_replaced
 from dlt_authsignal.pipeline.erase.duckdb_rewrite import rewrite
 from dlt_authsignal.pipeline.erase.local_files import erase_leftovers, further_names
@@ -138,9 +139,9 @@ def erase(
             # first: the tombstone holds even if the run is killed
             erased_at = bury(pipeline, user_id, known, _stored_id(user_id, settings))
             attached = _attached(pipeline) if file else []
-            rows, old_files, is_rewritten = _erase_data(pipeline, forms)
+            rows, old_files, is_rewritten, subjects = _erase_data(pipeline, forms)
             linked = further_names(pipeline)
-            places = erase_leftovers(pipeline, forms)
+            places = erase_leftovers(pipeline, forms | subjects)
             changed, unread = erase_from_spool(events, events.tenant(tenant).name, user_id, forms)
             places |= {"files of the spool": changed}
     return ErasureReport(
@@ -231,15 +232,19 @@ def _finish_or_drop_pending(pipeline: Pipeline) -> tuple[bool, bool]:
         return False, True
 
 
-def _erase_data(pipeline: Pipeline, forms: frozenset[str]) -> tuple[dict[str, int], int, bool]:
-    """Return the rows deleted by table, the table files removed, and whether no byte of the rows is left."""
+def _erase_data(pipeline: Pipeline, forms: frozenset[str]) -> tuple[dict[str, int], int, bool, frozenset[str]]:
+    """Return the rows deleted by table, the table files removed, whether no byte of the rows is left, and the phone
+    numbers and IP addresses that only this user had."""
     rows: dict[str, int] = {}
     old_files = 0
+    subjects: frozenset[str] = frozenset()
     with open_stores(pipeline) as stores:
         for prefix, store in stores:
-            rows |= {f"{prefix}{name}": count for name, count in erase_rows(store, forms).items()}
+            subjects |= own_subjects(store, forms)
+            deleted = erase_rows(store, forms) | erase_detections(store, forms | subjects)
+            rows |= {f"{prefix}{name}": count for name, count in deleted.items()}
             old_files += store.scrub()
-    return rows, old_files, _rewrite(pipeline)
+    return rows, old_files, _rewrite(pipeline), subjects
 
 
 def _attached(pipeline: Pipeline) -> list[str]:

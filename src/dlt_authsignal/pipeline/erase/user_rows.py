@@ -7,6 +7,7 @@ from typing import Any, Final
 from dlt_authsignal.destination.stores.store import TableStore
 from dlt_authsignal.pipeline.erase.stored_ids import naming
 from dlt_authsignal.schema import ceremony_tables, tables
+from dlt_authsignal.schema.bookkeeping_tables import DETECTIONS
 from dlt_authsignal.schema.configuration_tables import VALUE_LIST_ITEMS
 from dlt_authsignal.schema.event_tables import UNKNOWN_EVENTS
 
@@ -26,7 +27,7 @@ _CALLS: Final = ceremony_tables.PASSKEY_AUTHENTICATION_OPTIONS.name
 
 def holds_people(table: str, columns: Collection[str]) -> bool:
     """Whether rows of a table may belong to one user."""
-    return USER_ID in columns or table == _CALLS or table.removesuffix("_history") == _ITEMS
+    return USER_ID in columns or table in (_CALLS, DETECTIONS.name) or table.removesuffix("_history") == _ITEMS
 
 
 def erase_rows(store: TableStore, forms: Collection[str]) -> dict[str, int]:

@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_authsignal.destination.clients import shared_clients, sql_client
+from dlt_authsignal.destination.clients import sql_client
 from dlt_authsignal.destination.dlt_patches import (
-    adapt_dlt,
     already_synced,
     before_loading,
-    make_private_bucket,
     rare_garbage_collection,
-    resolved_once,
 )
 from dlt_authsignal.destination.duckdb_file import check_still_there, database_file, keep_open
-from dlt_authsignal.destination.errors import translate_errors
-from dlt_authsignal.destination.load_hints import check_ready
-from dlt_authsignal.destination.locks import single_run
-from dlt_authsignal.destination.redaction import redacted
 from dlt_authsignal.destination.stores.queries import are_there, row_counts
 from dlt_authsignal.pipeline.catch_up import catch_up
 from dlt_authsignal.pipeline.events.listed_days import look, remember
 from dlt_authsignal.pipeline.events.report import EventsReport
 from dlt_authsignal.pipeline.events.retention import delete_old
 from dlt_authsignal.pipeline.load_packages import Pending
-from dlt_authsignal.project.pipelines import check_pipeline
-from dlt_authsignal.project.waiting import seconds_of, waiting_for
+from dlt_authsignal.pipeline.prepared import prepared
 from dlt_authsignal.schema.event_tables import EVENT_FILES, EVENT_TABLES
 from dlt_authsignal.source.config.event_settings import (
     DEFAULT_TENANT,
@@ -92,7 +84,7 @@ def load_events(
         files=files,
         most_rows=rows_per_run or ROWS_PER_RUN,
     )
-    with _prepared(pipeline, wait), ExitStack() as held:
+    with prepared(pipeline, wait), ExitStack() as held:
         _keep_open(pipeline, held)
         evidence = _with_known_key(pipeline, reading.evidence, found.tenant(tenant), accept_new_key)
         reading = replace(reading, evidence=evidence)
@@ -129,25 +121,6 @@ def load_events(
         seconds=round(time.monotonic() - started, 2),
         drift=counts.drift.report(),
     )
-
-
-@contextmanager
-def _prepared(pipeline: Pipeline, wait: str | float | None) -> Iterator[None]:
-    """Prepare dlt and the destination, and lock both."""
-    with translate_errors(pipeline.destination.destination_name):
-        check_pipeline(pipeline)
-        adapt_dlt(pipeline)
-        check_ready(pipeline)
-        make_private_bucket(pipeline)
-        with (
-            waiting_for(database_file(pipeline), seconds_of(wait)),
-            single_run(pipeline),
-            resolved_once(pipeline.destination),
-            shared_clients(pipeline),
-            redacted(pipeline),
-            translate_errors(pipeline.destination.destination_name),
-        ):
-            yield
 
 
 def _keep_open(pipeline: Pipeline, held: ExitStack) -> None:

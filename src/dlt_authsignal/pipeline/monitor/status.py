@@ -1,8 +1,9 @@
 """How current the data is, read from the destination alone."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -19,7 +20,7 @@ from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.models.events.reconciliation import Reconciliation, read_reconciliation
 from dlt_authsignal.pipeline.attach import fetch_schema
 from dlt_authsignal.pipeline.monitor.staleness import Gap, Staleness, gaps, reads_users, staleness
-from dlt_authsignal.schema.bookkeeping_tables import SYNC_RUNS
+from dlt_authsignal.schema.bookkeeping_tables import DETECTIONS, SYNC_RUNS
 from dlt_authsignal.schema.configuration_tables import CONFIGURATION
 from dlt_authsignal.schema.event_tables import EVENT_TABLES
 from dlt_authsignal.schema.tables import TABLES
@@ -55,6 +56,19 @@ class TableStatus:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DetectionCounts:
+    """Detections of one rule.
+
+    Attributes:
+        found: Rows in the table `detections`.
+        not_sent: Rows that no alert was sent for.
+    """
+
+    found: int
+    not_sent: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Status:
     """How current the data is.
 
@@ -74,6 +88,7 @@ class Status:
         configuration_read: When the tenant's configuration was last read; None if it never was.
         key_is_known: Whether the configured key loaded this dataset before; None if no key is configured or recorded.
         events: How well events and the API agree; None without events.
+        detections: Detections by rule; empty if none is in the table.
     """
 
     now: datetime
@@ -90,6 +105,7 @@ class Status:
     configuration_read: datetime | None
     key_is_known: bool | None = None
     events: Reconciliation | None = None
+    detections: Mapping[str, DetectionCounts] = field(default_factory=dict)
 
     @property
     def age(self) -> timedelta | None:
@@ -133,7 +149,15 @@ def _status(pipeline: Pipeline) -> Status:
         configuration_read=max((read for table in CONFIGURATION if (read := _utc(found[table.name][2]))), default=None),
         key_is_known=_key_is_known(pipeline),
         events=_events(pipeline, now),
+        detections=_detections(pipeline),
     )
+
+
+def _detections(pipeline: Pipeline) -> dict[str, DetectionCounts]:
+    rows = _unless_lost(partial(columns_of, pipeline, DETECTIONS.name, "rule", "sent_at"))
+    found = Counter(rule for rule, _ in rows)
+    sent = Counter(rule for rule, sent_at in rows if sent_at is not None)
+    return {rule: DetectionCounts(found=found[rule], not_sent=found[rule] - sent[rule]) for rule in sorted(found)}
 
 
 def _key_is_known(pipeline: Pipeline) -> bool | None:

@@ -10,6 +10,7 @@ select
     a.verification_method as method,
     coalesce(a.verification_method, 'unknown') as verification_method,
     coalesce(a.country_code, 'unknown') as country_code,
+    {ip_address} as ip_address,
     {os} as os,
     {browser} as browser,
     {outcome} as outcome,

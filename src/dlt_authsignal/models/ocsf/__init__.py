@@ -1,0 +1,1 @@
+"""Attempts in the form of the Open Cybersecurity Schema Framework."""
