@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WORKERS ?= $(shell $(PYTHON) -c "import os; print(1 + (os.cpu_count() or 1))")
 READY := $(VENV)/.ready
 DEV := $(VENV)/.dev
-EXTRAS := $(addprefix --extra ,assistant sandbox metrics postgres redis s3 delta iceberg sql dashboard notebooks receiver spool)
+EXTRAS := $(addprefix --extra ,assistant sandbox metrics postgres redis s3 delta iceberg sql dashboard notebooks receiver spool alerts)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Without compiled modules, each Python that a test or a command starts takes a second longer.
 export PYTHONDONTWRITEBYTECODE :=
