@@ -90,8 +90,8 @@ def _copied(name: str) -> str:
 
 
 def measure() -> None:
-    from dlt_authsignal.dashboard.content.cubes import make_cubes
-    from dlt_authsignal.dashboard.content.facts import read_facts
+    from dlt_authsignal.dashboard.content.data.cubes import make_cubes
+    from dlt_authsignal.dashboard.content.data.facts import read_facts
     from dlt_authsignal.dashboard.content.figures import PAGES, Figures
     from dlt_authsignal.dashboard.page import Filters
     from dlt_authsignal.pipeline.attach import attach

@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from dlt_authsignal.dashboard.content import Figures, findings, open_figures
-from dlt_authsignal.dashboard.content.cubes import CUBED
-from dlt_authsignal.dashboard.content.selection import dimension_of, ignored
+from dlt_authsignal.dashboard.content import Figures, open_figures
+from dlt_authsignal.dashboard.content.data.cubes import CUBED
+from dlt_authsignal.dashboard.content.data.selection import dimension_of, ignored
+from dlt_authsignal.dashboard.content.text import findings
 from dlt_authsignal.dashboard.page import Card, Chart, Document, Filters, Number, Table
 from dlt_authsignal.models import Kpi, Model, all_models, find_model, install, needs_of, read
 from dlt_authsignal.models.dialects import in_duckdb, qualified
@@ -391,6 +392,9 @@ def test_detections_are_counted_by_rule_and_week_without_their_subjects(seeded: 
         "MFA fatigue": [2, 0],
         "OTP pumping": [0, 1],
     }
-    assert by_week.caption == "3 detections; most in one week: 2 of MFA fatigue in the week of 12 Oct."
+    assert by_week.caption == (
+        "3 detections; most in one week: 2 of MFA fatigue in the week of 12 Oct. Not available: MFA fatigue and OTP"
+        " pumping. Receive events with dlt-authsignal receive, then run dlt-authsignal events load."
+    )
     assert [row[:3] for row in by_rule.rows] == [("MFA fatigue", 2, 10), ("OTP pumping", 1, 5)]
     assert "victim" not in repr(document)

@@ -10,7 +10,8 @@ import pytest
 from dlt_authsignal.models import install
 from dlt_authsignal.models.opened import Ask, opened
 from dlt_authsignal.models.questions import all_questions, answer
-from dlt_authsignal.pipeline.attach import attach
+from dlt_authsignal.pipeline.alerts.detect import detect
+from dlt_authsignal.pipeline.attach import attach, make_pipeline
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
 from dlt_authsignal.sandbox.core.story_settings import Stories
 from dlt_authsignal.sandbox.tenant.stories.found import Days, Story
@@ -52,6 +53,7 @@ def told(request: pytest.FixtureRequest) -> Told:
             "create table otp_prices as select 'SMS' as channel, null::text as country_code, 0.2 as price"
         )
     install(attach())
+    detect(make_pipeline())
     return Told(settings, stories)
 
 
@@ -144,8 +146,8 @@ def check_attack(told: Told, ask: Ask) -> None:
 
 def check_incidents(told: Told, ask: Ask) -> None:
     found: dict[str, set[str]] = defaultdict(set)
-    for attack, user_id, *_ in answer(ask, "attacks", date.min, date.max):
-        found[attack].add(user_id)
+    for rule, user_id, *_ in answer(ask, "attacks", date.min, date.max):
+        found[rule].add(user_id)
     for name in ("mfa_fatigue", "brute_force", "shared_phone", "factor_after_recovery"):
         assert found[name] == told.stories[name].users, name
     assert found["impossible_travel"] >= told.stories["impossible_travel"].users  # others really travel

@@ -7,11 +7,12 @@ from html.parser import HTMLParser
 
 import pytest
 
+from dlt_authsignal.dashboard.figure_text import shown
 from dlt_authsignal.dashboard.page import Card, Chart, Number, Point, Series
 from dlt_authsignal.dashboard.render import csv_of, html
 from dlt_authsignal.dashboard.render.axis import axis_of
 from dlt_authsignal.dashboard.render.drawing import bars_of, drawing_of
-from dlt_authsignal.dashboard.render.numbers import difference, shown
+from dlt_authsignal.dashboard.render.numbers import difference
 from tests.documents import FORMULA, HOSTILE, LONG, charts, example, numbers, ratio, tables, without_data
 
 

@@ -25,7 +25,7 @@ def print_stories(pipeline: "Pipeline", days: Mapping[str, Days]) -> None:
     """Print what happened, by the queries of the six questions.
 
     Args:
-        pipeline: Pipeline that loaded the demo's tenant, with its views.
+        pipeline: Pipeline that loaded the demo's tenant, with its views and detections.
         days: First and last day of each story that the tenant has.
     """
     from dlt_authsignal.models.opened import opened
@@ -37,6 +37,7 @@ def print_stories(pipeline: "Pipeline", days: Mapping[str, Days]) -> None:
 
 
 def _lines(ask: "Ask", days: Mapping[str, Days]) -> Iterator[str]:
+    from dlt_authsignal.models.detections.catalogue import find_rule
     from dlt_authsignal.models.questions import answer
 
     if found := days.get("passkey_rollout"):
@@ -45,8 +46,8 @@ def _lines(ask: "Ask", days: Mapping[str, Days]) -> Iterator[str]:
         yield from _release(answer(ask, "release", *found), found)
     if found := days.get("sms_attack"):
         yield from _attack(answer(ask, "attack", *found), found)
-    if attacks := Counter(row[0] for row in answer(ask, "attacks", date.min, date.max)):
-        listed = ", ".join(f"{name} {count}" for name, count in sorted(attacks.items()))
+    if attacks := Counter(rule for rule, _ in {row[:2] for row in answer(ask, "attacks", date.min, date.max)}):
+        listed = ", ".join(f"{find_rule(name).title} {count}" for name, count in sorted(attacks.items()))
         yield f"Users who may be under attack: {listed}."
 
 

@@ -7,13 +7,13 @@ from importlib.metadata import version
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
-from dlt_authsignal.dashboard.content.cubes import Cubes, make_cubes
-from dlt_authsignal.dashboard.content.facts import Facts, read_facts
+from dlt_authsignal.dashboard.content.cards.look import Look
+from dlt_authsignal.dashboard.content.cards.marks import marks_of
+from dlt_authsignal.dashboard.content.data.cubes import Cubes, make_cubes
+from dlt_authsignal.dashboard.content.data.facts import Facts, read_facts
+from dlt_authsignal.dashboard.content.data.selection import Asked, Selection, applied
 from dlt_authsignal.dashboard.content.header import check, sources
-from dlt_authsignal.dashboard.content.look import Look
-from dlt_authsignal.dashboard.content.marks import marks_of
 from dlt_authsignal.dashboard.content.pages import adoption, changes, funnel, overview, reliability, security, trust
-from dlt_authsignal.dashboard.content.selection import Asked, Selection, applied
 from dlt_authsignal.dashboard.page import Choices, Definition, Document, Filters, Page
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.models.kpis.catalogue import find_model

@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from dlt_authsignal.dashboard.content.facts import Facts
-from dlt_authsignal.dashboard.content.subjects import CONFIGURATION_NEEDS, EVENTS_NEED
+from dlt_authsignal.dashboard.content.data.facts import Facts
+from dlt_authsignal.dashboard.content.text.subjects import CONFIGURATION_NEEDS, EVENTS_NEED
 from dlt_authsignal.dashboard.page import SourceTime, State
 from dlt_authsignal.pipeline.monitor.status import Status
 from dlt_authsignal.pipeline.wording import counted

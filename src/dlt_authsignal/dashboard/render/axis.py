@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+from dlt_authsignal.dashboard.figure_text import SPANS
 from dlt_authsignal.dashboard.page import Chart
-from dlt_authsignal.dashboard.render.numbers import SPANS
 from dlt_authsignal.dashboard.render.rows import labels_of
 
 STEPS: Final = (1.0, 2.0, 2.5, 5.0, 10.0)

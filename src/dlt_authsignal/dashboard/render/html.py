@@ -3,6 +3,7 @@
 from functools import cache
 from typing import TYPE_CHECKING
 
+from dlt_authsignal.dashboard import figure_text
 from dlt_authsignal.dashboard.page import Document
 from dlt_authsignal.dashboard.render import assets, numbers
 from dlt_authsignal.dashboard.render.chart_data import chart_data
@@ -40,7 +41,7 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
     )
     environment.filters.update(
-        shown=numbers.shown,
+        shown=figure_text.shown,
         shown_time=numbers.shown_time,
         shown_day=numbers.shown_day,
         day_of=numbers.day_of,
@@ -62,6 +63,6 @@ def _environment() -> "Environment":
         SCRIPTS=assets.SCRIPTS,
         PARTS=assets.PARTS,
         THEME=assets.THEME,
-        UNKNOWN=numbers.UNKNOWN,
+        UNKNOWN=figure_text.UNKNOWN,
     )
     return environment

@@ -79,6 +79,17 @@ def needs_of(rule: Rule, stored: Stored) -> tuple[str, ...]:
     return tuple(dict.fromkeys(needs))
 
 
+def unavailable(ask: Ask, stored: Stored) -> dict[str, tuple[str, ...]]:
+    """Return what each rule needs that cannot be computed.
+
+    Args:
+        ask: Runs a query.
+        stored: The existing tables.
+    """
+    there = _with_rows(ask, stored)
+    return {rule.name: needs for rule in all_rules() if (needs := needs_of(rule, there))}
+
+
 def availability(needs: tuple[str, ...]) -> str:
     """Return `available`, or `not available: needs …`."""
     return f"not available: needs {', '.join(needs)}" if needs else "available"

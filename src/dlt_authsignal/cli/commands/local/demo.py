@@ -79,8 +79,10 @@ def demo(users: int, days: int, seed: int, pipeline_name: str, events: bool, sto
         sync_earlier_configurations(running, into, settings)
         run(into, settings)
         told = {story.name: (story.days.first, story.days.last) for story in running.told_stories() if story.days}
-    from dlt_authsignal.pipeline.attach import attach
+    from dlt_authsignal.pipeline.alerts.detect import detect
+    from dlt_authsignal.pipeline.attach import attach, make_pipeline
 
+    detect(make_pipeline(**into))
     pipeline = attach(**into)
     if events:
         put_prices(pipeline)
@@ -95,7 +97,7 @@ def _print_figures(steps: Iterator[int], pipeline: "Pipeline", of: str, told: Ma
         steps: Numbers of the headings.
         pipeline: Pipeline that loaded them.
         of: Options of a command that name them.
-        told: First and last day of each story. The queries about stories need events.
+        told: First and last day of each story. The queries about stories need events and detections.
     """
     from dlt_authsignal.cli.output.changes import print_main_changes
     from dlt_authsignal.cli.output.kpis import print_headlines

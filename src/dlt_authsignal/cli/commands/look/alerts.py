@@ -36,7 +36,7 @@ def alerts(
     impossible travel. Their thresholds are settings: [detections.RULE] in .dlt/config.toml. The receiver's address is
     slack_url or webhook_url under [alerts] in .dlt/secrets.toml. Without a receiver, nothing is sent.
 
-    Run it after each sync. Rules and settings: docs/detections.md
+    Run it after each sync.
     """
     from dlt_authsignal.cli.output.alerts import print_alerts, print_preview
     from dlt_authsignal.pipeline.alerts.detect import preview

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
-from dlt_authsignal.dashboard.content.facts import Facts
-from dlt_authsignal.dashboard.content.look import Look
-from dlt_authsignal.dashboard.content.methods import methods_over_time
+from dlt_authsignal.dashboard.content.cards.look import Look
+from dlt_authsignal.dashboard.content.cards.methods import methods_over_time
+from dlt_authsignal.dashboard.content.data.facts import Facts
 from dlt_authsignal.dashboard.page import Section
 
 TITLE: Final = "Adoption"

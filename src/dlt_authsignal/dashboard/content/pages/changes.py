@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from dlt_authsignal.dashboard.content import wording
-from dlt_authsignal.dashboard.content.facts import Facts
-from dlt_authsignal.dashboard.content.look import Look, no_table
-from dlt_authsignal.dashboard.content.marks import label
-from dlt_authsignal.dashboard.content.subjects import CONFIGURATION_NEEDS
+from dlt_authsignal.dashboard.content.cards.look import Look, no_table
+from dlt_authsignal.dashboard.content.cards.marks import label
+from dlt_authsignal.dashboard.content.data.facts import Facts
+from dlt_authsignal.dashboard.content.text import wording
+from dlt_authsignal.dashboard.content.text.subjects import CONFIGURATION_NEEDS
+from dlt_authsignal.dashboard.figure_text import share
 from dlt_authsignal.dashboard.page import Filters, Section, Table
 from dlt_authsignal.models.configuration.timeline import Change
 from dlt_authsignal.models.configuration.views import Effect
@@ -166,7 +167,7 @@ def _said(change: Change, effect: Effect) -> str:
     verb = "rose" if (effect.difference or 0) > 0 else "fell"
     return wording.sentence(
         f"the share of {_SHARES[effect.measure]} for the action {effect.action_code} {verb}"
-        f" from {wording.share(effect.before_value or 0)} to {wording.share(effect.after_value or 0)}"
+        f" from {share(effect.before_value or 0)} to {share(effect.after_value or 0)}"
         f" after a change that was seen on {wording.day(effect.seen_at.date())}: {label(change)}",
         f"({counted(effect.other_changes, 'other change')} in these days)" if effect.other_changes else "",
     )

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Final
 
-from dlt_authsignal.dashboard.content.facts import Facts
-from dlt_authsignal.dashboard.content.look import Look
-from dlt_authsignal.dashboard.content.outcomes import by_slice, ends_over_time, funnel
-from dlt_authsignal.dashboard.content.tables import changes_table
+from dlt_authsignal.dashboard.content.cards.look import Look
+from dlt_authsignal.dashboard.content.cards.outcomes import by_slice, ends_over_time, funnel
+from dlt_authsignal.dashboard.content.cards.tables import changes_table
+from dlt_authsignal.dashboard.content.data.facts import Facts
 from dlt_authsignal.dashboard.page import Section
 
 TITLE: Final = "Sign-in funnel"

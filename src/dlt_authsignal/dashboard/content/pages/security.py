@@ -5,24 +5,17 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Final
 
-from dlt_authsignal.dashboard.content import wording
-from dlt_authsignal.dashboard.content.facts import Detection, Facts
-from dlt_authsignal.dashboard.content.look import Look, no_table
-from dlt_authsignal.dashboard.content.subjects import DETECTIONS_NEED
+from dlt_authsignal.dashboard.content.cards.look import Look, no_table
+from dlt_authsignal.dashboard.content.data.facts import Detection, Facts
+from dlt_authsignal.dashboard.content.text import wording
+from dlt_authsignal.dashboard.content.text.subjects import DETECTIONS_NEED, advice
 from dlt_authsignal.dashboard.page import Chart, Filters, Point, Section, Series, Table
+from dlt_authsignal.models.detections.catalogue import all_rules
 from dlt_authsignal.pipeline.wording import counted
 
 TITLE: Final = "Security"
 INTRO: Final = "Which attacks were detected, and do challenges and blocks stop them?"
 
-RULES: Final = {
-    "mfa_fatigue": "MFA fatigue",
-    "shared_phone": "One phone for many users",
-    "otp_pumping": "OTP pumping",
-    "brute_force": "Brute force",
-    "factor_after_recovery": "New factor after a recovery",
-    "impossible_travel": "Impossible travel",
-}
 _BY_RULE: Final = ("Rule", "Detections", "Events", "First seen", "Last seen", "Severity")
 _BY_RULE_UNITS: Final = ("text", "count", "count", "time", "time", "text")
 _RULE_COLUMNS: Final = ("Rule", "Fired", "Decided", "Succeeded", "Failed", "Abandoned")
@@ -92,7 +85,7 @@ def _by_week(facts: Facts, filters: Filters) -> Chart:
     rules = [rule for rule, _ in Counter(each.rule for each in found).most_common()]
     series = tuple(
         Series(
-            name=RULES.get(rule, rule),
+            name=_title(rule),
             points=tuple(Point(label=f"{week:%Y-%m-%d}", value=counts[rule, week]) for week in weeks),
         )
         for rule in rules
@@ -100,7 +93,7 @@ def _by_week(facts: Facts, filters: Filters) -> Chart:
     return Chart(
         kind="stack",
         title=title,
-        caption=_said(counts),
+        caption=_said(counts) + _not_looked_for(facts),
         series=series,
         unit="count",
         ignores=_ignored(filters),
@@ -113,9 +106,22 @@ def _said(counts: "Counter[tuple[str, date]]") -> str:
     (rule, week), most = counts.most_common(1)[0]
     total = sum(counts.values())
     return (
-        f"{counted(total, 'detection')}; most in one week: {most:,} of {RULES.get(rule, rule)}"
+        f"{counted(total, 'detection')}; most in one week: {most:,} of {_title(rule)}"
         f" in the week of {wording.day(week)}."
     )
+
+
+def _not_looked_for(facts: Facts) -> str:
+    """Say which rules cannot be computed, and what to load: without that, no detection does not mean no attack."""
+    if not facts.unavailable:
+        return ""
+    needs = [each for found in facts.unavailable.values() for each in found]
+    return f" Not available: {wording.listed([_title(rule) for rule in facts.unavailable])}. {advice(needs)}"
+
+
+def _title(rule: str) -> str:
+    """Return the title of a rule; the name of one that this version does not know."""
+    return next((each.title for each in all_rules() if each.name == rule), rule)
 
 
 def _by_rule(facts: Facts, filters: Filters) -> Table:
@@ -128,7 +134,7 @@ def _by_rule(facts: Facts, filters: Filters) -> Table:
         of_rule = [each for each in found if each.rule == rule]
         rows.append(
             (
-                RULES.get(rule, rule),
+                _title(rule),
                 count,
                 sum(each.event_count for each in of_rule),
                 min(each.first_seen for each in of_rule),

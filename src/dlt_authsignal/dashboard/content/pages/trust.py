@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from dlt_authsignal.dashboard.content import wording
-from dlt_authsignal.dashboard.content.facts import Facts
+from dlt_authsignal.dashboard.content.cards.look import Look, no_table
+from dlt_authsignal.dashboard.content.data.facts import Facts
 from dlt_authsignal.dashboard.content.header import NO_SYNC
-from dlt_authsignal.dashboard.content.look import Look, no_table
+from dlt_authsignal.dashboard.content.text import wording
 from dlt_authsignal.dashboard.page import Section, Table
 from dlt_authsignal.pipeline.wording import counted
 

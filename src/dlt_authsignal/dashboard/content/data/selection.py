@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
-from dlt_authsignal.dashboard.content.cubes import CUBED, Cubes
+from dlt_authsignal.dashboard.content.data.cubes import CUBED, Cubes
 from dlt_authsignal.dashboard.page import Filters
 from dlt_authsignal.models.kpis.catalogue import Model, find_model
 from dlt_authsignal.models.kpis.queries import query_of_cube

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
-from dlt_authsignal.dashboard.content import findings, wording
-from dlt_authsignal.dashboard.content.look import Look
-from dlt_authsignal.dashboard.content.subjects import GOOD, SUBJECTS
+from dlt_authsignal.dashboard.content.cards.look import Look
+from dlt_authsignal.dashboard.content.text import findings, wording
+from dlt_authsignal.dashboard.content.text.subjects import GOOD, SUBJECTS
 from dlt_authsignal.dashboard.page import Table
 
 CHANGE_COLUMNS: Final = ("Week", "What", "Where", "Before", "After", "Change, points (95 %)", "Cases", "News")

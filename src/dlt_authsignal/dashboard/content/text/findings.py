@@ -9,7 +9,8 @@ from datetime import date, timedelta
 from math import sqrt
 from typing import Final
 
-from dlt_authsignal.dashboard.content import wording
+from dlt_authsignal.dashboard.content.text import wording
+from dlt_authsignal.dashboard.figure_text import share
 from dlt_authsignal.models.values import Kpi
 
 ENOUGH: Final = 30
@@ -100,7 +101,7 @@ def said(change: Change, subject: str) -> str:
     return wording.sentence(
         subject,
         change.where,
-        f"{verb} from {wording.share(change.before.value or 0)} to {wording.share(change.after.value or 0)}",
+        f"{verb} from {share(change.before.value or 0)} to {share(change.after.value or 0)}",
         f"in the week of {wording.day(change.week)} ({counts}; 95 % interval of the change: {interval})",
     )
 

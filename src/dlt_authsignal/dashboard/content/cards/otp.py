@@ -3,9 +3,10 @@
 from dataclasses import replace
 from typing import Final
 
-from dlt_authsignal.dashboard.content import wording
-from dlt_authsignal.dashboard.content.look import Look, line_of, no_chart, no_table
-from dlt_authsignal.dashboard.content.selection import ignored
+from dlt_authsignal.dashboard.content.cards.look import Look, line_of, no_chart, no_table
+from dlt_authsignal.dashboard.content.data.selection import ignored
+from dlt_authsignal.dashboard.content.text import wording
+from dlt_authsignal.dashboard.figure_text import share
 from dlt_authsignal.dashboard.page import Chart, Number, Point, Series, Table
 from dlt_authsignal.models.kpis.catalogue import find_model
 
@@ -27,11 +28,7 @@ def otp_funnel(look: Look) -> Chart:
         Point(label="Code sent", value=sent, numerator=sent),
         Point(label="Code entered", value=entered, numerator=entered, denominator=sent),
     )
-    said = (
-        f"{wording.share(entered / sent)} of {sent:,} attempts with a sent code ended with a correct code."
-        if sent
-        else ""
-    )
+    said = f"{share(entered / sent)} of {sent:,} attempts with a sent code ended with a correct code." if sent else ""
     finding = look.finding(_KPI, "entered", ("channel", "phone_country"))
     return Chart(
         kind="funnel",

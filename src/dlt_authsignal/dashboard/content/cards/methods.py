@@ -4,9 +4,10 @@ from collections import defaultdict
 from datetime import date
 from typing import Final
 
-from dlt_authsignal.dashboard.content import wording
-from dlt_authsignal.dashboard.content.look import Look, no_chart
-from dlt_authsignal.dashboard.content.selection import ignored
+from dlt_authsignal.dashboard.content.cards.look import Look, no_chart
+from dlt_authsignal.dashboard.content.data.selection import ignored
+from dlt_authsignal.dashboard.content.text import wording
+from dlt_authsignal.dashboard.figure_text import share
 from dlt_authsignal.dashboard.page import Chart, Point, Series
 from dlt_authsignal.models.kpis.catalogue import find_model
 
@@ -63,7 +64,7 @@ def _said(series: tuple[Series, ...]) -> str:
         return "No complete week in the selected data."
     first, last = known[passkey][0], known[passkey][-1]
     parts = [
-        f"{series[passkey].name} completed {wording.share(_share(point))} of the successful challenges in the week of"
+        f"{series[passkey].name} completed {share(_share(point))} of the successful challenges in the week of"
         f" {wording.day(point.label)} ({wording.of(point)})"
         for point in dict.fromkeys((first, last))
     ]

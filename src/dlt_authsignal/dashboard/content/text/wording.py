@@ -38,31 +38,6 @@ TITLES: Final = {
 """Titles of dimensions."""
 
 
-def shown(value: float | None, unit: str) -> str:
-    """Format a figure: `12.3 %`, `7.3 s`, `1.4` or `1,203`; a dash if there is none."""
-    if value is None:
-        return "–"
-    if unit == "ratio":
-        return share(value)
-    if unit == "seconds":
-        return seconds(value)
-    return f"{value:,.0f}" if unit == "count" else f"{value:,.2f}"
-
-
-def share(value: float) -> str:
-    """Format a share as a percentage. A share that is not quite nothing or all is not rounded to it."""
-    percent = 100 * value
-    return f"{percent:.0f} %" if percent in (0, 100) else f"{min(max(percent, 0.1), 99.9):.1f} %"
-
-
-def seconds(value: float) -> str:
-    """Format a duration in its largest fitting unit."""
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if value >= 2 * length:
-            return f"{value / length:,.1f} {unit}"
-    return f"{value:,.1f} s"
-
-
 def points(value: float) -> str:
     """Format a difference of two shares in percentage points, with its sign."""
     return f"{100 * value:+.1f}".replace("-", "−")  # a minus sign, not a hyphen

@@ -1,12 +1,14 @@
 """What is known of a dataset beside its KPIs: last syncs, changes of the configuration, detections."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from dlt_authsignal.models.configuration.timeline import Timeline, timeline
+from dlt_authsignal.models.detections.find import unavailable
 from dlt_authsignal.models.opened import opened, stored_columns
+from dlt_authsignal.models.tables import existing
 from dlt_authsignal.pipeline.monitor.status import Status, status
 
 if TYPE_CHECKING:
@@ -53,11 +55,13 @@ class Facts:
         status: How current the data is; None without data.
         timeline: Changes of the configuration with their effects; None without configuration.
         detections: Rows of `detections`; None if the table does not exist.
+        unavailable: Rules for detections that cannot be computed, with what each needs.
     """
 
     status: Status | None
     timeline: Timeline | None
     detections: tuple[Detection, ...] | None
+    unavailable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def read_facts(pipeline: "Pipeline") -> Facts:
@@ -68,6 +72,7 @@ def read_facts(pipeline: "Pipeline") -> Facts:
         status=_unless_lost(lambda: status(pipeline)),
         timeline=_unless_lost(lambda: timeline(pipeline, _WINDOW_DAYS)),
         detections=_unless_lost(lambda: _detections(pipeline)),
+        unavailable=_unless_lost(lambda: _unavailable(pipeline)) or {},
     )
 
 
@@ -90,6 +95,11 @@ def _detections(pipeline: "Pipeline") -> tuple[Detection, ...] | None:
             return None
         rows = ask(f"select {listed} from {DETECTIONS} order by last_seen desc limit {_MOST}")
     return tuple(_detection(row) for row in rows)
+
+
+def _unavailable(pipeline: "Pipeline") -> Mapping[str, tuple[str, ...]]:
+    with opened(pipeline) as (ask, _, _):
+        return unavailable(ask, existing(pipeline))
 
 
 def _detection(row: Any) -> Detection:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from dlt_authsignal.dashboard.content import wording
-from dlt_authsignal.dashboard.content.look import Look, no_chart, no_table
-from dlt_authsignal.dashboard.content.selection import ignored
+from dlt_authsignal.dashboard.content.cards.look import Look, no_chart, no_table
+from dlt_authsignal.dashboard.content.data.selection import ignored
+from dlt_authsignal.dashboard.content.text import wording
+from dlt_authsignal.dashboard.figure_text import share
 from dlt_authsignal.dashboard.page import Chart, Point, Series, Table
 from dlt_authsignal.models.kpis.catalogue import find_model
 from dlt_authsignal.models.values import Kpi
@@ -84,9 +85,9 @@ def _ended(attempts: float, challenged: float, over: Outcome | None) -> str:
     if not attempts or over is None or not over.cases:
         return "No challenges in the selected data."
     parts = (
-        f"{wording.share((over.succeeded.numerator or 0) / over.cases)} succeeded",
-        f"{wording.share((over.abandoned.numerator or 0) / over.cases)} were abandoned",
-        f"{wording.share(over.failed / over.cases)} failed",
+        f"{share((over.succeeded.numerator or 0) / over.cases)} succeeded",
+        f"{share((over.abandoned.numerator or 0) / over.cases)} were abandoned",
+        f"{share(over.failed / over.cases)} failed",
     )
     return (
         f"{challenged:,.0f} of {attempts:,.0f} attempts were challenged. Of the {over.cases:,} challenges that are"
@@ -187,15 +188,14 @@ def _low(outcome: Outcome) -> float:
 def _said(worst: Outcome | None, total: Outcome | None) -> str:
     if total is None:
         return "No challenges in the selected data."
-    of_all = wording.share(total.abandoned.value or 0)
+    of_all = share(total.abandoned.value or 0)
     if worst is None:
         return f"No slice has a drop-off that is clearly above that of all, {of_all}."
     row = worst.abandoned
     return wording.sentence(
         "the drop-off is highest",
         wording.in_slice(row.dimension, row.dimension_value),
-        f"with {wording.share(row.value or 0)} ({row.numerator:,.0f} of {row.denominator:,}), compared with {of_all}"
-        " of all",
+        f"with {share(row.value or 0)} ({row.numerator:,.0f} of {row.denominator:,}), compared with {of_all} of all",
     )
 
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Final, Literal
 
-from dlt_authsignal.dashboard.content import findings, wording
-from dlt_authsignal.dashboard.content.selection import Asked, Selection, applied, before, ignored
-from dlt_authsignal.dashboard.content.subjects import SUBJECTS, advice
+from dlt_authsignal.dashboard.content.data.selection import Asked, Selection, applied, before, ignored
+from dlt_authsignal.dashboard.content.text import findings, wording
+from dlt_authsignal.dashboard.content.text.subjects import SUBJECTS, advice
+from dlt_authsignal.dashboard.figure_text import shown
 from dlt_authsignal.dashboard.page import Chart, Filters, Mark, Number, Point, Series, Table
 from dlt_authsignal.models.kpis.catalogue import Model, find_model
 from dlt_authsignal.models.values import Kpi
@@ -233,11 +234,11 @@ def over_time(series: Sequence[Series], unit: str) -> str:
         known = [point for point in each.points if point.value is not None and point.is_complete]
         if len(known) > 1:
             said.append(
-                f"{each.name} was {wording.shown(known[0].value, unit)} on {wording.day(known[0].label)}"
-                f" and {wording.shown(known[-1].value, unit)} on {wording.day(known[-1].label)}"
+                f"{each.name} was {shown(known[0].value, unit)} on {wording.day(known[0].label)}"
+                f" and {shown(known[-1].value, unit)} on {wording.day(known[-1].label)}"
             )
         elif known:
-            said.append(f"{each.name} was {wording.shown(known[0].value, unit)} on {wording.day(known[0].label)}")
+            said.append(f"{each.name} was {shown(known[0].value, unit)} on {wording.day(known[0].label)}")
     return wording.sentence("; ".join(said)) if said else "No cases in the selected data."
 
 
@@ -251,12 +252,10 @@ def extremes(series: Series, unit: str, dimension: str) -> str:
     if not known:
         return "No slice has 30 cases or more." if series.points else "No cases in the selected data."
     high, low = max(known, key=_value), min(known, key=_value)
-    highest = (
-        f"highest {wording.in_slice(dimension, high.label)}: {wording.shown(high.value, unit)} ({wording.of(high)})"
-    )
+    highest = f"highest {wording.in_slice(dimension, high.label)}: {shown(high.value, unit)} ({wording.of(high)})"
     if high is low or high.value == low.value:
         return wording.sentence(highest)
-    lowest = f"lowest {wording.in_slice(dimension, low.label)}: {wording.shown(low.value, unit)} ({wording.of(low)})"
+    lowest = f"lowest {wording.in_slice(dimension, low.label)}: {shown(low.value, unit)} ({wording.of(low)})"
     return wording.sentence(f"{highest}; {lowest}")
 
 

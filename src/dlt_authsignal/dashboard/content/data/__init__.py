@@ -1,0 +1,1 @@
+"""What pages are computed from: cubes of KPIs, and facts beside them."""
