@@ -79,7 +79,7 @@ def load(way: str, users: int, at_once: int) -> None:
     import dlt
 
     from dlt_authsignal.destination.load_hints import active_destination, hints
-    from dlt_authsignal.schema.tables import USER_ACTIONS
+    from dlt_authsignal.schema.tables.server import USER_ACTIONS
     from dlt_authsignal.source.resources import table_resource as resources
 
     spent: dict[str, float] = {}

@@ -15,7 +15,7 @@ import orjson
 import pyarrow as pa
 
 from dlt_authsignal.api.endpoints import basic_auth
-from dlt_authsignal.schema.tables import TABLES
+from dlt_authsignal.schema.tables.server import TABLES
 
 USERS_PER_BATCH: Final = 2_000
 ROUTES: Final = {"users": "", "user_authenticators": "/authenticators", "user_actions": "/actions"}

@@ -17,7 +17,7 @@ from dlt_authsignal.destination.load_hints import columns
 from dlt_authsignal.sandbox import SandboxConfig
 from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.tenant.answers import action_row
-from dlt_authsignal.schema.tables import TABLES
+from dlt_authsignal.schema.tables.server import TABLES
 from dlt_authsignal.source.privacy.policy import KEEP
 from dlt_authsignal.source.rows.row_builder import RowShaper
 

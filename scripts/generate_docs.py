@@ -27,12 +27,12 @@ from dlt_authsignal.sandbox.core.config import SEEDED_NOW
 from dlt_authsignal.sandbox.core.story_settings import Stories
 from dlt_authsignal.sandbox.tenant.stories.found import days_of
 from dlt_authsignal.sandbox.tenant.stories.plan import plan_of
-from dlt_authsignal.schema.bookkeeping_tables import OWN_TABLES
 from dlt_authsignal.schema.columns import Column, Table
-from dlt_authsignal.schema.event_tables import EVENT_FILES, EVENT_TABLES
-from dlt_authsignal.schema.history_tables import HISTORIES, VALID_FROM, VALID_TO
 from dlt_authsignal.schema.run_counters import COUNTERS
-from dlt_authsignal.schema.tables import PROVENANCE, TABLES
+from dlt_authsignal.schema.tables.bookkeeping import OWN_TABLES
+from dlt_authsignal.schema.tables.events import EVENT_FILES, EVENT_TABLES
+from dlt_authsignal.schema.tables.histories import HISTORIES, VALID_FROM, VALID_TO
+from dlt_authsignal.schema.tables.server import PROVENANCE, TABLES
 from dlt_authsignal.source.config.source_settings import DEFAULTS
 from dlt_authsignal.source.source import authsignal_source
 

@@ -18,7 +18,7 @@ from dlt_authsignal.pipeline.probe.run import probe
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
 from dlt_authsignal.sandbox.core.clock import iso
 from dlt_authsignal.sandbox.webhooks.past_events import PastEvents
-from dlt_authsignal.schema.tables import TABLES
+from dlt_authsignal.schema.tables.server import TABLES
 from tests.event_spools import at, deliver
 from tests.event_spools import load as load_spool
 from tests.helpers import SECRET, sync_from

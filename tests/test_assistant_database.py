@@ -20,8 +20,8 @@ from dlt_authsignal.models import all_models, needs_of
 from dlt_authsignal.models.dialects import in_duckdb
 from dlt_authsignal.models.kpis.queries import query as query_of
 from dlt_authsignal.models.kpis.sources import ENROLLED
-from dlt_authsignal.schema.all_tables import ALL_TABLES as TABLES
-from dlt_authsignal.schema.history_tables import HISTORIES
+from dlt_authsignal.schema.tables.all_tables import ALL_TABLES as TABLES
+from dlt_authsignal.schema.tables.histories import HISTORIES
 from tests.loaded import Loaded
 from tests.tiers import deep_after, deep_except
 

@@ -10,7 +10,7 @@ from dlt_authsignal.assistant.database import Database
 from dlt_authsignal.assistant.dictionary import table_page
 from dlt_authsignal.assistant.questions import questions
 from dlt_authsignal.models.events.views import VIEWS, plain_queries
-from dlt_authsignal.schema.event_tables import EVENT_FILES, EVENT_TABLES
+from dlt_authsignal.schema.tables.events import EVENT_FILES, EVENT_TABLES
 from tests.loaded import Loaded
 from tests.tiers import deep_except
 

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from dlt_authsignal.assistant.questions import questions
-from dlt_authsignal.schema.history_tables import HISTORIES
+from dlt_authsignal.schema.tables.histories import HISTORIES
 
 PAST = """
 create table users (user_id varchar, _read_at timestamp);

@@ -13,7 +13,7 @@ from dlt_authsignal.pipeline.attach import attach
 from dlt_authsignal.project.names import DATASET_NAME, PIPELINE_NAME
 from dlt_authsignal.sandbox import Fault, RunningSandbox
 from dlt_authsignal.sandbox.tenant.entities import User
-from dlt_authsignal.schema.tables import USER_DEVICES
+from dlt_authsignal.schema.tables.server import USER_DEVICES
 from tests.helpers import rows, sync_from
 from tests.loaded import synced
 

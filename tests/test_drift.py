@@ -19,7 +19,7 @@ from dlt_authsignal.sandbox import Fault, RunningSandbox
 from dlt_authsignal.sandbox.tenant.entities import User
 from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.schema.reserved_names import RESERVED_NAMES
-from dlt_authsignal.schema.tables import USER_ACTIONS, USER_AUTHENTICATORS, USER_DEVICES, USERS
+from dlt_authsignal.schema.tables.server import USER_ACTIONS, USER_AUTHENTICATORS, USER_DEVICES, USERS
 from dlt_authsignal.source.metrics.schema_drift import sentences
 from dlt_authsignal.source.rows.column_names import MOST_UNDECLARED
 from dlt_authsignal.source.rows.field_tree import FieldTree

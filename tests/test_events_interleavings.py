@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from dlt_authsignal.pipeline.attach import make_pipeline
 from dlt_authsignal.pipeline.events.replay import replay_events
-from dlt_authsignal.schema.event_tables import ACTION_LOG
+from dlt_authsignal.schema.tables.events import ACTION_LOG
 from dlt_authsignal.source.events import resources
 from dlt_authsignal.source.events.latest import latest, without_older
 from dlt_authsignal.source.events.placing import Placing

@@ -18,7 +18,7 @@ from dlt_authsignal.destination.load_hints import hints
 from dlt_authsignal.errors import AuthsignalError, OtherTenant
 from dlt_authsignal.pipeline.attach import make_pipeline
 from dlt_authsignal.pipeline.events.replay import replay_events
-from dlt_authsignal.schema.event_tables import EVENT_TABLES
+from dlt_authsignal.schema.tables.events import EVENT_TABLES
 from dlt_authsignal.source.events import resources
 from dlt_authsignal.spool.folder import FolderSpool
 from tests.event_spools import at, deliver, event, expected, load

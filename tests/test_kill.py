@@ -8,7 +8,7 @@ import time
 import pytest
 
 from dlt_authsignal.sandbox import RunningSandbox
-from dlt_authsignal.schema.tables import TABLES
+from dlt_authsignal.schema.tables.server import TABLES
 from tests.helpers import COMMAND, at, rows, sync_from, table
 from tests.tiers import deep_after
 

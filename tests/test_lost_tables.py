@@ -13,7 +13,7 @@ from dlt_authsignal.pipeline.erase.run import erase
 from dlt_authsignal.pipeline.monitor.status import status
 from dlt_authsignal.sandbox import Fault, RunningSandbox
 from dlt_authsignal.sandbox.tenant.entities import User
-from dlt_authsignal.schema.history_tables import HISTORIES
+from dlt_authsignal.schema.tables.histories import HISTORIES
 from tests.helpers import SECRET, at, command, rows, sync_from
 from tests.loaded import synced
 from tests.tiers import deep_after, deep_except

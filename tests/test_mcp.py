@@ -9,7 +9,7 @@ import anyio
 import pytest
 from mcp import Client, StdioServerParameters, stdio_client
 
-from dlt_authsignal.schema.all_tables import ALL_TABLES as TABLES
+from dlt_authsignal.schema.tables.all_tables import ALL_TABLES as TABLES
 from tests.helpers import COMMAND, command
 from tests.loaded import Loaded
 

@@ -11,7 +11,7 @@ from dlt_authsignal.errors import UnexpectedAnswer
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig, run_in_thread
 from dlt_authsignal.sandbox.tenant.answers import user_attributes
 from dlt_authsignal.sandbox.tenant.entities import User
-from dlt_authsignal.schema.tables import TABLES
+from dlt_authsignal.schema.tables.server import TABLES
 from tests.helpers import SECRET, rows, sync_from, table
 from tests.loaded import synced
 from tests.tiers import deep_after, deep_except

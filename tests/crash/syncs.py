@@ -16,8 +16,8 @@ import duckdb
 import psycopg2
 
 from dlt_authsignal.sandbox import RunningSandbox
-from dlt_authsignal.schema.history_tables import HISTORIES
-from dlt_authsignal.schema.tables import TABLES
+from dlt_authsignal.schema.tables.histories import HISTORIES
+from dlt_authsignal.schema.tables.server import TABLES
 from tests.crash.points import Point
 from tests.helpers import at
 

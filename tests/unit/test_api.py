@@ -23,7 +23,7 @@ from dlt_authsignal.errors import (
     UnexpectedAnswer,
 )
 from dlt_authsignal.schema.columns import column_name
-from dlt_authsignal.schema.tables import TABLES
+from dlt_authsignal.schema.tables.server import TABLES
 
 
 def test_basic_auth_is_the_key_with_an_empty_password() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlt_authsignal.errors import UnexpectedAnswer
-from dlt_authsignal.schema.tables import TABLES, USER_AUTHENTICATORS, USER_DEVICES
+from dlt_authsignal.schema.tables.server import TABLES, USER_AUTHENTICATORS, USER_DEVICES
 from dlt_authsignal.source.http import client
 from dlt_authsignal.source.metrics.schema_drift import TableDrift
 from dlt_authsignal.source.privacy.policy import KEEP

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dlt_authsignal.api.webhooks import ACTION_LOG, CHALLENGE_LOG, SYNCHRONOUS_TYPES, envelope
-from dlt_authsignal.schema.event_tables import EVENT_TABLES
+from dlt_authsignal.schema.tables.events import EVENT_TABLES
 from dlt_authsignal.source.events.envelopes import NotAnEnvelope, envelopes_of
 from dlt_authsignal.source.events.shaper import EventShaper
 from dlt_authsignal.source.privacy.policy import KEEP, Privacy

@@ -19,7 +19,7 @@ from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.schema.reserved_names import LONGEST_NAME, RESERVED_NAMES
 from dlt_authsignal.schema.secret_fields import is_suspicious, is_withheld
 from dlt_authsignal.schema.sensitivity import is_free_form
-from dlt_authsignal.schema.tables import PROVENANCE_NAMES, TABLES
+from dlt_authsignal.schema.tables.server import PROVENANCE_NAMES, TABLES
 from dlt_authsignal.source.metrics.schema_drift import TableDrift
 from dlt_authsignal.source.privacy.policy import KEEP, Privacy, StoredId
 from dlt_authsignal.source.rows import field_tree

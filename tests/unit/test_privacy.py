@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlt_authsignal.errors import ConfigurationError
-from dlt_authsignal.schema.ceremony_tables import CEREMONIES
-from dlt_authsignal.schema.configuration_tables import CONFIGURATION
 from dlt_authsignal.schema.sensitivity import kind_by_name
-from dlt_authsignal.schema.tables import TABLES, USER_ACTIONS, USER_AUTHENTICATORS, USERS
+from dlt_authsignal.schema.tables.ceremonies import CEREMONIES
+from dlt_authsignal.schema.tables.configuration import CONFIGURATION
+from dlt_authsignal.schema.tables.server import TABLES, USER_ACTIONS, USER_AUTHENTICATORS, USERS
 from dlt_authsignal.source.privacy.identifiers import country_of, domain_of, normal, replaced, truncated
 from dlt_authsignal.source.privacy.keyed_hash import KeyedHash
 from dlt_authsignal.source.privacy.policy import KEEP, Privacy

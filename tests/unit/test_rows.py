@@ -7,7 +7,7 @@ import pytest
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from dlt_authsignal.errors import UnexpectedAnswer
-from dlt_authsignal.schema.tables import TABLES
+from dlt_authsignal.schema.tables.server import TABLES
 from dlt_authsignal.source.incremental.user_read import merged
 from dlt_authsignal.source.privacy.policy import KEEP
 from dlt_authsignal.source.rows.flatten import Answers

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.schema.secret_fields import is_secret, is_suspicious, is_withheld
 from dlt_authsignal.schema.sensitivity import is_free_form
-from dlt_authsignal.schema.tables import ACTION_DETAILS, TABLES, USER_ACTIONS, USER_AUTHENTICATORS, USERS
+from dlt_authsignal.schema.tables.server import ACTION_DETAILS, TABLES, USER_ACTIONS, USER_AUTHENTICATORS, USERS
 from dlt_authsignal.source.metrics.schema_drift import Drift, TableDrift, sentences
 from dlt_authsignal.source.privacy.policy import KEEP, Privacy
 from dlt_authsignal.source.rows.arrow_builder import Shaper

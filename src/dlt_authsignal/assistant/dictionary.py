@@ -18,7 +18,7 @@ from dlt_authsignal.models.kpis.forms import SHAPE
 from dlt_authsignal.models.kpis.queries import explained
 from dlt_authsignal.models.ocsf.views import VIEW as OCSF_VIEW
 from dlt_authsignal.schema.columns import Column, Table
-from dlt_authsignal.schema.tables import PROVENANCE
+from dlt_authsignal.schema.tables.server import PROVENANCE
 
 ABOUT: Final = (
     "The users of an Authsignal tenant (passkeys, MFA) in tables. `dlt-authsignal sync` fills them, by default in"

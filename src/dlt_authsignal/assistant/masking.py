@@ -7,12 +7,12 @@ unexpected types are masked too.
 from collections.abc import Sequence
 from typing import Final
 
-from dlt_authsignal.schema.all_tables import ALL_TABLES
-from dlt_authsignal.schema.bookkeeping_tables import CONFIGURATION_READS, DETECTIONS, USER_READS
 from dlt_authsignal.schema.columns import Table
-from dlt_authsignal.schema.event_tables import EVENT_FILES, UNKNOWN_EVENTS
 from dlt_authsignal.schema.sql_text import literal, quoted
-from dlt_authsignal.schema.tables import PROVENANCE
+from dlt_authsignal.schema.tables.all_tables import ALL_TABLES
+from dlt_authsignal.schema.tables.bookkeeping import CONFIGURATION_READS, DETECTIONS, USER_READS
+from dlt_authsignal.schema.tables.events import EVENT_FILES, UNKNOWN_EVENTS
+from dlt_authsignal.schema.tables.server import PROVENANCE
 
 DIGITS: Final = 16
 

@@ -17,7 +17,7 @@ from dlt_authsignal.assistant.dictionary import ABOUT, RULES, VIEWS, table_page
 from dlt_authsignal.assistant.values import NOTICE, marked
 from dlt_authsignal.errors import AuthsignalError
 from dlt_authsignal.models import all_models
-from dlt_authsignal.schema.all_tables import ALL_TABLES as _ALL
+from dlt_authsignal.schema.tables.all_tables import ALL_TABLES as _ALL
 
 INSTRUCTIONS: Final = "\n".join(
     (

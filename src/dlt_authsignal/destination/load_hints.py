@@ -20,7 +20,7 @@ from dlt_authsignal.destination.registry import (
 from dlt_authsignal.destination.stores.queries import schema_of
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.schema.columns import Table
-from dlt_authsignal.schema.tables import PROVENANCE
+from dlt_authsignal.schema.tables.server import PROVENANCE
 
 
 def hints(table: Table, *, as_rows: bool = True) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from dlt.pipeline.pipeline import Pipeline
 from dlt_authsignal.destination.load_hints import hints
 from dlt_authsignal.destination.undeclared import ColumnsLost, rows_of
 from dlt_authsignal.errors import ConfigurationError, UserErased
-from dlt_authsignal.schema.bookkeeping_tables import ERASED_USERS
 from dlt_authsignal.schema.row_hash import fingerprint
+from dlt_authsignal.schema.tables.bookkeeping import ERASED_USERS
 
 SALT_BYTES: Final = 16
 

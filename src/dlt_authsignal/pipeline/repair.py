@@ -14,8 +14,8 @@ from dlt_authsignal.destination.registry import destination_of_type
 from dlt_authsignal.destination.stores.queries import schema_of
 from dlt_authsignal.destination.stores.store import is_made_of_files
 from dlt_authsignal.errors import ConfigurationError
-from dlt_authsignal.schema.bookkeeping_tables import OWN_TABLES, USER_READS
-from dlt_authsignal.schema.event_tables import EVENT_FILES, EVENT_TABLES
+from dlt_authsignal.schema.tables.bookkeeping import OWN_TABLES, USER_READS
+from dlt_authsignal.schema.tables.events import EVENT_FILES, EVENT_TABLES
 from dlt_authsignal.source.incremental.read_state import KEPT
 
 _PLAIN: Final = re.compile(r"[a-z0-9_]{1,63}")

@@ -16,8 +16,8 @@ from dlt_authsignal.destination.load_hints import hints
 from dlt_authsignal.destination.redaction import redacted_log, untraced
 from dlt_authsignal.destination.registry import destination_of_type
 from dlt_authsignal.destination.stores.queries import schema_of
-from dlt_authsignal.schema.bookkeeping_tables import SYNC_RUNS
 from dlt_authsignal.schema.row_hash import fingerprint
+from dlt_authsignal.schema.tables.bookkeeping import SYNC_RUNS
 
 _TIMES: Final = tuple(column.name for column in SYNC_RUNS.columns if column.type == "timestamp")
 _JSON: Final = frozenset(column.name for column in SYNC_RUNS.columns if column.type == "json")

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dlt_authsignal.schema.columns import DELETED_AT, Table
-from dlt_authsignal.schema.tables import PROVENANCE_NAMES
+from dlt_authsignal.schema.tables.server import PROVENANCE_NAMES
 
 
 def unhashed(table: Table, api: str) -> frozenset[str]:

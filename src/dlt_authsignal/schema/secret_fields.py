@@ -292,7 +292,9 @@ def _is_harmless(name: str) -> bool:
 @cache
 def _declared() -> frozenset[str]:
     """Return the names of declared columns and of the API's fields in them, joined."""
-    from dlt_authsignal.schema.tables import TABLES  # it needs no secret field; here, the order of imports is free
+    from dlt_authsignal.schema.tables.server import (
+        TABLES,  # it needs no secret field; here, the order of imports is free
+    )
 
     columns = [column for table in TABLES.values() for column in table.columns]
     parts = [part for column in columns for part in (column.field or column.name).replace("__", ".").split(".")]

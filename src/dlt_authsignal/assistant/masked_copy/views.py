@@ -16,8 +16,8 @@ from dlt_authsignal.models.kpis.queries import query
 from dlt_authsignal.models.kpis.sources import SIGN_INS
 from dlt_authsignal.models.ocsf.views import plain_queries as ocsf_queries
 from dlt_authsignal.models.opened import Stored
-from dlt_authsignal.schema.bookkeeping_tables import CONFIGURATION_READS, USER_READS
 from dlt_authsignal.schema.sql_text import quoted
+from dlt_authsignal.schema.tables.bookkeeping import CONFIGURATION_READS, USER_READS
 
 READS = {
     CONFIGURATION_READS.name: tuple(column.name for column in CONFIGURATION_READS.columns),

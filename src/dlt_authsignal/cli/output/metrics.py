@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Final
 
 from dlt_authsignal.errors import ExtraMissing
-from dlt_authsignal.schema.bookkeeping_tables import SYNC_RUNS
+from dlt_authsignal.schema.tables.bookkeeping import SYNC_RUNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

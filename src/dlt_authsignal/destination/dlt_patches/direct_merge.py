@@ -10,7 +10,7 @@ from threading import Lock
 from typing import Any, Final
 
 from dlt_authsignal.destination.dlt_patches.replaced import replace
-from dlt_authsignal.schema.event_tables import EVENT_FILES, EVENT_TABLES
+from dlt_authsignal.schema.tables.events import EVENT_FILES, EVENT_TABLES
 
 _KEYS: Final = {table.name: table.key[0] for table in (*EVENT_TABLES.values(), EVENT_FILES)}
 _ONE_AT_A_TIME: Final = Lock()

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from dlt_authsignal.models.opened import Stored
-from dlt_authsignal.schema.bookkeeping_tables import CONFIGURATION_READS
 from dlt_authsignal.schema.columns import DELETED_AT, Table
-from dlt_authsignal.schema.configuration_tables import (
+from dlt_authsignal.schema.tables.bookkeeping import CONFIGURATION_READS
+from dlt_authsignal.schema.tables.configuration import (
     ACTION_CONFIGURATIONS,
     AUTHENTICATOR_CONFIGURATIONS,
     CUSTOM_DATA_POINTS,
@@ -22,8 +22,8 @@ from dlt_authsignal.schema.configuration_tables import (
     VALUE_LIST_ITEMS,
     VALUE_LISTS,
 )
-from dlt_authsignal.schema.history_tables import VALID_FROM, VALID_TO, history_of
-from dlt_authsignal.schema.tables import PROVENANCE_NAMES
+from dlt_authsignal.schema.tables.histories import VALID_FROM, VALID_TO, history_of
+from dlt_authsignal.schema.tables.server import PROVENANCE_NAMES
 
 COLUMNS: Final = (
     "configuration",

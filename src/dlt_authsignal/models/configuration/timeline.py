@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from dlt_authsignal.models.configuration.views import Effect, FieldChange, read_changes, read_effects
-from dlt_authsignal.schema.bookkeeping_tables import CONFIGURATION_READS
+from dlt_authsignal.schema.tables.bookkeeping import CONFIGURATION_READS
 
 if TYPE_CHECKING:
     from dlt.pipeline.pipeline import Pipeline

@@ -14,7 +14,7 @@ from dlt_authsignal.models.detections.thresholds import Thresholds
 from dlt_authsignal.models.kpis.availability import is_loaded, source_of
 from dlt_authsignal.models.opened import Ask, Stored, opened
 from dlt_authsignal.models.tables import existing
-from dlt_authsignal.schema.event_tables import EVENT_TABLES
+from dlt_authsignal.schema.tables.events import EVENT_TABLES
 
 if TYPE_CHECKING:
     from dlt.pipeline.pipeline import Pipeline

@@ -7,9 +7,9 @@ from dlt_authsignal.models.detections.catalogue import Rule, Value
 from dlt_authsignal.models.kpis.queries import bases_of
 from dlt_authsignal.models.kpis.sources import parts_of
 from dlt_authsignal.models.opened import Stored
-from dlt_authsignal.schema.event_tables import AUTHENTICATOR_EVENTS
 from dlt_authsignal.schema.sql_text import literal
-from dlt_authsignal.schema.tables import USER_AUTHENTICATORS
+from dlt_authsignal.schema.tables.events import AUTHENTICATOR_EVENTS
+from dlt_authsignal.schema.tables.server import USER_AUTHENTICATORS
 
 COLUMNS: Final = ("subject", "first_event", "first_seen", "last_seen", "event_count")
 """Columns of every rule's query. Those of the evidence follow."""

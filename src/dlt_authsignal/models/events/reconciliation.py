@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dlt_authsignal.models.events.silence import Silence, most_unusual
 from dlt_authsignal.models.events.views import RECONCILIATION, reconciliation_sql
 from dlt_authsignal.models.opened import Ask, opened
-from dlt_authsignal.schema.event_tables import ACTION_LOG, EVENT_FILES, EVENT_TABLES
+from dlt_authsignal.schema.tables.events import ACTION_LOG, EVENT_FILES, EVENT_TABLES
 
 if TYPE_CHECKING:
     from dlt.pipeline.pipeline import Pipeline

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from dlt_authsignal.models.dialects import translated
 from dlt_authsignal.models.opened import Stored, stored_columns
-from dlt_authsignal.schema.bookkeeping_tables import USER_READS
 from dlt_authsignal.schema.columns import Column, Table, own
-from dlt_authsignal.schema.event_tables import ACTION_LOG, AUTHENTICATOR_EVENTS, CHALLENGE_LOG, EVENT_FILES
-from dlt_authsignal.schema.tables import USER_ACTIONS
+from dlt_authsignal.schema.tables.bookkeeping import USER_READS
+from dlt_authsignal.schema.tables.events import ACTION_LOG, AUTHENTICATOR_EVENTS, CHALLENGE_LOG, EVENT_FILES
+from dlt_authsignal.schema.tables.server import USER_ACTIONS
 
 if TYPE_CHECKING:
     from dlt.pipeline.pipeline import Pipeline

@@ -5,11 +5,11 @@ from typing import Final
 from dlt_authsignal.models.kpis.catalogue import Model
 from dlt_authsignal.models.kpis.sources import ATTEMPTS
 from dlt_authsignal.models.opened import Stored
-from dlt_authsignal.schema.all_tables import ALL_TABLES
-from dlt_authsignal.schema.bookkeeping_tables import USER_READS
-from dlt_authsignal.schema.configuration_tables import CONFIGURATION
-from dlt_authsignal.schema.event_tables import ACTION_LOG, EVENT_FILES, EVENT_TABLES
-from dlt_authsignal.schema.tables import USER_ACTIONS
+from dlt_authsignal.schema.tables.all_tables import ALL_TABLES
+from dlt_authsignal.schema.tables.bookkeeping import USER_READS
+from dlt_authsignal.schema.tables.configuration import CONFIGURATION
+from dlt_authsignal.schema.tables.events import ACTION_LOG, EVENT_FILES, EVENT_TABLES
+from dlt_authsignal.schema.tables.server import USER_ACTIONS
 
 EVENTS: Final = "events"
 MANAGEMENT: Final = "the configuration (management_secret_key)"

@@ -5,16 +5,16 @@ from typing import Final
 
 from dlt_authsignal.models.events.views import ALL_ACTIONS, all_actions_sql, state_rank
 from dlt_authsignal.models.opened import Stored
-from dlt_authsignal.schema.all_tables import ALL_TABLES
-from dlt_authsignal.schema.bookkeeping_tables import USER_READS
-from dlt_authsignal.schema.event_tables import (
+from dlt_authsignal.schema.tables.all_tables import ALL_TABLES
+from dlt_authsignal.schema.tables.bookkeeping import USER_READS
+from dlt_authsignal.schema.tables.events import (
     ACTION_LOG,
     AUTHENTICATOR_EVENTS,
     CHALLENGE_LOG,
     EVENT_FILES,
     EVENT_TABLES,
 )
-from dlt_authsignal.schema.tables import USER_ACTIONS, USERS
+from dlt_authsignal.schema.tables.server import USER_ACTIONS, USERS
 
 ENROLLED: Final = "enrolled_verification_methods"
 """Column of the methods that the user had enrolled at the time of an event. Its name is assumed."""

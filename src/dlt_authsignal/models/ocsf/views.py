@@ -11,9 +11,9 @@ from dlt_authsignal.models.kpis.queries import bases_of
 from dlt_authsignal.models.kpis.sources import NO_TEXT, parts_of
 from dlt_authsignal.models.opened import Stored, stored_columns
 from dlt_authsignal.schema.columns import own
-from dlt_authsignal.schema.event_tables import ACTION_LOG
 from dlt_authsignal.schema.sql_text import quoted
-from dlt_authsignal.schema.tables import USER_ACTIONS, USER_AUTHENTICATORS
+from dlt_authsignal.schema.tables.events import ACTION_LOG
+from dlt_authsignal.schema.tables.server import USER_ACTIONS, USER_AUTHENTICATORS
 
 if TYPE_CHECKING:
     from dlt.pipeline.pipeline import Pipeline

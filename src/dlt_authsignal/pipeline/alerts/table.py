@@ -16,15 +16,15 @@ from dlt_authsignal.destination.stores.queries import are_there, columns_of
 from dlt_authsignal.destination.stores.store import is_made_of_files
 from dlt_authsignal.models.detections.catalogue import Severity
 from dlt_authsignal.models.detections.find import Finding
-from dlt_authsignal.schema.bookkeeping_tables import DETECTIONS
 from dlt_authsignal.schema.row_hash import fingerprint
+from dlt_authsignal.schema.tables.bookkeeping import DETECTIONS
 
 _NAMES: Final = tuple(column.name for column in DETECTIONS.columns)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Detection:
-    """One row of the table; its columns are described in `schema/bookkeeping_tables.py`."""
+    """One row of the table; its columns are described in `schema/tables/bookkeeping.py`."""
 
     detection_id: str
     rule: str

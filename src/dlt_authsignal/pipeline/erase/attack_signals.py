@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from dlt_authsignal.destination.stores.store import TableStore
-from dlt_authsignal.schema.bookkeeping_tables import DETECTIONS
+from dlt_authsignal.schema.tables.bookkeeping import DETECTIONS
 
 _USER_ID: Final = "user_id"
 _SUBJECTS: Final = ("phone_number", "ip_address")

@@ -32,7 +32,7 @@ from dlt_authsignal.pipeline.repair import recreate
 from dlt_authsignal.project.names import pipeline_name_or
 from dlt_authsignal.project.pipelines import bring_state, check_can_be_erased
 from dlt_authsignal.project.waiting import seconds_of, waiting_for
-from dlt_authsignal.schema.bookkeeping_tables import ERASED_USERS
+from dlt_authsignal.schema.tables.bookkeeping import ERASED_USERS
 from dlt_authsignal.source.config.event_settings import DEFAULT_TENANT, resolved_event_settings
 from dlt_authsignal.source.config.resolve import resolved_settings
 from dlt_authsignal.source.config.source_settings import SourceSettings

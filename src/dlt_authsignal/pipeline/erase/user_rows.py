@@ -6,10 +6,11 @@ from typing import Any, Final
 
 from dlt_authsignal.destination.stores.store import TableStore
 from dlt_authsignal.pipeline.erase.stored_ids import naming
-from dlt_authsignal.schema import ceremony_tables, tables
-from dlt_authsignal.schema.bookkeeping_tables import DETECTIONS
-from dlt_authsignal.schema.configuration_tables import VALUE_LIST_ITEMS
-from dlt_authsignal.schema.event_tables import UNKNOWN_EVENTS
+from dlt_authsignal.schema.tables import ceremonies as ceremony_tables
+from dlt_authsignal.schema.tables import server as tables
+from dlt_authsignal.schema.tables.bookkeeping import DETECTIONS
+from dlt_authsignal.schema.tables.configuration import VALUE_LIST_ITEMS
+from dlt_authsignal.schema.tables.events import UNKNOWN_EVENTS
 
 USER_ID: Final = "user_id"
 _FIRST: Final = "user_reads"

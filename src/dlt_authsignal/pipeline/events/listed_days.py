@@ -13,7 +13,7 @@ from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.stores.queries import committed_count
 from dlt_authsignal.destination.stores.store import is_made_of_files
-from dlt_authsignal.schema.event_tables import EVENT_FILES
+from dlt_authsignal.schema.tables.events import EVENT_FILES
 from dlt_authsignal.source.events.counts import EventCounts
 from dlt_authsignal.spool import Spool
 

@@ -25,7 +25,7 @@ from dlt_authsignal.pipeline.events.report import EventsReport
 from dlt_authsignal.pipeline.events.retention import delete_old
 from dlt_authsignal.pipeline.load_packages import Pending
 from dlt_authsignal.pipeline.prepared import prepared
-from dlt_authsignal.schema.event_tables import EVENT_FILES, EVENT_TABLES
+from dlt_authsignal.schema.tables.events import EVENT_FILES, EVENT_TABLES
 from dlt_authsignal.source.config.event_settings import (
     DEFAULT_TENANT,
     EventTenant,

@@ -17,8 +17,8 @@ from dlt_authsignal.destination.stores.queries import completed_loads, open_data
 from dlt_authsignal.pipeline.history.rules import RULES
 from dlt_authsignal.pipeline.history.statements import Names, Step, as_select, closing, marking, opening
 from dlt_authsignal.schema.columns import DELETED_AT, Table
-from dlt_authsignal.schema.history_tables import VALID_FROM, VALID_TO, history_of
-from dlt_authsignal.schema.tables import TABLES
+from dlt_authsignal.schema.tables.histories import VALID_FROM, VALID_TO, history_of
+from dlt_authsignal.schema.tables.server import TABLES
 
 _ADDED_BY_DLT: Final = ("_dlt_load_id", "_dlt_id")
 _LOADS: Final = "_completed_loads"

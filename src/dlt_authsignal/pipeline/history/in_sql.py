@@ -13,8 +13,8 @@ from dlt_authsignal.destination.stores.queries import schema_of
 from dlt_authsignal.pipeline.history.rules import RULES
 from dlt_authsignal.pipeline.history.statements import Names, Step, as_merge, as_update, closing, marking, opening
 from dlt_authsignal.schema.columns import DELETED_AT, Column, Table
-from dlt_authsignal.schema.history_tables import VALID_FROM, VALID_TO, history_of
-from dlt_authsignal.schema.tables import TABLES
+from dlt_authsignal.schema.tables.histories import VALID_FROM, VALID_TO, history_of
+from dlt_authsignal.schema.tables.server import TABLES
 
 _MERGING: Final = frozenset({"snowflake", "bigquery", "databricks"})
 _KEPT_HINTS: Final = ("name", "data_type", "precision", "scale", "timezone")

@@ -6,8 +6,8 @@ The result depends only on the tables' contents, so it can be computed again at 
 from dataclasses import dataclass
 from typing import Final
 
-from dlt_authsignal.schema.bookkeeping_tables import CONFIGURATION_READS, TABLE_READS, USER_READS
-from dlt_authsignal.schema.configuration_tables import CONFIGURATION
+from dlt_authsignal.schema.tables.bookkeeping import CONFIGURATION_READS, TABLE_READS, USER_READS
+from dlt_authsignal.schema.tables.configuration import CONFIGURATION
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from dlt_authsignal.pipeline.history.rules import Reading
-from dlt_authsignal.schema.bookkeeping_tables import TABLE_READS
 from dlt_authsignal.schema.columns import DELETED_AT, Table
-from dlt_authsignal.schema.history_tables import VALID_FROM, VALID_TO
+from dlt_authsignal.schema.tables.bookkeeping import TABLE_READS
+from dlt_authsignal.schema.tables.histories import VALID_FROM, VALID_TO
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from dlt_authsignal.destination.stores.queries import are_there
 from dlt_authsignal.errors import AuthsignalError, RunFailed
 from dlt_authsignal.models.opened import opened
 from dlt_authsignal.pipeline.attach import attach, fetch_schema
-from dlt_authsignal.schema.event_tables import UNKNOWN_EVENTS
+from dlt_authsignal.schema.tables.events import UNKNOWN_EVENTS
 from dlt_authsignal.source.http.connection_faults import ADDRESS, explained
 from dlt_authsignal.source.http.proxy import proxy_for
 from dlt_authsignal.source.http.tls import trusted

@@ -11,8 +11,8 @@ from dlt_authsignal.api.client_endpoints import CLIENT_AUTHENTICATORS, PASSKEY_K
 from dlt_authsignal.api.endpoints import REGIONS, basic_auth, bearer_auth
 from dlt_authsignal.api.server_endpoints import GET_TENANT_AUTHENTICATORS
 from dlt_authsignal.errors import HttpError, ListingRefused, RequestRefused, TokenExpired, Unauthorized
-from dlt_authsignal.schema.ceremony_tables import CEREMONIES
-from dlt_authsignal.schema.tables import TABLES
+from dlt_authsignal.schema.tables.ceremonies import CEREMONIES
+from dlt_authsignal.schema.tables.server import TABLES
 from dlt_authsignal.source.config.request_limits import RequestLimits
 from dlt_authsignal.source.config.source_settings import SourceSettings
 from dlt_authsignal.source.http.client import Api, connect

@@ -20,10 +20,10 @@ from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.models.events.reconciliation import Reconciliation, read_reconciliation
 from dlt_authsignal.pipeline.attach import fetch_schema
 from dlt_authsignal.pipeline.monitor.staleness import Gap, Staleness, gaps, reads_users, staleness
-from dlt_authsignal.schema.bookkeeping_tables import DETECTIONS, SYNC_RUNS
-from dlt_authsignal.schema.configuration_tables import CONFIGURATION
-from dlt_authsignal.schema.event_tables import EVENT_TABLES
-from dlt_authsignal.schema.tables import TABLES
+from dlt_authsignal.schema.tables.bookkeeping import DETECTIONS, SYNC_RUNS
+from dlt_authsignal.schema.tables.configuration import CONFIGURATION
+from dlt_authsignal.schema.tables.events import EVENT_TABLES
+from dlt_authsignal.schema.tables.server import TABLES
 from dlt_authsignal.source.config.durations import duration
 from dlt_authsignal.source.config.resolve import resolved_settings
 from dlt_authsignal.source.config.source_settings import SourceSettings

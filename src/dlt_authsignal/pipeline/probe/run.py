@@ -25,11 +25,11 @@ from dlt_authsignal.project.names import dataset_name_or
 from dlt_authsignal.project.pipelines import open_pipeline
 from dlt_authsignal.project.settings import remember
 from dlt_authsignal.project.working_folder import working_folder
-from dlt_authsignal.schema.bookkeeping_tables import PROBE_RUNS
-from dlt_authsignal.schema.ceremony_tables import CEREMONIES
 from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.schema.row_hash import fingerprint
-from dlt_authsignal.schema.tables import USER_AUTHENTICATORS
+from dlt_authsignal.schema.tables.bookkeeping import PROBE_RUNS
+from dlt_authsignal.schema.tables.ceremonies import CEREMONIES
+from dlt_authsignal.schema.tables.server import USER_AUTHENTICATORS
 from dlt_authsignal.source.config.connection import is_loopback
 from dlt_authsignal.source.config.resolve import resolved_settings
 from dlt_authsignal.source.config.source_settings import SourceSettings

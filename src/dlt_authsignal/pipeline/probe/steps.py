@@ -11,8 +11,8 @@ from dlt_authsignal.api.client_endpoints import CLIENT_AUTHENTICATORS
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.pipeline.probe import canary
 from dlt_authsignal.pipeline.probe.canary import Backend
-from dlt_authsignal.schema import tables
-from dlt_authsignal.schema.ceremony_tables import CEREMONIES
+from dlt_authsignal.schema.tables import server as tables
+from dlt_authsignal.schema.tables.ceremonies import CEREMONIES
 from dlt_authsignal.source.config.request_limits import RequestLimits
 from dlt_authsignal.source.config.source_settings import SourceSettings
 from dlt_authsignal.source.http.rate_limiter import RateLimiter

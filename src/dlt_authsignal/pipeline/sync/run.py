@@ -38,9 +38,9 @@ from dlt_authsignal.pipeline.sync.created_at import carrier, created_at
 from dlt_authsignal.pipeline.sync.report import SyncReport
 from dlt_authsignal.project.pipelines import check_pipeline
 from dlt_authsignal.project.waiting import seconds_of, waiting_for
-from dlt_authsignal.schema.bookkeeping_tables import CONFIGURATION_READS, DATASET_TENANT, TABLE_READS, USER_READS
-from dlt_authsignal.schema.configuration_tables import CONFIGURATION
-from dlt_authsignal.schema.tables import TABLES
+from dlt_authsignal.schema.tables.bookkeeping import CONFIGURATION_READS, DATASET_TENANT, TABLE_READS, USER_READS
+from dlt_authsignal.schema.tables.configuration import CONFIGURATION
+from dlt_authsignal.schema.tables.server import TABLES
 from dlt_authsignal.source.build import OnPlanned, apis_of, evidence_of
 from dlt_authsignal.source.config.resolve import check_names, nearest, resolved_settings
 from dlt_authsignal.source.config.source_settings import SourceSettings

@@ -12,7 +12,7 @@ import msgspec
 
 from dlt_authsignal.api.responses import storable
 from dlt_authsignal.api.webhooks import ACTION_LOG, CHALLENGE_LOG, SYNCHRONOUS_TYPES
-from dlt_authsignal.schema import event_tables as tables
+from dlt_authsignal.schema.tables import events as tables
 
 _TABLES: Final[Mapping[str, str]] = {
     ACTION_LOG: tables.ACTION_LOG.name,

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.stores.queries import arrow_columns_of, committed
-from dlt_authsignal.schema.event_tables import EVENT_FILES
+from dlt_authsignal.schema.tables.events import EVENT_FILES
 from dlt_authsignal.spool import Spool, SpoolFile
 
 

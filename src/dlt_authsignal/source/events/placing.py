@@ -7,7 +7,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from dlt_authsignal.schema.columns import Table
-from dlt_authsignal.schema.tables import PROVENANCE
+from dlt_authsignal.schema.tables.server import PROVENANCE
 from dlt_authsignal.source.events.spool_tables import json_columns
 from dlt_authsignal.source.metrics.schema_drift import TableDrift
 from dlt_authsignal.source.rows.column_names import Names

@@ -16,8 +16,8 @@ from dlt_authsignal.destination.duckdb_file import keep_open
 from dlt_authsignal.destination.load_hints import active_destination
 from dlt_authsignal.destination.tombstones import Tombstones, tombstones
 from dlt_authsignal.schema.columns import Table
-from dlt_authsignal.schema.event_tables import EVENT_FILES, EVENT_TABLES
 from dlt_authsignal.schema.row_hash import fingerprint
+from dlt_authsignal.schema.tables.events import EVENT_FILES, EVENT_TABLES
 from dlt_authsignal.source.events.counts import EventCounts
 from dlt_authsignal.source.events.latest import latest, without_older
 from dlt_authsignal.source.events.pending import pending_files, stored_since

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from dlt_authsignal.schema.event_tables import EVENT_TABLES
+from dlt_authsignal.schema.tables.events import EVENT_TABLES
 from dlt_authsignal.source.events.envelopes import NotAnEnvelope, Split, split
 from dlt_authsignal.source.events.spool_tables import with_json_columns
 from dlt_authsignal.source.metrics.schema_drift import Drift

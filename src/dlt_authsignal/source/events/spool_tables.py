@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dlt_authsignal.schema.event_tables import EVENT_TABLES
-from dlt_authsignal.schema.tables import PROVENANCE
+from dlt_authsignal.schema.tables.events import EVENT_TABLES
+from dlt_authsignal.schema.tables.server import PROVENANCE
 from dlt_authsignal.source.rows.arrow_hash import DIGITS
 from dlt_authsignal.source.rows.column_types import ARROW
 

@@ -7,7 +7,7 @@ from dlt.pipeline.pipeline import Pipeline
 from dlt_authsignal.destination.stores.queries import arrow_columns_of
 from dlt_authsignal.errors import DOCS, ConfigurationError
 from dlt_authsignal.project.pipelines import check_pipeline
-from dlt_authsignal.schema.bookkeeping_tables import USER_READS
+from dlt_authsignal.schema.tables.bookkeeping import USER_READS
 from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.tenant.check import Evidence, check_tenant
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from dlt_authsignal.errors import ConfigurationError, TooManyDeletes
-from dlt_authsignal.schema.tables import TABLES
+from dlt_authsignal.schema.tables.server import TABLES
 from dlt_authsignal.source.config.source_settings import SourceSettings
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from dlt_authsignal.api.server_endpoints import (
     QUERY_USER_ACTIONS,
 )
 from dlt_authsignal.errors import RequestRefused, UnexpectedAnswer
-from dlt_authsignal.schema.tables import USERS
+from dlt_authsignal.schema.tables.server import USERS
 from dlt_authsignal.source.http.client import Api
 from dlt_authsignal.source.incremental.due import ReadRequest
 from dlt_authsignal.source.incremental.plan import Plan, due

@@ -24,8 +24,8 @@ from dlt_authsignal.destination.stores.queries import (
     row_counts,
     schema_of,
 )
-from dlt_authsignal.schema.bookkeeping_tables import USER_READS
-from dlt_authsignal.schema.tables import ACTION_DETAILS, USERS
+from dlt_authsignal.schema.tables.bookkeeping import USER_READS
+from dlt_authsignal.schema.tables.server import ACTION_DETAILS, USERS
 from dlt_authsignal.source.incremental.read_state import KEPT, LastRead, milliseconds, moment
 from dlt_authsignal.source.incremental.reported import reported
 

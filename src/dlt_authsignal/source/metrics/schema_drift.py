@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from dlt_authsignal.api.endpoints import Endpoint
-from dlt_authsignal.schema.tables import TABLES
+from dlt_authsignal.schema.tables.server import TABLES
 
 MAX_NAMES: Final = 20
 """Number of fields without a separate column that are reported by name."""

@@ -7,7 +7,7 @@ from types import NoneType
 from typing import Any, Final
 
 from dlt_authsignal.schema.columns import Column, Table
-from dlt_authsignal.schema.tables import PROVENANCE
+from dlt_authsignal.schema.tables.server import PROVENANCE
 from dlt_authsignal.source.metrics.schema_drift import TableDrift
 from dlt_authsignal.source.privacy.identifiers import country_of, domain_of
 from dlt_authsignal.source.privacy.policy import DEFAULT, EVERY, Privacy, Text, Treatment, leaves, nothing

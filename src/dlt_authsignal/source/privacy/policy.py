@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from dlt_authsignal.errors import DOCS, ConfigurationError
 from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.schema.sensitivity import Kind
-from dlt_authsignal.schema.tables import TABLES, USERS
+from dlt_authsignal.schema.tables.server import TABLES, USERS
 from dlt_authsignal.source.privacy.identifiers import names_somebody, normal, replaced, truncated
 from dlt_authsignal.source.privacy.keyed_hash import KeyedHash
 from dlt_authsignal.source.privacy.readable import readable

@@ -5,9 +5,9 @@ from typing import Any, Final, get_args
 
 from dlt_authsignal.errors import DOCS, ConfigurationError
 from dlt_authsignal.schema.columns import Column, Table
-from dlt_authsignal.schema.event_tables import EVENT_TABLES
 from dlt_authsignal.schema.secret_fields import is_secret
-from dlt_authsignal.schema.tables import TABLES
+from dlt_authsignal.schema.tables.events import EVENT_TABLES
+from dlt_authsignal.schema.tables.server import TABLES
 from dlt_authsignal.source.config.credentials import clean_credential
 from dlt_authsignal.source.config.source_settings import SourceSettings
 from dlt_authsignal.source.privacy.key_strength import LEAST_KEY, is_weak

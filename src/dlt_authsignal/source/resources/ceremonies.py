@@ -13,8 +13,8 @@ import aiohttp
 from dlt_authsignal.api import client_endpoints as endpoints
 from dlt_authsignal.api.endpoints import Endpoint, basic_auth
 from dlt_authsignal.errors import CeremonyRefused
-from dlt_authsignal.schema import ceremony_tables as tables
 from dlt_authsignal.schema.columns import Table
+from dlt_authsignal.schema.tables import ceremonies as tables
 from dlt_authsignal.source.http.single_call import Call, Json, send
 from dlt_authsignal.source.resources.client import Client
 

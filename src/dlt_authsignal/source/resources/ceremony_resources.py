@@ -13,10 +13,10 @@ from anyio.streams.memory import MemoryObjectSendStream
 from dlt.extract import DltResource
 
 from dlt_authsignal.destination.tombstones import active_tombstones
-from dlt_authsignal.schema import tables
-from dlt_authsignal.schema.ceremony_tables import CEREMONIES
 from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.schema.row_hash import fingerprint
+from dlt_authsignal.schema.tables import server as tables
+from dlt_authsignal.schema.tables.ceremonies import CEREMONIES
 from dlt_authsignal.source.http.session import writing_session
 from dlt_authsignal.source.http.single_call import Call
 from dlt_authsignal.source.resources.async_batches import batches

@@ -15,8 +15,8 @@ from dlt_authsignal.api.client_endpoints import CLIENT_AUTHENTICATORS
 from dlt_authsignal.api.endpoints import Endpoint, bearer_auth
 from dlt_authsignal.destination.tombstones import Tombstones, active_tombstones
 from dlt_authsignal.errors import CredentialsMissing
-from dlt_authsignal.schema import tables
-from dlt_authsignal.schema.bookkeeping_tables import TABLE_READS, complete
+from dlt_authsignal.schema.tables import server as tables
+from dlt_authsignal.schema.tables.bookkeeping import TABLE_READS, complete
 from dlt_authsignal.source.http.client import connect
 from dlt_authsignal.source.http.rate_limiter import RateLimiter
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics

@@ -9,8 +9,8 @@ from typing import Any, Final
 from dlt_authsignal.api import management_endpoints as endpoints
 from dlt_authsignal.api.endpoints import Endpoint
 from dlt_authsignal.errors import HttpError, RequestRefused, Unauthorized
-from dlt_authsignal.schema import configuration_tables as tables
 from dlt_authsignal.schema.columns import Table
+from dlt_authsignal.schema.tables import configuration as tables
 from dlt_authsignal.source.clock import now
 from dlt_authsignal.source.http.client import Api
 

@@ -8,7 +8,7 @@ from dlt.extract import DltResource
 
 from dlt_authsignal.destination.duckdb_file import keep_open
 from dlt_authsignal.destination.load_hints import hints
-from dlt_authsignal.schema.bookkeeping_tables import DATASET_TENANT
+from dlt_authsignal.schema.tables.bookkeeping import DATASET_TENANT
 from dlt_authsignal.source.resources.table_resource import Loading
 from dlt_authsignal.source.tenant.check import Evidence, check_tenant
 

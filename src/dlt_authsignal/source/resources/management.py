@@ -15,9 +15,9 @@ from dlt_authsignal.destination.duckdb_file import keep_open
 from dlt_authsignal.destination.stores.queries import alive_columns_of
 from dlt_authsignal.destination.tombstones import active_tombstones
 from dlt_authsignal.errors import ConfigurationError, HttpError
-from dlt_authsignal.schema import configuration_tables as tables
-from dlt_authsignal.schema.bookkeeping_tables import CONFIGURATION_READS, WHOLE_TABLE
 from dlt_authsignal.schema.columns import Table
+from dlt_authsignal.schema.tables import configuration as tables
+from dlt_authsignal.schema.tables.bookkeeping import CONFIGURATION_READS, WHOLE_TABLE
 from dlt_authsignal.source.http.client import connect
 from dlt_authsignal.source.http.rate_limiter import RateLimiter
 from dlt_authsignal.source.incremental.dataset_check import check_dataset

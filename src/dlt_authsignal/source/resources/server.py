@@ -17,9 +17,9 @@ from dlt_authsignal.api.server_endpoints import GET_TENANT_AUTHENTICATORS
 from dlt_authsignal.destination.duckdb_file import keep_open
 from dlt_authsignal.destination.stores.queries import alive_columns_of
 from dlt_authsignal.destination.tombstones import active_tombstones
-from dlt_authsignal.schema import tables
-from dlt_authsignal.schema.bookkeeping_tables import TABLE_READS, USER_READS, complete
 from dlt_authsignal.schema.columns import Table
+from dlt_authsignal.schema.tables import server as tables
+from dlt_authsignal.schema.tables.bookkeeping import TABLE_READS, USER_READS, complete
 from dlt_authsignal.source.http.client import connect
 from dlt_authsignal.source.http.rate_limiter import RateLimiter
 from dlt_authsignal.source.incremental.dataset_check import check_dataset

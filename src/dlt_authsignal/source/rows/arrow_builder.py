@@ -11,7 +11,7 @@ from pandas.util import hash_array
 
 from dlt_authsignal.schema.columns import DELETED_AT, Table
 from dlt_authsignal.schema.row_hash import unhashed
-from dlt_authsignal.schema.tables import PROVENANCE
+from dlt_authsignal.schema.tables.server import PROVENANCE
 from dlt_authsignal.source.metrics.schema_drift import TableDrift
 from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.rows.arrow_hash import Hashes, as_text, cells, first_places, total

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from yarl import URL
 
-from dlt_authsignal.schema import configuration_tables as tables
-from dlt_authsignal.schema.configuration_tables import fields_of
+from dlt_authsignal.schema.tables import configuration as tables
+from dlt_authsignal.schema.tables.configuration import fields_of
 from dlt_authsignal.source.metrics.schema_drift import Drift
 from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.rows.json_logic import operands, protected

@@ -14,11 +14,11 @@ from typing import Final
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from dlt_authsignal.schema.columns import DELETED_AT, Table
-from dlt_authsignal.schema.history_tables import VALID_FROM, VALID_TO
 from dlt_authsignal.schema.reserved_names import LONGEST_NAME, RESERVED_NAMES, is_marked, marked
 from dlt_authsignal.schema.secret_fields import is_withheld
 from dlt_authsignal.schema.sensitivity import FREE_FORM, is_free_form
-from dlt_authsignal.schema.tables import PROVENANCE_NAMES
+from dlt_authsignal.schema.tables.histories import VALID_FROM, VALID_TO
+from dlt_authsignal.schema.tables.server import PROVENANCE_NAMES
 
 MORE: Final = "_more"
 """Column for all fields that have no column of their own."""

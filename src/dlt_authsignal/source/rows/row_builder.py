@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from dlt_authsignal.schema.columns import DELETED_AT, Table
 from dlt_authsignal.schema.row_hash import unhashed
-from dlt_authsignal.schema.tables import PROVENANCE, PROVENANCE_NAMES
+from dlt_authsignal.schema.tables.server import PROVENANCE, PROVENANCE_NAMES
 from dlt_authsignal.source.metrics.schema_drift import TableDrift
 from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.rows.arrow_hash import as_text, cells, first_places, total

@@ -11,9 +11,9 @@ from yarl import URL
 
 from dlt_authsignal.destination.undeclared import ColumnsLost, rows_of
 from dlt_authsignal.errors import DOCS, OtherTenant
-from dlt_authsignal.schema.bookkeeping_tables import DATASET_TENANT, TABLE_READS, USER_READS, WHOLE_TABLE
-from dlt_authsignal.schema.configuration_tables import TENANT
 from dlt_authsignal.schema.row_hash import fingerprint as row_hash
+from dlt_authsignal.schema.tables.bookkeeping import DATASET_TENANT, TABLE_READS, USER_READS, WHOLE_TABLE
+from dlt_authsignal.schema.tables.configuration import TENANT
 from dlt_authsignal.source.tenant.fingerprint import fingerprint, new_salt, region_of
 
 _COLUMNS: Final = ("identifier", "kind", "salt")

@@ -7,7 +7,7 @@ import click
 
 from dlt_authsignal.cli import names, options
 from dlt_authsignal.cli.shell import stoppable
-from dlt_authsignal.schema.tables import TABLES
+from dlt_authsignal.schema.tables.server import TABLES
 
 STOPPED: Final = "Rows that were being read were not loaded. A load that had started is finished by the next sync."
 

@@ -176,7 +176,7 @@ def sync_earlier_configurations(running: "RunningSandbox", into: dict[str, Any],
     from dlt_authsignal.destination.stores.queries import columns_of
     from dlt_authsignal.pipeline.attach import make_pipeline
     from dlt_authsignal.pipeline.sync.run import sync
-    from dlt_authsignal.schema.bookkeeping_tables import CONFIGURATION_READS
+    from dlt_authsignal.schema.tables.bookkeeping import CONFIGURATION_READS
     from dlt_authsignal.source.clock import dated
 
     pipeline = make_pipeline(**into)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 from dlt_authsignal.schema.columns import DELETED_AT, Table, own
-from dlt_authsignal.schema.tables import TABLES
+from dlt_authsignal.schema.tables.server import TABLES
 
 VALID_FROM: Final = own("valid_from", "timestamp", "When this version was first read.")
 VALID_TO: Final = own(

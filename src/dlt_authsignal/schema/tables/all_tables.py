@@ -3,8 +3,8 @@
 from typing import Final
 
 from dlt_authsignal.schema.columns import Table
-from dlt_authsignal.schema.event_tables import EVENT_FILES, EVENT_TABLES
-from dlt_authsignal.schema.history_tables import HISTORIES
-from dlt_authsignal.schema.tables import TABLES
+from dlt_authsignal.schema.tables.events import EVENT_FILES, EVENT_TABLES
+from dlt_authsignal.schema.tables.histories import HISTORIES
+from dlt_authsignal.schema.tables.server import TABLES
 
 ALL_TABLES: Final[dict[str, Table]] = {**TABLES, **HISTORIES, **EVENT_TABLES, EVENT_FILES.name: EVENT_FILES}

@@ -5,9 +5,9 @@ The source takes its hints from here, the documentation its table pages, and the
 
 from typing import Final
 
-from dlt_authsignal.schema.ceremony_tables import CEREMONIES
 from dlt_authsignal.schema.columns import DELETED_AT, Column, Table, derived, flag, json, of_client, own, text, time
-from dlt_authsignal.schema.configuration_tables import CONFIGURATION
+from dlt_authsignal.schema.tables.ceremonies import CEREMONIES
+from dlt_authsignal.schema.tables.configuration import CONFIGURATION
 
 PROVENANCE: Final = (
     Column(

@@ -1,0 +1,1 @@
+"""The tables: names, keys, columns, meanings and kinds of personal data."""
