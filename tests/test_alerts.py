@@ -164,7 +164,7 @@ def test_without_a_receiver_detections_are_kept_and_nothing_is_sent() -> None:
     tell()
     done = command("alerts")
     assert done.returncode == 0, done.stderr
-    assert "No receiver is configured, so 2 alerts not sent." in done.stdout
+    assert "Not sent, because no receiver is configured: 2 alerts." in done.stdout
     assert {row.sent_at for row in stored().values()} == {None}
     assert json.loads(command("status", "--json").stdout)["detections"] == {
         "impossible_travel": {"found": 1, "not_sent": 1},

@@ -26,7 +26,7 @@ def print_alerts(report: "AlertReport", *, as_json: bool) -> None:
         click.echo(f"Sent {counted(len(report.sent), 'alert')} to {report.receiver}.{left}")
     elif report.left:
         click.echo(
-            f"No receiver is configured, so {counted(len(report.left), 'alert')} not sent. Put slack_url, or"
+            f"Not sent, because no receiver is configured: {counted(len(report.left), 'alert')}. Put slack_url, or"
             " webhook_url and webhook_secret, under [alerts] in .dlt/secrets.toml."
         )
 
