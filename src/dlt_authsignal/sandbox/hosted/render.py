@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 LANGUAGE: Final = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")
 
-STATIC: Final = {"hosted.css": "text/css", "hosted.js": "text/javascript"}
+STATIC: Final = {"hosted.css": "text/css", "hosted.js": "text/javascript", "webauthn.js": "text/javascript"}
 
 
 @cache
