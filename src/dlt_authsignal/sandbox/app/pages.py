@@ -29,8 +29,8 @@ SHOWN: Final = 50
 TRIED_ACTION: Final = "signIn"
 
 POLICY: Final = (
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'self' 'unsafe-inline'; connect-src 'self'; img-src data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'self' 'unsafe-inline'; connect-src 'self'; "
+    "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """The page loads nothing from other servers, and other pages cannot embed it."""
 
