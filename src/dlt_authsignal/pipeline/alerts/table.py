@@ -14,7 +14,6 @@ from dlt_authsignal.destination.load_hints import hints, no_rows
 from dlt_authsignal.destination.redaction import redacted_log, untraced
 from dlt_authsignal.destination.stores.queries import are_there, columns_of
 from dlt_authsignal.destination.stores.store import is_made_of_files
-from dlt_authsignal.models.detections.catalogue import Severity
 from dlt_authsignal.models.detections.find import Finding
 from dlt_authsignal.schema.row_hash import fingerprint
 from dlt_authsignal.schema.tables.bookkeeping import DETECTIONS
@@ -23,18 +22,15 @@ _NAMES: Final = tuple(column.name for column in DETECTIONS.columns)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Detection:
-    """One row of the table; its columns are described in `schema/tables/bookkeeping.py`."""
+class Detection(Finding):
+    """One row of the table.
 
-    detection_id: str
-    rule: str
-    severity: Severity
-    subject_kind: str
-    subject: str
-    first_seen: datetime
-    last_seen: datetime
-    event_count: int
-    evidence: Mapping[str, Any]
+    Attributes:
+        thresholds: As in the finding, with lists in place of tuples, as JSON has them.
+        detected_at: When the rule first found it.
+        sent_at: When a receiver accepted the alert; None before.
+    """
+
     thresholds: Mapping[str, Any]
     detected_at: datetime
     sent_at: datetime | None = None

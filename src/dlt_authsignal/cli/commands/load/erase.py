@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from dlt_authsignal.cli import names, options
+from dlt_authsignal.cli import options
 from dlt_authsignal.cli.shell import stoppable
 from dlt_authsignal.errors import DOCS
 from dlt_authsignal.pipeline.wording import counted
@@ -22,13 +22,7 @@ STOPPED: Final = "The erasure may be incomplete. Run the same command again."
 
 @click.command(short_help="Remove one person's data from everything that a pipeline stores.")
 @click.argument("user_id")
-@click.option("--destination", default="duckdb", show_default=True, help="dlt destination that holds the data.")
-@click.option("--dataset", show_default=names.DATASET, help="Dataset (schema) in the destination.")
-@click.option(
-    "--pipeline-name",
-    show_default=names.PIPELINE,
-    help="Name of the pipeline that loaded the data.",
-)
+@options.loaded_data_options
 @click.option("--tenant", default="default", show_default=True, help="Name of the tenant in the settings of events.")
 @click.option("--lift", is_flag=True, help="Remove the tombstone instead: the next sync reads the person again.")
 @click.option("--accept-new-key", is_flag=True, help="Confirm that the key is a new one of the dataset's tenant.")

@@ -2,7 +2,7 @@
 
 import click
 
-from dlt_authsignal.cli import names, options
+from dlt_authsignal.cli import options
 from dlt_authsignal.cli.shell import stoppable
 
 STOPPED = "The detections that were found are in the table. The next run sends what this one did not."
@@ -16,9 +16,7 @@ STOPPED = "The detections that were found are in the table. The next run sends w
     help="Send only detections whose last event is at most this old: 24h, 7d. Default: all that were not sent yet.",
 )
 @click.option("--dry-run", is_flag=True, help="Print what would be sent. Changes and sends nothing.")
-@click.option("--destination", default="duckdb", show_default=True, help="dlt destination that holds the data.")
-@click.option("--dataset", show_default=names.DATASET, help="Dataset (schema) in the destination.")
-@click.option("--pipeline-name", show_default=names.PIPELINE, help="Name of the pipeline that loaded the data.")
+@options.loaded_data_options
 @options.wait_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def alerts(

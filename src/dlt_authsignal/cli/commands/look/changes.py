@@ -6,14 +6,12 @@ from typing import Any
 
 import click
 
-from dlt_authsignal.cli import names, options
+from dlt_authsignal.cli import options
 from dlt_authsignal.errors import ConfigurationError
 
 
 @click.command(short_help="Show what was changed in the configuration, and the effect of each change.")
-@click.option("--destination", default="duckdb", show_default=True, help="dlt destination that holds the data.")
-@click.option("--dataset", show_default=names.DATASET, help="Dataset (schema) in the destination.")
-@click.option("--pipeline-name", show_default=names.PIPELINE, help="Name of the pipeline that loaded the data.")
+@options.loaded_data_options
 @click.option(
     "--days",
     type=click.IntRange(1, 365),

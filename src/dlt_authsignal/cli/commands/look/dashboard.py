@@ -2,7 +2,7 @@
 
 import click
 
-from dlt_authsignal.cli import names, options
+from dlt_authsignal.cli import options
 from dlt_authsignal.cli.shell import signals_handled
 from dlt_authsignal.errors import ExtraMissing
 
@@ -18,9 +18,7 @@ _PARTS = ("jinja2", "starlette", "uvicorn")
     help="Port on this machine. If another program uses it, a free one is chosen.",
 )
 @click.option("--no-open", is_flag=True, help="Print the address only, and do not open the browser.")
-@click.option("--destination", default="duckdb", show_default=True, help="dlt destination that holds the data.")
-@click.option("--dataset", show_default=names.DATASET, help="Dataset (schema) in the destination.")
-@click.option("--pipeline-name", show_default=names.PIPELINE, help="Name of the pipeline that loaded the data.")
+@options.loaded_data_options
 @options.wait_option
 def dashboard(port: int, no_open: bool, destination: str, dataset: str | None, pipeline_name: str | None) -> None:
     """Show the KPIs in your browser, from your own database.

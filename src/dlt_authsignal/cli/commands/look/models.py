@@ -1,28 +1,13 @@
 """`dlt-authsignal models`."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from dlt_authsignal.cli import names, options
+from dlt_authsignal.cli import options
 
 if TYPE_CHECKING:
     from dlt_authsignal.models.opened import Stored
-
-Command = Callable[..., Any]
-
-
-def _of_dataset(command: Command) -> Command:
-    """Add the options that name a dataset."""
-    for option in (
-        options.wait_option,
-        click.option("--pipeline-name", show_default=names.PIPELINE, help="Name of the pipeline that loaded the data."),
-        click.option("--dataset", show_default=names.DATASET, help="Dataset (schema) in the destination."),
-        click.option("--destination", default="duckdb", show_default=True, help="dlt destination that holds the data."),
-    ):
-        command = option(command)
-    return command
 
 
 @click.group(short_help="KPI views: list, show, install.")
@@ -31,7 +16,8 @@ def models() -> None:
 
 
 @models.command(name="list")
-@_of_dataset
+@options.loaded_data_options
+@options.wait_option
 def list_(destination: str, dataset: str | None, pipeline_name: str | None) -> None:
     """List the KPIs with the question that each answers, and whether the dataset has what they need."""
     from rich.console import Console
@@ -79,7 +65,8 @@ def show(name: str) -> None:
 
 
 @models.command()
-@_of_dataset
+@options.loaded_data_options
+@options.wait_option
 @click.option(
     "--materialize",
     is_flag=True,
@@ -102,7 +89,8 @@ def export() -> None:
 
 
 @export.command()
-@_of_dataset
+@options.loaded_data_options
+@options.wait_option
 @click.option(
     "--out", default="authsignal_dbt", show_default=True, type=click.Path(file_okay=False), help="Folder to write."
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from dlt_authsignal.cli import names, options
+from dlt_authsignal.cli import options
 
 if TYPE_CHECKING:
     from dlt_authsignal.dashboard.export import Format
@@ -47,9 +47,7 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option("--page", default="overview", show_default=True, help="Page that is open at first, or in the picture.")
 @_filters
-@click.option("--destination", default="duckdb", show_default=True, help="dlt destination that holds the data.")
-@click.option("--dataset", show_default=names.DATASET, help="Dataset (schema) in the destination.")
-@click.option("--pipeline-name", show_default=names.PIPELINE, help="Name of the pipeline that loaded the data.")
+@options.loaded_data_options
 @options.wait_option
 def report(
     out: Path | None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dlt_authsignal.cli import names, options
+from dlt_authsignal.cli import options
 from dlt_authsignal.errors import ConfigurationError, DataTooOld
 from dlt_authsignal.pipeline.wording import counted
 
@@ -21,13 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Show how current the data is: last syncs, freshness, losses.")
-@click.option("--destination", default="duckdb", show_default=True, help="dlt destination that holds the data.")
-@click.option("--dataset", show_default=names.DATASET, help="Dataset (schema) in the destination.")
-@click.option(
-    "--pipeline-name",
-    show_default=names.PIPELINE,
-    help="Name of the pipeline that loaded the data.",
-)
+@options.loaded_data_options
 @click.option(
     "--max-age",
     metavar="HOURS",
