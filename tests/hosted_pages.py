@@ -33,7 +33,8 @@ class Pages:
         self.do("open", url=url, context=context)
 
     def press(self, key: str, until: str) -> None:
-        """Press a key until the element with that text has the focus."""
+        """Press a key until the element with that text has the focus, on the page that has it."""
+        self.do("waitFor", text=until)
         for _ in range(MOST_KEYS):
             self.do("press", key=key)
             if self.do("focused").startswith(until):

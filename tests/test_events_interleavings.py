@@ -97,17 +97,18 @@ def fresh(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.mark.deep
-@settings(max_examples=examples(60, 5))
+@pytest.mark.parametrize("rows_per_file", [1, 3, 5000])
+@settings(max_examples=examples(20, 5))
 @given(deliveries=DELIVERIES, seed=st.integers(0, 2**32))
 def test_any_interleaving_ends_in_the_same_database(
-    tmp_path_factory: pytest.TempPathFactory, deliveries: Any, seed: int
+    tmp_path_factory: pytest.TempPathFactory, rows_per_file: int, deliveries: Any, seed: int
 ) -> None:
     """A run has several batches and, with small files, its copies of an event are in different files."""
     monkeypatch, order = pytest.MonkeyPatch(), random.Random(seed)
     with fresh(tmp_path_factory.getbasetemp(), monkeypatch) as place, monkeypatch.context() as patch:
         patch.setattr(resources, "ROWS_PER_BATCH", order.randint(1, 4))
-        for name in ("FILE", "BUFFER"):
-            patch.setenv(f"DATA_WRITER__{name}_MAX_ITEMS", order.choice(("1", "3", "5000")))
+        patch.setenv("DATA_WRITER__FILE_MAX_ITEMS", str(rows_per_file))
+        patch.setenv("DATA_WRITER__BUFFER_MAX_ITEMS", order.choice(("1", "3", "5000")))
         left = list(deliveries)
         order.shuffle(left)
         while left:

@@ -22,7 +22,7 @@ def test_the_jupyter_notebook_shows_counts_charts_and_users(demo: Path) -> None:
     shown = [output.data for output in outputs]
     assert sum("image/png" in data for data in shown) == 3
     words = "\n".join(data["text/plain"] for data in shown)
-    for expected in ("user_actions       3081", "32f4d502-d817-4ac3-9033-d9e227a13afd        22"):
+    for expected in ("user_actions       3295", "d7d094cc-1bd3-4f1d-bb7b-4c96628a76fb        19"):
         assert expected in words
 
 
@@ -40,5 +40,5 @@ def test_the_marimo_notebook_shows_counts_kpis_and_users(demo: Path, tmp_path: P
     done = subprocess.run(exporting, capture_output=True, text=True, timeout=50, check=False)
     assert done.returncode == 0, done.stderr
     html = page.read_text("utf-8")
-    for expected in ("3,081", "iCloud Keychain", "image/png", "32f4d502-d817-4ac3-9033-d9e227a13afd"):
+    for expected in ("3,295", "iCloud Keychain", "image/png", "d7d094cc-1bd3-4f1d-bb7b-4c96628a76fb"):
         assert expected in html

@@ -73,9 +73,9 @@ def test_the_dashboard_lists_the_tables_and_runs_sql(demo: Path, node_modules: P
         for table in ("users", "user_authenticators", "user_actions", "user_devices"):
             assert any(listed(table) for _ in range(3)), table
         passkeys = "SELECT 'passkeys: ' || count(*) AS n FROM user_authenticators WHERE verification_method = 'PASSKEY'"
-        answer_of(passkeys, "passkeys: 179")
+        answer_of(passkeys, "passkeys: 247")
         total = "period_grain = 'all' AND dimension_value = 'signIn'"
-        answer_of(f"SELECT 'given up: ' || numerator AS n FROM kpi_drop_off_rate WHERE {total}", "given up: 361")
+        answer_of(f"SELECT 'given up: ' || numerator AS n FROM kpi_drop_off_rate WHERE {total}", "given up: 377")
         assert set(do("hosts")) <= {urlsplit(address).netloc, "dlthub.com"}  # dlt's logo
         assert_kept_from_who_lacks_its_key(address)
     assert running.returncode == 0
