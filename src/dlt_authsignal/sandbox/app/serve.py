@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
@@ -18,13 +19,17 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from dlt_authsignal.sandbox.app.app import create_app
 from dlt_authsignal.sandbox.app.known_hosts import TARGET, KnownHosts
+from dlt_authsignal.sandbox.app.saving import saved_at_exit
 from dlt_authsignal.sandbox.core.config import SandboxConfig
 from dlt_authsignal.sandbox.core.hosts import in_url, is_every_interface
+from dlt_authsignal.sandbox.fixtures.fixture import Fixture
+from dlt_authsignal.sandbox.fixtures.state_file import start
 from dlt_authsignal.sandbox.http.dispatch import MAX_BODY_BYTES
 from dlt_authsignal.sandbox.http.fault_answers import CONNECTION
 from dlt_authsignal.sandbox.sandbox import Sandbox
 
 if TYPE_CHECKING:
+    from dlt_authsignal.passkey import SoftwarePasskey
     from dlt_authsignal.sandbox.core.clock import Clock
     from dlt_authsignal.sandbox.core.faults import Faults
     from dlt_authsignal.sandbox.core.rate_limits import Limits
@@ -88,6 +93,24 @@ class RunningSandbox:
     def snapshots(self) -> list[str]:
         """Return the names of the snapshots."""
         return self.sandbox.snapshots()
+
+    def fixture(self) -> dict[str, Any]:
+        """Return the tenant as the plain values of a fixture."""
+        return Fixture.of_sandbox(self.sandbox)
+
+    def load(self, fixture: Fixture) -> None:
+        """Replace the tenant by that of a fixture."""
+        fixture.put_into(self.sandbox)
+
+    def save(self) -> str:
+        """Save the state in the state file, and return its path."""
+        return self.sandbox.save()
+
+    def passkey(self, user_id: str, origin: str | None = None) -> "SoftwarePasskey":
+        """Return the passkeys of a user of a fixture, with which you can sign in."""
+        from dlt_authsignal.sandbox.fixtures.passkeys import software_passkey
+
+        return software_passkey(self.sandbox, user_id, origin)
 
     def requests(self) -> dict[str, Any]:
         """Return the request log: counts by route and status, and the last requests."""
@@ -218,9 +241,19 @@ def server(sandbox: Sandbox, host: str = "127.0.0.1") -> uvicorn.Server:
 
 @contextmanager
 def run_in_thread(
-    config: SandboxConfig | None = None, *, host: str = "127.0.0.1", port: int = 0
+    config: SandboxConfig | None = None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    state: str | Path | None = None,
 ) -> Iterator[RunningSandbox]:
     """Serve a sandbox until the block ends. It has no users unless the configuration adds some.
+
+    Args:
+        config: Its configuration.
+        host: Address to listen on.
+        port: Port to listen on. 0 chooses a free one.
+        state: A file in which the state is saved at the end. If it exists, the sandbox starts from it.
 
     Example:
         >>> with run_in_thread(SandboxConfig(users=3, seed=7)) as running:
@@ -230,14 +263,15 @@ def run_in_thread(
     Raises:
         TimeoutError: The server did not start or stop in time.
     """
-    sandbox = Sandbox(config)
+    sandbox = start(config, state)
     running = server(sandbox, host)
     bound = listen(host, port)
     thread = threading.Thread(target=running.run, kwargs={"sockets": [bound]}, name="authsignal-sandbox", daemon=True)
     thread.start()
     try:
         _wait_until_started(running, thread)
-        yield RunningSandbox(address(bound), sandbox)
+        with saved_at_exit(sandbox):
+            yield RunningSandbox(address(bound), sandbox)
     finally:
         running.should_exit = True
         thread.join(STOP_SECONDS)
