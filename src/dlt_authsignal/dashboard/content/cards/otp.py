@@ -84,6 +84,5 @@ def _sum(look: Look, kpi: str, measure: str, title: str, better: Better, note: s
     rows = [row for row in look.rows(kpi, ("month",)) if row.dimension == "all"]
     sums = [replace(row, value=row.numerator) for row in rows]
     trend = line_of(shown.title, sums)
-    return replace(
-        shown, point=replace(shown.point, value=shown.point.numerator), trend=trend if len(trend.points) > 1 else None
-    )
+    point = replace(shown.point, value=shown.point.numerator, numerator=None)
+    return replace(shown, point=point, trend=trend if len(trend.points) > 1 else None)
