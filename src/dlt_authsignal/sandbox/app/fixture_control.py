@@ -1,4 +1,7 @@
-"""Control routes about fixtures: read and write the tenant as a file, save it, and hand out its passkeys."""
+"""Control routes about fixtures: read and write the tenant as a file, save it, and hand out its passkeys.
+
+What reads and writes fixtures is imported when it is needed, because most sandboxes start without it.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,11 +13,6 @@ from starlette.routing import Route
 
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.sandbox.core.refusals import Refusal
-from dlt_authsignal.sandbox.fixtures.fixture import Fixture
-from dlt_authsignal.sandbox.fixtures.form.schema import fixture_schema
-from dlt_authsignal.sandbox.fixtures.form.text import as_yaml
-from dlt_authsignal.sandbox.fixtures.passkeys import software_passkey
-from dlt_authsignal.sandbox.fixtures.state_file import text_of
 from dlt_authsignal.sandbox.http.dispatch import json_response, read_body
 from dlt_authsignal.sandbox.sandbox import Sandbox
 
@@ -33,13 +31,18 @@ class FixtureControl:
 
     async def fixture(self, request: Request) -> Response:
         """Return the tenant as JSON, which is YAML as well, or as YAML for people."""
+        from dlt_authsignal.sandbox.fixtures.fixture import Fixture
+        from dlt_authsignal.sandbox.fixtures.form.text import as_json, as_yaml
+
         value = Fixture.of_sandbox(self._sandbox)
         if request.query_params.get("format") == "yaml":
             return Response(await asyncio.to_thread(as_yaml, value), media_type="application/yaml")
-        return Response(text_of(value), media_type="application/json")
+        return Response(as_json(value), media_type="application/json")
 
     async def put_fixture(self, request: Request) -> Response:
         """Replace the tenant by that of a YAML or JSON body."""
+        from dlt_authsignal.sandbox.fixtures.fixture import Fixture
+
         raw = await read_body(request, MAX_FIXTURE_BYTES)
         try:
             text = raw.decode()
@@ -50,17 +53,24 @@ class FixtureControl:
         return json_response({"counts": self._sandbox.store.counts()})
 
     async def schema(self, _request: Request) -> Response:
+        from dlt_authsignal.sandbox.fixtures.form.schema import fixture_schema
+
         return json_response(fixture_schema())
 
     async def state(self, _request: Request) -> Response:
         """Return the tenant with what is in progress, for another sandbox."""
-        return Response(text_of(Fixture.state_of(self._sandbox)), media_type="application/json")
+        from dlt_authsignal.sandbox.fixtures.fixture import Fixture
+        from dlt_authsignal.sandbox.fixtures.form.text import as_json
+
+        return Response(as_json(Fixture.state_of(self._sandbox)), media_type="application/json")
 
     async def save(self, _request: Request) -> Response:
         return json_response({"saved": self._sandbox.save()})
 
     async def passkey(self, request: Request) -> Response:
         """Return the passkeys of a user with their private keys, for `SoftwarePasskey.load`."""
+        from dlt_authsignal.sandbox.fixtures.passkeys import software_passkey
+
         user_id = request.query_params.get("userId")
         if not user_id:
             raise ValueError("userId is missing. Pass it in the query: ?userId=ann.")

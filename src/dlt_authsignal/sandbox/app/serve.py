@@ -22,8 +22,6 @@ from dlt_authsignal.sandbox.app.known_hosts import TARGET, KnownHosts
 from dlt_authsignal.sandbox.app.saving import saved_at_exit
 from dlt_authsignal.sandbox.core.config import SandboxConfig
 from dlt_authsignal.sandbox.core.hosts import in_url, is_every_interface
-from dlt_authsignal.sandbox.fixtures.fixture import Fixture
-from dlt_authsignal.sandbox.fixtures.state_file import start
 from dlt_authsignal.sandbox.http.dispatch import MAX_BODY_BYTES
 from dlt_authsignal.sandbox.http.fault_answers import CONNECTION
 from dlt_authsignal.sandbox.sandbox import Sandbox
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
     from dlt_authsignal.sandbox.core.clock import Clock
     from dlt_authsignal.sandbox.core.faults import Faults
     from dlt_authsignal.sandbox.core.rate_limits import Limits
+    from dlt_authsignal.sandbox.fixtures.fixture import Fixture
     from dlt_authsignal.sandbox.sessions.outbox import Outbox
     from dlt_authsignal.sandbox.tenant.changes.expected_effects import ChangeEffect
     from dlt_authsignal.sandbox.tenant.changes.timeline import ConfigurationChange
@@ -96,9 +95,11 @@ class RunningSandbox:
 
     def fixture(self) -> dict[str, Any]:
         """Return the tenant as the plain values of a fixture."""
+        from dlt_authsignal.sandbox.fixtures.fixture import Fixture
+
         return Fixture.of_sandbox(self.sandbox)
 
-    def load(self, fixture: Fixture) -> None:
+    def load(self, fixture: "Fixture") -> None:
         """Replace the tenant by that of a fixture."""
         fixture.put_into(self.sandbox)
 
@@ -263,7 +264,7 @@ def run_in_thread(
     Raises:
         TimeoutError: The server did not start or stop in time.
     """
-    sandbox = start(config, state)
+    sandbox = Sandbox(config) if state is None else _kept(config, state)
     running = server(sandbox, host)
     bound = listen(host, port)
     thread = threading.Thread(target=running.run, kwargs={"sockets": [bound]}, name="authsignal-sandbox", daemon=True)
@@ -278,6 +279,12 @@ def run_in_thread(
         bound.close()
     if thread.is_alive():
         raise TimeoutError(f"The sandbox did not stop within {STOP_SECONDS} s.")
+
+
+def _kept(config: SandboxConfig | None, state: str | Path) -> Sandbox:
+    from dlt_authsignal.sandbox.fixtures.state_file import start  # most sandboxes start without it
+
+    return start(config, state)
 
 
 def _wait_until_started(running: uvicorn.Server, thread: threading.Thread) -> None:

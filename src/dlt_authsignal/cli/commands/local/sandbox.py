@@ -11,6 +11,8 @@ from dlt_authsignal.api.endpoints import ACTION_WINDOW_DAYS
 from dlt_authsignal.errors import ConfigurationError, ExtraMissing
 
 if TYPE_CHECKING:
+    from dlt_authsignal.sandbox.core.config import SandboxConfig
+    from dlt_authsignal.sandbox.fixtures.fixture import Fixture
     from dlt_authsignal.sandbox.sandbox import Sandbox
     from dlt_authsignal.sandbox.webhooks.history import Sent
 
@@ -225,8 +227,7 @@ def sandbox(
         from dlt_authsignal.sandbox.app.saving import saved_at_exit
         from dlt_authsignal.sandbox.app.serve import address, listen, server
         from dlt_authsignal.sandbox.core.config import SandboxConfig
-        from dlt_authsignal.sandbox.fixtures.fixture import Fixture
-        from dlt_authsignal.sandbox.fixtures.state_file import start
+        from dlt_authsignal.sandbox.sandbox import Sandbox
     except ModuleNotFoundError as missing:
         raise ExtraMissing("The sandbox", "sandbox") from missing
     if empty and users:
@@ -244,13 +245,13 @@ def sandbox(
             allowed_webhook_hosts=allowed_webhook_hosts,
             listing="refused" if listing == "refused" else "allowed",
             users=_users(users, empty=empty or bool(fixture)),
-            fixture=Fixture.read(fixture) if fixture and not (state and Path(state).exists()) else None,
+            fixture=_read(fixture) if fixture and not (state and Path(state).exists()) else None,
             days=days,
             stories=stories,
             seed=seed,
             now=now,
         )
-        started = start(config, state)
+        started = Sandbox(config) if state is None else _kept(config, state)
         if events_to:
             _send_events(started, events_to)
     except ValueError as error:
@@ -269,6 +270,18 @@ def sandbox(
     except KeyboardInterrupt:
         data = "is deleted" if state is None else f"is in {state}"
         click.echo(f"Sandbox stopped. Its data {data}.", err=True)
+
+
+def _read(fixture: str) -> "Fixture":
+    from dlt_authsignal.sandbox.fixtures.fixture import Fixture
+
+    return Fixture.read(fixture)
+
+
+def _kept(config: "SandboxConfig", state: str) -> "Sandbox":
+    from dlt_authsignal.sandbox.fixtures.state_file import start
+
+    return start(config, state)
 
 
 def _send_events(state: "Sandbox", url: str) -> None:
