@@ -106,27 +106,20 @@ def test_the_example_of_the_page_is_seen_through_authsignals_routes() -> None:
 
 def test_the_error_of_the_page_is_the_one_that_is_printed() -> None:
     (shown,) = [block for block in blocks("text") if "emial" in block]
-    text = "\n".join(
-        (
-            "users:",
-            "  ann:",
-            "    displayName: Ann",
-            "    emial: ann@example.com",
-            "    authenticators:",
-            "      - verificationMethod: PASKEY",
-            "  ben:",
-            "    phoneNumber: 64211234567",
-        )
-    )
-    # one problem of each user is found at a time
-    Path("tenant.yaml").write_text(text.replace("emial", "email"), encoding="utf-8")
-    with pytest.raises(FixtureInvalid) as second:
-        Fixture.read("tenant.yaml")
+    text = """users:
+  ann:
+    displayName: Ann
+    emial: ann@example.com
+  ben:
+    phoneNumber: 64211234567
+  eve:
+    authenticators:
+      - verificationMethod: PASKEY
+"""
     Path("tenant.yaml").write_text(text, encoding="utf-8")
     done = command("sandbox", "--fixture", "tenant.yaml")
     assert done.returncode == 2
-    printed = {*done.stderr.splitlines(), *str(second.value).splitlines()}
-    assert [line for line in shown.splitlines() if not any(line in one for one in printed)] == []
+    assert shown in done.stderr
 
 
 @pytest.mark.parametrize(
