@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import click
+from diagram import DARK, LIGHT, diagram
 
 import dlt_authsignal
 from dlt_authsignal.assistant.dictionary import PAGES_FOLDER, VIEWS, index, table_page
@@ -364,6 +365,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/settings.md": settings_page,
     "docs/python-api.md": python_page,
     "docs/sandbox-fixture.schema.json": lambda: json.dumps(fixture_schema(), indent=1) + "\n",
+    "docs/images/overview-light.svg": partial(diagram, LIGHT),
+    "docs/images/overview-dark.svg": partial(diagram, DARK),
 }
 
 
