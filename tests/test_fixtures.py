@@ -450,3 +450,9 @@ def test_a_short_text_with_too_many_values_is_refused() -> None:
 def test_a_written_fixture_is_yaml_that_other_programs_read(seeded: RunningSandbox) -> None:
     text = requests.get(f"{seeded.control_url}fixture?format=yaml", timeout=10).text
     assert yaml.safe_load(text)["fixedCodes"] == {}
+
+
+def test_the_tenants_of_the_page_are_separate(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = [block for block in blocks("python") if "europe" in block]
+    exec(compile(code, PAGE, "exec"), {})  # noqa: S102
+    assert capsys.readouterr().out.split() == ["ann", "bob", "unauthorized"]
