@@ -1,5 +1,6 @@
 """Conformance of the Client API: Authsignal's browser SDK in a real Chromium, with virtual authenticators."""
 
+import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,9 +9,11 @@ from typing import Any
 
 import pyotp
 import pytest
+import requests
 
 from dlt_authsignal.api.endpoints import basic_auth
-from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
+from dlt_authsignal.sandbox import Fixture, RunningSandbox, SandboxConfig, run_in_thread
+from dlt_authsignal.sandbox.core.base64_text import decoded
 from dlt_authsignal.sandbox.verification.software_app import SoftwareApp
 from tests.helpers import ask
 from tests.node_process import NodeProcess, node
@@ -111,6 +114,30 @@ def test_a_passkey_signs_in_without_a_user_name(browser: Browser) -> None:
     assert (data["isVerified"], data["userId"]) == (True, "ada")
     assert data["userAuthenticatorId"] == made["userAuthenticator"]["userAuthenticatorId"]
     assert_succeeded(browser, data["token"], "PASSKEY", browser.running.sandbox.config.passkey_action)
+
+
+def test_a_browser_signs_in_with_the_private_key_of_a_fixtures_passkey(browser: Browser) -> None:
+    users = {"ada": {"email": EMAIL, "authenticators": [{"verificationMethod": "PASSKEY"}]}}
+    browser.running.load(Fixture.of({"users": users}))
+    answer = requests.get(f"{browser.running.control_url}passkey?userId=ada", timeout=5).json()
+    [held] = answer["credentials"]
+    credential = {
+        "credentialId": standard(held["credential_id"]),
+        "userHandle": standard(held["user_handle"]),
+        "privateKey": "".join(held["private_key"].splitlines()[1:-1]),
+        "rpId": held["rp_id"],
+        "signCount": held["sign_count"],
+        "isResidentCredential": True,
+    }
+    browser.do("addCredential", transport="internal", credential=credential)
+    for _ in range(2):
+        data = browser.sdk("passkey.signIn")["data"]
+        assert (data["isVerified"], data["userId"]) == (True, "ada")
+
+
+def standard(text: str) -> str:
+    """Base64 as the browser's developer tools want it."""
+    return base64.b64encode(decoded(text) or b"").decode()
 
 
 def test_a_passkey_signs_in_for_an_action(browser: Browser) -> None:

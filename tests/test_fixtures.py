@@ -14,13 +14,15 @@ import requests
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from dlt_authsignal.errors import ConfigurationError, FixtureInvalid
 from dlt_authsignal.passkey import SoftwarePasskey
 from dlt_authsignal.passkey.keys import new_key, pem_of
 from dlt_authsignal.sandbox import Fixture, RunningSandbox, Sandbox, SandboxConfig, run_in_thread
 from dlt_authsignal.sandbox.core.config import SEEDED_NOW
-from dlt_authsignal.sandbox.fixtures.form.document import Settings
+from dlt_authsignal.sandbox.fixtures.form.document import Document, Settings
+from dlt_authsignal.sandbox.fixtures.form.people import Form
 from dlt_authsignal.sandbox.fixtures.form.schema import fixture_schema
 from dlt_authsignal.sandbox.fixtures.form.text import Source, as_yaml
 from dlt_authsignal.sandbox.tenant.settings import IpFacts
@@ -456,3 +458,9 @@ def test_the_tenants_of_the_page_are_separate(capsys: pytest.CaptureFixture[str]
     (code,) = [block for block in blocks("python") if "europe" in block]
     exec(compile(code, PAGE, "exec"), {})  # noqa: S102
     assert capsys.readouterr().out.split() == ["ann", "bob", "unauthorized"]
+
+
+@pytest.mark.parametrize("form", [*Form.__subclasses__(), Document])
+def test_the_page_lists_every_field(form: type[Form]) -> None:
+    page = (ROOT / "docs" / PAGE).read_text("utf-8")
+    assert [one.encode_name for one in structs.fields(form) if f"`{one.encode_name}`" not in page] == []

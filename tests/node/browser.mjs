@@ -87,6 +87,9 @@ const does = {
     });
     authenticators[transport] = added.authenticatorId;
   },
+  async addCredential({ transport, credential }) {
+    await devtools.send("WebAuthn.addCredential", { authenticatorId: authenticators[transport], credential });
+  },
   async credentials({ transport }) {
     const held = await devtools.send("WebAuthn.getCredentials", { authenticatorId: authenticators[transport] });
     return held.credentials.map(({ credentialId, rpId, userName, userDisplayName, signCount }) => {
