@@ -166,7 +166,7 @@ _DAYS: Final = """
         max(day) over (partition by month_of(day)) as month_end,
         max(day) over () as last_day
     from (
-        select b.first_day + (a.digit + 10 * c.digit + 100 * d.digit + 1000 * e.digit) as day, b.last_day
+        select day_plus(b.first_day, a.digit + 10 * c.digit + 100 * d.digit + 1000 * e.digit) as day, b.last_day
         from bounds as b
         cross join digits as a
         cross join digits as c
@@ -232,7 +232,7 @@ _LEVELS: Final = """
 
 def _of_levels(warm_up: Mapping[str, int]) -> str:
     waits = " ".join(f"when '{measure}' then {days}" for measure, days in warm_up.items())
-    after = f"l.day >= b.first_day + case l.measure {waits} else 0 end" if waits else "l.day >= b.first_day"
+    after = f"l.day >= day_plus(b.first_day, case l.measure {waits} else 0 end)" if waits else "l.day >= b.first_day"
     return f"""
         select l.measure, g.period_grain, {_start("l.day")} as period_start, l.dimension, l.dimension_value,
             l.hits as numerator, l.cases as denominator

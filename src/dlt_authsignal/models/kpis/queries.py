@@ -173,8 +173,8 @@ def _is_complete(model: Model) -> str:
     if not model.bounds:
         return "true"
     end = (
-        "case period_grain when 'day' then period_start + 1 when 'week' then period_start + 7"
-        " else month_of(period_start + 31) end"
+        "case period_grain when 'day' then day_plus(period_start, 1) when 'week' then day_plus(period_start, 7)"
+        " else month_of(day_plus(period_start, 31)) end"
     )
     begins = "" if model.form == "spells" else " and period_start >= b.complete_from"
     return f"coalesce({end} <= b.until_day{begins}, true)"

@@ -5,7 +5,7 @@ select
     'dormant',
     case
         when last_verified_at is null then starts_on
-        else greatest(starts_on, utc_day(last_verified_at) + 90)
+        else greatest(starts_on, day_plus(utc_day(last_verified_at), 90))
     end,
     ends_on,
     1,
