@@ -67,6 +67,7 @@ def make_cubes(pipeline: "Pipeline") -> Cubes:
     stored: Stored = existing(pipeline) if pipeline.default_schema_name else {}
     needs = {model.name: found for model in all_models() if (found := needs_of(model, stored))}
     available = [model for model in all_models() if model.name not in needs]
+    cubed = {model.name for model in available if model.form in CUBED}
     filled: set[str] = set()
     if available:
         with opened_for_many(pipeline) as reader:
@@ -76,6 +77,8 @@ def make_cubes(pipeline: "Pipeline") -> Cubes:
             for name, text in _queries(available, stored, has_bases=reader.keep is None).items():
                 if _keep(connection, name, reader.fetch(text)):
                     filled.add(name)
+                    if name in cubed:
+                        _pack(connection, name)
     return Cubes(connection=connection, needs=needs, filled=frozenset(filled))
 
 
@@ -108,3 +111,24 @@ def _keep(connection: "duckdb.DuckDBPyConnection", name: str, batches: "Iterator
         connection.unregister("batch")
         is_there = True
     return is_there
+
+
+def _pack(connection: "duckdb.DuckDBPyConnection", name: str) -> None:
+    """Sort a cube by day and give its texts types with the values that they have: then it is filtered and grouped sooner."""
+    kinds = {column: kind for column, kind, *_ in connection.execute(f"describe {quoted(name)}").fetchall()}
+    texts = [column for column, kind in kinds.items() if kind == "VARCHAR"]
+    for column in texts:
+        values = f"select distinct {quoted(column)} from {quoted(name)} where {quoted(column)} is not null"
+        connection.execute(f"create type {type_of(name, column)} as enum ({values})")
+    columns = ", ".join(
+        f"cast({quoted(column)} as {type_of(name, column)}) as {quoted(column)}" if column in texts else quoted(column)
+        for column in kinds
+    )
+    connection.execute(f"create table packed as select {columns} from {quoted(name)} order by day")
+    connection.execute(f"drop table {quoted(name)}")
+    connection.execute(f"alter table packed rename to {quoted(name)}")
+
+
+def type_of(name: str, column: str) -> str:
+    """Return the name of the type of a text in a cube."""
+    return quoted(f"{name} {column}")
