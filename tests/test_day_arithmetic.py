@@ -22,7 +22,7 @@ STORED: Final = {
     **{name: {**columns, "_read_at": "timestamp"} for name, columns in EVERYTHING.items()},
     **OWN,
 }
-SCHEMA: Final = {
+SCHEMA: Final[dict[str, object]] = {
     "authsignal_data": {
         table: {name: TYPES.get(kind, kind) for name, kind in columns.items()} for table, columns in STORED.items()
     }

@@ -67,7 +67,7 @@ def bounds_query(model: Model, stored: Stored, *, has_bases: bool = True) -> str
 def query_of_cube(
     model: Model, cube: str, bounds: str, dimensions: Sequence[str], grains: Sequence[str], *, has_total: bool = True
 ) -> str:
-    """Return the query of a KPI from what `cube_query` and `bounds_query` returned, in DuckDB, for some slices and periods.
+    """Return the query of a KPI from its cube and bounds, for some slices and periods, in DuckDB's dialect.
 
     Args:
         model: A KPI of the form `cases` or `durations`.

@@ -4,8 +4,9 @@ A cube has what a KPI is computed from, counted by day and all dimensions togeth
 cube: their results are kept. No cube has users.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from dlt_authsignal.models.kpis.availability import needs_of
@@ -59,7 +60,15 @@ class Cubes:
     filled: frozenset[str]
 
 
-def make_cubes(pipeline: "Pipeline") -> Cubes:
+Progress = Callable[[int, int], None]
+"""Is told how many steps of how many are done."""
+
+
+def no_progress(_done: int, _steps: int) -> None:
+    """Tell nobody."""
+
+
+def make_cubes(pipeline: "Pipeline", progress: Progress = no_progress) -> Cubes:
     """Read what the KPIs are computed from. Without data, no KPI is available."""
     import duckdb
 
@@ -71,14 +80,19 @@ def make_cubes(pipeline: "Pipeline") -> Cubes:
     filled: set[str] = set()
     if available:
         with opened_for_many(pipeline) as reader:
-            if reader.keep:  # each base query runs once, and not for each KPI
-                for name, text in base_queries(available, stored):
+            bases = base_queries(available, stored) if reader.keep else []  # each runs once, and not for each KPI
+            queries = _queries(available, stored, has_bases=reader.keep is None)
+            done, steps = count(1), len(bases) + len(queries)
+            for name, text in bases:
+                if reader.keep:
                     reader.keep(name, text)
-            for name, text in _queries(available, stored, has_bases=reader.keep is None).items():
+                progress(next(done), steps)
+            for name, text in queries.items():
                 if _keep(connection, name, reader.fetch(text)):
                     filled.add(name)
                     if name in cubed:
                         _pack(connection, name)
+                progress(next(done), steps)
     return Cubes(connection=connection, needs=needs, filled=frozenset(filled))
 
 
@@ -114,7 +128,7 @@ def _keep(connection: "duckdb.DuckDBPyConnection", name: str, batches: "Iterator
 
 
 def _pack(connection: "duckdb.DuckDBPyConnection", name: str) -> None:
-    """Sort a cube by day and give its texts types with the values that they have: then it is filtered and grouped sooner."""
+    """Sort a cube by day and give its texts types of their values, so that it is filtered and grouped sooner."""
     kinds = {column: kind for column, kind, *_ in connection.execute(f"describe {quoted(name)}").fetchall()}
     texts = [column for column, kind in kinds.items() if kind == "VARCHAR"]
     for column in texts:

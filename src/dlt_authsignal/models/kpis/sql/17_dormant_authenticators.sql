@@ -1,5 +1,6 @@
 select 'dormant' as measure, starts_on, ends_on, 0 as hits, 1 as cases, verification_method
 from authenticator_spells
+where is_read = 1
 union all
 select
     'dormant',
@@ -12,10 +13,12 @@ select
     0,
     verification_method
 from authenticator_spells
+where is_read = 1
 union all
 select 'never used', starts_on, ends_on, 0, 1, verification_method
 from authenticator_spells
+where is_read = 1
 union all
 select 'never used', starts_on, ends_on, 1, 0, verification_method
 from authenticator_spells
-where last_verified_at is null
+where is_read = 1 and last_verified_at is null
