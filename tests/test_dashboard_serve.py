@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -181,7 +182,9 @@ def command(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", Browser]
         lines = iter(process.stdout.readline, "")
         line = next((each for each in lines if each.startswith("Dashboard: ")), "")
         assert "http://127.0.0.1:" in line
-        yield process, Browser(int(line.split(":")[3].split("/")[0]))
+        browser = Browser(int(line.split(":")[3].split("/")[0]))
+        wait_until(lambda: json.loads(browser.get("/healthz")[2])["status"] == "ok")
+        yield process, browser
     finally:
         process.kill()
         process.wait(SECONDS)
@@ -197,7 +200,6 @@ def wait_until(is_so: Any, seconds: float = SECONDS) -> None:
 def test_a_sync_can_run_while_the_dashboard_is_open_and_its_data_is_shown_then(seeded: RunningSandbox) -> None:
     synced(seeded)
     with command() as (process, browser):
-        wait_until(lambda: json.loads(browser.get("/healthz")[2])["status"] == "ok")
         before, made_at = browser.get("/csv/enrolment_coverage")[2], browser.made_at()
         seeded.seed(25, seed=8)
         sync_from(seeded)  # another process than the dashboard's, which must not have the file open
@@ -207,7 +209,7 @@ def test_a_sync_can_run_while_the_dashboard_is_open_and_its_data_is_shown_then(s
         users = rows("select count(*) from users")[0][0]
         total = [row for row in csv.DictReader(io.StringIO(after)) if row["period_grain"] == "all"]
         assert [int(row["denominator"]) for row in total] == [users]
-        assert not list(Path().glob(".*.copy"))
+        assert not list(Path().glob(".*.copy-*"))
         process.send_signal(signal.SIGINT)
         assert process.wait(SECONDS) == 0
         assert process.stdout
@@ -269,6 +271,34 @@ def test_first_figures_that_cannot_be_read_end_the_dashboard_with_the_reason(loa
         with served(current) as browser:
             assert browser.get("/csv/drop_off_rate")[0] == 503
         current.stop()
+
+
+KILLED = """
+import pathlib, shutil, sys, time
+from dlt_authsignal.project.database_copies import folder_for_copy
+file = pathlib.Path("authsignal_pipeline.duckdb")
+with folder_for_copy(file) as folder:
+    shutil.copyfile(file, folder / file.name)
+    print(folder, flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("remover", ["the next dashboard", "erase"])
+def test_a_copy_that_a_killed_dashboard_left_is_removed(seeded: RunningSandbox, workdir: Path, remover: str) -> None:
+    synced(seeded)
+    killed = subprocess.Popen([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, text=True)
+    assert killed.stdout
+    left = Path(killed.stdout.readline().strip())
+    killed.kill()
+    killed.wait(SECONDS)
+    assert [path.name for path in workdir.glob("**/authsignal_pipeline.duckdb") if path.parent != workdir] != []
+    if remover == "erase":
+        subprocess.run([COMMAND, "erase", "nobody", "--yes"], check=True, timeout=SECONDS, capture_output=True)
+    else:
+        with command():
+            pass
+    assert not left.exists()
 
 
 def test_figures_stay_when_newer_data_cannot_be_read(seeded: RunningSandbox, workdir: Path) -> None:
