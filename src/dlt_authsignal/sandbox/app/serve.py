@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
@@ -18,6 +19,7 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from dlt_authsignal.sandbox.app.app import create_app
 from dlt_authsignal.sandbox.app.known_hosts import TARGET, KnownHosts
+from dlt_authsignal.sandbox.app.saving import saved_at_exit
 from dlt_authsignal.sandbox.core.config import SandboxConfig
 from dlt_authsignal.sandbox.core.hosts import in_url, is_every_interface, plain_host
 from dlt_authsignal.sandbox.http.dispatch import MAX_BODY_BYTES
@@ -25,10 +27,12 @@ from dlt_authsignal.sandbox.http.fault_answers import CONNECTION
 from dlt_authsignal.sandbox.sandbox import Sandbox
 
 if TYPE_CHECKING:
+    from dlt_authsignal.passkey import SoftwarePasskey
     from dlt_authsignal.sandbox.app.certificate import Certificate
     from dlt_authsignal.sandbox.core.clock import Clock
     from dlt_authsignal.sandbox.core.faults import Faults
     from dlt_authsignal.sandbox.core.rate_limits import Limits
+    from dlt_authsignal.sandbox.fixtures.fixture import Fixture
     from dlt_authsignal.sandbox.sessions.outbox import Outbox
     from dlt_authsignal.sandbox.tenant.changes.expected_effects import ChangeEffect
     from dlt_authsignal.sandbox.tenant.changes.timeline import ConfigurationChange
@@ -91,6 +95,26 @@ class RunningSandbox:
     def snapshots(self) -> list[str]:
         """Return the names of the snapshots."""
         return self.sandbox.snapshots()
+
+    def fixture(self) -> dict[str, Any]:
+        """Return the tenant as the plain values of a fixture."""
+        from dlt_authsignal.sandbox.fixtures.fixture import Fixture
+
+        return Fixture.of_sandbox(self.sandbox)
+
+    def load(self, fixture: "Fixture") -> None:
+        """Replace the tenant by that of a fixture."""
+        fixture.put_into(self.sandbox)
+
+    def save(self) -> str:
+        """Save the state in the state file, and return its path."""
+        return self.sandbox.save()
+
+    def passkey(self, user_id: str, origin: str | None = None) -> "SoftwarePasskey":
+        """Return the passkeys of a user of a fixture, with which you can sign in."""
+        from dlt_authsignal.sandbox.fixtures.passkeys import software_passkey
+
+        return software_passkey(self.sandbox, user_id, origin)
 
     def requests(self) -> dict[str, Any]:
         """Return the request log: counts by route and status, and the last requests."""
@@ -241,7 +265,12 @@ def certificate_for(config: SandboxConfig, host: str) -> "Certificate":
 
 @contextmanager
 def run_in_thread(
-    config: SandboxConfig | None = None, *, host: str = "127.0.0.1", port: int = 0, tls: bool = False
+    config: SandboxConfig | None = None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    tls: bool = False,
+    state: str | Path | None = None,
 ) -> Iterator[RunningSandbox]:
     """Serve a sandbox until the block ends. It has no users unless the configuration adds some.
 
@@ -250,6 +279,7 @@ def run_in_thread(
         host: Host to listen on.
         port: Port to listen on. 0 lets the system choose.
         tls: Whether to serve HTTPS. `certificate.authority` of the running sandbox is what clients must trust.
+        state: A file in which the state is saved at the end. If it exists, the sandbox starts from it.
 
     Example:
         >>> with run_in_thread(SandboxConfig(users=3, seed=7)) as running:
@@ -259,7 +289,7 @@ def run_in_thread(
     Raises:
         TimeoutError: The server did not start or stop in time.
     """
-    sandbox = Sandbox(config)
+    sandbox = Sandbox(config) if state is None else _kept(config, state)
     certificate = certificate_for(sandbox.config, host) if tls else None
     running = server(sandbox, host, certificate)
     bound = listen(host, port)
@@ -268,13 +298,20 @@ def run_in_thread(
     try:
         _wait_until_started(running, thread)
         url = address(bound, "https" if certificate else "http")
-        yield RunningSandbox(url, sandbox, certificate)
+        with saved_at_exit(sandbox):
+            yield RunningSandbox(url, sandbox, certificate)
     finally:
         running.should_exit = True
         thread.join(STOP_SECONDS)
         bound.close()
     if thread.is_alive():
         raise TimeoutError(f"The sandbox did not stop within {STOP_SECONDS} s.")
+
+
+def _kept(config: SandboxConfig | None, state: str | Path) -> Sandbox:
+    from dlt_authsignal.sandbox.fixtures.state_file import start  # most sandboxes start without it
+
+    return start(config, state)
 
 
 def _wait_until_started(running: uvicorn.Server, thread: threading.Thread) -> None:
