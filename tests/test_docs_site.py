@@ -15,7 +15,7 @@ from tests.chromium import chromium
 from tests.helpers import ROOT
 
 SITE_PYTHON = ROOT / ".venv-site" / "bin" / "python"
-SCRIPTS = str(ROOT / "scripts")
+SCRIPTS = ROOT / "scripts"
 
 
 FOUND = "[...document.querySelectorAll('div')].some((e) => e.shadowRoot?.textContent.includes('Erase a person'))"
@@ -24,7 +24,7 @@ FOUND = "[...document.querySelectorAll('div')].some((e) => e.shadowRoot?.textCon
 
 def built(folder: Path) -> "subprocess.CompletedProcess[str]":
     assert SITE_PYTHON.exists(), "run: make docs-site"
-    command = [SITE_PYTHON, ROOT / "scripts" / "docs_site.py", "--output", folder]
+    command = [str(SITE_PYTHON), str(SCRIPTS / "docs_site.py"), "--output", str(folder)]
     return subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
 
 
@@ -62,7 +62,7 @@ def test_the_site_is_built_without_a_fault_and_its_search_finds_pages(tmp_path: 
 
 
 def test_every_page_has_a_place_in_the_navigation_and_every_link_a_file(tmp_path: Path) -> None:
-    command = [sys.executable, ROOT / "scripts" / "docs_site.py", "--only-pages", "--output", tmp_path]
+    command = [sys.executable, str(SCRIPTS / "docs_site.py"), "--only-pages", "--output", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 0, done.stderr
     assert "img.shields.io" not in (tmp_path / "pages" / "project" / "index.md").read_text("utf-8")
@@ -82,7 +82,7 @@ def test_the_check_of_the_site_finds_dead_links_and_other_hosts(
     (tmp_path / "index.html").write_text(FAULTY, encoding="utf-8")
     (tmp_path / "there.html").write_text('<h1 id="here">There</h1>', encoding="utf-8")
     (tmp_path / "style.css").write_text("@font-face { src: url(https://fonts.example.com/a.woff2) }", encoding="utf-8")
-    monkeypatch.syspath_prepend(SCRIPTS)
+    monkeypatch.syspath_prepend(str(SCRIPTS))
     from site_links import faults
 
     assert sorted(faults(tmp_path)) == [
