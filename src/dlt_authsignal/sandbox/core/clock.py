@@ -57,6 +57,11 @@ class Clock:
             raise ValueError(f"time only moves forward, got {by}")
         self._moved += by
 
+    def show(self, moment: datetime) -> None:
+        """Set the time, forward or back. The clock runs on, or stays stopped."""
+        self._start, self._moved = moment, timedelta()
+        self._since = None if self.is_frozen else monotonic()
+
     def freeze(self) -> None:
         """Stop time. `advance` still moves it."""
         self._start, self._moved, self._since = self.now(), timedelta(), None

@@ -8,6 +8,13 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from dlt_authsignal.api.endpoints import ACTION_WINDOW_DAYS
+from dlt_authsignal.cli.commands.local.sandbox_recordings import (
+    compare,
+    record_option,
+    recording_to,
+    repeatable,
+    replay,
+)
 from dlt_authsignal.cli.commands.local.sandbox_tls import Trust, tls_options, written
 from dlt_authsignal.errors import ConfigurationError, ExtraMissing
 
@@ -56,7 +63,7 @@ def _fixture_schema(context: click.Context, _option: click.Parameter, wanted: bo
         context.exit()
 
 
-@click.command(short_help="Run a local Authsignal to test against.")
+@click.group(invoke_without_command=True, short_help="Run a local Authsignal to test against.")
 @click.option(
     "--host",
     default="127.0.0.1",
@@ -177,6 +184,7 @@ def _fixture_schema(context: click.Context, _option: click.Parameter, wanted: bo
     f" {ACTION_WINDOW_DAYS} days now, and later events as they happen. Default: no webhooks.",
 )
 @tls_options
+@record_option
 @click.option("--json", "as_json", is_flag=True, help="Print the URLs and keys as one line of JSON.")
 @click.option(
     "--fixture-schema",
@@ -194,7 +202,9 @@ def _fixture_schema(context: click.Context, _option: click.Parameter, wanted: bo
     callback=_not_emulated,
     help="List what the sandbox does not emulate, and exit.",
 )
+@click.pass_context
 def sandbox(
+    context: click.Context,
     host: str,
     port: int,
     users: int | None,
@@ -218,6 +228,7 @@ def sandbox(
     events_to: str | None,
     tls: bool,
     tls_ca: Path | None,
+    record: Path | None,
     as_json: bool,
 ) -> None:
     """Run a local Authsignal to test against. Without --state, all data is in memory and is lost when it stops.
@@ -227,6 +238,8 @@ def sandbox(
     \b
         dlt-authsignal sandbox --users 500 --days 45 --seed 7
     """
+    if context.invoked_subcommand:
+        return
     try:
         from dlt_authsignal.sandbox.app.saving import saved_at_exit
         from dlt_authsignal.sandbox.app.serve import address, certificate_for, listen, server
@@ -236,6 +249,8 @@ def sandbox(
         raise ExtraMissing("The sandbox", "sandbox") from missing
     if empty and users:
         raise ConfigurationError(f"--empty and --users {users} contradict each other. Pass only one of them.")
+    if record:
+        seed, now = repeatable(seed, now)
     try:
         config = SandboxConfig(
             api_secret_key=secret,
@@ -270,10 +285,11 @@ def sandbox(
     _warn_if_reachable(host)
     url = address(bound, "https" if certificate else "http")
     trust = written(certificate, tls_ca) if certificate else None
+    recorder = recording_to(started, record) if record else None
     click.echo(_as_json(url, started, trust) if as_json else _banner(url, started, trust))
     try:
         with saved_at_exit(started):
-            server(started, host, certificate).run(sockets=[bound])
+            server(started, host, certificate, recorder).run(sockets=[bound])
     except KeyboardInterrupt:
         data = "is deleted" if state is None else f"is in {state}"
         click.echo(f"Sandbox stopped. Its data {data}.", err=True)
@@ -380,3 +396,7 @@ def _banner(url: str, state: "Sandbox", trust: Trust | None) -> str:
             *(trust.lines() if trust else ()),
         )
     )
+
+
+sandbox.add_command(replay)
+sandbox.add_command(compare)
