@@ -37,12 +37,12 @@ system-packages: ## Node, Chromium, PostgreSQL and nginx, for the tests; silent 
 	@sh scripts/system_packages.sh
 
 test: $(DEV) system-packages ## every feature, at least once
-	$(BIN)/python -m pytest -n $(WORKERS) --durations=20
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=20
 
 DEEP := --hypothesis-profile=deep -m '(deep or examples or hypothesis) and not slow and not stand_in and not crash'
 
 test-deep: $(DEV) $(SITE) $(PACKAGE) system-packages ## the long forms of what make test covers
-	$(BIN)/python -m pytest -n $(WORKERS) --durations=20 --timeout 300 $(DEEP)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=20 --timeout 300 $(DEEP)
 
 coverage: $(DEV) $(SITE) $(PACKAGE) system-packages ## branches that make test and make test-deep run, in the processes that they start too
 	$(BIN)/coverage erase
@@ -64,7 +64,7 @@ test-destinations: $(DEV) system-packages ## S3 and the stand-ins of warehouses,
 	@PYTHON=$(PYTHON) sh scripts/test_destinations.sh
 
 test-crash: $(DEV) system-packages ## syncs killed at every named point and at 220 random moments, and repaired; many fault storms and interleavings
-	$(BIN)/python -m pytest -n $(WORKERS) --hypothesis-profile=deep -m 'crash or not crash' tests/crash tests/test_receiver_kills.py tests/test_fault_storms.py tests/test_stateful.py
+	$(BIN)/python -m pytest -n $(WORKERS) --hypothesis-profile=deep -m 'crash or not crash' tests/crash tests/test_receiver_kills.py tests/test_fault_storms.py tests/test_stateful.py tests/test_events_interleavings.py
 
 lint: $(DEV) ## style, types, layers, words and links
 	$(BIN)/ruff format --check .
