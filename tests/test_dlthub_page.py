@@ -20,7 +20,7 @@ from dlt_authsignal.api.endpoints import REGIONS
 from dlt_authsignal.assistant.install import TOOLKIT
 from dlt_authsignal.destination.registry import DESTINATIONS, OBJECT_STORES
 from dlt_authsignal.errors import ConfigurationError
-from dlt_authsignal.sandbox import RunningSandbox
+from dlt_authsignal.sandbox import Fault, RunningSandbox
 from dlt_authsignal.source.config.source_settings import SourceSettings
 from tests.ceremonies import ORIGIN, Visitor
 from tests.helpers import ROOT, command, python, rows, sync_from
@@ -116,13 +116,27 @@ def test_the_users_of_ten_minutes_follow_from_the_default_rate(seeded: RunningSa
     assert 0.9 < said * per_user / float(SourceSettings().rate) / 600 <= 1
 
 
+@proves('"handles authentication, pagination, and schema evolution automatically"')
+def test_pages_of_users_are_followed_and_new_fields_become_columns(seeded: RunningSandbox) -> None:
+    sync_from(seeded, page_size=15, tables=["users"])
+    assert rows("select count(*) from users") == [(40,)]
+    known = rows("select column_name from information_schema.columns where table_name = 'users'")
+    seeded.sandbox.faults.add(Fault(route="GET /users/{userId}", kind="unknown_fields"))
+    sync_from(seeded, tables=["users"], full=True)
+    assert len(rows("select column_name from information_schema.columns where table_name = 'users'")) > len(known)
+
+
 @proves("`https://api.authsignal.com/v1/client`")
 def test_the_base_url_is_that_of_the_default_region() -> None:
     assert f"{REGIONS['us']}/client" == "https://api.authsignal.com/v1/client"
     assert [region for region in REGIONS if f"`{region}`" not in PAGE and f'"{region}"' not in PAGE] == []
 
 
-@proves(*(f"`{name}`" for name in SIX), "bearer token, or basic auth with the tenant id and an empty password")
+@proves(
+    *(f"`{name}`" for name in SIX),
+    "bearer token, or basic auth with the tenant id and an empty password",
+    '"dlt creates one table per resource"',
+)
 @pytest.mark.parametrize("paths", ["authsignal", "dlthub"])
 def test_the_six_resources_load_under_their_names_with_both_sets_of_paths(empty: RunningSandbox, paths: str) -> None:
     from dlt_authsignal.passkey import SoftwarePasskey
