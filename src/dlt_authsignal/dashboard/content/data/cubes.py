@@ -65,7 +65,7 @@ Progress = Callable[[int, int], None]
 
 
 def no_progress(_done: int, _steps: int) -> None:
-    """Tell nobody."""
+    """Tell no one."""
 
 
 def make_cubes(pipeline: "Pipeline", progress: Progress = no_progress) -> Cubes:
