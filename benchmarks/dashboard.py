@@ -5,7 +5,7 @@
     python benchmarks/dashboard.py --no-browser         # without Chromium and Node
 
 The attempts are those of a demo with events, copied under other user ids and spread over 300 earlier days. Chromium
-opens the pages of `dlt-authsignal dashboard`: the first one, then each one afresh, by the menu, and under filters.
+opens `dlt-authsignal dashboard`: the first page, then each page afresh, by the menu, and under filters.
 Then the figures are read in this process, and pages are computed without a browser. One KPI is also computed from the
 tables, to compare.
 """

@@ -65,7 +65,7 @@ Progress = Callable[[int, int], None]
 
 
 def no_progress(_done: int, _steps: int) -> None:
-    """Tell no one."""
+    """Ignore the progress."""
 
 
 def make_cubes(pipeline: "Pipeline", progress: Progress = no_progress) -> Cubes:
