@@ -301,6 +301,30 @@ def test_a_copy_that_a_killed_dashboard_left_is_removed(seeded: RunningSandbox, 
     assert not left.exists()
 
 
+ENDED = """
+import pathlib, threading, time
+from dlt_authsignal.project.database_copies import folder_for_copy
+began = threading.Event()
+def read():
+    with folder_for_copy(pathlib.Path("authsignal_pipeline.duckdb")) as folder:
+        (folder / "copy").write_text("data")
+        print(folder, flush=True)
+        began.set()
+        time.sleep(60)
+threading.Thread(target=read, daemon=True).start()
+began.wait(30)
+"""
+
+
+def test_a_dashboard_that_ends_while_it_reads_leaves_no_copy(workdir: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ENDED], capture_output=True, text=True, timeout=SECONDS, check=True, cwd=workdir
+    )
+    left = Path(done.stdout.strip())
+    assert left.name
+    assert not left.exists()
+
+
 def test_figures_stay_when_newer_data_cannot_be_read(seeded: RunningSandbox, workdir: Path) -> None:
     synced(seeded)
     data = data_of(attach(), "duckdb")

@@ -197,6 +197,10 @@ def test_each_rule_finds_its_attack_once(warehouse: Warehouse, monkeypatch: pyte
     assert len(found) > 100
     assert {event["class_uid"] for event in found} == {3002}
     assert all(event["time"] > 1_790_000_000_000 and event["user"]["uid"] for event in found)
+    views = install(attach(destination=warehouse.destination)).views
+    assert {"kpi_drop_off_rate", "kpi_seconds_to_authenticate", "event_reconciliation"} <= {*views}
+    for view in views:
+        warehouse.rows(f"select * from {view} limit 1")
 
 
 ODD = {

@@ -1,5 +1,6 @@
 """Temporary folders for copies of data, which the next process removes if their own process was killed."""
 
+import atexit
 import glob
 import os
 import shutil
@@ -7,6 +8,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -28,12 +30,15 @@ def temporary_folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
     """
     folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
     lock = FileLock(folder / _LOCK, thread_local=False)
+    remove = partial(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(remove)  # a thread that is abandoned when the process ends does not come to its `finally`
     try:
         lock.acquire(timeout=0)
         yield folder
     finally:
         lock.release()
-        shutil.rmtree(folder, ignore_errors=True)
+        remove()
+        atexit.unregister(remove)
 
 
 def remove_abandoned(prefix: str, parent: Path | None = None) -> int:
