@@ -253,7 +253,7 @@ def test_figures_stay_when_newer_data_cannot_be_read(seeded: RunningSandbox, wor
     assert current.figures is figures
     assert current.problem
     with served(current) as browser:
-        assert "figures of before" in browser.get("/")[2]
+        assert "earlier figures" in browser.get("/")[2]
     file.write_bytes(content)
     for _ in range(2):
         current.look()
