@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import click
+from diagram import DARK, LIGHT, diagram
 
 import dlt_authsignal
 from dlt_authsignal.assistant.dictionary import PAGES_FOLDER, VIEWS, index, table_page
@@ -362,6 +363,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/detections.md": detections_page,
     "docs/settings.md": settings_page,
     "docs/python-api.md": python_page,
+    "docs/images/overview-light.svg": partial(diagram, LIGHT),
+    "docs/images/overview-dark.svg": partial(diagram, DARK),
 }
 
 
