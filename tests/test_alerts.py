@@ -82,7 +82,7 @@ def test_an_alert_is_sent_once_and_its_detection_moves_forward(
     assert len(receiver.received) == len(known) == 3
 
 
-def test_an_event_that_arrives_late_keeps_the_id_of_the_detection() -> None:
+def test_a_late_event_does_not_change_the_id_of_a_detection() -> None:
     tell()
     detect(make_pipeline())
     before = stored()["tired"]
@@ -231,7 +231,7 @@ def test_without_events_rules_that_need_them_are_not_available(seeded: RunningSa
     assert not {row.rule for row in stored().values()} & shown["not_available"].keys()
 
 
-def test_events_without_the_method_push_hide_no_fatigue() -> None:
+def test_mfa_fatigue_is_not_available_if_no_event_has_the_method_push() -> None:
     stories = Stories()
     for at in spread(30, 5):
         stories.attempt("tired", at, "CHALLENGE_SUCCEEDED", method="PUSH")

@@ -212,13 +212,13 @@ def test_without_a_configuration_the_command_says_which_key_is_missing(seeded: R
     assert "management_secret_key" in done.stderr
 
 
-def test_a_first_read_is_no_change(empty: RunningSandbox) -> None:
+def test_the_first_read_of_the_configuration_is_not_a_change(empty: RunningSandbox) -> None:
     configured(empty)
     assert timeline(make_pipeline(), 7).changes == []
 
 
 @pytest.mark.deep
-def test_an_interrupted_demo_continues_with_the_days_that_it_lacks(tenant: RunningSandbox) -> None:
+def test_an_interrupted_demo_continues_with_the_missing_days(tenant: RunningSandbox) -> None:
     into: dict[str, Any] = {"pipeline_name": "authsignal_demo"}
     settings = settings_of(tenant, seed=7)
     days = days_around([change.at for change in tenant.configuration_changes()])

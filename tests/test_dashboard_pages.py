@@ -226,7 +226,7 @@ def test_the_choice_of_colours_is_remembered(browser: Chromium, server: Served) 
 
 
 @pytest.mark.deep
-def test_names_from_the_database_run_nothing(browser: Chromium, file: str) -> None:
+def test_names_from_the_database_cannot_run_scripts(browser: Chromium, file: str) -> None:
     browser.open(file)
     assert browser.evaluate(ALL_CHARTS_DRAWN) == 3
     assert browser.evaluate("document.title") == "Overview · authsignal_data"
@@ -234,7 +234,7 @@ def test_names_from_the_database_run_nothing(browser: Chromium, file: str) -> No
 
 
 @pytest.mark.deep
-def test_print_has_every_page_and_no_controls(browser: Chromium, file: str) -> None:
+def test_the_printed_report_has_every_page_and_no_controls(browser: Chromium, file: str) -> None:
     browser.open(file, colorScheme="dark")
     browser.do("media", media="print")
     seen = "(name) => [...document.querySelectorAll(name)].filter((each) => each.getClientRects().length).length"

@@ -107,7 +107,7 @@ def test_each_page_is_served_with_the_filters_of_its_address(browser: Browser, p
         (f"action={'x' * 3000}", "Choose one of the list"),
     ],
 )
-def test_a_filter_that_is_not_usable_gives_a_page_that_says_so(browser: Browser, query: str, said: str) -> None:
+def test_an_invalid_filter_gives_an_error_page(browser: Browser, query: str, said: str) -> None:
     for path in (f"/funnel?{query}", f"/csv/drop_off_rate?{query}"):
         status, headers, text = browser.get(path)
         assert status == 400
@@ -116,12 +116,12 @@ def test_a_filter_that_is_not_usable_gives_a_page_that_says_so(browser: Browser,
         assert "Traceback" not in text
 
 
-def test_blank_filters_are_not_chosen() -> None:
+def test_blank_filters_are_ignored() -> None:
     query = [("since", ""), ("until", "2026-10-01"), ("action", "pay & go"), ("method", ""), ("unknown", "x")]
     assert filters_of(query, CHOICES) == Filters(until=date(2026, 10, 1), action="pay & go")
 
 
-def test_filters_that_are_no_choice_are_refused_even_without_data() -> None:
+def test_unknown_filters_are_refused_even_without_data() -> None:
     with pytest.raises(WrongFilter, match="signIn"):
         filters_of([("action", "signIn")], Choices())
 
@@ -197,7 +197,7 @@ def wait_until(is_so: Any, seconds: float = SECONDS) -> None:
         time.sleep(0.1)
 
 
-def test_a_sync_can_run_while_the_dashboard_is_open_and_its_data_is_shown_then(seeded: RunningSandbox) -> None:
+def test_a_sync_can_run_while_the_dashboard_is_open_and_its_data_is_shown_afterwards(seeded: RunningSandbox) -> None:
     synced(seeded)
     with command() as (process, browser):
         before, made_at = browser.get("/csv/enrolment_coverage")[2], browser.made_at()
@@ -325,7 +325,7 @@ def test_a_dashboard_that_ends_while_it_reads_leaves_no_copy(workdir: Path) -> N
     assert not left.exists()
 
 
-def test_figures_stay_when_newer_data_cannot_be_read(seeded: RunningSandbox, workdir: Path) -> None:
+def test_earlier_figures_stay_when_newer_data_cannot_be_read(seeded: RunningSandbox, workdir: Path) -> None:
     synced(seeded)
     data = data_of(attach(), "duckdb")
     assert isinstance(data, DuckDBFile)
@@ -338,7 +338,7 @@ def test_figures_stay_when_newer_data_cannot_be_read(seeded: RunningSandbox, wor
     assert current.figures is figures
     assert current.problem
     with served(current) as browser:
-        assert "figures of before" in browser.get("/")[2]
+        assert "earlier figures" in browser.get("/")[2]
     file.write_bytes(content)
     for _ in range(2):
         current.look()

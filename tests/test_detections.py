@@ -187,7 +187,7 @@ def test_each_rule_fires_on_its_attack_and_on_nothing_just_below_its_thresholds(
 @pytest.mark.parametrize(
     "kind", [*deep_after(1, ["duckdb", "postgres", "delta"]), pytest.param("iceberg", marks=pytest.mark.slow)]
 )
-def test_rules_without_events_find_what_the_api_returned(
+def test_without_events_rules_use_the_rows_of_the_api(
     kind: str, empty: RunningSandbox, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     into: dict[str, Any] = {"destination": warehouse(kind, request, monkeypatch).destination}
@@ -198,7 +198,7 @@ def test_rules_without_events_find_what_the_api_returned(
     assert result.needs == {"mfa_fatigue": ("events",), "otp_pumping": ("events",)}
 
 
-def test_hashes_are_compared_and_identifiers_that_are_left_out_are_no_zero(empty: RunningSandbox) -> None:
+def test_rules_compare_hashes_and_are_not_available_without_identifiers(empty: RunningSandbox) -> None:
     put_attacks(empty)
     sync_from(
         empty, privacy="pseudonymize", privacy_key="5b1f9c0e7a3d42868d7f1e0b6c9a42f3d8e7b6a5c4f3021e9d8c7b6a5f4e3d2c"

@@ -256,7 +256,7 @@ def passed(number: int, method: str) -> dict[str, Any]:
     return envelope(ACTION_LOG, record, id=f"a{number}", time="2026-11-01T10:01:00.000Z", tenant_id="t")
 
 
-def test_a_passkey_avoids_what_the_codes_of_other_challenges_that_succeeded_cost() -> None:
+def test_a_passkey_saves_what_codes_cost_per_challenge_that_succeeded_by_another_method() -> None:
     methods = ["SMS", "SMS", "EMAIL_OTP", "AUTHENTICATOR_APP", "PASSKEY", "PASSKEY", "PASSKEY"]
     phone = "+6421234567"
     codes = [

@@ -45,7 +45,7 @@ def stored() -> dict[str, tuple[str, Any]]:
     return {event_id: (state, read_at) for event_id, state, read_at in found}
 
 
-def test_copies_late_files_and_replays_end_in_one_row_for_each_event() -> None:
+def test_duplicates_late_files_and_replays_give_one_row_per_event() -> None:
     first = [event(number) for number in range(20)]
     newer = [event(number, "BLOCK") for number in range(5, 15)]
     older = [event(number, "CHALLENGE_REQUIRED") for number in range(25)]
@@ -66,7 +66,7 @@ def test_copies_late_files_and_replays_end_in_one_row_for_each_event() -> None:
 
 
 @pytest.mark.parametrize("rows_per_file", ["1", pytest.param("5000", marks=pytest.mark.deep)])
-def test_copies_in_different_batches_and_files_of_one_load_end_in_the_last_one(
+def test_of_duplicates_in_one_load_the_one_received_last_is_stored(
     monkeypatch: pytest.MonkeyPatch, rows_per_file: str
 ) -> None:
     monkeypatch.setattr(resources, "ROWS_PER_BATCH", 1)
@@ -83,7 +83,7 @@ def test_copies_in_different_batches_and_files_of_one_load_end_in_the_last_one(
     assert {event_id: (state, read_at) for event_id, state, read_at in found} == expected(deliveries)
 
 
-def test_a_file_that_is_damaged_or_foreign_is_reported_and_blocks_no_other() -> None:
+def test_a_damaged_or_foreign_file_is_reported_and_the_other_files_are_loaded() -> None:
     names = deliver([event(number) for number in range(10)], at(0))
     whole = Path("spool", names[0]).read_bytes()
     cut = Path("spool", names[0].replace("090000", "090100"))
@@ -98,7 +98,7 @@ def test_a_file_that_is_damaged_or_foreign_is_reported_and_blocks_no_other() -> 
 
 @pytest.mark.deep
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
-def test_a_file_that_this_account_may_not_read_blocks_no_other() -> None:
+def test_a_file_that_this_account_may_not_read_does_not_block_the_others() -> None:
     names = [*deliver([event(0)], at(0)), *deliver([event(1)], at(1))]
     Path("spool", names[0]).chmod(0)
     report = load()
@@ -126,7 +126,7 @@ def test_a_spool_that_does_not_exist_is_reported() -> None:
     assert "does not exist yet" not in result.output
 
 
-def test_values_of_another_type_than_in_the_destination_are_stored_beside() -> None:
+def test_values_of_an_unexpected_type_are_stored_in_a_separate_column() -> None:
     deliver([event(0, risk=1, more={"a": 1})], at(0))
     load()
     deliver([event(5, risk="high", more=[1])], at(1))
@@ -162,7 +162,7 @@ def test_a_dataset_of_another_tenant_is_refused(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.deep
-def test_a_table_of_rows_takes_events_as_rows() -> None:
+def test_events_are_loaded_as_rows_into_a_table_that_was_created_from_rows() -> None:
     """As in destinations that take no Arrow tables."""
 
     @dlt.source(name="authsignal_source", max_table_nesting=0)
@@ -220,7 +220,7 @@ def settle(*days: Path) -> None:
         os.utime(day, (moment, moment))
 
 
-def test_a_load_lists_the_days_whose_folders_changed_and_misses_no_late_file(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_load_lists_only_changed_days_and_finds_every_late_file(monkeypatch: pytest.MonkeyPatch) -> None:
     listed: list[str] = []
     in_day = FolderSpool._in_day
 

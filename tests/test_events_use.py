@@ -190,7 +190,7 @@ def check_views_and_status(expected: Reconciliation) -> None:
     assert {"action_log", "user_actions"} <= tables
     assert {"authsignal_events_may_be_off", "authsignal_events_last_received_timestamp_seconds"} <= families.keys()
     text = command("status").stdout
-    assert f"{expected.attempts['different']} different, {expected.attempts['api only']} in the API only" in text
+    assert f"{expected.attempts['different']} different, {expected.attempts['api only']} only in the API" in text
     assert "Different in: state 2, state_updated_at 2." in text
 
 
@@ -207,7 +207,7 @@ def test_the_demo_compares_events_with_the_api_and_leaves_no_spool(people: int, 
     env = {"TMPDIR": str(workdir / "temporary")}
     done = command("demo", "--users", str(people), "--days", "20", env=env, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert "0 different, 0 in the API only, 0 in events only" in done.stdout
+    assert "0 different, 0 only in the API, 0 only in events" in done.stdout
     sent = re.search(r"([\d,]+) events of 20 days in", done.stdout)
     loaded = re.search(r"action_log ([\d,]+), challenge_log ([\d,]+), authenticator_events ([\d,]+)", done.stdout)
     assert sent

@@ -113,7 +113,7 @@ def test_a_signed_body_that_is_not_an_envelope_is_answered_400(receiver: Receive
     assert receiver.files() == []
 
 
-def test_half_of_an_emoji_is_stored_as_its_escape(receiver: Receiver) -> None:
+def test_an_unpaired_surrogate_is_stored_as_an_escape(receiver: Receiver) -> None:
     body = batch_of(action("e-1", deviceName="Ann\ud83d", note="\ud83d\ude00"))
     assert b"\\ud83d" in body
     assert receiver.deliver(body).status == 200
@@ -166,7 +166,7 @@ def test_a_sender_that_closes_the_connection_in_the_middle_leaves_nothing(receiv
     assert receiver.files() == []
 
 
-def test_headers_that_do_not_end_are_cut_off() -> None:
+def test_endless_headers_close_the_connection() -> None:
     with receiving(limits=Limits(header_seconds=0.3, header_bytes=4096)) as receiver:
         assert raw(receiver, b"POST / HTTP/1.1\r\nHost: a\r\n").startswith(b"HTTP/1.1 408 ")
         assert raw(receiver).startswith(b"HTTP/1.1 408 ")
@@ -218,7 +218,7 @@ def test_a_spool_that_cannot_be_written_is_answered_503_until_it_can(tmp_path: P
         assert receiver.deliver(EVENT).status == 200
 
 
-def test_a_receiver_starts_while_the_spool_is_away_and_accepts_when_it_is_back(
+def test_a_receiver_starts_while_the_spool_is_unreachable_and_accepts_deliveries_when_it_is_reachable(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     place = tmp_path / "spool"
@@ -259,7 +259,7 @@ def test_a_body_that_a_proxy_compressed_is_verified_as_it_was_signed(receiver: R
     assert len(receiver.rows()) == 3
 
 
-def test_a_bomb_and_a_changed_body_are_refused_with_a_hint_on_the_proxy() -> None:
+def test_a_decompression_bomb_and_a_changed_body_are_refused_with_a_hint_about_the_proxy() -> None:
     with receiving(limits=Limits(body_bytes=100_000)) as receiver:
         bomb = gzip.compress(b" " * 50_000_000)
         assert len(bomb) < 100_000

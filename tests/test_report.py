@@ -102,7 +102,7 @@ def test_a_picture_without_a_browser_says_what_to_install(monkeypatch: pytest.Mo
     with pytest.raises(ConfigurationError, match=r"none is installed\. Nothing was written\. Install one"):
         write(example(), tmp_path / "report.png", format="png", page="overview")
     monkeypatch.setenv("CHROMIUM", "no-such-browser")
-    with pytest.raises(ConfigurationError, match="CHROMIUM is no-such-browser, which is not a program"):
+    with pytest.raises(ConfigurationError, match="CHROMIUM is set to no-such-browser, which is not a program"):
         browser.find()
     assert os.listdir(tmp_path) == []
 

@@ -48,7 +48,7 @@ def at(hours: int, table: str = "action_log", tenant: str = "default") -> str:
     return file_name(tenant, TIME + timedelta(hours=hours), HASH, table)
 
 
-def test_the_name_of_a_file_tells_tenant_receive_time_and_table() -> None:
+def test_a_file_name_contains_tenant_receive_time_and_table() -> None:
     name = file_name("default", TIME, HASH, "action_log")
     file = SpoolFile(name, 5)
     assert name == NAME
@@ -56,7 +56,7 @@ def test_the_name_of_a_file_tells_tenant_receive_time_and_table() -> None:
 
 
 @pytest.mark.parametrize("name", ["../x", "default/x.parquet", NAME + "/..", "raw/" + NAME, "/etc/passwd", ""])
-def test_a_name_that_could_lead_out_of_the_spool_is_refused(name: str, tmp_path: Path) -> None:
+def test_a_file_name_that_leads_out_of_the_spool_is_refused(name: str, tmp_path: Path) -> None:
     spool = open_spool(str(tmp_path))
     for refused in (lambda: spool.put(name, b""), lambda: spool.read(name), lambda: spool.delete(name)):
         with pytest.raises(ValueError, match="not the name of a spool file"):
@@ -64,7 +64,7 @@ def test_a_name_that_could_lead_out_of_the_spool_is_refused(name: str, tmp_path:
 
 
 @pytest.mark.parametrize("tenant", ["", "..", "a/b", "raw", ".unfinished", "A"])
-def test_a_tenant_that_no_folder_can_be_named_after_is_refused(tenant: str, tmp_path: Path) -> None:
+def test_a_tenant_name_that_cannot_be_a_folder_name_is_refused(tenant: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be the name of a tenant"):
         open_spool(str(tmp_path)).files(tenant)
 
@@ -100,7 +100,7 @@ def test_a_deleted_file_is_reported_as_missing_and_can_be_deleted_again(spool: S
         spool.read(NAME)
 
 
-def test_raw_deliveries_are_listed_apart_from_rows(spool: Spool) -> None:
+def test_raw_deliveries_are_listed_separately_from_rows(spool: Spool) -> None:
     raw = raw_file_name("default", TIME, HASH)
     spool.put_all({NAME: b"rows", raw: b"encrypted"})
     assert [file.name for file in spool.files("default")] == [NAME]
@@ -179,6 +179,6 @@ def test_a_store_that_does_not_answer_is_unavailable(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("url", ["ftp://host/x", "", "  ", "http://host/bucket"])
-def test_a_spool_of_another_kind_is_refused(url: str) -> None:
+def test_a_spool_url_with_an_unknown_scheme_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError, match="spool cannot be"):
         open_spool(url)

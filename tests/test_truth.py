@@ -152,7 +152,7 @@ def test_the_kpis_of_a_changed_tenant_equal_the_sandboxs_truth(present: RunningS
 
 
 @pytest.mark.deep
-def test_the_kpis_of_a_month_that_is_over_equal_the_sandboxs_truth() -> None:
+def test_the_kpis_of_a_past_month_equal_the_sandboxs_truth() -> None:
     at = datetime.now(UTC).replace(microsecond=0)
     now = at - timedelta(days=40)
     with run_in_thread(SandboxConfig(users=PEOPLE, seed=7, now=now)) as running:

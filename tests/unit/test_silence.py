@@ -42,7 +42,7 @@ def test_of_past_silences_the_most_unusual_one_is_reported_not_the_longest() -> 
     assert (past.since, past.is_alarming) == (morning[0], True)
 
 
-def test_a_burst_such_as_an_import_is_not_usual_and_a_new_receiver_raises_no_alarm() -> None:
+def test_an_import_does_not_raise_the_norm_and_a_new_receiver_raises_no_alarm() -> None:
     burst = {MONDAY: 10_000}
     _, present = most_unusual([(MONDAY, MONDAY + timedelta(seconds=9))], burst, MONDAY + timedelta(hours=20))
     assert present is not None

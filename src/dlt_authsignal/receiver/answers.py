@@ -55,7 +55,7 @@ def disconnected() -> Refused:
 
 
 def busy(*, closes: bool) -> Refused:
-    hint = "Too many deliveries at once. Nothing was stored. Send it again."
+    hint = "The receiver is handling too many deliveries. Nothing was stored. Send it again."
     return Refused(503, "busy", hint, retry_after=BUSY_SECONDS, closes=closes)
 
 
@@ -70,7 +70,7 @@ def unavailable() -> Refused:
 
 
 def failed() -> Refused:
-    hint = "The receiver failed. Nothing may be stored. Send it again later. The receiver's log says why."
+    hint = "The receiver failed. The delivery may not be stored. Send it again later. The receiver's log says why."
     return Refused(500, "failed", hint, retry_after=UNAVAILABLE_SECONDS)
 
 
@@ -79,7 +79,9 @@ def wrong_signature(hint: str, outcome: str = "wrong_signature") -> Refused:
 
 
 def not_an_envelope(reason: str) -> Refused:
-    return Refused(400, "not_an_envelope", f"The body is signed, but {reason}. Nothing was stored.")
+    return Refused(
+        400, "not_an_envelope", f"The signature is valid, but the body cannot be used: {reason}. Nothing was stored."
+    )
 
 
 def synchronous(types: str) -> Refused:

@@ -66,7 +66,7 @@ def _decompressed_if_signed_so(body: bytes, encoding: str, limit: int) -> bytes:
     try:
         return decompressed(body, encoding, limit)
     except CannotDecompress as error:
-        raise answers.not_an_envelope(f"as {encoding}, {str(error).rstrip('.')}") from None
+        raise answers.not_an_envelope(str(error).rstrip(".")) from None
 
 
 def _verified_decompressed(

@@ -70,8 +70,8 @@ class Sealer:
             plain = self._fernet.decrypt(content)
         except InvalidToken:
             raise ConfigurationError(
-                "A delivery cannot be decrypted: no key in spool_encryption encrypted it. Nothing was changed. Add the"
-                " earlier key after the present one, with a space between."
+                "A delivery cannot be decrypted: no key in spool_encryption fits. Nothing was changed. Add the"
+                " earlier key after the current one, separated by a space."
             ) from None
         head, _, body = plain.partition(b"\n\n")
         lines = (line.partition(": ") for line in head.decode("utf-8", "replace").splitlines())

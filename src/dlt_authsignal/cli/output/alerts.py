@@ -65,7 +65,7 @@ def _print_found(found: "DetectionReport") -> None:
     for rule in all_rules():
         click.echo(_line(found, rule.name).rstrip())
     for name in found.cut:
-        click.echo(f"{name}: more findings than one run keeps. Raise its thresholds.")
+        click.echo(f"{name}: found more than one run keeps, so the earliest were left out. Raise its thresholds.")
 
 
 def _line(found: "DetectionReport", rule: str) -> str:

@@ -40,8 +40,8 @@ _LONGEST: Final = 90
 _TOO_FEW: Final = "too few attempts to say"
 _INDENT: Final = "  "
 _CAVEAT: Final = (
-    "An effect is a difference in time, by action code: another cause in the same days looks the same. succeeded and"
-    " dropped off are shares of the challenged attempts."
+    "An effect is a difference between the days before and after, by action code. Something else that happened on those"
+    " days may be the cause. succeeded and dropped off are shares of the challenged attempts."
 )
 
 
@@ -64,7 +64,7 @@ def print_main_changes(found: "Timeline") -> None:
     """
     total = counted(len(found.changes), "change")
     click.echo(
-        f"{total} {_SINCE.format(_minute(found.first_read_at))}. The first of each action with a clear effect:\n"
+        f"{total} {_SINCE.format(_minute(found.first_read_at))}. The first change of each action with a clear effect:\n"
     )
     known: set[str] = set()
     for change in found.changes:
@@ -155,8 +155,7 @@ def _effects(effects: "dict[str, Effect]", *, brief: bool) -> Iterator[str]:
         yield f"{_INDENT * 2}{label:<{widths[0]}}  {before:>{widths[1]}}  {after:>{widths[2]}}  {difference}"
     if first.other_changes:
         others = counted(first.other_changes, "other change")
-        share = "lies" if first.other_changes == 1 else "lie"
-        yield f"{_INDENT * 2}{others} of this action {share} in these days and may be the cause."
+        yield f"{_INDENT * 2}{others} of this action happened on these days and may be the cause."
 
 
 def _cells(effect: "Effect") -> tuple[str, str, str]:

@@ -1,4 +1,4 @@
-"""What `dlt-authsignal doctor --events` checks: the way of an event from its sender into the table."""
+"""What `dlt-authsignal doctor --events` checks: whether an event gets from its sender into the table."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ LOCAL: Final = "http://127.0.0.1:8480"
 CLOCK_SECONDS: Final = 10
 
 _FIXES: Final = {
-    401: "Set the same api_secret_key on both machines, that of the tenant that sends, and compare clocks.",
+    401: "Set the api_secret_key of the sending tenant on both machines, and compare their clocks.",
     403: "A proxy in front of the receiver refuses it. Let POST requests to this path through.",
     404: "Compare path in the receiver's settings with this machine's. A proxy may also change the path.",
     405: "A proxy in front of the receiver refuses it. Let POST requests to this path through.",
-    413: "A proxy in front of the receiver limits bodies. Allow 8 MiB.",
+    413: "A proxy in front of the receiver limits the size of bodies. Allow 8 MiB.",
     502: "The proxy cannot reach the receiver. Start it: dlt-authsignal receive",
-    503: "The receiver works, but cannot store deliveries now. Its log says why: the disk, or the store of the spool.",
-    504: "The proxy cannot reach the receiver in time. Start it: dlt-authsignal receive",
+    503: "The receiver runs, but cannot store deliveries now. Its log says whether the disk or the spool is the cause.",
+    504: "The receiver did not respond to the proxy in time. Check that it runs: dlt-authsignal receive",
 }
 
 
@@ -81,7 +81,7 @@ class EventDiagnosis(Diagnosis):
         if answer.status == 200 and answer.is_receiver:
             return Check(name="receiver", level="ok", message=f"It accepted a signed delivery at {_shown(target)}.")
         if answer.status == 200:
-            message = f"Another program answered at {_shown(target)}: 200 without the receiver's form."
+            message = f"Another program answered at {_shown(target)}: its 200 is not an answer of the receiver."
             return _problem("receiver", message, "Check the host, the port, and the proxy in front of the receiver.", 2)
         said = f' It says: "{answer.hint}"' if answer.hint else ""
         message = f"It refused a signed delivery with {answer.status}.{said}"
@@ -102,9 +102,9 @@ class EventDiagnosis(Diagnosis):
         if name is None:
             yield _problem(
                 "spool",
-                f"The accepted event is not in the spool {settings.spool} of this machine's settings.",
+                f"The accepted event is not in the spool {settings.spool}, as set on this machine.",
                 "If the receiver runs on another machine and its spool is a folder, run this command there. Otherwise"
-                " compare spool in both settings.",
+                " compare the setting spool on both machines.",
                 2,
             )
             return
@@ -136,7 +136,7 @@ def _clock(answer: "Answer") -> Iterator[Check]:
             name="clock",
             level="note",
             message=f"The receiver's clock is {abs(answer.clock_ahead):.0f} s {way} this machine's.",
-            fix="Set both by NTP: the age of signatures, and users named by events, depend on them.",
+            fix="Synchronise both clocks (NTP). The age of signatures, and which users are due, depend on them.",
         )
 
 

@@ -45,19 +45,19 @@ def _lines(report: "EventsReport") -> Iterator[str]:
         f" {report.seconds:,.1f} s."
     )
     if _is_missing_folder(report.spool):
-        yield "This folder does not exist yet: the receiver makes it. If there are events already, correct spool."
+        yield "This folder does not exist yet: the receiver creates it. If it has received events, correct spool."
     if report.copies:
-        yield f"Left out as copies of stored events, or of later ones in the same load: {report.copies:,}."
+        yield f"Duplicates left out (of stored events, or of later events in the same load): {report.copies:,}."
     if report.erased:
         yield f"{counted(report.erased, 'event')} of erased users left out."
     if report.finished_pending:
         yield "First completed the unfinished load of an earlier run."
     if report.dropped_pending:
-        yield "Dropped the unfinished load of an earlier run: newer rows were loaded since. Its files were read again."
+        yield "Dropped the unfinished load of an earlier run: newer rows have been loaded. Its files were read again."
     if report.recreated:
         yield f"Recreated tables that were missing or incomplete in the database: {', '.join(report.recreated)}."
     if report.deleted_files:
-        yield f"Deleted {counted(report.deleted_files, 'loaded file')} that spool_retention no longer keeps."
+        yield f"Deleted {counted(report.deleted_files, 'loaded file')} older than spool_retention."
     yield from sentences(report.drift)
     yield from _refused(report)
 
@@ -66,8 +66,8 @@ def _refused(report: "EventsReport") -> Iterator[str]:
     if not report.refused:
         return
     yield (
-        f"{counted(len(report.refused), 'file')} cannot be used and not loaded. The next load tries again. If a file is"
-        " not from this package, move it out of the spool:"
+        f"{counted(len(report.refused), 'file')} could not be used and was skipped. The next load tries again. If this"
+        " package did not write a file, move it out of the spool:"
     )
     for name, why in list(report.refused.items())[:MOST_NAMES]:
         yield f"  {name}: {why}"

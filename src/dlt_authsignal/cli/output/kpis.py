@@ -72,7 +72,7 @@ def print_headlines(pipeline: "Pipeline") -> None:
     console = Console(highlight=False)
     console.print(table)
     available = len(all_models()) - len(installed.needs)
-    console.print(f"\n{available} views have these by day and slice: {pipeline.dataset_name}.kpi_….", soft_wrap=True)
+    console.print(f"\n{available} views hold the KPIs by day and slice: {pipeline.dataset_name}.kpi_….", soft_wrap=True)
 
 
 def _shown(rows: "list[Kpi]") -> "Iterator[Kpi]":

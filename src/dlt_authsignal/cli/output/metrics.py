@@ -41,9 +41,7 @@ def _add_events(registry: "CollectorRegistry", found: "Reconciliation") -> None:
     for table, late in found.lag.items():
         for quantile, value in (("0.5", late.p50), ("0.95", late.p95), ("0.99", late.p99)):
             lag.labels(table, quantile).set(value)
-    duplicates = Gauge(
-        "authsignal_events_duplicates", "Copies that arrived besides the first.", ["table"], registry=registry
-    )
+    duplicates = Gauge("authsignal_events_duplicates", "Events that were received again.", ["table"], registry=registry)
     for table, count in found.duplicates.items():
         duplicates.labels(table).set(count)
     off = Gauge("authsignal_events_may_be_off", "1 if a delivery is overdue, otherwise 0.", registry=registry)

@@ -16,7 +16,7 @@ def event_lines(found: "Reconciliation") -> Iterator[str]:
         yield (
             f"Attempts from {_time(found.compared_from)} to {_time(found.compared_until)}:"
             f" {found.attempts['equal']:,} equal in API and events, {found.attempts['different']:,} different,"
-            f" {found.attempts['api only']:,} in the API only, {found.attempts['event only']:,} in events only."
+            f" {found.attempts['api only']:,} only in the API, {found.attempts['event only']:,} only in events."
         )
     if found.different_in:
         yield f"Different in: {_listed(found.different_in)}."
@@ -24,9 +24,9 @@ def event_lines(found: "Reconciliation") -> Iterator[str]:
         yield f"Not compared, because only one of the two can have them yet: {_listed(found.not_compared)}."
     for table, lag in found.lag.items():
         late = ", ".join(f"{name} {_span(value)}" for name, value in (("p95", lag.p95), ("p99", lag.p99)))
-        yield f"{table}: received {_span(lag.p50)} after the time of the event (median); {late}."
+        yield f"{table}: received {_span(lag.p50)} after the event (median); {late}."
     if found.duplicates:
-        yield f"Copies that arrived besides the first: {_listed(found.duplicates)}."
+        yield f"Duplicates received: {_listed(found.duplicates)}."
     if found.silence and found.silence.is_alarming:
         yield (
             f"[yellow]No delivery between {_time(found.silence.since)} and {_time(found.silence.until)};"
@@ -42,7 +42,7 @@ def event_lines(found: "Reconciliation") -> Iterator[str]:
 
 
 def _usual(silence: "Silence") -> str:
-    return f" {silence.usual_deliveries or 0:,.0f} deliveries would be usual at that time."
+    return f" {silence.usual_deliveries or 0:,.0f} deliveries would be normal for that time."
 
 
 def _listed(counts: Mapping[str, int]) -> str:

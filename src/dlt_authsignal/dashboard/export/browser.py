@@ -55,7 +55,9 @@ def find() -> str:
     if chosen:
         found = shutil.which(chosen)
         if not found:
-            raise ConfigurationError(f"{VARIABLE} is {chosen}, which is not a program. Nothing was written.")
+            raise ConfigurationError(
+                f"{VARIABLE} is set to {chosen}, which is not a program. Nothing was written. Correct it, or unset it."
+            )
         return found
     for name in (*NAMES, *PLACES):
         if found := shutil.which(name):

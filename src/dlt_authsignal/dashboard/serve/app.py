@@ -110,4 +110,4 @@ def _noted(current: Current, document: Document) -> Document:
     problem = current.problem
     if problem is None:
         return document
-    return replace(document, problem=f"{problem.at:%H:%M} UTC: {problem.reason} These are the figures of before.")
+    return replace(document, problem=f"{problem.at:%H:%M} UTC: {problem.reason} These are the earlier figures.")

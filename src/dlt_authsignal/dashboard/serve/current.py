@@ -149,7 +149,7 @@ class Current:
 
 
 def _reason(look: Callable[[], None]) -> str | None:
-    """Return why a look failed; None if it did not. The figures of before stay."""
+    """Return why a look failed; None if it did not. The earlier figures stay."""
     try:
         look()
     except AuthsignalError as error:

@@ -149,7 +149,7 @@ def _copy(file: Path, copy: Path) -> None:
         if before is not None and _state(file) == before:
             return
     raise RunFailed(
-        f"{file.name} changes all the time, so the dashboard cannot read it now. It shows the figures of before, and"
+        f"{file.name} keeps changing, so the dashboard cannot read it now. It still shows the earlier figures, and"
         " tries again."
     )
 

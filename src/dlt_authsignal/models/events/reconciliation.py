@@ -42,7 +42,7 @@ class Reconciliation:
         compared_until: The last of the compared attempts.
         different_in: Attempts by the column in which they differ.
         lag: How late events arrived, by table.
-        duplicates: Copies that arrived besides the first one, by table.
+        duplicates: Events that were received again, by table.
         last_received: When the last delivery was received.
         silence: The most unusual time without deliveries in the last four weeks, before the present one.
         present_silence: The time since the last delivery.

@@ -1,5 +1,5 @@
 -- Did it help to offer passkeys in week 2?
--- The week before the offer, and the second week after it. A rate is a share, or a median in seconds.
+-- Compares the week before the first offer with the second week after it. Each value is a share, or a median in seconds.
 with periods as (
     select 'before' as period, date '{first}' - 7 as first_day, date '{first}' - 1 as last_day
     union all

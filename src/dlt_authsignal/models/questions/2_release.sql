@@ -1,5 +1,5 @@
 -- Which users did the release of week 4 hurt, and how much?
--- By operating system: the five days before the release, and its days. The system that it hurt comes first.
+-- Compares, by operating system, the five days before the release with the days of the release. The worst hit comes first.
 with periods as (
     select 'before' as period, date '{first}' - 5 as first_day, date '{first}' - 1 as last_day
     union all

@@ -1,5 +1,5 @@
 -- What did the SMS attack of week 5 cost, and where did the codes go?
--- By the country of the phone number. The table otp_prices is yours; the demo's prices are invented.
+-- One row per country of the phone number. You supply the table otp_prices; the prices in the demo are invented.
 with sent as (
     select coalesce(phone_number_country, 'unknown') as phone_country, user_id, action_code, idempotency_key
     from challenge_log

@@ -1,5 +1,5 @@
 -- Which change of the configuration made a difference?
--- Only clear differences: the 95 % interval does not contain zero. The largest comes first.
+-- Lists only clear differences, whose 95 % interval does not contain zero. The largest comes first.
 select
     seen_at,
     configuration,

@@ -1,5 +1,5 @@
 -- Which users are under attack?
--- One row per detection and user, after `dlt-authsignal alerts`. A shared phone has a row for each of its users.
+-- One row per detection and user. Run `dlt-authsignal alerts` first. A shared phone has one row for each of its users.
 select
     d.rule,
     coalesce(a.user_id, d.subject) as user_id,

@@ -1,5 +1,5 @@
 -- Can these numbers be trusted?
--- How many attempts the API and the events agree on, and from when to when each source reports.
+-- Shows on how many attempts the API and the events agree, and which period the comparison covers.
 select figure, slice, value, unit, first_at, last_at
 from event_reconciliation
 where unit = 'attempts' or figure in ('duplicates', 'longest_silence')

@@ -149,8 +149,8 @@ def _chosen(receiver: str | None, found: AlertConfiguration) -> Receiver | None:
     configured = [each for each in RECEIVERS if getattr(found, f"{each}_url")]
     if len(configured) > 1:
         raise ConfigurationError(
-            "Both slack_url and webhook_url are set. Nothing was sent. Choose one: --to slack or --to webhook. An alert"
-            " is sent once, to one receiver."
+            "Both slack_url and webhook_url are set, but alerts are sent to one receiver only. Nothing was sent. Choose"
+            " one: --to slack or --to webhook."
         )
     return configured[0] if configured else None
 
@@ -163,7 +163,7 @@ def _url(name: str, text: str) -> URL:
         url = URL()
     if not url.host or not (url.scheme == "https" or (url.scheme == "http" and is_loopback(url.host))):
         raise ConfigurationError(
-            f"{name} under [{ALERTS}] must begin with https://, or with http:// if it is on this machine."
+            f"{name} under [{ALERTS}] must begin with https://, or with http:// for a receiver on this machine."
             " Nothing was sent."
         )
     return url

@@ -67,7 +67,7 @@ def import_events(
         received_at: When they were received. Default: the time of each event.
 
     Raises:
-        ConfigurationError: A file cannot be read, or a line is not an event. The lines before it were imported.
+        ConfigurationError: A file cannot be read, or a line is not an event. Earlier lines may have been imported.
     """
     done = Imported()
     spool.prepare()
@@ -89,8 +89,8 @@ def _shaped(path: Path, part: _Part, shape: EventShaper, done: Imported) -> dict
         return shape(part.envelopes, part.times)
     except NotAnEnvelope as error:
         raise ConfigurationError(
-            f"{path}: an event in the lines up to {done.lines} cannot be stored: {error}. Earlier events may be in the"
-            " spool already. Correct it and import the file again: no event is added twice."
+            f"{path}: an event on line {done.lines} or earlier cannot be stored: {error}. Earlier events may already be"
+            " in the spool. Correct the file and import it again: no event is added twice."
         ) from None
 
 
@@ -127,7 +127,8 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
         raise _wrong(path, number + 1, "the compressed data is damaged or ends early") from None
     except OSError as error:
         raise ConfigurationError(
-            f"Cannot read {path}: {error.strerror or type(error).__name__}. Nothing of it was imported."
+            f"Cannot read {path}: {error.strerror or type(error).__name__}. Events read before this may be in the"
+            " spool. Import the file again: no event is added twice."
         ) from None
 
 

@@ -25,7 +25,9 @@ def replay_events(
         **settings: Further arguments of `load_events`.
     """
     if end is not None and end <= start:
-        raise ConfigurationError("The end of the period is not after its start. Nothing was loaded.")
+        raise ConfigurationError(
+            "The period ends before it starts, or is empty. Nothing was loaded. Choose a later end."
+        )
     of_events = {name: value for name, value in settings.items() if name == "spool"}
     found = resolved_event_settings(pipeline.pipeline_name, **of_events)
     files = files_between(found.spool, found.tenant(tenant).name, start, end)

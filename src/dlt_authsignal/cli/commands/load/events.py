@@ -47,9 +47,9 @@ def _common(command: Any) -> Any:
     return command
 
 
-@click.group(short_help="Load the events that the receiver has stored.")
+@click.group(short_help="Load, replay or import events.")
 def events() -> None:
-    """Load the events that `dlt-authsignal receive` has stored in the spool, and archives of events."""
+    """Load the events that `dlt-authsignal receive` stored in the spool, replay them, or import archives."""
 
 
 @events.command(short_help="Load new events from the spool into the tables.")
@@ -57,13 +57,14 @@ def events() -> None:
 @click.option(
     "--accept-new-key",
     is_flag=True,
-    help="Confirm once that the key is a new key of the same tenant, because the old one was replaced.",
+    help="Confirm, once, that api_secret_key is a new key of the same tenant that replaced the old one.",
 )
 def load(as_json: bool, accept_new_key: bool, **chosen: Any) -> None:
     """Load new events from the spool into the tables.
 
-    Reads the files of the spool that the dataset does not have yet, and merges their events by id: copies of an event
-    are stored once. If `spool_retention` is set, loaded files that are older are deleted.
+    Reads the files of the spool that the dataset does not have yet, and merges their events by id, so that an event
+    that was delivered several times is stored once. If `spool_retention` is set, loaded files older than it are
+    deleted.
     """
     from dlt_authsignal.cli.output.events import print_events
 
@@ -74,16 +75,20 @@ def load(as_json: bool, accept_new_key: bool, **chosen: Any) -> None:
     print_events(report, as_json=as_json)
 
 
-@events.command(short_help="Load files of the spool again that were received in a period.")
+@events.command(short_help="Load again the events that were received in a period.")
 @_common
-@click.option("--from", "start", type=Moment(), required=True, help="Files received at this date or time, or later.")
 @click.option(
-    "--to", "end", type=Moment(), help="Only files received before this date or time. Default: all later ones."
+    "--from",
+    "start",
+    type=Moment(),
+    required=True,
+    help="Start of the period: a date or time, inclusive. UTC without a zone.",
 )
+@click.option("--to", "end", type=Moment(), help="End of the period: a date or time, exclusive. Default: no end.")
 def replay(start: datetime, end: datetime | None, as_json: bool, **chosen: Any) -> None:
-    """Load files of the spool again that were received in a period.
+    """Load again the events that were received in a period.
 
-    Use it after rows were lost or damaged in the database. A replay ends in the same tables, however often it runs.
+    Use it when rows were lost or damaged in the database. Running it several times gives the same tables.
     """
     from dlt_authsignal.cli.output.events import print_events
 
@@ -94,12 +99,14 @@ def replay(start: datetime, end: datetime | None, as_json: bool, **chosen: Any) 
     print_events(report, as_json=as_json)
 
 
-@events.command("import", short_help="Write events of archives into the spool.")
+@events.command("import", short_help="Write events from archives into the spool.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--spool", help="Folder or URL of the spool. Default: the setting spool, or the folder spool.")
 @click.option("--tenant", default="default", show_default=True, help="Name of the tenant in the settings.")
 @click.option("--pipeline-name", show_default=names.PIPELINE, help="Name of the pipeline whose settings are used.")
-@click.option("--received-at", type=Moment(), help="When the events were received. Default: the time in each event.")
+@click.option(
+    "--received-at", type=Moment(), help="Time at which the events count as received. Default: the time in each event."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
 def import_(
     files: tuple[Path, ...],
@@ -109,11 +116,11 @@ def import_(
     received_at: datetime | None,
     as_json: bool,
 ) -> None:
-    """Write events of archives into the spool. `events load` then loads them.
+    """Write events from archives into the spool. `events load` then loads them.
 
-    FILES are JSON lines, also compressed with gzip. Each line is an event as Authsignal sends it, or the body of a
-    delivery: {"records": […]}. The events are protected like those of the receiver. Their signatures are not checked,
-    so import only archives that you trust. Importing a file again adds nothing.
+    FILES are JSON lines, optionally compressed with gzip. Each line is an event as Authsignal sends it, or the body of
+    a delivery: {"records": […]}. Identifiers are protected as in the receiver. Signatures are not checked, so import
+    only archives that you trust. Importing a file again adds nothing.
     """
     from dlt_authsignal.cli.output.events import print_import
 

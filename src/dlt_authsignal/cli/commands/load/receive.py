@@ -20,7 +20,7 @@ LOAD_WAIT: Final = "60s"
 """How long a repeated load waits for a sync that is running, or for a program that has the DuckDB file open."""
 
 
-@click.command(short_help="Receive events by webhook, and keep them.")
+@click.command(short_help="Receive events by webhook and store them.")
 @click.option(
     "--host",
     default="127.0.0.1",
@@ -37,24 +37,28 @@ LOAD_WAIT: Final = "60s"
 @click.option(
     "--spool",
     metavar="URL",
-    help="Folder, or s3://, gs:// or az:// URL, in which deliveries are kept. Default: the setting spool.",
+    help="Where to store deliveries: a folder, or an s3://, gs:// or az:// URL. Default: the setting spool.",
 )
 @click.option(
     "--load-every",
     metavar="SPAN",
-    help="Also run `dlt-authsignal events load` this often (60s, 5m), as a separate process. Default: never.",
+    help="Also run `dlt-authsignal events load` at this interval (60s, 5m), in a separate process. Default: never.",
 )
 @click.option(
     "--tenant",
     "tenants",
     metavar="NAME",
     multiple=True,
-    help="Receive this tenant only. Repeatable. Default: every tenant with a path.",
+    help="Receive events of this tenant only. Repeatable. Default: all tenants that have a path.",
 )
-@click.option("--destination", default="duckdb", show_default=True, help="dlt destination of --load-every.")
-@click.option("--dataset", show_default=names.DATASET, help="Dataset (schema) of --load-every.")
 @click.option(
-    "--pipeline-name", show_default=names.PIPELINE, help="Name of the pipeline: its settings, and that of --load-every."
+    "--destination", default="duckdb", show_default=True, help="dlt destination that --load-every loads into."
+)
+@click.option("--dataset", show_default=names.DATASET, help="Dataset (schema) that --load-every loads into.")
+@click.option(
+    "--pipeline-name",
+    show_default=names.PIPELINE,
+    help="Name of the pipeline whose settings are used, and that --load-every loads with.",
 )
 def receive(
     host: str,
@@ -66,13 +70,13 @@ def receive(
     dataset: str | None,
     pipeline_name: str | None,
 ) -> None:
-    """Receive events by webhook, and keep them.
+    """Receive events by webhook and store them.
 
-    Each delivery is verified, its identifiers are protected, and it is written to the spool. Only then the answer is
-    200. Authsignal sends a delivery again after any other answer. `dlt-authsignal events load` brings the spool into
+    The receiver verifies each delivery, protects its identifiers, writes it to the spool, and only then answers 200.
+    Authsignal sends a delivery again after any other answer. `dlt-authsignal events load` loads the spool into
     the database.
 
-    GET /healthz tells whether deliveries are accepted, GET /metrics has figures for Prometheus.
+    GET /healthz says whether deliveries are accepted. GET /metrics has metrics for Prometheus.
 
     \b
         dlt-authsignal receive --load-every 60s

@@ -83,7 +83,7 @@ STOPPED: Final = "Rows that were being read were not loaded. A load that had sta
     "--accept-new-key",
     is_flag=True,
     default=None,
-    help="Confirm once that the key is a new key of the same tenant, because the old one was replaced.",
+    help="Confirm, once, that api_secret_key is a new key of the same tenant that replaced the old one.",
 )
 @options.wait_option
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object, without progress.")

@@ -37,14 +37,13 @@ PIPELINE_NAME: Final = "authsignal_demo"
     "--events/--no-events",
     default=True,
     show_default=True,
-    help="Send the past as signed events to a receiver and load them. Without events, about a third of the KPIs is"
-    " missing.",
+    help="Send past events, signed, to a receiver and load them. Without events, about a third of the KPIs is missing.",
 )
 @click.option(
     "--stories/--no-stories",
     default=True,
     show_default=True,
-    help="Lay stories over the invented people: a rollout of passkeys, a broken release, an SMS attack.",
+    help="Add stories to the invented data: a rollout of passkeys, a broken release, an SMS attack.",
 )
 @options.wait_option
 def demo(users: int, days: int, seed: int, pipeline_name: str, events: bool, stories: bool) -> None:
@@ -73,7 +72,7 @@ def demo(users: int, days: int, seed: int, pipeline_name: str, events: bool, sto
         into: dict[str, Any] = {"pipeline_name": pipeline_name, "dataset": dataset}
         settings = settings_of(running, seed)
         if events:
-            _heading(steps, "Events of the past, into a receiver, and from there into DuckDB")
+            _heading(steps, "Past events, through a receiver into DuckDB")
             load_past(running, into, settings, days=days, seed=seed)
         _heading(steps, "Sync into DuckDB")
         sync_earlier_configurations(running, into, settings)
@@ -108,15 +107,15 @@ def _print_figures(steps: Iterator[int], pipeline: "Pipeline", of: str, told: Ma
     click.echo()
     _heading(steps, "KPIs")
     print_headlines(pipeline)
-    click.echo(f"Each with its slices: {program} models install {of}\n")
-    _heading(steps, "Changes of the configuration, and what differs since")
+    click.echo(f"All KPIs with their slices: {program} models install {of}\n")
+    _heading(steps, "Configuration changes, and what has been different since")
     print_main_changes(timeline(pipeline, 7))
-    click.echo(f"All of them: {program} changes {of}\n")
+    click.echo(f"All changes: {program} changes {of}\n")
     if told:
         _heading(steps, "What happened")
         print_stories(pipeline, told)
         click.echo()
-    _heading(steps, "The figures as pages")
+    _heading(steps, "The KPIs in a browser")
     write_pages(pipeline, program, of)
     click.secho("In Python", bold=True)
     click.echo(f'   import dlt\n   dlt.pipeline("{pipeline.pipeline_name}").dataset().user_authenticators.df()\n')
@@ -140,10 +139,10 @@ def write_pages(pipeline: "Pipeline", program: str, of: str) -> None:
 
     try:
         path = write_report(pipeline, REPORT)
-        click.echo(f"   One file, without users, readable offline: {path}")
+        click.echo(f"   As one file, without users, readable offline: {path}")
     except ExtraMissing as missing:
         click.echo(f"   {missing}")
-    click.echo(f"   With filters, in the browser: {program} dashboard {of}\n")
+    click.echo(f"   As a local site with filters: {program} dashboard {of}\n")
 
 
 def _heading(steps: Iterator[int], text: str) -> None:
@@ -192,7 +191,7 @@ def sync_earlier_configurations(running: "RunningSandbox", into: dict[str, Any],
     running.configuration_as_of(None)
     if days:
         click.echo("\r" + " " * 50 + "\r", nl=False, err=True)
-        click.echo(f"   The configuration of {len(days)} earlier days, then the present:\n")
+        click.echo(f"   The configuration on {len(days)} earlier days was read first. Then the sync of today:\n")
 
 
 def days_around(changes: list[datetime]) -> list[datetime]:
@@ -206,7 +205,7 @@ def days_around(changes: list[datetime]) -> list[datetime]:
 
 
 NEXT: Final = (
-    ("status --pipeline-name authsignal_demo", "last runs, and events compared with the API"),
+    ("status --pipeline-name authsignal_demo", "recent runs, and a comparison of events with the API"),
     ("models show drop_off_rate", "how a KPI is defined"),
     ("sandbox --users 500 --seed 7", "a local Authsignal that keeps running"),
     ("init", "use your own tenant: asks for its region and key"),

@@ -46,12 +46,12 @@ def load_past(
         if sent.failed:
             raise RunFailed(f"The receiver accepted {sent.events:,} events, then no more ({sent.failed}).")
         click.echo(
-            f"   {sent.events:,} events of {days} days in {sent.deliveries:,} deliveries, signed,"
-            " shuffled, some twice: verified and kept"
+            f"   {sent.events:,} events from {days} days in {sent.deliveries:,} deliveries, signed,"
+            " shuffled, some twice: verified and stored"
         )
         report = load_events(make_pipeline(**into), **own, spool=spool)
     tables = ", ".join(f"{name} {rows:,}" for name, rows in report.tables.items() if rows)
-    click.echo(f"   Loaded in {report.seconds:.1f} s, {report.copies:,} copies left out: {tables}\n")
+    click.echo(f"   Loaded in {report.seconds:.1f} s, {report.copies:,} duplicates left out: {tables}\n")
 
 
 def print_comparison(pipeline: "Pipeline") -> None:

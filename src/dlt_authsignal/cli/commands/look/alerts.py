@@ -28,11 +28,11 @@ def alerts(
     pipeline_name: str | None,
     as_json: bool,
 ) -> None:
-    """Look for attacks in the loaded data, keep them in the table detections, and send each new one once.
+    """Look for attacks in the loaded data, store them in the table detections, and send each new one once.
 
-    Six rules: MFA fatigue, one phone for many users, OTP pumping, brute force, a new authenticator after a recovery,
-    impossible travel. Their thresholds are settings: [detections.RULE] in .dlt/config.toml. The receiver's address is
-    slack_url or webhook_url under [alerts] in .dlt/secrets.toml. Without a receiver, nothing is sent.
+    There are six rules: MFA fatigue, one phone for many users, OTP pumping, brute force, a new authenticator after a
+    recovery, impossible travel. Their thresholds are settings: [detections.RULE] in .dlt/config.toml. The receiver's
+    address is slack_url or webhook_url under [alerts] in .dlt/secrets.toml. Without a receiver, nothing is sent.
 
     Run it after each sync.
     """

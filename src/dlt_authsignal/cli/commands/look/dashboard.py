@@ -23,8 +23,8 @@ _PARTS = ("jinja2", "starlette", "uvicorn")
 def dashboard(port: int, no_open: bool, destination: str, dataset: str | None, pipeline_name: str | None) -> None:
     """Show the KPIs in your browser, from your own database.
 
-    The pages are served on this machine only, and no data leaves it. They show no user. A sync can run meanwhile:
-    afterwards the pages show its data. Ctrl-C ends the server.
+    The pages are served on this machine only, and no data leaves it. They show no users. A sync can run at the same
+    time; the pages then show the new data. Ctrl-C stops the server.
 
     \b
         dlt-authsignal dashboard

@@ -45,7 +45,7 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
     type=click.Choice(["html", "png", "pdf"]),
     help="html and pdf have all pages; png is a picture of one.  [default: by the ending of --out]",
 )
-@click.option("--page", default="overview", show_default=True, help="Page that is open at first, or in the picture.")
+@click.option("--page", default="overview", show_default=True, help="Page to open first, or to draw as a picture.")
 @_filters
 @options.loaded_data_options
 @options.wait_option
@@ -62,9 +62,9 @@ def report(
     dataset: str | None,
     pipeline_name: str | None,
 ) -> None:
-    """Write the KPIs to one file that you can open from disk, read offline, and mail.
+    """Write the KPIs to one file that you can open from disk, read offline, and e-mail.
 
-    The file contains totals only, and no user. It loads nothing from a network. Numbers, small lines and tables are
+    The file contains totals only, and no user. It loads nothing from a network. Numbers, trend lines and tables are
     readable without scripts. A picture or a PDF needs an installed Chromium, Chrome or Edge.
 
     \b

@@ -20,7 +20,7 @@ _MARKS: Final = {"ok": click.style("✓", fg="green"), "note": "-", "problem": c
 @click.option(
     "--events",
     is_flag=True,
-    help="Instead, send a signed event for a test to the receiver, and follow it into the spool and the table.",
+    help="Instead, send a signed test event to the receiver, and check that it reaches the spool and the table.",
 )
 @click.option(
     "--url",
@@ -33,7 +33,7 @@ _MARKS: Final = {"ok": click.style("✓", fg="green"), "note": "-", "problem": c
     metavar="SPAN",
     default="75s",
     show_default=True,
-    help="With --events: maximum time until the event must be loaded. 0s does not look into the table.",
+    help="With --events: how long to wait for the event in the table. 0s skips this check.",
 )
 @options.wait_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

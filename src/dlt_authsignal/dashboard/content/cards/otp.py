@@ -11,7 +11,7 @@ from dlt_authsignal.dashboard.page import Chart, Number, Point, Series, Table
 from dlt_authsignal.models.kpis.catalogue import find_model
 
 _KPI: Final = "otp_funnel"
-_COLUMNS: Final = ("Split by", "Slice", "Attempts with a sent code", "Delivered, of those reported", "Entered")
+_COLUMNS: Final = ("Split by", "Slice", "Attempts with a sent code", "Delivered, if reported", "Entered")
 _UNITS: Final = ("text", "text", "count", "ratio", "ratio")
 _DIMENSIONS: Final = ("channel", "phone_country")
 _MOST: Final = 10
@@ -61,7 +61,7 @@ def otp_table(look: Look) -> Table:
                     row.value,
                 )
             )
-    caption = "Codes that are sent and not entered cost money, and may be an attack on your messages."
+    caption = "Codes that are sent but not entered cost money, and may be a sign of OTP pumping."
     return Table(title=title, caption=caption, columns=_COLUMNS, units=_UNITS, rows=tuple(rows), definition=_KPI)
 
 
@@ -72,7 +72,7 @@ def spent(look: Look) -> Number:
 
 def avoided(look: Look) -> Number:
     """Return what the challenges that passkeys passed would have cost in codes. Filters do not apply."""
-    note = "An estimate, in the currency of otp_prices: as if the others' methods had been used."
+    note = "An estimate, in the currency of otp_prices, as if these users had used the other methods."
     return _sum(look, "otp_avoided", "avoided", "Codes avoided by passkeys", "up", note)
 
 

@@ -18,7 +18,15 @@ DROP_OFF: Final = "drop_off_rate"
 RATES: Final = "challenge_and_block_rate"
 MOST_SLICES: Final = 8
 
-_COLUMNS: Final = ("Split by", "Slice", "Challenges", "Succeeded", "Abandoned", "Failed", "Drop-off compared with all")
+_COLUMNS: Final = (
+    "Split by",
+    "Slice",
+    "Challenges",
+    "Succeeded",
+    "Abandoned",
+    "Failed",
+    "Drop-off compared with total",
+)
 _UNITS: Final = ("text", "text", "count", "ratio", "ratio", "ratio", "text")
 
 Key = tuple[date | None, str, str]
@@ -90,8 +98,8 @@ def _ended(attempts: float, challenged: float, over: Outcome | None) -> str:
         f"{share(over.failed / over.cases)} failed",
     )
     return (
-        f"{challenged:,.0f} of {attempts:,.0f} attempts were challenged. Of the {over.cases:,} challenges that are"
-        f" over, {wording.listed(parts)}."
+        f"{challenged:,.0f} of {attempts:,.0f} attempts were challenged. Of the {over.cases:,} completed"
+        f" challenges, {wording.listed(parts)}."
     )
 
 
@@ -190,12 +198,12 @@ def _said(worst: Outcome | None, total: Outcome | None) -> str:
         return "No challenges in the selected data."
     of_all = share(total.abandoned.value or 0)
     if worst is None:
-        return f"No slice has a drop-off that is clearly above that of all, {of_all}."
+        return f"No slice has a drop-off that is clearly above the total of {of_all}."
     row = worst.abandoned
     return wording.sentence(
         "the drop-off is highest",
         wording.in_slice(row.dimension, row.dimension_value),
-        f"with {share(row.value or 0)} ({row.numerator:,.0f} of {row.denominator:,}), compared with {of_all} of all",
+        f"with {share(row.value or 0)} ({row.numerator:,.0f} of {row.denominator:,}), compared with {of_all} in total",
     )
 
 

@@ -12,7 +12,7 @@ CHANGE_COLUMNS: Final = ("Week", "What", "Where", "Before", "After", "Change, po
 CHANGE_UNITS: Final = ("text", "text", "text", "ratio", "ratio", "text", "count", "text")
 MOST_CHANGES: Final = 12
 NO_CHANGE: Final = (
-    "No week differs from the week before by more than chance explains, in slices with 30 cases or more in both weeks."
+    "No slice with at least 30 cases in both weeks differs from the week before by more than chance would explain."
 )
 
 

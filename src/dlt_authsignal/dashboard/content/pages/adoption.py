@@ -42,10 +42,10 @@ def sections(_facts: Facts, look: Look) -> Sequence[Section]:
         ),
         Section(
             title="Enrolment",
-            intro="Do users create a passkey after they were offered one?",
+            intro="Do users create a passkey after they are offered one?",
             cards=(
-                look.number("enrolment_rate", "ever", "Offered users who created a passkey", better="up"),
-                look.number("enrolment_rate", "30 days", "Offered users who did within 30 days", better="up"),
+                look.number("enrolment_rate", "ever", "Users who created a passkey after an offer", better="up"),
+                look.number("enrolment_rate", "30 days", "Users who did so within 30 days", better="up"),
                 look.line(
                     "Enrolment by the day of the first offer", (("enrolment_rate", "ever", "Created a passkey"),)
                 ),
@@ -56,8 +56,8 @@ def sections(_facts: Facts, look: Look) -> Sequence[Section]:
             intro="Do users use their passkeys again?",
             cards=(
                 look.number("passkey_usage_rate", "passkey", "Sign-ins with a passkey", better="up"),
-                look.number("stickiness", "30 days", "Used the passkey again within 30 days", better="up"),
-                look.number("stickiness", "90 days", "Used the passkey again within 90 days", better="up"),
+                look.number("stickiness", "30 days", "Used a passkey again within 30 days", better="up"),
+                look.number("stickiness", "90 days", "Used a passkey again within 90 days", better="up"),
                 look.line(
                     "Sign-ins with a passkey over time",
                     (("passkey_usage_rate", "passkey", "With a passkey"),),
@@ -65,7 +65,7 @@ def sections(_facts: Facts, look: Look) -> Sequence[Section]:
                     caption=look.finding("passkey_usage_rate", "passkey", ("os", "browser", "country_code")) or None,
                 ),
                 methods_over_time(look),
-                look.line("Second use of passkeys by the day of their creation", _STICKY),
+                look.line("Passkeys used again, by day of creation", _STICKY),
                 look.line("Active users", _ACTIVE),
             ),
         ),

@@ -1,4 +1,4 @@
-"""Configuration changes: what was changed, and what differs since."""
+"""Configuration changes: what was changed, and what has been different since."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -15,7 +15,7 @@ from dlt_authsignal.models.configuration.views import Effect
 from dlt_authsignal.pipeline.wording import counted
 
 TITLE: Final = "Configuration changes"
-INTRO: Final = "What was changed in the configuration, and what differs since?"
+INTRO: Final = "What was changed in the configuration, and what has been different since?"
 
 _RATES: Final = (
     ("challenge_and_block_rate", "challenged", "Challenged"),
@@ -25,10 +25,10 @@ _ENDS: Final = (
     ("challenge_success_rate", "succeeded", "Succeeded"),
     ("drop_off_rate", "abandoned", "Abandoned"),
 )
-_CHANGED: Final = ("Seen at", "Not yet at", "What", "Action", "Fields")
+_CHANGED: Final = ("First seen", "Last seen unchanged", "Change", "Action", "Fields")
 _CHANGED_UNITS: Final = ("time", "time", "text", "text", "text")
 _EFFECTS: Final = (
-    "Seen at",
+    "First seen",
     "Change",
     "Action",
     "Measure",
@@ -56,7 +56,7 @@ def sections(facts: Facts, look: Look) -> Sequence[Section]:
     changes = list(_changes(facts, look.filters))
     return (
         Section(
-            title="Changes over the rates",
+            title="Changes and rates",
             intro="Did a rate move when the configuration was changed?",
             cards=(
                 look.line("Challenged and blocked attempts", _RATES, has_marks=True),
@@ -65,7 +65,7 @@ def sections(facts: Facts, look: Look) -> Sequence[Section]:
         ),
         Section(
             title="Effects",
-            intro="Which rates differ between the days before and after a change, by more than chance explains?",
+            intro="Which rates differ before and after a change by more than chance would explain?",
             cards=(_effects(facts, changes, look.filters),),
         ),
         Section(title="Timeline", intro="What was changed, and when?", cards=(_timeline(facts, changes),)),
@@ -90,7 +90,11 @@ def _timeline(facts: Facts, changes: Sequence[Change]) -> Table:
     if not _is_loaded(facts):
         return no_table(title, _CHANGED, _CHANGED_UNITS, CONFIGURATION_NEEDS)
     first = facts.timeline.first_read_at if facts.timeline else None
-    known = f"Changes before the first read, on {wording.day(first.date())}, are unknown." if first else ""
+    known = (
+        f"Changes before the first sync of the configuration, on {wording.day(first.date())}, are unknown."
+        if first
+        else ""
+    )
     rows = tuple(
         (change.seen_at, change.seen_before, label(change), change.action_code or "", _fields(change))
         for change in changes[:_MOST]
@@ -130,10 +134,10 @@ def _effects(facts: Facts, changes: Sequence[Change], filters: Filters) -> Table
         if _is_shown(effect) and filters.action in (None, effect.action_code)
     ]
     found.sort(key=lambda each: -_certain(each[1]))
-    caption = _said(*found[0]) if found else "No rate differs by more than chance explains."
+    caption = _said(*found[0]) if found else "No rate differs by more than chance would explain."
     return Table(
         title=title,
-        caption=f"{caption} Another cause in the same days looks the same.",
+        caption=f"{caption} Something else that happened on the same days may be the cause.",
         columns=_EFFECTS,
         units=_EFFECT_UNITS,
         rows=tuple(_row(change, effect) for change, effect in found[:_MOST]),
@@ -168,8 +172,8 @@ def _said(change: Change, effect: Effect) -> str:
     return wording.sentence(
         f"the share of {_SHARES[effect.measure]} for the action {effect.action_code} {verb}"
         f" from {share(effect.before_value or 0)} to {share(effect.after_value or 0)}"
-        f" after a change that was seen on {wording.day(effect.seen_at.date())}: {label(change)}",
-        f"({counted(effect.other_changes, 'other change')} in these days)" if effect.other_changes else "",
+        f" after a change that was first seen on {wording.day(effect.seen_at.date())}: {label(change)}",
+        f"({counted(effect.other_changes, 'other change')} on the same days)" if effect.other_changes else "",
     )
 
 

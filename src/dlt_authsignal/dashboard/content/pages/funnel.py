@@ -51,7 +51,9 @@ def sections(_facts: Facts, look: Look) -> Sequence[Section]:
             intro="Do attempts with a passkey succeed, and why do users fall back to other methods?",
             cards=(
                 look.number("passkey_success_rate", "succeeded", "Attempts with a passkey that succeeded", better="up"),
-                look.number("passkey_usage_among_able", "passkey", "Able users who used their passkey", better="up"),
+                look.number(
+                    "passkey_usage_among_able", "passkey", "Sign-ins that could use a passkey and did", better="up"
+                ),
                 look.number("fallback_rate", "any", "Challenges completed without a passkey", better="down"),
                 look.line("Why challenges were completed without a passkey", _FALLBACKS),
                 look.bars("Success of passkeys by operating system", "passkey_success_rate", "succeeded", "os"),

@@ -32,7 +32,7 @@ def sections(facts: Facts, look: Look) -> Sequence[Section]:
         Section(title="At a glance", intro="How are passkeys and sign-ins doing?", cards=_numbers(look)),
         Section(
             title="What changed",
-            intro="Which weeks differ from the week before by more than chance, and where?",
+            intro="Which weeks differ from the week before by more than chance would explain, and where?",
             cards=(
                 look.line(
                     "Success and drop-off of challenges",
@@ -62,7 +62,12 @@ def _numbers(look: Look) -> tuple[Card, ...]:
         look.number("drop_off_rate", "abandoned", "Challenges that were abandoned", better="down"),
         look.number("seconds_to_authenticate", "p50", "Time to authenticate, median", better="down"),
         look.number("active_users", "in 30 days", "Users active in 30 days"),
-        look.number("phishing_resistant_coverage", "passkey or security key", "Users safe from phishing", better="up"),
+        look.number(
+            "phishing_resistant_coverage",
+            "passkey or security key",
+            "Users with a phishing-resistant method",
+            better="up",
+        ),
         look.number("challenge_and_block_rate", "blocked", "Attempts that were blocked"),
     )
 

@@ -23,7 +23,7 @@ def sections(_facts: Facts, look: Look) -> Sequence[Section]:
     return (
         Section(
             title="Errors",
-            intro="How often does a challenge meet an error, and where?",
+            intro="How often do challenges have errors, and where?",
             cards=(
                 look.number("error_rate", "error", "Challenges with an error", better="down"),
                 look.number("challenge_success_rate", "succeeded", "Challenges that succeeded", better="up"),
@@ -42,7 +42,7 @@ def sections(_facts: Facts, look: Look) -> Sequence[Section]:
             intro="How long does a successful challenge take?",
             cards=(
                 look.number("seconds_to_authenticate", "p50", "Time to authenticate, median", better="down"),
-                look.number("seconds_to_authenticate", "p95", "Time that 19 of 20 stay below", better="down"),
+                look.number("seconds_to_authenticate", "p95", "Time to authenticate, 95th percentile", better="down"),
                 look.line("Time to authenticate over time", _TIMES),
                 look.bars("Median time by method", "seconds_to_authenticate", "p50", "verification_method"),
             ),

@@ -57,7 +57,10 @@ def sections(facts: Facts, look: Look) -> Sequence[Section]:
             intro="Which users could be phished, and how often are accounts recovered?",
             cards=(
                 look.number(
-                    "phishing_resistant_coverage", "passkey or security key", "Users safe from phishing", better="up"
+                    "phishing_resistant_coverage",
+                    "passkey or security key",
+                    "Users with a phishing-resistant method",
+                    better="up",
                 ),
                 look.number(
                     "phishing_resistant_coverage", "only SMS or e-mail", "Users with only SMS or e-mail", better="down"
@@ -106,7 +109,7 @@ def _said(counts: "Counter[tuple[str, date]]") -> str:
     (rule, week), most = counts.most_common(1)[0]
     total = sum(counts.values())
     return (
-        f"{counted(total, 'detection')}; most in one week: {most:,} of {_title(rule)}"
+        f"{counted(total, 'detection')}. The most in one week: {most:,} of {_title(rule)}"
         f" in the week of {wording.day(week)}."
     )
 
@@ -142,7 +145,7 @@ def _by_rule(facts: Facts, filters: Filters) -> Table:
                 wording.listed(sorted({each.severity for each in of_rule})),
             )
         )
-    caption = "The users and phone numbers are in the table detections, not on this page."
+    caption = "The table detections lists the users and phone numbers; this page does not show them."
     return Table(title=title, caption=caption, columns=_BY_RULE, units=_BY_RULE_UNITS, rows=tuple(rows))
 
 

@@ -35,7 +35,7 @@ def sections(facts: Facts, look: Look) -> Sequence[Section]:
     return (
         Section(
             title="Freshness",
-            intro="How recent is the data, and which users were not read?",
+            intro="How recent is the data, and how many users have not been read lately?",
             cards=(
                 look.number("users_not_read", "in 1 day", "Users not read for more than a day", better="down"),
                 look.number("users_not_read", "in 7 days", "Users not read for more than 7 days", better="down"),
@@ -46,7 +46,7 @@ def sections(facts: Facts, look: Look) -> Sequence[Section]:
                     better="down",
                     note=_losses(facts),
                 ),
-                look.number("event_lag", "p95", "Time in which 19 of 20 events arrive", better="down"),
+                look.number("event_lag", "p95", "Time until an event arrives, 95th percentile", better="down"),
                 look.line("Time until events arrive", _LAG),
             ),
         ),
@@ -54,11 +54,11 @@ def sections(facts: Facts, look: Look) -> Sequence[Section]:
             title="Agreement",
             intro="Do the API and the events report the same attempts?",
             cards=(
-                look.bars("Attempts by comparison of API and events", "attempts_seen", "attempts", "comparison"),
-                look.number("event_quality", "copies", "Events that were copies", better="down"),
+                look.bars("Attempts, by comparison of API and events", "attempts_seen", "attempts", "comparison"),
+                look.number("event_quality", "copies", "Duplicate events", better="down"),
                 look.number("event_quality", "of an unknown type", "Events of an unknown type", better="down"),
                 look.number(
-                    "event_quality", "steps of an unknown type", "Steps of challenges of an unknown type", better="down"
+                    "event_quality", "steps of an unknown type", "Challenge steps of an unknown type", better="down"
                 ),
             ),
         ),
@@ -76,10 +76,10 @@ def _losses(facts: Facts) -> str:
         return ""
     users = facts.status.users
     if users.with_hole:
-        return f"Actions of {counted(users.with_hole, 'user')} may be partly lost: they were once read too late."
+        return f"Some actions of {counted(users.with_hole, 'user')} may be lost: they were once read too late."
     if users.past_horizon:
-        return f"Actions of {counted(users.past_horizon, 'user')} are being lost: Authsignal returns 30 days."
-    return "No action was lost so far." if users.oldest_read else ""
+        return f"Actions of {counted(users.past_horizon, 'user')} are being lost: Authsignal returns only 30 days."
+    return "No actions have been lost so far." if users.oldest_read else ""
 
 
 def _runs(facts: Facts) -> Table:
@@ -118,5 +118,5 @@ def _tables(facts: Facts) -> Table:
 def _oldest(facts: Facts) -> str:
     status = facts.status
     if status is None or status.users.oldest_read is None:
-        return "no user was read"
-    return f"the oldest last read of a user is of {wording.day(status.users.oldest_read.date())}"
+        return "no user has been read"
+    return f"the user who has waited longest was last read on {wording.day(status.users.oldest_read.date())}"

@@ -47,7 +47,7 @@ def _advice(need: str) -> str:
     if need.startswith("your table "):
         return f"Create {need} in the dataset: the definition says which columns it has."
     if need.startswith("the column "):
-        return f"Needs {need}, which no loaded event had."
+        return f"Needs {need}, which no loaded event contains."
     return _HOW.get(need, _SYNC)
 
 
