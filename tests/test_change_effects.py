@@ -230,3 +230,11 @@ def test_an_interrupted_demo_continues_with_the_days_that_it_lacks(tenant: Runni
     sync_earlier_configurations(tenant, into, settings)
     reads = rows("select distinct read_at from configuration_reads order by 1", "authsignal_demo.duckdb")
     assert [at for (at,) in reads] == days
+
+
+def test_the_longest_window_is_a_year(seeded: RunningSandbox) -> None:
+    configured(seeded)
+    sync_from(seeded, tables=["user_actions"])
+    for days in ("25", "365"):  # 25 days have more milliseconds than 32 bits
+        done = command("changes", "--days", days)
+        assert done.returncode == 0, done.stderr

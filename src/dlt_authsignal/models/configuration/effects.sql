@@ -30,7 +30,7 @@ concerned as (
 bounds as (select min(created_at) as data_from, max(created_at) as data_until from user_actions),
 windows as (
     select c.*, case when c.seen_before is not null and b.data_from is not null then least(
-        {days} * 86400000,
+        {days} * cast(86400000 as bigint),
         date_diff('millisecond', b.data_from, c.seen_before),
         date_diff('millisecond', c.seen_at, b.data_until)
     ) end as length
