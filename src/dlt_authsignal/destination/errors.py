@@ -63,6 +63,18 @@ def translate_errors(destination: str) -> Iterator[None]:
         raise explained from (None if isinstance(error, QUOTING_ERRORS) else error)
 
 
+@contextmanager
+def named_settings() -> Iterator[None]:
+    """Raise this package's error for a setting whose value has the wrong form: dlt's own quotes the value."""
+    wrong = None
+    try:
+        yield
+    except ConfigValueCannotBeCoercedException as error:
+        wrong = ConfigurationError(_wrong_form(error))
+    if wrong:
+        raise wrong
+
+
 def _named(destination: str) -> Destination:
     return destination_of_type(dlt.config.get(f"destination.{destination}.destination_type", str) or destination)
 

@@ -54,7 +54,8 @@ attempts as (
 ),
 matched as (
     select s.configuration, s.object, s.object_name, s.seen_before, s.seen_at, s.action_code, s.length,
-        s.other_changes, a.state, a.settled, a.detailed, case when a.rule = s.object then 1 else 0 end as is_decided,
+        s.other_changes, a.state, coalesce(a.settled, 0) as settled, coalesce(a.detailed, 0) as detailed,
+        case when a.rule = s.object then 1 else 0 end as is_decided,
         case when a.created_at < s.seen_before
             and date_diff('millisecond', a.created_at, s.seen_before) <= s.length then 1 else 0 end as is_before,
         case when a.created_at >= s.seen_at
