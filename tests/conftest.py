@@ -18,8 +18,9 @@ from hypothesis import HealthCheck, settings
 os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
 
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
+from tests import azurite
 from tests.helpers import COMMAND
-from tests.loaded import SEEDED, made_once
+from tests.loaded import SEEDED, forget_active_pipeline, forget_settings, made_once
 from tests.loaded import loaded as loaded
 from tests.tiers import FEW_EXAMPLES
 from tests.warehouses import postgres_cluster, s3_server
@@ -76,23 +77,6 @@ def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         forget_active_pipeline()
         forget_settings()
     return tmp_path
-
-
-def forget_active_pipeline() -> None:
-    """dlt gives a source that is made without a pipeline the last one of the process: another test's, elsewhere."""
-    from dlt.common.configuration.container import Container
-    from dlt.common.pipeline import PipelineContext
-
-    Container()[PipelineContext].deactivate()
-
-
-def forget_settings() -> None:
-    """dlt reads the settings of a folder once: another test's would be this one's."""
-    from dlt.common.configuration.container import Container
-    from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
-
-    if PluggableRunContext in Container():
-        del Container()[PluggableRunContext]
 
 
 @pytest.fixture(scope="session")
@@ -174,6 +158,23 @@ def s3_endpoint() -> Iterator[str]:
     """URL of an S3 of the session's own."""
     with s3_server() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Variables of an Azure Blob Storage of the session's own."""
+    with FileLock(azurite.FOLDER / ".install.lock", timeout=300):
+        azurite.install_azurite()
+    with azurite.azurite(tmp_path_factory.mktemp("azure")) as variables:
+        yield variables
+
+
+@pytest.fixture
+def azure_container(azure: dict[str, str]) -> tuple[dict[str, str], str]:
+    """Variables of an Azure Blob Storage, and a new container in it."""
+    name = f"container-{uuid.uuid4().hex[:12]}"
+    azurite.make_container(azure, name)
+    return azure, name
 
 
 @pytest.fixture

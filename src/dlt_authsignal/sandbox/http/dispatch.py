@@ -101,7 +101,7 @@ def endpoint(sandbox: Sandbox, described: Endpoint, handler: Handler) -> Callabl
         answer = handler(call, **wanted)
         response = json_response(await answer if signature.is_async else answer)
         for name, value in call.set_cookies.items():
-            response.headers.append("set-cookie", _cookie(name, value))
+            response.headers.append("set-cookie", _cookie(name, value, secure=request.url.scheme == "https"))
         return response
 
     async def answer(request: Request) -> Response:
@@ -152,18 +152,18 @@ def _key(described: Endpoint, caller: Caller) -> str:
     return described.auth
 
 
-async def read_body(request: Request) -> bytes:
+async def read_body(request: Request, most: int = MAX_BODY_BYTES) -> bytes:
     """Read the raw body.
 
     Raises:
-        Refusal: 413 above `MAX_BODY_BYTES`.
+        Refusal: 413 above `most` bytes.
     """
     raw = bytearray()
     try:
         async for chunk in request.stream():
             raw += chunk
-            if len(raw) > MAX_BODY_BYTES:
-                raise Refusal(413, "invalid_request", f"The body exceeds {MAX_BODY_BYTES} bytes.")
+            if len(raw) > most:
+                raise Refusal(413, "invalid_request", f"The body exceeds {most} bytes.")
     except ClientDisconnect:  # the caller will not see this
         raise invalid("The body is truncated.") from None
     return bytes(raw)
@@ -186,9 +186,10 @@ def _query(request: Request, kind: type[Any]) -> Any:
         raise invalid(f"The query is invalid: {error}.") from None
 
 
-def _cookie(name: str, value: str) -> str:
+def _cookie(name: str, value: str, *, secure: bool) -> str:
+    """Return the header of a cookie. A browser ignores a secure one from HTTP on other hosts than this machine."""
     morsel = SimpleCookie({name: value})[name]
-    for attribute, setting in (("path", "/"), ("httponly", True), ("samesite", "Lax")):
+    for attribute, setting in (("path", "/"), ("httponly", True), ("samesite", "Lax"), ("secure", secure)):
         morsel[attribute] = setting
     return morsel.OutputString()
 
