@@ -139,7 +139,7 @@ def kpis_page() -> str:
         " after each sync. `dlt-authsignal models export dbt` writes a dbt package with the same SQL, definitions and"
         " tests; its variable `authsignal_schema` is the dataset. dbt-core with dbt-duckdb builds it in the tests.",
         "## Tables that you may supply",
-        "Create them in the dataset. Without its table, a KPI is not available.",
+        "Create them in the dataset. Without its table, or a column of the right type, a KPI is not available.",
         SUPPLIED,
         "## All KPIs",
         _kpi_table(),
@@ -152,9 +152,9 @@ def kpis_page() -> str:
 
 SUPPLIED = """| table | columns | used by |
 | --- | --- | --- |
-| `sign_in_actions` | `action_code` | passkey_usage_rate and passkey_usage_among_able; optional |
-| `otp_prices` | `channel` (SMS, WHATSAPP, EMAIL_OTP), `country_code` of the phone (null: others), `price` | `otp_*` |
-| `support_tickets` | `opened_at`, one row per ticket about signing in | support_tickets |"""
+| `sign_in_actions` | `action_code` (text) | passkey_usage_rate and passkey_usage_among_able; optional |
+| `otp_prices` | `channel` (SMS, WHATSAPP, EMAIL_OTP), `country_code` (null: others), `price` (number) | `otp_*` |
+| `support_tickets` | `opened_at` (time), one row per ticket about signing in | support_tickets |"""
 BASES_TEXT = (
     "The SQL above reads these queries as if they were tables: a view contains those that it needs. Parts in braces"
     " depend on what is loaded. `utc_day`, `week_of`, `month_of` and `json_text` stand for expressions of the database."

@@ -191,6 +191,10 @@ WRONG: list[tuple[dict[str, str], str]] = [
     ({"ALERTS__WEBHOOK_URL": "http://example.com/secret-path"}, "must begin with https://"),
     ({"ALERTS__SLACK_URL": "https://example.com/secret-path"}, "Both slack_url and webhook_url are set"),
     ({"ALERTS__ATTEMPTS": "0"}, "attempts must be from 1 to 20"),
+    ({"ALERTS__ATTEMPTS": "many"}, "The setting attempts must be a whole number"),
+    ({"ALERTS__WEBHOOK_SECRET": "whsec_é"}, "webhook_secret under [alerts] must be whsec_"),
+    ({"ALERTS__WEBHOOK_URL": "https://xn--/secret-path"}, "must begin with https://"),
+    ({"DETECTIONS__MFA_FATIGUE": "3"}, "DETECTIONS__MFA_FATIGUE has no setting in its name"),
 ]
 
 
@@ -204,6 +208,26 @@ def test_a_wrong_setting_is_named_before_anything_is_computed_or_sent(
         send_alerts(make_pipeline())
     assert message in str(wrong.value)
     assert "secret-path" not in str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("detections = 3", "detections must be a table of settings"),
+        ("alerts = 3", "alerts must be a table of settings"),
+        ("[detections]\nmfa_fatigue = 3", "[detections.mfa_fatigue] must be a table of settings"),
+    ],
+)
+def test_a_value_in_place_of_a_table_is_named(
+    text: str, message: str, workdir: Any, receiver: AlertReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (workdir / ".dlt").mkdir(exist_ok=True)
+    (workdir / ".dlt" / "config.toml").write_text(text)
+    monkeypatch.setenv("DETECTIONS__MFA_FATIGUE__PUSHES", "7")
+    with pytest.raises(ConfigurationError) as wrong:
+        send_alerts(make_pipeline())
+    assert message in str(wrong.value)
+    assert receiver.received == []
 
 
 def test_thresholds_come_from_the_projects_settings(workdir: Any) -> None:

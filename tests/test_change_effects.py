@@ -13,6 +13,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 from statsmodels.stats.rates import confint_poisson_2indep
 
 from dlt_authsignal.cli.commands.local.demo import days_around, settings_of, sync_earlier_configurations
+from dlt_authsignal.cli.output.changes import print_changes
 from dlt_authsignal.models import install
 from dlt_authsignal.models.configuration.timeline import Change, Timeline, timeline
 from dlt_authsignal.models.configuration.views import Effect, read_effects
@@ -230,3 +231,20 @@ def test_an_interrupted_demo_continues_with_the_missing_days(tenant: RunningSand
     sync_earlier_configurations(tenant, into, settings)
     reads = rows("select distinct read_at from configuration_reads order by 1", "authsignal_demo.duckdb")
     assert [at for (at,) in reads] == days
+
+
+@pytest.mark.deep
+def test_a_change_of_an_action_without_attempts_is_printed_also_over_a_year(
+    tenant: RunningSandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipeline = synced_each_day(tenant, "duckdb", first=1)
+    with pipeline.sql_client() as client:
+        client.execute_sql("update user_actions set action_code = 'other'")
+    for days in (25, 365):  # 25 days have more milliseconds than 32 bits
+        effects = read_effects(pipeline, days)
+        assert effects
+        for each in effects:
+            figures = (each.before_numerator, each.before_denominator, each.after_numerator, each.after_denominator)
+            assert None not in figures
+    print_changes(timeline(pipeline, 365), 20)
+    assert "(0 of 0)" in capsys.readouterr().out

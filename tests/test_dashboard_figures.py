@@ -18,6 +18,7 @@ from dlt_authsignal.dashboard.content.data.cubes import CUBED
 from dlt_authsignal.dashboard.content.data.selection import dimension_of, ignored
 from dlt_authsignal.dashboard.content.text import findings
 from dlt_authsignal.dashboard.page import Card, Chart, Document, Filters, Number, Table
+from dlt_authsignal.dashboard.render import html
 from dlt_authsignal.models import Kpi, Model, all_models, find_model, install, needs_of, read
 from dlt_authsignal.models.dialects import in_duckdb, qualified
 from dlt_authsignal.models.kpis.forms import GRAINS
@@ -32,6 +33,7 @@ from tests.event_spools import load as load_spool
 from tests.helpers import MANAGEMENT_SECRET, rows, sync_from
 from tests.kpi_oracle import wilson
 from tests.loaded import Loaded, copy_project, loaded, made_once, project, synced
+from tests.test_models import fill
 from tests.tiers import examples
 from tests.warehouses import Lake
 
@@ -267,6 +269,20 @@ def test_without_events_and_configuration_their_cards_say_what_to_load(seeded: R
         ("Events", "missing"),
         ("Configuration", "missing"),
     ]
+
+
+@pytest.mark.deep
+def test_days_of_the_first_years_are_shown(empty: RunningSandbox) -> None:
+    fill(empty)
+    sync_from(empty)
+    with attach().sql_client() as client:
+        for table in ("user_actions", "users_history"):
+            column = "created_at" if table == "user_actions" else "valid_from"
+            client.execute_sql(f"update {table} set {column} = '0001-01-02 00:00:00+00' where {column} is not null")
+    figures = open_figures(attach())
+    assert figures.choices.first_day == date(1, 1, 2)
+    text = html(figures.document(), page="overview")
+    assert "0001-01-02" in text
 
 
 @pytest.mark.deep

@@ -116,6 +116,14 @@ def test_an_invalid_filter_gives_an_error_page(browser: Browser, query: str, sai
         assert "Traceback" not in text
 
 
+@pytest.mark.parametrize("query", ["since=0001-01-01&until=0001-01-02", "since=0001-01-01&until=9999-12-31"])
+def test_the_first_and_the_last_date_that_there_is_can_be_chosen(browser: Browser, query: str) -> None:
+    for path in (*(f"/{page}?{query}" for page in PAGES), f"/csv/drop_off_rate?{query}"):
+        status, _, text = browser.get(path)
+        assert status == 200, path
+        assert "Traceback" not in text
+
+
 def test_blank_filters_are_ignored() -> None:
     query = [("since", ""), ("until", "2026-10-01"), ("action", "pay & go"), ("method", ""), ("unknown", "x")]
     assert filters_of(query, CHOICES) == Filters(until=date(2026, 10, 1), action="pay & go")

@@ -59,6 +59,7 @@ def test_tenants_come_from_the_environment_as_json(monkeypatch: pytest.MonkeyPat
         ('tollerance = "1m"', 'there is no setting "tollerance". Did you mean "tolerance"?'),
         ('tolerance = "soon"', "tolerance must be a number with s, m, h or d"),
         ('disk_limit = "full"', "disk_limit must be a share of the disk"),
+        ('max_in_flight = "many"', "The setting max_in_flight must be a whole number"),
         ("max_in_flight = 0", "max_in_flight must be a whole number from 1"),
         ('[sources.authsignal_events.tenants.eu]\npath = "/webhooks/first"', "have the same path"),
         ('[sources.authsignal_events.tenants.eu]\npath = "webhooks/eu"', 'path of tenant "eu" is not valid'),

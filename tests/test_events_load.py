@@ -213,6 +213,29 @@ def test_an_archive_is_imported_once(project: Path) -> None:
         run(cli, ["events", "import", "bad.jsonl"], catch_exceptions=False)
 
 
+def test_an_archive_may_begin_with_the_mark_of_utf_8_and_another_encoding_is_said(project: Path) -> None:
+    text = "\n".join(json.dumps(event(number)) for number in range(3))
+    for name, content in (("plain", text.encode()), ("marked", text.encode("utf-8-sig"))):
+        (project / name).write_bytes(content)
+        done = CliRunner().invoke(cli, ["events", "import", name], catch_exceptions=False)
+        assert "3 events of 3 lines are in" in done.output
+    (project / "wide").write_bytes(text.encode("utf-16"))
+    with pytest.raises(AuthsignalError, match=r"wide is UTF-16, and archives must be UTF-8\. Nothing of it was"):
+        CliRunner().invoke(cli, ["events", "import", "wide"], catch_exceptions=False)
+
+
+def test_a_receive_time_before_1970_is_refused_and_a_replay_from_any_year_finds_all_files(project: Path) -> None:
+    (project / "archive").write_text(json.dumps(event(1)))
+    run = CliRunner().invoke
+    for moment in ("0001-01-01", "9999-12-31"):
+        with pytest.raises(AuthsignalError, match=r"the time must be from 1970 to 9998\. Nothing was imported"):
+            run(cli, ["events", "import", "archive", "--received-at", moment], catch_exceptions=False)
+    run(cli, ["events", "import", "archive"], catch_exceptions=False)
+    for start in ("0001-01-01", "0999-12-31"):
+        replayed = run(cli, ["events", "replay", "--from", start, "--json"], catch_exceptions=False)
+        assert json.loads(replayed.output)["files"] == 1, start
+
+
 def settle(*days: Path) -> None:
     """Let folders look as if they had not changed for an hour."""
     for day in days:

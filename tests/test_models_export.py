@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.models import install, read
 from dlt_authsignal.models.export_dbt import export
 from dlt_authsignal.pipeline.attach import attach
@@ -54,3 +55,27 @@ def test_the_dbt_package_has_a_model_and_a_definition_for_each_available_kpi(
     assert "What share of users has one verified method" in models["kpi_mfa_coverage"]["description"]
     assert all("{{ source('authsignal', 'users" in text for text in texts.values())
     assert {table["name"] for table in schema["sources"][0]["tables"]} >= {"users", "users_history"}
+
+
+def test_a_dbt_project_of_your_own_is_not_replaced(empty: RunningSandbox, workdir: Path) -> None:
+    sync_from(empty, tables=["users", "user_authenticators"])
+    mine = {"dbt_project.yml": "name: authsignal", "models/kpi_mine.sql": "select 1", "models/schema.yml": "version: 2"}
+    for kept in (list(mine), ["models/kpi_mine.sql"], ["dbt_project.yml"]):
+        folder = workdir / f"with_{len(kept)}_{Path(kept[0]).stem}"
+        for name in kept:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(mine[name])
+        with pytest.raises(ConfigurationError, match=r"files of another dbt project.*Nothing was written.*--out"):
+            export(attach(), folder)
+        found = {str(file.relative_to(folder)): file.read_text() for file in folder.rglob("*") if file.is_file()}
+        assert found == {name: mine[name] for name in kept}
+
+
+def test_a_folder_that_cannot_be_written_is_said(empty: RunningSandbox, workdir: Path) -> None:
+    sync_from(empty, tables=["users", "user_authenticators"])
+    (workdir / "out").mkdir()
+    (workdir / "out" / "models").write_text("a file")
+    done = command("models", "export", "dbt", "--out", "out")
+    assert done.returncode == 2
+    assert "Cannot write the dbt package to out: File exists." in done.stderr
+    assert "choose another folder with --out" in done.stderr

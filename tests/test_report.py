@@ -172,3 +172,10 @@ def test_without_data_the_report_command_says_what_to_run(workdir: Path) -> None
     assert done.returncode != 0
     assert "dlt-authsignal sync" in done.stderr
     assert not (workdir / "report.html").exists()
+
+
+def test_a_dataset_that_does_not_exist_gives_no_report(tenant: Loaded, tmp_path: Path) -> None:
+    done = command("report", "--dataset", "authsignal_dta", "--out", str(tmp_path / "report.html"))
+    assert done.returncode == 2
+    assert 'Dataset "authsignal_dta" of pipeline "authsignal_pipeline" has no synced data. Nothing was' in done.stderr
+    assert os.listdir(tmp_path) == []

@@ -102,6 +102,19 @@ def test_a_region_that_contradicts_base_url_is_refused(monkeypatch: pytest.Monke
         resolved_settings()
 
 
+def test_a_value_of_the_wrong_form_is_refused_without_the_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCES__AUTHSIGNAL_SOURCE__MAX_REQUESTS", "sk_secret")
+    with pytest.raises(ConfigurationError, match="The setting max_requests must be") as wrong:
+        resolved_settings()
+    assert "sk_secret" not in str(wrong.value)
+
+
+def test_a_host_that_cannot_exist_is_not_a_base_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCES__AUTHSIGNAL_SOURCE__BASE_URL", "https://xn--/v1")
+    with pytest.raises(ConfigurationError, match="base_url is not a URL"):
+        _ = resolved_settings().base
+
+
 def test_pipeline_name_and_dataset_name_are_settings_of_a_project(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PIPELINE_NAME", "DATASET_NAME"):
         monkeypatch.setenv(f"SOURCES__AUTHSIGNAL_SOURCE__{name}", "mine")

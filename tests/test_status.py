@@ -318,3 +318,12 @@ def test_json_and_prometheus_together_are_refused() -> None:
     done = command("status", "--json", "--prometheus")
     assert done.returncode == 2
     assert "not both" in done.stderr
+
+
+def test_a_run_without_a_start_is_left_out_of_the_status(seeded: RunningSandbox) -> None:
+    sync_from(seeded)
+    with attach().sql_client() as client:
+        client.execute_sql("alter table sync_runs alter started_at drop not null")
+        client.execute_sql("update sync_runs set started_at = null, ended_at = null, outcome = null")
+    assert found().runs == []
+    assert command("status").returncode == 0

@@ -33,10 +33,13 @@ from dlt_authsignal.project.waiting import in_use
 from dlt_authsignal.project.writing import is_refusal, refused
 
 _REFUSALS = ("permission denied", "insufficient privileges", "access denied")
-_MISSING: Final = re.compile(r"not have a column|column \S+ does not exist|not found in FROM clause", re.IGNORECASE)
+_MISSING: Final = re.compile(
+    r"not have a column|(column|table|relation|view)( with name)? \S+ does not exist|not found in FROM clause",
+    re.IGNORECASE,
+)
 _RECREATED: Final = (
     "If a user of the database dropped a column or a table of the dataset, run: dlt-authsignal sync."
-    " It creates them again."
+    " It creates them again. Tables of events: dlt-authsignal events load."
 )
 _RIGHTS = f"\n\nPrivileges that loading needs: {DOCS}/destinations.md"
 
@@ -58,6 +61,18 @@ def translate_errors(destination: str) -> Iterator[None]:
         if explained is error:  # raised from itself, it would be its own cause
             raise
         raise explained from (None if isinstance(error, QUOTING_ERRORS) else error)
+
+
+@contextmanager
+def named_settings() -> Iterator[None]:
+    """Raise this package's error for a setting whose value has the wrong form: dlt's own quotes the value."""
+    wrong = None
+    try:
+        yield
+    except ConfigValueCannotBeCoercedException as error:
+        wrong = ConfigurationError(_wrong_form(error))
+    if wrong:
+        raise wrong
 
 
 def _named(destination: str) -> Destination:
@@ -98,13 +113,17 @@ def _explained(error: Exception, name: str) -> Exception:
         notes = "".join(f"\n\n{note}" for note in getattr(error, "__notes__", ()))
         return RunFailed(f"The {error.step} step failed: {why(error)}{rights}{notes}")
     if isinstance(cause, DatabaseException):
-        advice = _rights(text) or _lost(text)
-        return RunFailed(f"{destination.title} rejected a statement: {without_values(text)} {LEFT_OUT}{advice}")
+        return RunFailed(f"{destination.title} rejected a statement: {rejection(text)}")
     if isinstance(error, AttributeError) and isinstance(error.__context__, Exception):
         # dlt 1.31 rolls back on a connection that it has just closed
         explained = _explained(error.__context__, name)
         return error if explained is error.__context__ else explained
     return RunFailed(text) if isinstance(error, DltException | OSError) else error
+
+
+def rejection(text: str) -> str:
+    """Return why a database rejected a statement, without values and the statement, and what to do about it."""
+    return f"{without_values(text)} {LEFT_OUT}{_rights(text) or _lost(text)}"
 
 
 def _lost(text: str) -> str:

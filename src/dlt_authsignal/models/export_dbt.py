@@ -1,11 +1,12 @@
 """Write the KPIs as a dbt package: a model for each available one, with its definition and tests."""
 
 import re
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from dlt_authsignal.errors import RunFailed
+from dlt_authsignal.errors import ConfigurationError, RunFailed
 from dlt_authsignal.models.install import view_query
 from dlt_authsignal.models.kpis.availability import needs_of
 from dlt_authsignal.models.kpis.catalogue import Model, all_models
@@ -19,14 +20,16 @@ if TYPE_CHECKING:
 SOURCE: Final = "authsignal"
 """Name of the dbt source; its schema is the variable `authsignal_schema`."""
 
+_PROJECT: Final = "dbt_project.yml"
 _PLACE: Final = "authsignal_dbt_source"
 _TABLE: Final = re.compile(rf"""["`]?{_PLACE}["`]?\.["`]?(\w+)["`]?""")
 
 
 def export(pipeline: "Pipeline", folder: Path) -> list[str]:
-    """Write the package and return the names of its models.
+    """Write the package and return the names of its models. Files of an earlier export are replaced.
 
     Raises:
+        ConfigurationError: The folder has files of another dbt project, or cannot be written.
         RunFailed: No KPI is available.
     """
     from dlt_authsignal.destination.stores.store import is_made_of_files
@@ -48,15 +51,54 @@ def export(pipeline: "Pipeline", folder: Path) -> list[str]:
         dialect = client.capabilities.sqlglot_dialect or "duckdb"
     texts = {model.view: _sql(model, stored, dialect) for model in there}
     used = sorted({table for text in texts.values() for table in re.findall(r"source\('\w+', '(\w+)'\)", text)})
+    try:
+        _check_folder(folder)
+        _write(folder, _project(schema), _schema(there, used), texts)
+    except OSError as error:
+        raise ConfigurationError(
+            f"Cannot write the dbt package to {folder}: {error.strerror or type(error).__name__}. It may be incomplete;"
+            " no other file was changed. Let your account write there, or choose another folder with --out, and run"
+            " the command again."
+        ) from None
+    return list(texts)
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse a folder with the files of another dbt project.
+
+    Raises:
+        ConfigurationError: It has some. Nothing was written.
+    """
+    project, models = folder / _PROJECT, folder / "models"
+    is_free = not project.exists() and not (models.is_dir() and any(models.iterdir()))
+    if not is_free and not (project.is_file() and _is_export(project)):
+        raise ConfigurationError(
+            f"{folder} has files of another dbt project, which the package would replace. Nothing was written. Choose"
+            " an empty folder with --out, and add it to packages.yml of your project."
+        )
+
+
+def _is_export(project: Path) -> bool:
+    import yaml
+
+    try:
+        found = yaml.safe_load(project.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError):
+        return False
+    settings = found.get("vars") if isinstance(found, dict) else None
+    return isinstance(settings, dict) and found.get("name") == "authsignal" and "authsignal_schema" in settings
+
+
+def _write(folder: Path, project: dict[str, Any], schema: dict[str, Any], texts: Mapping[str, str]) -> None:
+    """Write the package, `dbt_project.yml` first: with it, the next export knows its own folder."""
     models = folder / "models"
     models.mkdir(parents=True, exist_ok=True)
+    (folder / _PROJECT).write_text(_yaml(project), encoding="utf-8")
     for earlier in models.glob("kpi_*.sql"):
         earlier.unlink()
     for name, text in texts.items():
         (models / f"{name}.sql").write_text(text, encoding="utf-8")
-    (folder / "dbt_project.yml").write_text(_yaml(_project(schema)), encoding="utf-8")
-    (models / "schema.yml").write_text(_yaml(_schema(there, used)), encoding="utf-8")
-    return list(texts)
+    (models / "schema.yml").write_text(_yaml(schema), encoding="utf-8")
 
 
 def _sql(model: Model, stored: Stored, dialect: str) -> str:

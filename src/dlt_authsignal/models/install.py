@@ -47,6 +47,7 @@ def install(pipeline: "Pipeline", *, materialize: bool = False) -> Installed:
     from dlt.destinations.exceptions import DatabaseException
 
     from dlt_authsignal.destination.duckdb_file import database_file
+    from dlt_authsignal.destination.errors import rejection
     from dlt_authsignal.destination.stores.store import is_made_of_files
 
     stored = existing(pipeline)
@@ -77,8 +78,10 @@ def install(pipeline: "Pipeline", *, materialize: bool = False) -> Installed:
                 if model.name in needs:
                     _drop(client, view_name(model.view, dataset, dialect))
     except DatabaseException as error:
-        raise RunFailed(f"Cannot create the KPI views; the data is unchanged: {error}") from error
-    return done
+        failure = RunFailed(f"Cannot create all KPI views; the loaded data is unchanged: {rejection(str(error))}")
+    else:
+        return done
+    raise failure  # outside of `except`: the database's error may quote values
 
 
 def _nothing_synced(dataset: str) -> RunFailed:

@@ -1,6 +1,6 @@
 """Run queries in DuckDB's dialect on a dataset, whether its tables are in a database or made of files."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -40,7 +40,7 @@ def opened(pipeline: "Pipeline") -> Iterator[tuple[Ask, Stored, str]]:
             yield lambda query: connection.execute(in_duckdb(query)).fetchall(), there, "duckdb"
         return
     with sql_client(pipeline) as client:
-        written, dialect = _writer(client, stored)
+        written, dialect = writer(client, stored)
         yield lambda query: list(client.execute_sql(written(query)) or []), stored, dialect
 
 
@@ -90,7 +90,7 @@ def opened_for_many(pipeline: "Pipeline") -> Iterator[Reader]:
         return
     stored = stored_columns(pipeline)
     with sql_client(pipeline) as client:
-        written, dialect = _writer(client, stored)
+        written, dialect = writer(client, stored)
 
         def fetch(query: str) -> "Iterator[pa.Table]":
             with client.execute_query(written(query)) as cursor:
@@ -106,8 +106,8 @@ def _keep(execute: Callable[[str], Any], name: str, query: str) -> None:
     execute(f"create or replace temp table {quoted(name)} as {query}")
 
 
-def _writer(client: Any, stored: Stored) -> tuple[Callable[[str], str], str]:
-    """Return a function that writes a query in the destination's dialect, and the dialect."""
+def writer(client: Any, stored: Collection[str]) -> tuple[Callable[[str], str], str]:
+    """Return a function that writes a query over some tables in the destination's dialect, and the dialect."""
     dialect = client.capabilities.sqlglot_dialect or "duckdb"
     dataset = client.fully_qualified_dataset_name(quote=False).split(".")[-1]
     if dialect == "duckdb":  # without sqlglot, which takes a second for some of them

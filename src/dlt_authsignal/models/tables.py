@@ -3,9 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from dlt_authsignal.models import lake
-from dlt_authsignal.models.kpis.catalogue import all_models
-from dlt_authsignal.models.kpis.sources import SIGN_INS
-from dlt_authsignal.models.opened import Stored, stored_columns
+from dlt_authsignal.models.kpis.supplied import SUPPLIED, usable_columns
+from dlt_authsignal.models.opened import Stored, stored_columns, writer
 
 if TYPE_CHECKING:
     from dlt.pipeline.pipeline import Pipeline
@@ -21,13 +20,9 @@ def existing(pipeline: "Pipeline") -> Stored:
         return {name: columns for name, columns in stored.items() if name in held}
     with pipeline.sql_client() as client:
         there = {name: columns for name, columns in stored.items() if is_there(client, name)}
-        return there | {name: {} for name in external_tables() if is_there(client, name)}
-
-
-def external_tables() -> frozenset[str]:
-    """Return the names of the tables that you may supply."""
-    sources = (source for model in all_models() for source in model.sources)
-    return frozenset({SIGN_INS, *(each.removeprefix("table ") for each in sources if each.startswith("table "))})
+        supplied = [name for name in SUPPLIED if is_there(client, name)]
+        written, _ = writer(client, supplied)
+        return there | {name: usable_columns(name, lambda text: client.execute_sql(written(text))) for name in supplied}
 
 
 def is_there(client: Any, table: str) -> bool:

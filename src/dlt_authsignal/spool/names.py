@@ -70,8 +70,14 @@ def raw_file_name(tenant: str, received_at: datetime, body_hash: str) -> str:
 
 
 def _stem(tenant: str, received_at: datetime, body_hash: str) -> str:
-    time = received_at.astimezone(UTC)
-    return f"{tenant}/{time:%Y-%m-%d}/{time.strftime(_TIME)}-{body_hash[:HASH_DIGITS]}"
+    return f"{start_of(tenant, received_at)}-{body_hash[:HASH_DIGITS]}"
+
+
+def start_of(tenant: str, moment: datetime) -> str:
+    """Return the text before which the names of all files of a tenant sort that were received earlier."""
+    time = moment.astimezone(UTC)
+    day = time.date().isoformat()  # strftime does not pad years below 1000 on each system
+    return f"{tenant}/{day}/{day.replace('-', '')}T{time:%H%M%S.%f}Z"
 
 
 def checked(name: str) -> str:

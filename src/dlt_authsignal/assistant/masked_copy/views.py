@@ -13,7 +13,7 @@ from dlt_authsignal.models.events.views import plain_queries as event_queries
 from dlt_authsignal.models.kpis.availability import needs_of
 from dlt_authsignal.models.kpis.catalogue import all_models
 from dlt_authsignal.models.kpis.queries import query
-from dlt_authsignal.models.kpis.sources import SIGN_INS
+from dlt_authsignal.models.kpis.supplied import SIGN_INS
 from dlt_authsignal.models.ocsf.views import plain_queries as ocsf_queries
 from dlt_authsignal.models.opened import Stored
 from dlt_authsignal.schema.sql_text import quoted
@@ -63,7 +63,7 @@ def _add_kpis(connection: duckdb.DuckDBPyConnection, places: Places, known: dict
         connection.execute(
             f"create table {places.target}.{SIGN_INS} as select action_code from {places.source}.{SIGN_INS}"
         )
-        known[SIGN_INS] = []
+        known[SIGN_INS] = ["action_code"]
     stored = {table: dict.fromkeys(_readable(table, columns), "text") for table, columns in known.items()}
     for model in all_models():
         if needs_of(model, stored):
@@ -73,5 +73,7 @@ def _add_kpis(connection: duckdb.DuckDBPyConnection, places: Places, known: dict
 
 
 def _readable(table: str, columns: Sequence[str]) -> list[str]:
+    if table == SIGN_INS:
+        return list(columns)
     declared = {column.name for column in EVERY_TABLE[table].columns} if columns else set()
     return [name for name in columns if name in declared or not is_masked(table, name)]

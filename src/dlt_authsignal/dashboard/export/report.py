@@ -41,7 +41,8 @@ def write_report(
         page: Key of the page that is open at first, or that the picture shows.
 
     Raises:
-        ConfigurationError: The file cannot be written, no browser is installed, or a filter or page is unknown.
+        ConfigurationError: The file cannot be written, no browser is installed, a filter or page is unknown, or
+            nothing was loaded.
         ExtraMissing: The extra `dashboard` is not installed.
         RunFailed: The browser failed.
     """
@@ -54,11 +55,27 @@ def write_report(
     check_target(path, chosen)
     if chosen != "html":
         browser.find()
+    check_data(pipeline)
     figures = open_figures(pipeline)
     check_filters(filters, figures.choices)
     document = figures.document(filters)
     _check_page(page, document)
     return write(document, path, format=chosen, page=page)
+
+
+def check_data(pipeline: "Pipeline") -> None:
+    """Refuse a dataset without tables: a report of it would look like one of a tenant without users.
+
+    Raises:
+        ConfigurationError: It has none.
+    """
+    from dlt_authsignal.models.tables import existing
+
+    if not existing(pipeline):
+        raise ConfigurationError(
+            f'Dataset "{pipeline.dataset_name}" of pipeline "{pipeline.pipeline_name}" has no synced data. Nothing was'
+            " written. Check --destination, --dataset and --pipeline-name, or run: dlt-authsignal sync"
+        )
 
 
 def write(document: Document, path: Path, *, format: Format, page: str) -> Path:
@@ -122,6 +139,7 @@ def check_filters(filters: Filters, choices: Choices) -> None:
     if filters.since and filters.until and filters.since > filters.until:
         raise ConfigurationError(
             f"The first day, {filters.since}, is after the last day, {filters.until}. Choose an earlier first day."
+            " Nothing was written."
         )
     for name, value, known in (
         ("action", filters.action, choices.actions),

@@ -104,7 +104,7 @@ class Frame:
         filters, last = self.document.filters, self.document.choices.last_day
         if last:
             for days in PERIODS:
-                since = last - timedelta(days=days - 1)
+                since = max(last, date.min + timedelta(days=days)) - timedelta(days=days - 1)
                 chosen = (filters.since, filters.until) == (since, last)
                 yield Period(f"{days} days", self._with_period(since, last), chosen)
         yield Period("All", self._with_period(None, None), not (filters.since or filters.until))

@@ -30,7 +30,7 @@ concerned as (
 bounds as (select min(created_at) as data_from, max(created_at) as data_until from user_actions),
 windows as (
     select c.*, case when c.seen_before is not null and b.data_from is not null then least(
-        {days} * 86400000,
+        {days} * cast(86400000 as bigint),
         date_diff('millisecond', b.data_from, c.seen_before),
         date_diff('millisecond', c.seen_at, b.data_until)
     ) end as length
@@ -54,7 +54,8 @@ attempts as (
 ),
 matched as (
     select s.configuration, s.object, s.object_name, s.seen_before, s.seen_at, s.action_code, s.length,
-        s.other_changes, a.state, a.settled, a.detailed, case when a.rule = s.object then 1 else 0 end as is_decided,
+        s.other_changes, a.state, coalesce(a.settled, 0) as settled, coalesce(a.detailed, 0) as detailed,
+        case when a.rule = s.object then 1 else 0 end as is_decided,
         case when a.created_at < s.seen_before
             and date_diff('millisecond', a.created_at, s.seen_before) <= s.length then 1 else 0 end as is_before,
         case when a.created_at >= s.seen_at

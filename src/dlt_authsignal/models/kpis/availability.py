@@ -4,6 +4,7 @@ from typing import Final
 
 from dlt_authsignal.models.kpis.catalogue import Model
 from dlt_authsignal.models.kpis.sources import ATTEMPTS
+from dlt_authsignal.models.kpis.supplied import SUPPLIED, unusable
 from dlt_authsignal.models.opened import Stored
 from dlt_authsignal.schema.tables.all_tables import ALL_TABLES
 from dlt_authsignal.schema.tables.bookkeeping import USER_READS
@@ -21,11 +22,18 @@ _CONFIGURATION: Final = frozenset(table.name for table in CONFIGURATION)
 def needs_of(model: Model, stored: Stored) -> tuple[str, ...]:
     """Return what a KPI needs and the dataset does not have; nothing if it can be computed."""
     needs = [source_of(table) for table in model.tables if not is_loaded(table, stored)]
+    for table in supplied_tables(model):
+        needs += unusable(table, stored[table]) if table in stored else []
     for each in model.columns:
         table, _, column = each.partition(".")
         if table in stored and column not in stored[table]:
             needs.append(f"the column {each}")
     return tuple(dict.fromkeys(needs))
+
+
+def supplied_tables(model: Model) -> list[str]:
+    """Return the tables that a KPI reads if you supply them."""
+    return [name for name in SUPPLIED if name in model.tables or f"{{{name}}}" in model.sql]
 
 
 def availability(model: Model, stored: Stored) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from dlt_authsignal.models.events.views import ALL_ACTIONS, all_actions_sql, state_rank
+from dlt_authsignal.models.kpis.supplied import SIGN_INS
 from dlt_authsignal.models.opened import Stored
 from dlt_authsignal.schema.tables.all_tables import ALL_TABLES
 from dlt_authsignal.schema.tables.bookkeeping import USER_READS
@@ -52,9 +53,6 @@ TOKEN_MINUTES: Final = 10
 
 SIGN_IN_ACTIONS: Final = ("signIn", "sign-in", "sign_in", "signin", "logIn", "log-in", "log_in", "login")
 """Action codes that count as sign-ins, where the table `sign_in_actions` does not exist."""
-
-SIGN_INS: Final = "sign_in_actions"
-"""Optional table of the customer with the action codes that count as sign-ins."""
 
 _AGENTS: Final = {
     "os": (

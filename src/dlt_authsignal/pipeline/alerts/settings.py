@@ -1,7 +1,6 @@
 """The settings of detections and alerts: `[detections.RULE]` and `[alerts]`."""
 
 import base64
-import binascii
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from dlt.common.configuration.utils import auto_cast
 from dlt.common.typing import TSecretStrValue
 from yarl import URL
 
+from dlt_authsignal.destination.errors import named_settings
 from dlt_authsignal.errors import DOCS, ConfigurationError, ExtraMissing
 from dlt_authsignal.models.detections.thresholds import Thresholds, checked
 from dlt_authsignal.source.config.connection import is_loopback
@@ -79,21 +79,44 @@ def resolved_thresholds() -> Thresholds:
     found: dict[str, Any] = {}
     for provider in reversed(dlt.config.config_providers):  # the first one wins
         if isinstance(provider, SettingsTomlProvider):
-            section, _ = provider.get_value(DETECTIONS, Mapping, "")
-            for rule, settings in section.items() if isinstance(section, Mapping) else ():
+            for rule, settings in _table(provider, DETECTIONS).items():
                 is_table = isinstance(settings, Mapping) and isinstance(found.get(rule, {}), Mapping)
                 found[rule] = {**found.get(rule, {}), **settings} if is_table else settings
     for rule, name, value in _in_environment():
-        found[rule] = {**found.get(rule, {}), name: value}
+        known = found.get(rule, {})
+        found[rule] = {**known, name: value} if isinstance(known, Mapping) else known
     return checked(found)
+
+
+def _table(provider: SettingsTomlProvider, name: str) -> Mapping[str, Any]:
+    """Return a table of a settings file; an empty one if it is missing.
+
+    Raises:
+        ConfigurationError: Something else has its name.
+    """
+    found, _ = provider.get_value(name, Mapping, "")
+    if found is None:
+        return {}
+    if not isinstance(found, Mapping):
+        raise ConfigurationError(
+            f"{provider.name}: {name} must be a table of settings, such as [{name}]. Nothing was computed or sent."
+            f" All settings: {DOCS}/detections.md"
+        )
+    return found
 
 
 def _in_environment() -> Iterator[tuple[str, str, Any]]:
     prefix = f"{DETECTIONS.upper()}__"
     for variable, text in os.environ.items():
         rule, _, name = variable.removeprefix(prefix).lower().partition("__")
-        if variable.startswith(prefix) and name:
-            yield rule, name, auto_cast(text)
+        if not variable.startswith(prefix):
+            continue
+        if not rule or not name:
+            raise ConfigurationError(
+                f"The environment variable {variable} has no setting in its name. Write {prefix}RULE__SETTING."
+                f" Nothing was computed. All settings: {DOCS}/detections.md"
+            )
+        yield rule, name, auto_cast(text)
 
 
 def resolved_alert_settings(receiver: str | None, pipeline_name: str | None = None) -> AlertSettings | None:
@@ -107,7 +130,7 @@ def resolved_alert_settings(receiver: str | None, pipeline_name: str | None = No
         ConfigurationError: The receiver has no address, or a setting is wrong. Nothing was sent.
     """
     _check_names()
-    with inject_section(ConfigSectionContext(pipeline_name=pipeline_name, sections=(ALERTS,))):
+    with named_settings(), inject_section(ConfigSectionContext(pipeline_name=pipeline_name, sections=(ALERTS,))):
         found = resolve_configuration(AlertConfiguration())
     chosen = _chosen(receiver, found)
     if chosen is None:
@@ -131,8 +154,7 @@ def resolved_alert_settings(receiver: str | None, pipeline_name: str | None = No
 def _check_names() -> None:
     for provider in dlt.config.config_providers:
         if isinstance(provider, SettingsTomlProvider):
-            section, _ = provider.get_value(ALERTS, Mapping, "")
-            for name in section if isinstance(section, Mapping) else ():
+            for name in _table(provider, ALERTS):
                 if name not in NAMES:
                     raise ConfigurationError(
                         f'{provider.name}, [{ALERTS}]: there is no setting "{name}".{nearest(name, NAMES)}'
@@ -159,9 +181,10 @@ def _url(name: str, text: str) -> URL:
     """Return the address. Messages never contain it."""
     try:
         url = URL(text.strip())
+        host = url.host  # fails for names that no host can have
     except ValueError:
-        url = URL()
-    if not url.host or not (url.scheme == "https" or (url.scheme == "http" and is_loopback(url.host))):
+        url, host = URL(), None
+    if not host or not (url.scheme == "https" or (url.scheme == "http" and is_loopback(host))):
         raise ConfigurationError(
             f"{name} under [{ALERTS}] must begin with https://, or with http:// for a receiver on this machine."
             " Nothing was sent."
@@ -179,7 +202,7 @@ def _secret(text: str | None) -> bytes:
         raise ConfigurationError(f"There is no webhook_secret under [{ALERTS}]. Nothing was sent. {_MAKE}")
     try:
         key = base64.b64decode(text.strip().removeprefix(_PREFIX), validate=True)
-    except binascii.Error:
+    except ValueError:  # also for characters that are not ASCII
         key = b""
     if len(key) < LEAST_SECRET_BYTES:
         raise ConfigurationError(

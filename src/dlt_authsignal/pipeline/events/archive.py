@@ -1,5 +1,6 @@
 """Import archives of events into the spool: JSON lines, each an envelope or the body of a delivery."""
 
+import codecs
 import gzip
 import hashlib
 import zlib
@@ -67,8 +68,14 @@ def import_events(
         received_at: When they were received. Default: the time of each event.
 
     Raises:
-        ConfigurationError: A file cannot be read, or a line is not an event. Earlier lines may have been imported.
+        ConfigurationError: `received_at` is out of range, a file cannot be read, or a line is not an event. The lines
+            before it were imported.
     """
+    if received_at is not None and not _NO_TIME <= received_at < _LAST:
+        raise ConfigurationError(
+            f"No event was received at {received_at.isoformat()}: the time must be from 1970 to 9998. Nothing was"
+            " imported."
+        )
     done = Imported()
     spool.prepare()
     for path in paths:
@@ -121,6 +128,8 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
                 number += 1
                 if len(line) > LONGEST_LINE:
                     raise _wrong(path, number, f"it is longer than {LONGEST_LINE >> 20} MiB")
+                if number == 1:
+                    line = _unmarked(path, line)
                 if line.strip():
                     yield number, line.strip()
     except (EOFError, zlib.error, gzip.BadGzipFile):
@@ -130,6 +139,20 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
             f"Cannot read {path}: {error.strerror or type(error).__name__}. Events read before this may be in the"
             " spool. Import the file again: no event is added twice."
         ) from None
+
+
+def _unmarked(path: Path, line: bytes) -> bytes:
+    """Return the first line without the mark that some programs put before UTF-8.
+
+    Raises:
+        ConfigurationError: The mark is that of another encoding.
+    """
+    if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ConfigurationError(
+            f"{path} is UTF-16, and archives must be UTF-8. Nothing of it was imported. Save it as UTF-8, then import"
+            " it again."
+        )
+    return line.removeprefix(codecs.BOM_UTF8)
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -1,6 +1,6 @@
 """Load files of the spool again, as if they had not been loaded."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from dlt.pipeline.pipeline import Pipeline
@@ -10,6 +10,7 @@ from dlt_authsignal.pipeline.events.load import load_events
 from dlt_authsignal.pipeline.events.report import EventsReport
 from dlt_authsignal.source.config.event_settings import DEFAULT_TENANT, resolved_event_settings
 from dlt_authsignal.spool import SpoolFile, open_spool
+from dlt_authsignal.spool.names import start_of
 
 
 def replay_events(
@@ -36,11 +37,5 @@ def replay_events(
 
 def files_between(spool: str, tenant: str, start: datetime, end: datetime | None) -> list[SpoolFile]:
     """Return the files of a tenant that were received in a period."""
-    before = _place(tenant, end) if end else None
-    return list(open_spool(spool).files(tenant, after=_place(tenant, start), before=before))
-
-
-def _place(tenant: str, moment: datetime) -> str:
-    """Return the text before which all names of earlier files sort."""
-    time = moment.astimezone(UTC)
-    return f"{tenant}/{time:%Y-%m-%d}/{time:%Y%m%dT%H%M%S.%f}Z"
+    before = start_of(tenant, end) if end else None
+    return list(open_spool(spool).files(tenant, after=start_of(tenant, start), before=before))

@@ -6,6 +6,7 @@ from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.source.events.pending import not_loaded
 from dlt_authsignal.spool import Spool
+from dlt_authsignal.spool.names import start_of
 
 
 def delete_old(
@@ -17,8 +18,7 @@ def delete_old(
     """
     if retention is None:
         return 0
-    moment = ((now or datetime.now(UTC)) - retention).astimezone(UTC)
-    before = f"{tenant}/{moment:%Y-%m-%d}/{moment:%Y%m%dT%H%M%S.%f}Z"
+    before = start_of(tenant, (now or datetime.now(UTC)) - retention)
     old = list(spool.files(tenant, before=before))
     waiting = {file.name for file in not_loaded(pipeline, old)}
     stems = {_stem(name) for name in waiting}

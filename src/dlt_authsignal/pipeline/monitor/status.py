@@ -206,7 +206,7 @@ def _runs(pipeline: Pipeline) -> list[dict[str, Any]]:
             value: Any = run[name]
             run[name] = json.loads(value) if isinstance(value, str) else value or {}
         run |= {name: _utc(run[name]) for name in ("started_at", "ended_at", "oldest_read_at")}
-    return runs
+    return [run for run in runs if run["started_at"] is not None]  # else it was not written by a sync
 
 
 def _utc(moment: datetime | None) -> datetime | None:

@@ -39,14 +39,15 @@ def api_url(region: str | None, base_url: str | None) -> URL:
 def _checked(base_url: str) -> URL:
     try:
         url = URL(base_url.strip().rstrip("/"))
+        host = url.host  # fails for names that no host can have
     except ValueError:
         raise ConfigurationError(
             "base_url is not a URL. Expected something like https://api.authsignal.com/v1."
         ) from None
-    if url.scheme not in ("http", "https") or not url.host or url.query_string or url.user:
+    if url.scheme not in ("http", "https") or not host or url.query_string or url.user:
         raise ConfigurationError("base_url must be http(s)://host/v1, without a query or credentials in it.")
-    if url.scheme == "http" and not is_loopback(url.host):
-        logger.warning("base_url is plain http to another machine (%s): keys travel unencrypted.", url.host)
+    if url.scheme == "http" and not is_loopback(host):
+        logger.warning("base_url is plain http to another machine (%s): keys travel unencrypted.", host)
     return url
 
 

@@ -17,6 +17,7 @@ from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
 from dlt.common.typing import TSecretStrValue, TSecretValue
 
+from dlt_authsignal.destination.errors import named_settings
 from dlt_authsignal.errors import DOCS, ConfigurationError
 from dlt_authsignal.source.config.credentials import clean_credential
 from dlt_authsignal.source.config.durations import duration
@@ -123,7 +124,7 @@ def resolved_event_settings(
     """
     _check_names(pipeline_name, given)
     of_dlt = {name: given[name] for name in given if name != "path"}
-    with inject_section(ConfigSectionContext(pipeline_name=pipeline_name, sections=_SECTIONS)):
+    with named_settings(), inject_section(ConfigSectionContext(pipeline_name=pipeline_name, sections=_SECTIONS)):
         found = resolve_configuration(EventConfiguration(), explicit_value=of_dlt)
     source = resolved_settings(pipeline_name) if source is None else source
     path = given["path"] if "path" in given else _found_path(pipeline_name)

@@ -10,6 +10,7 @@ from dlt.common.configuration import inject_section, resolve_configuration
 from dlt.common.configuration.providers.toml import SettingsTomlProvider
 from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
 
+from dlt_authsignal.destination.errors import named_settings
 from dlt_authsignal.destination.redaction import hide_from_trace
 from dlt_authsignal.errors import DOCS, ConfigurationError
 from dlt_authsignal.source.config.source_settings import NAMES, PYTHON_ONLY, SourceConfiguration, SourceSettings
@@ -35,7 +36,7 @@ def resolved_settings(pipeline_name: str | None = None, **given: Any) -> SourceS
     """
     check_names(given)
     check_configured(pipeline_name)
-    with inject_section(ConfigSectionContext(pipeline_name=pipeline_name, sections=_SECTIONS)):
+    with named_settings(), inject_section(ConfigSectionContext(pipeline_name=pipeline_name, sections=_SECTIONS)):
         found: Any = resolve_configuration(
             SourceConfiguration(), explicit_value={name: given[name] for name in given if name not in PYTHON_ONLY}
         )

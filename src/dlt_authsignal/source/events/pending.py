@@ -64,4 +64,4 @@ def stored_since(pipeline: Pipeline, table: str, rows: Any) -> Iterator[Any]:
 
 
 def _literal(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S.%f}+00:00"
+    return f"{moment.replace(tzinfo=None).isoformat(sep=' ', timespec='microseconds')}+00:00"

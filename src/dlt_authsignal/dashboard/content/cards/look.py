@@ -214,7 +214,7 @@ def point_of(row: Kpi, label: str) -> Point:
 def line_of(name: str, rows: Iterable[Kpi]) -> Series:
     """Return rows as points over time."""
     dated = sorted((row for row in rows if row.period_start), key=lambda row: row.period_start or date.min)
-    return Series(name=name, points=tuple(point_of(row, f"{row.period_start:%Y-%m-%d}") for row in dated))
+    return Series(name=name, points=tuple(point_of(row, str(row.period_start)) for row in dated))
 
 
 def no_chart(kind: Literal["line", "bar", "stack", "funnel"], title: str, model: Model, needs: str) -> Chart:

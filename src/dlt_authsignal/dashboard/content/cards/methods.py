@@ -34,7 +34,7 @@ def methods_over_time(look: Look) -> Chart:
             name=name,
             points=tuple(
                 Point(
-                    label=f"{week:%Y-%m-%d}",
+                    label=week.isoformat(),
                     value=counts[name].get(week, 0),
                     numerator=counts[name].get(week, 0),
                     denominator=totals[week],

@@ -112,7 +112,7 @@ def ends_over_time(look: Look) -> Chart:
     weeks = sorted(week for week in found if week)
     parts = ("Succeeded", "Abandoned", "Failed")
     series = tuple(
-        Series(name=part, points=tuple(_part(found[week], f"{week:%Y-%m-%d}", part) for week in weeks))
+        Series(name=part, points=tuple(_part(found[week], week.isoformat(), part) for week in weeks))
         for part in parts
         if weeks
     )

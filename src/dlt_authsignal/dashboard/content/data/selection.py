@@ -97,10 +97,15 @@ def dimension_of(model: Model, filter_: str) -> str | None:
 
 
 def before(filters: Filters) -> Filters | None:
-    """Return the filters for the period of the same length before; None if the reader chose no period."""
+    """Return the filters for the period of the same length before; None if the reader chose no period.
+
+    Also None if that would begin before the year 1.
+    """
     if filters.since is None or filters.until is None:
         return None
     length = filters.until - filters.since + timedelta(days=1)
+    if length > filters.since - date.min:
+        return None
     return replace(filters, since=filters.since - length, until=filters.since - timedelta(days=1))
 
 
@@ -135,7 +140,7 @@ def _bounds(model: Model, filters: Filters) -> str:
     if filters.since:
         complete = f"greatest(complete_from, date '{filters.since}')"
     if filters.until:
-        until = f"least(until_day, date '{filters.until + timedelta(days=1)}')"
+        until = f"least(until_day, date '{filters.until}' + 1)"
     return f"select first_day, {complete} as complete_from, last_day, {until} as until_day from {quoted(model.bounds)}"
 
 

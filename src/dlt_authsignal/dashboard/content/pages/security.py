@@ -89,7 +89,7 @@ def _by_week(facts: Facts, filters: Filters) -> Chart:
     series = tuple(
         Series(
             name=_title(rule),
-            points=tuple(Point(label=f"{week:%Y-%m-%d}", value=counts[rule, week]) for week in weeks),
+            points=tuple(Point(label=week.isoformat(), value=counts[rule, week]) for week in weeks),
         )
         for rule in rules
     )

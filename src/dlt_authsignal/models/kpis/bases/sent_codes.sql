@@ -2,6 +2,7 @@
 with prices as (
     select channel, coalesce(cast(country_code as varchar), 'any') as country_code, max(price) as price
     from otp_prices
+    where price >= 0 and price < 1000000
     group by channel, coalesce(cast(country_code as varchar), 'any')
 )
 select
