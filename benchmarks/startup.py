@@ -25,13 +25,11 @@ def seconds(command: list[str]) -> float:
     return time.perf_counter() - started
 
 
-_SILENT = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-
-
 def until_ready(*options: str) -> tuple[float, float]:
     """Return the seconds until a sandbox has answered its first request, and its processor seconds until then."""
     started = time.perf_counter()
-    with subprocess.Popen([COMMAND, "sandbox", "--port", "0", "--json", *options], **_SILENT) as run:
+    command = [COMMAND, "sandbox", "--port", "0", "--json", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
         try:
             line = run.stdout.readline() if run.stdout else b""
             with urlopen(json.loads(line)["controlUrl"], timeout=10) as answer:  # noqa: S310

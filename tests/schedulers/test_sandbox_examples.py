@@ -24,6 +24,6 @@ def test_hadolint_accepts_the_containerfile() -> None:
     ("schema", "file"), [("vendor.compose-spec", "compose.yaml"), ("vendor.github-workflows", "github-actions.yml")]
 )
 def test_files_of_pipelines_fit_their_schemas(schema: str, file: str) -> None:
-    arguments = [JUDGES / "check-jsonschema", "--builtin-schema", schema, EXAMPLES / file]
+    arguments = [str(JUDGES / "check-jsonschema"), "--builtin-schema", schema, str(EXAMPLES / file)]
     done = subprocess.run(arguments, timeout=30, check=False, capture_output=True)
     assert done.returncode == 0, done.stdout
