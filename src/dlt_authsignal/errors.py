@@ -11,6 +11,7 @@ AuthsignalError
 │   ├── NotACanary            the user given to a probe may be a real person
 │   ├── OtherTenant           the dataset holds another tenant, or was loaded with another key
 │   ├── UserErased            the requested user was erased and must not be loaded again
+│   ├── FixtureInvalid        a fixture or a state file of the sandbox cannot be read
 │   ├── RecordingUnreadable   a file is not a recording of the sandbox
 │   └── ExtraMissing          an optional part is not installed
 ├── RunFailed                 the run did not complete; the command exits with 1
@@ -66,6 +67,10 @@ class ConfigurationError(AuthsignalError):
     """A setting or argument is missing or wrong."""
 
     exit_code = 2
+
+
+class FixtureInvalid(ConfigurationError, ValueError):
+    """A fixture or a state file of the sandbox cannot be read. The sandbox is unchanged."""
 
 
 class CredentialsMissing(ConfigurationError):

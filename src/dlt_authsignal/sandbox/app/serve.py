@@ -19,6 +19,7 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from dlt_authsignal.sandbox.app.app import create_app
 from dlt_authsignal.sandbox.app.known_hosts import TARGET, KnownHosts
+from dlt_authsignal.sandbox.app.saving import saved_at_exit
 from dlt_authsignal.sandbox.core.config import SandboxConfig
 from dlt_authsignal.sandbox.core.hosts import in_url, is_every_interface, plain_host
 from dlt_authsignal.sandbox.http.dispatch import MAX_BODY_BYTES
@@ -26,10 +27,12 @@ from dlt_authsignal.sandbox.http.fault_answers import CONNECTION
 from dlt_authsignal.sandbox.sandbox import Sandbox
 
 if TYPE_CHECKING:
+    from dlt_authsignal.passkey import SoftwarePasskey
     from dlt_authsignal.sandbox.app.certificate import Certificate
     from dlt_authsignal.sandbox.core.clock import Clock
     from dlt_authsignal.sandbox.core.faults import Faults
     from dlt_authsignal.sandbox.core.rate_limits import Limits
+    from dlt_authsignal.sandbox.fixtures.fixture import Fixture
     from dlt_authsignal.sandbox.recording.recorder import Recorder
     from dlt_authsignal.sandbox.sessions.outbox import Outbox
     from dlt_authsignal.sandbox.tenant.changes.expected_effects import ChangeEffect
@@ -93,6 +96,26 @@ class RunningSandbox:
     def snapshots(self) -> list[str]:
         """Return the names of the snapshots."""
         return self.sandbox.snapshots()
+
+    def fixture(self) -> dict[str, Any]:
+        """Return the tenant as the plain values of a fixture."""
+        from dlt_authsignal.sandbox.fixtures.fixture import Fixture
+
+        return Fixture.of_sandbox(self.sandbox)
+
+    def load(self, fixture: "Fixture") -> None:
+        """Replace the tenant by that of a fixture."""
+        fixture.put_into(self.sandbox)
+
+    def save(self) -> str:
+        """Save the state in the state file, and return its path."""
+        return self.sandbox.save()
+
+    def passkey(self, user_id: str, origin: str | None = None) -> "SoftwarePasskey":
+        """Return the passkeys of a user of a fixture, with which you can sign in."""
+        from dlt_authsignal.sandbox.fixtures.passkeys import software_passkey
+
+        return software_passkey(self.sandbox, user_id, origin)
 
     def requests(self) -> dict[str, Any]:
         """Return the request log: counts by route and status, and the last requests."""
@@ -267,6 +290,7 @@ def run_in_thread(
     host: str = "127.0.0.1",
     port: int = 0,
     tls: bool = False,
+    state: str | Path | None = None,
     record: Path | None = None,
 ) -> Iterator[RunningSandbox]:
     """Serve a sandbox until the block ends. It has no users unless the configuration adds some.
@@ -276,6 +300,7 @@ def run_in_thread(
         host: Host to listen on.
         port: Port to listen on. 0 lets the system choose.
         tls: Whether to serve HTTPS. `certificate.authority` of the running sandbox is what clients must trust.
+        state: A file in which the state is saved at the end. If it exists, the sandbox starts from it.
         record: New file to which every request and its response are written, without secrets. None: not recorded.
 
     Example:
@@ -287,7 +312,7 @@ def run_in_thread(
         FileExistsError: The file to record to exists.
         TimeoutError: The server did not start or stop in time.
     """
-    sandbox = Sandbox(config)
+    sandbox = Sandbox(config) if state is None else _kept(config, state)
     certificate = certificate_for(sandbox.config, host) if tls else None
     recorder = recorder_of(sandbox, record) if record else None
     running = server(sandbox, host, certificate, recorder)
@@ -297,7 +322,8 @@ def run_in_thread(
     try:
         _wait_until_started(running, thread)
         url = address(bound, "https" if certificate else "http")
-        yield RunningSandbox(url, sandbox, certificate)
+        with saved_at_exit(sandbox):
+            yield RunningSandbox(url, sandbox, certificate)
     finally:
         running.should_exit = True
         thread.join(STOP_SECONDS)
@@ -306,6 +332,12 @@ def run_in_thread(
             recorder.close()
     if thread.is_alive():
         raise TimeoutError(f"The sandbox did not stop within {STOP_SECONDS} s.")
+
+
+def _kept(config: SandboxConfig | None, state: str | Path) -> Sandbox:
+    from dlt_authsignal.sandbox.fixtures.state_file import start  # most sandboxes start without it
+
+    return start(config, state)
 
 
 def _wait_until_started(running: uvicorn.Server, thread: threading.Thread) -> None:

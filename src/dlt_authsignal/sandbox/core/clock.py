@@ -18,11 +18,12 @@ class Clock:
 
     Args:
         start: Time at which it starts, in UTC. Default: the present.
+        frozen: Whether it stands still.
     """
 
-    def __init__(self, start: datetime | None = None) -> None:
+    def __init__(self, start: datetime | None = None, *, frozen: bool = False) -> None:
         self._start = start or datetime.now(UTC)
-        self._since: float | None = monotonic()
+        self._since: float | None = None if frozen else monotonic()
         self._moved = timedelta()
 
     def now(self) -> datetime:

@@ -19,6 +19,8 @@ from dlt_authsignal.cli.commands.local.sandbox_tls import Trust, tls_options, wr
 from dlt_authsignal.errors import ConfigurationError, ExtraMissing
 
 if TYPE_CHECKING:
+    from dlt_authsignal.sandbox.core.config import SandboxConfig
+    from dlt_authsignal.sandbox.fixtures.fixture import Fixture
     from dlt_authsignal.sandbox.sandbox import Sandbox
     from dlt_authsignal.sandbox.webhooks.history import Sent
 
@@ -53,6 +55,14 @@ def _not_emulated(context: click.Context, _option: click.Parameter, wanted: bool
         context.exit()
 
 
+def _fixture_schema(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        from dlt_authsignal.sandbox.fixtures.form.schema import fixture_schema
+
+        click.echo(json.dumps(fixture_schema(), indent=2))
+        context.exit()
+
+
 @click.group(invoke_without_command=True, short_help="Run a local Authsignal to test against.")
 @click.option(
     "--host",
@@ -73,6 +83,18 @@ def _not_emulated(context: click.Context, _option: click.Parameter, wanted: bool
     help=f"Number of users to invent.  [default: {DEFAULT_USERS}]",
 )
 @click.option("--empty", is_flag=True, help="Start without users, as most tests need it. The same as --users 0.")
+@click.option(
+    "--fixture",
+    metavar="FILE",
+    help="Start with the tenant in this YAML or JSON file: users, authenticators, actions, rules, keys."
+    " Without --users, no other users are invented.",
+)
+@click.option(
+    "--state",
+    metavar="FILE",
+    help="Save the state in this file when the sandbox stops, and start from it if it exists."
+    " Then --fixture, --users and --empty have no effect. Default: the state is lost.",
+)
 @click.option(
     "--days",
     default=45,
@@ -165,6 +187,14 @@ def _not_emulated(context: click.Context, _option: click.Parameter, wanted: bool
 @record_option
 @click.option("--json", "as_json", is_flag=True, help="Print the URLs and keys as one line of JSON.")
 @click.option(
+    "--fixture-schema",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_fixture_schema,
+    help="Print the JSON Schema of fixtures, for your editor, and exit.",
+)
+@click.option(
     "--not-emulated",
     is_flag=True,
     is_eager=True,
@@ -179,6 +209,8 @@ def sandbox(
     port: int,
     users: int | None,
     empty: bool,
+    fixture: str | None,
+    state: str | None,
     days: int,
     stories: bool,
     seed: int | None,
@@ -199,7 +231,7 @@ def sandbox(
     record: Path | None,
     as_json: bool,
 ) -> None:
-    """Run a local Authsignal to test against. All data is in memory and is lost when the sandbox stops.
+    """Run a local Authsignal to test against. Without --state, all data is in memory and is lost when it stops.
 
     Use the printed URL in Authsignal's SDKs or in `dlt-authsignal sync`. Routes under /_sandbox/ control the sandbox.
 
@@ -209,6 +241,7 @@ def sandbox(
     if context.invoked_subcommand:
         return
     try:
+        from dlt_authsignal.sandbox.app.saving import saved_at_exit
         from dlt_authsignal.sandbox.app.serve import address, certificate_for, listen, server
         from dlt_authsignal.sandbox.core.config import SandboxConfig
         from dlt_authsignal.sandbox.sandbox import Sandbox
@@ -230,15 +263,16 @@ def sandbox(
             allowed_hosts=allowed_hosts,
             allowed_webhook_hosts=allowed_webhook_hosts,
             listing="refused" if listing == "refused" else "allowed",
-            users=_users(users, empty=empty),
+            users=_users(users, empty=empty or bool(fixture)),
+            fixture=_read(fixture) if fixture and not (state and Path(state).exists()) else None,
             days=days,
             stories=stories,
             seed=seed,
             now=now,
         )
-        state = Sandbox(config)
+        started = Sandbox(config) if state is None else _kept(config, state)
         if events_to:
-            _send_events(state, events_to)
+            _send_events(started, events_to)
         certificate = certificate_for(config, host) if tls or tls_ca else None
     except ValueError as error:
         raise ConfigurationError(str(error)) from None
@@ -251,12 +285,26 @@ def sandbox(
     _warn_if_reachable(host)
     url = address(bound, "https" if certificate else "http")
     trust = written(certificate, tls_ca) if certificate else None
-    recorder = recording_to(state, record) if record else None
-    click.echo(_as_json(url, state, trust) if as_json else _banner(url, state, trust))
+    recorder = recording_to(started, record) if record else None
+    click.echo(_as_json(url, started, trust) if as_json else _banner(url, started, trust))
     try:
-        server(state, host, certificate, recorder).run(sockets=[bound])
+        with saved_at_exit(started):
+            server(started, host, certificate, recorder).run(sockets=[bound])
     except KeyboardInterrupt:
-        click.echo("Sandbox stopped. Its data is deleted.", err=True)
+        data = "is deleted" if state is None else f"is in {state}"
+        click.echo(f"Sandbox stopped. Its data {data}.", err=True)
+
+
+def _read(fixture: str) -> "Fixture":
+    from dlt_authsignal.sandbox.fixtures.fixture import Fixture
+
+    return Fixture.read(fixture)
+
+
+def _kept(config: "SandboxConfig", state: str) -> "Sandbox":
+    from dlt_authsignal.sandbox.fixtures.state_file import start
+
+    return start(config, state)
 
 
 def _send_events(state: "Sandbox", url: str) -> None:
@@ -293,9 +341,10 @@ def _warn_if_reachable(host: str) -> None:
 
 
 def _users(users: int | None, *, empty: bool) -> int:
-    if empty:
-        return 0
-    return DEFAULT_USERS if users is None else users
+    """Return the number of users to invent. A sandbox that is to be empty, or has a fixture, gets none by default."""
+    if users is not None:
+        return users
+    return 0 if empty else DEFAULT_USERS
 
 
 def _as_json(url: str, state: "Sandbox", trust: Trust | None) -> str:
