@@ -22,6 +22,7 @@ from dlt_authsignal.passkey import SoftwarePasskey
 from dlt_authsignal.recordings.replay import Outcome, replay
 from dlt_authsignal.recordings.values import Values
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
+from dlt_authsignal.sandbox.fixtures.fixture import Fixture
 from dlt_authsignal.sandbox.recording.entries import read
 from tests.helpers import COMMAND, MANAGEMENT_SECRET, ROOT, SECRET, command
 
@@ -318,6 +319,29 @@ def test_a_web_socket_and_requests_that_send_webhooks_are_not_replayed() -> None
     socket = replace(recording.exchanges[0], number=2, method="GET", url="ws://127.0.0.1:1/ws-v1-challenge", status=101)
     outcomes = replay(replace(recording, exchanges=(*recording.exchanges, socket)))
     assert [outcome.skipped for outcome in outcomes] == ["it would send webhooks", "a WebSocket"]
+
+
+def test_a_recording_of_a_fixture_contains_no_key_of_it_and_is_replayed_with_its_file(workdir: Path) -> None:
+    tenant = workdir / "tenant.yaml"
+    keys = "keys: {apiSecretKey: shop-test-secret}\nfixedCodes: {ann@example.com: '918273'}\n"
+    tenant.write_text(
+        f"{keys}users: {{ann: {{email: ann@example.com, authenticators: [{{verificationMethod: PASSKEY}}]}}}}\n",
+        "utf-8",
+    )
+
+    def run(client: Client) -> None:
+        client.get("/users/ann/authenticators", auth=("shop-test-secret", ""))
+        for path in ("fixture", "passkey?userId=ann"):
+            assert client.get(f"{client.running.control_url}{path}", auth=None).status_code == 200
+        fixture = f"{client.running.control_url}fixture"
+        assert requests.post(fixture, json={"users": {"bob": {}}}, timeout=5).status_code == 200
+
+    recorded(run, SandboxConfig(seed=7, fixture=Fixture.read(tenant)))
+    text = FILE.read_text("utf-8")
+    assert [secret for secret in ("shop-test-secret", "918273", "PRIVATE KEY") if secret in text] == []
+    outcomes = replay(read(FILE), Fixture.read(tenant))
+    assert different(outcomes) == []
+    assert [bool(outcome.skipped) for outcome in outcomes] == [False, False, False, True]
 
 
 def test_ids_and_secrets_may_change_but_have_to_fit_together() -> None:

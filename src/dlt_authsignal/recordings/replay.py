@@ -12,6 +12,7 @@ from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.recordings.values import Difference, Values
 from dlt_authsignal.sandbox.app.serve import RunningSandbox, run_in_thread
 from dlt_authsignal.sandbox.core.page_urls import PAGES
+from dlt_authsignal.sandbox.fixtures.fixture import Fixture
 from dlt_authsignal.sandbox.recording.entries import Exchange, Recording
 from dlt_authsignal.sandbox.recording.masks import HIDDEN, MASK
 
@@ -21,6 +22,7 @@ SECONDS: Final = 30.0
 WEB_SOCKET: Final = 101
 REDIRECTS: Final = range(300, 400)
 WEBHOOKS: Final = "/_sandbox/webhooks"
+FIXTURE: Final = "/_sandbox/fixture"
 
 SIGNED: Final = ("registrationCredential", "authenticationCredential", "signature", "publicKey")
 """Fields of requests that only the client's own key can make."""
@@ -55,13 +57,17 @@ class _Answer:
     cookies: list[str] = field(default_factory=list)
 
 
-def replay(recording: Recording) -> list[Outcome]:
+def replay(recording: Recording, fixture: Fixture | None = None) -> list[Outcome]:
     """Start a sandbox with the recorded configuration, send the requests, and return what became of each.
 
     The sandbox's clock shows the recorded time at each request.
+
+    Args:
+        recording: The recording.
+        fixture: The tenant with which the recorded sandbox started. A recording does not contain it.
     """
     is_secure = any(urlsplit(found.url).scheme in ("https", "wss") for found in recording.exchanges[:1])
-    config = replace(recording.config, allowed_webhook_hosts=())
+    config = replace(recording.config, allowed_webhook_hosts=(), fixture=fixture)
     with run_in_thread(config, tls=is_secure) as running:
         return list(_Replay(recording, running).outcomes())
 
@@ -101,6 +107,8 @@ class _Replay:
             return "a WebSocket"
         if found.method == "POST" and urlsplit(found.url).path.startswith(WEBHOOKS):
             return "it would send webhooks"
+        if found.method == "POST" and urlsplit(found.url).path == FIXTURE:
+            return "keys in a fixture are not recorded: pass the file with --fixture"
         if found.dropped and found.dropped.startswith("request"):
             return f"its body was not recorded ({found.dropped.removeprefix('request: ')})"
         text = f"{found.url} {found.body or ''} {' '.join(found.headers.values())}"

@@ -107,6 +107,8 @@ class Values:
         """Return whether two texts are equal but for changing values, which it binds."""
         if self.fill(recorded) == now:
             return True
+        if MASK.fullmatch(recorded):
+            return self._bind(recorded, now)
         pieces = list(_CHANGING.finditer(recorded))
         if not pieces:
             return self._are_same_opaque(recorded, now)

@@ -61,8 +61,11 @@ def recording_to(sandbox: "Sandbox", path: Path) -> "Recorder":
 
 @click.command(short_help="Send the requests of a recording to a fresh sandbox, and show which responses differ.")
 @click.argument("file", type=FILE)
+@click.option(
+    "--fixture", metavar="FILE", type=FILE, help="The fixture with which the recorded sandbox started. Default: none."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
-def replay(file: Path, as_json: bool) -> None:
+def replay(file: Path, fixture: Path | None, as_json: bool) -> None:
     """Send the requests of a recording to a fresh sandbox, and show which responses differ.
 
     FILE is what `dlt-authsignal sandbox --record FILE` wrote. The fresh sandbox has the same configuration, and its
@@ -76,9 +79,10 @@ def replay(file: Path, as_json: bool) -> None:
     except ModuleNotFoundError as missing:
         raise ExtraMissing("The sandbox", "sandbox") from missing
     from dlt_authsignal.cli.output.recordings import print_replay
+    from dlt_authsignal.sandbox.fixtures.fixture import Fixture
     from dlt_authsignal.sandbox.recording.entries import read
 
-    outcomes = replayed(read(file))
+    outcomes = replayed(read(file), Fixture.read(fixture) if fixture else None)
     print_replay(outcomes, as_json=as_json)
     if any(outcome.differences for outcome in outcomes):
         raise click.exceptions.Exit(1)
