@@ -19,15 +19,6 @@ from tests.helpers import COMMAND, at, command, rows
 from tests.tiers import deep_after
 
 
-@pytest.mark.deep
-def test_the_demo_shows_tables_kpis_and_the_next_step() -> None:
-    done = command("demo", "--users", "60", "--seed", "3", timeout=240)
-    assert done.returncode == 0, done.stderr
-    for expected in ("user_authenticators", "Passkey enrolment coverage", "of 60", "dlt-authsignal init"):
-        assert expected in done.stdout
-    assert Path("authsignal_demo.duckdb").exists()
-
-
 def test_sync_prints_rows_requests_destination_and_next_step(seeded: RunningSandbox) -> None:
     done = command("sync", env=at(seeded))
     assert done.returncode == 0, done.stderr

@@ -202,11 +202,16 @@ def test_before_the_first_event_status_has_no_section_about_events(seeded: Runni
 
 @pytest.mark.deep
 @pytest.mark.parametrize("people", [30, 300])
-def test_the_demo_compares_events_with_the_api_and_leaves_no_spool(people: int, workdir: Path) -> None:
+def test_the_demo_shows_tables_and_kpis_compares_events_with_the_api_and_leaves_no_spool(
+    people: int, workdir: Path
+) -> None:
     (workdir / "temporary").mkdir()
     env = {"TMPDIR": str(workdir / "temporary")}
     done = command("demo", "--users", str(people), "--days", "20", env=env, timeout=120)
     assert done.returncode == 0, done.stderr
+    for expected in ("user_authenticators", "Passkey enrolment coverage", f" of {people}\n", "dlt-authsignal init"):
+        assert expected in done.stdout
+    assert Path("authsignal_demo.duckdb").exists()
     assert "0 different, 0 only in the API, 0 only in events" in done.stdout
     sent = re.search(r"([\d,]+) events of 20 days in", done.stdout)
     loaded = re.search(r"action_log ([\d,]+), challenge_log ([\d,]+), authenticator_events ([\d,]+)", done.stdout)
