@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import click
+from diagram import DARK, LIGHT, diagram
 
 import dlt_authsignal
 from dlt_authsignal.assistant.dictionary import PAGES_FOLDER, VIEWS, index, table_page
@@ -151,7 +152,7 @@ def kpis_page() -> str:
 SUPPLIED = """| table | columns | used by |
 | --- | --- | --- |
 | `sign_in_actions` | `action_code` | passkey_usage_rate and passkey_usage_among_able; optional |
-| `otp_prices` | `channel` (SMS, WHATSAPP, EMAIL_OTP), `country_code` of the phone (null: others), `price` | otp_spend |
+| `otp_prices` | `channel` (SMS, WHATSAPP, EMAIL_OTP), `country_code` of the phone (null: others), `price` | `otp_*` |
 | `support_tickets` | `opened_at`, one row per ticket about signing in | support_tickets |"""
 BASES_TEXT = (
     "The SQL above reads these queries as if they were tables: a view contains those that it needs. Parts in braces"
@@ -362,6 +363,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/detections.md": detections_page,
     "docs/settings.md": settings_page,
     "docs/python-api.md": python_page,
+    "docs/images/overview-light.svg": partial(diagram, LIGHT),
+    "docs/images/overview-dark.svg": partial(diagram, DARK),
 }
 
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The contract of every destination: what make test leaves out (S3, Redshift's stand-in), and the stand-ins that need
+# The contract of every destination: what make test leaves out (S3, Azure, Redshift's stand-in), and the stand-ins that need
 # environments of their own, which are made in .venv-<name> the first time. Arguments: the ones to run, all by default.
 set -eu
 cd "$(dirname "$0")/.."
@@ -31,7 +31,7 @@ stand_in() { # name, pytest arguments…
 
 for name in ${*:-slow snowflake bigquery databricks}; do
     case $name in
-    slow) echo "== S3, Redshift" && .venv/bin/python -m pytest --timeout 300 -n 2 -m 'slow and not stand_in' ;;
+    slow) echo "== S3, Azure, Redshift" && .venv/bin/python -m pytest --timeout 300 -n 2 -m 'slow and not stand_in' ;;
     snowflake) stand_in snowflake tests/test_destinations.py -k snowflake ;;
     bigquery) stand_in bigquery -p no:bqemulator tests/test_destinations.py -k bigquery ;;
     databricks) stand_in databricks tests/test_databricks.py ;;

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, settings
 os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
 
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
+from tests import azurite
 from tests.helpers import COMMAND
 from tests.loaded import SEEDED, made_once
 from tests.loaded import loaded as loaded
@@ -174,6 +175,23 @@ def s3_endpoint() -> Iterator[str]:
     """URL of an S3 of the session's own."""
     with s3_server() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Variables of an Azure Blob Storage of the session's own."""
+    with FileLock(azurite.FOLDER / ".install.lock", timeout=300):
+        azurite.install_azurite()
+    with azurite.azurite(tmp_path_factory.mktemp("azure")) as variables:
+        yield variables
+
+
+@pytest.fixture
+def azure_container(azure: dict[str, str]) -> tuple[dict[str, str], str]:
+    """Variables of an Azure Blob Storage, and a new container in it."""
+    name = f"container-{uuid.uuid4().hex[:12]}"
+    azurite.make_container(azure, name)
+    return azure, name
 
 
 @pytest.fixture

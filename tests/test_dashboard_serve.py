@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -204,11 +205,39 @@ def test_a_sync_can_run_while_the_dashboard_is_open_and_its_data_is_shown_then(s
         users = rows("select count(*) from users")[0][0]
         total = [row for row in csv.DictReader(io.StringIO(after)) if row["period_grain"] == "all"]
         assert [int(row["denominator"]) for row in total] == [users]
-        assert not list(Path().glob(".*.copy"))
+        assert not list(Path().glob(".*.copy-*"))
         process.send_signal(signal.SIGINT)
         assert process.wait(SECONDS) == 0
         assert process.stdout
         assert "Traceback" not in process.stdout.read()
+
+
+KILLED = """
+import pathlib, shutil, sys, time
+from dlt_authsignal.project.database_copies import folder_for_copy
+file = pathlib.Path("authsignal_pipeline.duckdb")
+with folder_for_copy(file) as folder:
+    shutil.copyfile(file, folder / file.name)
+    print(folder, flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("remover", ["the next dashboard", "erase"])
+def test_a_copy_that_a_killed_dashboard_left_is_removed(seeded: RunningSandbox, workdir: Path, remover: str) -> None:
+    synced(seeded)
+    killed = subprocess.Popen([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, text=True)
+    assert killed.stdout
+    left = Path(killed.stdout.readline().strip())
+    killed.kill()
+    killed.wait(SECONDS)
+    assert [path.name for path in workdir.glob("**/authsignal_pipeline.duckdb") if path.parent != workdir] != []
+    if remover == "erase":
+        subprocess.run([COMMAND, "erase", "nobody", "--yes"], check=True, timeout=SECONDS, capture_output=True)
+    else:
+        with command():
+            pass
+    assert not left.exists()
 
 
 def test_figures_stay_when_newer_data_cannot_be_read(seeded: RunningSandbox, workdir: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dlt_authsignal.destination.errors import translate_errors
-from dlt_authsignal.destination.registry import DESTINATIONS
+from dlt_authsignal.destination.registry import DESTINATIONS, OBJECT_STORES
 from dlt_authsignal.errors import ConfigurationError, ExtraMissing, RunFailed
 from dlt_authsignal.sandbox import RunningSandbox
 from tests.helpers import at, python, sync_from
@@ -24,11 +24,22 @@ def test_a_missing_extra_is_reported_with_its_install_command(empty: RunningSand
     assert empty.sandbox.log.by_route == {}
 
 
+@pytest.mark.parametrize(("bucket", "extra"), [("gs://bucket/folder", "gcs"), ("az://container/folder", "azure")])
+def test_a_bucket_whose_extra_is_missing_is_reported_before_anything_is_read(
+    empty: RunningSandbox, monkeypatch: pytest.MonkeyPatch, bucket: str, extra: str
+) -> None:
+    monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", bucket)
+    with pytest.raises(ExtraMissing, match=rf"pip install '\S+\[{extra}\]'"):
+        sync_from(empty, destination="filesystem")
+    assert empty.sandbox.log.by_route == {}
+
+
 def test_every_mentioned_extra_exists() -> None:
     import tomllib
 
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))["project"]
-    extras = {destination.extra for destination in DESTINATIONS.values()} | {"iceberg", "s3"}
+    extras = {destination.extra for destination in DESTINATIONS.values()} | {"iceberg"}
+    extras |= {extra for _, extra in OBJECT_STORES.values()}
     assert extras - {None} <= set(project["optional-dependencies"])
 
 

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from dlt_authsignal.api.endpoints import ACTION_WINDOW_DAYS
-from dlt_authsignal.api.webhooks import CHALLENGE_LOG, envelope
+from dlt_authsignal.api.webhooks import ACTION_LOG, CHALLENGE_LOG, envelope
 from dlt_authsignal.models import Kpi, find_model, install, read
 from dlt_authsignal.models.dialects import in_duckdb
 from dlt_authsignal.models.kpis.queries import query
@@ -247,3 +247,37 @@ def test_sent_codes_cost_the_price_of_their_channel_and_country() -> None:
     }
     costs = {"all": (0.875, 3), "SMS": (0.75, 2), "EMAIL_OTP": (0.125, 1)}
     assert found == {(grain, channel): cost for grain in ("all", "month") for channel, cost in costs.items()}
+
+
+def passed(number: int, method: str) -> dict[str, Any]:
+    record = {"userId": "u", "actionCode": "signIn", "idempotencyKey": f"k{number}", "state": "CHALLENGE_SUCCEEDED"}
+    record |= {"createdAt": "2026-11-01T10:00:00.000Z", "stateUpdatedAt": "2026-11-01T10:00:09.000Z"}
+    record |= {"verificationMethod": method}
+    return envelope(ACTION_LOG, record, id=f"a{number}", time="2026-11-01T10:01:00.000Z", tenant_id="t")
+
+
+def test_a_passkey_avoids_what_the_codes_of_other_challenges_that_succeeded_cost() -> None:
+    methods = ["SMS", "SMS", "EMAIL_OTP", "AUTHENTICATOR_APP", "PASSKEY", "PASSKEY", "PASSKEY"]
+    phone = "+6421234567"
+    codes = [
+        sent(0, "SMS_SENT", phone),
+        sent(1, "SMS_SENT", phone),
+        sent(1, "SMS_SENT", phone) | {"id": "resent"},
+        sent(2, "EMAIL_OTP_SENT"),
+        *(sent(number, "SMS_SENT", phone) for number in range(20, 40)),  # an attack: no challenge of it succeeded
+    ]
+    deliver([*(passed(number, method) for number, method in enumerate(methods)), *codes], at(0))
+    load()
+    with attach().sql_client() as client:
+        prices = "values ('SMS', 0.25), ('EMAIL_OTP', 0.125)"
+        client.execute_sql(
+            f"create table otp_prices as select *, null as country_code from ({prices}) as p(channel, price)"
+        )
+    install(attach())
+    found = {
+        kpi.period_grain: (float(kpi.numerator or 0), kpi.denominator, kpi.value)
+        for kpi in read(attach(), grains=GRAINS)
+        if kpi.model.name == "otp_avoided"
+    }
+    each = (3 * 0.25 + 0.125) / 4
+    assert found == {"all": (3 * each, 3, each), "month": (3 * each, 3, each)}

@@ -414,7 +414,7 @@ def test_an_unwritable_folder_is_reported(
 
 
 def test_the_query_of_the_readme_runs_as_printed_after_the_demo(demo: Path, machine: Machine) -> None:
-    readme = (ROOT / "README.md").read_text("utf-8").partition("\nQuery the data with Python:\n")[2]
+    readme = (ROOT / "README.md").read_text("utf-8").partition("Query the data with Python:\n")[2]
     code, answer = re.findall(r"```(?:python|text)\n(.*?)```", readme, re.DOTALL)[:2]
     found = machine.python(demo, "-c", code)
     assert found.splitlines()[0].split() == answer.splitlines()[0].split()

@@ -1,4 +1,4 @@
-"""Deliveries in a spool: a folder, and S3 as moto has it."""
+"""Deliveries in a spool: a folder, S3 as moto has it, and Azure as Azurite has it."""
 
 import os
 import re
@@ -25,10 +25,15 @@ LIMITED = (  # a module that was compiled under the limit would be cut off
 )
 
 
-@pytest.fixture(params=["folder", "s3"])
+@pytest.fixture(params=["folder", "s3", pytest.param("azure", marks=pytest.mark.slow)])
 def spool(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Spool:
     if request.param == "folder":
         return open_spool(str(tmp_path / "spool"))
+    if request.param == "azure":
+        variables, container = request.getfixturevalue("azure_container")
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        return open_spool(f"az://{container}/events")
     url, bucket = request.getfixturevalue("s3_bucket")
     use_s3(url, monkeypatch)
     return open_spool(f"s3://{bucket}/events")
@@ -162,7 +167,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
 
 def test_the_share_of_the_disk_in_use_is_known_for_a_folder_only(spool: Spool) -> None:
     share = spool.used_share()
-    assert (share is None) if spool.url.startswith("s3://") else (share is not None and 0 <= share <= 1)
+    assert (share is None) if "://" in spool.url else (share is not None and 0 <= share <= 1)
 
 
 def test_a_store_that_does_not_answer_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:

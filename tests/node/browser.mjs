@@ -15,6 +15,7 @@ const ARGUMENTS = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
+  ...(process.env.CHROMIUM_ARGUMENTS ?? "").split("\n").filter(Boolean),
 ];
 
 const PATIENCE = 5000;

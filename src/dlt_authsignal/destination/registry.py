@@ -17,6 +17,13 @@ Evidence = Literal["tested", "emulated", "not run"]
 
 TABLE_FORMATS: Final[tuple[TableFormat, ...]] = ("delta", "iceberg")
 
+OBJECT_STORES: Final[Mapping[str, tuple[str, str]]] = {
+    "s3": ("s3fs", "s3"),
+    **dict.fromkeys(("gs", "gcs"), ("gcsfs", "gcs")),
+    **dict.fromkeys(("az", "abfs", "abfss", "azure", "adl"), ("adlfs", "azure")),
+}
+"""Module and extra that a bucket needs, by the scheme of its URL."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Destination:
@@ -249,7 +256,8 @@ def check_installed(destination: Destination, *, table_format: str | None = None
     needed = [(destination.module, destination.extra)]
     if destination.table_format:
         needed = [("pyiceberg", "iceberg") if table_format == "iceberg" else ("deltalake", "delta")]
-        needed += [("s3fs", "s3")] if bucket_url.startswith("s3:") else []
+        store = OBJECT_STORES.get(bucket_url.partition("://")[0])
+        needed += [store] if store else []
     for module, extra in needed:
         if module and extra and not _is_there(module):
             raise ExtraMissing(f"Loading into {destination.title}", extra)

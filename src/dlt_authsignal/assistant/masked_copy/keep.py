@@ -7,30 +7,26 @@ killed.
 
 import os
 import secrets
-import shutil
-import stat
 import subprocess
 import tempfile
 import weakref
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any, Final
 
-from filelock import FileLock, Timeout
-
 from dlt_authsignal.assistant.masked_copy.make import fingerprint
 from dlt_authsignal.assistant.process import Ended, ask, explained
 from dlt_authsignal.errors import RunFailed
+from dlt_authsignal.project.temporary_folders import remove_abandoned, temporary_folder
 
 LONGEST: Final = 1800
 """Seconds after which a copy that is not complete is given up."""
 PREFIX: Final = "authsignal-masked-"
 
-_LOCK: Final = "lock"
 _MAKE: Final = "dlt_authsignal.assistant.masked_copy.make"
 _OPEN_FILES: Final = Path("/dev/fd")
 
@@ -73,7 +69,7 @@ class MaskedCopies:
             if self._copy and self._copy.made_from == fingerprint(self._database):
                 return self._copy
             if self._build is None:
-                remove_abandoned()
+                remove_abandoned(PREFIX)
                 self._build = _Build(partial(_make, self._database, self._request()))
             build = self._build
         copy = build.wait(seconds)
@@ -112,39 +108,17 @@ class _Build:
             self._done.set()
 
 
-def remove_abandoned() -> None:
-    """Remove copies of servers that were killed. A server that is alive holds the lock in its folder."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        with suppress(OSError, Timeout):
-            if _is_ours(folder) and (folder / _LOCK).exists():
-                with FileLock(folder / _LOCK).acquire(timeout=0):
-                    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_ours(folder: Path) -> bool:
-    """Return whether only this account can have put files there. In a shared folder, names prove nothing."""
-    state = folder.lstat()
-    mine = not hasattr(os, "getuid") or (state.st_uid == os.getuid() and not state.st_mode & 0o077)
-    return stat.S_ISDIR(state.st_mode) and mine
-
-
 def _make(database: Path, request: dict[str, Any]) -> Copy:
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-    lock = FileLock(folder / _LOCK, thread_local=False)
-    lock.acquire(timeout=0)
-
-    def remove() -> None:
-        lock.release()
-        shutil.rmtree(folder, ignore_errors=True)
-
+    stack = ExitStack()
+    folder = stack.enter_context(temporary_folder(PREFIX))
     file = folder / f"{secrets.token_hex(8)}.duckdb"
     try:
         made = ask(_MAKE, {**request, "database": str(database), "copy": str(file)}, seconds=LONGEST + request["wait"])
         if reason := made.get("failed"):
             raise explained(reason)
-        return _opened(file, made, remove)
+        return _opened(file, made, stack.close)
     except BaseException as error:
-        remove()
+        stack.close()
         if isinstance(error, Ended | subprocess.TimeoutExpired):
             raise RunFailed(
                 f"The masked copy of the database could not be made in {tempfile.gettempdir()}: the process that"

@@ -26,6 +26,7 @@ HEADLINES: Final = (
     ("mfa_coverage", "one or more"),
     ("phishing_resistant_coverage", "passkey or security key"),
     ("otp_spend", "spent"),
+    ("otp_avoided", "avoided"),
     ("active_users", "in 30 days"),
 )
 """KPIs and measures that stand for all of them, in the demo."""
@@ -110,7 +111,7 @@ def _where(pipeline: "Pipeline", installed: "Installed", *, materialize: bool) -
 
 
 def value_text(kpi: "Kpi") -> str:
-    """Format a value: `84.2 %`, `7.3 s`, `1.4` or `1,203`; a dash if there is none."""
+    """Format a value: `84.2 %`, `7.3 s`, `0.10` or `1,203`; a dash if there is none."""
     if kpi.value is None:
         return "-"
     if kpi.unit == "seconds":
@@ -128,7 +129,13 @@ def _duration(seconds: float) -> str:
 
 
 def of_text(kpi: "Kpi") -> str:
-    """Format the counts: `321 of 500`; for a duration, the number of them; empty for a count."""
+    """Format the counts: `321 of 500`; for a duration, the number of them; empty for a count.
+
+    A sum of money or of rates has two decimals.
+    """
     if kpi.denominator is None:
         return ""
-    return f"{kpi.denominator:,}" if kpi.numerator is None else f"{kpi.numerator:,.10g} of {kpi.denominator:,}"
+    if kpi.numerator is None:
+        return f"{kpi.denominator:,}"
+    of = f"{kpi.numerator:,.0f}" if float(kpi.numerator).is_integer() else f"{kpi.numerator:,.2f}"
+    return f"{of} of {kpi.denominator:,}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dlt_authsignal.dashboard.content.figures import Figures, open_figures
 from dlt_authsignal.errors import RunFailed
+from dlt_authsignal.project.database_copies import folder_for_copy
 
 if TYPE_CHECKING:
     from dlt.pipeline.pipeline import Pipeline
@@ -53,7 +54,7 @@ class DuckDBFile:
         """Read the figures from a copy, which is deleted then."""
         from dlt.destinations import duckdb
 
-        with _private_folder(self._file) as folder:
+        with folder_for_copy(self._file) as folder:
             copy = folder / self._file.name
             _copy(self._file, copy)
             with _opened(self._place, duckdb(str(copy))) as pipeline:
@@ -131,17 +132,6 @@ def _opened(place: Place, destination: Any) -> "Iterator[Pipeline]":
         check_ready(pipeline)
         fetch_schema(pipeline)
         yield pipeline
-
-
-@contextmanager
-def _private_folder(file: Path) -> Iterator[Path]:
-    """Create a folder that only this account can read, beside the file if possible: there is space for a copy."""
-    try:
-        folder = tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.name}.", suffix=".copy")
-    except OSError:
-        folder = tempfile.TemporaryDirectory(prefix="authsignal-")
-    with folder as name:
-        yield Path(name)
 
 
 def _copy(file: Path, copy: Path) -> None:

@@ -39,6 +39,7 @@ BASES: Final = frozenset(
         "user_methods",
         "active_days",
         "challenge_steps",
+        "sent_codes",
         ALL_ACTIONS,
         EVERY_EVENT,
     }

@@ -8,7 +8,9 @@ from typing import Final
 
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_authsignal.destination.duckdb_file import database_file
 from dlt_authsignal.pipeline.run_log import journal_of
+from dlt_authsignal.project.database_copies import remove_abandoned_copies
 
 _UNFINISHED: Final = ("extract/new", "normalize/extracted", "load/new", "load/normalized")
 """Folders in which dlt creates packages. If nothing is pending, their content was left by runs that were killed."""
@@ -81,9 +83,15 @@ def _erase_journal(pipeline: Pipeline, forms: Collection[str]) -> int:
     return journal_of(pipeline).redact(forms)
 
 
+def _erase_copies(pipeline: Pipeline, _: Collection[str]) -> int:
+    file = database_file(pipeline)
+    return remove_abandoned_copies(file) if file else 0
+
+
 PLACES: Final = (
     Place(name="files of load packages", erase=_erase_packages),
     Place(name="trace of the last run", erase=_erase_trace),
     Place(name="messages in the record of runs", erase=_erase_journal),
+    Place(name="copies that a killed dashboard left", erase=_erase_copies),
 )
 """All places on this machine that may contain users."""

@@ -19,12 +19,13 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from dlt_authsignal.sandbox.app.app import create_app
 from dlt_authsignal.sandbox.app.known_hosts import TARGET, KnownHosts
 from dlt_authsignal.sandbox.core.config import SandboxConfig
-from dlt_authsignal.sandbox.core.hosts import in_url, is_every_interface
+from dlt_authsignal.sandbox.core.hosts import in_url, is_every_interface, plain_host
 from dlt_authsignal.sandbox.http.dispatch import MAX_BODY_BYTES
 from dlt_authsignal.sandbox.http.fault_answers import CONNECTION
 from dlt_authsignal.sandbox.sandbox import Sandbox
 
 if TYPE_CHECKING:
+    from dlt_authsignal.sandbox.app.certificate import Certificate
     from dlt_authsignal.sandbox.core.clock import Clock
     from dlt_authsignal.sandbox.core.faults import Faults
     from dlt_authsignal.sandbox.core.rate_limits import Limits
@@ -44,10 +45,12 @@ class RunningSandbox:
     Attributes:
         url: Base URL, with `/v1`.
         sandbox: Its state, which you can change directly.
+        certificate: With HTTPS, its certificate. `certificate.authority` is what clients must trust, in PEM.
     """
 
     url: str
     sandbox: Sandbox
+    certificate: "Certificate | None" = None
 
     @property
     def clock(self) -> "Clock":
@@ -140,12 +143,12 @@ def listen(host: str, port: int) -> socket.socket:
     return bound
 
 
-def address(bound: socket.socket) -> str:
+def address(bound: socket.socket, scheme: str = "http") -> str:
     """Return the base URL of a bound socket. For a socket on every interface it is the loopback address."""
     host, port = bound.getsockname()[:2]
     if is_every_interface(host):
         host = "127.0.0.1" if bound.family == socket.AF_INET or socket.has_dualstack_ipv6() else "::1"
-    return f"http://{in_url(host)}:{port}/v1"
+    return f"{scheme}://{in_url(host)}:{port}/v1"
 
 
 class _Connection:
@@ -190,37 +193,63 @@ class _Protocol(AutoHTTPProtocol):  # type: ignore[valid-type,misc]  # uvicorn c
 
 
 def _is_unexpected(record: logging.LogRecord) -> bool:
-    """Return False for the error about a body that a `cut` fault has truncated."""
+    """Return False for a body that a `cut` fault has truncated, and for TLS clients that keep a connection at the end.
+
+    TLS waits for the client's own goodbye, so the server gives up after `timeout_graceful_shutdown`.
+    """
+    if record.msg.startswith("Cancel %s running task(s)") and record.args == (0,):
+        return False
     return not (record.exc_info and "shorter than Content-Length" in str(record.exc_info[1]))
 
 
-def server(sandbox: Sandbox, host: str = "127.0.0.1") -> uvicorn.Server:
+def server(sandbox: Sandbox, host: str = "127.0.0.1", certificate: "Certificate | None" = None) -> uvicorn.Server:
     """Create a uvicorn server that logs only errors.
 
     Args:
         sandbox: The sandbox to serve.
         host: The host it listens on. It answers for this host, for loopback names, and for `allowed_hosts`.
+        certificate: Serves HTTPS with it. None: HTTP.
     """
     logging.getLogger("uvicorn.error").addFilter(_is_unexpected)
-    return uvicorn.Server(
-        uvicorn.Config(
-            KnownHosts(create_app(sandbox), sandbox, host),
-            http=_Protocol,
-            ws_max_size=MAX_BODY_BYTES,
-            log_level=logging.ERROR,
-            access_log=False,
-            lifespan="on",
-            timeout_graceful_shutdown=1,
-            server_header=False,
-        )
+    config = uvicorn.Config(
+        KnownHosts(create_app(sandbox), sandbox, host),
+        http=_Protocol,
+        ws_max_size=MAX_BODY_BYTES,
+        log_level=logging.ERROR,
+        access_log=False,
+        lifespan="on",
+        timeout_graceful_shutdown=1,
+        server_header=False,
     )
+    if certificate:
+        config.load()  # uvicorn takes files; the key of this certificate is in memory
+        config.ssl = certificate.context
+    return uvicorn.Server(config)
+
+
+def certificate_for(config: SandboxConfig, host: str) -> "Certificate":
+    """Make a certificate for all hosts that a sandbox answers for.
+
+    Raises:
+        ValueError: A host cannot be in a certificate.
+    """
+    from dlt_authsignal.sandbox.app.certificate import Certificate
+
+    hosts = {*config.known_hosts, plain_host(config.relying_party), plain_host(host)}
+    return Certificate.create(*sorted(found for found in hosts if found and not is_every_interface(found)))
 
 
 @contextmanager
 def run_in_thread(
-    config: SandboxConfig | None = None, *, host: str = "127.0.0.1", port: int = 0
+    config: SandboxConfig | None = None, *, host: str = "127.0.0.1", port: int = 0, tls: bool = False
 ) -> Iterator[RunningSandbox]:
     """Serve a sandbox until the block ends. It has no users unless the configuration adds some.
+
+    Args:
+        config: What it emulates.
+        host: Host to listen on.
+        port: Port to listen on. 0 lets the system choose.
+        tls: Whether to serve HTTPS. `certificate.authority` of the running sandbox is what clients must trust.
 
     Example:
         >>> with run_in_thread(SandboxConfig(users=3, seed=7)) as running:
@@ -231,13 +260,15 @@ def run_in_thread(
         TimeoutError: The server did not start or stop in time.
     """
     sandbox = Sandbox(config)
-    running = server(sandbox, host)
+    certificate = certificate_for(sandbox.config, host) if tls else None
+    running = server(sandbox, host, certificate)
     bound = listen(host, port)
     thread = threading.Thread(target=running.run, kwargs={"sockets": [bound]}, name="authsignal-sandbox", daemon=True)
     thread.start()
     try:
         _wait_until_started(running, thread)
-        yield RunningSandbox(address(bound), sandbox)
+        url = address(bound, "https" if certificate else "http")
+        yield RunningSandbox(url, sandbox, certificate)
     finally:
         running.should_exit = True
         thread.join(STOP_SECONDS)

@@ -101,7 +101,7 @@ def endpoint(sandbox: Sandbox, described: Endpoint, handler: Handler) -> Callabl
         answer = handler(call, **wanted)
         response = json_response(await answer if signature.is_async else answer)
         for name, value in call.set_cookies.items():
-            response.headers.append("set-cookie", _cookie(name, value))
+            response.headers.append("set-cookie", _cookie(name, value, secure=request.url.scheme == "https"))
         return response
 
     async def answer(request: Request) -> Response:
@@ -186,9 +186,10 @@ def _query(request: Request, kind: type[Any]) -> Any:
         raise invalid(f"The query is invalid: {error}.") from None
 
 
-def _cookie(name: str, value: str) -> str:
+def _cookie(name: str, value: str, *, secure: bool) -> str:
+    """Return the header of a cookie. A browser ignores a secure one from HTTP on other hosts than this machine."""
     morsel = SimpleCookie({name: value})[name]
-    for attribute, setting in (("path", "/"), ("httponly", True), ("samesite", "Lax")):
+    for attribute, setting in (("path", "/"), ("httponly", True), ("samesite", "Lax"), ("secure", secure)):
         morsel[attribute] = setting
     return morsel.OutputString()
 

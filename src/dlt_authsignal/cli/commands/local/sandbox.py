@@ -2,11 +2,13 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from dlt_authsignal.api.endpoints import ACTION_WINDOW_DAYS
+from dlt_authsignal.cli.commands.local.sandbox_tls import Trust, tls_options, written
 from dlt_authsignal.errors import ConfigurationError, ExtraMissing
 
 if TYPE_CHECKING:
@@ -152,6 +154,7 @@ def _not_emulated(context: click.Context, _option: click.Parameter, wanted: bool
     help="Send webhooks to this receiver: the log and authenticator events of the last"
     f" {ACTION_WINDOW_DAYS} days now, and later events as they happen. Default: no webhooks.",
 )
+@tls_options
 @click.option("--json", "as_json", is_flag=True, help="Print the URLs and keys as one line of JSON.")
 @click.option(
     "--not-emulated",
@@ -181,6 +184,8 @@ def sandbox(
     allowed_hosts: tuple[str, ...],
     allowed_webhook_hosts: tuple[str, ...],
     events_to: str | None,
+    tls: bool,
+    tls_ca: Path | None,
     as_json: bool,
 ) -> None:
     """Run a local Authsignal to test against. All data is in memory and is lost when the sandbox stops.
@@ -191,7 +196,7 @@ def sandbox(
         dlt-authsignal sandbox --users 500 --days 45 --seed 7
     """
     try:
-        from dlt_authsignal.sandbox.app.serve import address, listen, server
+        from dlt_authsignal.sandbox.app.serve import address, certificate_for, listen, server
         from dlt_authsignal.sandbox.core.config import SandboxConfig
         from dlt_authsignal.sandbox.sandbox import Sandbox
     except ModuleNotFoundError as missing:
@@ -219,6 +224,7 @@ def sandbox(
         state = Sandbox(config)
         if events_to:
             _send_events(state, events_to)
+        certificate = certificate_for(config, host) if tls or tls_ca else None
     except ValueError as error:
         raise ConfigurationError(str(error)) from None
     try:
@@ -228,9 +234,11 @@ def sandbox(
             f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --host or --port."
         ) from None
     _warn_if_reachable(host)
-    click.echo((_as_json if as_json else _banner)(address(bound), state))
+    url = address(bound, "https" if certificate else "http")
+    trust = written(certificate, tls_ca) if certificate else None
+    click.echo(_as_json(url, state, trust) if as_json else _banner(url, state, trust))
     try:
-        server(state, host).run(sockets=[bound])
+        server(state, host, certificate).run(sockets=[bound])
     except KeyboardInterrupt:
         click.echo("Sandbox stopped. Its data is deleted.", err=True)
 
@@ -274,10 +282,11 @@ def _users(users: int | None, *, empty: bool) -> int:
     return DEFAULT_USERS if users is None else users
 
 
-def _as_json(url: str, state: "Sandbox") -> str:
+def _as_json(url: str, state: "Sandbox", trust: Trust | None) -> str:
     config = state.config
     return json.dumps(
         {
+            **({"caFile": str(trust.file), "keyHash": trust.key_hash} if trust else {}),
             "url": url,
             "tenantId": config.tenant_id,
             "apiSecretKey": config.api_secret_key,
@@ -304,8 +313,9 @@ def _contents(state: "Sandbox") -> str:
     return f"{listed}, {actions:,} actions (a sync loads the {recent:,} of the last {ACTION_WINDOW_DAYS} days)"
 
 
-def _banner(url: str, state: "Sandbox") -> str:
+def _banner(url: str, state: "Sandbox", trust: Trust | None) -> str:
     secret = state.config.api_secret_key
+    variable, option = (f" SSL_CERT_FILE={trust.quoted}", f" --cacert {trust.quoted}") if trust else ("", "")
     return "\n".join(
         (
             f"Local Authsignal at {url}   (an emulator; Ctrl-C stops it)",
@@ -313,10 +323,11 @@ def _banner(url: str, state: "Sandbox") -> str:
             f"  keys     server {secret}, management {state.config.management_secret_key}",
             f"  data     {_contents(state)}",
             f"  clock    {state.clock.now():%Y-%m-%d %H:%M} UTC",
-            "  sync it  "
+            f"  sync it {variable} "
             f"SOURCES__AUTHSIGNAL_SOURCE__BASE_URL={url} SOURCES__AUTHSIGNAL_SOURCE__API_SECRET_KEY={secret}"
             " dlt-authsignal sync --pipeline-name sandbox --rate max",
-            f"  try it   curl -u {secret}: '{url}/users?limit=2'",
+            f"  try it   curl{option} -u {secret}: '{url}/users?limit=2'",
             f"  page     {_control(url).replace('127.0.0.1', 'localhost')}   (users, requests, codes; try a passkey)",
+            *(trust.lines() if trust else ()),
         )
     )

@@ -193,7 +193,7 @@ def unit_of(model: Model, measure: str) -> str:
     return _UNITS.get(unit, unit)
 
 
-_UNITS: Final = {"per message": "money", "per user and year": "per user"}
+_UNITS: Final = {"per message": "money", "per challenge": "money", "per user and year": "per user"}
 
 
 def point_of(row: Kpi, label: str) -> Point:

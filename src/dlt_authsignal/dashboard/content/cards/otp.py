@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
-from dlt_authsignal.dashboard.content.cards.look import Look, line_of, no_chart, no_table
+from dlt_authsignal.dashboard.content.cards.look import Better, Look, line_of, no_chart, no_table
 from dlt_authsignal.dashboard.content.data.selection import ignored
 from dlt_authsignal.dashboard.content.text import wording
 from dlt_authsignal.dashboard.figure_text import share
@@ -67,12 +67,22 @@ def otp_table(look: Look) -> Table:
 
 def spent(look: Look) -> Number:
     """Return what the sent codes cost in all. Filters do not apply."""
-    shown = look.number("otp_spend", "spent", "Spent on codes", better="down", note="In the currency of otp_prices.")
+    return _sum(look, "otp_spend", "spent", "Spent on codes", "down", "In the currency of otp_prices.")
+
+
+def avoided(look: Look) -> Number:
+    """Return what the challenges that passkeys passed would have cost in codes. Filters do not apply."""
+    note = "An estimate, in the currency of otp_prices: as if the others' methods had been used."
+    return _sum(look, "otp_avoided", "avoided", "Codes avoided by passkeys", "up", note)
+
+
+def _sum(look: Look, kpi: str, measure: str, title: str, better: Better, note: str) -> Number:
+    """Return the numerator of a KPI as the number."""
+    shown = look.number(kpi, measure, title, better=better, note=note)
     if shown.point is None:
         return shown
-    rows = [row for row in look.rows("otp_spend", ("month",)) if row.dimension == "all"]
+    rows = [row for row in look.rows(kpi, ("month",)) if row.dimension == "all"]
     sums = [replace(row, value=row.numerator) for row in rows]
     trend = line_of(shown.title, sums)
-    return replace(
-        shown, point=replace(shown.point, value=shown.point.numerator), trend=trend if len(trend.points) > 1 else None
-    )
+    point = replace(shown.point, value=shown.point.numerator, numerator=None)
+    return replace(shown, point=point, trend=trend if len(trend.points) > 1 else None)

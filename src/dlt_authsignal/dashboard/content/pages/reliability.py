@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from dlt_authsignal.dashboard.content.cards.look import Look
-from dlt_authsignal.dashboard.content.cards.otp import otp_funnel, otp_table, spent
+from dlt_authsignal.dashboard.content.cards.otp import avoided, otp_funnel, otp_table, spent
 from dlt_authsignal.dashboard.content.data.facts import Facts
 from dlt_authsignal.dashboard.page import Section
 
@@ -54,6 +54,7 @@ def sections(_facts: Facts, look: Look) -> Sequence[Section]:
                 look.number("otp_funnel", "entered", "Sent codes that were entered", better="up"),
                 look.number("otp_funnel", "delivered", "Sent codes that were delivered", better="up"),
                 spent(look),
+                avoided(look),
                 look.number("otp_spend", "spent", "Price per sent code", better="down"),
                 otp_funnel(look),
                 otp_table(look),

@@ -1,17 +1,6 @@
-with prices as (
-    select channel, coalesce(country_code, 'any') as country_code, max(price) as price
-    from otp_prices
-    group by channel, coalesce(country_code, 'any')
-),
-messages as (
-    select
-        month_of(utc_day(s.created_at)) as month,
-        s.channel,
-        coalesce(p.price, d.price) as price
-    from challenge_steps as s
-    left join prices as p on p.channel = s.channel and p.country_code = s.phone_country
-    left join prices as d on d.channel = s.channel and d.country_code = 'any'
-    where s.step = 'sent' and s.channel in ('SMS', 'WHATSAPP', 'EMAIL_OTP')
+with messages as (
+    select month_of(utc_day(created_at)) as month, channel, price
+    from sent_codes
 )
 select
     g.period_grain,
