@@ -1,10 +1,11 @@
-"""Python's garbage collector is as it was, however a sync ends."""
+"""Python's garbage collector is as it was, however a sync ends, and so are the turns of threads after a receiver."""
 
 import gc
+import sys
 
 import pytest
 
-from dlt_authsignal.destination.dlt_patches import SELDOM, rare_garbage_collection
+from dlt_authsignal.destination.dlt_patches import SELDOM, rare_garbage_collection, short_turns
 
 
 def test_the_collectors_settings_are_restored_after_a_failure_too() -> None:
@@ -28,3 +29,16 @@ def test_objects_frozen_by_the_host_program_stay_frozen() -> None:
         assert gc.get_freeze_count() > 0
     finally:
         gc.unfreeze()
+
+
+def test_threads_have_shorter_turns_only_until_the_block_ends() -> None:
+    before = sys.getswitchinterval()
+
+    def fail() -> None:
+        with short_turns():
+            assert sys.getswitchinterval() < before
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert sys.getswitchinterval() == before

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dlt_authsignal.destination.dlt_patches import rare_garbage_collection
+from dlt_authsignal.destination.dlt_patches import rare_garbage_collection, short_turns
 from dlt_authsignal.errors import ConfigurationError, SpoolUnavailable
 from dlt_authsignal.receiver.admission import Admission
 from dlt_authsignal.receiver.http.endpoint import Endpoint
@@ -156,7 +156,8 @@ async def _running(parts: _Parts) -> AsyncIterator[None]:
     if parts.load:
         tasks.append(asyncio.create_task(parts.load.run(parts.metrics.loaded)))
     try:
-        with rare_garbage_collection():  # a delivery of 500 events is ten thousand objects without cycles
+        # a delivery of 500 events is ten thousand objects without cycles
+        with short_turns(), rare_garbage_collection():
             yield
     finally:
         for task in tasks:

@@ -27,6 +27,7 @@ from dlt_authsignal.destination.dlt_patches.fixed_cost import (
     before_loading,
     rare_garbage_collection,
     resolved_once,
+    short_turns,
 )
 from dlt_authsignal.destination.dlt_patches.libpq import OF_LIBPQ, leave_to_libpq
 from dlt_authsignal.destination.dlt_patches.local_bucket import make_private_bucket
@@ -55,4 +56,5 @@ __all__ = [
     "remove_with",
     "replace_iceberg_merge",
     "resolved_once",
+    "short_turns",
 ]

@@ -19,6 +19,7 @@ from dlt.common.configuration.container import Container
 from dlt.common.configuration.providers.provider import ConfigProvider, get_key_name
 from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+from dlt.common.destination.configuration import ParquetFormatConfiguration
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.dlt_patches.direct_merge import merge_directly
@@ -239,6 +240,7 @@ def _adapt_destination(destination: Any) -> None:
         # dlt 1.31 declares transactions for no database, and then deletes and inserts without one
         destination.caps_params.setdefault("supports_transactions", True)
     if known.name == "duckdb":
+        _write_files_fast(destination)
         _open_databases(destination)
         merge_directly(is_ours)
     if known.name in OF_LIBPQ:
@@ -250,6 +252,14 @@ def _adapt_destination(destination: Any) -> None:
     if known.table_format:
         _read_every_column()
         _merge_iceberg_at_once()
+
+
+def _write_files_fast(destination: Any) -> None:
+    """Leave out the compression of dlt's files, which DuckDB reads once from the same disk. A setting of dlt wins.
+
+    They are hardly larger: Parquet's dictionaries shorten what repeats, and hashes cannot be compressed.
+    """
+    destination.caps_params.setdefault("parquet_format", ParquetFormatConfiguration(compression="none"))
 
 
 def _open_databases(destination: Any) -> None:

@@ -61,7 +61,8 @@ def merge_directly(is_ours: Callable[[], bool]) -> None:
 def _merge(job: Any) -> None:
     client = job._job_client.sql_client
     table, key = client.make_qualified_table_name(job.load_table_name), _KEYS[job.load_table_name]
-    rows = f"read_parquet('{job._file_path.replace(chr(39), chr(39) * 2)}')"
+    file = f"'{job._file_path.replace(chr(39), chr(39) * 2)}'"
+    rows, numbered = f"read_parquet({file})", f"read_parquet({file}, file_row_number = true)"
     with _ONE_AT_A_TIME, client.begin_transaction():
         if _are_all_new(client, table, key, rows):
             client.execute_sql(f"INSERT INTO {table} BY NAME SELECT * FROM {rows}")
@@ -71,10 +72,11 @@ def _merge(job: Any) -> None:
             " AND (new._dlt_load_id <> old._dlt_load_id"
             " OR (new._read_at, new._row_hash) >= (old._read_at, old._row_hash)))"
         )
+        # rows are chosen by their number: a window would hold all their columns, beyond DuckDB's memory
         client.execute_sql(
-            f"INSERT INTO {table} BY NAME SELECT * FROM {rows} AS new"
-            f" WHERE NOT EXISTS (SELECT 1 FROM {table} AS old WHERE old.{key} = new.{key})"
-            f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY _read_at DESC, _row_hash DESC) = 1"
+            f"INSERT INTO {table} BY NAME SELECT * EXCLUDE (file_row_number) FROM {numbered} WHERE file_row_number IN"
+            f" (SELECT max_by(file_row_number, (_read_at, _row_hash)) FROM {numbered} AS new"
+            f" WHERE NOT EXISTS (SELECT 1 FROM {table} AS old WHERE old.{key} = new.{key}) GROUP BY {key})"
         )
 
 

@@ -4,6 +4,7 @@ The results stay the same. `python benchmarks/fixed_cost.py` compares a sync wit
 """
 
 import gc
+import sys
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from dlt_authsignal.destination.clients import copied
 from dlt_authsignal.destination.dlt_patches.replaced import check_signature, replace
 
 SELDOM: Final = (100_000, 50, 100)
+TURN_SECONDS: Final = 0.001
 
 _TYPES_KEPT: Final = 10_000
 
@@ -188,6 +190,18 @@ def rare_garbage_collection() -> Iterator[None]:
         gc.set_threshold(*before)
         if is_first:
             gc.unfreeze()
+
+
+@contextmanager
+def short_turns() -> Iterator[None]:
+    """Let threads take shorter turns at Python's lock. A thread that writes to disk gives the lock back at each call of
+    the system, and waits for a turn of the others after each."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(min(before, TURN_SECONDS))
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 @contextmanager

@@ -84,15 +84,19 @@ def envelopes_of(body: bytes) -> list[Any]:
 def _decoded(body: bytes) -> Any:
     """Return the JSON. Half surrogate pairs, which JavaScript sends for a text that was cut in an emoji, and NUL become
     their escapes."""
-    has_escapes = any(escape in body for escape in _REFUSED_ESCAPES)
     try:
-        if not has_escapes:
+        if not _may_have_refused_escapes(body):
             return msgspec.json.decode(body)
         return storable(json.loads(body, parse_constant=_no_constant, parse_float=_finite))
     except RecursionError:
         raise NotAnEnvelope("it is nested too deeply") from None
     except ValueError:
         raise NotAnEnvelope("it is not valid JSON") from None
+
+
+def _may_have_refused_escapes(body: bytes) -> bool:
+    """Return whether the JSON may have an escape that no table stores. One byte is found faster than several."""
+    return b"\\" in body and any(escape in body for escape in _REFUSED_ESCAPES)
 
 
 def _no_constant(name: str) -> Any:
@@ -139,7 +143,7 @@ def _of(found: dict[str, Split], table: str) -> Split:
 
 
 def _add_known(to: Split, envelope: Mapping[str, Any], payload: Mapping[str, Any], received_at: datetime) -> None:
-    if not envelope.keys() <= _KNOWN:
+    if not _KNOWN.issuperset(envelope):
         payload = {**payload, "envelope": {name: envelope[name] for name in envelope if name not in _KNOWN}}
     values = (envelope["id"], envelope.get("time"), _tenant(envelope), envelope["type"])
     to.add(payload, received_at, *values[: len(to.names)])

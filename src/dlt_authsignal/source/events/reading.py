@@ -1,6 +1,6 @@
 """Read the files of a spool in batches of bounded size."""
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,6 +17,9 @@ from dlt_authsignal.spool import Spool, SpoolFile
 ROWS_PER_BATCH: Final = 50_000
 READERS: Final = 8
 """Files that are read at the same time: an object store takes long for each."""
+
+AHEAD: Final = READERS * 4
+"""Files that are read while a batch is written."""
 
 
 @dataclass
@@ -71,13 +74,19 @@ def _read(spool: Spool, files: Iterable[SpoolFile], counts: EventCounts) -> Iter
 
     left = iter(files)
     with ThreadPoolExecutor(READERS) as pool:
-        while some := list(islice(left, READERS * 4)):
-            for file, found in zip(some, pool.map(read, some), strict=True):
+        waiting = deque((file, pool.submit(read, file)) for file in islice(left, AHEAD))
+        try:
+            while waiting:
+                file, result = waiting.popleft()
+                found = result.result()
+                waiting.extend((each, pool.submit(read, each)) for each in islice(left, 1))
                 counts.seen.add(file.name)
                 if isinstance(found, Unreadable | SpoolFileUnreadable):
                     counts.refused[file.name] = str(found)
                 elif not isinstance(found, SpoolFileMissing):
                     yield file, found
+        finally:
+            pool.shutdown(cancel_futures=True)  # the load has enough rows, or failed
 
 
 def _joined(held: dict[str, list[Any]]) -> dict[str, list[Any]]:

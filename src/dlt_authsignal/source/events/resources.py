@@ -33,6 +33,9 @@ from dlt_authsignal.spool import Spool, SpoolFile
 ROWS_AT_ONCE: Final = 10_000
 """Rows that become Python objects at the same time, for destinations that take no Arrow tables."""
 
+ROWS_PER_UPSERT: Final = 200_000
+"""Most rows of an upsert, which are in memory at the same time."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class EventReading:
@@ -79,7 +82,7 @@ def _read(reading: EventReading) -> Iterator[list[SpoolBatch]]:
     yield []  # creates every table, even without events
     is_upsert = active_destination()[0].strategy == "upsert"  # an upsert would insert every copy of an event
     most = reading.most_rows or ROWS_PER_BATCH
-    size = most if is_upsert else min(most, ROWS_PER_BATCH)
+    size = min(most, ROWS_PER_UPSERT if is_upsert else ROWS_PER_BATCH)
     rows = 0
     read = batches(reading.spool, files, reading.counts, rows_per_batch=size)
     for batch in islice(read, 1) if is_upsert else read:

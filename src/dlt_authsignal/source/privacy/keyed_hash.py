@@ -13,13 +13,13 @@ class KeyedHash:
 
     def __init__(self, key: bytes) -> None:
         block = (hashlib.sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
-        self._inner = hashlib.sha256(block.translate(_INNER))
-        self._outer = hashlib.sha256(block.translate(_OUTER))
+        self._inner = hashlib.sha256(block.translate(_INNER)).copy
+        self._outer = hashlib.sha256(block.translate(_OUTER)).copy
 
     def __call__(self, message: bytes) -> str:
         """Return the HMAC in lower-case hex."""
-        inner = self._inner.copy()
+        inner = self._inner()
         inner.update(message)
-        outer = self._outer.copy()
+        outer = self._outer()
         outer.update(inner.digest())
         return outer.hexdigest()

@@ -17,23 +17,19 @@ def each_once(function: Callable[[Any], Any], values: Iterable[Any], drift: Tabl
     """Return the function of each value. For equal lists and objects it is called once, unless it withholds values:
     those are counted each time."""
     listed = list(values)
-    same: dict[int, Any] = {}  # by identity: an earlier call may have returned one object for all equal ones
+    different = {id(value): value for value in listed}  # an earlier call may have made all equal ones one object
     known: dict[bytes, Any] = {}
-    found = []
-    for value in listed:
-        if not isinstance(value, list | dict):
-            found.append(function(value))
-            continue
-        place = id(value)
-        if place not in same:
-            before = drift.withheld
-            result = _of_equal(function, value, known, drift)
-            if drift.withheld != before:
-                found.append(result)
-                continue
-            same[place] = result
-        found.append(same[place])
-    return found
+    found: dict[int, Any] = {}
+    withheld: dict[int, int] = {}
+    for place, value in different.items():
+        before = drift.withheld
+        is_plain = not isinstance(value, list | dict)
+        found[place] = function(value) if is_plain else _of_equal(function, value, known, drift)
+        if drift.withheld != before:
+            withheld[place] = drift.withheld - before
+    if withheld:
+        drift.withhold(sum(withheld.get(id(value), 0) for value in listed) - sum(withheld.values()))
+    return [found[id(value)] for value in listed]
 
 
 def _of_equal(function: Callable[[Any], Any], value: Any, known: dict[bytes, Any], drift: TableDrift) -> Any:

@@ -6,7 +6,7 @@ from types import NoneType
 from typing import Any, Final, NamedTuple
 
 from dlt_authsignal.schema.secret_fields import is_suspicious
-from dlt_authsignal.schema.sensitivity import is_free_form, is_time_name, kind_by_name
+from dlt_authsignal.schema.sensitivity import Kind, is_free_form, is_time_name, kind_by_name
 from dlt_authsignal.source.metrics.schema_drift import TableDrift
 from dlt_authsignal.source.privacy.harmless import (
     MOST_WORDS,
@@ -16,7 +16,7 @@ from dlt_authsignal.source.privacy.harmless import (
     is_harmless,
     is_word,
 )
-from dlt_authsignal.source.privacy.policy import LEFT_OUT, Privacy, leaves
+from dlt_authsignal.source.privacy.policy import LEFT_OUT, Privacy, Text, leaves
 from dlt_authsignal.source.privacy.repeated import each_once
 from dlt_authsignal.source.privacy.secret_values import is_random_text, is_secret_text
 
@@ -84,6 +84,7 @@ class Undeclared:
         self._hashed = set(self._remembered)
         self._words: dict[str, set[str]] = {}
         self._plain: set[str] = set()
+        self._of_kind: dict[Kind, Text] = {}
 
     def protected(self, column: str, values: list[Any]) -> list[Any]:
         """Return the values of a column, protected."""
@@ -218,7 +219,12 @@ class Undeclared:
             if isinstance(value, dict):
                 return self._object(place, value)
             return [self._value(place, item) for item in value]
-        return value if kind == "plain" else leaves(self._privacy.text(kind), value)
+        return value if kind == "plain" else leaves(self._text_of(kind), value)
+
+    def _text_of(self, kind: Kind) -> Text:
+        if kind not in self._of_kind:
+            self._of_kind[kind] = self._privacy.text(kind)
+        return self._of_kind[kind]
 
     def _free_form(self, place: Place, value: Any) -> Any:
         shown = allowed_keys(value, self._privacy.allow)

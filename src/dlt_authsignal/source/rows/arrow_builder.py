@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
+from operator import itemgetter
 from typing import Any, Final
 
 import numpy as np
@@ -236,7 +237,7 @@ class _OneByOne(Exception):
 def _gather(objects: list[Mapping[str, Any]], known: Field, found: Fields, drift: TableDrift) -> None:
     for name in dict.fromkeys(chain.from_iterable(objects)):
         field = known[name]
-        values = [each.get(name) for each in objects]
+        values = _values(objects, name)
         if field.is_withheld:
             drift.withhold(len(values) - values.count(None))
             continue
@@ -250,6 +251,14 @@ def _gather(objects: list[Mapping[str, Any]], known: Field, found: Fields, drift
         if field.column in found:
             raise _OneByOne
         found[field.column] = _cleaned(values, classes, drift, own=field.is_custom)
+
+
+def _values(objects: list[Mapping[str, Any]], name: str) -> list[Any]:
+    """Return one field of each object. Most fields are in all of them, which takes half the time."""
+    try:
+        return list(map(itemgetter(name), objects))
+    except KeyError:
+        return [each.get(name) for each in objects]
 
 
 def _cleaned(values: list[Any], classes: set[type], drift: TableDrift, *, own: bool) -> list[Any]:

@@ -92,6 +92,10 @@ class Columns:
 
     def place(self, name: str, values: list[Any]) -> Iterator[tuple[str, Any]]:
         """Yield (column, Arrow array) for each column that stores values of one field; nothing if all are null."""
+        if self.types.get(name) == "text" and (texts := _texts(values)) is not None:
+            if texts.null_count < len(texts):
+                yield name, texts
+            return
         classes = set(map(type, values)) - {NoneType}
         if not classes:
             return
@@ -179,6 +183,14 @@ def _at_once(kind: str, classes: set[type], values: list[Any]) -> Any:
     if kind == "double" and not np.isfinite(array.fill_null(0.0).to_numpy()).all():
         return None
     return array
+
+
+def _texts(values: list[Any]) -> Any:
+    """Return an array of texts, or None if one of the values is none, or has an unpaired surrogate."""
+    try:
+        return pa.array(values, ARROW["text"])
+    except (UnicodeEncodeError, pa.ArrowTypeError):
+        return None
 
 
 def _times(classes: set[type], values: list[Any]) -> Any:
