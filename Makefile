@@ -6,13 +6,15 @@ BIN := $(VENV)/bin
 WORKERS ?= $(shell $(PYTHON) -c "import os; print(1 + (os.cpu_count() or 1))")
 READY := $(VENV)/.ready
 DEV := $(VENV)/.dev
+SITE := $(VENV)-site/.ready
+PACKAGE := $(VENV)-package/.ready
 EXTRAS := $(addprefix --extra ,assistant sandbox metrics postgres redis s3 delta iceberg sql dashboard notebooks receiver spool alerts)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Without compiled modules, each Python that a test or a command starts takes a second longer.
 export PYTHONDONTWRITEBYTECODE :=
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: demo test test-deep coverage test-unit test-destinations test-schedulers test-crash system-packages lint format bench docs screenshots lock clean
+.PHONY: demo test test-deep coverage test-unit test-destinations test-schedulers test-crash system-packages lint format bench docs docs-site package screenshots lock clean
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=python3.12, say."; exit 1; }
@@ -35,14 +37,14 @@ system-packages: ## Node, Chromium, PostgreSQL and nginx, for the tests; silent 
 	@sh scripts/system_packages.sh
 
 test: $(DEV) system-packages ## every feature, at least once
-	$(BIN)/python -m pytest -n $(WORKERS) --durations=20
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=20
 
 DEEP := --hypothesis-profile=deep -m '(deep or examples or hypothesis) and not slow and not stand_in and not crash'
 
-test-deep: $(DEV) system-packages ## the long forms of what make test covers
-	$(BIN)/python -m pytest -n $(WORKERS) --durations=20 --timeout 300 $(DEEP)
+test-deep: $(DEV) $(SITE) $(PACKAGE) system-packages ## the long forms of what make test covers
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=20 --timeout 300 $(DEEP)
 
-coverage: $(DEV) system-packages ## branches that make test and make test-deep run, in the processes that they start too
+coverage: $(DEV) $(SITE) $(PACKAGE) system-packages ## branches that make test and make test-deep run, in the processes that they start too
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n $(WORKERS) --timeout 600
 	$(BIN)/coverage run -m pytest -n $(WORKERS) --timeout 900 $(DEEP)
@@ -62,7 +64,7 @@ test-destinations: $(DEV) system-packages ## S3 and the stand-ins of warehouses,
 	@PYTHON=$(PYTHON) sh scripts/test_destinations.sh
 
 test-crash: $(DEV) system-packages ## syncs killed at every named point and at 220 random moments, and repaired; many fault storms and interleavings
-	$(BIN)/python -m pytest -n $(WORKERS) --hypothesis-profile=deep -m 'crash or not crash' tests/crash tests/test_receiver_kills.py tests/test_fault_storms.py tests/test_stateful.py
+	$(BIN)/python -m pytest -n $(WORKERS) --hypothesis-profile=deep -m 'crash or not crash' tests/crash tests/test_receiver_kills.py tests/test_fault_storms.py tests/test_stateful.py tests/test_events_interleavings.py
 
 lint: $(DEV) ## style, types, layers, words and links
 	$(BIN)/ruff format --check .
@@ -89,12 +91,26 @@ bench: $(DEV) ## sync beside dlt's rest_api and a bare script; start-up, HTTP cl
 docs: $(DEV) ## regenerates the tables, KPIs, commands, llms.txt, destinations and the assistants' dictionary
 	$(BIN)/python scripts/generate_docs.py
 
+# in environments of their own: users and tests do not need these packages
+$(SITE) $(PACKAGE): $(VENV)-%/.ready: requirements-%.lock
+	$(PYTHON) -m venv $(VENV)-$*
+	$(VENV)-$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+package: $(PACKAGE) ## the sdist and the wheel in dist/, checked
+	$(VENV)-package/bin/python scripts/build_package.py
+
+docs-site: $(SITE) ## the documentation as a site in build/site/html, with search; stops at dead links
+	$(VENV)-site/bin/python scripts/docs_site.py
+
 screenshots: $(DEV) system-packages ## the pictures of the README, from the demo
 	$(BIN)/python scripts/screenshots.py
 
 lock: ## needs uv; resolves pyproject.toml anew
 	$(COMPILE) $(EXTRAS) --group dev pyproject.toml -o requirements-dev.lock
 	$(COMPILE) --extra receiver --extra sandbox -c requirements-dev.lock pyproject.toml -o requirements.lock
+	$(COMPILE) --group pyproject.toml:site -o requirements-site.lock
+	$(COMPILE) --group pyproject.toml:package -o requirements-package.lock
 
 clean:
 	rm -rf $(VENV) $(VENV)-* tests/node/node_modules build dist .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* authsignal_demo.duckdb report.html .dlt/.var/pipelines/authsignal_demo*

@@ -1,15 +1,20 @@
-"""The dashboard over many attempts: time to read the figures, of each page, and of a change of a filter.
+"""The dashboard over many attempts: time until the first page, and of pages and filters in headless Chromium.
 
     python benchmarks/dashboard.py                      # 1,000,000 attempts
-    python benchmarks/dashboard.py --attempts 100000
+    python benchmarks/dashboard.py --quick              # 50,000 attempts
+    python benchmarks/dashboard.py --no-browser         # without Chromium and Node
 
-The attempts are those of a demo with events, copied under other user ids and spread over 300 earlier days. One KPI is
-also computed from the tables, to compare.
+The attempts are those of a demo with events, copied under other user ids and spread over 300 earlier days. Chromium
+opens `dlt-authsignal dashboard`: the first page, then each page afresh, by the menu, and under filters.
+Then the figures are read in this process, and pages are computed without a browser. One KPI is also computed from the
+tables, to compare.
 """
 
 import argparse
+import json
 import os
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -27,6 +32,10 @@ FILE = Path(f"{PIPELINE}.duckdb")
 DATASET = "authsignal_data"
 SPREAD_DAYS = 300
 REPEATS = 7
+BROWSER_REPEATS = 3
+QUICK = 50_000
+BROWSER_SECONDS = 1800
+NODE = Path(__file__).resolve().parents[1] / "tests" / "node"
 COMPARED = "drop_off_rate"
 """KPI that is also computed from the tables."""
 
@@ -54,13 +63,17 @@ COPIED = (
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--attempts", type=int, default=1_000_000)
+    parser.add_argument("--quick", action="store_true", help=f"Only {QUICK:,} attempts and fewer repeats.")
+    parser.add_argument("--no-browser", action="store_true", help="Leave out Chromium.")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         command = [str(Path(sys.executable).with_name("dlt-authsignal")), "demo", "--events"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        attempts = multiply(options.attempts)
+        attempts = multiply(QUICK if options.quick else options.attempts)
         print(f"{attempts:,} attempts, {FILE.stat().st_size / 1e6:,.0f} MB, {os.cpu_count()} processors")
+        if not options.no_browser:
+            measure_in_chromium(1 if options.quick else BROWSER_REPEATS)
         measure()
         os.chdir("/")
 
@@ -87,6 +100,40 @@ def _copied(name: str) -> str:
     if name in MOMENTS:
         return f"{name} - to_days(cast(copy * 7 % {SPREAD_DAYS} as integer))"
     return name
+
+
+def measure_in_chromium(repeats: int) -> None:
+    """Start the dashboard, and print its times in Chromium."""
+    from dlt_authsignal.dashboard.content.figures import PAGES
+
+    if not (NODE / "node_modules").exists():
+        subprocess.run(
+            [shutil.which("npm") or "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+            cwd=NODE,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+    began = time.time()
+    command = [str(Path(sys.executable).with_name("dlt-authsignal")), "dashboard", "--no-open", "--port", "0"]
+    with subprocess.Popen(
+        [*command, "--pipeline-name", PIPELINE], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as dashboard:
+        try:
+            line = next(each for each in dashboard.stdout or () if each.startswith("Dashboard: "))
+            listening = time.time()
+            script = ["node", str(NODE / "dashboard_times.mjs"), line.split()[1], str(repeats), *PAGES]
+            done = subprocess.run(script, check=True, stdout=subprocess.PIPE, text=True, timeout=BROWSER_SECONDS)
+        finally:
+            dashboard.terminate()
+    found = json.loads(done.stdout)
+    first, times = found["first"], found["times"]
+    print(f"the server listens {listening - began:.1f} s after the command")
+    print(f"the first page is painted {first['paint'] / 1000:.2f} s after it was opened")
+    print(f"figures are shown {first['figures'] / 1000 - began:.1f} s after the command")
+    print(f"{'in Chromium':<12} {'first paint':>12} {'loaded':>12} {'by the menu':>12} {'filter':>12} {'longest':>12}")
+    for page, each in times.items():
+        medians = [statistics.median(each[name]) for name in ("paint", "load", "menu", "filter")]
+        print(f"{page:<12}" + "".join(f" {value:>9,.0f} ms" for value in (*medians, max(each["filter"]))))
 
 
 def measure() -> None:

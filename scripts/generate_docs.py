@@ -26,6 +26,7 @@ from dlt_authsignal.models.kpis.sources import BASES, EVERYTHING, made
 from dlt_authsignal.models.questions import all_questions
 from dlt_authsignal.sandbox.core.config import SEEDED_NOW
 from dlt_authsignal.sandbox.core.story_settings import Stories
+from dlt_authsignal.sandbox.fixtures.form.schema import fixture_schema
 from dlt_authsignal.sandbox.tenant.stories.found import days_of
 from dlt_authsignal.sandbox.tenant.stories.plan import plan_of
 from dlt_authsignal.schema.columns import Column, Table
@@ -363,6 +364,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/detections.md": detections_page,
     "docs/settings.md": settings_page,
     "docs/python-api.md": python_page,
+    "docs/sandbox-fixture.schema.json": lambda: json.dumps(fixture_schema(), indent=1) + "\n",
     "docs/images/overview-light.svg": partial(diagram, LIGHT),
     "docs/images/overview-dark.svg": partial(diagram, DARK),
 }

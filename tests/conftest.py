@@ -20,7 +20,7 @@ os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
 from tests import azurite
 from tests.helpers import COMMAND
-from tests.loaded import SEEDED, made_once
+from tests.loaded import SEEDED, forget_active_pipeline, forget_settings, made_once
 from tests.loaded import loaded as loaded
 from tests.tiers import FEW_EXAMPLES
 from tests.warehouses import postgres_cluster, s3_server
@@ -77,23 +77,6 @@ def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         forget_active_pipeline()
         forget_settings()
     return tmp_path
-
-
-def forget_active_pipeline() -> None:
-    """dlt gives a source that is made without a pipeline the last one of the process: another test's, elsewhere."""
-    from dlt.common.configuration.container import Container
-    from dlt.common.pipeline import PipelineContext
-
-    Container()[PipelineContext].deactivate()
-
-
-def forget_settings() -> None:
-    """dlt reads the settings of a folder once: another test's would be this one's."""
-    from dlt.common.configuration.container import Container
-    from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
-
-    if PluggableRunContext in Container():
-        del Container()[PluggableRunContext]
 
 
 @pytest.fixture(scope="session")

@@ -45,7 +45,27 @@ def project(folder: Path) -> Iterator[Loaded]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("DLT_DATA_DIR", str(found.data_dir))
+        forget_settings()
         yield found
+    forget_active_pipeline()
+    forget_settings()
+
+
+def forget_active_pipeline() -> None:
+    """dlt gives a source that is made without a pipeline the last one of the process: another test's, elsewhere."""
+    from dlt.common.configuration.container import Container
+    from dlt.common.pipeline import PipelineContext
+
+    Container()[PipelineContext].deactivate()
+
+
+def forget_settings() -> None:
+    """dlt reads the settings of a folder once: another test's would be this one's."""
+    from dlt.common.configuration.container import Container
+    from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+
+    if PluggableRunContext in Container():
+        del Container()[PluggableRunContext]
 
 
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
@@ -64,9 +84,20 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
 
 @pytest.fixture(scope="session")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
-    """40 people with their events, three ids that are nobody's, and two probes."""
-    folder = made_once(tmp_path_factory, "loaded", load)
+    """40 people with their events, three ids that are nobody's, and two probes.
+
+    They are loaded once. Each worker has a copy: a process that has the file open for writing would refuse the others.
+    """
+    folder = tmp_path_factory.mktemp("loaded") / "copy"
+    copy_project(made_once(tmp_path_factory, "loaded", load), folder)
     return Loaded(folder=folder, data_dir=folder / "dlt")
+
+
+def copy_project(made: Path, folder: Path) -> None:
+    """Copy a project with its database and dlt's state, which then belongs to the copy."""
+    shutil.copytree(made, folder, dirs_exist_ok=True)
+    for state in folder.glob("dlt/pipelines/*/state.json"):
+        state.write_text(state.read_text("utf-8").replace(str(made), str(folder)), "utf-8")
 
 
 def load(folder: Path) -> None:
@@ -114,9 +145,7 @@ def synced(running: RunningSandbox) -> None:
     here = Path.cwd()
     assert running.sandbox.store.counts() == first.counts, "only of the tenant `seeded`, before it changes"
     assert os.environ["DLT_DATA_DIR"] == str(here / "dlt")
-    shutil.copytree(first.folder, here, dirs_exist_ok=True)
-    state = here / "dlt" / "pipelines" / "authsignal_pipeline" / "state.json"
-    state.write_text(state.read_text("utf-8").replace(str(first.folder), str(here)), "utf-8")
+    copy_project(first.folder, here)
 
 
 @dataclass(frozen=True)
@@ -129,9 +158,27 @@ class Synced:
 
 @cache
 def project_once() -> Synced:
-    """That sync, in a folder that is removed at the end of the process."""
-    kept = tempfile.TemporaryDirectory(prefix="authsignal-synced-")
-    atexit.register(kept.cleanup)
-    with project(Path(kept.name).resolve()) as found, run_in_thread(SEEDED) as running:
+    """That sync."""
+    with project(kept_folder()) as found, run_in_thread(SEEDED) as running:
         sync_from(running)
         return Synced(folder=found.folder, counts=running.sandbox.store.counts())
+
+
+def kept_folder() -> Path:
+    """A new folder that is removed at the end of the process."""
+    kept = tempfile.TemporaryDirectory(prefix="authsignal-kept-")
+    atexit.register(kept.cleanup)
+    return Path(kept.name).resolve()
+
+
+def repeat(make: Callable[[], None]) -> None:
+    """Leave in the working folder what `make` leaves in an empty one. It runs once in each process."""
+    assert os.environ["DLT_DATA_DIR"] == str(Path.cwd() / "dlt")
+    copy_project(_result_of(make), Path.cwd())
+
+
+@cache
+def _result_of(make: Callable[[], None]) -> Path:
+    with project(kept_folder()) as made:
+        make()
+        return made.folder

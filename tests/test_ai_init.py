@@ -14,6 +14,7 @@ from dlt_authsignal.assistant.agents import AGENTS
 from dlt_authsignal.assistant.install import TOOLKIT
 from dlt_authsignal.cli.commands.setup.ai import ai
 from tests.helpers import command
+from tests.tiers import deep_after
 
 ROOT = Path(__file__).parents[1]
 SKILL = {
@@ -146,7 +147,7 @@ def dlthub(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("agent", AGENTS)
+@pytest.mark.parametrize("agent", deep_after(1, AGENTS))
 def test_dlts_own_installer_accepts_the_same_folder(agent: str) -> None:
     place = command("ai", "toolkit").stdout.strip()
     assert place == str(TOOLKIT)

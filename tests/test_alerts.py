@@ -16,6 +16,7 @@ from dlt_authsignal.sandbox import RunningSandbox
 from tests.alert_receivers import AlertReceiver, receiving_alerts
 from tests.attack_stories import END, Stories, after, every, spread
 from tests.helpers import COMMAND, command, rows, sync_from
+from tests.loaded import repeat
 from tests.test_detections import warehouse
 from tests.tiers import deep_after
 
@@ -30,8 +31,12 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[AlertReceiver]:
         yield found
 
 
-def tell(**into: Any) -> None:
-    """Two attacks: pushes to one user, and another user in two countries."""
+def tell() -> None:
+    """Leave a DuckDB file with two attacks: pushes to one user, and another user in two countries."""
+    repeat(load_stories)
+
+
+def load_stories(**into: Any) -> None:
     stories = Stories()
     stories.pushes("tired", spread(30, 5))
     for minutes, country in ((0, "US"), (30, "SG")):
@@ -44,12 +49,14 @@ def stored(**into: Any) -> dict[str, Detection]:
     return {row.subject: row for row in stored_detections(attach(**into)).values()}
 
 
-@pytest.mark.parametrize("kind", deep_after(1, ["duckdb", "postgres", "delta", "iceberg"]))
+@pytest.mark.parametrize(
+    "kind", [*deep_after(1, ["duckdb", "postgres", "delta"]), pytest.param("iceberg", marks=pytest.mark.slow)]
+)
 def test_an_alert_is_sent_once_and_its_detection_moves_forward(
     kind: str, receiver: AlertReceiver, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     into: dict[str, Any] = {"destination": warehouse(kind, request, monkeypatch).destination}
-    tell(**into)
+    load_stories(**into)
     first = send_alerts(make_pipeline(**into))
     assert [row.subject for row in first.sent] == ["flying", "tired"]
     assert receiver.ids == [row.detection_id for row in first.sent]

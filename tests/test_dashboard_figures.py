@@ -1,6 +1,5 @@
 """The figures of the dashboard: those of the KPIs, for any filters; a document for any state of the data."""
 
-import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -32,7 +31,7 @@ from tests import kpi_tenant
 from tests.event_spools import load as load_spool
 from tests.helpers import MANAGEMENT_SECRET, rows, sync_from
 from tests.kpi_oracle import wilson
-from tests.loaded import Loaded, loaded, made_once, project, synced
+from tests.loaded import Loaded, copy_project, loaded, made_once, project, synced
 from tests.tiers import examples
 from tests.warehouses import Lake
 
@@ -76,15 +75,23 @@ def make_tenant(folder: Path) -> None:
 @pytest.fixture
 def tenant(tmp_path_factory: pytest.TempPathFactory, workdir: Path, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
     folder = made_once(tmp_path_factory, "dashboard", make_tenant)
-    copied(folder, workdir)
+    copy_project(folder, workdir)
     return attach()
 
 
-def copied(folder: Path, workdir: Path) -> None:
-    """Copy a project that was made once into the folder of this test."""
-    shutil.copytree(folder, workdir, dirs_exist_ok=True)
-    state = workdir / "dlt" / "pipelines" / "authsignal_pipeline" / "state.json"
-    state.write_text(state.read_text("utf-8").replace(str(folder), str(workdir)), "utf-8")
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Figures, Stored, Path]]:
+    """The figures of that tenant, for tests that only look at them."""
+    folder = tmp_path_factory.mktemp("figures") / "copy"
+    copy_project(made_once(tmp_path_factory, "dashboard", make_tenant), folder)
+    with project(folder):
+        pipeline = attach()
+        yield open_figures(pipeline), existing(pipeline), folder / "authsignal_pipeline.duckdb"
+
+
+@pytest.fixture
+def figures(opened: tuple[Figures, Stored, Path]) -> Figures:
+    return opened[0]
 
 
 def rows_of(figures: Figures, model: Model, filters: Filters = NOTHING) -> set[tuple[Any, ...]]:
@@ -117,14 +124,6 @@ def filtered(model: Model, filters: Filters) -> Model:
 CUBES = [model for model in all_models() if model.form in CUBED]
 
 
-@pytest.fixture(scope="module")
-def filterable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Figures, Stored, Path]]:
-    folder = made_once(tmp_path_factory, "dashboard", make_tenant)
-    with project(folder):
-        pipeline = attach()
-        yield open_figures(pipeline), existing(pipeline), folder / "authsignal_pipeline.duckdb"
-
-
 DAYS = st.dates(date(2026, 9, 10), date(2026, 11, 5))
 
 
@@ -141,14 +140,14 @@ DAYS = st.dates(date(2026, 9, 10), date(2026, 11, 5))
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_filtered_figures_are_those_of_the_kpi_with_the_filter_in_its_own_query(
-    filterable: tuple[Figures, Stored, Path],
+    opened: tuple[Figures, Stored, Path],
     model: Model,
     days: tuple[date | None, date | None],
     action: str | None,
     method: str | None,
     country: str | None,
 ) -> None:
-    figures, stored, file = filterable
+    figures, stored, file = opened
     if needs_of(model, stored):
         return
     since, until = sorted(days) if all(days) else days  # type: ignore[type-var]
@@ -161,8 +160,7 @@ def test_filtered_figures_are_those_of_the_kpi_with_the_filter_in_its_own_query(
     assert {row[:known] for row in rows_of(figures, model, filters)} == expected
 
 
-def test_slices_add_up_to_the_total_under_filters(tenant: Pipeline) -> None:
-    figures = open_figures(tenant)
+def test_slices_add_up_to_the_total_under_filters(figures: Figures) -> None:
     filters = Filters(since=date(2026, 10, 5), until=date(2026, 10, 25), action="signIn")
     added = 0
     for model in CUBES:
@@ -179,8 +177,7 @@ def test_slices_add_up_to_the_total_under_filters(tenant: Pipeline) -> None:
     assert added > 100
 
 
-def test_states_of_users_are_those_at_the_end_of_the_chosen_days(tenant: Pipeline) -> None:
-    figures = open_figures(tenant)
+def test_states_of_users_are_those_at_the_end_of_the_chosen_days(figures: Figures) -> None:
     days = {
         row.period_start: row
         for row in figures.rows("active_users")
@@ -192,8 +189,7 @@ def test_states_of_users_are_those_at_the_end_of_the_chosen_days(tenant: Pipelin
     assert (total.value, total.period_start) == (days[day].value, None)
 
 
-def test_a_period_is_compared_with_the_one_before_only_if_that_is_loaded(tenant: Pipeline) -> None:
-    figures = open_figures(tenant)
+def test_a_period_is_compared_with_the_one_before_only_if_that_is_loaded(figures: Figures) -> None:
     first = figures.choices.first_day
     assert first
     for since, is_loaded in ((first + timedelta(days=7), True), (first + timedelta(days=3), False)):
@@ -210,8 +206,8 @@ def test_a_period_is_compared_with_the_one_before_only_if_that_is_loaded(tenant:
             ]
 
 
-def test_a_card_names_the_filters_that_it_does_not_have(tenant: Pipeline) -> None:
-    document = open_figures(tenant).document(Filters(action="signIn", method="SMS"), "overview")
+def test_a_card_names_the_filters_that_it_does_not_have(figures: Figures) -> None:
+    document = figures.document(Filters(action="signIn", method="SMS"), "overview")
     ignoring = {card.title: card.ignores for card in cards(document) if isinstance(card, Number)}
     assert ignoring["Users with a passkey"] == ("action", "method")
     assert ignoring["Challenges that were abandoned"] == ("method",)
@@ -229,8 +225,7 @@ def test_pages_show_no_user(loaded: Loaded) -> None:
     assert not [value for value in values if value in shown]
 
 
-def test_each_definition_that_a_card_names_is_in_the_document(tenant: Pipeline) -> None:
-    figures = open_figures(tenant)
+def test_each_definition_that_a_card_names_is_in_the_document(figures: Figures) -> None:
     for page in PAGES:
         document = figures.document(NOTHING, page)
         assert {card.definition for card in cards(document) if card.definition} <= document.definitions.keys()

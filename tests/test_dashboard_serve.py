@@ -18,13 +18,15 @@ from typing import Any
 
 import pytest
 
-from dlt_authsignal.dashboard.content.figures import PAGES
+from dlt_authsignal.dashboard.content.data.cubes import Progress, no_progress
+from dlt_authsignal.dashboard.content.figures import PAGES, Figures, open_figures
 from dlt_authsignal.dashboard.page import Choices, Filters
 from dlt_authsignal.dashboard.serve.addresses import WrongFilter, filters_of
 from dlt_authsignal.dashboard.serve.app import make_app
 from dlt_authsignal.dashboard.serve.current import Current
 from dlt_authsignal.dashboard.serve.data import DuckDBFile, data_of
 from dlt_authsignal.dashboard.serve.server import listen, server
+from dlt_authsignal.errors import RunFailed
 from dlt_authsignal.pipeline.attach import attach
 from dlt_authsignal.sandbox import RunningSandbox
 from tests.helpers import COMMAND, rows, sync_from
@@ -180,7 +182,9 @@ def command(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", Browser]
         lines = iter(process.stdout.readline, "")
         line = next((each for each in lines if each.startswith("Dashboard: ")), "")
         assert "http://127.0.0.1:" in line
-        yield process, Browser(int(line.split(":")[3].split("/")[0]))
+        browser = Browser(int(line.split(":")[3].split("/")[0]))
+        wait_until(lambda: json.loads(browser.get("/healthz")[2])["status"] == "ok")
+        yield process, browser
     finally:
         process.kill()
         process.wait(SECONDS)
@@ -210,6 +214,63 @@ def test_a_sync_can_run_while_the_dashboard_is_open_and_its_data_is_shown_afterw
         assert process.wait(SECONDS) == 0
         assert process.stdout
         assert "Traceback" not in process.stdout.read()
+
+
+class Slow:
+    """A dataset that is read when the test says so."""
+
+    pause = 0.1
+
+    def __init__(self, data: Any) -> None:
+        self._data = data
+        self.began, self.may_end = threading.Event(), threading.Event()
+        self.error: Exception | None = None
+
+    def state(self) -> object:
+        return self._data.state()
+
+    def figures(self, progress: Progress = no_progress) -> Figures:
+        progress(3, 40)
+        self.began.set()
+        assert self.may_end.wait(SECONDS)
+        if self.error:
+            raise self.error
+        return open_figures(attach(), progress)
+
+
+def test_the_first_page_says_that_the_figures_are_being_read_and_then_shows_them(loaded: Loaded) -> None:
+    with project(loaded.folder):
+        slow = Slow(data_of(attach(), "duckdb"))
+        current = Current(slow, in_background=True)
+        current.start()
+        with served(current) as browser:
+            assert slow.began.wait(SECONDS)
+            for path in ("/", "/funnel?country=US"):
+                status, headers, text = browser.get(path)
+                assert (status, headers["content-type"].partition(";")[0]) == (200, "text/html")
+                assert "Step 4 of 40" in text
+                assert '<meta http-equiv="refresh" content="1">' in text
+                assert headers["cache-control"] == "no-store"
+            assert json.loads(browser.get("/healthz")[2]) == {"status": "reading", "made_at": None, "problem": None}
+            slow.may_end.set()
+            wait_until(lambda: json.loads(browser.get("/healthz")[2])["status"] == "ok")
+            assert "Do passkeys work" in browser.get("/")[2]
+            assert "enrolment_coverage" in browser.get("/csv/enrolment_coverage")[2]
+        current.stop()
+
+
+def test_first_figures_that_cannot_be_read_end_the_dashboard_with_the_reason(loaded: Loaded) -> None:
+    with project(loaded.folder):
+        slow, ended = Slow(data_of(attach(), "duckdb")), threading.Event()
+        slow.error = RunFailed("The disk is full.")
+        current = Current(slow, in_background=True)
+        slow.may_end.set()
+        current.start(on_failure=ended.set)
+        assert ended.wait(SECONDS)
+        assert current.failure is slow.error
+        with served(current) as browser:
+            assert browser.get("/csv/drop_off_rate")[0] == 503
+        current.stop()
 
 
 KILLED = """

@@ -126,7 +126,9 @@ def warehouse(kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.Mon
     return made
 
 
-@pytest.mark.parametrize("kind", deep_after(1, ["duckdb", "postgres", "delta", "iceberg"]))
+@pytest.mark.parametrize(
+    "kind", [*deep_after(1, ["duckdb", "postgres", "delta"]), pytest.param("iceberg", marks=pytest.mark.slow)]
+)
 def test_each_rule_fires_on_its_attack_and_on_nothing_just_below_its_thresholds(
     kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,7 +184,9 @@ def test_each_rule_fires_on_its_attack_and_on_nothing_just_below_its_thresholds(
     assert len({each.detection_id for each in result.findings}) == len(result.findings)
 
 
-@pytest.mark.parametrize("kind", deep_after(1, ["duckdb", "postgres", "delta", "iceberg"]))
+@pytest.mark.parametrize(
+    "kind", [*deep_after(1, ["duckdb", "postgres", "delta"]), pytest.param("iceberg", marks=pytest.mark.slow)]
+)
 def test_without_events_rules_use_the_rows_of_the_api(
     kind: str, empty: RunningSandbox, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,7 +19,8 @@ from tests.alert_receivers import PATH, SECRET, receiving_alerts
 from tests.attack_stories import Stories, after, spread
 from tests.canaries import search, search_database
 from tests.helpers import command
-from tests.test_erase import bytes_left, warehouse
+from tests.test_erase import ICEBERG, S3, bytes_left, warehouse
+from tests.tiers import deep_after
 from tests.warehouses import Warehouse
 
 __all__ = ["warehouse"]
@@ -69,6 +70,7 @@ def test_by_default_no_identifier_is_in_a_table_a_message_a_log_or_what_the_comm
     assert search_database(workdir / "authsignal_pipeline.duckdb", wanted) == []
 
 
+@pytest.mark.parametrize("warehouse", [*deep_after(1, ["duckdb", "postgres", "delta"]), ICEBERG, *S3], indirect=True)
 def test_erasing_a_person_erases_their_detections(
     warehouse: Warehouse, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

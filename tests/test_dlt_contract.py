@@ -31,6 +31,7 @@ _FILES: Final = "dlt.destinations.impl.filesystem.filesystem"
 _PIPELINE: Final = "dlt.pipeline.pipeline:Pipeline"
 _SCHEMA: Final = "dlt.common.schema.schema:Schema"
 _STEPS: Final = "dlt.common.configuration"
+_OF_TABLES: Final = ("tables", "table", "destination_capabilities")
 
 USES: Final = (
     # replaced while a process runs
@@ -91,6 +92,10 @@ USES: Final = (
                 "preserve_annotated",
             ),
             "dlt.common.validation:get_type_hints": ("obj", "globalns", "localns", "include_extras"),
+            "dlt.common.destination.utils:prepare_load_table": _OF_TABLES,
+            "dlt.common.destination.utils:resolve_merge_strategy": _OF_TABLES,
+            "dlt.common.schema.utils:deepcopy": ("x", "memo", "_nil"),
+            "dlt.extract.extract:yaml.dump": ("data", "stream", "Dumper", "kwds"),
         }.items()
     ),
     Use(

@@ -35,6 +35,7 @@ from tests.warehouses import DuckDB, Lake, Postgres, Warehouse
 
 slow = pytest.mark.slow
 TABLES = ["users", "user_authenticators", "user_actions", "user_devices", "action_details", "unknown_user_ids"]
+ICEBERG = pytest.param("iceberg", marks=slow)
 S3 = [pytest.param("delta on S3", marks=slow), pytest.param("iceberg on S3", marks=slow)]
 
 
@@ -235,7 +236,7 @@ def test_values_of_every_form_are_found_in_postgresql(
 
 
 @pytest.mark.deep
-@pytest.mark.parametrize("warehouse", [*deep_after(1, ["duckdb", "postgres", "delta", "iceberg"]), *S3], indirect=True)
+@pytest.mark.parametrize("warehouse", [*deep_after(1, ["duckdb", "postgres", "delta"]), ICEBERG, *S3], indirect=True)
 def test_no_sync_reloads_an_erased_user_until_the_tombstone_is_removed(
     people: Planted, warehouse: Warehouse, workdir: Path
 ) -> None:

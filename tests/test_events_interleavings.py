@@ -97,7 +97,7 @@ def fresh(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.mark.deep
-@pytest.mark.parametrize("rows_per_file", [1, 3, 5000])
+@pytest.mark.parametrize("rows_per_file", [3, *(pytest.param(rows, marks=pytest.mark.crash) for rows in (1, 5000))])
 @settings(max_examples=examples(20, 5))
 @given(deliveries=DELIVERIES, seed=st.integers(0, 2**32))
 def test_any_interleaving_ends_in_the_same_database(

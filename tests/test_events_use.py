@@ -44,10 +44,10 @@ def users(running: RunningSandbox) -> list[str]:
     return [user.user_id for user in running.sandbox.store.users()]
 
 
-KINDS = ["duckdb", "postgres", "delta", "iceberg"]
+KINDS = [*deep_after(1, ["duckdb", "postgres", "delta"]), pytest.param("iceberg", marks=pytest.mark.slow)]
 
 
-@pytest.mark.parametrize("kind", deep_after(1, KINDS))
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_new_passkey_is_loaded_by_the_sync_after_its_event(
     kind: str, seeded: RunningSandbox, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,7 +124,7 @@ def warehouse(kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.Mon
     return found
 
 
-@pytest.mark.parametrize("kind", deep_after(1, KINDS))
+@pytest.mark.parametrize("kind", KINDS)
 def test_reconciliation_counts_exactly_what_was_lost_late_changed_and_deleted(
     kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -51,15 +51,22 @@ def test_the_options_with_text_are_known() -> None:
     assert len(found) > 40
 
 
-@pytest.mark.parametrize("path", text_options(), ids=" ".join)
 @pytest.mark.parametrize("value", ["", " "])
-def test_a_blank_value_is_refused_for_every_option_with_text(path: tuple[str, ...], value: str) -> None:
+def test_a_blank_value_is_refused_for_every_option_with_text(value: str) -> None:
+    assert [path for path in text_options() if "is empty" not in refusal(path, value)] == []
+
+
+def refusal(path: tuple[str, ...], value: str) -> str:
+    """What the command says about this value of an option; nothing if it accepts it."""
     *names, option = path
     found: Any = cli
     for name in names:
         found = found.commands[name]
-    with pytest.raises(click.UsageError, match="is empty"):
+    try:
         found.make_context(names[-1], [option, value, *(["u1"] if names == ["erase"] else [])])
+    except click.UsageError as refused:
+        return refused.message
+    return ""
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf", "-1", "1e300"])

@@ -41,7 +41,7 @@ class Told:
         return self.stories[story].figures[name]
 
 
-@pytest.fixture(params=deep_after(1, range(len(CASTS))))
+@pytest.fixture(params=deep_after(0, range(len(CASTS))))
 def told(request: pytest.FixtureRequest) -> Told:
     seed, settings = CASTS[request.param]
     with run_in_thread(SandboxConfig(users=USERS, seed=seed, stories=settings)) as running:

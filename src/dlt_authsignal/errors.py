@@ -11,6 +11,8 @@ AuthsignalError
 │   ├── NotACanary            the user given to a probe may be a real person
 │   ├── OtherTenant           the dataset holds another tenant, or was loaded with another key
 │   ├── UserErased            the requested user was erased and must not be loaded again
+│   ├── FixtureInvalid        a fixture or a state file of the sandbox cannot be read
+│   ├── RecordingUnreadable   a file is not a recording of the sandbox
 │   └── ExtraMissing          an optional part is not installed
 ├── RunFailed                 the run did not complete; the command exits with 1
 │   ├── Unreachable           no connection, after all retries
@@ -67,6 +69,10 @@ class ConfigurationError(AuthsignalError):
     exit_code = 2
 
 
+class FixtureInvalid(ConfigurationError, ValueError):
+    """A fixture or a state file of the sandbox cannot be read. The sandbox is unchanged."""
+
+
 class CredentialsMissing(ConfigurationError):
     """No credential was found, so no API can be read.
 
@@ -86,6 +92,10 @@ class CredentialsMissing(ConfigurationError):
             " .dlt/secrets.toml, or set SOURCES__AUTHSIGNAL_SOURCE__API_SECRET_KEY. To try it without an account, run:"
             " dlt-authsignal demo"
         )
+
+
+class RecordingUnreadable(ConfigurationError):
+    """A file is not a recording of the sandbox, or a line of it is not."""
 
 
 class HttpError(AuthsignalError):

@@ -4,9 +4,19 @@ from contextlib import suppress
 from typing import Any, Optional, Union
 
 import dlt
+import yaml
+from dlt.common.configuration.container import Container
+from dlt.common.destination import utils
+from dlt.common.destination.capabilities import DestinationCapabilitiesContext
 
 from dlt_authsignal.destination.dlt_patches import already_synced, before_loading, resolved_once
-from dlt_authsignal.destination.dlt_patches.fixed_cost import _by_class, _remembered
+from dlt_authsignal.destination.dlt_patches.fixed_cost import (
+    _by_class,
+    _in_c,
+    _remembered,
+    _without_settings,
+    copy_of_plain,
+)
 
 
 def test_equal_types_with_another_order_are_remembered_apart() -> None:
@@ -27,6 +37,39 @@ def test_a_caller_may_change_the_fields_of_a_class_that_it_gets() -> None:
     fields = _by_class(lambda cls: {"name": cls.__name__})
     fields(int)["other"] = True
     assert fields(int) == {"name": "int"}
+
+
+def test_the_copy_of_a_table_shares_nothing_with_it() -> None:
+    hint = object()
+    table = {
+        "name": "users",
+        "columns": {"id": {"nullable": False, "precision": 3}},
+        "references": [{"x": [None, 1.5]}],
+    }
+    copied = copy_of_plain(table)
+    assert copied == table
+    copied["columns"]["id"].pop("precision")
+    copied["references"][0]["x"].append(hint)
+    assert table["columns"] == {"id": {"nullable": False, "precision": 3}}
+    assert table["references"] == [{"x": [None, 1.5]}]
+
+
+def test_columns_are_described_by_the_same_yaml() -> None:
+    columns = {"id": {"name": "id", "data_type": "text", "description": f"Ünïque: {'it is a long text, ' * 20}'end'."}}
+    how: dict[str, Any] = {"allow_unicode": True, "default_flow_style": False, "sort_keys": False}
+    assert yaml.safe_load(_in_c(yaml.dump)(columns, **how)) == columns
+    assert list(yaml.safe_load(_in_c(yaml.dump)(columns, **how))["id"]) == ["name", "data_type", "description"]
+
+
+def test_capabilities_are_those_of_the_caller_then_of_the_context_then_none() -> None:
+    mine, context = DestinationCapabilitiesContext(), DestinationCapabilitiesContext()
+    mine.supported_merge_strategies, context.supported_merge_strategies = ["upsert"], ["scd2"]
+    table: Any = {"name": "users", "write_disposition": "merge", "columns": {}}
+    for resolve in (utils.resolve_merge_strategy, _without_settings(utils.resolve_merge_strategy)):
+        with Container().injectable_context(context):
+            assert resolve({"users": table}, table, mine) == "upsert"
+            assert resolve({"users": table}, table) == "scd2"
+        assert resolve({"users": table}, table) is None
 
 
 def test_settings_of_a_destination_are_resolved_again_after_a_failed_sync() -> None:

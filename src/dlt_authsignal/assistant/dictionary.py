@@ -136,6 +136,7 @@ PAGES: Final = (
     (PurePosixPath("look-at-the-data.md"), "dashboard, notebooks, SQL"),
     (PurePosixPath("probe.md"), "synthetic monitoring of passkeys"),
     (PurePosixPath("sandbox.md"), "the local Authsignal, for tests"),
+    (PurePosixPath("sandbox-fixtures.md"), "a tenant of the sandbox in a file, and state that lasts"),
     (PurePosixPath("troubleshooting.md"), "what to do about a message or an unexpected result"),
     (PurePosixPath("errors.md"), "exit codes and exceptions"),
     (PurePosixPath("glossary.md"), "the terms that these pages use"),

@@ -1,8 +1,9 @@
 """The models' SQL in warehouse dialects, where sqlglot alone would produce unsupported SQL.
 
-The models are written in DuckDB's dialect with six macros: `utc_day(time)` is the day in UTC, `week_of(day)` its
-Monday, `month_of(day)` the first of its month, `unix_ms(time)` the milliseconds since 1970, `json_text(column)` the
-text of a JSON column, and `json_string(column)` a text as a string of JSON.
+The models are written in DuckDB's dialect with seven macros: `utc_day(time)` is the day in UTC, `week_of(day)` its
+Monday, `month_of(day)` the first of its month, `day_plus(day, days)` the day so many days later, `unix_ms(time)` the
+milliseconds since 1970, `json_text(column)` the text of a JSON column, and `json_string(column)` a text as a string of
+JSON. Not all dialects add a number to a day, so models never write `day + 1`.
 """
 
 import re
@@ -25,6 +26,7 @@ MACROS: Final = {
         "utc_day": "cast(make_timestamp(epoch_us({0})) as date)",
         "week_of": "cast(date_trunc('week', {0}) as date)",
         "month_of": "cast(date_trunc('month', {0}) as date)",
+        "day_plus": "({0} + cast({1} as integer))",
         "json_text": "cast({0} as text)",
         "json_string": "cast(to_json({0}) as text)",
         "unix_ms": "epoch_ms({0})",
@@ -33,6 +35,7 @@ MACROS: Final = {
         "utc_day": "date({0})",
         "week_of": "date_trunc({0}, isoweek)",
         "month_of": "date_trunc({0}, month)",
+        "day_plus": "date_add({0}, interval {1} day)",
         "json_text": "to_json_string({0})",
         "json_string": "to_json_string({0})",
         "unix_ms": "unix_millis({0})",
@@ -41,6 +44,7 @@ MACROS: Final = {
         "utc_day": "cast(convert_timezone('UTC', {0}) as date)",
         "week_of": "dateadd('day', 1 - dayofweekiso({0}), {0})",
         "month_of": "cast(date_trunc('month', {0}) as date)",
+        "day_plus": "dateadd('day', {1}, {0})",
         "json_text": "to_json({0})",
         "json_string": "to_json(to_variant({0}))",
         "unix_ms": "date_part(epoch_millisecond, {0})",
@@ -49,6 +53,7 @@ MACROS: Final = {
         "utc_day": "cast(to_utc_timestamp({0}, current_timezone()) as date)",
         "week_of": "cast(date_trunc('week', {0}) as date)",
         "month_of": "cast(date_trunc('month', {0}) as date)",
+        "day_plus": "date_add({0}, cast({1} as int))",
         "json_text": "cast({0} as string)",
         "json_string": _ESCAPED,
         "unix_ms": "unix_millis({0})",
@@ -56,29 +61,39 @@ MACROS: Final = {
 }
 """What the macros stand for, by dialect; the others are like PostgreSQL."""
 
-_REDSHIFT: Final = "redshift"
 _POSTGRES: Final = {
     "utc_day": "cast({0} at time zone 'UTC' as date)",
     "week_of": "cast(date_trunc('week', {0}) as date)",
     "month_of": "cast(date_trunc('month', {0}) as date)",
+    "day_plus": "({0} + cast({1} as integer))",
     "json_text": "cast({0} as text)",
     "json_string": "cast(to_json({0}) as text)",
     "unix_ms": "cast(floor(extract(epoch from {0}) * 1000) as bigint)",
 }
+_REDSHIFT: Final = _POSTGRES | {"json_string": _ESCAPED, "day_plus": "cast(dateadd(day, {1}, {0}) as date)"}
 _TABLE: Final = re.compile(r"(\b(?:from|join)\s+)([a-z_]+)\b")
-_MACRO: Final = re.compile(r"\b(utc_day|week_of|month_of|json_text|json_string|unix_ms)\(")
+_MACRO: Final = re.compile(r"\b(utc_day|week_of|month_of|day_plus|json_text|json_string|unix_ms)\(")
 
 
 def in_duckdb(query: str) -> str:
     """Return a query with its macros written out, without sqlglot, which takes long to import."""
     while found := _MACRO.search(query):
-        depth, end = 1, found.end()
-        while depth:
-            depth += {"(": 1, ")": -1}.get(query[end], 0)
-            end += 1
-        written = MACROS["duckdb"][found[1]].format(query[found.end() : end - 1])
+        arguments, end = _arguments(query, found.end())
+        written = MACROS["duckdb"][found[1]].format(*arguments)
         query = query[: found.start()] + written + query[end:]
     return query
+
+
+def _arguments(query: str, start: int) -> tuple[list[str], int]:
+    """Return the arguments of a macro, whose first one starts there, and the place after its closing bracket."""
+    arguments, depth, end = [], 1, start
+    while depth:
+        depth += {"(": 1, ")": -1}.get(query[end], 0)
+        if not depth or (depth == 1 and query[end] == ","):
+            arguments.append(query[start:end].strip())
+            start = end + 1
+        end += 1
+    return arguments, end
 
 
 def qualified(query: str, dataset: str, tables: Collection[str]) -> str:
@@ -132,14 +147,15 @@ def portable(query: "exp.Expr", dialect: str) -> "exp.Expr":
 def _without_macros(query: "exp.Expr", dialect: str) -> "exp.Expr":
     from sqlglot import exp, parse_one
 
-    macros = MACROS.get(dialect, _POSTGRES | ({"json_string": _ESCAPED} if dialect == _REDSHIFT else {}))
+    macros = MACROS.get(dialect, _REDSHIFT if dialect == "redshift" else _POSTGRES)
     inner_first = reversed([each for each in query.find_all(exp.Anonymous) if each.name.lower() in macros])
     for found in inner_first:
-        argument = found.expressions[0]
-        if not isinstance(argument, exp.Column):
-            argument = exp.Paren(this=argument)
-        written = parse_one(macros[found.name.lower()].format("placed_here"), dialect=dialect)
-        for place in [column for column in written.find_all(exp.Column) if column.name == "placed_here"]:
-            place.replace(argument.copy())
+        arguments = {
+            f"placed_{place}": each if isinstance(each, exp.Column | exp.Literal) else exp.Paren(this=each)
+            for place, each in enumerate(found.expressions)
+        }
+        written = parse_one(macros[found.name.lower()].format(*arguments), dialect=dialect)
+        for place in [column for column in written.find_all(exp.Column) if column.name in arguments]:
+            place.replace(arguments[place.name].copy())
         found.replace(written)
     return query

@@ -90,15 +90,35 @@ def attestation_object(data: bytes, algorithm: int, signature: bytes | None) -> 
     return cbor2.dumps({"fmt": "packed" if statement else "none", "attStmt": statement, "authData": data})
 
 
+def pem_of(key: PrivateKey) -> str:
+    """Return a private key as unencrypted PEM (PKCS 8)."""
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def key_of(pem: str) -> PrivateKey:
+    """Return the private key from unencrypted PEM.
+
+    Raises:
+        TypeError, ValueError: It is not a key of one of the algorithms in ALGORITHMS.
+    """
+    try:
+        key = load_pem_private_key(pem.encode(), None)
+    except UnsupportedAlgorithm as unknown:
+        raise ValueError("a key that new_key() does not make") from unknown
+    other_curve = isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name != "secp256r1"
+    if other_curve or not isinstance(key, PrivateKey):
+        raise ValueError("a key that new_key() does not make")
+    return key
+
+
 def exported(credential: Credential) -> dict[str, Any]:
     """Return the credential, including its private key, as a dict that can be written as JSON."""
-    pem = credential.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     kept = {entry.name: getattr(credential, entry.name) for entry in fields(credential)}
     return {
         **kept,
         "credential_id": encoded(credential.credential_id),
         "user_handle": encoded(credential.user_handle),
-        "private_key": pem.decode(),
+        "private_key": pem_of(credential.private_key),
     }
 
 
@@ -108,13 +128,7 @@ def imported(kept: Mapping[str, Any]) -> Credential:
     Raises:
         KeyError, TypeError, ValueError, OptionsUnusable: The dict was not made by `exported`.
     """
-    try:
-        key = load_pem_private_key(kept["private_key"].encode(), None)
-    except UnsupportedAlgorithm as unknown:
-        raise ValueError("a key that new_key() does not make") from unknown
-    other_curve = isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name != "secp256r1"
-    if other_curve or not isinstance(key, PrivateKey):
-        raise ValueError("a key that new_key() does not make")
+    key = key_of(kept["private_key"])
     return Credential(
         **{
             **kept,

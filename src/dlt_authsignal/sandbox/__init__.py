@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from dlt_authsignal.sandbox.core.config import SandboxConfig
     from dlt_authsignal.sandbox.core.faults import Fault
     from dlt_authsignal.sandbox.core.rate_limits import Limit
+    from dlt_authsignal.sandbox.fixtures.fixture import Fixture
     from dlt_authsignal.sandbox.sandbox import Sandbox
 
 _WHERE = {
     "Fault": "core.faults",
+    "Fixture": "fixtures.fixture",
     "Limit": "core.rate_limits",
     "RunningSandbox": "app.serve",
     "Sandbox": "sandbox",
@@ -22,7 +24,7 @@ _WHERE = {
     "run_in_thread": "app.serve",
 }
 
-__all__ = ["Fault", "Limit", "RunningSandbox", "Sandbox", "SandboxConfig", "run_in_thread"]
+__all__ = ["Fault", "Fixture", "Limit", "RunningSandbox", "Sandbox", "SandboxConfig", "run_in_thread"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,6 +1,7 @@
 """Pytest fixtures: a sandbox for each test that uses one. Until then only pytest is imported."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
-    from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig
+    from dlt_authsignal.sandbox import Fixture, RunningSandbox, SandboxConfig
 
 MARKER = "authsignal_sandbox"
 
@@ -18,7 +19,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         f"{MARKER}(users=0, days=45, seed=None, ...): configuration of the authsignal_sandbox and"
-        " authsignal_app fixtures: any field of SandboxConfig.",
+        " authsignal_app fixtures: any field of SandboxConfig. fixture may be a file beside the test, or a dict.",
     )
 
 
@@ -57,6 +58,13 @@ def authsignal_app(request: pytest.FixtureRequest) -> "Starlette":
     return app
 
 
+def _fixture(given: "str | Path | dict[str, Any]", folder: Path) -> "Fixture":
+    """Return the fixture of a dict, or of a file whose path is relative to the folder of the test."""
+    from dlt_authsignal.sandbox import Fixture
+
+    return Fixture.of(given) if isinstance(given, dict) else Fixture.read(folder / given)
+
+
 def _config(request: pytest.FixtureRequest) -> "SandboxConfig":
     """Merge the markers. The one nearest to the test takes precedence."""
     try:
@@ -69,6 +77,8 @@ def _config(request: pytest.FixtureRequest) -> "SandboxConfig":
             raise pytest.UsageError(f"@pytest.mark.{MARKER} takes fields by name only, such as users=20.")
         given |= marker.kwargs
     try:
+        if isinstance(fixture := given.get("fixture"), str | Path | dict):
+            given["fixture"] = _fixture(fixture, request.path.parent)
         return SandboxConfig(**given)
     except (TypeError, ValueError) as error:
         raise pytest.UsageError(f"@pytest.mark.{MARKER}: {error}") from None

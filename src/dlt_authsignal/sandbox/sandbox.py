@@ -1,6 +1,7 @@
 """The sandbox: the state of the tenant with its faults, rate limits, request log, snapshots, events and webhooks."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from dlt_authsignal.sandbox.core.clock import iso
@@ -8,7 +9,7 @@ from dlt_authsignal.sandbox.core.config import SandboxConfig
 from dlt_authsignal.sandbox.core.faults import Faults
 from dlt_authsignal.sandbox.core.rate_limits import Limits
 from dlt_authsignal.sandbox.core.request_log import RequestLog
-from dlt_authsignal.sandbox.snapshots import Snapshots
+from dlt_authsignal.sandbox.snapshots import Keeper, Snapshots
 from dlt_authsignal.sandbox.tenant.changes.expected_effects import ChangeEffect, change_effect
 from dlt_authsignal.sandbox.tenant.expected import truth
 from dlt_authsignal.sandbox.tenant.stories.found import Story, stories_of
@@ -22,7 +23,8 @@ class Sandbox(TenantState):
     """One emulated Authsignal tenant, without a server.
 
     Args:
-        config: What it emulates. With `users` above 0 it starts with that many invented users.
+        config: What it emulates. With `users` above 0 it starts with that many invented users, with `fixture` with that
+            tenant.
     """
 
     def __init__(self, config: SandboxConfig | None = None) -> None:
@@ -34,6 +36,9 @@ class Sandbox(TenantState):
         self.events = Events(self, self.webhooks)
         self.history = History(self, self.webhooks)
         self._snapshots = Snapshots()
+        self._keeper: Keeper | None = None
+        if self.config.fixture is not None:
+            self.config.fixture.put_into(self, at_start=True)
         if self.config.users:
             self.seed(self.config.users, self.config.days, self.config.seed)
 
@@ -70,7 +75,7 @@ class Sandbox(TenantState):
         Raises:
             ValueError: The name is empty or too long, or there are too many snapshots.
         """
-        self._snapshots.take(name, self)
+        (self._snapshots if self._keeper is None else self._keeper).take(name, self)
 
     def restore(self, name: str) -> None:
         """Go back to a snapshot. It can be restored again later.
@@ -78,11 +83,32 @@ class Sandbox(TenantState):
         Raises:
             ValueError: No snapshot has that name.
         """
-        self._snapshots.restore(name, self)
+        (self._snapshots if self._keeper is None else self._keeper).restore(name, self)
 
     def snapshots(self) -> list[str]:
         """Return the names of the snapshots, oldest first."""
-        return self._snapshots.names()
+        return (self._snapshots if self._keeper is None else self._keeper).names()
+
+    def keep_in(self, keeper: Keeper) -> None:
+        """Save the state and snapshots with this keeper from now on."""
+        self._keeper = keeper
+
+    @property
+    def state_file(self) -> Path | None:
+        """The file in which the state is saved. None: it is in memory only."""
+        return None if self._keeper is None else self._keeper.path
+
+    def save(self) -> str:
+        """Save the state in the state file, and return its path.
+
+        Raises:
+            ValueError: The sandbox has no state file.
+            ConfigurationError: The file cannot be written. The earlier file is unchanged.
+        """
+        if self._keeper is None:
+            raise ValueError("This sandbox has no state file. Start it with --state FILE. Nothing was saved.")
+        self._keeper.save(self)
+        return str(self._keeper.path)
 
     def truth(self, read_at: datetime | None = None) -> dict[str, Any]:
         """Return the expected result of every KPI for this state: see `tenant.expected.truth`."""

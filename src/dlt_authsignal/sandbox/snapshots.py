@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from dlt_authsignal.sandbox.core.clock import Clock
 from dlt_authsignal.sandbox.core.config import SandboxConfig
@@ -20,6 +21,31 @@ from dlt_authsignal.sandbox.tenant_state import TenantState
 
 MAX_SNAPSHOTS: Final = 20
 MAX_NAME: Final = 100
+
+
+class Keeper(Protocol):
+    """Keeps the state of a sandbox, and snapshots of it, outside of this process: a `fixtures.state_file.StateFile`."""
+
+    @property
+    def path(self) -> Path:
+        """Where the state is saved."""
+        ...
+
+    def save(self, sandbox: Any) -> None:
+        """Save the state."""
+        ...
+
+    def take(self, name: str, sandbox: Any) -> None:
+        """Keep the state under a name."""
+        ...
+
+    def restore(self, name: str, sandbox: Any) -> None:
+        """Go back to the state with that name."""
+        ...
+
+    def names(self) -> list[str]:
+        """Return the names of the snapshots."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,9 +104,7 @@ def put_back(state: TenantState, snapshot: Snapshot) -> None:
     state.first_tenant, state.timeline = snapshot.first_tenant, snapshot.timeline
     state.stories = snapshot.stories
     state.shown_as_of = snapshot.shown_as_of
-    state.clock = Clock(snapshot.now)
-    if snapshot.frozen:
-        state.clock.freeze()
+    state.clock = Clock(snapshot.now, frozen=snapshot.frozen)
     state.store, state.challenges = snapshot.store.copy(), snapshot.challenges.copy()
     state.sessions, state.outbox = snapshot.sessions.copy(), snapshot.outbox.copy()
     state.windows = snapshot.windows.copy()

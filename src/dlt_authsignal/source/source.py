@@ -9,6 +9,7 @@ from dlt.common.typing import TSecretStrValue
 
 from dlt_authsignal.destination.dlt_patches import end_with_message
 from dlt_authsignal.destination.redaction import hide_from_trace
+from dlt_authsignal.destination.running import running_pipeline
 from dlt_authsignal.project.pipelines import check_active_pipeline
 from dlt_authsignal.source.build import OnPlanned, resources_of
 from dlt_authsignal.source.config.resolve import check_configured, check_names
@@ -178,7 +179,7 @@ end_with_message(authsignal_source)
 
 def _active_pipeline() -> str | None:
     try:
-        return str(dlt.current.pipeline().pipeline_name)
+        return str(running_pipeline().pipeline_name)
     except Exception:  # dlt raises an error of its own if no pipeline is active
         return None
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from dlt_authsignal.dashboard.content.cards.look import Look
 from dlt_authsignal.dashboard.content.cards.marks import marks_of
-from dlt_authsignal.dashboard.content.data.cubes import Cubes, make_cubes
+from dlt_authsignal.dashboard.content.data.cubes import Cubes, Progress, make_cubes, no_progress
 from dlt_authsignal.dashboard.content.data.facts import Facts, read_facts
 from dlt_authsignal.dashboard.content.data.selection import Asked, Selection, applied
 from dlt_authsignal.dashboard.content.header import check, sources
@@ -54,6 +54,7 @@ class Figures:
         self._selection = Selection(cubes)
         self._marks = marks_of(facts.timeline)
         self.choices = _choices(self._selection)
+        self._attempts = _attempts(self._selection)
         self.document = lru_cache(maxsize=128)(self._document)
 
     def _document(self, filters: Filters = _NOTHING, page: str | None = None) -> Document:
@@ -70,7 +71,7 @@ class Figures:
             raise ConfigurationError(f'No page "{page}". Pages: {", ".join(PAGES)}.')
         look = Look(selection=self._selection, filters=filters, marks=self._marks)
         pages = tuple(_page(key, self._facts, look) for key in ([page] if page else PAGES))
-        said, state = check(self._facts)
+        said, state = check(self._facts, self._attempts)
         return Document(
             dataset=self._dataset,
             destination=self._destination,
@@ -101,17 +102,18 @@ class Figures:
             self.document(_NOTHING, key)
 
 
-def open_figures(pipeline: "Pipeline") -> Figures:
+def open_figures(pipeline: "Pipeline", progress: Progress = no_progress) -> Figures:
     """Read the figures of a pipeline's dataset. Without data, each card says what to load.
 
     Args:
         pipeline: Pipeline that loaded the dataset.
+        progress: Is told how many steps of how many are done.
     """
     from dlt_authsignal.destination.clients import shared_clients
     from dlt_authsignal.destination.duckdb_file import keep_open
 
     with shared_clients(pipeline), keep_open(pipeline):
-        cubes, facts = make_cubes(pipeline), read_facts(pipeline)
+        cubes, facts = make_cubes(pipeline, progress), read_facts(pipeline)
     kind = str(pipeline.destination.destination_name or pipeline.destination.destination_type)
     return Figures(pipeline.dataset_name, kind, cubes, facts)
 
@@ -139,6 +141,12 @@ def _choices(selection: Selection) -> Choices:
         methods=_values(selection, "seconds_to_authenticate", "verification_method"),
         countries=_values(selection, "challenge_and_block_rate", "country_code"),
     )
+
+
+def _attempts(selection: Selection) -> Mapping[str, int]:
+    """Return the attempts by the result of the comparison of API and events."""
+    rows = selection.rows(Asked("attempts_seen", _NOTHING, dimensions=("comparison",), has_total=False))
+    return {row.dimension_value: int(row.numerator or 0) for row in rows if row.dimension == "comparison"}
 
 
 def _values(selection: Selection, kpi: str, dimension: str) -> tuple[str, ...]:

@@ -1,11 +1,13 @@
 """The top of each page: how recent each source is, and the result of the last check."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
 from dlt_authsignal.dashboard.content.data.facts import Facts
 from dlt_authsignal.dashboard.content.text.subjects import CONFIGURATION_NEEDS, EVENTS_NEED
 from dlt_authsignal.dashboard.page import SourceTime, State
+from dlt_authsignal.models.events.reconciliation import COMPARISONS
 from dlt_authsignal.pipeline.monitor.status import Status
 from dlt_authsignal.pipeline.wording import counted
 
@@ -69,8 +71,13 @@ def ago(span: timedelta) -> str:
     return "less than a minute"
 
 
-def check(facts: Facts) -> tuple[str, State]:
-    """Say how the last sync ended and whether API and events agree, and return whether both are well."""
+def check(facts: Facts, attempts: Mapping[str, int]) -> tuple[str, State]:
+    """Say how the last sync ended and whether API and events agree, and return whether both are well.
+
+    Args:
+        facts: What is known beside the KPIs.
+        attempts: Attempts by the result of the comparison.
+    """
     found = facts.status
     if found is None or not found.runs:
         return ("No sync is recorded in this dataset.", "missing")
@@ -78,8 +85,7 @@ def check(facts: Facts) -> tuple[str, State]:
     began = f"{last['started_at']:%Y-%m-%d %H:%M} UTC"
     said = f"The last sync ({began}) succeeded." if last["outcome"] == "done" else f"The last sync ({began}) failed."
     state: State = "ok" if last["outcome"] == "done" else "failed"
-    attempts = found.events.attempts if found.events else {}
-    compared = sum(attempts.values())
+    compared = sum(attempts.get(name, 0) for name in COMPARISONS)
     if compared:
         equal = attempts.get("equal", 0)
         said += f" API and events agree in {equal:,} of {compared:,} attempts that both cover."

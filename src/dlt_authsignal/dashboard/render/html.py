@@ -28,6 +28,16 @@ def html(document: Document, *, page: str = "overview", self_contained: bool = F
     return _environment().get_template("document.html").render(frame=frame, document=document)
 
 
+def reading_html(done: int, steps: int) -> str:
+    """Return the page that is shown while the figures are being read. It loads itself again each second.
+
+    Args:
+        done: Steps that are done.
+        steps: All steps; 0 if that is not known yet.
+    """
+    return _environment().get_template("reading.html").render(done=done, steps=steps)
+
+
 @cache
 def _environment() -> "Environment":
     from jinja2 import Environment, PackageLoader, StrictUndefined

@@ -16,12 +16,12 @@ from starlette.types import ASGIApp
 from dlt_authsignal.dashboard.content.figures import PAGES
 from dlt_authsignal.dashboard.page import Document, Filters
 from dlt_authsignal.dashboard.render import assets
-from dlt_authsignal.dashboard.render.html import html
+from dlt_authsignal.dashboard.render.html import html, reading_html
 from dlt_authsignal.dashboard.render.rows import safe_cell
 from dlt_authsignal.dashboard.serve.addresses import WrongFilter, filters_of
 from dlt_authsignal.dashboard.serve.current import Current
 from dlt_authsignal.dashboard.serve.guard import Guard
-from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.errors import ConfigurationError, RunFailed
 from dlt_authsignal.models.values import Kpi
 
 _FIRST: Final = next(iter(PAGES))
@@ -33,6 +33,8 @@ def make_app(current: Current, port: int) -> ASGIApp:
 
     def page(request: Request) -> Response:
         key = request.path_params.get("page", _FIRST)
+        if not current.is_ready:
+            return HTMLResponse(reading_html(*current.progress))
         if key not in PAGES:
             return _wrong(current, Filters(), _FIRST, f'There is no page "{key[:80]}". Choose one of the menu.', 404)
         figures = current.figures
@@ -43,14 +45,16 @@ def make_app(current: Current, port: int) -> ASGIApp:
         return HTMLResponse(html(_noted(current, figures.document(filters, key)), page=key))
 
     def rows(request: Request) -> Response:
-        figures = current.figures
         try:
+            figures = current.figures
             filters = filters_of(request.query_params.multi_items(), figures.choices)
             found = figures.rows(request.path_params["kpi"], filters)
         except WrongFilter as wrong:
             return PlainTextResponse(str(wrong), 400)
         except ConfigurationError as wrong:
             return PlainTextResponse(str(wrong), 404)
+        except RunFailed as failed:
+            return PlainTextResponse(str(failed), 503)
         name = request.path_params["kpi"]
         shown = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
         return PlainTextResponse(csv_of(found), media_type="text/csv", headers=shown)
@@ -59,8 +63,8 @@ def make_app(current: Current, port: int) -> ASGIApp:
         problem = current.problem
         return JSONResponse(
             {
-                "status": "ok",
-                "made_at": current.figures.made_at.isoformat(),
+                "status": "ok" if current.is_ready else "reading",
+                "made_at": current.figures.made_at.isoformat() if current.is_ready else None,
                 "problem": problem.reason if problem else None,
             }
         )

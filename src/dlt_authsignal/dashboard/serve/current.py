@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
-from dlt_authsignal.dashboard.content.figures import Figures
-from dlt_authsignal.errors import AuthsignalError
+from dlt_authsignal.dashboard.content.data.cubes import Progress, no_progress
+from dlt_authsignal.dashboard.content.figures import PAGES, Figures
+from dlt_authsignal.errors import AuthsignalError, RunFailed
 
 _log: Final = logging.getLogger(__name__)
 
 STOP_SECONDS: Final = 2.0
+FIRST_SECONDS: Final = 600.0
+"""How long a request for rows waits for the first figures."""
 
 
 class Data(Protocol):
@@ -27,7 +30,7 @@ class Data(Protocol):
     def state(self) -> object:
         """Return a value that changes with the data; None if it cannot be told."""
 
-    def figures(self) -> Figures:
+    def figures(self, progress: Progress = no_progress) -> Figures:
         """Read the figures."""
 
 
@@ -51,20 +54,62 @@ class Current:
 
     Args:
         data: The dataset.
+        in_background: Whether `start` reads the first figures, while pages say that they are being read. Otherwise they
+            are read now.
     """
 
-    def __init__(self, data: Data) -> None:
+    def __init__(self, data: Data, *, in_background: bool = False) -> None:
         self._data = data
-        self._read: object = data.state()
-        self._seen: object = self._read
-        self.figures = data.figures()
+        self._read: object = None
+        self._seen: object = None
+        self._figures: Figures | None = None
         self.problem: Problem | None = None
+        self.failure: BaseException | None = None
+        self.progress = (0, 0)
+        self._on_failure: Callable[[], None] = lambda: None
+        self._ready = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="dashboard-refresh", daemon=True)
+        if not in_background:
+            self._first()
 
-    def start(self) -> None:
-        """Begin to look for newer data."""
+    @property
+    def is_ready(self) -> bool:
+        """Whether the first figures were read."""
+        return self._figures is not None
+
+    @property
+    def figures(self) -> Figures:
+        """The newest figures. While the first ones are being read, this waits for them.
+
+        Raises:
+            RunFailed: The first figures could not be read.
+        """
+        self._ready.wait(FIRST_SECONDS)
+        if self._figures is None:
+            raise RunFailed("The figures of the dataset could not be read. The terminal with the dashboard says why.")
+        return self._figures
+
+    def start(self, on_failure: Callable[[], None] = lambda: None) -> None:
+        """Begin to look for newer data, after the first figures if they were not read yet.
+
+        Args:
+            on_failure: Called when the first figures cannot be read; `failure` says why.
+        """
+        self._on_failure = on_failure
         self._thread.start()
+
+    def _first(self) -> None:
+        """Read the first figures. The first page is shown before the others are computed."""
+        self._seen = self._read = self._data.state()
+        figures = self._data.figures(self._tell)
+        figures.document(page=next(iter(PAGES)))
+        self._figures = figures
+        self._ready.set()
+        figures.warm()
+
+    def _tell(self, done: int, steps: int) -> None:
+        self.progress = (done, steps)
 
     def stop(self) -> None:
         """Stop looking. A read that is running is abandoned with the process."""
@@ -73,6 +118,14 @@ class Current:
             self._thread.join(STOP_SECONDS)
 
     def _run(self) -> None:
+        if not self.is_ready:
+            try:
+                self._first()
+            except BaseException as error:  # the main thread raises it
+                self.failure = error
+                self._ready.set()
+                self._on_failure()
+                return
         while not self._stopped.wait(self._data.pause):
             self.look()
 
@@ -91,7 +144,8 @@ class Current:
             return
         figures = self._data.figures()
         if self._data.state() == state:  # else it was read while it changed
-            self._read, self.figures, self.problem = state, figures, None
+            figures.warm()
+            self._read, self._figures, self.problem = state, figures, None
 
 
 def _reason(look: Callable[[], None]) -> str | None:

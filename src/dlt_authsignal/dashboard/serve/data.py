@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from dlt_authsignal.dashboard.content.data.cubes import Progress, no_progress
 from dlt_authsignal.dashboard.content.figures import Figures, open_figures
 from dlt_authsignal.errors import RunFailed
 from dlt_authsignal.project.database_copies import folder_for_copy
@@ -50,7 +51,7 @@ class DuckDBFile:
         """Return size and time of the file and of its log of changes; None without the file."""
         return _state(self._file)
 
-    def figures(self) -> Figures:
+    def figures(self, progress: Progress = no_progress) -> Figures:
         """Read the figures from a copy, which is deleted then."""
         from dlt.destinations import duckdb
 
@@ -58,7 +59,7 @@ class DuckDBFile:
             copy = folder / self._file.name
             _copy(self._file, copy)
             with _opened(self._place, duckdb(str(copy))) as pipeline:
-                return _warm(open_figures(pipeline))
+                return open_figures(pipeline, progress)
 
 
 class Database:
@@ -78,10 +79,10 @@ class Database:
         with _opened(self._place, self._place.destination) as pipeline:
             return loads_of(pipeline)
 
-    def figures(self) -> Figures:
+    def figures(self, progress: Progress = no_progress) -> Figures:
         """Read the figures."""
         with _opened(self._place, self._place.destination) as pipeline:
-            return _warm(open_figures(pipeline))
+            return open_figures(pipeline, progress)
 
 
 def data_of(pipeline: "Pipeline", destination: str) -> DuckDBFile | Database:
@@ -91,11 +92,6 @@ def data_of(pipeline: "Pipeline", destination: str) -> DuckDBFile | Database:
     place = Place(pipeline.pipeline_name, destination, pipeline.dataset_name)
     file = database_file(pipeline)
     return DuckDBFile(file, place) if file else Database(place)
-
-
-def _warm(figures: Figures) -> Figures:
-    figures.warm()
-    return figures
 
 
 def loads_of(pipeline: "Pipeline") -> object:

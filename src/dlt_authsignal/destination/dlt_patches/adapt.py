@@ -19,17 +19,17 @@ from dlt.common.configuration.container import Container
 from dlt.common.configuration.providers.provider import ConfigProvider, get_key_name
 from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
-from dlt.common.pipeline import PipelineContext
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.dlt_patches.direct_merge import merge_directly
 from dlt_authsignal.destination.dlt_patches.duckdb_pool import open_privately
 from dlt_authsignal.destination.dlt_patches.empty_text import keep_empty_text
-from dlt_authsignal.destination.dlt_patches.fixed_cost import remember_types
+from dlt_authsignal.destination.dlt_patches.fixed_cost import prepare_tables_quickly, remember_types
 from dlt_authsignal.destination.dlt_patches.libpq import OF_LIBPQ, leave_to_libpq
 from dlt_authsignal.destination.dlt_patches.local_bucket import make_private_bucket
 from dlt_authsignal.destination.dlt_patches.replaced import check_signature, replace
 from dlt_authsignal.destination.registry import destination_of_type
+from dlt_authsignal.destination.running import running_pipeline
 from dlt_authsignal.errors import AuthsignalError
 from dlt_authsignal.project.text_files import is_marked, read_text
 
@@ -57,6 +57,7 @@ def adapt_dlt(pipeline: Pipeline) -> None:
         _PIPELINES.add(pipeline.pipeline_name)
         _add_defaults()
         remember_types()
+        prepare_tables_quickly()
         _send_no_usage_reports()
         _log_no_needless_warning()
         _accept_any_pipeline_name()
@@ -66,7 +67,7 @@ def adapt_dlt(pipeline: Pipeline) -> None:
 
 def adapt_running_pipeline() -> None:
     """Adapt dlt to the pipeline that is extracting now: `pipeline.run(authsignal_source())` in a script."""
-    pipeline: Any = Container()[PipelineContext].pipeline()
+    pipeline = running_pipeline()
     adapt_dlt(pipeline)
     make_private_bucket(pipeline)
 

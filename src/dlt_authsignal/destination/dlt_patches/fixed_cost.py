@@ -7,7 +7,9 @@ import gc
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from functools import wraps
+from types import SimpleNamespace
 from typing import Any, Final
 
 from dlt_authsignal.destination.clients import copied
@@ -67,6 +69,81 @@ def _by_class(original: Callable[..., dict[str, Any]]) -> Callable[..., dict[str
 
 def _of_its_class(original: Any) -> Any:
     return classmethod(_by_class(original.__func__))
+
+
+def prepare_tables_quickly() -> None:
+    """Spare dlt three steps that it repeats for each table, some three hundred times in a sync.
+
+    It looks for a setting of functions that have none, copies tables field by field, and describes them as YAML.
+    """
+    from dlt.common.destination import client, utils
+    from dlt.common.normalizers.json import helpers
+    from dlt.common.schema import utils as schema_utils
+    from dlt.extract import extract as step
+
+    extract: Any = step  # it does not export the module that is replaced
+    parameters = ("tables", "table", "destination_capabilities")
+    for module in (utils, client):
+        replace(module, "prepare_load_table", parameters, _without_settings)
+    for module in (utils, helpers):
+        replace(module, "resolve_merge_strategy", parameters, _without_settings)
+    replace(schema_utils, "deepcopy", ("x", "memo", "_nil"), _copied)
+    if not isinstance(extract.yaml, SimpleNamespace):
+        dump = check_signature(extract.yaml, "dump", "data", "stream", "Dumper", "kwds")
+        vars(extract)["yaml"] = SimpleNamespace(dump=_in_c(dump))
+
+
+def _without_settings(original: Any) -> Callable[..., Any]:
+    """Call a function whose only setting is the capabilities of a destination: the caller's, or the context's.
+
+    dlt takes the same ones, but resolves a configuration at each call.
+    """
+    from dlt.common.configuration.container import Container
+    from dlt.common.destination.capabilities import DestinationCapabilitiesContext
+
+    inner = original.__wrapped__
+
+    @wraps(original)
+    def call(tables: Any, table: Any, destination_capabilities: Any = None) -> Any:
+        if destination_capabilities is None and DestinationCapabilitiesContext in (container := Container()):
+            destination_capabilities = container[DestinationCapabilitiesContext]
+        if destination_capabilities is None:
+            return original(tables, table)
+        return inner(tables, table, destination_capabilities)
+
+    return call
+
+
+_UNCHANGING: Final = frozenset({str, int, float, bool, type(None)})
+
+
+def _copied(original: Any) -> Callable[[Any], Any]:
+    return wraps(original)(copy_of_plain)
+
+
+def copy_of_plain(value: Any) -> Any:
+    """`copy.deepcopy` for tables of a schema, which are dictionaries and lists of text, numbers and flags."""
+    kind = type(value)
+    if kind in _UNCHANGING:
+        return value
+    if kind is dict:
+        return {key: copy_of_plain(each) for key, each in value.items()}
+    if kind is list:
+        return [copy_of_plain(each) for each in value]
+    return deepcopy(value)
+
+
+def _in_c(dump: Callable[..., Any]) -> Callable[..., Any]:
+    """`yaml.dump` with the emitter in C, where PyYAML was built with it."""
+    import yaml
+
+    quick = getattr(yaml, "CDumper", yaml.Dumper)
+
+    @wraps(dump)
+    def text(data: Any, **how: Any) -> Any:
+        return dump(data, Dumper=quick, **how)
+
+    return text
 
 
 @contextmanager

@@ -62,14 +62,25 @@ class Reconciliation:
     may_be_off: bool
 
 
-def read_reconciliation(pipeline: "Pipeline", now: datetime | None = None) -> Reconciliation | None:
-    """Read how well events and the API agree; None if no event was loaded. The views need not be installed."""
+def read_reconciliation(
+    pipeline: "Pipeline", now: datetime | None = None, *, has_figures: bool = True
+) -> Reconciliation | None:
+    """Read how well events and the API agree; None if no event was loaded. The views need not be installed.
+
+    Args:
+        pipeline: Pipeline that loaded the events.
+        now: The time; the machine's by default.
+        has_figures: Whether to compare attempts and measure lags, which takes seconds for a million attempts. Without,
+            only the deliveries are looked at.
+    """
     now = now or datetime.now(UTC)
     with opened(pipeline) as (ask, stored, _):
         if not stored.keys() & EVENT_TABLES.keys():
             return None
-        query = reconciliation_sql(stored)
-        figures = ask(f"select figure, slice, value, first_at, last_at from ({query}) as {RECONCILIATION}")
+        query = (
+            f"select figure, slice, value, first_at, last_at from ({reconciliation_sql(stored)}) as {RECONCILIATION}"
+        )
+        figures = ask(query) if has_figures else []
         gaps, deliveries = _arrivals(ask, now) if EVENT_FILES.name in stored else ([], {})
     found = {(figure, part): (value, _utc(first), _utc(last)) for figure, part, value, first, last in figures}
     counts = {figure: int(value or 0) for (figure, part), (value, *_) in found.items() if part is None}

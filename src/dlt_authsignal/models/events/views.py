@@ -1,6 +1,6 @@
 """The queries of `all_user_actions` and `event_reconciliation`, in DuckDB's dialect."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -148,7 +148,20 @@ def reconciliation_sql(stored: Stored) -> str | None:
     if not parts:
         return None
     found = " union all ".join(f"select * from ({part}) as part_{place}" for place, part in enumerate(parts))
-    return f"with {ALL_ACTIONS} as ({attempts}) {found}" if attempts else found
+    if not attempts:
+        return found
+    return f"with {ALL_ACTIONS} as ({only(('created_at', 'comparison', 'differs_in'), attempts)}) {found}"
+
+
+def only(columns: Iterable[str], query: str) -> str:
+    """Return a query with some of its columns: databases store all columns of a query that is read several times."""
+    return f"select {', '.join(columns)} from ({query}) as every_column"
+
+
+def columns_of_all_actions(stored: Stored) -> list[str]:
+    """Return the columns that `all_user_actions` has."""
+    held = [*KEY, *_columns(stored, USER_ACTIONS), *_columns(stored, ACTION_LOG), *(c.name for c in _COMPARED_COLUMNS)]
+    return list(dict.fromkeys(held))
 
 
 _BY_COMPARISON: Final = f"""

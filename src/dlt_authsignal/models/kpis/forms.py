@@ -52,30 +52,29 @@ def parts_of(
     warm_up: Mapping[str, int],
     *,
     has_total: bool,
-    grains: Sequence[str] = GRAINS,
 ) -> Parts:
     """Return the expressions between `cases`, `spells`, `durations` or `totals` and `result`, which is the last."""
     slices = _slices(dimensions, has_total=has_total)
     if form == "cases":
         return [
-            ("grains", _listed("period_grain", grains)),
+            ("grains", listed("period_grain", GRAINS)),
             ("slices", slices),
             ("counted", counted(dimensions)),
             ("result", _of_cases(dimensions)),
         ]
     if form == "durations":
         return [
-            ("grains", _listed("period_grain", grains)),
+            ("grains", listed("period_grain", GRAINS)),
             ("slices", slices),
-            ("percentiles", _listed("measure", percentiles)),
+            ("percentiles", listed("measure", percentiles)),
             ("expanded", _of_durations(dimensions, percentiles)),
-            ("result", _unpivoted(percentiles)),
+            ("result", unpivoted(percentiles)),
         ]
     if form == "spells":
         return [
-            ("grains", _listed("period_grain", grains)),
+            ("grains", listed("period_grain", GRAINS)),
             ("slices", slices),
-            ("digits", _listed("digit", range(10))),
+            ("digits", listed("digit", range(10))),
             ("days", _DAYS),
             ("changes", _changes(dimensions)),
             ("first_changes", _FIRST_CHANGES),
@@ -85,13 +84,14 @@ def parts_of(
     return [("result", "select * from totals")]
 
 
-def _listed(name: str, values: Sequence[object] | range) -> str:
+def listed(name: str, values: Sequence[object] | range) -> str:
+    """Return a query of one column with some values."""
     first, *others = (f"'{value}'" if isinstance(value, str) else str(value) for value in values)
     return " union all ".join([f"select {first} as {name}", *(f"select {value}" for value in others)])
 
 
 def _slices(dimensions: Sequence[str], *, has_total: bool) -> str:
-    return _listed("dimension", [*(["all"] if has_total else []), *dimensions])
+    return listed("dimension", [*(["all"] if has_total else []), *dimensions])
 
 
 def _value(dimensions: Sequence[str], alias: str) -> str:
@@ -101,7 +101,8 @@ def _value(dimensions: Sequence[str], alias: str) -> str:
     return f"case s.dimension {cases} else 'all' end"
 
 
-def _start(day: str) -> str:
+def start(day: str) -> str:
+    """Return the first day of the period of `g.period_grain` that contains a day; null for all."""
     return (
         f"case g.period_grain when 'day' then {day} when 'week' then week_of({day})"
         f" when 'month' then month_of({day}) end"
@@ -123,7 +124,7 @@ def _of_cases(dimensions: Sequence[str]) -> str:
         select measure, period_grain, period_start, dimension, dimension_value,
             sum(hits) as numerator, sum(cases) as denominator
         from (
-            select c.measure, g.period_grain, {_start("c.day")} as period_start, s.dimension,
+            select c.measure, g.period_grain, {start("c.day")} as period_start, s.dimension,
                 {_value(dimensions, "c")} as dimension_value, c.hits, c.cases
             from counted as c
             cross join grains as g
@@ -139,7 +140,7 @@ def _of_durations(dimensions: Sequence[str], percentiles: Sequence[str]) -> str:
     return f"""
         select period_grain, period_start, dimension, dimension_value, count(*) as cases, {figures}
         from (
-            select g.period_grain, {_start("d.day")} as period_start, s.dimension,
+            select g.period_grain, {start("d.day")} as period_start, s.dimension,
                 {_value(dimensions, "d")} as dimension_value, d.seconds
             from durations as d
             cross join grains as g
@@ -148,7 +149,8 @@ def _of_durations(dimensions: Sequence[str], percentiles: Sequence[str]) -> str:
         group by period_grain, period_start, dimension, dimension_value"""
 
 
-def _unpivoted(percentiles: Sequence[str]) -> str:
+def unpivoted(percentiles: Sequence[str]) -> str:
+    """Return the query of one row per percentile, from `expanded`, which has a column for each."""
     cases = " ".join(f"when '{name}' then e.{name}" for name in percentiles)
     return f"""
         select p.measure, e.period_grain, e.period_start, e.dimension, e.dimension_value,
@@ -166,7 +168,7 @@ _DAYS: Final = """
         max(day) over (partition by month_of(day)) as month_end,
         max(day) over () as last_day
     from (
-        select b.first_day + (a.digit + 10 * c.digit + 100 * d.digit + 1000 * e.digit) as day, b.last_day
+        select day_plus(b.first_day, a.digit + 10 * c.digit + 100 * d.digit + 1000 * e.digit) as day, b.last_day
         from bounds as b
         cross join digits as a
         cross join digits as c
@@ -232,9 +234,9 @@ _LEVELS: Final = """
 
 def _of_levels(warm_up: Mapping[str, int]) -> str:
     waits = " ".join(f"when '{measure}' then {days}" for measure, days in warm_up.items())
-    after = f"l.day >= b.first_day + case l.measure {waits} else 0 end" if waits else "l.day >= b.first_day"
+    after = f"l.day >= day_plus(b.first_day, case l.measure {waits} else 0 end)" if waits else "l.day >= b.first_day"
     return f"""
-        select l.measure, g.period_grain, {_start("l.day")} as period_start, l.dimension, l.dimension_value,
+        select l.measure, g.period_grain, {start("l.day")} as period_start, l.dimension, l.dimension_value,
             l.hits as numerator, l.cases as denominator
         from levels as l
         cross join grains as g

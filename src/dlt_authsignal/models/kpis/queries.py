@@ -7,12 +7,15 @@ from importlib.resources import files
 from typing import Final
 
 from dlt_authsignal.models.dialects import in_duckdb
+from dlt_authsignal.models.events.views import ALL_ACTIONS, columns_of_all_actions, only
 from dlt_authsignal.models.kpis.catalogue import Model
+from dlt_authsignal.models.kpis.cubes import parts_of_cube
 from dlt_authsignal.models.kpis.forms import COLUMNS, Parts, counted, parts_of
-from dlt_authsignal.models.kpis.sources import BASES, EVERYTHING, filled, made
+from dlt_authsignal.models.kpis.sources import ATTEMPTS, BASES, EVERYTHING, filled, made
 from dlt_authsignal.models.opened import Stored
 
 _TABLE: Final = re.compile(r"\b(?:from|join)\s+([a-z_]+)")
+_WORD: Final = re.compile(r"\w+")
 _Z: Final = "1.959963984540054"
 """Of a 95 % interval."""
 
@@ -35,7 +38,12 @@ def query(model: Model, stored: Stored, *, has_bases: bool = True) -> str:
 def base_queries(models: Sequence[Model], stored: Stored) -> Parts:
     """Return the base queries that some KPIs read, in an order in which each comes after those that it reads."""
     texts = [filled(model.sql, stored) for model in models]
-    return bases_of([*texts, *(f"select * from {model.bounds}" for model in models if model.bounds)], stored)
+    found = dict(bases_of([*texts, *(f"select * from {model.bounds}" for model in models if model.bounds)], stored))
+    if ALL_ACTIONS in found:  # of its many columns only those that the others name
+        words = {word for text in (*texts, found.get(ATTEMPTS, "")) for word in _WORD.findall(text)}
+        used = [column for column in columns_of_all_actions(stored) if column in words]
+        found[ALL_ACTIONS] = only(used, found[ALL_ACTIONS])
+    return list(found.items())
 
 
 def cube_query(model: Model, stored: Stored, *, has_bases: bool = True) -> str:
@@ -59,19 +67,17 @@ def bounds_query(model: Model, stored: Stored, *, has_bases: bool = True) -> str
 def query_of_cube(
     model: Model, cube: str, bounds: str, dimensions: Sequence[str], grains: Sequence[str], *, has_total: bool = True
 ) -> str:
-    """Return the query of a KPI from what `cube_query` and `bounds_query` returned, for some slices and periods.
+    """Return the query of a KPI from its cube and bounds, for some slices and periods, in DuckDB's dialect.
 
     Args:
         model: A KPI of the form `cases` or `durations`.
-        cube: Query of the rows of the cube that count.
+        cube: Table of the cube, with the conditions for the rows that count.
         bounds: Query of its bounds.
         dimensions: Dimensions to split by.
         grains: Periods.
         has_total: Whether to return the total over all slices.
     """
-    name = "counted" if model.form == "cases" else model.form
-    forms = parts_of(model.form, dimensions, model.percentiles, model.warm_up, has_total=has_total, grains=grains)
-    parts = [(name, cube), ("bounds", bounds), *(part for part in forms if part[0] != "counted")]
+    parts = [("bounds", bounds), *parts_of_cube(model, cube, dimensions, grains, has_total=has_total)]
     return in_duckdb(_with(parts, _final(model)))
 
 
@@ -173,8 +179,8 @@ def _is_complete(model: Model) -> str:
     if not model.bounds:
         return "true"
     end = (
-        "case period_grain when 'day' then period_start + 1 when 'week' then period_start + 7"
-        " else month_of(period_start + 31) end"
+        "case period_grain when 'day' then day_plus(period_start, 1) when 'week' then day_plus(period_start, 7)"
+        " else month_of(day_plus(period_start, 31)) end"
     )
     begins = "" if model.form == "spells" else " and period_start >= b.complete_from"
     return f"coalesce({end} <= b.until_day{begins}, true)"

@@ -35,6 +35,7 @@ BASES: Final = frozenset(
         "authenticator_spells",
         "user_spells",
         "user_bounds",
+        "holding_bounds",
         "held_methods",
         "user_methods",
         "active_days",
@@ -103,10 +104,12 @@ def filled(sql: str, stored: Stored) -> str:
 
 def parts_of(stored: Stored) -> dict[str, str]:
     """Return the text of each part in braces that a base query may have."""
+    events = stored.get(AUTHENTICATOR_EVENTS.name, {})
     return {
         "sign_in_actions": _sign_in_actions(stored),
         "token_minutes": _token_minutes(stored),
         "until": _until(stored),
+        "reported_from": _REPORTED_FROM if events.keys() >= _KNOWS_DELETED else _NOT_REPORTED,
         "phone_country": _column("phone_number_country", stored.get(CHALLENGE_LOG.name, {})),
         "error_description": _column("error_description", stored.get(CHALLENGE_LOG.name, {})),
         **_of_attempts(stored),
@@ -210,6 +213,7 @@ def _of_authenticators(stored: Stored) -> dict[str, str]:
         "device": known("device_id"),
         "backed_up": known("credential_backed_up", "boolean"),
         **(_DELETIONS if AUTHENTICATOR_EVENTS.name in stored else _NO_DELETIONS),
+        "never_read": _NEVER_READ if stored.get(AUTHENTICATOR_EVENTS.name, {}).keys() >= _KNOWS_DELETED else "",
         "authenticator_os": known("parsed_user_agent__os__name"),
         "authenticator_browser": known("parsed_user_agent__browser__name"),
     }
@@ -226,3 +230,44 @@ _DELETIONS: Final = {
         group by user_authenticator_id
     ) as d on d.user_authenticator_id = v.user_authenticator_id and d.deleted_at >= v.valid_from""",
 }
+
+_KNOWS_DELETED: Final = frozenset(
+    {"event_type", "event_time", "user_id", "user_authenticator_id", "verification_method", "created_at"}
+)
+"""Columns of the table of events that tell which authenticators existed until they were deleted."""
+
+_NOT_REPORTED: Final = "select cast(null as date) as first_day"
+_REPORTED_FROM: Final = "select day_plus(utc_day(min(event_time)), 1) as first_day from authenticator_events"
+"""The first day of which all deletions were reported."""
+
+_NEVER_READ: Final = """
+union all
+select
+    g.user_authenticator_id,
+    g.user_id,
+    g.verification_method,
+    g.created_at,
+    g.created_at as verified_at,
+    cast(null as timestamptz) as last_verified_at,
+    'unknown' as provider,
+    'unknown' as os,
+    'unknown' as browser,
+    'unknown' as attachment,
+    g.user_authenticator_id as device,
+    cast(null as boolean) as backed_up,
+    utc_day(g.created_at) as starts_on,
+    utc_day(g.deleted_at) as ends_on,
+    0 as is_read
+from (
+    select
+        d.user_authenticator_id,
+        min(d.user_id) as user_id,
+        min(d.verification_method) as verification_method,
+        min(d.created_at) as created_at,
+        max(d.event_time) as deleted_at
+    from authenticator_events as d
+    left join user_authenticators_history as h on h.user_authenticator_id = d.user_authenticator_id
+    where d.event_type = 'authenticator.deleted' and h.user_authenticator_id is null and d.created_at is not null
+    group by d.user_authenticator_id
+) as g
+where utc_day(g.deleted_at) > utc_day(g.created_at)"""

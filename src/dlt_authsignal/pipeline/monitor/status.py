@@ -113,14 +113,19 @@ class Status:
         return self.now - self.last_done if self.last_done else None
 
 
-def status(pipeline: Pipeline) -> Status:
-    """Read the status of a pipeline's dataset."""
+def status(pipeline: Pipeline, *, has_event_figures: bool = True) -> Status:
+    """Read the status of a pipeline's dataset.
+
+    Args:
+        pipeline: Pipeline that loaded it.
+        has_event_figures: Whether to compare events and API, which takes seconds for a million attempts.
+    """
     fetch_schema(pipeline)
     with resolved_once(pipeline.destination), shared_clients(pipeline), keep_open(pipeline):
-        return _status(pipeline)
+        return _status(pipeline, has_event_figures=has_event_figures)
 
 
-def _status(pipeline: Pipeline) -> Status:
+def _status(pipeline: Pipeline, *, has_event_figures: bool) -> Status:
     now = datetime.now(UTC)
     runs = sorted(_runs(pipeline), key=lambda run: run["started_at"], reverse=True)
     of_users = [run for run in runs if reads_users(run)] or runs
@@ -148,7 +153,7 @@ def _status(pipeline: Pipeline) -> Status:
         failed=of_users[:done][:FAILURES_SHOWN],
         configuration_read=max((read for table in CONFIGURATION if (read := _utc(found[table.name][2]))), default=None),
         key_is_known=_key_is_known(pipeline),
-        events=_events(pipeline, now),
+        events=_events(pipeline, now, has_figures=has_event_figures),
         detections=_detections(pipeline),
     )
 
@@ -168,10 +173,10 @@ def _key_is_known(pipeline: Pipeline) -> bool | None:
     return is_known_key(pipeline, Evidence(base=settings.base, key=settings.api_secret_key))
 
 
-def _events(pipeline: Pipeline, now: datetime) -> Reconciliation | None:
+def _events(pipeline: Pipeline, now: datetime, *, has_figures: bool) -> Reconciliation | None:
     """Return how well events and the API agree; None if a table was dropped, which the next load adds again."""
     try:
-        return read_reconciliation(pipeline, now)
+        return read_reconciliation(pipeline, now, has_figures=has_figures)
     except DatabaseTerminalException:
         return None
 

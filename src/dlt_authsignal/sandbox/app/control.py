@@ -15,6 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dlt_authsignal.sandbox.app.configuration_control import configuration_handlers
+from dlt_authsignal.sandbox.app.fixture_control import fixture_routes
 from dlt_authsignal.sandbox.app.not_emulated import NOT_EMULATED
 from dlt_authsignal.sandbox.app.route_table import SERVED
 from dlt_authsignal.sandbox.app.shown_stories import shown_stories
@@ -244,6 +245,7 @@ def control_routes(sandbox: Sandbox) -> list[Route]:
         _route("POST", "recovery-code", control.use_recovery_code),
         _route("GET", "truth", control.truth),
         *(_route(method, f"configuration/{path}", act) for method, path, act in configuration_handlers(sandbox)),
+        *fixture_routes(sandbox),
         _route("GET", "not-emulated", control.not_emulated),
         _route("GET", "texts", control.texts),
         _route("GET", "faults", control.faults),

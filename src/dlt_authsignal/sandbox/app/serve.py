@@ -6,18 +6,20 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from dlt_authsignal.sandbox.app.app import create_app
 from dlt_authsignal.sandbox.app.known_hosts import TARGET, KnownHosts
+from dlt_authsignal.sandbox.app.saving import saved_at_exit
 from dlt_authsignal.sandbox.core.config import SandboxConfig
 from dlt_authsignal.sandbox.core.hosts import in_url, is_every_interface, plain_host
 from dlt_authsignal.sandbox.http.dispatch import MAX_BODY_BYTES
@@ -25,10 +27,13 @@ from dlt_authsignal.sandbox.http.fault_answers import CONNECTION
 from dlt_authsignal.sandbox.sandbox import Sandbox
 
 if TYPE_CHECKING:
+    from dlt_authsignal.passkey import SoftwarePasskey
     from dlt_authsignal.sandbox.app.certificate import Certificate
     from dlt_authsignal.sandbox.core.clock import Clock
     from dlt_authsignal.sandbox.core.faults import Faults
     from dlt_authsignal.sandbox.core.rate_limits import Limits
+    from dlt_authsignal.sandbox.fixtures.fixture import Fixture
+    from dlt_authsignal.sandbox.recording.recorder import Recorder
     from dlt_authsignal.sandbox.sessions.outbox import Outbox
     from dlt_authsignal.sandbox.tenant.changes.expected_effects import ChangeEffect
     from dlt_authsignal.sandbox.tenant.changes.timeline import ConfigurationChange
@@ -91,6 +96,26 @@ class RunningSandbox:
     def snapshots(self) -> list[str]:
         """Return the names of the snapshots."""
         return self.sandbox.snapshots()
+
+    def fixture(self) -> dict[str, Any]:
+        """Return the tenant as the plain values of a fixture."""
+        from dlt_authsignal.sandbox.fixtures.fixture import Fixture
+
+        return Fixture.of_sandbox(self.sandbox)
+
+    def load(self, fixture: "Fixture") -> None:
+        """Replace the tenant by that of a fixture."""
+        fixture.put_into(self.sandbox)
+
+    def save(self) -> str:
+        """Save the state in the state file, and return its path."""
+        return self.sandbox.save()
+
+    def passkey(self, user_id: str, origin: str | None = None) -> "SoftwarePasskey":
+        """Return the passkeys of a user of a fixture, with which you can sign in."""
+        from dlt_authsignal.sandbox.fixtures.passkeys import software_passkey
+
+        return software_passkey(self.sandbox, user_id, origin)
 
     def requests(self) -> dict[str, Any]:
         """Return the request log: counts by route and status, and the last requests."""
@@ -202,17 +227,24 @@ def _is_unexpected(record: logging.LogRecord) -> bool:
     return not (record.exc_info and "shorter than Content-Length" in str(record.exc_info[1]))
 
 
-def server(sandbox: Sandbox, host: str = "127.0.0.1", certificate: "Certificate | None" = None) -> uvicorn.Server:
+def server(
+    sandbox: Sandbox,
+    host: str = "127.0.0.1",
+    certificate: "Certificate | None" = None,
+    recorder: "Recorder | None" = None,
+) -> uvicorn.Server:
     """Create a uvicorn server that logs only errors.
 
     Args:
         sandbox: The sandbox to serve.
         host: The host it listens on. It answers for this host, for loopback names, and for `allowed_hosts`.
         certificate: Serves HTTPS with it. None: HTTP.
+        recorder: Writes every request and its response to a file. None: nothing is recorded.
     """
+    app: ASGIApp = KnownHosts(create_app(sandbox), sandbox, host)
     logging.getLogger("uvicorn.error").addFilter(_is_unexpected)
     config = uvicorn.Config(
-        KnownHosts(create_app(sandbox), sandbox, host),
+        recorder.around(app) if recorder else app,
         http=_Protocol,
         ws_max_size=MAX_BODY_BYTES,
         log_level=logging.ERROR,
@@ -225,6 +257,18 @@ def server(sandbox: Sandbox, host: str = "127.0.0.1", certificate: "Certificate 
         config.load()  # uvicorn takes files; the key of this certificate is in memory
         config.ssl = certificate.context
     return uvicorn.Server(config)
+
+
+def recorder_of(sandbox: Sandbox, path: Path, on_failure: Callable[[str], None] | None = None) -> "Recorder":
+    """Return a recorder that writes to a new file.
+
+    Raises:
+        FileExistsError: The file exists. It was not changed.
+        OSError: The file cannot be created.
+    """
+    from dlt_authsignal.sandbox.recording.recorder import Recorder
+
+    return Recorder(sandbox, path, on_failure or logging.getLogger(__name__).error)
 
 
 def certificate_for(config: SandboxConfig, host: str) -> "Certificate":
@@ -241,7 +285,13 @@ def certificate_for(config: SandboxConfig, host: str) -> "Certificate":
 
 @contextmanager
 def run_in_thread(
-    config: SandboxConfig | None = None, *, host: str = "127.0.0.1", port: int = 0, tls: bool = False
+    config: SandboxConfig | None = None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    tls: bool = False,
+    state: str | Path | None = None,
+    record: Path | None = None,
 ) -> Iterator[RunningSandbox]:
     """Serve a sandbox until the block ends. It has no users unless the configuration adds some.
 
@@ -250,6 +300,8 @@ def run_in_thread(
         host: Host to listen on.
         port: Port to listen on. 0 lets the system choose.
         tls: Whether to serve HTTPS. `certificate.authority` of the running sandbox is what clients must trust.
+        state: A file in which the state is saved at the end. If it exists, the sandbox starts from it.
+        record: New file to which every request and its response are written, without secrets. None: not recorded.
 
     Example:
         >>> with run_in_thread(SandboxConfig(users=3, seed=7)) as running:
@@ -257,24 +309,35 @@ def run_in_thread(
         3
 
     Raises:
+        FileExistsError: The file to record to exists.
         TimeoutError: The server did not start or stop in time.
     """
-    sandbox = Sandbox(config)
+    sandbox = Sandbox(config) if state is None else _kept(config, state)
     certificate = certificate_for(sandbox.config, host) if tls else None
-    running = server(sandbox, host, certificate)
+    recorder = recorder_of(sandbox, record) if record else None
+    running = server(sandbox, host, certificate, recorder)
     bound = listen(host, port)
     thread = threading.Thread(target=running.run, kwargs={"sockets": [bound]}, name="authsignal-sandbox", daemon=True)
     thread.start()
     try:
         _wait_until_started(running, thread)
         url = address(bound, "https" if certificate else "http")
-        yield RunningSandbox(url, sandbox, certificate)
+        with saved_at_exit(sandbox):
+            yield RunningSandbox(url, sandbox, certificate)
     finally:
         running.should_exit = True
         thread.join(STOP_SECONDS)
         bound.close()
+        if recorder:
+            recorder.close()
     if thread.is_alive():
         raise TimeoutError(f"The sandbox did not stop within {STOP_SECONDS} s.")
+
+
+def _kept(config: SandboxConfig | None, state: str | Path) -> Sandbox:
+    from dlt_authsignal.sandbox.fixtures.state_file import start  # most sandboxes start without it
+
+    return start(config, state)
 
 
 def _wait_until_started(running: uvicorn.Server, thread: threading.Thread) -> None:

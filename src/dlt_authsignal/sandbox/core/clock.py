@@ -18,11 +18,12 @@ class Clock:
 
     Args:
         start: Time at which it starts, in UTC. Default: the present.
+        frozen: Whether it stands still.
     """
 
-    def __init__(self, start: datetime | None = None) -> None:
+    def __init__(self, start: datetime | None = None, *, frozen: bool = False) -> None:
         self._start = start or datetime.now(UTC)
-        self._since: float | None = monotonic()
+        self._since: float | None = None if frozen else monotonic()
         self._moved = timedelta()
 
     def now(self) -> datetime:
@@ -55,6 +56,11 @@ class Clock:
         if by < timedelta():
             raise ValueError(f"time only moves forward, got {by}")
         self._moved += by
+
+    def show(self, moment: datetime) -> None:
+        """Set the time, forward or back. The clock runs on, or stays stopped."""
+        self._start, self._moved = moment, timedelta()
+        self._since = None if self.is_frozen else monotonic()
 
     def freeze(self) -> None:
         """Stop time. `advance` still moves it."""

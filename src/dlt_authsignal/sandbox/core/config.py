@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
-from typing import Final, Literal
+from typing import Any, Final, Literal, Protocol
 from urllib.parse import urlsplit
 
 from dlt_authsignal.sandbox.core.clock import in_utc
@@ -42,6 +42,14 @@ ORIGIN: Final = re.compile(r"https?://[a-zA-Z0-9.-]+(:[0-9]{1,5})?|(android|ios)
 """The origin of a browser page or of a mobile app."""
 
 VALUE_LIST_VARIABLE: Final = re.compile(r"(?!(?:ip|device|user|custom)$)[a-zA-Z_][a-zA-Z0-9_]{0,63}")
+
+
+class Startable(Protocol):
+    """What a sandbox starts with besides its configuration: a `sandbox.Fixture`."""
+
+    def put_into(self, sandbox: Any, *, at_start: bool = False) -> None:
+        """Replace the tenant of a sandbox."""
+
 
 Listing = Literal["allowed", "refused"]
 
@@ -82,6 +90,8 @@ class SandboxConfig:
         seed: Seed of the invented users, ids and codes. With users, the tenant has configuration changes as well.
             None: different users, ids and codes at each start, and no configuration changes.
         now: Start of the clock, in UTC if it has no offset. None: `SEEDED_NOW` with a seed, the present without.
+        fixture: A tenant to start with, as `Fixture.read("tenant.yaml")` or `Fixture.of({"users": …})` returns it. What
+            the configuration sets itself takes precedence. Invented users are added to it.
         stories: Whether the first invented users have stories: a rollout of passkeys, a broken release, an SMS attack,
             and attacks on a few users. `Stories(…)` chooses them.
         unpublished_steps: Type of the event that starts a challenge, for the methods PASSKEY and PUSH of invented users
@@ -118,6 +128,7 @@ class SandboxConfig:
     days: int = 45
     seed: int | None = None
     now: datetime | None = None
+    fixture: Startable | None = field(default=None, repr=False)
     stories: bool | Stories = False
     unpublished_steps: dict[str, str] = field(
         default_factory=lambda: {"PASSKEY": "PASSKEY_STARTED", "PUSH": "PUSH_SENT"}
@@ -142,6 +153,8 @@ class SandboxConfig:
         check_fixed_codes(self.fixed_codes)
         if self.pages_url is not None and not PAGES_URL.fullmatch(self.pages_url):
             raise ValueError("pages_url (--pages-url) must be a URL without a path, such as http://localhost:4443.")
+        if self.fixture is not None and not hasattr(self.fixture, "put_into"):
+            raise ValueError('fixture must be a Fixture, such as Fixture.read("tenant.yaml").')
         for origin in self.expected_origins:
             if not ORIGIN.fullmatch(origin):
                 raise ValueError(

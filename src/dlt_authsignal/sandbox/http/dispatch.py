@@ -152,18 +152,18 @@ def _key(described: Endpoint, caller: Caller) -> str:
     return described.auth
 
 
-async def read_body(request: Request) -> bytes:
+async def read_body(request: Request, most: int = MAX_BODY_BYTES) -> bytes:
     """Read the raw body.
 
     Raises:
-        Refusal: 413 above `MAX_BODY_BYTES`.
+        Refusal: 413 above `most` bytes.
     """
     raw = bytearray()
     try:
         async for chunk in request.stream():
             raw += chunk
-            if len(raw) > MAX_BODY_BYTES:
-                raise Refusal(413, "invalid_request", f"The body exceeds {MAX_BODY_BYTES} bytes.")
+            if len(raw) > most:
+                raise Refusal(413, "invalid_request", f"The body exceeds {most} bytes.")
     except ClientDisconnect:  # the caller will not see this
         raise invalid("The body is truncated.") from None
     return bytes(raw)

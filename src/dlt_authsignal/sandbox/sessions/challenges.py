@@ -82,6 +82,9 @@ class Challenges:
     def copy(self) -> "Challenges":
         return Challenges(self._known)
 
+    def __iter__(self) -> Iterator[Challenge]:
+        return iter(list(self._known.values()))
+
     def put(self, challenge: Challenge) -> Challenge:
         """Store a new challenge, or replace it by a changed one."""
         if challenge.challenge_id not in self._known:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -38,13 +39,30 @@ class Session:
 
 
 class Keys:
-    """The tenant's RSA key, created on first use."""
+    """The tenant's RSA key, created on first use.
+
+    Args:
+        pem: An earlier key as unencrypted PEM. None: a new one.
+    """
+
+    def __init__(self, pem: str | None = None) -> None:
+        if pem is not None:
+            self.private = _loaded(pem)
 
     @cached_property
     def private(self) -> "RSAPrivateKey":
         from cryptography.hazmat.primitives.asymmetric import rsa
 
         return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+    @property
+    def pem(self) -> str | None:
+        """The key as unencrypted PEM, None if none was needed yet."""
+        if "private" not in vars(self):
+            return None
+        from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+        return self.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
     @cached_property
     def jwk(self) -> dict[str, Any]:
@@ -57,6 +75,16 @@ class Keys:
         return {"kty": key["kty"], "n": key["n"], "e": key["e"], "use": "sig", "alg": ALGORITHM, "kid": digest}
 
 
+def _loaded(pem: str) -> "RSAPrivateKey":
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    key = load_pem_private_key(pem.encode(), None)
+    if not isinstance(key, RSAPrivateKey):
+        raise ValueError("not an RSA key")
+    return key
+
+
 KEYS: Final = Keys()
 """One key pair for all sandboxes of a process, because creating one takes a tenth of a second."""
 
@@ -64,11 +92,15 @@ KEYS: Final = Keys()
 class Sessions:
     """All sessions of a tenant."""
 
-    def __init__(self, known: dict[str, Session] | None = None) -> None:
+    def __init__(self, known: dict[str, Session] | None = None, keys: Keys = KEYS) -> None:
         self._known = dict(known or {})
+        self.keys = keys
 
     def copy(self) -> "Sessions":
-        return Sessions(self._known)
+        return Sessions(self._known, self.keys)
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(list(self._known.values()))
 
     def put(self, session: Session) -> Session:
         self._known[session.session_id] = session
@@ -94,7 +126,7 @@ class Sessions:
                 self.revoke(session)
 
 
-def access_token(session: Session, now: datetime, tenant_id: str) -> str:
+def access_token(session: Session, now: datetime, tenant_id: str, keys: Keys = KEYS) -> str:
     """Create an access token of the session. Its audience is the app client."""
     issued = int(now.timestamp())
     claims = {
@@ -108,14 +140,14 @@ def access_token(session: Session, now: datetime, tenant_id: str) -> str:
         "tenantId": tenant_id,
         "verificationMethod": session.verification_method,
     }
-    return jwt.encode(claims, KEYS.private, algorithm=ALGORITHM, headers={"kid": KEYS.jwk["kid"]})
+    return jwt.encode(claims, keys.private, algorithm=ALGORITHM, headers={"kid": keys.jwk["kid"]})
 
 
-def read_access_token(text: str) -> dict[str, Any] | None:
+def read_access_token(text: str, keys: Keys = KEYS) -> dict[str, Any] | None:
     """Return the claims of an access token, expired or not. None if its signature or form is wrong."""
     options: Any = {"verify_exp": False, "verify_aud": False, "verify_iat": False}
     try:
-        claims: dict[str, Any] = jwt.decode(text, KEYS.private.public_key(), algorithms=[ALGORITHM], options=options)
+        claims: dict[str, Any] = jwt.decode(text, keys.private.public_key(), algorithms=[ALGORITHM], options=options)
         return claims
     except (jwt.InvalidTokenError, ValueError, TypeError):
         return None

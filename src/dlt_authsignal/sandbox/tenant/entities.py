@@ -25,7 +25,7 @@ class User:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Credential:
-    """The WebAuthn side of a passkey or security key."""
+    """The WebAuthn side of a passkey or security key. `private_key`, as PEM, is of those that a fixture has made."""
 
     credential_id: str
     device_id: str
@@ -37,6 +37,7 @@ class Credential:
     attachment: str
     agent: Mapping[str, Any]
     public_key: bytes | None = None
+    private_key: str | None = field(default=None, repr=False)
     sign_count: int = 0
     transports: tuple[str, ...] = ()
     enrolled_by_ceremony: bool = False

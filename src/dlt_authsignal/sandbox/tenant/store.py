@@ -125,11 +125,28 @@ class Store:
         if user_id in self._seeded or user_id in self._kept:
             self._keep(user_id, NOTHING if actions else Belongings(actions=self._of(user_id).actions))
 
-    def put_authenticator(self, authenticator: Authenticator) -> None:
+    def put_belongings(self, user_id: str, belongings: Belongings) -> None:
+        """Replace all data of a user id."""
+        for authenticator in belongings.authenticators.values():
+            self._hold(authenticator)
+        self._keep(user_id, belongings)
+
+    def belongings(self, user_id: str) -> Belongings:
+        """Return all data of a user id."""
+        return self._of(user_id)
+
+    def user_ids(self) -> list[str]:
+        """Return the ids of all users and of all places of deleted users, in the order of the user list."""
+        return self._order.copy()
+
+    def _hold(self, authenticator: Authenticator) -> None:
         if authenticator.app:
             self._holders[f"{authenticator.verification_method}:{authenticator.app.public_key}"] = authenticator.user_id
         if authenticator.credential:
             self._holders[url_safe(authenticator.credential.credential_id)] = authenticator.user_id
+
+    def put_authenticator(self, authenticator: Authenticator) -> None:
+        self._hold(authenticator)
         known = self._of(authenticator.user_id)
         changed = {**known.authenticators, authenticator.user_authenticator_id: authenticator}
         self._keep(authenticator.user_id, replace(known, authenticators=changed))

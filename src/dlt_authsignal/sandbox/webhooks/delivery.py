@@ -80,13 +80,19 @@ class Webhooks:
 
     def reset(self) -> None:
         """Delete queued events, the log of deliveries, and the faults. The settings stay."""
-        seed = self._state.config.seed
         self._queue = Queue()
         self.dropped = 0
         self.deliveries: deque[Delivery] = deque(maxlen=DELIVERIES_KEPT)
-        # A separate id maker, so that turning webhooks on does not change the ids of users and actions.
-        self._new_id: IdMaker = random_ids if seed is None else seeded_ids(random.Random(f"{seed}:webhooks"))
+        self.draw_ids_from(f"{self._state.config.seed}:webhooks")
         self.set_faults(WebhookFaults())
+
+    def draw_ids_from(self, seed: str) -> None:
+        """Let the ids of events follow from a seed, if the sandbox has one.
+
+        They have a generator of their own, so that turning webhooks on does not change the ids of users and actions.
+        """
+        is_seeded = self._state.config.seed is not None
+        self._new_id: IdMaker = seeded_ids(random.Random(seed)) if is_seeded else random_ids
 
     def configure(self, **changes: Any) -> WebhookSettings:
         """Change some settings, such as `log_events_url`. Mappings are replaced as a whole.

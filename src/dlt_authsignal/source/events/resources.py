@@ -14,6 +14,7 @@ from dlt.extract import DltResource
 
 from dlt_authsignal.destination.duckdb_file import keep_open
 from dlt_authsignal.destination.load_hints import active_destination
+from dlt_authsignal.destination.running import running_pipeline
 from dlt_authsignal.destination.tombstones import Tombstones, tombstones
 from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.schema.row_hash import fingerprint
@@ -69,7 +70,7 @@ def event_resources(reading: EventReading) -> list[DltResource]:
 
 
 def _read(reading: EventReading) -> Iterator[list[SpoolBatch]]:
-    pipeline = dlt.current.pipeline()
+    pipeline = running_pipeline()
     with keep_open(pipeline):
         found = reading.files
         if found is None:
@@ -101,15 +102,15 @@ class _Events(Loading):
         self._json = frozenset(column.name for column in table.columns if column.type == "json")
         self._counts = counts
         self._placing = Placing(table, self.stored, self.naming, drift.of(table.name))
-        self._erased = tombstones(dlt.current.pipeline())
+        self._erased = tombstones(running_pipeline())
 
     def events(self, parts: Iterable[Any]) -> Iterator[Any]:
         """Yield the items for dlt from Arrow tables with different columns."""
         rows = pa.concat_tables([self._placing(part) for part in parts], promote_options="default")
         count = rows.num_rows
         rows = latest(rows)
-        with keep_open(dlt.current.pipeline()):
-            rows = without_older(rows, stored_since(dlt.current.pipeline(), self._table, rows))
+        with keep_open(running_pipeline()):
+            rows = without_older(rows, stored_since(running_pipeline(), self._table, rows))
         self._counts.copies += count - rows.num_rows
         kept = without_erased(rows, self._erased)
         self._counts.erased += rows.num_rows - kept.num_rows

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-import dlt
 from anyio.streams.memory import MemoryObjectSendStream
 from dlt.extract import DltResource
 from yarl import URL
 
 from dlt_authsignal.api.client_endpoints import CLIENT_AUTHENTICATORS
 from dlt_authsignal.api.endpoints import Endpoint, bearer_auth
+from dlt_authsignal.destination.running import running_pipeline
 from dlt_authsignal.destination.tombstones import Tombstones, active_tombstones
 from dlt_authsignal.errors import CredentialsMissing
 from dlt_authsignal.schema.tables import server as tables
@@ -83,7 +83,7 @@ def client_resources(client: Client, evidence: Evidence) -> list[DltResource]:
 
     def own_authenticators() -> Iterator[list[Answers]]:
         client.bearer(CLIENT_AUTHENTICATORS)
-        check_tenant(dlt.current.pipeline(), evidence)
+        check_tenant(running_pipeline(), evidence)
         erased = active_tombstones()
         erased.refuse(client.user_id)
         yield []

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
-import dlt
 from anyio.streams.memory import MemoryObjectSendStream
 from dlt.extract import DltResource
 from yarl import URL
 
 from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.destination.duckdb_file import keep_open
+from dlt_authsignal.destination.running import running_pipeline
 from dlt_authsignal.destination.stores.queries import alive_columns_of
 from dlt_authsignal.destination.tombstones import active_tombstones
 from dlt_authsignal.errors import ConfigurationError, HttpError
@@ -114,7 +114,7 @@ async def _read(management: Management, out: MemoryObjectSendStream[Configuratio
 
 def _checked(management: Management, found: Configuration) -> _Read:
     """Return the items of all tables, after the checks that may stop the run before anything is loaded."""
-    pipeline = dlt.current.pipeline()
+    pipeline = running_pipeline()
     if management.tenant_id and found.tenant_id and found.tenant_id != management.tenant_id:
         raise ConfigurationError(
             f"management_secret_key is of tenant {found.tenant_id}, but tenant_id is {management.tenant_id}. Nothing"

@@ -15,6 +15,7 @@ from yarl import URL
 from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.api.server_endpoints import GET_TENANT_AUTHENTICATORS
 from dlt_authsignal.destination.duckdb_file import keep_open
+from dlt_authsignal.destination.running import running_pipeline
 from dlt_authsignal.destination.stores.queries import alive_columns_of
 from dlt_authsignal.destination.tombstones import active_tombstones
 from dlt_authsignal.schema.columns import Table
@@ -75,8 +76,8 @@ def server_resources(server: Server, plan: Plan) -> list[DltResource]:
     """Return the resources of the Server API. One read of each user fills all selected per-user tables."""
 
     def sweep() -> Iterator[list[UserRead]]:
-        with keep_open(dlt.current.pipeline()):
-            check_dataset(dlt.current.pipeline(), server.evidence, server.privacy)
+        with keep_open(running_pipeline()):
+            check_dataset(running_pipeline(), server.evidence, server.privacy)
             informed = _informed(plan)
         yield []  # creates every table, even for a tenant without users
         now = replace(informed, tables=selected_tables())
@@ -84,7 +85,7 @@ def server_resources(server: Server, plan: Plan) -> list[DltResource]:
         for reads in batches(partial(_sweep, server, now), size=USERS_PER_BATCH):
             shown.see(reads)
             yield reads
-        shown.check(plan.limit, partial(alive_columns_of, dlt.current.pipeline()))
+        shown.check(plan.limit, partial(alive_columns_of, running_pipeline()))
 
     reads = parent_resource("sweep", sweep)
     picks: dict[Table, Callable[[list[UserRead]], Answers]] = {
@@ -127,7 +128,7 @@ def _informed(plan: Plan) -> Plan:
     user_ids = replace(plan.user_ids, erased=active_tombstones())
     if KNOWN not in user_ids.sources:
         return replace(plan, user_ids=user_ids)
-    pipeline = dlt.current.pipeline()
+    pipeline = running_pipeline()
     user_ids = replace(user_ids, known=lambda: map(plan.privacy.asked_id, known_ids(pipeline)))
     return replace(plan, user_ids=user_ids, had_data=with_data(pipeline).__contains__)
 
@@ -149,8 +150,8 @@ def _tenant_authenticators(server: Server, allowed: Limit, begin: Callable[[Tabl
         if tables.TENANT_AUTHENTICATORS.name not in selected_tables():
             return  # a read that does not load its rows would mark them as deleted
         for answers in batches(read, size=1):
-            check_returned(dlt.current.pipeline(), _tenants(answers[0].items))
-            held = partial(alive_columns_of, dlt.current.pipeline())
+            check_returned(running_pipeline(), _tenants(answers[0].items))
+            held = partial(alive_columns_of, running_pipeline())
             check_whole(tables.TENANT_AUTHENTICATORS, answers[0].items, allowed, held)
             yield answers
 

@@ -8,10 +8,19 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from dlt_authsignal.api.endpoints import ACTION_WINDOW_DAYS
+from dlt_authsignal.cli.commands.local.sandbox_recordings import (
+    compare,
+    record_option,
+    recording_to,
+    repeatable,
+    replay,
+)
 from dlt_authsignal.cli.commands.local.sandbox_tls import Trust, tls_options, written
 from dlt_authsignal.errors import ConfigurationError, ExtraMissing
 
 if TYPE_CHECKING:
+    from dlt_authsignal.sandbox.core.config import SandboxConfig
+    from dlt_authsignal.sandbox.fixtures.fixture import Fixture
     from dlt_authsignal.sandbox.sandbox import Sandbox
     from dlt_authsignal.sandbox.webhooks.history import Sent
 
@@ -46,7 +55,15 @@ def _not_emulated(context: click.Context, _option: click.Parameter, wanted: bool
         context.exit()
 
 
-@click.command(short_help="Run a local Authsignal to test against.")
+def _fixture_schema(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        from dlt_authsignal.sandbox.fixtures.form.schema import fixture_schema
+
+        click.echo(json.dumps(fixture_schema(), indent=2))
+        context.exit()
+
+
+@click.group(invoke_without_command=True, short_help="Run a local Authsignal to test against.")
 @click.option(
     "--host",
     default="127.0.0.1",
@@ -66,6 +83,18 @@ def _not_emulated(context: click.Context, _option: click.Parameter, wanted: bool
     help=f"Number of users to invent.  [default: {DEFAULT_USERS}]",
 )
 @click.option("--empty", is_flag=True, help="Start without users, as most tests need it. The same as --users 0.")
+@click.option(
+    "--fixture",
+    metavar="FILE",
+    help="Start with the tenant in this YAML or JSON file: users, authenticators, actions, rules, keys."
+    " Without --users, no other users are invented.",
+)
+@click.option(
+    "--state",
+    metavar="FILE",
+    help="Save the state in this file when the sandbox stops, and start from it if it exists."
+    " Then --fixture, --users and --empty have no effect. Default: the state is lost.",
+)
 @click.option(
     "--days",
     default=45,
@@ -155,7 +184,16 @@ def _not_emulated(context: click.Context, _option: click.Parameter, wanted: bool
     f" {ACTION_WINDOW_DAYS} days now, and later events as they happen. Default: no webhooks.",
 )
 @tls_options
+@record_option
 @click.option("--json", "as_json", is_flag=True, help="Print the URLs and keys as one line of JSON.")
+@click.option(
+    "--fixture-schema",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_fixture_schema,
+    help="Print the JSON Schema of fixtures, for your editor, and exit.",
+)
 @click.option(
     "--not-emulated",
     is_flag=True,
@@ -164,11 +202,15 @@ def _not_emulated(context: click.Context, _option: click.Parameter, wanted: bool
     callback=_not_emulated,
     help="List what the sandbox does not emulate, and exit.",
 )
+@click.pass_context
 def sandbox(
+    context: click.Context,
     host: str,
     port: int,
     users: int | None,
     empty: bool,
+    fixture: str | None,
+    state: str | None,
     days: int,
     stories: bool,
     seed: int | None,
@@ -186,16 +228,20 @@ def sandbox(
     events_to: str | None,
     tls: bool,
     tls_ca: Path | None,
+    record: Path | None,
     as_json: bool,
 ) -> None:
-    """Run a local Authsignal to test against. All data is in memory and is lost when the sandbox stops.
+    """Run a local Authsignal to test against. Without --state, all data is in memory and is lost when it stops.
 
     Use the printed URL in Authsignal's SDKs or in `dlt-authsignal sync`. Routes under /_sandbox/ control the sandbox.
 
     \b
         dlt-authsignal sandbox --users 500 --days 45 --seed 7
     """
+    if context.invoked_subcommand:
+        return
     try:
+        from dlt_authsignal.sandbox.app.saving import saved_at_exit
         from dlt_authsignal.sandbox.app.serve import address, certificate_for, listen, server
         from dlt_authsignal.sandbox.core.config import SandboxConfig
         from dlt_authsignal.sandbox.sandbox import Sandbox
@@ -203,6 +249,8 @@ def sandbox(
         raise ExtraMissing("The sandbox", "sandbox") from missing
     if empty and users:
         raise ConfigurationError(f"--empty and --users {users} contradict each other. Pass only one of them.")
+    if record:
+        seed, now = repeatable(seed, now)
     try:
         config = SandboxConfig(
             api_secret_key=secret,
@@ -215,15 +263,16 @@ def sandbox(
             allowed_hosts=allowed_hosts,
             allowed_webhook_hosts=allowed_webhook_hosts,
             listing="refused" if listing == "refused" else "allowed",
-            users=_users(users, empty=empty),
+            users=_users(users, empty=empty or bool(fixture)),
+            fixture=_read(fixture) if fixture and not (state and Path(state).exists()) else None,
             days=days,
             stories=stories,
             seed=seed,
             now=now,
         )
-        state = Sandbox(config)
+        started = Sandbox(config) if state is None else _kept(config, state)
         if events_to:
-            _send_events(state, events_to)
+            _send_events(started, events_to)
         certificate = certificate_for(config, host) if tls or tls_ca else None
     except ValueError as error:
         raise ConfigurationError(str(error)) from None
@@ -236,11 +285,26 @@ def sandbox(
     _warn_if_reachable(host)
     url = address(bound, "https" if certificate else "http")
     trust = written(certificate, tls_ca) if certificate else None
-    click.echo(_as_json(url, state, trust) if as_json else _banner(url, state, trust))
+    recorder = recording_to(started, record) if record else None
+    click.echo(_as_json(url, started, trust) if as_json else _banner(url, started, trust))
     try:
-        server(state, host, certificate).run(sockets=[bound])
+        with saved_at_exit(started):
+            server(started, host, certificate, recorder).run(sockets=[bound])
     except KeyboardInterrupt:
-        click.echo("Sandbox stopped. Its data is deleted.", err=True)
+        data = "is deleted" if state is None else f"is in {state}"
+        click.echo(f"Sandbox stopped. Its data {data}.", err=True)
+
+
+def _read(fixture: str) -> "Fixture":
+    from dlt_authsignal.sandbox.fixtures.fixture import Fixture
+
+    return Fixture.read(fixture)
+
+
+def _kept(config: "SandboxConfig", state: str) -> "Sandbox":
+    from dlt_authsignal.sandbox.fixtures.state_file import start
+
+    return start(config, state)
 
 
 def _send_events(state: "Sandbox", url: str) -> None:
@@ -277,9 +341,10 @@ def _warn_if_reachable(host: str) -> None:
 
 
 def _users(users: int | None, *, empty: bool) -> int:
-    if empty:
-        return 0
-    return DEFAULT_USERS if users is None else users
+    """Return the number of users to invent. A sandbox that is to be empty, or has a fixture, gets none by default."""
+    if users is not None:
+        return users
+    return 0 if empty else DEFAULT_USERS
 
 
 def _as_json(url: str, state: "Sandbox", trust: Trust | None) -> str:
@@ -331,3 +396,7 @@ def _banner(url: str, state: "Sandbox", trust: Trust | None) -> str:
             *(trust.lines() if trust else ()),
         )
     )
+
+
+sandbox.add_command(replay)
+sandbox.add_command(compare)

@@ -45,7 +45,7 @@ def dashboard(port: int, no_open: bool, destination: str, dataset: str | None, p
     with translate_errors(destination):
         pipeline = attach(destination=destination, dataset=dataset, pipeline_name=pipeline_name)
         click.echo(f"Reading the figures of {pipeline.dataset_name} …", err=True)
-        current = Current(data_of(pipeline, destination))
+        current = Current(data_of(pipeline, destination), in_background=True)
     bound = listen(port)
     chosen = bound.getsockname()[1]
     url = f"http://127.0.0.1:{chosen}/"
@@ -55,10 +55,13 @@ def dashboard(port: int, no_open: bool, destination: str, dataset: str | None, p
     if not no_open:
         _open(url)
     running = server(make_app(current, chosen))
-    current.start()
+    current.start(on_failure=lambda: setattr(running, "should_exit", True))
     with signals_handled(lambda *_: None, "SIGINT", "SIGTERM"):  # uvicorn raises the signal again when it has stopped
         running.run(sockets=[bound])
     current.stop()
+    if current.failure:
+        with translate_errors(destination):
+            raise current.failure
     click.echo("Dashboard stopped.", err=True)
 
 

@@ -62,6 +62,8 @@ class Look:
         every = ("all", "week") if dimensions else tuple(dict.fromkeys(("all", "week", last)))
         if dimensions and model.form == "durations":  # percentiles take longest, and no card shows them by week
             every = ("all",)
+        if filters is not None:  # of the period before, cards show the total
+            every = ("all",)
         asked = Asked(kpi, applied(model, filters or self.filters), every, tuple(dimensions), has_total)
         return tuple(row for row in self.selection.rows(asked) if row.period_grain in grains)
 

@@ -4,8 +4,9 @@ A cube has what a KPI is computed from, counted by day and all dimensions togeth
 cube: their results are kept. No cube has users.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from dlt_authsignal.models.kpis.availability import needs_of
@@ -59,7 +60,15 @@ class Cubes:
     filled: frozenset[str]
 
 
-def make_cubes(pipeline: "Pipeline") -> Cubes:
+Progress = Callable[[int, int], None]
+"""Is told how many steps of how many are done."""
+
+
+def no_progress(_done: int, _steps: int) -> None:
+    """Ignore the progress."""
+
+
+def make_cubes(pipeline: "Pipeline", progress: Progress = no_progress) -> Cubes:
     """Read what the KPIs are computed from. Without data, no KPI is available."""
     import duckdb
 
@@ -67,15 +76,23 @@ def make_cubes(pipeline: "Pipeline") -> Cubes:
     stored: Stored = existing(pipeline) if pipeline.default_schema_name else {}
     needs = {model.name: found for model in all_models() if (found := needs_of(model, stored))}
     available = [model for model in all_models() if model.name not in needs]
+    cubed = {model.name for model in available if model.form in CUBED}
     filled: set[str] = set()
     if available:
         with opened_for_many(pipeline) as reader:
-            if reader.keep:  # each base query runs once, and not for each KPI
-                for name, text in base_queries(available, stored):
+            bases = base_queries(available, stored) if reader.keep else []  # each runs once, and not for each KPI
+            queries = _queries(available, stored, has_bases=reader.keep is None)
+            done, steps = count(1), len(bases) + len(queries)
+            for name, text in bases:
+                if reader.keep:
                     reader.keep(name, text)
-            for name, text in _queries(available, stored, has_bases=reader.keep is None).items():
+                progress(next(done), steps)
+            for name, text in queries.items():
                 if _keep(connection, name, reader.fetch(text)):
                     filled.add(name)
+                    if name in cubed:
+                        _pack(connection, name)
+                progress(next(done), steps)
     return Cubes(connection=connection, needs=needs, filled=frozenset(filled))
 
 
@@ -108,3 +125,24 @@ def _keep(connection: "duckdb.DuckDBPyConnection", name: str, batches: "Iterator
         connection.unregister("batch")
         is_there = True
     return is_there
+
+
+def _pack(connection: "duckdb.DuckDBPyConnection", name: str) -> None:
+    """Sort a cube by day and give its texts types of their values, so that it is filtered and grouped sooner."""
+    kinds = {column: kind for column, kind, *_ in connection.execute(f"describe {quoted(name)}").fetchall()}
+    texts = [column for column, kind in kinds.items() if kind == "VARCHAR"]
+    for column in texts:
+        values = f"select distinct {quoted(column)} from {quoted(name)} where {quoted(column)} is not null"
+        connection.execute(f"create type {type_of(name, column)} as enum ({values})")
+    columns = ", ".join(
+        f"cast({quoted(column)} as {type_of(name, column)}) as {quoted(column)}" if column in texts else quoted(column)
+        for column in kinds
+    )
+    connection.execute(f"create table packed as select {columns} from {quoted(name)} order by day")
+    connection.execute(f"drop table {quoted(name)}")
+    connection.execute(f"alter table packed rename to {quoted(name)}")
+
+
+def type_of(name: str, column: str) -> str:
+    """Return the name of the type of a text in a cube."""
+    return quoted(f"{name} {column}")

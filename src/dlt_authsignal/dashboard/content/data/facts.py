@@ -52,7 +52,7 @@ class Facts:
     """What is known beside the KPIs.
 
     Attributes:
-        status: How current the data is; None without data.
+        status: How current the data is, without figures about events, which the KPIs have; None without data.
         timeline: Changes of the configuration with their effects; None without configuration.
         detections: Rows of `detections`; None if the table does not exist.
         unavailable: Rules for detections that cannot be computed, with what each needs.
@@ -69,7 +69,7 @@ def read_facts(pipeline: "Pipeline") -> Facts:
     if not pipeline.default_schema_name:
         return Facts(status=None, timeline=None, detections=None)
     return Facts(
-        status=_unless_lost(lambda: status(pipeline)),
+        status=_unless_lost(lambda: status(pipeline, has_event_figures=False)),
         timeline=_unless_lost(lambda: timeline(pipeline, _WINDOW_DAYS)),
         detections=_unless_lost(lambda: _detections(pipeline)),
         unavailable=_unless_lost(lambda: _unavailable(pipeline)) or {},

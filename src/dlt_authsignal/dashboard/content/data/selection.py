@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
-from dlt_authsignal.dashboard.content.data.cubes import CUBED, Cubes
+from dlt_authsignal.dashboard.content.data.cubes import CUBED, Cubes, type_of
 from dlt_authsignal.dashboard.page import Filters
 from dlt_authsignal.models.kpis.catalogue import Model, find_model
 from dlt_authsignal.models.kpis.queries import query_of_cube
@@ -113,16 +113,14 @@ def _applied(model: Model, filters: Filters) -> dict[str, str]:
 
 
 def _of_cube(model: Model, asked: Asked) -> str:
-    wanted = [f"{name} = {literal(value)}" for name, value in _applied(model, asked.filters).items()]
+    wanted = [
+        f"{name} = try_cast({literal(value)} as {type_of(model.name, name)})"
+        for name, value in _applied(model, asked.filters).items()
+    ]
     where = " and ".join([*wanted, *_days("day", asked.filters)]) or "true"
-    names = "".join(f", {name}" for name in asked.dimensions)
-    figures = "sum(hits) as hits, sum(cases) as cases" if model.form == "cases" else "seconds"
-    measure = "measure, " if model.form == "cases" else ""
-    group = f" group by measure, day{names}" if model.form == "cases" else ""
-    cube = f"select {measure}day{names}, {figures} from {quoted(model.name)} where {where}{group}"
     sql = query_of_cube(
         model,
-        cube,
+        f"{quoted(model.name)} where {where}",
         _bounds(model, asked.filters),
         asked.dimensions,
         asked.grains,

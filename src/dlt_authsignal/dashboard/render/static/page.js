@@ -98,7 +98,7 @@
       return;
     }
     const fresh = new DOMParser().parseFromString(text, "text/html");
-    if (!fresh.querySelector("main")) return location.assign(url);
+    if (!fresh.querySelector(".menu")) return location.assign(url);
     if (isSame && dialog.open) return;
     if (!isBack && !isSame) history.pushState(null, "", url);
     document.title = fresh.title;
@@ -126,7 +126,7 @@
     if (document.hidden || isReading) return;
     try {
       const { made_at: made } = await (await fetch("/healthz")).json();
-      if (made !== document.body.dataset.made) await go(location.href, { isSame: true });
+      if (made && made !== document.body.dataset.made) await go(location.href, { isSame: true });
     } catch {
       // the dashboard was ended: the figures stay, with their time
     }

@@ -1,5 +1,7 @@
 -- One row per version of a verified authenticator: the days at whose end it existed.
 -- It begins on the day of the verification, and ends on the day on which the deletion was reported or noticed.
+-- With events, also the authenticators that were deleted before a read returned them: is_read is 0. Assumed: they were
+-- verified when they were created.
 with versions as (
     select
         *,
@@ -34,6 +36,7 @@ select
     coalesce({device}, user_authenticator_id) as device,
     {backed_up} as backed_up,
     starts_on,
-    ends_on
+    ends_on,
+    1 as is_read
 from bounded
-where ends_on > starts_on
+where ends_on > starts_on{never_read}

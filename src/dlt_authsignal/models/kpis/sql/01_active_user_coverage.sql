@@ -1,5 +1,5 @@
 with active as (
-    select user_id, day as starts_on, least(day + 30, coalesce(next_day, date '9999-12-31')) as ends_on
+    select user_id, day as starts_on, least(day_plus(day, 30), coalesce(next_day, date '9999-12-31')) as ends_on
     from active_days
 )
 select 'active users' as measure, starts_on, ends_on, 0 as hits, 1 as cases from active

@@ -20,4 +20,4 @@ from offers as o
 left join enrolments as e on e.user_id = o.user_id
 cross join (select 'ever' as measure, 36500 as days, 0 as wait union all select '30 days', 30, 30) as w
 cross join attempt_bounds as b
-where w.wait = 0 or utc_day(o.offered_at) + w.wait < b.until_day
+where w.wait = 0 or day_plus(utc_day(o.offered_at), w.wait) < b.until_day

@@ -30,4 +30,4 @@ from firsts as f
 left join uses as u on u.user_id = f.user_id
 cross join (select '30 days' as measure, 30 as days union all select '90 days', 90) as d
 cross join attempt_bounds as b
-where f.day >= b.complete_from and f.day + d.days < b.until_day
+where f.day >= b.complete_from and day_plus(f.day, d.days) < b.until_day

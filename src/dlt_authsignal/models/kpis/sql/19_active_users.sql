@@ -1,7 +1,7 @@
 select
     w.measure,
     a.day as starts_on,
-    least(a.day + w.days, coalesce(a.next_day, date '9999-12-31')) as ends_on,
+    least(day_plus(a.day, w.days), coalesce(a.next_day, date '9999-12-31')) as ends_on,
     1 as hits,
     0 as cases
 from active_days as a

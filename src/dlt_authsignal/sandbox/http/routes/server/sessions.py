@@ -11,7 +11,7 @@ from dlt_authsignal.sandbox.core.bodies import Body
 from dlt_authsignal.sandbox.core.refusals import invalid, not_found
 from dlt_authsignal.sandbox.http.dispatch import Call, Served
 from dlt_authsignal.sandbox.sandbox import Sandbox
-from dlt_authsignal.sandbox.sessions.sessions import KEYS, REFRESH_DAYS, Session, access_token, read_access_token
+from dlt_authsignal.sandbox.sessions.sessions import REFRESH_DAYS, Session, access_token, read_access_token
 from dlt_authsignal.sandbox.tenant import answers
 
 
@@ -80,7 +80,7 @@ def create(call: Call, body: SessionStart) -> Tokens:
 
 def _tokens(sandbox: Sandbox, session: Session) -> Tokens:
     sandbox.sessions.put(session)
-    access = access_token(session, sandbox.clock.now(), sandbox.config.tenant_id)
+    access = access_token(session, sandbox.clock.now(), sandbox.config.tenant_id, sandbox.sessions.keys)
     return Tokens(access_token=access, refresh_token=session.refresh_token)
 
 
@@ -101,7 +101,7 @@ def validate(call: Call, body: AccessToken) -> ValidSession:
 
 def _session(sandbox: Sandbox, text: str) -> tuple[dict[str, Any], Session]:
     """Return claims and session of a live access token. The code of the error is assumed."""
-    claims = read_access_token(text)
+    claims = read_access_token(text, sandbox.sessions.keys)
     session = sandbox.sessions.by_access_token(claims) if claims else None
     if claims is None or session is None or claims["exp"] <= sandbox.clock.now().timestamp():
         raise invalid("The access token is not valid, was revoked, or has expired.")
@@ -130,7 +130,7 @@ def revoke_user(call: Call, body: SessionUser) -> dict[str, Any]:
 def jwks(call: Call) -> dict[str, Any]:
     if call.path("tenantId") != call.sandbox.config.tenant_id:
         raise not_found("tenant")
-    return {"keys": [KEYS.jwk]}
+    return {"keys": [call.sandbox.sessions.keys.jwk]}
 
 
 ROUTES: tuple[Served, ...] = (
