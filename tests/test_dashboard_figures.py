@@ -404,7 +404,7 @@ def test_detections_are_counted_by_rule_and_week_without_their_subjects(seeded: 
         "OTP pumping": [0, 1],
     }
     assert by_week.caption == (
-        "3 detections; most in one week: 2 of MFA fatigue in the week of 12 Oct. Not available: MFA fatigue and OTP"
+        "3 detections. The most in one week: 2 of MFA fatigue in the week of 12 Oct. Not available: MFA fatigue and OTP"
         " pumping. Receive events with dlt-authsignal receive, then run dlt-authsignal events load."
     )
     assert [row[:3] for row in by_rule.rows] == [("MFA fatigue", 2, 10), ("OTP pumping", 1, 5)]

@@ -305,7 +305,7 @@ def test_a_copy_that_a_killed_dashboard_left_is_removed(seeded: RunningSandbox, 
         subprocess.run([COMMAND, "erase", "nobody", "--yes"], check=True, timeout=SECONDS, capture_output=True)
     else:
         with command():
-            pass
+            wait_until(lambda: not left.exists())
     assert not left.exists()
 
 

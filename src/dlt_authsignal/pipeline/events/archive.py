@@ -68,8 +68,8 @@ def import_events(
         received_at: When they were received. Default: the time of each event.
 
     Raises:
-        ConfigurationError: `received_at` is out of range, a file cannot be read, or a line is not an event. The lines
-            before it were imported.
+        ConfigurationError: `received_at` is out of range, a file cannot be read, or a line is not an event.
+            Earlier lines may have been imported.
     """
     if received_at is not None and not _NO_TIME <= received_at < _LAST:
         raise ConfigurationError(
