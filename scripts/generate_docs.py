@@ -44,7 +44,8 @@ ROOT = Path(__file__).parents[1]
 def tables_page() -> str:
     parts = [
         "# Tables",
-        "After this page you know every table and column, and which columns identify a person. `make docs` generates"
+        "By the end of this page, you know every table and column, and which columns identify a person. `make docs`"
+        " generates"
         " the page from `src/dlt_authsignal/schema/`.",
         "Fields that Authsignal adds later become columns automatically, each by its own spelling: `riskScore` becomes"
         " `risk_score`, any other spelling of that name a column with a mark, such as `risk_score__x945cddf1`. A value"
@@ -105,7 +106,8 @@ def questions_page() -> str:
     of = {"rollout": rollout, "release": release}
     parts = [
         "# Six questions",
-        "After this page you can answer six questions that people ask first, with one query each. `make docs` generates"
+        "By the end of this page, you can answer six questions that people ask first, with one query each. `make docs`"
+        " generates"
         " the page from `src/dlt_authsignal/models/questions/`.",
         "The queries are in DuckDB's SQL, and run unchanged on the data of `make demo`: `duckdb"
         " authsignal_demo.duckdb`, then `use authsignal_data;`. The dates are those of the demo's"
@@ -122,7 +124,7 @@ def questions_page() -> str:
 def kpis_page() -> str:
     parts = [
         "# KPIs",
-        "After this page you know what each KPI counts, and its SQL. `make docs` generates the page from"
+        "By the end of this page, you know what each KPI counts, and its SQL. `make docs` generates the page from"
         " `src/dlt_authsignal/models/kpis/`.",
         "`dlt-authsignal models install` creates a view `kpi_<name>` for each KPI that your dataset has the tables for."
         " `dlt-authsignal models list` says which are available, and what the others need. No KPI is computed from"
@@ -205,7 +207,8 @@ def _base(name: str) -> str:
 def command_page() -> str:
     parts = [
         "# The command",
-        "After this page you know every command and its options. `make docs` generates the page from the help texts.",
+        "By the end of this page, you know every command and its options. `make docs` generates the page"
+        " from the help texts.",
     ]
     parts += [_help(["dlt-authsignal"], cli)]
     for name, command in cli.commands.items():
