@@ -52,7 +52,7 @@ def test_the_dbt_package_has_a_model_and_a_definition_for_each_available_kpi(
     texts = {file.stem: file.read_text() for file in (workdir / "out" / "models").glob("*.sql")}
     assert texts.keys() == models.keys() >= {"kpi_mfa_coverage", "kpi_enrolment_coverage"}
     assert "kpi_drop_off_rate" not in models
-    assert "What share of users has one verified method" in models["kpi_mfa_coverage"]["description"]
+    assert "What share of users has a verified method" in models["kpi_mfa_coverage"]["description"]
     assert all("{{ source('authsignal', 'users" in text for text in texts.values())
     assert {table["name"] for table in schema["sources"][0]["tables"]} >= {"users", "users_history"}
 
