@@ -196,7 +196,7 @@ MISTAKES = [
     ("rule_effectiveness", "a.priority_rule_id = r.rule_id", "true"),
     ("otp_funnel", "where s.sent_at is not null", ""),
     ("enrolment_rate", "min(created_at) as offered_at", "max(created_at) as offered_at"),
-    ("active_users", "a.day + w.days", "a.day + w.days + 1"),
+    ("active_users", "day_plus(a.day, w.days)", "day_plus(a.day, w.days + 1)"),
     ("recoveries", "count(distinct case", "count(case"),
 ]
 """Plausible mistakes: each has to give another number on this tenant, or the test above would not notice it."""

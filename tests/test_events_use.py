@@ -213,7 +213,7 @@ def test_the_demo_shows_tables_and_kpis_compares_events_with_the_api_and_leaves_
         assert expected in done.stdout
     assert Path("authsignal_demo.duckdb").exists()
     assert "0 different, 0 only in the API, 0 only in events" in done.stdout
-    sent = re.search(r"([\d,]+) events of 20 days in", done.stdout)
+    sent = re.search(r"([\d,]+) events from 20 days in", done.stdout)
     loaded = re.search(r"action_log ([\d,]+), challenge_log ([\d,]+), authenticator_events ([\d,]+)", done.stdout)
     assert sent
     assert loaded
