@@ -259,11 +259,16 @@ def _whole(value: Any) -> int | None:
     return value if isinstance(value, int) and not is_beyond(value) else None
 
 
+def is_too_fine(text: str) -> bool:
+    """Return whether a time has digits below the microsecond, which Python would cut off."""
+    return bool(_TOO_FINE.search(text))
+
+
 def _moment(value: Any) -> datetime | None:
     """Return the time if it loses no digits, else None. Without a zone, it is UTC, as in dlt."""
     if isinstance(value, datetime):
         return value
-    if not isinstance(value, str) or _TOO_FINE.search(value):
+    if not isinstance(value, str) or is_too_fine(value):
         return None
     try:
         moment = datetime.fromisoformat(value)

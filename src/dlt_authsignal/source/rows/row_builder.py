@@ -15,7 +15,7 @@ from dlt_authsignal.source.metrics.schema_drift import TableDrift
 from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.rows.arrow_hash import as_text, cells, first_places, total
 from dlt_authsignal.source.rows.column_names import Names
-from dlt_authsignal.source.rows.column_types import Columns, as_array
+from dlt_authsignal.source.rows.column_types import Columns, as_array, is_too_fine
 from dlt_authsignal.source.rows.field_tree import MORE, FieldTree
 from dlt_authsignal.source.rows.flatten import Answers, Row, differs, flat, is_no_id, kept, updated, without_key
 
@@ -219,9 +219,12 @@ class RowShaper:
 
 
 def _set_time(row: Row, name: str) -> None:
-    """Convert text to a datetime if it is ISO 8601 with a zone and can be expressed in UTC. Other values stay."""
+    """Convert text to a datetime if it is ISO 8601 with a zone and can be expressed in UTC. Other values stay.
+
+    A time that is finer than a microsecond stays too: it would lose digits.
+    """
     value = row[name]
-    if not isinstance(value, str):
+    if not isinstance(value, str) or is_too_fine(value):
         return
     try:
         moment = datetime.fromisoformat(value)
