@@ -180,7 +180,7 @@ USES: Final = (
     Use(f"{_STEPS}.utils:get_resolved_traces", (), "redaction", "users_from stands in the trace"),
     Use("dlt.pipeline.trace:save_trace", ("trace_dir", "trace"), "redaction", "rows stay in the trace"),
     Use("dlt.pipeline.trace:PipelineStepTrace._replace", None, "redaction", "rows stay in the trace"),
-    Use("dlt.common.runtime.slack:send_slack_message", None, "cli.output.notice", "no notice of failures"),
+    Use("dlt.common.runtime.slack:send_slack_message", None, "cli.output.sync.notice", "no notice of failures"),
     Use("dlt.common.normalizers.naming.snake_case:NamingConvention", None, "flatten", "columns get other names"),
     Use(
         "dlt.common.normalizers.naming.snake_case:NamingConvention._normalize_identifier.cache_clear",

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from dlt_authsignal.api.endpoints import REGIONS
-from dlt_authsignal.cli.output.diagnosis import Diagnosis
+from dlt_authsignal.cli.output.doctor.diagnosis import Diagnosis
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
 from tests.helpers import SECRET, at, command, sync_from

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dlt_authsignal.cli.output.estimate import estimate, span
+from dlt_authsignal.cli.output.sync.estimate import estimate, span
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dlt_authsignal.cli.output.progress import SPEED_OVER_SECONDS, Speed, describe
+from dlt_authsignal.cli.output.sync.progress import SPEED_OVER_SECONDS, Speed, describe
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 
 

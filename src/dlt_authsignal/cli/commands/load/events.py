@@ -66,7 +66,7 @@ def load(as_json: bool, accept_new_key: bool, **chosen: Any) -> None:
     that was delivered several times is stored once. If `spool_retention` is set, loaded files older than it are
     deleted.
     """
-    from dlt_authsignal.cli.output.events import print_events
+    from dlt_authsignal.cli.output.events.loads import print_events
 
     with stoppable(STOPPED):
         from dlt_authsignal.pipeline.events.load import load_events
@@ -90,7 +90,7 @@ def replay(start: datetime, end: datetime | None, as_json: bool, **chosen: Any) 
 
     Use it when rows were lost or damaged in the database. Running it several times gives the same tables.
     """
-    from dlt_authsignal.cli.output.events import print_events
+    from dlt_authsignal.cli.output.events.loads import print_events
 
     with stoppable(STOPPED):
         from dlt_authsignal.pipeline.events.replay import replay_events
@@ -122,7 +122,7 @@ def import_(
     a delivery: {"records": […]}. Identifiers are protected as in the receiver. Signatures are not checked, so import
     only archives that you trust. Importing a file again adds nothing.
     """
-    from dlt_authsignal.cli.output.events import print_import
+    from dlt_authsignal.cli.output.events.loads import print_import
 
     with stoppable("Events that were read are in the spool. Import the file again: no event is added twice."):
         from dlt_authsignal.pipeline.events.archive import import_events

@@ -60,7 +60,7 @@ def probe(as_json: bool, **arguments: Any) -> None:
     an authenticator that no probe created, or attempts of another action. Each probe tracks two actions, which
     Authsignal may count.
     """
-    from dlt_authsignal.cli.output.notice import noticed
+    from dlt_authsignal.cli.output.sync.notice import noticed
     from dlt_authsignal.pipeline.probe import run as engine
 
     with stoppable(STOPPED, patient=True), noticed("probe"):

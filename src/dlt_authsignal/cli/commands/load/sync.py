@@ -132,9 +132,9 @@ def run(
         tables: Tables to load; None for all.
         as_json: Print only the report, as JSON.
     """
-    from dlt_authsignal.cli.output.notice import noticed
-    from dlt_authsignal.cli.output.progress import showing
-    from dlt_authsignal.cli.output.summary import print_report
+    from dlt_authsignal.cli.output.sync.notice import noticed
+    from dlt_authsignal.cli.output.sync.progress import showing
+    from dlt_authsignal.cli.output.sync.summary import print_report
     from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 
     metrics = RunMetrics()

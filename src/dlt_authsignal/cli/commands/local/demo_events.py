@@ -58,7 +58,7 @@ def print_comparison(pipeline: "Pipeline") -> None:
     """Print on how many attempts events and the API agree."""
     from rich.console import Console
 
-    from dlt_authsignal.cli.output.reconciliation import event_lines
+    from dlt_authsignal.cli.output.events.reconciliation import event_lines
     from dlt_authsignal.models.events.reconciliation import read_reconciliation
 
     found = read_reconciliation(pipeline)

@@ -1,9 +1,9 @@
 """`dlt-authsignal sandbox`."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -15,7 +15,8 @@ from dlt_authsignal.cli.commands.local.sandbox_recordings import (
     repeatable,
     replay,
 )
-from dlt_authsignal.cli.commands.local.sandbox_tls import Trust, tls_options, written
+from dlt_authsignal.cli.commands.local.sandbox_tls import tls_options, written
+from dlt_authsignal.cli.output import sandbox as output
 from dlt_authsignal.errors import ConfigurationError, ExtraMissing
 
 if TYPE_CHECKING:
@@ -205,31 +206,16 @@ def _fixture_schema(context: click.Context, _option: click.Parameter, wanted: bo
 @click.pass_context
 def sandbox(
     context: click.Context,
+    /,
     host: str,
     port: int,
-    users: int | None,
-    empty: bool,
-    fixture: str | None,
     state: str | None,
-    days: int,
-    stories: bool,
-    seed: int | None,
-    now: datetime | None,
-    listing: str,
-    secret: str,
-    management_secret: str,
-    tenant_id: str | None,
-    rp_id: str,
-    origins: tuple[str, ...],
-    pages_url: str | None,
-    fixed_codes: dict[str, str],
-    allowed_hosts: tuple[str, ...],
-    allowed_webhook_hosts: tuple[str, ...],
     events_to: str | None,
     tls: bool,
     tls_ca: Path | None,
     record: Path | None,
     as_json: bool,
+    **tenant: Any,
 ) -> None:
     """Run a local Authsignal to test against. Without --state, all data is in memory and is lost when it stops.
 
@@ -243,33 +229,11 @@ def sandbox(
     try:
         from dlt_authsignal.sandbox.app.saving import saved_at_exit
         from dlt_authsignal.sandbox.app.serve import address, certificate_for, listen, server
-        from dlt_authsignal.sandbox.core.config import SandboxConfig
         from dlt_authsignal.sandbox.sandbox import Sandbox
     except ModuleNotFoundError as missing:
         raise ExtraMissing("The sandbox", "sandbox") from missing
-    if empty and users:
-        raise ConfigurationError(f"--empty and --users {users} contradict each other. Pass only one of them.")
-    if record:
-        seed, now = repeatable(seed, now)
     try:
-        config = SandboxConfig(
-            api_secret_key=secret,
-            management_secret_key=management_secret,
-            tenant_id=tenant_id or SandboxConfig.tenant_id,
-            relying_party=rp_id,
-            expected_origins=origins,
-            pages_url=pages_url,
-            fixed_codes=fixed_codes,
-            allowed_hosts=allowed_hosts,
-            allowed_webhook_hosts=allowed_webhook_hosts,
-            listing="refused" if listing == "refused" else "allowed",
-            users=_users(users, empty=empty or bool(fixture)),
-            fixture=_read(fixture) if fixture and not (state and Path(state).exists()) else None,
-            days=days,
-            stories=stories,
-            seed=seed,
-            now=now,
-        )
+        config = _config(**tenant, has_state=state is not None and Path(state).exists(), is_recorded=record is not None)
         started = Sandbox(config) if state is None else _kept(config, state)
         if events_to:
             _send_events(started, events_to)
@@ -286,13 +250,55 @@ def sandbox(
     url = address(bound, "https" if certificate else "http")
     trust = written(certificate, tls_ca) if certificate else None
     recorder = recording_to(started, record) if record else None
-    click.echo(_as_json(url, started, trust) if as_json else _banner(url, started, trust))
+    click.echo(output.as_json(url, started, trust) if as_json else output.banner(url, started, trust))
     try:
         with saved_at_exit(started):
             server(started, host, certificate, recorder).run(sockets=[bound])
     except KeyboardInterrupt:
         data = "is deleted" if state is None else f"is in {state}"
         click.echo(f"Sandbox stopped. Its data {data}.", err=True)
+
+
+def _config(
+    *,
+    users: int | None,
+    empty: bool,
+    fixture: str | None,
+    has_state: bool,
+    is_recorded: bool,
+    seed: int | None,
+    now: datetime | None,
+    secret: str,
+    management_secret: str,
+    tenant_id: str | None,
+    rp_id: str,
+    origins: tuple[str, ...],
+    **others: Any,
+) -> "SandboxConfig":
+    """Return the configuration that the options describe. Options that are not named here have the names of its fields.
+
+    Raises:
+        ConfigurationError: Options contradict each other.
+        ValueError: A value cannot be used.
+    """
+    from dlt_authsignal.sandbox.core.config import SandboxConfig
+
+    if empty and users:
+        raise ConfigurationError(f"--empty and --users {users} contradict each other. Pass only one of them.")
+    if is_recorded:
+        seed, now = repeatable(seed, now)
+    return SandboxConfig(
+        api_secret_key=secret,
+        management_secret_key=management_secret,
+        tenant_id=tenant_id or SandboxConfig.tenant_id,
+        relying_party=rp_id,
+        expected_origins=origins,
+        users=_users(users, empty=empty or bool(fixture)),
+        fixture=_read(fixture) if fixture and not has_state else None,
+        seed=seed,
+        now=now,
+        **others,
+    )
 
 
 def _read(fixture: str) -> "Fixture":
@@ -345,57 +351,6 @@ def _users(users: int | None, *, empty: bool) -> int:
     if users is not None:
         return users
     return 0 if empty else DEFAULT_USERS
-
-
-def _as_json(url: str, state: "Sandbox", trust: Trust | None) -> str:
-    config = state.config
-    return json.dumps(
-        {
-            **({"caFile": str(trust.file), "keyHash": trust.key_hash} if trust else {}),
-            "url": url,
-            "tenantId": config.tenant_id,
-            "apiSecretKey": config.api_secret_key,
-            "managementSecretKey": config.management_secret_key,
-            "controlUrl": _control(url),
-        }
-    )
-
-
-def _control(url: str) -> str:
-    return url.removesuffix("/v1") + "/_sandbox/"
-
-
-def _contents(state: "Sandbox") -> str:
-    """The sandbox's data in numbers. A sync loads fewer actions than there are, so both numbers are given."""
-    counts = state.store.counts()
-    if not counts["users"]:
-        return "no users"
-    recent = state.store.count_actions(state.clock.now() - timedelta(days=ACTION_WINDOW_DAYS))
-    if recent is None:  # too many users to count what they have
-        return f"{counts['users']:,} users; a sync loads their actions of the last {ACTION_WINDOW_DAYS} days"
-    actions = counts.pop("actions")
-    listed = ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
-    return f"{listed}, {actions:,} actions (a sync loads the {recent:,} of the last {ACTION_WINDOW_DAYS} days)"
-
-
-def _banner(url: str, state: "Sandbox", trust: Trust | None) -> str:
-    secret = state.config.api_secret_key
-    variable, option = (f" SSL_CERT_FILE={trust.quoted}", f" --cacert {trust.quoted}") if trust else ("", "")
-    return "\n".join(
-        (
-            f"Local Authsignal at {url}   (an emulator; Ctrl-C stops it)",
-            f"  tenant   {state.config.tenant_id}",
-            f"  keys     server {secret}, management {state.config.management_secret_key}",
-            f"  data     {_contents(state)}",
-            f"  clock    {state.clock.now():%Y-%m-%d %H:%M} UTC",
-            f"  sync it {variable} "
-            f"SOURCES__AUTHSIGNAL_SOURCE__BASE_URL={url} SOURCES__AUTHSIGNAL_SOURCE__API_SECRET_KEY={secret}"
-            " dlt-authsignal sync --pipeline-name sandbox --rate max",
-            f"  try it   curl{option} -u {secret}: '{url}/users?limit=2'",
-            f"  page     {_control(url).replace('127.0.0.1', 'localhost')}   (users, requests, codes; try a passkey)",
-            *(trust.lines() if trust else ()),
-        )
-    )
 
 
 sandbox.add_command(replay)

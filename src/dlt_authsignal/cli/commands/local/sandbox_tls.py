@@ -1,12 +1,11 @@
 """`dlt-authsignal sandbox --tls`: its options, and how to make programs trust its certificate."""
 
-import shlex
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from dlt_authsignal.cli.output.sandbox import Trust
 from dlt_authsignal.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -33,30 +32,6 @@ def tls_options(command: Any) -> Any:
     ):
         command = option(command)
     return command
-
-
-@dataclass(frozen=True)
-class Trust:
-    """Where the certificate to trust is, and how programs use it."""
-
-    file: Path
-    key_hash: str
-
-    @property
-    def quoted(self) -> str:
-        """The path as a shell takes it."""
-        return shlex.quote(str(self.file))
-
-    def lines(self) -> tuple[str, ...]:
-        """The lines of the banner."""
-        return (
-            f"  trust    {self.file}   (made for this start; no private key is stored)",
-            f"    curl     curl --cacert {self.quoted} …",
-            f"    Python   export SSL_CERT_FILE={self.quoted} REQUESTS_CA_BUNDLE={self.quoted}",
-            f"    Node     export NODE_EXTRA_CA_CERTS={self.quoted}",
-            f"    browser  import the file as an authority; or, in tests, start Chromium with"
-            f" --ignore-certificate-errors-spki-list={self.key_hash}",
-        )
 
 
 def written(certificate: "Certificate", file: Path | None) -> Trust:

@@ -36,7 +36,7 @@ def alerts(
 
     Run it after each sync.
     """
-    from dlt_authsignal.cli.output.alerts import print_alerts, print_preview
+    from dlt_authsignal.cli.output.events.alerts import print_alerts, print_preview
     from dlt_authsignal.pipeline.alerts.detect import preview
     from dlt_authsignal.pipeline.alerts.send import send_alerts, to_send
     from dlt_authsignal.pipeline.attach import attach

@@ -96,7 +96,7 @@ def _print_json(found: "Status") -> None:
 def _print(found: "Status") -> None:
     from rich.console import Console
 
-    from dlt_authsignal.cli.output.reconciliation import event_lines
+    from dlt_authsignal.cli.output.events.reconciliation import event_lines
 
     console = Console(highlight=False, soft_wrap=True)
     console.print(

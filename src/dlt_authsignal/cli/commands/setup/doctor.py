@@ -8,7 +8,7 @@ import click
 from dlt_authsignal.cli import names, options
 
 if TYPE_CHECKING:
-    from dlt_authsignal.cli.output.diagnosis import Check, Diagnosis
+    from dlt_authsignal.cli.output.doctor.diagnosis import Check, Diagnosis
 
 _MARKS: Final = {"ok": click.style("✓", fg="green"), "note": "-", "problem": click.style("✗", fg="red")}
 
@@ -54,7 +54,7 @@ def doctor(
     dataset and drops it. Prints one line per check, and how to fix what does not work. Exits with 2 if a key is missing
     or refused or a setting is wrong, with 1 if Authsignal or the destination does not respond.
     """
-    from dlt_authsignal.cli.output.diagnosis import Diagnosis
+    from dlt_authsignal.cli.output.doctor.diagnosis import Diagnosis
 
     where: dict[str, Any] = {"destination": destination, "dataset": dataset, "pipeline_name": pipeline_name}
     diagnosis = _of_events(where, url, tenant, load_within) if events else Diagnosis(**where)
@@ -69,7 +69,7 @@ def doctor(
 
 
 def _of_events(where: dict[str, Any], url: str | None, tenant: str, load_within: str) -> "Diagnosis":
-    from dlt_authsignal.cli.output.event_diagnosis import EventDiagnosis
+    from dlt_authsignal.cli.output.doctor.event_diagnosis import EventDiagnosis
     from dlt_authsignal.source.config.durations import duration
 
     seconds = duration("--load-within", load_within).total_seconds()

@@ -1,0 +1,1 @@
+"""What `dlt-authsignal doctor` checks and prints."""

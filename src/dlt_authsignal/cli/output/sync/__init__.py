@@ -1,0 +1,1 @@
+"""What a sync prints and sends: estimate, progress, summary, notice of a failure."""
