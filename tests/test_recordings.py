@@ -7,6 +7,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from dlt_authsignal.recordings.values import Values
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
 from dlt_authsignal.sandbox.fixtures.fixture import Fixture
 from dlt_authsignal.sandbox.recording.entries import read
+from dlt_authsignal.sandbox.recording.masks import MOST, Masks
 from tests.helpers import COMMAND, MANAGEMENT_SECRET, ROOT, SECRET, command
 
 FILE = Path("calls.jsonl")
@@ -153,6 +155,16 @@ def test_bodies_whose_secrets_cannot_be_masked_are_not_recorded() -> None:
     assert "text/plain may show secrets" in str(text.dropped)
     assert "text/html may show secrets" in str(page.dropped)
     assert [outcome.skipped is None for outcome in replay(read(FILE))] == [False, False, True]
+
+
+def test_the_keys_are_masked_however_many_other_secrets_are_recorded() -> None:
+    masks = Masks(SandboxConfig(api_secret_key="shop-test-server-key", management_secret_key="shop-test-management"))
+    for number in range(MOST + 2):
+        masks.mask(f"another-secret-{number}", "secret")
+    assert masks.text("a note with shop-test-server-key in it") == "a note with MASKED-server-1 in it"
+    assert masks.text("a note with shop-test-management in it") == "a note with MASKED-management-1 in it"
+    assert masks.authorization(f"Basic {b64encode(b'shop-test-server-key:').decode()}") == "Basic MASKED-server-1"
+    assert masks.mask(f"another-secret-{MOST}", "secret") == f"MASKED-secret-{MOST + 1}"
 
 
 def test_an_existing_file_is_not_overwritten() -> None:

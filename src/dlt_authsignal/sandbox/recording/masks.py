@@ -16,7 +16,7 @@ HIDDEN: Final = "MASKED"
 """The mask of a value that no replay needs."""
 
 MOST: Final = 50_000
-"""Secrets that are remembered."""
+"""Secrets that are remembered, besides the keys of the sandbox. The one that was not used for longest is forgotten."""
 
 LONG: Final = 16
 """Length from which a known secret is masked wherever it is, not only in fields that are named like a secret."""
@@ -36,23 +36,29 @@ class Masks:
     """
 
     def __init__(self, config: SandboxConfig) -> None:
+        keys = {config.management_secret_key: "MASKED-management-1", config.api_secret_key: "MASKED-server-1"}
+        self._keys = {key: mask for key, mask in keys.items() if key}
         self._masks: OrderedDict[str, str] = OrderedDict()
         self._counts: dict[str, int] = {}
         self._tenant = config.tenant_id
-        for kind, key in (("server", config.api_secret_key), ("management", config.management_secret_key)):
-            self.mask(key, kind)
 
     def mask(self, value: str, kind: str) -> str:
         """Return the mask of a secret."""
         if MASK.fullmatch(value) or not value:
             return value
-        found = self._masks.get(value)
+        found = self._known(value)
         if found is None:
             self._counts[kind] = number = self._counts.get(kind, 0) + 1
             found = self._masks[value] = f"MASKED-{kind}-{number}"
             if len(self._masks) > MOST:
                 self._masks.popitem(last=False)
         return found
+
+    def _known(self, value: str) -> str | None:
+        """Return the mask of a secret that was masked before."""
+        if value in self._masks:
+            self._masks.move_to_end(value)
+        return self._keys.get(value) or self._masks.get(value)
 
     def value(self, value: Any, name: str = "") -> Any:
         """Return JSON without secrets: those of fields that are named like one, and known ones in other texts."""
@@ -69,7 +75,7 @@ class Masks:
         if "?" in text and "://" in text:
             return self.url(text)
         text = _JWT.sub(lambda found: self.mask(found[0], "token"), text)
-        return _WORD.sub(lambda found: self._masks.get(found[0], found[0]), text)
+        return _WORD.sub(lambda found: self._known(found[0]) or found[0], text)
 
     def url(self, url: str) -> str:
         """Return a URL or a path without the secrets in its query."""
