@@ -241,3 +241,4 @@ def test_a_page_at_another_host_than_the_passkeys_says_so(pages: Pages) -> None:
     pages.open_url(url)
     pages.do("chooseMethod", method="Passkey")
     pages.do("waitFor", text="Passkeys of this tenant belong to localhost, and this page is at 127.0.0.1.")
+    assert ask(pages.running, "GET", "/users/ada/authenticators")[1] == []

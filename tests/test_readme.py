@@ -33,6 +33,7 @@ def test_the_sandbox_test_of_the_readme_passes(empty: RunningSandbox) -> None:
     made: dict[str, Any] = {}
     exec(compile(block_with("def test_sign_in"), "README.md", "exec"), made)  # noqa: S102
     made["test_sign_in"](empty)
+    assert empty.requests()["byRoute"] == {"POST /users/{userId}/actions/{action}": 1}
 
 
 def test_the_sync_of_the_readme_loads(seeded: RunningSandbox) -> None:

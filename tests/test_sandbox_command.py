@@ -4,8 +4,6 @@ import json
 import re
 import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from urllib.request import urlopen
 
@@ -15,20 +13,7 @@ from requests.auth import HTTPBasicAuth
 
 from dlt_authsignal.sandbox import SandboxConfig, run_in_thread
 from tests.helpers import COMMAND, ask, command
-
-BANNER_LINES = 8
-
-
-@contextmanager
-def banner(*options: str) -> Iterator[str]:
-    """The banner of a running sandbox."""
-    running = subprocess.Popen([COMMAND, "sandbox", "--port", "0", *options], stdout=subprocess.PIPE, text=True)
-    try:
-        assert running.stdout
-        yield "".join(running.stdout.readline() for _ in range(BANNER_LINES))
-    finally:
-        running.send_signal(signal.SIGINT)
-        running.communicate(timeout=10)
+from tests.sandbox_banner import banner
 
 
 def url_of(text: str) -> str:

@@ -3,13 +3,11 @@
 import os
 import re
 import shlex
-import signal
 import socket
 import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,23 +20,11 @@ from websockets.typing import Subprotocol
 
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
 from dlt_authsignal.sandbox.http.routes.client.qr_socket import SUBPROTOCOL, TENANT
-from tests.helpers import COMMAND, ROOT, SECRET, command, rows
+from tests.helpers import ROOT, SECRET, command, rows
 from tests.node_process import node
+from tests.sandbox_banner import banner
 
-LINES = 13
 SHOP = "shop.test"
-
-
-@contextmanager
-def banner(*options: str) -> Iterator[str]:
-    """The banner of a running sandbox with HTTPS."""
-    running = subprocess.Popen([COMMAND, "sandbox", "--port", "0", *options], stdout=subprocess.PIPE, text=True)
-    try:
-        assert running.stdout
-        yield "".join(running.stdout.readline() for _ in range(LINES))
-    finally:
-        running.send_signal(signal.SIGINT)
-        running.communicate(timeout=10)
 
 
 def printed(shown: str, name: str) -> str:
