@@ -134,6 +134,14 @@ def test_the_error_of_the_page_is_the_one_that_is_printed() -> None:
         ("users: {ann: {createdAt: yesterday}}", "users.ann.createdAt must be a time such as"),
         ("users: {ann: {createdAt: -999999d}}", "users.ann.createdAt must be a time such as"),
         ("rules: 5", "line 1: rules must be a list, not a whole number."),
+        (
+            "settings:\n  actionResults:\n    signIn: ALLOW\n    pay: NO",
+            "line 4: settings.actionResults.pay has an unknown value. Known: ALLOW",
+        ),
+        (
+            "webhooks:\n  providerUrls:\n    sms.created: 5",
+            "line 3: webhooks.providerUrls.sms.created must be text, not a whole number.",
+        ),
         ("usrs: {}", 'line 1: usrs is an unknown field. Did you mean "users"?'),
         ("a: 1\na: 2", 'line 2: "a" occurs twice.'),
         ("users: [}", "line 1: did not find expected node content."),
@@ -208,8 +216,9 @@ def test_errors_name_line_and_field(text: str, words: str) -> None:
         ({"valueLists": [{"name": "a", "itemType": "number", "valueListItems": ["b"]}]}, "valueListItems[0] must be a"),
         ({"customDataPoints": [{"name": "a"}]}, "customDataPoints[0] has no dataType"),
         ({"theme": {"primaryColor": 5}}, "theme is not a theme"),
-        ({"webhooks": {"logEventsUrl": "https://example.com"}}, "webhooks has a wrong value"),
-        ({"settings": {"relyingParty": "https://x"}}, "settings has a wrong value"),
+        ({"webhooks": {"logEventsUrl": "https://example.com"}}, "webhooks.logEventsUrl is not on this machine"),
+        ({"settings": {"relyingParty": "https://x"}}, "settings.relyingParty must be a domain without https://"),
+        ({"settings": {"expectedOrigins": ["x"]}}, 'settings.expectedOrigins has a wrong value: "x" is not an origin'),
         ({"clock": {"now": "2500-01-01T00:00:00Z"}}, "clock.now must be"),
         ({"inProgress": {"session_key": "secret-key"}}, "inProgress.session_key must be an RSA key"),
     ],
@@ -217,6 +226,12 @@ def test_errors_name_line_and_field(text: str, words: str) -> None:
 def test_a_fixture_that_does_not_fit_is_refused_without_its_secrets(value: Any, words: str) -> None:
     assert words in error_of(value)
     assert "secret-key" not in error_of(value)
+
+
+def test_a_value_that_the_sandbox_refuses_is_named_with_its_line(seeded: RunningSandbox) -> None:
+    answer = post(seeded, "webhooks:\n  timeoutSeconds: 1\n  logEventsUrl: https://example.com/x")
+    assert answer.status_code == 400
+    assert "  line 3: webhooks.logEventsUrl is not on this machine" in answer.json()["error"]
 
 
 def test_an_invalid_fixture_changes_nothing(seeded: RunningSandbox) -> None:
