@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import pickle
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -16,9 +17,18 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 MAX_DEPTH = 4
+
+MAX_HEADER = 100
+"""Bytes of a Parquet page's header that follow its sizes, at most."""
+
+PAGE_HEADER = re.compile(rb"\x15[\x00\x04\x06]\x15([\x80-\xff]{0,4}[\x00-\x7f])\x15([\x80-\xff]{0,4}[\x00-\x7f])")
+"""The kind of a page, its size and its packed size, in Thrift's compact form."""
+
+SNAPPY = pa.Codec("snappy")
 
 
 @dataclass(frozen=True)
@@ -98,7 +108,10 @@ def _bytes(path: Path) -> bytes:
 
 
 def readings(name: str, content: bytes, depth: int = 0) -> Iterator[tuple[str, bytes]]:
-    """A file's name and bytes, and the same of everything that is packed in it."""
+    """A file's name and bytes, and the same of everything that is packed in it.
+
+    Whatever can be read of a file that a killed process left unfinished is read as well.
+    """
     yield name, content
     if depth == MAX_DEPTH:
         return
@@ -108,20 +121,51 @@ def readings(name: str, content: bytes, depth: int = 0) -> Iterator[tuple[str, b
 
 def _unpacked(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
     if content[:2] == b"\x1f\x8b":
-        yield "gzip", gzip.decompress(content)
+        yield "gzip", _gunzip(content)
     elif content[:4] == b"PAR1":
-        table = pq.read_table(io.BytesIO(content))
-        yield "rows", "\n".join(map(str, table.to_pylist())).encode()
-    elif content[:4] == b"PK\x03\x04":
+        yield "rows", _parquet_rows(content)
+    elif content[:4] == b"PK\x03\x04" and zipfile.is_zipfile(io.BytesIO(content)):
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             yield from ((member, archive.read(member)) for member in archive.namelist())
     elif content[:4] == b"Obj\x01":
         yield "blocks", b"\n".join(_avro_blocks(content))
     elif name.endswith(".pickle"):
-        yield "objects", repr(pickle.loads(content)).encode()  # noqa: S301 - the run's own
+        with suppress(EOFError, pickle.UnpicklingError):
+            yield "objects", repr(pickle.loads(content)).encode()  # noqa: S301 - the run's own
     elif content[:2] in (b"eJ", b"eN"):  # base64 of zlib, as dlt keeps its state in a table; or a word
         with suppress(ValueError, zlib.error):
             yield "state", zlib.decompress(base64.b64decode(content))
+
+
+def _gunzip(content: bytes) -> bytes:
+    """All members of the file; of an unfinished one, what was written."""
+    found = b""
+    while content:
+        member = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+        found += member.decompress(content)
+        content = member.unused_data
+    return found
+
+
+def _parquet_rows(content: bytes) -> bytes:
+    """The rows as text; of a file without its footer, which no reader accepts, the pages that were written."""
+    if content[-4:] == b"PAR1" and len(content) > 8:
+        return "\n".join(map(str, pq.read_table(io.BytesIO(content)).to_pylist())).encode()
+    return b"\n".join(page for header in PAGE_HEADER.finditer(content) for page in _page_after(header, content))
+
+
+def _page_after(header: re.Match[bytes], content: bytes) -> Iterator[bytes]:
+    """What Snappy packed in a page. The rest of the header, of unknown length, stands before it."""
+    unpacked, packed = map(_unsigned, header.groups())
+    for start in range(header.end(), header.end() + MAX_HEADER):
+        with suppress(OSError, ValueError):
+            page: bytes = SNAPPY.decompress(content[start : start + packed], unpacked, asbytes=True)
+            yield page
+            return
+
+
+def _unsigned(zigzag_varint: bytes) -> int:
+    return sum((byte & 0x7F) << 7 * place for place, byte in enumerate(zigzag_varint)) >> 1
 
 
 def _avro_blocks(content: bytes) -> Iterator[bytes]:

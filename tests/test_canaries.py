@@ -60,6 +60,21 @@ def in_parquet(folder: Path) -> None:
     pq.write_table(rows, folder / "rows.parquet", compression="zstd")
 
 
+def in_unfinished_parquet(folder: Path) -> None:
+    with (folder / "rows.parquet").open("wb") as file:
+        rows = pa.table({"key": [CANARY["it"][:-1] + str(place) for place in range(1000)] + [CANARY["it"]], "place": range(1001)})
+        pq.ParquetWriter(file, rows.schema).write_table(rows)
+        written = file.tell()
+    whole = (folder / "rows.parquet").read_bytes()
+    (folder / "rows.parquet").write_bytes(whole[:written])
+
+
+def in_unfinished_gzip(folder: Path) -> None:
+    in_gzip(folder)
+    path = folder / "rows.jsonl.gz"
+    path.write_bytes(path.read_bytes()[:-8])
+
+
 def in_zip_of_parquet(folder: Path) -> None:
     in_parquet(folder)
     with zipfile.ZipFile(folder / "all.zip", "w", zipfile.ZIP_DEFLATED) as archive:
@@ -74,6 +89,16 @@ def in_pickle(folder: Path) -> None:
 def in_packed_pickle(folder: Path) -> None:
     (folder / "trace.pickle.gz").write_bytes(gzip.compress(pickle.dumps([CANARY["it"]])))
 
+
+HIDING_PLACES = [
+    in_gzip,
+    in_parquet,
+    in_zip_of_parquet,
+    in_pickle,
+    in_packed_pickle,
+    in_unfinished_parquet,
+    in_unfinished_gzip,
+]
 
 SPELLINGS = {
     "plain": CANARY["it"].encode(),
@@ -96,7 +121,7 @@ def test_the_search_finds_a_value_in_any_spelling(workdir: Path, spelling: str) 
     assert not search(workdir, CANARY)
 
 
-@pytest.mark.parametrize("hide", [in_gzip, in_parquet, in_zip_of_parquet, in_pickle, in_packed_pickle])
+@pytest.mark.parametrize("hide", HIDING_PLACES)
 def test_the_search_finds_a_value_in_any_compression(workdir: Path, hide: Callable[[Path], object]) -> None:
     hide(workdir)
     assert search(workdir, CANARY)
