@@ -62,7 +62,9 @@ def in_parquet(folder: Path) -> None:
 
 def in_unfinished_parquet(folder: Path) -> None:
     with (folder / "rows.parquet").open("wb") as file:
-        rows = pa.table({"key": [CANARY["it"][:-1] + str(place) for place in range(1000)] + [CANARY["it"]], "place": range(1001)})
+        rows = pa.table(
+            {"key": [CANARY["it"][:-1] + str(place) for place in range(1000)] + [CANARY["it"]], "place": range(1001)}
+        )
         pq.ParquetWriter(file, rows.schema).write_table(rows)
         written = file.tell()
     whole = (folder / "rows.parquet").read_bytes()
