@@ -1,7 +1,6 @@
 """Values that may not turn up, and a search for them in every byte that a run has left behind."""
 
 import base64
-import gzip
 import io
 import json
 import pickle
