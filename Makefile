@@ -14,7 +14,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export PYTHONDONTWRITEBYTECODE :=
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: demo test test-deep coverage test-unit test-destinations test-schedulers test-crash system-packages lint format bench contract docs docs-site package sbom screenshots lock clean
+.PHONY: demo test test-deep coverage test-unit test-destinations test-schedulers test-crash system-packages lint format bench contract docs docs-site package sbom pictures lock clean
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=python3.12, say."; exit 1; }
@@ -109,8 +109,8 @@ sbom: $(PACKAGE) $(READY) ## the bill of materials of the locked dependencies, a
 docs-site: $(SITE) ## the documentation as a site in build/site/html, with search; stops at dead links
 	$(VENV)-site/bin/python scripts/docs_site.py
 
-screenshots: $(DEV) system-packages ## the pictures of the README, from the demo
-	$(BIN)/python scripts/screenshots.py
+pictures: $(DEV) system-packages ## every picture of README and docs, from the demo
+	$(BIN)/python scripts/pictures.py
 
 lock: ## needs uv; resolves pyproject.toml anew
 	$(COMPILE) $(EXTRAS) --group dev pyproject.toml -o requirements-dev.lock
