@@ -115,6 +115,7 @@ pictures: $(DEV) system-packages ## every picture of README and docs, from the d
 lock: ## needs uv; resolves pyproject.toml anew
 	$(COMPILE) $(EXTRAS) --group dev pyproject.toml -o requirements-dev.lock
 	$(COMPILE) --extra receiver --extra sandbox -c requirements-dev.lock pyproject.toml -o requirements.lock
+	uv pip compile --quiet --python-version 3.11 --resolution lowest-direct --no-emit-index-url --no-header --no-annotate $(EXTRAS) pyproject.toml -o tests/stand_ins/lowest.txt
 	$(COMPILE) --group pyproject.toml:site -o requirements-site.lock
 	$(COMPILE) --group pyproject.toml:package -o requirements-package.lock
 
