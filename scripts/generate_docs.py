@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import click
+from package_map import table as parts_table
 from pictures import DRAWN
 
 import dlt_authsignal
@@ -225,6 +226,11 @@ def _help(path: list[str], command: click.Command) -> str:
     return f"## {' '.join(path)}\n\n```text\n{command.get_help(context)}\n```"
 
 
+def contributing_page() -> str:
+    """The page, with the parts of the package between their marks written again."""
+    return _between((ROOT / "CONTRIBUTING.md").read_text("utf-8"), "parts", parts_table())
+
+
 def destinations_page() -> str:
     """Return the page with new text between its markers; the rest is unchanged."""
     page = (ROOT / "docs" / "destinations.md").read_text("utf-8")
@@ -363,6 +369,7 @@ PAGES: dict[str, Callable[[], str]] = {
         f"{PAGES_FOLDER}/{name}.md": partial(table_page, name)
         for name in (*SHOWN_TABLES, *(view.name for view in VIEWS))
     },
+    "CONTRIBUTING.md": contributing_page,
     "docs/destinations.md": destinations_page,
     "docs/detections.md": detections_page,
     "docs/settings.md": settings_page,

@@ -12,13 +12,19 @@ from pathlib import Path
 from typing import Final
 
 from diagram import DARK, LIGHT, diagram
+from package_map import drawing
 
 ROOT: Final = Path(__file__).parents[1]
 IMAGES: Final = ROOT / "docs" / "images"
 WIDTH, HEIGHT = 1280, 1420
 PIPELINE: Final = "authsignal_demo"
 
-DRAWN: Final = {"overview-light.svg": partial(diagram, LIGHT), "overview-dark.svg": partial(diagram, DARK)}
+DRAWN: Final = {
+    "overview-light.svg": partial(diagram, LIGHT),
+    "overview-dark.svg": partial(diagram, DARK),
+    "package-light.svg": partial(drawing, LIGHT),
+    "package-dark.svg": partial(drawing, DARK),
+}
 """Drawings by file; `make docs` writes them too, because a test compares them with their code."""
 
 SHOWN: Final = {"report-light.png": False, "report-dark.png": True}
