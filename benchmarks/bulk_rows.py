@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -87,9 +87,9 @@ class Spent:
     """Seconds of the clock and of the processors by step. A step within another one is no part of it."""
 
     def __init__(self) -> None:
-        self.wall: Counter[str] = Counter()
-        self.cpu: Counter[str] = Counter()
-        self._inner = [(0.0, 0.0)]
+        self.wall: defaultdict[str, float] = defaultdict(float)
+        self.cpu: defaultdict[str, float] = defaultdict(float)
+        self._inner: list[tuple[float, float]] = [(0.0, 0.0)]
 
     @contextmanager
     def on(self, step: str) -> Iterator[None]:
