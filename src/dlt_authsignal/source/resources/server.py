@@ -21,6 +21,7 @@ from dlt_authsignal.destination.tombstones import active_tombstones
 from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.schema.tables import server as tables
 from dlt_authsignal.schema.tables.bookkeeping import TABLE_READS, USER_READS, complete
+from dlt_authsignal.source.async_batches import batches
 from dlt_authsignal.source.http.client import connect
 from dlt_authsignal.source.http.rate_limiter import RateLimiter
 from dlt_authsignal.source.incremental.dataset_check import check_dataset
@@ -28,14 +29,14 @@ from dlt_authsignal.source.incremental.delete_guard import Limit, Shown, check_w
 from dlt_authsignal.source.incremental.plan import Plan, due
 from dlt_authsignal.source.incremental.read_state import PARTS
 from dlt_authsignal.source.incremental.read_users import read_users
-from dlt_authsignal.source.incremental.state_table import known_ids, row_of, with_data
+from dlt_authsignal.source.incremental.state_table import known_ids, with_data
 from dlt_authsignal.source.incremental.user_read import UserRead
+from dlt_authsignal.source.incremental.user_rows import ANSWERS, remembered
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.privacy.policy import Privacy
-from dlt_authsignal.source.resources.async_batches import batches
 from dlt_authsignal.source.resources.identity import identity_resource
 from dlt_authsignal.source.resources.table_resource import Loading, parent_resource, selected_tables, table_resource
-from dlt_authsignal.source.rows.flatten import Answers, Row
+from dlt_authsignal.source.rows.flatten import Answers
 from dlt_authsignal.source.tenant.check import Evidence, check_returned
 from dlt_authsignal.source.user_ids import KNOWN
 
@@ -88,20 +89,11 @@ def server_resources(server: Server, plan: Plan) -> list[DltResource]:
         shown.check(plan.limit, partial(alive_columns_of, running_pipeline()))
 
     reads = parent_resource("sweep", sweep)
-    picks: dict[Table, Callable[[list[UserRead]], Answers]] = {
-        tables.USERS: _users,
-        **{
-            table: partial(_children, table.name)
-            for table in (tables.USER_AUTHENTICATORS, tables.USER_ACTIONS, tables.USER_DEVICES)
-        },
-        tables.ACTION_DETAILS: _details,
-        tables.UNKNOWN_USER_IDS: _unknown,
-    }
     begin = partial(Loading, api="server", tenant_id=server.tenant_id, privacy=server.privacy, drift=server.meter.drift)
     return [
         *_tenant_authenticators(server, plan.limit, begin),
         identity_resource(server.evidence),
-        *(table_resource(table, reads, begin, partial(_answered, pick)) for table, pick in picks.items()),
+        *(table_resource(table, reads, begin, partial(_answered, pick)) for table, pick in ANSWERS.items()),
         table_resource(USER_READS, reads, begin, partial(_remembered, server)),
         reads,
         dlt.resource(_due, name=DUE, selected=False)(server, plan),
@@ -175,50 +167,9 @@ def _tenants(items: Sequence[Mapping[str, Any]]) -> set[str]:
     return {item["tenantId"] for item in items if isinstance(item.get("tenantId"), str) and item["tenantId"]}
 
 
-def _users(reads: list[UserRead]) -> Answers:
-    known = [read for read in reads if read.user is not None]
-    return _answers(known, [[read.user or {}] for read in known])
-
-
-def _children(table: str, reads: list[UserRead]) -> Answers:
-    return _answers(reads, [read.children.get(table, ()) for read in reads])
-
-
-def _answers(reads: list[UserRead], items: list[Sequence[Mapping[str, Any]]], **keys: list[Any]) -> Answers:
-    """Return the responses to requests for users, with the items of each."""
-    return Answers(
-        items=[item for each in items for item in each],
-        requests=[place for place, each in enumerate(items) for _ in each],
-        read_at=[read.read_at for read in reads],
-        keys={**keys, "user_id": [read.candidate.user_id for read in reads]},
-    )
-
-
-def _details(reads: list[UserRead]) -> Answers:
-    asked = [(read, action, detail) for read in reads for action, detail in read.details]
-    return _answers(
-        [read for read, _, _ in asked],
-        [[detail] for _, _, detail in asked],
-        action_code=[action["actionCode"] for _, action, _ in asked],
-        idempotency_key=[action["idempotencyKey"] for _, action, _ in asked],
-    )
-
-
-def _unknown(reads: list[UserRead]) -> Answers:
-    unknown = [read for read in reads if read.is_unknown_id]
-    return _answers(
-        unknown,
-        [[{}] for _ in unknown],
-        id_source=[read.candidate.id_source for read in unknown],
-        position=[read.candidate.position for read in unknown],
-    )
-
-
 def _answered(pick: Callable[[list[UserRead]], Answers], loading: Loading, reads: list[UserRead]) -> Iterator[Any]:
     return loading.answers(pick(reads))
 
 
 def _remembered(server: Server, loading: Loading, reads: list[UserRead]) -> Iterator[Any]:
-    own: list[Row] = [{"tenant_id": server.tenant_id, "_api": "server", "_read_at": read.read_at} for read in reads]
-    ids = (server.privacy.stored_id(read.candidate.user_id) for read in reads)
-    return loading.rows(row_of(user_id, read.last) | ours for user_id, read, ours in zip(ids, reads, own, strict=True))
+    return loading.rows(remembered(reads, server.privacy, server.tenant_id))
