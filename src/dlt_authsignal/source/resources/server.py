@@ -35,10 +35,22 @@ from dlt_authsignal.source.incremental.user_rows import ANSWERS, remembered
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.resources.identity import identity_resource
-from dlt_authsignal.source.resources.table_resource import Loading, parent_resource, selected_tables, table_resource
+from dlt_authsignal.source.resources.table_resource import (
+    Loading,
+    Loadings,
+    parent_resource,
+    selected_tables,
+    table_resource,
+)
 from dlt_authsignal.source.rows.flatten import Answers
 from dlt_authsignal.source.tenant.check import Evidence, check_returned
 from dlt_authsignal.source.user_ids import KNOWN
+from dlt_authsignal.source.workers.agreement import Decisions
+from dlt_authsignal.source.workers.choice import USERS_WORTH_WORKERS, chosen_workers
+from dlt_authsignal.source.workers.common import Common
+from dlt_authsignal.source.workers.messages import Job, Shaped
+from dlt_authsignal.source.workers.processes import Processes
+from dlt_authsignal.source.workers.spread import Found, Workers
 
 USERS_PER_BATCH: Final = 500
 DUE: Final = "due"
@@ -58,6 +70,7 @@ class Server:
         throttle: Rate limiter of the key, shared by all resources.
         meter: Counters of the run.
         evidence: What identifies the tenant.
+        workers: Processes that read users; None to choose by rate and cores.
     """
 
     base: URL
@@ -67,6 +80,7 @@ class Server:
     throttle: RateLimiter
     meter: RunMetrics
     evidence: Evidence
+    workers: int | None = None
 
     @property
     def auth(self) -> dict[str, str]:
@@ -76,20 +90,27 @@ class Server:
 def server_resources(server: Server, plan: Plan) -> list[DltResource]:
     """Return the resources of the Server API. One read of each user fills all selected per-user tables."""
 
-    def sweep() -> Iterator[list[UserRead]]:
+    begin = Loadings(
+        partial(Loading, api="server", tenant_id=server.tenant_id, privacy=server.privacy, drift=server.meter.drift)
+    )
+
+    def sweep() -> Iterator[list[Any]]:
+        begin.restart()
         with keep_open(running_pipeline()):
             check_dataset(running_pipeline(), server.evidence, server.privacy)
             informed = _informed(plan)
         yield []  # creates every table, even for a tenant without users
         now = replace(informed, tables=selected_tables())
         shown = Shown(server.privacy.stored)
-        for reads in batches(partial(_sweep, server, now), size=USERS_PER_BATCH):
-            shown.see(reads)
-            yield reads
+        for found in _found(server, now, begin):
+            if isinstance(found, Shaped):
+                shown.add(found.guard)
+            else:
+                shown.see(found)
+            yield [found] if isinstance(found, Shaped) else found
         shown.check(plan.limit, partial(alive_columns_of, running_pipeline()))
 
     reads = parent_resource("sweep", sweep)
-    begin = partial(Loading, api="server", tenant_id=server.tenant_id, privacy=server.privacy, drift=server.meter.drift)
     return [
         *_tenant_authenticators(server, plan.limit, begin),
         identity_resource(server.evidence),
@@ -123,6 +144,53 @@ def _informed(plan: Plan) -> Plan:
     pipeline = running_pipeline()
     user_ids = replace(user_ids, known=lambda: map(plan.privacy.asked_id, known_ids(pipeline)))
     return replace(plan, user_ids=user_ids, had_data=with_data(pipeline).__contains__)
+
+
+def _found(server: Server, plan: Plan, begin: Loadings) -> Iterator[Found]:
+    """Yield the users that this process reads, or the results of the workers."""
+    workers = _workers(server, plan, begin)
+    if workers is None:
+        yield from batches(partial(_sweep, server, plan), size=USERS_PER_BATCH)
+        return
+    for found in batches(partial(_spread, server, plan, workers), size=workers.number, linger=0.0):
+        yield from found
+
+
+def _workers(server: Server, plan: Plan, begin: Loadings) -> Workers | None:
+    """Return the workers; None if this process reads alone.
+
+    It does so with a limit on requests or time, which one process has to watch, and if a table is loaded as rows."""
+    pace, read = server.throttle.pace, [table for table in (*ANSWERS, USER_READS) if table.name in plan.tables]
+    number = chosen_workers(server.workers, pace.rate, pace.concurrency)
+    if number == 1 or plan.budget.is_limited:
+        return None
+    loadings = {table.name: begin(table) for table in read}
+    if any(loading.as_rows for loading in loadings.values()):
+        return None
+    shapers = {name: loading.shaper for name, loading in loadings.items()}
+    return Workers(
+        engine=Processes(),
+        number=number,
+        job=Job(
+            base=str(server.base),
+            api_secret_key=server.api_secret_key,
+            tenant_id=server.tenant_id,
+            limits=pace,
+            privacy=server.privacy,
+            tables=plan.tables,
+            stored={name: loading.stored for name, loading in loadings.items()},
+            hashed={name: shaper.places.remembered for name, shaper in shapers.items()},
+            details=bytes(plan.reads.details) if plan.reads is not None else b"",
+        ),
+        common=Common(throttle=server.throttle, meter=server.meter, decisions=Decisions(shapers)),
+        least=USERS_WORTH_WORKERS if server.workers is None else 0,
+        batch=USERS_PER_BATCH,
+    )
+
+
+async def _spread(server: Server, plan: Plan, workers: Workers, out: MemoryObjectSendStream[Found]) -> None:
+    async with connect(server.base, server.auth, server.throttle, server.meter) as api:
+        await workers.read(api, plan, server.meter, out)
 
 
 async def _sweep(server: Server, plan: Plan, out: MemoryObjectSendStream[UserRead]) -> None:
@@ -167,9 +235,16 @@ def _tenants(items: Sequence[Mapping[str, Any]]) -> set[str]:
     return {item["tenantId"] for item in items if isinstance(item.get("tenantId"), str) and item["tenantId"]}
 
 
-def _answered(pick: Callable[[list[UserRead]], Answers], loading: Loading, reads: list[UserRead]) -> Iterator[Any]:
-    return loading.answers(pick(reads))
+def _answered(pick: Callable[[list[UserRead]], Answers], loading: Loading, reads: list[Any]) -> Iterator[Any]:
+    return _shaped(loading, reads[0]) if isinstance(reads[0], Shaped) else loading.answers(pick(reads))
 
 
-def _remembered(server: Server, loading: Loading, reads: list[UserRead]) -> Iterator[Any]:
+def _shaped(loading: Loading, found: Shaped) -> Iterator[Any]:
+    rows = found.table(loading.name)
+    return iter(()) if rows is None else loading.shaped(rows)
+
+
+def _remembered(server: Server, loading: Loading, reads: list[Any]) -> Iterator[Any]:
+    if isinstance(reads[0], Shaped):
+        return _shaped(loading, reads[0])
     return loading.rows(remembered(reads, server.privacy, server.tenant_id))
