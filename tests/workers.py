@@ -17,7 +17,9 @@ PS: Final = shutil.which("ps") or "ps"
 
 def workers_of(parent: int) -> list[int]:
     """Processes that read users for a process."""
-    said = subprocess.run([PS, "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(
+        [PS, "-A", "-ww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
+    ).stdout
     lines = [line.split(maxsplit=2) for line in said.splitlines()]
     return [int(line[0]) for line in lines if int(line[1]) == parent and STARTED_WITH in line[-1]]
 

@@ -1,7 +1,7 @@
 """Build Arrow tables from API responses, column by column instead of row by row."""
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain
 from operator import itemgetter
 from typing import Any, Final, Protocol
@@ -101,7 +101,7 @@ class Shaper:
         types = {**stored, **self._declared}
         if agreed:
             self.columns = Columns(types, self._drift, self._guard.protect_mismatch, agreed.kind)
-            self.column: Callable[[str], str | None] = lru_cache(maxsize=4096)(agreed.column)
+            self.column: Callable[[str], str | None] = lru_cache(maxsize=4096)(partial(self._agreed_column, agreed))
         else:
             self.columns = Columns(types, self._drift, self._guard.protect_mismatch)
             self.column = Names(self._declared, stored, naming).column
@@ -135,6 +135,9 @@ class Shaper:
         if self._seen is not None:
             places = first_places(keys, range(rows) if places is None else places, self._seen)
         return batch if places is None else batch.take(pa.array(places, pa.int64()))
+
+    def _agreed_column(self, agreed: Agreed, name: str) -> str | None:
+        return name if name in self._declared else agreed.column(name)
 
     def _said(self, answers: Answers) -> Fields:
         """Return the values of the responses by column, without those that the request's keys repeat."""

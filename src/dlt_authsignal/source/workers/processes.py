@@ -177,7 +177,7 @@ class _Local:
         elif isinstance(message, Question):
             self._tell(Reply(self._common.answer(message)))
         elif isinstance(message, Failed):
-            raise _error_of(message)
+            raise error_of(message)
         elif isinstance(message, Shaped):
             self._common.done(message)
             del self._reading[message.number]
@@ -206,7 +206,7 @@ async def _end(process: Process) -> None:
         await asyncio.wait_for(process.wait(), ENDS_WITHIN)
 
 
-def _error_of(failed: Failed) -> AuthsignalError:
+def error_of(failed: Failed) -> AuthsignalError:
     """Return the error of a worker."""
     kind = getattr(errors, failed.name, None)
     if not (isinstance(kind, type) and issubclass(kind, AuthsignalError)):

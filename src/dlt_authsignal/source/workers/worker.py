@@ -180,7 +180,7 @@ def main() -> None:
         threading.Thread(target=worker.listen, daemon=True).start()
         worker.work()
     except BaseException as error:
-        pipes.send(_described(error))
+        pipes.send(described(error))
         os._exit(1)
     os._exit(0)  # the thread that listens waits for a message
 
@@ -194,7 +194,7 @@ def _private_pipes() -> Pipes:
     return Pipes(incoming, outgoing)
 
 
-def _described(error: BaseException) -> Failed:
+def described(error: BaseException) -> Failed:
     """Return what the sync needs to raise the same error. Values of other attributes may be secret or personal."""
     plain = (str, int, float, bool, type(None))
     ours = [each for each in extract_tb(error.__traceback__) if "dlt_authsignal" in each.filename]
