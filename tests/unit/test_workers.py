@@ -105,19 +105,24 @@ def test_workers_count_the_words_of_a_column_together() -> None:
 
 def common(rate: float | None, *, is_listing: bool = False) -> Common:
     throttle = RateLimiter(pace=RequestLimits(rate=rate))
-    return Common(throttle=throttle, meter=RunMetrics(), decisions=Decisions({}), is_listing=is_listing)
+    meter = RunMetrics(user_ids_complete=not is_listing)
+    return Common(throttle=throttle, meter=meter, decisions=Decisions({}))
 
 
 def test_the_rate_is_shared_by_the_workers_that_have_something_to_read() -> None:
     told: dict[str, Pace] = {}
-    shared = common(400, is_listing=True)
+    shared = common(310, is_listing=True)
+    assert shared.throttle.rate == 310
     for name in ("one", "two", "three"):
         shared.join(name, lambda pace, name=name: told.update({name: pace}))  # type: ignore[misc]
     assert {pace.rate for pace in told.values()} == {100}
-    assert shared.throttle.rate == 100
-    shared.is_listing = False
+    assert shared.throttle.rate == pytest.approx(10)
+    shared.meter.user_ids_complete = True
     shared.leave("three")
-    assert (told["one"].rate, told["two"].rate) == (200, 200)
+    assert (told["one"].rate, told["two"].rate) == (155, 155)
+    shared.leave("two")
+    shared.leave("one")
+    assert shared.throttle.rate == 310
 
 
 def test_a_429_of_one_worker_lowers_the_rate_of_all_and_lets_all_wait() -> None:

@@ -41,11 +41,11 @@ class RateLimiter:
 
     Attributes:
         pace: Request limits.
-        sharers: Number of processes that share the rate equally, this one included.
+        share: Part of the rate that this process may use; the workers of a sync use the rest.
     """
 
     pace: RequestLimits
-    sharers: int = 1
+    share: float = 1.0
     _governor: Governor = field(init=False)
     _bucket: InMemoryStateStore = field(default_factory=InMemoryStateStore)
     _rates: tuple[float, list[Rate]] = (0.0, [])
@@ -57,8 +57,13 @@ class RateLimiter:
     @property
     def rate(self) -> float | None:
         """Return the requests per second allowed for this process; None for no limit."""
-        rate = self._governor.rate
-        return None if rate is None else rate / self.sharers
+        rate = self.whole_rate
+        return None if rate is None else rate * self.share
+
+    @property
+    def whole_rate(self) -> float | None:
+        """Return the requests per second allowed for all processes of the run; None for no limit."""
+        return self._governor.rate
 
     @property
     def held_until(self) -> float:

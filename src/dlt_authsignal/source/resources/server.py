@@ -90,9 +90,8 @@ class Server:
 def server_resources(server: Server, plan: Plan) -> list[DltResource]:
     """Return the resources of the Server API. One read of each user fills all selected per-user tables."""
 
-    begin = Loadings(
-        partial(Loading, api="server", tenant_id=server.tenant_id, privacy=server.privacy, drift=server.meter.drift)
-    )
+    anew = partial(Loading, api="server", tenant_id=server.tenant_id, privacy=server.privacy, drift=server.meter.drift)
+    begin = Loadings(anew)
 
     def sweep() -> Iterator[list[Any]]:
         begin.restart()
@@ -112,7 +111,7 @@ def server_resources(server: Server, plan: Plan) -> list[DltResource]:
 
     reads = parent_resource("sweep", sweep)
     return [
-        *_tenant_authenticators(server, plan.limit, begin),
+        *_tenant_authenticators(server, plan.limit, anew),
         identity_resource(server.evidence),
         *(table_resource(table, reads, begin, partial(_answered, pick)) for table, pick in ANSWERS.items()),
         table_resource(USER_READS, reads, begin, partial(_remembered, server)),
@@ -152,7 +151,7 @@ def _found(server: Server, plan: Plan, begin: Loadings) -> Iterator[Found]:
     if workers is None:
         yield from batches(partial(_sweep, server, plan), size=USERS_PER_BATCH)
         return
-    for found in batches(partial(_spread, server, plan, workers), size=workers.number, linger=0.0):
+    for found in batches(partial(_spread, server, plan, workers), size=1, linger=0.0):
         yield from found
 
 

@@ -10,6 +10,10 @@ from dlt_authsignal.source.workers.agreement import Decisions
 from dlt_authsignal.source.workers.messages import Pace, Progress, Question, Refused, Shaped, drift_of
 
 MOST_POSITIONS: Final = 20
+LISTING: Final = 0.1
+"""Part of the rate for reading the user list meanwhile, compared with the part of a worker. A page of the list names
+enough users for hundreds of requests."""
+
 _QUESTIONS: Final = frozenset({"column", "kind", "hash_from_now", "words_with", "news"})
 
 
@@ -21,13 +25,11 @@ class Common:
         throttle: The rate limiter of the key. It sees the responses of all processes, as it would in one.
         meter: Counters of the run.
         decisions: Decisions about undeclared columns.
-        is_listing: Whether this process reads the user list meanwhile, and so needs a part of the rate.
     """
 
     throttle: RateLimiter
     meter: RunMetrics
     decisions: Decisions
-    is_listing: bool = True
     _told: Pace | None = None
     _working: dict[object, Callable[[Pace], None]] = field(default_factory=dict)
     _waiting: dict[object, int] = field(default_factory=dict)
@@ -46,10 +48,15 @@ class Common:
         self.share()
 
     def share(self) -> None:
-        """Tell each worker its part of the rate, if it has changed."""
-        self.throttle.sharers = max(1, len(self._working) + self.is_listing)
-        pace = Pace(rate=self.throttle.rate, held_until=self.throttle.held_until)
-        if pace == self._told:
+        """Tell each worker its part of the rate, if it has changed.
+
+        Workers with something to read have equal parts. While this process reads the user list, it has a small one.
+        """
+        parts = len(self._working) + (0.0 if self.meter.user_ids_complete else LISTING)
+        self.throttle.share = (parts - len(self._working)) / parts if self._working else 1.0
+        rate = self.throttle.whole_rate
+        pace = Pace(rate=None if rate is None else rate / parts, held_until=self.throttle.held_until) if parts else None
+        if pace is None or pace == self._told:
             return
         self._told = pace
         for tell in self._working.values():

@@ -54,9 +54,9 @@ class Workers:
     async def read(self, api: Api, plan: Plan, meter: RunMetrics, out: MemoryObjectSendStream[Found]) -> None:
         """Read the due users, and send users or results of slices to `out`."""
         tasks, due = create_memory_object_stream[ReadTask](AHEAD)
-        users, read = create_memory_object_stream[UserRead](self.batch)
+        users, read = create_memory_object_stream[UserRead](self.batch // 5)
         async with create_task_group() as group:
-            group.start_soon(self._list, api, plan, meter, tasks, users.clone())
+            group.start_soon(_list, api, plan, meter, tasks, users.clone())
             group.start_soon(self._collect, read, out.clone())
             async with users, due:
                 first = await _first(due, 1)
@@ -72,19 +72,6 @@ class Workers:
         if plan.list_first:
             return 0 if meter.users_due >= self.least else inf
         return self.least
-
-    async def _list(
-        self,
-        api: Api,
-        plan: Plan,
-        meter: RunMetrics,
-        tasks: MemoryObjectSendStream[ReadTask],
-        users: MemoryObjectSendStream[UserRead],
-    ) -> None:
-        async with users:
-            await send_due(api, plan, meter, tasks, users)
-        self.common.is_listing = False
-        self.common.share()
 
     async def _collect(self, read: MemoryObjectReceiveStream[UserRead], out: MemoryObjectSendStream[Found]) -> None:
         async with read, out:
@@ -123,17 +110,17 @@ class Workers:
     ) -> None:
         send, slices = create_memory_object_stream[Slice](0)
         async with create_task_group() as group:
-            group.start_soon(self.engine.read, self._jobs(), slices, self.common, out.clone())
+            group.start_soon(self.engine.read, self._jobs(meter), slices, self.common, out.clone())
             async with send:
                 number = 0
                 async for part in self._sliced(meter, first, due):
                     await send.send(Slice(number=number, errands=[_errand(plan, task) for task in part]))
                     number += 1
 
-    def _jobs(self) -> Jobs:
+    def _jobs(self, meter: RunMetrics) -> Jobs:
         """Return what each worker is told. While this process reads the user list, it has one request in flight."""
         limits = self.job.limits
-        in_flight = parts(limits.concurrency - self.common.is_listing, self.number)
+        in_flight = parts(limits.concurrency - (not meter.user_ids_complete), self.number)
         return [_told(self.job, concurrency) for concurrency in in_flight]
 
     async def _sliced(
@@ -150,6 +137,17 @@ class Workers:
             part = part[size:]
             if is_last:
                 return
+
+
+async def _list(
+    api: Api,
+    plan: Plan,
+    meter: RunMetrics,
+    tasks: MemoryObjectSendStream[ReadTask],
+    users: MemoryObjectSendStream[UserRead],
+) -> None:
+    async with users:
+        await send_due(api, plan, meter, tasks, users)
 
 
 async def _first(due: MemoryObjectReceiveStream[ReadTask], most: int) -> list[ReadTask]:
