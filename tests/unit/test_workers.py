@@ -159,7 +159,7 @@ def test_only_questions_are_answered() -> None:
 
 @pytest.mark.parametrize(
     ("wanted", "rate", "concurrency", "expected"),
-    [(None, 20, 8, 1), (None, 199, 8, 1), (None, None, 1, 1), (1, None, 8, 1), (4, 20, 8, 4), (16, None, 8, 8)],
+    [(None, 20, 8, 1), (None, 199, 8, 1), (None, None, 1, 1), (1, None, 8, 1), (4, 20, 8, 4), (16, None, 8, 7)],
 )
 def test_workers_are_chosen_by_rate_and_cores(
     wanted: int | None, rate: float | None, concurrency: int, expected: int

@@ -18,12 +18,12 @@ def chosen_workers(wanted: int | None, rate: float | None, concurrency: int) -> 
     Args:
         wanted: The setting; None to choose by rate and cores.
         rate: Maximum requests per second; None for no limit.
-        concurrency: Maximum requests in flight: each worker has at least one.
+        concurrency: Maximum requests in flight: each worker has at least one, and so has the reading of the user list.
     """
     if not sys.executable:  # Python is part of another program, so it cannot be started again
         return 1
     if wanted is not None:
-        return min(wanted, concurrency)
+        return max(1, min(wanted, concurrency - 1))
     if rate is not None and rate < LEAST_RATE:
         return 1
     by_rate = MOST_CHOSEN if rate is None else int(rate // LEAST_RATE) + 1

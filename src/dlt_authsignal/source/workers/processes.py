@@ -114,9 +114,7 @@ class _Local:
 
     async def _is_done(self) -> bool:
         """Run one process until all slices are read; return false if it dies before."""
-        self._process = process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", _START, json.dumps(sys.path), stdin=PIPE, stdout=PIPE, stderr=DEVNULL, limit=2**20
-        )
+        self._process = process = await _started()
         is_done = False
         try:
             self._tell(self._job)
@@ -195,6 +193,23 @@ class _Local:
         if self._process and self._process.stdin:
             with suppress(ConnectionError):
                 await self._process.stdin.drain()
+
+
+async def _started() -> Process:
+    """Start a worker.
+
+    Raises:
+        RunFailed: This environment cannot start processes.
+    """
+    try:
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-c", _START, json.dumps(sys.path), stdin=PIPE, stdout=PIPE, stderr=DEVNULL, limit=2**20
+        )
+    except (OSError, NotImplementedError) as error:  # the latter comes from some event loops on Windows
+        name = type(error).__name__
+    raise RunFailed(
+        f"A worker could not be started ({name}). Nothing was loaded. Run again with one process: --workers 1."
+    )
 
 
 async def _end(process: Process) -> None:

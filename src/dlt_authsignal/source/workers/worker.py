@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from queue import SimpleQueue
 from traceback import extract_tb
@@ -42,14 +43,20 @@ from dlt_authsignal.source.workers.messages import (
 from dlt_authsignal.source.workers.pipes import Pipes
 from dlt_authsignal.source.workers.shaping import SliceShaper
 
-REPORT_EVERY: Final = 0.05
+REPORT_EVERY: Final = 0.02
+MOST_DOUBT: Final = 0.05
+INTERVALS_IN_DOUBT: Final = 2.0
+"""After a 429, a worker waits for what the sync says: so many times the interval of its requests, and at most so many
+seconds."""
+
 _COUNTED: Final = ("requests", "retries", "throttled")
 
 
 class Told:
     """The rate that the sync allows. The sync decides about it, because it sees the responses of all workers."""
 
-    def __init__(self, pipes: Pipes) -> None:
+    def __init__(self, pipes: Pipes, flush: Callable[[], None]) -> None:
+        self.flush = flush
         self.rate: float | None = None
         self.responses: list[tuple[float, float]] = []
         self._pipes = pipes
@@ -59,9 +66,11 @@ class Told:
         self.responses.append((now, seconds))
 
     def refused(self, now: float, sent_at: float, pause: float) -> float:
-        """Pass on a 429 response. If all requests have to wait, the sync says so."""
+        """Pass on a 429 response. If all requests have to wait, the sync says so; until then, this worker sends little
+        more, so that a limit refuses few requests."""
+        self.flush()
         self._pipes.send(Refused(now=now, sent_at=sent_at, pause=pause))
-        return 0.0
+        return min(MOST_DOUBT, INTERVALS_IN_DOUBT / self.rate) if self.rate else 0.0
 
 
 @dataclass
@@ -86,7 +95,7 @@ class Worker:
     _waiting: int = 0
 
     def __post_init__(self) -> None:
-        self.told = Told(self.pipes)
+        self.told = Told(self.pipes, self._report)
         self.throttle = RateLimiter(pace=self.job.limits)
         self.throttle.follow(self.told)
         self._loaded = LoadedDetails(self.job.details)
@@ -97,7 +106,10 @@ class Worker:
         """Take the messages of the sync, until it ends."""
         decode = msgspec.msgpack.Decoder(ToWorker).decode
         while True:
-            message = decode(self.pipes.receive())
+            try:
+                message = decode(self.pipes.receive())
+            except msgspec.MsgspecError:  # without this thread, the process would wait forever
+                os._exit(1)
             if isinstance(message, Pace):
                 self.told.rate = message.rate
                 self.throttle.hold(message.held_until)
