@@ -132,7 +132,7 @@ class Loading:
 
 
 class Loadings:
-    """The `Loading` of each table in the running extraction: one, whoever asks for it first."""
+    """The `Loading` of each table in the running extraction: one for each table."""
 
     def __init__(self, begin: Callable[[Table], Loading]) -> None:
         self._begin = begin

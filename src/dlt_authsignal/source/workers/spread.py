@@ -40,7 +40,7 @@ class Workers:
         number: Maximum number of workers.
         job: What each is told.
         common: What they have in common.
-        least: Due users from which they are started; 0 to start them in any case.
+        least: Due users from which they are started; 0 to start them always.
         batch: Maximum users in one list of users that this process reads.
     """
 
