@@ -118,10 +118,12 @@ def _merged(given: Given, fixtures: Mapping[str, Any]) -> Given:
 
 def _keys(where: str, tenant_id: str, given: Mapping[str, Any]) -> Mapping[str, str]:
     """Return the keys of the tenant's fixture."""
-    fixture = given.get("fixture")
-    keys = dict(getattr(fixture, "keys", {}))
+    fixture: Any = given.get("fixture")
+    if not hasattr(fixture, "put_into"):  # none, or a value that the configuration refuses
+        return {}
+    keys = dict(fixture.keys)
     if keys.pop("tenant_id", tenant_id) != tenant_id:
         raise ValueError(f"{where}: its fixture has the id of another tenant. Leave keys.tenantId out of it.")
-    if getattr(fixture, "tenants", {}):
+    if fixture.tenants:
         raise ValueError(f"{where}: its fixture has tenants itself. Leave tenants out of it.")
     return keys

@@ -58,8 +58,8 @@ class ByTenant:
     async def _control(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the control routes of one tenant below its id."""
         name, slash, rest = scope["path"].removeprefix(CONTROLLED).partition("/")
-        if not slash:
-            await self._app(scope, receive, send)
+        if not slash or not name:
+            await self._app(_at(scope, scope["path"].rstrip("/")), receive, send)
             return
         try:
             sandbox = self._tenants.get(unquote(name))
