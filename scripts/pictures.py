@@ -1,24 +1,41 @@
-"""Make the pictures of the README: the overview of the demo's tenant, in light and dark colours."""
+"""Make every picture of README and docs: drawings, and the overview of the demo's tenant. `make pictures` runs it.
+
+A new picture goes into DRAWN or SHOWN, and nowhere else: a test compares them with the pages and with docs/images.
+"""
 
 import os
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Final
+
+from diagram import DARK, LIGHT, diagram
 
 ROOT: Final = Path(__file__).parents[1]
 IMAGES: Final = ROOT / "docs" / "images"
 WIDTH, HEIGHT = 1280, 1420
 PIPELINE: Final = "authsignal_demo"
+
+DRAWN: Final = {"overview-light.svg": partial(diagram, LIGHT), "overview-dark.svg": partial(diagram, DARK)}
+"""Drawings by file; `make docs` writes them too, because a test compares them with their code."""
+
+SHOWN: Final = {"report-light.png": False, "report-dark.png": True}
+"""Pictures of the demo's report by file, and whether their colours are dark."""
+
 DEMO_SECONDS: Final = 300
 
 
 def main() -> None:
+    IMAGES.mkdir(exist_ok=True)
+    for name, draw in DRAWN.items():
+        (IMAGES / name).write_text(draw(), encoding="utf-8")
+        sys.stdout.write(f"docs/images/{name}\n")
     with tempfile.TemporaryDirectory(prefix="authsignal-") as folder:
         _run_demo(Path(folder))
         os.chdir(folder)
-        _draw()
+        _show()
 
 
 def _run_demo(folder: Path) -> None:
@@ -30,15 +47,14 @@ def _run_demo(folder: Path) -> None:
         sys.exit(f"The demo failed. No picture was changed.\n{done.stderr[-2000:]}")
 
 
-def _draw() -> None:
+def _show() -> None:
     from dlt_authsignal.dashboard.content import open_figures
     from dlt_authsignal.dashboard.export.browser import write_picture
     from dlt_authsignal.dashboard.render import html
     from dlt_authsignal.pipeline.attach import attach
 
     text = html(open_figures(attach(pipeline_name=PIPELINE)).document(), self_contained=True)
-    IMAGES.mkdir(exist_ok=True)
-    for name, is_dark in (("report-light.png", False), ("report-dark.png", True)):
+    for name, is_dark in SHOWN.items():
         write_picture(text, IMAGES / name, width=WIDTH, height=HEIGHT, is_dark=is_dark)
         (IMAGES / name).chmod(0o644)
         sys.stdout.write(f"docs/images/{name}\n")
