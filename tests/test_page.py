@@ -10,7 +10,8 @@ from urllib.request import Request, urlopen
 import pytest
 
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
-from dlt_authsignal.sandbox.app.pages import SHOWN, prefers_html
+from dlt_authsignal.sandbox.app.console.overview import SHOWN
+from dlt_authsignal.sandbox.app.pages import prefers_html
 from tests.helpers import ask
 
 CHROMIUM = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
