@@ -68,7 +68,7 @@ def buttons(sandbox: Sandbox) -> dict[str, Button]:
 
 @dataclass(frozen=True)
 class Refused:
-    """Why a button did nothing, and the fields of its form, so that nobody has to fill them in again."""
+    """Why a button did nothing, and the fields of its form, which the page shows again."""
 
     why: str
     given: Form
