@@ -121,8 +121,8 @@ def _checked(management: Management, found: Configuration) -> _Read:
             " was loaded. Correct one of them under [sources.authsignal_source]."
         )
     tenant_id = found.tenant_id or management.tenant_id
-    items = _items(management, found, tenant_id)
     with keep_open(pipeline):
+        items = _items(management, found, tenant_id)
         evidence = Evidence(base=management.base, named=management.tenant_id, returned=found.tenant_id)
         check_dataset(pipeline, evidence, management.privacy)
         for name in (each for each in items if each not in (tables.RULE_CONDITIONS.name, *found.incomplete)):
