@@ -6,7 +6,6 @@ and time.
 
 import asyncio
 import logging
-import random
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
@@ -69,7 +68,7 @@ class Webhooks:
         They have a generator of their own, so that turning webhooks on does not change the ids of users and actions.
         """
         is_seeded = self._state.config.seed is not None
-        self._new_id: IdMaker = seeded_ids(random.Random(seed)) if is_seeded else random_ids
+        self._new_id: IdMaker = seeded_ids(self._state.seeded(seed)) if is_seeded else random_ids
 
     def configure(self, **changes: Any) -> WebhookSettings:
         """Change some settings, such as `log_events_url`. Mappings are replaced as a whole.
