@@ -71,7 +71,7 @@ def words(page: str) -> str:
 
 def press(running: RunningSandbox, button: str, headers: dict[str, str] | None = None, **form: Any) -> Any:
     """The response to a button; it is not followed."""
-    own = {"Origin": running.url.removesuffix("/v1"), **(headers or {})}
+    own = {"Origin": running.control_url.partition("/_sandbox")[0], **(headers or {})}
     where = address(running, f"do/{button}")
     return requests.post(where, data=form, headers=own, timeout=SECONDS, allow_redirects=False)
 

@@ -389,3 +389,31 @@ def test_a_link_from_another_site_shows_a_page_but_no_script_of_it_can_read_one(
 
 def test_a_link_cannot_put_words_into_the_page(empty: RunningSandbox) -> None:
     assert "evil" not in shown(empty, "controls", said="evil")
+
+
+def test_each_tenant_has_its_own_pages_and_buttons() -> None:
+    tenants: dict[str, Any] = {"acme": {"users": 3, "region": "eu"}, "globex": {}}
+    with run_in_thread(SandboxConfig(seed=1, tenants=tenants)) as running:
+        acme, globex = running.tenant("acme"), running.tenant("globex")
+        for one, users in ((running, 0), (acme, 3), (globex, 0)):
+            text = shown(one, "users")
+            assert len(user_of(text)) == users
+            links = dict(re.findall(r'<li><a class="own" href="([^"]*)"[^>]*>([^<]*)</a></li>', text))
+            assert list(links.values()) == [running.tenant_id, "acme", "globex"]
+            for link in links:
+                where = running.control_url.partition("/_sandbox")[0] + link
+                assert requests.get(where, headers=HTML, timeout=10).status_code == 200
+        first = shown(acme)
+        assert f"{acme.url}</code>" in first
+        assert acme.url.endswith("/eu/v1")
+        assert "acme-server-secret" in first
+        assert "globex-server-secret" not in first
+        assert press(acme, "reset").headers["location"] == "/_sandbox/tenants/acme/pages/controls?said=reset"
+        assert press(acme, "clock-freeze").status_code == 303
+        assert user_of(shown(acme, "users")) == []
+        assert [one.clock.is_frozen for one in (running, acme, globex)] == [False, True, False]
+        for headers in FOREIGN:
+            assert press(globex, "clock-freeze", headers).status_code == 403
+        running.remove_tenant("acme")
+        running.remove_tenant("globex")
+        assert "Tenants" not in shown(running, "users")

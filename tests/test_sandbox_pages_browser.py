@@ -149,6 +149,24 @@ def test_a_fixture_is_uploaded_from_a_file(browser: Chromium, empty: RunningSand
     assert [user.user_id for user in empty.sandbox.store.users()] == ["ann"]
 
 
+def test_a_tenant_is_chosen_and_tries_a_passkey_of_its_own(browser: Chromium) -> None:
+    with run_in_thread(SandboxConfig(seed=1, tenants={"acme": {"region": "eu"}, "globex": {}})) as running:
+        browser.open(at(running), width=360)
+        browser.do("authenticator", transport="internal")
+        browser.do("clickOn", selector="#tenants summary")
+        assert_good(browser, 360)
+        browser.do("follow", link="acme")
+        browser.do("click", button="Create passkey")
+        browser.do("waitFor", text="Passkey created for ada")
+        browser.do("click", button="Sign in with passkey")
+        browser.do("waitFor", text="Signed in as ada")
+        assert running.sandbox.store.counts()["users"] == 0
+        assert running.tenant("acme").sandbox.store.counts()["users"] == 1
+        browser.do("follow", link="Users")
+        browser.do("waitFor", text="1 user")
+        browser.assert_quiet()
+
+
 def test_a_page_of_another_site_cannot_press_a_button(browser: Chromium, seeded: RunningSandbox) -> None:
     send = """(() => {
       const form = document.createElement("form");

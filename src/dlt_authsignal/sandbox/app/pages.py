@@ -1,6 +1,7 @@
 """The pages of the sandbox in a browser."""
 
 import re
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from dlt_authsignal.sandbox.app.console.overview import overview, snapshot
+from dlt_authsignal.sandbox.app.console.render import TENANTS
 from dlt_authsignal.sandbox.app.console.routes import console_routes
 from dlt_authsignal.sandbox.app.control import Control
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
@@ -27,11 +29,17 @@ class Trying(msgspec.Struct, rename="camel"):
     user_id: str
 
 
-def page_routes(sandbox: Sandbox) -> list[Route]:
-    """Return the routes of the pages, and those that the pages call."""
+def page_routes(sandbox: Sandbox, everyone: Callable[[], Sequence[Sandbox]]) -> list[Route]:
+    """Return the routes of the pages, and those that the pages call.
+
+    Args:
+        sandbox: The tenant.
+        everyone: Returns all tenants of the sandbox.
+    """
 
     async def index(request: Request) -> Response:
         if prefers_html(request.headers.get("accept", "")):
+            setattr(request.state, TENANTS, everyone())
             return overview(sandbox, request)
         return json_response(Control(sandbox).info({}), headers={"vary": "Accept", "cache-control": "no-store"})
 
@@ -56,7 +64,7 @@ def page_routes(sandbox: Sandbox) -> list[Route]:
         Route("/_sandbox/page", page, methods=["GET"]),
         Route("/_sandbox/try", try_passkey, methods=["POST"]),
         Route("/_sandbox/magic-link", magic_link, methods=["GET"]),
-        *console_routes(sandbox),
+        *console_routes(sandbox, everyone),
     ]
 
 

@@ -1,6 +1,5 @@
 """The first page: the tenant, a passkey to try, the outbox and the requests."""
 
-from dataclasses import fields
 from itertools import islice
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -28,10 +27,10 @@ def overview(sandbox: Sandbox, request: Request) -> Response:
         "overview",
         "",
         shown=shown,
-        api=f"{base_url(request)}/v1",
+        api=f"{base_url(request)}{sandbox.config.region_path}/v1",
         links={sent["url"] for sent in shown["outbox"] if _is_web(sent["url"])},
         fits=_fits(request.url.hostname or "", sandbox.config.relying_party),
-        page_url=_page_url(request, sandbox.config.relying_party),
+        page_url=_page_url(request, sandbox),
     )
 
 
@@ -40,8 +39,8 @@ def snapshot(sandbox: Sandbox) -> dict[str, Any]:
     config = sandbox.config
     return {
         "tenantId": config.tenant_id,
-        "apiSecretKey": _unless_chosen(config, "api_secret_key"),
-        "managementSecretKey": _unless_chosen(config, "management_secret_key"),
+        "apiSecretKey": _unless_chosen(config, "api_secret_key", "server"),
+        "managementSecretKey": _unless_chosen(config, "management_secret_key", "management"),
         "relyingParty": config.relying_party,
         "listing": config.listing,
         "now": iso(sandbox.clock.now()),
@@ -52,10 +51,10 @@ def snapshot(sandbox: Sandbox) -> dict[str, Any]:
     }
 
 
-def _unless_chosen(config: SandboxConfig, name: str) -> str | None:
-    """Return the default key. A key that the user chose may be a real one, so it is not shown."""
-    own = next(field.default for field in fields(config) if field.name == name)
-    return str(own) if getattr(config, name) == own else None
+def _unless_chosen(config: SandboxConfig, name: str, kind: str) -> str | None:
+    """Return a key that the sandbox chose. A key that the user chose may be a real one, so it is not shown."""
+    key: str = getattr(config, name)
+    return key if key in (f"{config.tenant_id}-{kind}-secret", getattr(SandboxConfig, name)) else None
 
 
 def _shown(message: Message) -> dict[str, Any]:
@@ -80,7 +79,8 @@ def _fits(host: str, relying_party: str) -> bool:
     return host == relying_party or host.endswith(f".{relying_party}")
 
 
-def _page_url(request: Request, relying_party: str) -> str:
+def _page_url(request: Request, sandbox: Sandbox) -> str:
     """Return the address at which a passkey can be tried."""
     port = urlsplit(str(request.url)).port
-    return f"{request.url.scheme}://{relying_party}{f':{port}' if port else ''}{request.url.path}"
+    host = f"{sandbox.config.relying_party}{f':{port}' if port else ''}"
+    return f"{request.url.scheme}://{host}{sandbox.control_path}"

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
@@ -53,8 +54,20 @@ HEADERS: Final = {
     "x-content-type-options": "nosniff",
 }
 
+TENANTS: Final = "tenants"
+"""The attribute of `request.state` that has all tenants of the sandbox."""
+
 SHORT: Final = 160
 """Characters of a value in a list. The rest is on the page about it."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A tenant that the reader can choose."""
+
+    tenant_id: str
+    href: str
+    is_shown: bool
 
 
 def page(
@@ -72,10 +85,11 @@ def page(
         values: Values of the template.
     """
     about = {
-        "root": control_path(sandbox),
-        "pages": f"{control_path(sandbox)}{PAGES}",
+        "root": sandbox.control_path,
+        "pages": f"{sandbox.control_path}{PAGES}",
         "key": key,
         "tenant": sandbox.tenant.details.get("name") or "Sandbox",
+        "choices": choices(sandbox, request, key),
         "now": sandbox.clock.now(),
         "frozen": sandbox.clock.is_frozen,
         "earlier": sandbox.shown_as_of,
@@ -88,9 +102,13 @@ def page(
     return HTMLResponse(text.encode("utf-8", "replace"), status, HEADERS)
 
 
-def control_path(_sandbox: Sandbox) -> str:
-    """Return the path of the control routes."""
-    return "/_sandbox/"
+def choices(sandbox: Sandbox, request: Request, key: str) -> list[Choice]:
+    """Return the tenants of the sandbox, each with the same page. None if it is alone."""
+    tenants = getattr(request.state, TENANTS, ())
+    if len(tenants) < 2:
+        return []
+    page = f"{PAGES}{key}" if key else ""
+    return [Choice(one.config.tenant_id, f"{one.control_path}{page}", one is sandbox) for one in tenants]
 
 
 @cache

@@ -1,7 +1,7 @@
 """The routes of the pages, their buttons and their files."""
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 from urllib.parse import quote
 
@@ -13,13 +13,15 @@ from dlt_authsignal.sandbox.app.console.attempt_pages import attempts
 from dlt_authsignal.sandbox.app.console.buttons import buttons, press
 from dlt_authsignal.sandbox.app.console.control_page import controls
 from dlt_authsignal.sandbox.app.console.people import user, users
-from dlt_authsignal.sandbox.app.console.render import PAGES, control_path, page, static
+from dlt_authsignal.sandbox.app.console.render import PAGES, TENANTS, page, static
 from dlt_authsignal.sandbox.app.console.rule_pages import rules
 from dlt_authsignal.sandbox.app.console.webhook_pages import delivery, webhooks
 from dlt_authsignal.sandbox.sandbox import Sandbox
 
 ROOT: Final = "/_sandbox/"
 
+Everyone = Callable[[], Sequence[Sandbox]]
+Handler = Callable[[Request], Awaitable[Response]]
 Page = Callable[[Sandbox, Request], Response | Awaitable[Response]]
 
 SHOWN: Final[dict[str, Page]] = {
@@ -36,11 +38,17 @@ RETURNING: Final[dict[str, Callable[..., Response]]] = {"controls": controls, "w
 """Pages that show why one of their buttons did nothing."""
 
 
-def console_routes(sandbox: Sandbox) -> list[Route]:
-    """Return the routes below `/_sandbox/pages/`. The first page is at `/_sandbox/` itself: see `app.pages`."""
+def console_routes(sandbox: Sandbox, everyone: Everyone) -> list[Route]:
+    """Return the routes below `/_sandbox/pages/`. The first page is at `/_sandbox/` itself: see `app.pages`.
+
+    Args:
+        sandbox: The tenant.
+        everyone: Returns all tenants of the sandbox.
+    """
     found = buttons(sandbox)
 
     async def pressed(request: Request) -> Response:
+        setattr(request.state, TENANTS, everyone())
         name = request.path_params["name"]
         button = found.get(name)
         if button is None:
@@ -57,7 +65,7 @@ def console_routes(sandbox: Sandbox) -> list[Route]:
         refused = await press(button, request)
         if refused is None:
             path = f"{PAGES}{button.back}" if button.back else ""
-            return RedirectResponse(f"{control_path(sandbox)}{path}?said={quote(name)}", 303)
+            return RedirectResponse(f"{sandbox.control_path}{path}?said={quote(name)}", 303)
         if button.back in RETURNING:
             return RETURNING[button.back](sandbox, request, refused=refused)
         return page(sandbox, request, "wrong", button.back, status=400, problem=refused.why, back=button.back)
@@ -66,14 +74,18 @@ def console_routes(sandbox: Sandbox) -> list[Route]:
         return static(request.path_params["name"])
 
     return [
-        *(Route(f"{ROOT}{PAGES}{name}", _shown(sandbox, shown), methods=["GET"]) for name, shown in SHOWN.items()),
+        *(
+            Route(f"{ROOT}{PAGES}{name}", _shown(sandbox, shown, everyone), methods=["GET"])
+            for name, shown in SHOWN.items()
+        ),
         Route(f"{ROOT}{PAGES}do/{{name}}", pressed, methods=["POST"]),
         Route(f"{ROOT}{PAGES}static/{{name}}", file, methods=["GET"]),
     ]
 
 
-def _shown(sandbox: Sandbox, shown: Page) -> Callable[[Request], Awaitable[Response]]:
+def _shown(sandbox: Sandbox, shown: Page, everyone: Everyone) -> Handler:
     async def show(request: Request) -> Response:
+        setattr(request.state, TENANTS, everyone())
         made = shown(sandbox, request)
         return await made if inspect.isawaitable(made) else made
 
