@@ -115,11 +115,11 @@ def test_new_attempts_appear_and_open_ones_stay_open(browser: Chromium, empty: R
     ask(empty, "POST", "/users/ann/actions/signIn", {"idempotencyKey": "first"})
     browser.open(at(empty, "attempts"))
     browser.do("clickOn", selector=".entry summary")
-    browser.do("clickOn", selector="h1")
     browser.do("waitFor", text="first")
     ask(empty, "POST", "/users/bob/actions/payment", {"idempotencyKey": "second"})
     browser.do("waitFor", text="payment")
     assert browser.evaluate("[...document.querySelectorAll('details')].map((one) => one.open)") == [False, True]
+    assert browser.evaluate("document.activeElement.parentElement.open")
     browser.assert_quiet()
 
 

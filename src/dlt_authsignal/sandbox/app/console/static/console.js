@@ -31,15 +31,21 @@
   function isUsed(part) {
     const chosen = getSelection();
     const isChosen = chosen && !chosen.isCollapsed && chosen.containsNode(part, true);
-    return isChosen || part.contains(document.activeElement);
+    const active = document.activeElement;
+    return isChosen || (part.contains(active) && active.tagName !== "SUMMARY");
   }
+
+  const sameIn = (newer, details) => newer.querySelector(`#${CSS.escape(details.id)}`);
 
   function put(fresh) {
     for (const part of document.querySelectorAll("[data-live]")) {
       const newer = fresh.getElementById(part.id);
       if (!newer || isUsed(part)) continue;
-      for (const open of part.querySelectorAll("details[open]")) newer.querySelector(`#${CSS.escape(open.id)}`)?.setAttribute("open", "");
-      if (part.outerHTML !== newer.outerHTML) part.replaceWith(document.adoptNode(newer));
+      for (const open of part.querySelectorAll("details[open]")) sameIn(newer, open)?.setAttribute("open", "");
+      if (part.outerHTML === newer.outerHTML) continue;
+      const focused = part.contains(document.activeElement) && sameIn(newer, document.activeElement.closest("details"));
+      part.replaceWith(document.adoptNode(newer));
+      if (focused) focused.querySelector("summary").focus({ preventScroll: true });
     }
   }
 
