@@ -20,6 +20,9 @@
     }
   });
 
+  // --- On a narrow screen, the menu is scrolled to the present page
+  document.querySelector(".menu [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+
   // --- What a button has done is said once, not again when the page is loaded again
   const here = new URL(location.href);
   if (here.searchParams.has("said")) {
