@@ -1,6 +1,6 @@
 """Make every picture of README and docs: drawings, the demo's overview, a page of the sandbox. `make pictures` runs it.
 
-A new picture goes into DRAWN, SHOWN or SANDBOX, and nowhere else: a test compares them with the pages and with docs/images.
+A new picture goes into DRAWN, SHOWN or SANDBOX, and nowhere else: a test compares them with the pages and docs/images.
 """
 
 import os
