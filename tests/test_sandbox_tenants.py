@@ -201,6 +201,18 @@ def test_tenants_are_added_and_removed_while_the_sandbox_runs(running: RunningSa
         running.tenant("late")
 
 
+def test_a_tenant_is_described_at_its_id_and_the_list_with_or_without_a_slash(running: RunningSandbox) -> None:
+    tenants = requests.get(f"{running.control_url}tenants/", timeout=10).json()["tenants"]
+    acme = requests.get(f"{running.control_url}tenants/acme", timeout=10).json()
+    assert {**acme, "now": None} == {**tenants[1], "now": None}
+
+
+def test_the_host_of_a_tenants_pages_is_answered() -> None:
+    with run_in_thread(SandboxConfig(tenants={"acme": {"pages_url": "http://acme.test:80"}})) as running:
+        for host, expected in (("acme.test", 200), ("other.test", 403)):
+            assert requests.get(running.control_url, headers={"Host": host}, timeout=10).status_code == expected
+
+
 def test_keys_that_were_chosen_are_not_listed(running: RunningSandbox) -> None:
     secret = "a-key-of-mine"
     code, late = added(running, {"tenantId": "late", "apiSecretKey": secret})
@@ -322,6 +334,7 @@ def test_the_number_of_tenants_is_bounded() -> None:
         ({"acme": 5}, "must be a mapping of fields"),
         ({"acme": {"usres": 5}}, 'unknown field "usres"'),
         ({"acme": {"tenant_id": "x"}}, 'unknown field "tenant_id"'),
+        ({"acme": {"fixture": {"users": {}}}}, "must be a Fixture"),
         ({"acme": {"users": -5}}, r'tenants\["acme"\]: users must be'),
         ({"acme": {"region": "mars"}}, "region must be one of us, au, eu, ca"),
         ({"a b": {}}, "1 to 64 letters"),

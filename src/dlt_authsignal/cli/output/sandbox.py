@@ -80,10 +80,10 @@ def _further(url: str, sandboxes: Sequence["Sandbox"]) -> Iterator[str]:
         yield f"  tenants  {more}; the key decides which tenant responds"
     width = max((len(one.config.tenant_id) for one in sandboxes[:MOST_LISTED]), default=0)
     for one in sandboxes[:MOST_LISTED]:
-        config = one.config
+        config, count = one.config, one.store.counts()["users"]
         yield (
             f"    {config.tenant_id:{width}}   {_url(url, one)}   keys server {config.api_secret_key}, "
-            f"management {config.management_secret_key}   {one.store.counts()['users']:,} users"
+            f"management {config.management_secret_key}   {count:,} user{'' if count == 1 else 's'}"
         )
     if sandboxes:
         rest = len(sandboxes) - MOST_LISTED

@@ -123,7 +123,8 @@ def server(
         recorder: Writes every request and its response to a file. None: nothing is recorded.
         tenants: All tenants of the sandbox. None: only the first one, until others are added.
     """
-    app: ASGIApp = KnownHosts(create_app(sandbox, tenants), sandbox, host)
+    tenants = tenants or Tenants(sandbox)
+    app: ASGIApp = KnownHosts(create_app(sandbox, tenants), tenants, host)
     logging.getLogger("uvicorn.error").addFilter(_is_unexpected)
     config = uvicorn.Config(
         recorder.around(app) if recorder else app,
@@ -167,15 +168,16 @@ def certificate_for(config: SandboxConfig, host: str, *further: SandboxConfig) -
     Args:
         config: The configuration of the first tenant.
         host: The host it listens on.
-        *further: Configurations of further tenants, for the hosts of their passkeys.
+        *further: Configurations of further tenants.
 
     Raises:
         ValueError: A host cannot be in a certificate.
     """
     from dlt_authsignal.sandbox.app.certificate import Certificate
 
-    domains = (plain_host(one.relying_party) for one in (config, *further))
-    hosts = {*config.known_hosts, *domains, plain_host(host)}
+    hosts = {plain_host(host)}
+    for one in (config, *further):
+        hosts |= {*one.known_hosts, plain_host(one.relying_party)}
     return Certificate.create(*sorted(found for found in hosts if found and not is_every_interface(found)))
 
 

@@ -77,7 +77,7 @@ def further_tenant(config: Config, tenant_id: str, given: Mapping[str, Any], num
         "seed": None if config.seed is None else config.seed + number,
     }
     try:
-        return replace(config, **{**own, **_keys(where, tenant_id, given), **given})
+        return replace(config, **{**own, **_keys(tenant_id, given), **given})
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
 
@@ -116,12 +116,14 @@ def _merged(given: Given, fixtures: Mapping[str, Any]) -> Given:
     return {**of_file, **{tenant_id: value for tenant_id, value in given.items() if tenant_id not in of_file}}
 
 
-def _keys(where: str, tenant_id: str, given: Mapping[str, Any]) -> Mapping[str, str]:
+def _keys(tenant_id: str, given: Mapping[str, Any]) -> Mapping[str, str]:
     """Return the keys of the tenant's fixture."""
-    fixture = given.get("fixture")
-    keys = dict(getattr(fixture, "keys", {}))
+    fixture: Any = given.get("fixture")
+    if not hasattr(fixture, "put_into"):  # none, or a value that the configuration refuses
+        return {}
+    keys = dict(fixture.keys)
     if keys.pop("tenant_id", tenant_id) != tenant_id:
-        raise ValueError(f"{where}: its fixture has the id of another tenant. Leave keys.tenantId out of it.")
-    if getattr(fixture, "tenants", {}):
-        raise ValueError(f"{where}: its fixture has tenants itself. Leave tenants out of it.")
+        raise ValueError("its fixture has the id of another tenant. Leave keys.tenantId out of it.")
+    if fixture.tenants:
+        raise ValueError("its fixture has tenants itself. Leave tenants out of it.")
     return keys

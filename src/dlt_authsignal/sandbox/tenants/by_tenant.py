@@ -7,7 +7,7 @@ Of Authsignal it is known that the key alone identifies a tenant, and that a key
 the region as the first part of the path, because a sandbox has one host.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote
 
@@ -58,8 +58,8 @@ class ByTenant:
     async def _control(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the control routes of one tenant below its id."""
         name, slash, rest = scope["path"].removeprefix(CONTROLLED).partition("/")
-        if not slash:
-            await self._app(scope, receive, send)
+        if not slash or not name:
+            await self._app(_at(scope, scope["path"].rstrip("/")), receive, send)
             return
         try:
             sandbox = self._tenants.get(unquote(name))
@@ -83,9 +83,8 @@ class ByTenant:
             return first, scope
         scope = _at(scope, path)
         inside = [one for one in self._tenants.sandboxes if one.config.region_path == region]
-        found = next((one for one in inside if one.config.tenant_id == _tenant_id(scope)), None) or next(
-            (one for one in inside if _has_key(one, scope)), None
-        )
+        name, value = _identity(scope)
+        found = next((one for one in inside if getattr(one.config, name) == value), None)
         if found is None and first not in inside:
             return first, _anonymous(scope)
         return found or first, scope
@@ -120,37 +119,21 @@ def _anonymous(scope: Scope) -> Scope:
     return {**_at(scope, path), "headers": headers, "subprotocols": []}
 
 
-def _tenant_id(scope: Scope) -> str | None:
-    """Return the tenant id that a request of the Client API names: in its path, its token or its key."""
+def _identity(scope: Scope) -> tuple[str, str | None]:
+    """Return the field of the configuration that identifies the tenant of a request, and its value in the request."""
     path = scope["path"]
     if path.startswith(PUBLIC):
-        return unquote(path.removeprefix(PUBLIC).partition("/")[0])
-    if not (_is_below(path, "/v1/client") or path == qr_socket.PATH):
-        return None
-    for header in _credentials(scope):
-        if header[:7].lower() == "bearer ":
-            return _claimed(header[7:])
-        return unquote(basic_name(header) or "")
-    return None
-
-
-def _credentials(scope: Scope) -> Iterator[str]:
+        return "tenant_id", unquote(path.removeprefix(PUBLIC).partition("/")[0])
     if scope["type"] == "websocket":
         header = qr_socket.authorization(scope["subprotocols"])
     else:
         header = Headers(scope=scope).get("authorization", "")
-    if header:
-        yield header
-
-
-def _has_key(sandbox: Sandbox, scope: Scope) -> bool:
-    """Return whether a request of the Server API or of the Management API has the tenant's key."""
-    path = scope["path"]
+    if header[:7].lower() == "bearer ":
+        return "tenant_id", _claimed(header[7:])
+    name = basic_name(header)
     if _is_below(path, "/v1/client") or path == qr_socket.PATH:
-        return False
-    name = basic_name(Headers(scope=scope).get("authorization", ""))
-    config = sandbox.config
-    return name == (config.management_secret_key if _is_below(path, "/v1/management") else config.api_secret_key)
+        return "tenant_id", name and unquote(name)
+    return "management_secret_key" if _is_below(path, "/v1/management") else "api_secret_key", name
 
 
 def _is_below(path: str, start: str) -> bool:

@@ -90,15 +90,23 @@ def tenant_routes(tenants: Tenants) -> list[Route]:
         fields = await asyncio.to_thread(asked.fields)
         return shown_tenant(await tenants.add(asked.tenant_id, fields), base_url(request))
 
+    async def one(request: Request) -> Any:
+        return shown_tenant(tenants.get(_tenant_id(request)), base_url(request))
+
     async def remove(request: Request) -> Any:
-        tenants.remove(unquote(request.path_params["tenant_id"]))
+        tenants.remove(_tenant_id(request))
         return await listed(request)
 
     return [
         _route("GET", "", listed),
         _route("POST", "", add),
+        _route("GET", "/{tenant_id}", one),
         _route("DELETE", "/{tenant_id}", remove),
     ]
+
+
+def _tenant_id(request: Request) -> str:
+    return unquote(request.path_params["tenant_id"])
 
 
 def _route(method: str, path: str, act: Callable[[Request], Awaitable[Any]]) -> Route:
