@@ -526,6 +526,8 @@ def test_webhooks_are_set_and_flushed_by_control_routes_which_show_no_secret(
             "attempt": 1,
             "status": 200,
             "failure": None,
+            "number": 1,
+            "resent": None,
         }
     ]
     assert not any(secret in json.dumps(shown) for secret in ("hidden", "older-key", SECRET))

@@ -66,7 +66,7 @@ def change(running: RunningSandbox) -> None:
             store.remove_authenticator(user.user_id, authenticator.user_authenticator_id)
 
 
-@pytest.mark.parametrize(("users", "workers"), deep_after(1, [(40, 4), (600, 4)]))
+@pytest.mark.parametrize(("users", "workers"), deep_after(1, [(25, 4), (600, 4)]))
 def test_several_workers_load_the_tables_and_histories_of_one(users: int, workers: int) -> None:
     with served(SandboxConfig(seed=1, users=users)) as running:
         first, _ = both(running, workers, privacy="pseudonymize", privacy_key=KEY)
@@ -84,7 +84,8 @@ def test_details_of_actions_and_limited_rates_are_the_same(seeded: RunningSandbo
     both(seeded, 2, tables=tables, rate=500, full=True)
 
 
-@pytest.mark.parametrize("kind", deep_after(1, ["changed_types", "unknown_fields"]))
+@pytest.mark.deep
+@pytest.mark.parametrize("kind", ["changed_types", "unknown_fields"])
 def test_values_of_other_types_and_new_fields_are_the_same(seeded: RunningSandbox, kind: Any) -> None:
     seeded.faults.add(Fault(route="*", kind=kind, times=None))
     both(seeded, 2, tables=["user_authenticators", "user_devices"], privacy="pseudonymize", privacy_key=KEY)
@@ -132,7 +133,7 @@ def test_the_error_of_a_worker_is_the_error_of_the_run(seeded: RunningSandbox) -
     assert workers_of(os.getpid()) == []
 
 
-@pytest.mark.parametrize("number", deep_after(2, [signal.SIGKILL, signal.SIGINT, signal.SIGTERM]))
+@pytest.mark.parametrize("number", deep_after(1, [signal.SIGKILL, signal.SIGINT, signal.SIGTERM]))
 def test_workers_end_with_the_sync(seeded: RunningSandbox, number: signal.Signals) -> None:
     seeded.faults.add(Fault(route="GET /users/{userId}/actions", kind="delay", seconds=5, times=None))
     process = subprocess.Popen(
@@ -171,6 +172,7 @@ def test_keys_are_neither_in_the_environment_nor_in_the_command_line_of_a_worker
     assert KEY.encode() not in said
 
 
+@pytest.mark.deep
 def test_a_script_without_a_main_guard_runs_once(seeded: RunningSandbox, workdir: Path) -> None:
     script = workdir / "load.py"
     script.write_text(

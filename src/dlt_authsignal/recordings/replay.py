@@ -22,7 +22,7 @@ SECONDS: Final = 30.0
 
 WEB_SOCKET: Final = 101
 REDIRECTS: Final = range(300, 400)
-WEBHOOKS: Final = "/_sandbox/webhooks"
+WEBHOOKS: Final = ("/_sandbox/webhooks", "/_sandbox/pages/do/webhooks-")
 FIXTURE: Final = "/_sandbox/fixture"
 
 SIGNED: Final = ("registrationCredential", "authenticationCredential", "signature", "publicKey")

@@ -60,16 +60,22 @@ def create_app(sandbox: Sandbox, tenants: Tenants | None = None) -> Starlette:
         sandbox: The first tenant.
         tenants: All tenants. None: only the first one, until others are added.
     """
-    return _app(sandbox, tenants or Tenants(sandbox))
+    everyone = tenants or Tenants(sandbox)
+    return _app(sandbox, everyone, everyone)
 
 
-def _further(sandbox: Sandbox) -> Starlette:
-    """Create the app of a further tenant."""
-    return _app(sandbox, None)
+def _app(sandbox: Sandbox, tenants: Tenants | None, everyone: Tenants) -> Starlette:
+    """Create the app of one tenant.
 
+    Args:
+        sandbox: The tenant.
+        tenants: The tenants to which the first one passes requests on. None: it is a further tenant.
+        everyone: All tenants, for the choice on the pages.
+    """
 
-def _app(sandbox: Sandbox, tenants: Tenants | None) -> Starlette:
-    """Create the app of one tenant. That of the first one has the tenants, and passes requests on to the others."""
+    def further(one: Sandbox) -> Starlette:
+        return _app(one, None, everyone)
+
     served = (*SERVED, *(ALIASES if sandbox.config.seed_page_paths else ()))
     routes = [
         Route(f"/v1{described.path}", endpoint(sandbox, described, handler), methods=[described.method])
@@ -96,14 +102,14 @@ def _app(sandbox: Sandbox, tenants: Tenants | None) -> Starlette:
             *routes,
             WebSocketRoute(qr_socket.PATH, qr_socket.socket(sandbox)),
             *hosted_routes(sandbox),
-            *page_routes(sandbox),
+            *page_routes(sandbox, lambda: everyone.sandboxes),
             *control_routes(sandbox),
             *(tenant_routes(tenants) if tenants else ()),
             openapi_route(served),
         ],
         middleware=[
             Middleware(RawPaths),
-            *([Middleware(ByTenant, tenants=tenants, make=_further)] if tenants else ()),
+            *([Middleware(ByTenant, tenants=tenants, make=further)] if tenants else ()),
             Middleware(ClientCors),
             Middleware(OwnPagesOnly),
         ],

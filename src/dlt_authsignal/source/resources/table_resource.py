@@ -132,7 +132,7 @@ class Loading:
 
 
 class Loadings:
-    """The `Loading` of each table in the running extraction: there is one, and the first table that needs it makes it."""
+    """The `Loading` of each table in the running extraction: one for each table."""
 
     def __init__(self, begin: Callable[[Table], Loading]) -> None:
         self._begin = begin

@@ -20,7 +20,7 @@ class Engine(Protocol):
     ) -> None:
         """Read all slices with one worker per job, and send the result of each to `out`, in no particular order.
 
-        A slice whose worker dies is read again, once.
+        A slice whose worker dies is read again.
 
         Raises:
             WorkerLost: The worker of that died too.

@@ -213,7 +213,7 @@ async def _started() -> Process:
 
 
 async def _end(process: Process) -> None:
-    """End a process that has nothing more to do, or whose parent has ended."""
+    """End a process that has nothing more to do, or whose sync has failed."""
     if process.returncode is None:
         with suppress(ProcessLookupError):
             process.kill()
