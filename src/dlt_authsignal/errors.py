@@ -10,6 +10,7 @@ AuthsignalError
 │   ├── NoData                the database to be read does not exist yet
 │   ├── NotACanary            the user given to a probe may be a real person
 │   ├── OtherTenant           the dataset holds another tenant, or was loaded with another key
+│   ├── DatasetTooOld         an earlier version made the dataset, with tables that cannot be upgraded
 │   ├── UserErased            the requested user was erased and must not be loaded again
 │   ├── FixtureInvalid        a fixture or a state file of the sandbox cannot be read
 │   ├── RecordingUnreadable   a file is not a recording of the sandbox
@@ -22,6 +23,7 @@ AuthsignalError
 │   │   └── TooLarge          a body above the size limit; not retried
 │   ├── PagingLoop            the user list does not end
 │   ├── RequestRefused        any other 3xx or 4xx
+│   ├── WorkerLost            a process that reads users ended twice before it was done
 │   ├── PipelineBusy          another run uses the same pipeline or dataset
 │   ├── TooManyDeletes        more rows would be marked as deleted than max_deletes allows
 │   ├── SpoolUnavailable      the spool of events cannot be written or read
@@ -178,6 +180,19 @@ class OtherTenant(ConfigurationError):
     """The dataset holds another tenant, or was loaded with another key only."""
 
 
+class DatasetTooOld(ConfigurationError):
+    """An earlier version made the dataset, with tables that cannot be upgraded."""
+
+    def __init__(self, pipeline: str, dataset: str, table: str, column: str) -> None:
+        super().__init__(
+            f'Dataset "{dataset}" was made by an earlier version of dlt-authsignal, and cannot be upgraded: its table'
+            f" {table} was made without the column {column}. The dataset was not changed. Load a new one, with a"
+            f" new pipeline: dlt-authsignal sync --pipeline-name {pipeline}_2 --dataset {dataset}_2. Keep the"
+            f" old one: only it has actions of more than 30 days ago."
+            f" See {DOCS}/versions.md#databases-of-earlier-versions"
+        )
+
+
 class UserErased(ConfigurationError):
     """The user of a token, or the canary user, was erased from the dataset.
 
@@ -256,6 +271,24 @@ class PagingLoop(HttpError, RunFailed):
 
 class RequestRefused(HttpError, RunFailed):
     """A 3xx or 4xx status without a separate class."""
+
+
+class WorkerLost(RunFailed):
+    """A process that reads users ended before it was done, and so did the one that replaced it.
+
+    Attributes:
+        code: Exit code of the process; a negative number is the signal that ended it. None if unknown.
+        users: Users that it was reading.
+    """
+
+    def __init__(self, code: int | None, users: int = 0) -> None:
+        self.code, self.users = code, users
+        what = f"while it read {users:,} users" if users else "when it started"
+        how = "" if code is None else f" (signal {-code})" if code < 0 else f" (exit code {code})"
+        super().__init__(
+            f"A worker ended unexpectedly {what}{how}, and so did the one that replaced it. Nothing was loaded. The"
+            " system may have too little memory: check its log, then run again with fewer workers, such as --workers 1."
+        )
 
 
 class PipelineBusy(RunFailed):

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_authsignal.destination.duckdb_file import database_file, keep_open
 from dlt_authsignal.destination.stores.queries import alive_columns_of
 
 if TYPE_CHECKING:
     from dlt_authsignal.source.rows.arrow_hash import Hashes
+
+MAX_SMALL: Final = 10_000
+"""Rows of a table that is read together with others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,13 +99,45 @@ def _held(known: Hashes, hashes: Hashes) -> int:
     return int(np.count_nonzero(known[places] == hashes))
 
 
-def known_hashes(pipeline: Pipeline, table: str) -> Hashes:
-    """Return the sorted hashes of a table's rows, without those marked as deleted: 8 bytes per row."""
+@dataclass
+class KnownHashes:
+    """Read the sorted hashes of a table's rows, without those marked as deleted: 8 bytes per row.
+
+    A DuckDB file takes longer to open than a small table takes to read. So the first call reads all small tables.
+
+    Args:
+        pipeline: Pipeline whose dataset is queried.
+        rows: Rows of each table before the run, without those marked as deleted.
+    """
+
+    pipeline: Pipeline
+    rows: Mapping[str, int]
+    _small: dict[str, Hashes] | None = None
+
+    def __call__(self, table: str) -> Hashes:
+        """Return the hashes of one table."""
+        if not self.rows[table]:
+            return _sorted([])
+        if self._small is None:
+            self._small = self._of_small_tables()
+        found = self._small.pop(table, None)
+        return self._of(table) if found is None else found
+
+    def _of_small_tables(self) -> dict[str, Hashes]:
+        if database_file(self.pipeline) is None:
+            return {}
+        with keep_open(self.pipeline):
+            return {name: self._of(name) for name, rows in self.rows.items() if 0 < rows <= MAX_SMALL}
+
+    def _of(self, table: str) -> Hashes:
+        from dlt_authsignal.source.rows.arrow_hash import from_text
+
+        return _sorted([from_text(batch["_row_hash"]) for batch in alive_columns_of(self.pipeline, table, "_row_hash")])
+
+
+def _sorted(parts: list[Hashes]) -> Hashes:
     import numpy as np
 
-    from dlt_authsignal.source.rows.arrow_hash import from_text
-
-    parts = [from_text(batch["_row_hash"]) for batch in alive_columns_of(pipeline, table, "_row_hash")]
     found = np.concatenate(parts) if parts else np.array([], np.uint64)
     found.sort()
     return found

@@ -33,7 +33,7 @@ from dlt_authsignal.pipeline.history.update import update_history
 from dlt_authsignal.pipeline.load_packages import Pending
 from dlt_authsignal.pipeline.run_log import recorded
 from dlt_authsignal.pipeline.run_table import add_run_table
-from dlt_authsignal.pipeline.sync.changes import Tally, known_hashes
+from dlt_authsignal.pipeline.sync.changes import KnownHashes, Tally
 from dlt_authsignal.pipeline.sync.created_at import carrier, created_at
 from dlt_authsignal.pipeline.sync.report import SyncReport
 from dlt_authsignal.project.pipelines import check_pipeline
@@ -111,9 +111,9 @@ def sync(
                 pending, recreated = catch_up(pipeline, run.reach)
                 reads.recall(pipeline, details="action_details" in reading.selected_resources)
                 run.oldest_read_at = reads.oldest()
-                tally = _counted(pipeline, reading)
+                before = row_counts(pipeline, [name for name in TABLES if name in reading.selected_resources])
+                tally = _counted(pipeline, reading, before)
                 add_run_table(pipeline, reading)
-                before = row_counts(pipeline, tally.tables)
             keep = partial(open_file.enter_context, keep_open(pipeline))  # until the run is recorded
             location, deleted = _load(pipeline, reading, keep)
             run.oldest_read_at = oldest_read(pipeline)
@@ -219,9 +219,9 @@ def _memory(tables: Iterable[str]) -> set[str]:
     return reads | ({TABLE_READS.name} if {"tenant_authenticators", "user_authenticators"} & set(tables) else set())
 
 
-def _counted(pipeline: Pipeline, reading: DltSource) -> Tally:
+def _counted(pipeline: Pipeline, reading: DltSource, before: Mapping[str, int]) -> Tally:
     """Add the counting steps to the source, and return their counts."""
-    tally = Tally([name for name in TABLES if name in reading.selected_resources], partial(known_hashes, pipeline))
+    tally = Tally(list(before), KnownHashes(pipeline, before))
     if "users" in tally.tables:
         reading.resources["users"].add_map(carrier(partial(created_at, pipeline)))
     for name in tally.tables:

@@ -10,6 +10,7 @@ from dlt_authsignal.schema.columns import Column, Table
 from dlt_authsignal.schema.tables.server import PROVENANCE
 from dlt_authsignal.source.metrics.schema_drift import TableDrift
 from dlt_authsignal.source.privacy.identifiers import country_of, domain_of
+from dlt_authsignal.source.privacy.places import Places
 from dlt_authsignal.source.privacy.policy import DEFAULT, EVERY, Privacy, Text, Treatment, leaves, nothing
 from dlt_authsignal.source.privacy.undeclared import Undeclared, allowed_keys
 from dlt_authsignal.source.privacy.user_agents import browser_of, os_of
@@ -42,7 +43,7 @@ class Guard:
         plain: Returns the name of a column without its mark.
         drift: Collects the undeclared columns that are hashed, and counts withheld values.
         stored: Columns in the destination.
-        hashed: Undeclared columns that earlier runs hashed; new ones are added.
+        hashed: Undeclared columns that earlier runs hashed; new ones are added. Or those of several processes.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class Guard:
         *,
         drift: TableDrift | None = None,
         stored: Iterable[str] = (),
-        hashed: list[str] | None = None,
+        hashed: list[str] | Places | None = None,
     ) -> None:
         self._privacy = privacy
         self._plain = plain

@@ -61,6 +61,9 @@ def demo(users: int, days: int, seed: int, pipeline_name: str, events: bool, sto
     from dlt_authsignal.cli.commands.load.sync import run
     from dlt_authsignal.cli.commands.local.demo_events import load_past, print_comparison
     from dlt_authsignal.cli.commands.local.demo_prices import put_prices
+    from dlt_authsignal.destination.duckdb_file import keep_open
+    from dlt_authsignal.pipeline.alerts.detect import detect
+    from dlt_authsignal.pipeline.attach import attach, make_pipeline
 
     # other data gets a separate dataset, so that two demos do not mix
     dataset = "authsignal_data" if (users, days, seed) == (500, 45, 7) else f"authsignal_{users}x{days}_seed{seed}"
@@ -75,18 +78,17 @@ def demo(users: int, days: int, seed: int, pipeline_name: str, events: bool, sto
             _heading(steps, "Past events, through a receiver into DuckDB")
             load_past(running, into, settings, days=days, seed=seed)
         _heading(steps, "Sync into DuckDB")
-        sync_earlier_configurations(running, into, settings)
-        run(into, settings)
+        with keep_open(make_pipeline(**into)):  # opened 60 times otherwise, and no other program needs it yet
+            sync_earlier_configurations(running, into, settings)
+            run(into, settings)
         told = {story.name: (story.days.first, story.days.last) for story in running.told_stories() if story.days}
-    from dlt_authsignal.pipeline.alerts.detect import detect
-    from dlt_authsignal.pipeline.attach import attach, make_pipeline
-
-    detect(make_pipeline(**into))
-    pipeline = attach(**into)
-    if events:
-        put_prices(pipeline)
-        print_comparison(pipeline)
-    _print_figures(steps, pipeline, _of(pipeline_name, dataset), told if events else {})
+    with keep_open(make_pipeline(**into)):
+        detect(make_pipeline(**into))
+        pipeline = attach(**into)
+        if events:
+            put_prices(pipeline)
+            print_comparison(pipeline)
+        _print_figures(steps, pipeline, _of(pipeline_name, dataset), told if events else {})
 
 
 def _print_figures(steps: Iterator[int], pipeline: "Pipeline", of: str, told: Mapping[str, tuple[date, date]]) -> None:
