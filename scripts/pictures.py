@@ -1,6 +1,6 @@
-"""Make every picture of README and docs: drawings, and the overview of the demo's tenant. `make pictures` runs it.
+"""Make every picture of README and docs: drawings, the demo's overview, a page of the sandbox. `make pictures` runs it.
 
-A new picture goes into DRAWN or SHOWN, and nowhere else: a test compares them with the pages and with docs/images.
+A new picture goes into DRAWN, SHOWN or SANDBOX, and nowhere else: a test compares them with the pages and docs/images.
 """
 
 import os
@@ -17,6 +17,7 @@ from package_map import drawing
 ROOT: Final = Path(__file__).parents[1]
 IMAGES: Final = ROOT / "docs" / "images"
 WIDTH, HEIGHT = 1280, 1420
+SANDBOX_HEIGHT: Final = 980
 PIPELINE: Final = "authsignal_demo"
 
 DRAWN: Final = {
@@ -30,6 +31,9 @@ DRAWN: Final = {
 SHOWN: Final = {"report-light.png": False, "report-dark.png": True}
 """Pictures of the demo's report by file, and whether their colours are dark."""
 
+SANDBOX: Final = {"sandbox-light.png": False, "sandbox-dark.png": True}
+"""Pictures of the sandbox's rules by file, and whether their colours are dark."""
+
 DEMO_SECONDS: Final = 300
 
 
@@ -42,6 +46,7 @@ def main() -> None:
         _run_demo(Path(folder))
         os.chdir(folder)
         _show()
+        _show_sandbox()
 
 
 def _run_demo(folder: Path) -> None:
@@ -64,6 +69,22 @@ def _show() -> None:
         write_picture(text, IMAGES / name, width=WIDTH, height=HEIGHT, is_dark=is_dark)
         (IMAGES / name).chmod(0o644)
         sys.stdout.write(f"docs/images/{name}\n")
+
+
+def _show_sandbox() -> None:
+    """Draw the rules of a sandbox, with a try-out. The clock is stopped, so that each run draws the same."""
+    from dlt_authsignal.dashboard.export.browser import write_picture
+    from dlt_authsignal.sandbox import Fixture, SandboxConfig, run_in_thread
+
+    ann = {"email": "ann@example.com", "authenticators": [{"verificationMethod": "PASSKEY"}]}
+    with run_in_thread(SandboxConfig(seed=7, fixture=Fixture.of({"users": {"ann": ann}}))) as running:
+        running.clock.freeze()
+        page = f"{running.control_url}pages/rules?user=ann&amp;action=signIn&amp;ip=192.0.2.1"
+        text = f'<meta http-equiv="refresh" content="0; url={page}">'
+        for name, is_dark in SANDBOX.items():
+            write_picture(text, IMAGES / name, width=WIDTH, height=SANDBOX_HEIGHT, is_dark=is_dark)
+            (IMAGES / name).chmod(0o644)
+            sys.stdout.write(f"docs/images/{name}\n")
 
 
 if __name__ == "__main__":

@@ -129,6 +129,14 @@ def test_a_user_restored_by_a_partial_run_is_restored_in_the_other_tables_by_the
 
 
 @pytest.mark.deep
+def test_a_user_missing_from_the_list_is_looked_up_at_a_limited_rate_too(seeded: RunningSandbox) -> None:
+    sync_from(seeded, rate=1000)
+    user = holder(seeded, 2)
+    seeded.sandbox.store.remove_user(user.user_id, actions=True)
+    assert deleted(sync_from(seeded, rate=1000))["users"] == 1
+    assert ids_of("select user_id from users where deleted_at is not null") == {user.user_id}
+
+
 def test_an_existing_user_missing_from_the_list_is_not_marked_as_deleted(seeded: RunningSandbox) -> None:
     synced(seeded)
     said = list(seeded.sandbox.store.users())[:30]

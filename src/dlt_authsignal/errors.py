@@ -23,6 +23,7 @@ AuthsignalError
 │   │   └── TooLarge          a body above the size limit; not retried
 │   ├── PagingLoop            the user list does not end
 │   ├── RequestRefused        any other 3xx or 4xx
+│   ├── WorkerLost            a process that reads users ended twice before it was done
 │   ├── PipelineBusy          another run uses the same pipeline or dataset
 │   ├── TooManyDeletes        more rows would be marked as deleted than max_deletes allows
 │   ├── SpoolUnavailable      the spool of events cannot be written or read
@@ -270,6 +271,24 @@ class PagingLoop(HttpError, RunFailed):
 
 class RequestRefused(HttpError, RunFailed):
     """A 3xx or 4xx status without a separate class."""
+
+
+class WorkerLost(RunFailed):
+    """A process that reads users ended before it was done, and so did the one that replaced it.
+
+    Attributes:
+        code: Exit code of the process; a negative number is the signal that ended it. None if unknown.
+        users: Users that it was reading.
+    """
+
+    def __init__(self, code: int | None, users: int = 0) -> None:
+        self.code, self.users = code, users
+        what = f"while it read {users:,} users" if users else "when it started"
+        how = "" if code is None else f" (signal {-code})" if code < 0 else f" (exit code {code})"
+        super().__init__(
+            f"A worker ended unexpectedly {what}{how}, and so did the one that replaced it. Nothing was loaded. The"
+            " system may have too little memory: check its log, then run again with fewer workers, such as --workers 1."
+        )
 
 
 class PipelineBusy(RunFailed):

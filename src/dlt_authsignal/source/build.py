@@ -105,6 +105,7 @@ def _server(settings: SourceSettings, privacy: Privacy, limits: RequestLimits, m
     return Server(
         api_secret_key=settings.api_secret_key or "",
         evidence=evidence_of(settings),
+        workers=settings.workers,
         **_connection(settings, privacy, limits, metrics),
     )
 

@@ -38,6 +38,7 @@ def authsignal_source(
     exclude_users: list[str] | None = SourceSettings.exclude_users,
     page_size: int = SourceSettings.page_size,
     concurrency: int = SourceSettings.concurrency,
+    workers: int | None = SourceSettings.workers,
     rate: Any = SourceSettings.rate,
     shared_budget: TSecretStrValue | None = SourceSettings.shared_budget,
     attempts: int = SourceSettings.attempts,
@@ -110,6 +111,9 @@ def authsignal_source(
         exclude_users: Ids of users to skip, such as the canary user of `dlt-authsignal probe`.
         page_size: Users per page of the user list. Default: 100.
         concurrency: Maximum requests in flight, over all tables. Default: 8.
+        workers: Processes that read users, at most 64; they share `rate` and `concurrency`. Without a number, there is
+            one below 200 requests per second or 5,000 due users; above, it depends on the rate and the cores.
+            With `max_requests` or `max_duration` there is always one. Default: chosen.
         rate: Maximum requests per second, over all tables, or `max` for Authsignal's limit only. Authsignal's limit is
             shared with your users who sign in. Default: 20.
         shared_budget: Path of a SQLite file, or URL of a Redis (extra `[redis]`), in which all processes with this key

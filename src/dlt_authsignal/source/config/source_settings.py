@@ -43,6 +43,7 @@ class SourceSettings:
     exclude_users: list[str] | None = None
     page_size: int = 100
     concurrency: int = 8
+    workers: int | None = None
     rate: Any = "20"  # Any: dlt has no type "a number or a word"
     shared_budget: TSecretStrValue | None = None
     attempts: int = 6

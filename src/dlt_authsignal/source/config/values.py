@@ -21,6 +21,7 @@ class Range(NamedTuple):
 RANGES: Final[Mapping[str, Range]] = {
     "page_size": Range(1, 10_000, True),
     "concurrency": Range(1, 1_000, True),
+    "workers": Range(1, 64, True),
     "attempts": Range(1, 100, True),
     "max_requests": Range(1, 10**12, True),
     "backoff": Range(0, 600, False),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from pyrate_limiter import GCRA, InMemoryStateStore, Rate
 
@@ -21,16 +21,32 @@ REQUESTS_A_SECOND_PER_SPARE: Final = 100
 """Allowed burst in seconds, which compensates for late timers at high rates."""
 
 
+class Governor(Protocol):
+    """Decides how many requests a second are allowed."""
+
+    @property
+    def rate(self) -> float | None:
+        """Return the allowed requests per second; None for no limit."""
+
+    def served(self, now: float, seconds: float) -> None:
+        """Record a response and its duration in seconds."""
+
+    def refused(self, now: float, sent_at: float, pause: float) -> float:
+        """Record a 429 response; return the seconds for which no request may be sent."""
+
+
 @dataclass(kw_only=True)
 class RateLimiter:
     """Limits the requests of one key in one run, across threads and event loops.
 
     Attributes:
         pace: Request limits.
+        share: Part of the rate that this process may use; the workers of a sync use the rest.
     """
 
     pace: RequestLimits
-    _governor: AdaptiveRate = field(init=False)
+    share: float = 1.0
+    _governor: Governor = field(init=False)
     _bucket: InMemoryStateStore = field(default_factory=InMemoryStateStore)
     _rates: tuple[float, list[Rate]] = (0.0, [])
     _held_until: float = 0.0
@@ -40,14 +56,34 @@ class RateLimiter:
 
     @property
     def rate(self) -> float | None:
-        """Return the allowed requests per second; None for no limit."""
+        """Return the requests per second allowed for this process; None for no limit."""
+        rate = self.whole_rate
+        return None if rate is None else rate * self.share
+
+    @property
+    def whole_rate(self) -> float | None:
+        """Return the requests per second allowed for all processes of the run; None for no limit."""
         return self._governor.rate
+
+    @property
+    def held_until(self) -> float:
+        """Return the time until which no request may be sent."""
+        return self._held_until
+
+    def follow(self, governor: Governor) -> None:
+        """Let another object decide about the rate."""
+        self._governor = governor
+
+    def hold(self, until: float) -> None:
+        """Send no request until this time."""
+        self._held_until = max(self._held_until, until)
 
     def take(self, now: float) -> float:
         """Take one request: return 0 if allowed now, else the seconds to wait."""
-        if self._governor.rate is None:
+        rate = self.rate
+        if rate is None:
             return 0.0
-        decision = self._bucket.check(_ALGORITHM, self._limits(self._governor.rate), int(now * 1000), 1)
+        decision = self._bucket.check(_ALGORITHM, self._limits(rate), int(now * 1000), 1)
         return 0.0 if decision.allowed else max(1, decision.retry_after_ms or 0) / 1000
 
     def held(self, now: float) -> float:
@@ -60,7 +96,7 @@ class RateLimiter:
 
     def refused(self, now: float, sent_at: float, pause: float) -> None:
         """Record a 429 response. If a limit caused it, no request is sent for `pause` seconds."""
-        self._held_until = max(self._held_until, now + self._governor.refused(now, sent_at, pause))
+        self.hold(now + self._governor.refused(now, sent_at, pause))
 
     def _limits(self, rate: float) -> list[Rate]:
         if self._rates[0] != rate:

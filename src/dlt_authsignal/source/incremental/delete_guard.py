@@ -105,6 +105,25 @@ class Shown:
         unknown = [read.candidate.user_id for read in reads if not read.is_known]
         self._users["users"].append(self._hashes("users", "user_id", unknown))
 
+    def hashes(self) -> dict[str, list[bytes]]:
+        """Return what was recorded, for `add` in another process."""
+        return {
+            table: [
+                b"".join(each.tobytes() for each in found[table])
+                for found in (self._users, self._rows)
+                if table in found
+            ]
+            for table in self._users
+        }
+
+    def add(self, hashes: Mapping[str, list[bytes]]) -> None:
+        """Record what another process has recorded."""
+        import numpy as np
+
+        for table, parts in hashes.items():
+            for found, data in zip((self._users, self._rows), parts, strict=False):
+                found[table].append(np.frombuffer(data, np.uint64))
+
     def check(self, allowed: Limit, held: Held) -> None:
         """Raise TooManyDeletes if more rows are missing than allowed, or all rows of several users."""
         import numpy as np

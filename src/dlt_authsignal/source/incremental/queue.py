@@ -2,12 +2,13 @@
 
 import heapq
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import msgspec
 
 from dlt_authsignal.source.incremental.due import ReadRequest
+from dlt_authsignal.source.privacy.policy import StoredId
 from dlt_authsignal.source.user_ids import Candidate
 
 MOST_WAITING: Final = 200_000
@@ -33,7 +34,7 @@ class BoundedQueue:
     def enter(self, rank: int, candidate: Candidate) -> None:
         """Add a user. If the queue is full, drop the one who has waited least; of equal ones, the last."""
         self._number += 1
-        entry = (-rank, -self._number, msgspec.msgpack.encode(candidate))
+        entry = (-rank, -self._number, packed(candidate))
         if len(self._heap) < self.size:
             heapq.heappush(self._heap, entry)
         else:
@@ -45,7 +46,19 @@ class BoundedQueue:
         waiting = sorted(self._heap)
         self._heap = []
         while waiting:
-            yield msgspec.msgpack.decode(waiting.pop()[2], type=Candidate)
+            yield unpacked(waiting.pop()[2])
+
+
+def packed(candidate: Candidate) -> bytes:
+    """Return a candidate as bytes."""
+    is_stored = isinstance(candidate.user_id, StoredId)
+    return msgspec.msgpack.encode((is_stored, candidate), enc_hook=str)  # the hook makes a StoredId plain text
+
+
+def unpacked(data: bytes) -> Candidate:
+    """Return a candidate from its bytes."""
+    is_stored, candidate = msgspec.msgpack.decode(data, type=tuple[bool, Candidate])
+    return replace(candidate, user_id=StoredId(candidate.user_id)) if is_stored else candidate
 
 
 @dataclass(kw_only=True)

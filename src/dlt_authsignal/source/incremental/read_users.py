@@ -69,14 +69,33 @@ async def read_users(
     send, receive = create_memory_object_stream[ReadTask](2 * workers)
     async with create_task_group() as tasks:
         for _ in range(workers):
-            tasks.start_soon(_work, api, plan, meter, receive.clone(), out)
+            tasks.start_soon(read_tasks, api, plan, meter, receive.clone(), out)
         receive.close()
-        async with send:
-            if plan.list_first or plan.budget.is_limited:
-                await _oldest_first(api, plan, meter, send, out)
-            else:
-                async for errand in due(api, plan, meter):
-                    await _put(send, errand)
+        await send_due(api, plan, meter, send, out)
+
+
+async def send_due(
+    api: Api,
+    plan: Plan,
+    meter: RunMetrics,
+    send: MemoryObjectSendStream[ReadTask],
+    out: MemoryObjectSendStream[UserRead],
+) -> None:
+    """Find the due users and send the task of each to `send`, which is closed then.
+
+    Args:
+        api: API to read from.
+        plan: What to read.
+        meter: Counts users found and due.
+        send: Receives the tasks.
+        out: Receives the users who are left for the next run.
+    """
+    async with send:
+        if plan.list_first or plan.budget.is_limited:
+            await _oldest_first(api, plan, meter, send, out)
+        else:
+            async for errand in due(api, plan, meter):
+                await put(send, errand)
 
 
 async def _oldest_first(
@@ -107,11 +126,11 @@ async def _hand_out(
     for errand in filter(None, map(plan.errand, room.leave())):
         is_spent = is_spent or not plan.budget.begin(errand.ask, meter.requests)
         if not is_spent:
-            await _put(send, errand)
+            await put(send, errand)
             continue
         meter.users_remaining += 1
         if errand.last is None:  # so that the next run knows how long they have waited
-            await _put(out, _left(errand, plan.now()))
+            await put(out, _left(errand, plan.now()))
 
 
 def _left(errand: ReadTask, now: datetime) -> UserRead:
@@ -127,13 +146,14 @@ def _left(errand: ReadTask, now: datetime) -> UserRead:
     )
 
 
-async def _work(
+async def read_tasks(
     api: Api,
     plan: Plan,
     meter: RunMetrics,
     errands: MemoryObjectReceiveStream[ReadTask],
     out: MemoryObjectSendStream[UserRead],
 ) -> None:
+    """Read the users of the tasks, one after the other, and send each to `out`."""
     async with errands:
         while (errand := await _next(errands)) is not None:
             read = await read_user(api, plan, errand)
@@ -141,10 +161,10 @@ async def _work(
             meter.users_read += 1
             if read.is_unknown_id:
                 _count_unknown(meter, errand.candidate)
-            await _put(out, read)
+            await put(out, read)
 
 
-async def _put(out: MemoryObjectSendStream[T], item: T) -> None:
+async def put(out: MemoryObjectSendStream[T], item: T) -> None:
     """Send without yielding to the event loop, as anyio would. There are many users, and they yield while they wait for
     responses."""
     try:

@@ -53,6 +53,25 @@ if (*_FIELDS, *_OTHER_FIELDS) != LastRead.__struct_fields__:
     raise TypeError("LastRead has other fields, or another order, than user_reads has columns.")
 
 
+class LoadedDetails:
+    """The actions whose detail is loaded, with 8 bytes each.
+
+    Args:
+        keys: Sorted 64-bit hashes of the actions' keys.
+    """
+
+    def __init__(self, keys: bytes = b"") -> None:
+        self._keys = array("Q")
+        self._keys.frombytes(keys)
+
+    def __bytes__(self) -> bytes:
+        return self._keys.tobytes()
+
+    def has(self, user_id: str, action_code: str, idempotency_key: str) -> bool:
+        """Return whether the detail of an action is loaded."""
+        return _place(self._keys, key_of(user_id, action_code, idempotency_key)) is not None
+
+
 class KnownReads:
     """The last read of each user, with 106 bytes per user.
 
@@ -66,7 +85,7 @@ class KnownReads:
         self._privacy = array("Q")
         self._known = bytearray()
         self._times = [array("q") for _ in _FIELDS]
-        self._details = array("Q")
+        self.details = LoadedDetails()
         self._named = bytearray()
         self._reported = array("q")
         self._ids: Callable[[], Iterable[str]] = tuple
@@ -122,7 +141,7 @@ class KnownReads:
 
     def has_detail(self, user_id: str, action_code: str, idempotency_key: str) -> bool:
         """Return whether the detail of an action is loaded."""
-        return _place(self._details, key_of(user_id, action_code, idempotency_key)) is not None
+        return self.details.has(user_id, action_code, idempotency_key)
 
     def _outnumber(self, pipeline: Pipeline) -> bool:
         """Return whether more users were read than the table contains, which means that rows were removed."""
@@ -142,7 +161,7 @@ class KnownReads:
         if details:
             found = committed(pipeline, ACTION_DETAILS.name, *ACTION_DETAILS.key)
             names = (name for batch in found for name in zip(*(c.to_pylist() for c in batch), strict=True))
-            self._details = array("Q", sorted(key_of(*name) for name in names))
+            self.details = LoadedDetails(array("Q", sorted(key_of(*name) for name in names)).tobytes())
         batches = list(committed(pipeline, USER_READS.name, "user_id", "is_known", *_HASHES, *_TIMES))
         if left := _left_over(pipeline, batches):
             batches.append(_never_completed(left))

@@ -3,7 +3,7 @@
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Final, NamedTuple
 
 from dlt_authsignal.api.endpoints import Endpoint
@@ -71,10 +71,29 @@ class TableDrift:
         is_reported = name in self.without_column or len(self.without_column) < MAX_NAMES
         (self.without_column if is_reported else self.others)[name if is_reported else ""] += rows
 
-    def leave_out(self, name: str) -> None:
+    def leave_out(self, name: str, times: int = 1) -> None:
         """Record a field whose value is not loaded."""
         if name in self.left_out or len(self.left_out) < MAX_NAMES:
-            self.left_out[name] += 1
+            self.left_out[name] += times
+
+    def clear(self) -> None:
+        """Forget everything."""
+        for each in fields(self):
+            value = getattr(self, each.name)
+            setattr(self, each.name, 0) if isinstance(value, int) else value.clear()
+
+    def add(self, other: "TableDrift") -> None:
+        """Add what another process found. New columns are decided by one process, which knows them already."""
+        self.converted.update(other.converted)
+        self.escaped.update(other.escaped)
+        self.withheld += other.withheld
+        self.others.update(other.others)
+        for name, rows in other.without_column.items():
+            self.into_json(name, rows)
+        for name, times in other.left_out.items():
+            self.leave_out(name, times)
+        for name in ("filtered", "suspected", "hashed", "was_plain"):
+            getattr(self, name).update(getattr(other, name))
 
     def __bool__(self) -> bool:
         return any(
@@ -100,6 +119,10 @@ class Drift:
     def of(self, table: str) -> TableDrift:
         """Return the record of one table."""
         return self._tables[table]
+
+    def items(self) -> dict[str, TableDrift]:
+        """Return the records by table."""
+        return dict(self._tables)
 
     def escape(self, endpoint: Endpoint) -> None:
         """Record a response with text that no database accepts."""

@@ -10,6 +10,7 @@ from dlt_authsignal.schema.columns import Column, Table
 from dlt_authsignal.schema.tables.server import PROVENANCE
 from dlt_authsignal.source.metrics.schema_drift import TableDrift
 from dlt_authsignal.source.privacy.identifiers import country_of, domain_of
+from dlt_authsignal.source.privacy.places import Places
 from dlt_authsignal.source.privacy.policy import DEFAULT, EVERY, Privacy, Text, Treatment, leaves, nothing
 from dlt_authsignal.source.privacy.undeclared import Undeclared, allowed_keys
 from dlt_authsignal.source.privacy.user_agents import browser_of, os_of
@@ -42,7 +43,7 @@ class Guard:
         plain: Returns the name of a column without its mark.
         drift: Collects the undeclared columns that are hashed, and counts withheld values.
         stored: Columns in the destination.
-        hashed: Undeclared columns that earlier runs hashed; new ones are added.
+        hashed: Undeclared columns that earlier runs hashed; new ones are added. Or those of several processes.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class Guard:
         *,
         drift: TableDrift | None = None,
         stored: Iterable[str] = (),
-        hashed: list[str] | None = None,
+        hashed: list[str] | Places | None = None,
     ) -> None:
         self._privacy = privacy
         self._plain = plain
@@ -117,11 +118,9 @@ class Guard:
         return is_open and self._override(name) is None
 
     def _beside(self, source: str, values: list[Any]) -> list[tuple[str, list[Any]]]:
-        return [
-            (name, [function(value) if isinstance(value, str) else None for value in values])
-            for name, function in self._beside_of.get(source, {}).items()
-            if name in self._declared
-        ]
+        functions = [each for each in self._beside_of.get(source, {}).items() if each[0] in self._declared]
+        texts = {value for value in values if isinstance(value, str)} if functions else set()
+        return [(name, _of_each(function, texts, values)) for name, function in functions]
 
     def _function(self, name: str) -> Value | None:
         """Return the function for each value of a declared column or a part of it; None if values are unchanged."""
@@ -166,3 +165,9 @@ class Guard:
     def _words(self, column: str, text: str) -> str | None:
         """Protect a text that people wrote: the identifiers in it are hashed, and a secret is not loaded."""
         return self._privacy.in_text(text) if self._undeclared.is_shown(column, text) else None
+
+
+def _of_each(function: Text, texts: set[str], values: list[Any]) -> list[Any]:
+    """Return the function of each text, called once for equal ones; None for other values."""
+    known = {text: function(text) for text in texts}
+    return [known[value] if isinstance(value, str) else None for value in values]

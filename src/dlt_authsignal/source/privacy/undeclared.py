@@ -16,12 +16,10 @@ from dlt_authsignal.source.privacy.harmless import (
     is_harmless,
     is_word,
 )
+from dlt_authsignal.source.privacy.places import MOST_PLACES, Places
 from dlt_authsignal.source.privacy.policy import LEFT_OUT, Privacy, Text, leaves
 from dlt_authsignal.source.privacy.repeated import each_once
 from dlt_authsignal.source.privacy.secret_values import is_random_text, is_secret_text
-
-MOST_PLACES: Final = 1000
-"""Undeclared columns, and keys in them, whose text is judged one by one. Text in further ones is always hashed."""
 
 _NOT_TEXT: Final = frozenset({NoneType, bool, int, float})
 _CUSTOM: Final = "custom"
@@ -61,7 +59,7 @@ class Undeclared:
         plain: Returns the name of a column without its mark.
         drift: Collects the columns that are hashed, and counts withheld values.
         stored: Columns in the destination.
-        hashed: Places that earlier runs hashed; new ones are added.
+        hashed: Places that earlier runs hashed; new ones are added. Or those of several processes.
         by_value: Whether each text is judged alone, as in events.
     """
 
@@ -72,7 +70,7 @@ class Undeclared:
         *,
         drift: TableDrift | None = None,
         stored: Iterable[str] = (),
-        hashed: list[str] | None = None,
+        hashed: list[str] | Places | None = None,
         by_value: bool = False,
     ) -> None:
         self._privacy = privacy
@@ -80,9 +78,7 @@ class Undeclared:
         self._by_value = by_value
         self._drift = TableDrift() if drift is None else drift
         self._stored = frozenset(stored)
-        self._remembered: list[str] = [] if hashed is None else hashed
-        self._hashed = set(self._remembered)
-        self._words: dict[str, set[str]] = {}
+        self._places = hashed if isinstance(hashed, Places) else Places(hashed)
         self._plain: set[str] = set()
         self._of_kind: dict[Kind, Text] = {}
 
@@ -182,23 +178,15 @@ class Undeclared:
                 self._look_at_text(place, value)
 
     def _look_at_text(self, place: Place, text: str) -> None:
-        if not is_harmless(text):
+        is_counted = is_word(text) and not is_code(text)
+        if not is_harmless(text) or (is_counted and self._places.words_with(place.path, text) > MOST_WORDS):
             self._hash_from_now(place)
-        elif is_word(text) and not is_code(text):
-            words = self._words.setdefault(place.path, set())
-            words.add(text)
-            if len(words) > MOST_WORDS:
-                self._hash_from_now(place)
 
     def _is_hashed(self, place: Place) -> bool:
-        if place.path in self._hashed or len(self._hashed) >= MOST_PLACES:
-            return True
-        return len(self._words) >= MOST_PLACES and place.path not in self._words
+        return self._places.is_hashed(place.path)
 
     def _hash_from_now(self, place: Place) -> None:
-        self._words.pop(place.path, None)
-        self._hashed.add(place.path)
-        self._remembered.append(place.path)
+        self._places.hash_from_now(place.path)
         if place.path in self._plain or place.column in self._stored:
             self._drift.was_plain.add(place.column)
 
@@ -238,6 +226,8 @@ class Undeclared:
                 self._plain.add(place.path)
             return text
         self._drift.hashed.add(place.column)
+        if not self._by_value and place.path in self._plain:  # another process found a text that needs hashing
+            self._drift.was_plain.add(place.column)
         return self._privacy.unknown(text)
 
     def _object(self, place: Place, value: dict[str, Any]) -> dict[str, Any]:

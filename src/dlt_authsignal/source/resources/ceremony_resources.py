@@ -17,9 +17,9 @@ from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.schema.row_hash import fingerprint
 from dlt_authsignal.schema.tables import server as tables
 from dlt_authsignal.schema.tables.ceremonies import CEREMONIES
+from dlt_authsignal.source.async_batches import batches
 from dlt_authsignal.source.http.session import writing_session
 from dlt_authsignal.source.http.single_call import Call
-from dlt_authsignal.source.resources.async_batches import batches
 from dlt_authsignal.source.resources.ceremonies import Asked, Ceremonies
 from dlt_authsignal.source.resources.client import Client
 from dlt_authsignal.source.resources.table_resource import selected_tables, transformer

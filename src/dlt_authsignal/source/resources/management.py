@@ -18,13 +18,13 @@ from dlt_authsignal.errors import ConfigurationError, HttpError
 from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.schema.tables import configuration as tables
 from dlt_authsignal.schema.tables.bookkeeping import CONFIGURATION_READS, WHOLE_TABLE
+from dlt_authsignal.source.async_batches import batches
 from dlt_authsignal.source.http.client import connect
 from dlt_authsignal.source.http.rate_limiter import RateLimiter
 from dlt_authsignal.source.incremental.dataset_check import check_dataset
 from dlt_authsignal.source.incremental.delete_guard import Limit, check_whole
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.privacy.policy import Privacy
-from dlt_authsignal.source.resources.async_batches import batches
 from dlt_authsignal.source.resources.configuration import Configuration, read_configuration
 from dlt_authsignal.source.resources.table_resource import Loading, parent_resource, selected_tables, table_resource
 from dlt_authsignal.source.rows import configuration_rows as rows

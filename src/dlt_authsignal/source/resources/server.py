@@ -21,6 +21,7 @@ from dlt_authsignal.destination.tombstones import active_tombstones
 from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.schema.tables import server as tables
 from dlt_authsignal.schema.tables.bookkeeping import TABLE_READS, USER_READS, complete
+from dlt_authsignal.source.async_batches import batches
 from dlt_authsignal.source.http.client import connect
 from dlt_authsignal.source.http.rate_limiter import RateLimiter
 from dlt_authsignal.source.incremental.dataset_check import check_dataset
@@ -28,16 +29,28 @@ from dlt_authsignal.source.incremental.delete_guard import Limit, Shown, check_w
 from dlt_authsignal.source.incremental.plan import Plan, due
 from dlt_authsignal.source.incremental.read_state import PARTS
 from dlt_authsignal.source.incremental.read_users import read_users
-from dlt_authsignal.source.incremental.state_table import known_ids, row_of, with_data
+from dlt_authsignal.source.incremental.state_table import known_ids, with_data
 from dlt_authsignal.source.incremental.user_read import UserRead
+from dlt_authsignal.source.incremental.user_rows import ANSWERS, remembered
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.privacy.policy import Privacy
-from dlt_authsignal.source.resources.async_batches import batches
 from dlt_authsignal.source.resources.identity import identity_resource
-from dlt_authsignal.source.resources.table_resource import Loading, parent_resource, selected_tables, table_resource
-from dlt_authsignal.source.rows.flatten import Answers, Row
+from dlt_authsignal.source.resources.table_resource import (
+    Loading,
+    Loadings,
+    parent_resource,
+    selected_tables,
+    table_resource,
+)
+from dlt_authsignal.source.rows.flatten import Answers
 from dlt_authsignal.source.tenant.check import Evidence, check_returned
 from dlt_authsignal.source.user_ids import KNOWN
+from dlt_authsignal.source.workers.agreement import Decisions
+from dlt_authsignal.source.workers.choice import USERS_WORTH_WORKERS, chosen_workers
+from dlt_authsignal.source.workers.common import Common
+from dlt_authsignal.source.workers.messages import Job, Shaped
+from dlt_authsignal.source.workers.processes import Processes
+from dlt_authsignal.source.workers.spread import Found, Workers
 
 USERS_PER_BATCH: Final = 500
 DUE: Final = "due"
@@ -57,6 +70,7 @@ class Server:
         throttle: Rate limiter of the key, shared by all resources.
         meter: Counters of the run.
         evidence: What identifies the tenant.
+        workers: Processes that read users; None to choose by rate and cores.
     """
 
     base: URL
@@ -66,6 +80,7 @@ class Server:
     throttle: RateLimiter
     meter: RunMetrics
     evidence: Evidence
+    workers: int | None = None
 
     @property
     def auth(self) -> dict[str, str]:
@@ -75,33 +90,30 @@ class Server:
 def server_resources(server: Server, plan: Plan) -> list[DltResource]:
     """Return the resources of the Server API. One read of each user fills all selected per-user tables."""
 
-    def sweep() -> Iterator[list[UserRead]]:
+    anew = partial(Loading, api="server", tenant_id=server.tenant_id, privacy=server.privacy, drift=server.meter.drift)
+    begin = Loadings(anew)
+
+    def sweep() -> Iterator[list[Any]]:
+        begin.restart()
         with keep_open(running_pipeline()):
             check_dataset(running_pipeline(), server.evidence, server.privacy)
             informed = _informed(plan)
         yield []  # creates every table, even for a tenant without users
         now = replace(informed, tables=selected_tables())
         shown = Shown(server.privacy.stored)
-        for reads in batches(partial(_sweep, server, now), size=USERS_PER_BATCH):
-            shown.see(reads)
-            yield reads
+        for found in _found(server, now, begin):
+            if isinstance(found, Shaped):
+                shown.add(found.guard)
+            else:
+                shown.see(found)
+            yield [found] if isinstance(found, Shaped) else found
         shown.check(plan.limit, partial(alive_columns_of, running_pipeline()))
 
     reads = parent_resource("sweep", sweep)
-    picks: dict[Table, Callable[[list[UserRead]], Answers]] = {
-        tables.USERS: _users,
-        **{
-            table: partial(_children, table.name)
-            for table in (tables.USER_AUTHENTICATORS, tables.USER_ACTIONS, tables.USER_DEVICES)
-        },
-        tables.ACTION_DETAILS: _details,
-        tables.UNKNOWN_USER_IDS: _unknown,
-    }
-    begin = partial(Loading, api="server", tenant_id=server.tenant_id, privacy=server.privacy, drift=server.meter.drift)
     return [
-        *_tenant_authenticators(server, plan.limit, begin),
+        *_tenant_authenticators(server, plan.limit, anew),
         identity_resource(server.evidence),
-        *(table_resource(table, reads, begin, partial(_answered, pick)) for table, pick in picks.items()),
+        *(table_resource(table, reads, begin, partial(_answered, pick)) for table, pick in ANSWERS.items()),
         table_resource(USER_READS, reads, begin, partial(_remembered, server)),
         reads,
         dlt.resource(_due, name=DUE, selected=False)(server, plan),
@@ -131,6 +143,53 @@ def _informed(plan: Plan) -> Plan:
     pipeline = running_pipeline()
     user_ids = replace(user_ids, known=lambda: map(plan.privacy.asked_id, known_ids(pipeline)))
     return replace(plan, user_ids=user_ids, had_data=with_data(pipeline).__contains__)
+
+
+def _found(server: Server, plan: Plan, begin: Loadings) -> Iterator[Found]:
+    """Yield the users that this process reads, or the results of the workers."""
+    workers = _workers(server, plan, begin)
+    if workers is None:
+        yield from batches(partial(_sweep, server, plan), size=USERS_PER_BATCH)
+        return
+    for found in batches(partial(_spread, server, plan, workers), size=1, linger=0.0):
+        yield from found
+
+
+def _workers(server: Server, plan: Plan, begin: Loadings) -> Workers | None:
+    """Return the workers; None if this process reads alone.
+
+    It does so with a limit on requests or time, which one process has to watch, and if a table is loaded as rows."""
+    pace, read = server.throttle.pace, [table for table in (*ANSWERS, USER_READS) if table.name in plan.tables]
+    number = chosen_workers(server.workers, pace.rate, pace.concurrency)
+    if number == 1 or plan.budget.is_limited:
+        return None
+    loadings = {table.name: begin(table) for table in read}
+    if any(loading.as_rows for loading in loadings.values()):
+        return None
+    shapers = {name: loading.shaper for name, loading in loadings.items()}
+    return Workers(
+        engine=Processes(),
+        number=number,
+        job=Job(
+            base=str(server.base),
+            api_secret_key=server.api_secret_key,
+            tenant_id=server.tenant_id,
+            limits=pace,
+            privacy=server.privacy,
+            tables=plan.tables,
+            stored={name: loading.stored for name, loading in loadings.items()},
+            hashed={name: shaper.places.remembered for name, shaper in shapers.items()},
+            details=bytes(plan.reads.details) if plan.reads is not None else b"",
+        ),
+        common=Common(throttle=server.throttle, meter=server.meter, decisions=Decisions(shapers)),
+        least=USERS_WORTH_WORKERS if server.workers is None else 0,
+        batch=USERS_PER_BATCH,
+    )
+
+
+async def _spread(server: Server, plan: Plan, workers: Workers, out: MemoryObjectSendStream[Found]) -> None:
+    async with connect(server.base, server.auth, server.throttle, server.meter) as api:
+        await workers.read(api, plan, server.meter, out)
 
 
 async def _sweep(server: Server, plan: Plan, out: MemoryObjectSendStream[UserRead]) -> None:
@@ -175,50 +234,16 @@ def _tenants(items: Sequence[Mapping[str, Any]]) -> set[str]:
     return {item["tenantId"] for item in items if isinstance(item.get("tenantId"), str) and item["tenantId"]}
 
 
-def _users(reads: list[UserRead]) -> Answers:
-    known = [read for read in reads if read.user is not None]
-    return _answers(known, [[read.user or {}] for read in known])
+def _answered(pick: Callable[[list[UserRead]], Answers], loading: Loading, reads: list[Any]) -> Iterator[Any]:
+    return _shaped(loading, reads[0]) if isinstance(reads[0], Shaped) else loading.answers(pick(reads))
 
 
-def _children(table: str, reads: list[UserRead]) -> Answers:
-    return _answers(reads, [read.children.get(table, ()) for read in reads])
+def _shaped(loading: Loading, found: Shaped) -> Iterator[Any]:
+    rows = found.table(loading.name)
+    return iter(()) if rows is None else loading.shaped(rows)
 
 
-def _answers(reads: list[UserRead], items: list[Sequence[Mapping[str, Any]]], **keys: list[Any]) -> Answers:
-    """Return the responses to requests for users, with the items of each."""
-    return Answers(
-        items=[item for each in items for item in each],
-        requests=[place for place, each in enumerate(items) for _ in each],
-        read_at=[read.read_at for read in reads],
-        keys={**keys, "user_id": [read.candidate.user_id for read in reads]},
-    )
-
-
-def _details(reads: list[UserRead]) -> Answers:
-    asked = [(read, action, detail) for read in reads for action, detail in read.details]
-    return _answers(
-        [read for read, _, _ in asked],
-        [[detail] for _, _, detail in asked],
-        action_code=[action["actionCode"] for _, action, _ in asked],
-        idempotency_key=[action["idempotencyKey"] for _, action, _ in asked],
-    )
-
-
-def _unknown(reads: list[UserRead]) -> Answers:
-    unknown = [read for read in reads if read.is_unknown_id]
-    return _answers(
-        unknown,
-        [[{}] for _ in unknown],
-        id_source=[read.candidate.id_source for read in unknown],
-        position=[read.candidate.position for read in unknown],
-    )
-
-
-def _answered(pick: Callable[[list[UserRead]], Answers], loading: Loading, reads: list[UserRead]) -> Iterator[Any]:
-    return loading.answers(pick(reads))
-
-
-def _remembered(server: Server, loading: Loading, reads: list[UserRead]) -> Iterator[Any]:
-    own: list[Row] = [{"tenant_id": server.tenant_id, "_api": "server", "_read_at": read.read_at} for read in reads]
-    ids = (server.privacy.stored_id(read.candidate.user_id) for read in reads)
-    return loading.rows(row_of(user_id, read.last) | ours for user_id, read, ours in zip(ids, reads, own, strict=True))
+def _remembered(server: Server, loading: Loading, reads: list[Any]) -> Iterator[Any]:
+    if isinstance(reads[0], Shaped):
+        return _shaped(loading, reads[0])
+    return loading.rows(remembered(reads, server.privacy, server.tenant_id))

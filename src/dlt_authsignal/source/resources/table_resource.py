@@ -38,9 +38,11 @@ class Loading:
         drift: Collects the schema drift.
 
     Attributes:
+        name: Name of the table.
         as_rows: Whether it passes rows.
         stored: Types of the columns in the destination.
         naming: Returns the destination's name for an undeclared column.
+        shaper: Makes the items for dlt.
 
     Raises:
         ConfigurationError: The pipeline was created after the source.
@@ -61,11 +63,14 @@ class Loading:
         stored = schema.tables.get(table.name, {}).get("columns", {})
         destination, _ = active_destination()
         as_rows = not destination.arrow or "_dlt_id" in stored
+        self.name = table.name
         self.as_rows = as_rows
         self.stored = {name: str(column["data_type"]) for name, column in stored.items() if "data_type" in column}
         self.naming: Callable[[str], str] = schema.naming.normalize_path
         self._file_format = destination.row_format if as_rows else None
-        self._shaper = _shaper_class(as_rows)(
+        self._key = table.key if destination.strategy == "upsert" else ()
+        self._seen: set[int] = set()
+        self.shaper = _shaper_class(as_rows)(
             table,
             api=api,
             tenant_id=tenant_id,
@@ -80,7 +85,7 @@ class Loading:
         if is_made or destination.strategy == "upsert":
             self._nothing: Any = []
         else:
-            self._nothing = nothing if as_rows else self._shaper.nothing()
+            self._nothing = nothing if as_rows else self.shaper.nothing()
 
     def nothing(self) -> Any:
         """Return an item that creates the table without rows; nothing if the table exists, since a merge takes time."""
@@ -89,13 +94,23 @@ class Loading:
     def answers(self, answers: Answers) -> Iterator[Any]:
         """Yield the items for dlt from responses."""
         if answers.items:
-            yield self._hinted(self._shaper(answers))
+            yield self._hinted(self.shaper(answers))
 
     def rows(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Any]:
         """Yield the items for dlt from rows with column names, unchanged."""
         listed = [dict(row) for row in rows]
         if listed:
-            yield self._hinted(self._shaper.plain(listed))
+            yield self._hinted(self.shaper.plain(listed))
+
+    def shaped(self, rows: Any) -> Iterator[Any]:
+        """Yield the items for dlt from an Arrow table that another process has shaped."""
+        if self._key:  # an upsert would insert all rows with one key
+            from dlt_authsignal.source.rows.arrow_hash import cells, first_places, total
+
+            keys = total((cells(name, rows[name].combine_chunks()) for name in self._key), rows.num_rows)
+            rows = rows.take(first_places(keys, range(rows.num_rows), self._seen))
+        if rows.num_rows:
+            yield self._hinted(rows)
 
     def table(self, rows: Any, new_types: Mapping[str, str]) -> Any:
         """Return the item for dlt from an Arrow table whose columns are those of the destination.
@@ -107,13 +122,30 @@ class Loading:
         return self._hinted(rows, new_types)
 
     def _hinted(self, batch: Any, new_types: Mapping[str, str] | None = None) -> Any:
-        new = self._shaper.new_types() if new_types is None else new_types
+        new = self.shaper.new_types() if new_types is None else new_types
         if not new and self._file_format is None:
             return batch
         columns: Any = {name: {"name": name, "data_type": kind} for name, kind in new.items()} or None
         made = dlt.mark.make_hints(columns=columns, file_format=self._file_format)
         self._file_format = None  # a hint holds for the rest of the run
         return dlt.mark.with_hints(batch, made)
+
+
+class Loadings:
+    """The `Loading` of each table in the running extraction: one for each table."""
+
+    def __init__(self, begin: Callable[[Table], Loading]) -> None:
+        self._begin = begin
+        self._begun: dict[str, Loading] = {}
+
+    def restart(self) -> None:
+        """Forget those of an earlier extraction."""
+        self._begun.clear()
+
+    def __call__(self, table: Table) -> Loading:
+        if table.name not in self._begun:
+            self._begun[table.name] = self._begin(table)
+        return self._begun[table.name]
 
 
 def _hashed_columns(table: str) -> list[str]:

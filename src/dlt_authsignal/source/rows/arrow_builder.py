@@ -1,9 +1,10 @@
 """Build Arrow tables from API responses, column by column instead of row by row."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache, partial
 from itertools import chain
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,7 @@ from dlt_authsignal.schema.columns import DELETED_AT, Table
 from dlt_authsignal.schema.row_hash import unhashed
 from dlt_authsignal.schema.tables.server import PROVENANCE
 from dlt_authsignal.source.metrics.schema_drift import TableDrift
+from dlt_authsignal.source.privacy.places import Places
 from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.rows.arrow_hash import Hashes, as_text, cells, first_places, total
 from dlt_authsignal.source.rows.column_names import Names
@@ -38,6 +40,20 @@ Fields = dict[str, list[Any]]
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
+class Agreed(Protocol):
+    """What the processes that shape rows of one table decide together."""
+
+    @property
+    def places(self) -> Places:
+        """Return the places in undeclared columns whose text is hashed."""
+
+    def column(self, name: str) -> str | None:
+        """Return the destination's name of an undeclared column; None if it has none."""
+
+    def kind(self, name: str, kind: str) -> str:
+        """Return the type of an added column, given the type that it would get."""
+
+
 class Shaper:
     """Builds Arrow tables from the responses for one table. Keeps track of existing and added columns.
 
@@ -51,6 +67,12 @@ class Shaper:
         each_once: Whether to skip rows whose key came before; an upsert would insert all of them.
         drift: Collects the schema drift.
         hashed: Undeclared columns that earlier runs hashed; new ones are added.
+        agreed: What other processes decide about undeclared columns, if they shape rows of the same table.
+
+    Attributes:
+        places: The places in undeclared columns whose text is hashed.
+        columns: The types of the columns.
+        column: Returns the destination's name of a column; None if it has none.
     """
 
     def __init__(
@@ -65,6 +87,7 @@ class Shaper:
         each_once: bool = False,
         drift: TableDrift | None = None,
         hashed: list[str] | None = None,
+        agreed: Agreed | None = None,
     ) -> None:
         self._table = table
         self._api = api
@@ -73,9 +96,15 @@ class Shaper:
         self._fields = FieldTree(table)
         self._declared = {column.name: column.type for column in (*table.columns, *PROVENANCE)}
         self._drift = TableDrift() if drift is None else drift
-        self._guard = privacy.of(table, self._fields.plain, drift=self._drift, stored=stored, hashed=hashed)
-        self._columns = Columns({**stored, **self._declared}, self._drift, self._guard.protect_mismatch)
-        self._names = Names(self._declared, stored, naming)
+        self.places = agreed.places if agreed else Places(hashed)
+        self._guard = privacy.of(table, self._fields.plain, drift=self._drift, stored=stored, hashed=self.places)
+        types = {**stored, **self._declared}
+        if agreed:
+            self.columns = Columns(types, self._drift, self._guard.protect_mismatch, agreed.kind)
+            self.column: Callable[[str], str | None] = lru_cache(maxsize=4096)(partial(self._agreed_column, agreed))
+        else:
+            self.columns = Columns(types, self._drift, self._guard.protect_mismatch)
+            self.column = Names(self._declared, stored, naming).column
         self._json = {name: kind for name, kind in stored.items() if kind == "json" and name not in self._declared}
         self._seen: set[int] | None = set() if each_once else None
 
@@ -106,6 +135,9 @@ class Shaper:
         if self._seen is not None:
             places = first_places(keys, range(rows) if places is None else places, self._seen)
         return batch if places is None else batch.take(pa.array(places, pa.int64()))
+
+    def _agreed_column(self, agreed: Agreed, name: str) -> str | None:
+        return name if name in self._declared else agreed.column(name)
 
     def _said(self, answers: Answers) -> Fields:
         """Return the values of the responses by column, without those that the request's keys repeat."""
@@ -141,7 +173,7 @@ class Shaper:
     def new_types(self) -> dict[str, str]:
         """Return the types of undeclared JSON columns, each once per run. Otherwise dlt would treat JSON as text."""
         told, self._json = self._json, {}
-        return told | {name: kind for name, kind in self._columns.untold().items() if kind == "json"}
+        return told | {name: kind for name, kind in self.columns.untold().items() if kind == "json"}
 
     def _placed(self, values: Mapping[str, list[Any]]) -> dict[str, Any]:
         arrays: dict[str, Any] = {}
@@ -149,13 +181,13 @@ class Shaper:
         for name, each in values.items():
             if all(value is None for value in each):
                 continue
-            column = self._names.column(name)
+            column = self.column(name)
             if column is None:
                 homeless[name] = each
             else:
-                arrays.update(self._columns.place(column, each))
+                arrays.update(self.columns.place(column, each))
         if homeless:
-            arrays.update(self._columns.place(MORE, self._together(homeless)))
+            arrays.update(self.columns.place(MORE, self._together(homeless)))
         return arrays
 
     def _together(self, values: Fields) -> list[dict[str, Any] | None]:

@@ -77,6 +77,7 @@ class Columns:
         types: Types of the columns known so far: declared, or in the destination.
         drift: Collects added columns and values that do not fit their column.
         protect_mismatch: Protects a value that is stored in a separate column, given the name of that column.
+        agree: Returns the type of an added column, given the type that it would get: other processes may have added it.
     """
 
     def __init__(
@@ -84,8 +85,10 @@ class Columns:
         types: Mapping[str, str],
         drift: TableDrift | None = None,
         protect_mismatch: Callable[[str, Any], Any] = lambda _, value: value,
+        agree: Callable[[str, str], str] = lambda _, kind: kind,
     ) -> None:
         self.types = dict(types)
+        self._agree = agree
         self._strayed = protect_mismatch
         self._drift = TableDrift() if drift is None else drift
         self._told = len(self.types)
@@ -135,7 +138,13 @@ class Columns:
         return dict(added)
 
     def _added(self, name: str, value: Any) -> str:
-        kind = self.types[name] = kind_of(value)
+        return self.settled(name, self._agree(name, kind_of(value)))
+
+    def settled(self, name: str, kind: str) -> str:
+        """Return the type of a column, which is added with this type if it is new."""
+        if name in self.types:
+            return self.types[name]
+        self.types[name] = kind
         if name != MORE and not is_variant(name):
             self._drift.new_columns.append(name)
         return kind

@@ -47,6 +47,12 @@ STOPPED: Final = "Rows that were being read were not loaded. A load that had sta
 )
 @click.option("--region", type=click.Choice(["us", "au", "eu", "ca"]), help="Region of the tenant. Default: us.")
 @click.option("--concurrency", type=click.IntRange(1, 256), help="Maximum requests in flight. Default: 8.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    metavar="N",
+    help="Processes that read users. Default: chosen by rate and cores; 1 below 200 requests per second.",
+)
 @click.option("--rate", metavar="N|max", help="Maximum requests per second; max: Authsignal's limit only. Default: 20.")
 @click.option("--full", is_flag=True, default=None, help="Read all users, and all actions that the API returns.")
 @click.option(

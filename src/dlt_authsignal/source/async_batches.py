@@ -38,14 +38,14 @@ def batches(
     with start_blocking_portal("asyncio") as portal:
         done = portal.start_task_soon(run)
         try:
-            while batch := portal.call(_take, receive, size, linger):
+            while batch := portal.call(take, receive, size, linger):
                 yield batch
             done.result()
         finally:
             done.cancel()
 
 
-async def _take(receive: MemoryObjectReceiveStream[T], size: int, linger: float) -> list[T]:
+async def take(receive: MemoryObjectReceiveStream[T], size: int, linger: float) -> list[T]:
     # polls instead of cancelling a pending receive, because a cancellation could lose an item
     batch: list[T] = []
     try:

@@ -1,0 +1,108 @@
+"""Users that were read → protected rows as Arrow IPC streams, in a worker."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import pyarrow as pa
+
+from dlt_authsignal.schema.tables.bookkeeping import USER_READS
+from dlt_authsignal.source.incremental.delete_guard import Shown
+from dlt_authsignal.source.incremental.user_read import UserRead
+from dlt_authsignal.source.incremental.user_rows import ANSWERS, remembered
+from dlt_authsignal.source.metrics.schema_drift import Drift, TableDrift
+from dlt_authsignal.source.rows.arrow_builder import Shaper
+from dlt_authsignal.source.workers.agreement import Agreement
+from dlt_authsignal.source.workers.messages import Job, Shaped, drift_as_plain
+from dlt_authsignal.source.workers.pipes import Pipes
+
+MOST_POSITIONS: Final = 20
+
+
+@dataclass
+class SliceShaper:
+    """Shapes the users of one slice after the other.
+
+    Attributes:
+        job: What the worker was told.
+        pipes: The pipes to the sync.
+    """
+
+    job: Job
+    pipes: Pipes
+    _drift: dict[str, TableDrift] = field(default_factory=dict)
+    _shapers: dict[str, Shaper] = field(default_factory=dict)
+    _agreements: dict[str, Agreement] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for table in (*ANSWERS, USER_READS):
+            if table.name not in self.job.stored:
+                continue
+            agreed = Agreement(table.name, self.job.hashed.get(table.name, []), self.pipes)
+            self._agreements[table.name] = agreed
+            self._drift[table.name] = TableDrift()
+            self._shapers[table.name] = Shaper(
+                table,
+                api="server",
+                tenant_id=self.job.tenant_id,
+                privacy=self.job.privacy,
+                stored=self.job.stored[table.name],
+                drift=self._drift[table.name],
+                agreed=agreed,
+            )
+
+    def __call__(self, number: int, reads: list[UserRead], escaped: Drift) -> Shaped:
+        """Return the rows of a slice.
+
+        Args:
+            number: Number of the slice.
+            reads: Its users.
+            escaped: Schema drift found in the bodies of responses.
+        """
+        self._learn()
+        shown = Shown(self.job.privacy.stored)
+        shown.see(reads)
+        unknown = [read.candidate.position for read in reads if read.is_unknown_id]
+        tables = {name: _stream(table) for name, table in self._tables(reads).items() if table.num_rows}
+        return Shaped(
+            number=number,
+            users=len(reads),
+            unknown=len(unknown),
+            positions=[position for position in unknown if position is not None][:MOST_POSITIONS],
+            tables=tables,
+            guard=shown.hashes(),
+            drift=self._found(escaped),
+        )
+
+    def _learn(self) -> None:
+        known = {name: agreed.places.known for name, agreed in self._agreements.items()}
+        for name, paths in self.pipes.ask("news", known).items():
+            self._agreements[name].places.learn(paths)
+
+    def _tables(self, reads: list[UserRead]) -> dict[str, Any]:
+        found = {
+            table.name: self._shapers[table.name](pick(reads))
+            for table, pick in ANSWERS.items()
+            if table.name in self._shapers
+        }
+        if USER_READS.name in self._shapers:
+            rows = remembered(reads, self.job.privacy, self.job.tenant_id)
+            found[USER_READS.name] = self._shapers[USER_READS.name].plain(rows)
+        return found
+
+    def _found(self, escaped: Drift) -> dict[str, dict[str, Any]]:
+        """Return the schema drift since the last slice."""
+        found = {name: drift_as_plain(drift) for name, drift in self._drift.items()}
+        for drift in self._drift.values():
+            drift.clear()
+        for name, drift in escaped.items().items():
+            found[name] = found.get(name) or drift_as_plain(TableDrift())
+            found[name]["escaped"] = dict(drift.escaped)
+        return found
+
+
+def _stream(table: Any) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    data: bytes = sink.getvalue().to_pybytes()
+    return data

@@ -1,0 +1,227 @@
+"""A sync with several processes: the same tables, one rate, and no process is left when something ends."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dlt_authsignal.errors import ConfigurationError, ServerFault, WorkerLost
+from dlt_authsignal.pipeline.sync.report import SyncReport
+from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig
+from dlt_authsignal.source.workers.choice import cores
+from tests.conftest import served
+from tests.helpers import COMMAND, SECRET, at, command, rows, sync_from
+from tests.tiers import deep_after, deep_except
+from tests.workers import is_alive, killing, wait_for, workers_of
+
+KEY = "3f9c1be07a52d8644e0d97b1c65fa2380b7e41d95c8f2a6310d4e97f58ab2c61"
+ONE, MANY = "one", "many"
+TABLES = ("users", "user_authenticators", "user_actions", "user_devices", "unknown_user_ids", "action_details")
+HISTORIES = ("users_history", "user_authenticators_history")
+OF_RUNS = ("_read_at", "_dlt_load_id", "_dlt_id", "valid_from", "valid_to", "deleted_at")
+READS = "user_id, is_known, listed_hash, privacy_hash, newest_action_at, users_read_at is null"
+SLOW = Fault(route="GET /users/{userId}/actions", kind="delay", seconds=0.02, times=None)
+
+
+def loaded(database: str) -> dict[str, list[tuple[Any, ...]]]:
+    """What a database holds, without what differs from run to run."""
+    there = {name for (name,) in rows("select table_name from information_schema.tables", database)}
+    found = {}
+    for name in (*TABLES, *HISTORIES):
+        if name in there:
+            columns = {column for column, *_ in rows(f"describe {name}", database)}
+            wanted = ", ".join(f'"{column}"' for column in sorted(columns - set(OF_RUNS)))
+            found[name] = rows(f"select {wanted} from {name} order by all", database)
+    found["user_reads"] = rows(f"select {READS} from user_reads order by all", database)
+    return found
+
+
+def load(running: RunningSandbox, name: str, workers: int, **settings: Any) -> SyncReport:
+    """Sync into a pipeline of its own."""
+    return sync_from(running, pipeline_name=name, workers=workers, **settings)
+
+
+def both(running: RunningSandbox, workers: int, **settings: Any) -> list[SyncReport]:
+    """Sync the same tenant with one process and with several, and compare what they loaded."""
+    reports = [load(running, ONE, 1, **settings), load(running, MANY, workers, **settings)]
+    assert loaded(f"{MANY}.duckdb") == loaded(f"{ONE}.duckdb")
+    one, many = (each.to_dict() for each in reports)
+    for report in (one, many):
+        for name in ("pipeline", "location", "seconds", "notes"):
+            del report[name]
+    assert many == one
+    return reports
+
+
+def change(running: RunningSandbox) -> None:
+    """Delete a user, and change and add authenticators of others."""
+    store = running.sandbox.store
+    users = sorted(store.users(), key=lambda user: user.user_id)
+    store.remove_user(users[0].user_id, actions=True)
+    for user in users[1:4]:
+        for authenticator in list(store.authenticators(user.user_id))[:1]:
+            store.remove_authenticator(user.user_id, authenticator.user_authenticator_id)
+
+
+@pytest.mark.parametrize(("users", "workers"), deep_after(1, [(25, 4), (600, 4)]))
+def test_several_workers_load_the_tables_and_histories_of_one(users: int, workers: int) -> None:
+    with served(SandboxConfig(seed=1, users=users)) as running:
+        first, _ = both(running, workers, privacy="pseudonymize", privacy_key=KEY)
+        assert first.users_read == users
+        change(running)
+        second, _ = both(running, workers, privacy="pseudonymize", privacy_key=KEY)
+        assert second.tables["users"].deleted == 1
+        assert running.sandbox.log.most_in_flight <= 8
+
+
+@pytest.mark.deep
+def test_details_of_actions_and_limited_rates_are_the_same(seeded: RunningSandbox) -> None:
+    tables = ["users", "user_actions", "action_details"]
+    both(seeded, 2, tables=tables, rate=500)
+    both(seeded, 2, tables=tables, rate=500, full=True)
+
+
+@pytest.mark.skipif(cores() < 2, reason="with one core, one process is chosen")
+@pytest.mark.parametrize("rate", deep_after(1, ["max", 1000]))
+@pytest.mark.parametrize(("worth", "expected"), deep_after(1, [(25, True), (1000, False)]))
+def test_chosen_workers_start_only_for_enough_users(
+    seeded: RunningSandbox, monkeypatch: pytest.MonkeyPatch, rate: Any, worth: int, expected: bool
+) -> None:
+    load(seeded, ONE, 1)
+    seeded.faults.add(SLOW)
+    seen: list[int] = []
+
+    def look() -> bool:
+        seen.extend(workers_of(os.getpid()))
+        return False
+
+    monkeypatch.setattr("dlt_authsignal.source.resources.server.USERS_WORTH_WORKERS", worth)
+    with killing(1, look):
+        report = sync_from(seeded, pipeline_name=MANY, rate=rate)
+    assert bool(seen) == expected
+    assert report.users_read == 40
+    assert loaded(f"{MANY}.duckdb") == loaded(f"{ONE}.duckdb")
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("kind", ["changed_types", "unknown_fields"])
+def test_values_of_other_types_and_new_fields_are_the_same(seeded: RunningSandbox, kind: Any) -> None:
+    seeded.faults.add(Fault(route="*", kind=kind, times=None))
+    both(seeded, 2, tables=["user_authenticators", "user_devices"], privacy="pseudonymize", privacy_key=KEY)
+
+
+@pytest.mark.parametrize("reading", deep_except([True], [False, True]), ids=lambda it: "reading" if it else "starting")
+def test_what_a_killed_worker_was_reading_is_read_again(seeded: RunningSandbox, reading: bool) -> None:
+    load(seeded, ONE, 1)
+    seeded.sandbox.log.clear()
+    seeded.faults.add(SLOW)
+    with killing(1, lambda: not reading or _actions_read(seeded) >= 3) as killed:
+        report = load(seeded, MANY, 2)
+    assert len(killed) == 1
+    assert report.users_read == 40
+    assert loaded(f"{MANY}.duckdb") == loaded(f"{ONE}.duckdb")
+
+
+def test_a_run_fails_and_loads_nothing_if_the_second_worker_dies_too(seeded: RunningSandbox) -> None:
+    seeded.faults.add(SLOW)
+    with killing(10), pytest.raises(WorkerLost, match=r"signal 9.*Nothing was loaded"):
+        load(seeded, MANY, 2)
+    assert _is_empty()
+    assert workers_of(os.getpid()) == []
+    seeded.faults.clear()
+    assert load(seeded, MANY, 1).users_read == 40
+
+
+def _is_empty() -> bool:
+    return not Path(f"{MANY}.duckdb").exists() or not rows(
+        "select 1 from information_schema.tables where table_name = 'users'", f"{MANY}.duckdb"
+    )
+
+
+def _actions_read(running: RunningSandbox) -> int:
+    return running.sandbox.log.by_route["GET /users/{userId}/actions"]
+
+
+def test_the_error_of_a_worker_is_the_error_of_the_run(seeded: RunningSandbox) -> None:
+    route = "GET /users/{userId}/devices"
+    seeded.faults.add(Fault(route=route, kind="status", status=500, times=None))
+    with pytest.raises(ServerFault) as found:
+        load(seeded, MANY, 2, attempts=2)
+    assert (found.value.request, found.value.status) == (route, 500)
+    assert _is_empty()
+    assert workers_of(os.getpid()) == []
+
+
+@pytest.mark.parametrize("number", deep_after(1, [signal.SIGKILL, signal.SIGINT, signal.SIGTERM]))
+def test_workers_end_with_the_sync(seeded: RunningSandbox, number: signal.Signals) -> None:
+    seeded.faults.add(Fault(route="GET /users/{userId}/actions", kind="delay", seconds=5, times=None))
+    process = subprocess.Popen(
+        [COMMAND, "sync", "--workers", "2"],
+        env={**os.environ, **at(seeded)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for(lambda: len(workers_of(process.pid)) == 2 and seeded.sandbox.log.in_flight > 1)
+        workers = workers_of(process.pid)
+        process.send_signal(number)
+        code = process.wait(30)
+    finally:
+        process.kill()
+    wait_for(lambda: not any(map(is_alive, workers)), within=20)
+    assert code == (-9 if number == signal.SIGKILL else 1)
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
+def test_keys_are_neither_in_the_environment_nor_in_the_command_line_of_a_worker(seeded: RunningSandbox) -> None:
+    seeded.faults.add(SLOW)
+    said = b""
+
+    def look() -> bool:
+        nonlocal said
+        for pid in workers_of(os.getpid()):
+            for name in ("environ", "cmdline"):
+                said += Path(f"/proc/{pid}/{name}").read_bytes()
+        return False
+
+    with killing(1, look):
+        load(seeded, MANY, 2, privacy="pseudonymize", privacy_key=KEY)
+    assert b"workers.worker" in said
+    assert SECRET.encode() not in said
+    assert KEY.encode() not in said
+
+
+@pytest.mark.deep
+def test_a_script_without_a_main_guard_runs_once(seeded: RunningSandbox, workdir: Path) -> None:
+    script = workdir / "load.py"
+    script.write_text(
+        "import dlt\nfrom dlt_authsignal import sync\nprint('begun')\n"
+        "report = sync(dlt.pipeline('p', destination='duckdb'), workers=2)\nprint(report.users_read)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        check=False,
+        env={**os.environ, **at(seeded)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout.split() == ["begun", "40"], done.stderr
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1000", "four", ""])
+def test_the_option_refuses_numbers_that_it_cannot_use(value: str) -> None:
+    done = command("sync", "--workers", value)
+    assert done.returncode == 2
+    assert "--workers" in done.stderr
+
+
+@pytest.mark.parametrize("value", [0, -1, 1000, 1.5, True, "four"])
+def test_the_setting_refuses_values_that_it_cannot_use(empty: RunningSandbox, value: Any) -> None:
+    with pytest.raises(ConfigurationError, match="workers"):
+        sync_from(empty, workers=value)
+    assert empty.sandbox.log.by_route == {}
