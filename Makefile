@@ -14,7 +14,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export PYTHONDONTWRITEBYTECODE :=
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: demo test test-deep coverage test-unit test-destinations test-schedulers test-crash system-packages lint format bench docs docs-site package screenshots lock clean
+.PHONY: demo test test-deep coverage test-unit test-destinations test-schedulers test-crash system-packages lint format bench contract docs docs-site package sbom pictures lock clean
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=python3.12, say."; exit 1; }
@@ -90,6 +90,9 @@ bench: $(DEV) ## sync beside dlt's rest_api and a bare script; start-up, HTTP cl
 	@$(BIN)/python benchmarks/bulk_rows.py
 	@$(BIN)/python benchmarks/sandbox_scale.py
 
+contract: $(DEV) ## at a release: its names, commands, tables and views are what later ones must keep
+	$(BIN)/python scripts/check_contract.py --write
+
 docs: $(DEV) ## regenerates the tables, KPIs, commands, llms.txt, destinations and the assistants' dictionary
 	$(BIN)/python scripts/generate_docs.py
 
@@ -102,11 +105,14 @@ $(SITE) $(PACKAGE): $(VENV)-%/.ready: requirements-%.lock
 package: $(PACKAGE) ## the sdist and the wheel in dist/, checked
 	$(VENV)-package/bin/python scripts/build_package.py
 
+sbom: $(PACKAGE) $(READY) ## the bill of materials of the locked dependencies, and their licences, in build/sbom/
+	$(VENV)-package/bin/python scripts/build_sbom.py
+
 docs-site: $(SITE) ## the documentation as a site in build/site/html, with search; stops at dead links
 	$(VENV)-site/bin/python scripts/docs_site.py
 
-screenshots: $(DEV) system-packages ## the pictures of the README, from the demo
-	$(BIN)/python scripts/screenshots.py
+pictures: $(DEV) system-packages ## every picture of README and docs, from the demo
+	$(BIN)/python scripts/pictures.py
 
 lock: ## needs uv; resolves pyproject.toml anew
 	$(COMPILE) $(EXTRAS) --group dev pyproject.toml -o requirements-dev.lock

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import click
-from diagram import DARK, LIGHT, diagram
+from pictures import DRAWN
 
 import dlt_authsignal
 from dlt_authsignal.assistant.dictionary import PAGES_FOLDER, VIEWS, index, table_page
@@ -368,8 +368,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/settings.md": settings_page,
     "docs/python-api.md": python_page,
     "docs/sandbox-fixture.schema.json": lambda: json.dumps(fixture_schema(), indent=1) + "\n",
-    "docs/images/overview-light.svg": partial(diagram, LIGHT),
-    "docs/images/overview-dark.svg": partial(diagram, DARK),
+    **{f"docs/images/{name}": draw for name, draw in DRAWN.items()},
 }
 
 

@@ -179,11 +179,11 @@ def ask(
     raw: bytes | None = None,
     headers: dict[str, str] | None = None,
 ) -> tuple[int, Any, dict[str, str]]:
-    """(status, JSON, headers) of one request; paths below /v1 unless they begin with /_sandbox."""
+    """(status, JSON, headers) of one request; paths below the base URL unless they begin with /_sandbox."""
     url = urlsplit(running.url)
     connection = HTTPConnection(url.hostname or "", url.port, timeout=10)
     try:
-        target = path if path.startswith("/_sandbox") else f"/v1{path}"
+        target = path if path.startswith("/_sandbox") else f"{url.path}{path}"
         data = raw if raw is not None else None if body is None else json.dumps(body).encode()
         connection.request(method, target, data, {**({"Authorization": auth} if auth else {}), **(headers or {})})
         answer = connection.getresponse()

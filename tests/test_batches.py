@@ -7,7 +7,7 @@ from typing import Any
 import dlt
 import pytest
 
-from dlt_authsignal.destination.dlt_patches import LIMIT
+from dlt_authsignal.destination.dlt_patches import LIMIT, THREADS
 from dlt_authsignal.destination.load_hints import hints
 from dlt_authsignal.pipeline.attach import attach
 from dlt_authsignal.project.names import DATASET_NAME, PIPELINE_NAME
@@ -72,15 +72,15 @@ def test_a_table_started_with_rows_continues_with_rows(one: RunningSandbox) -> N
     ]
 
 
-def test_duckdb_has_a_memory_limit_unless_another_is_configured(
+def test_duckdb_has_limits_of_memory_and_threads_unless_others_are_configured(
     one: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def limit() -> Any:
         with attach().sql_client() as client:
-            return client.execute_sql("SELECT current_setting('memory_limit')")
+            return client.execute_sql("SELECT current_setting('memory_limit'), current_setting('threads')")
 
     sync_from(one)
-    assert LIMIT == "256MB"
-    assert limit() == [("244.1 MiB",)]
-    monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS__GLOBAL_CONFIG", '{"memory_limit": "1GB"}')
-    assert limit() == [("953.6 MiB",)]
+    assert (LIMIT, THREADS <= 4) == ("256MB", True)
+    assert limit() == [("244.1 MiB", THREADS)]
+    monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS__GLOBAL_CONFIG", '{"memory_limit": "1GB", "threads": 1}')
+    assert limit() == [("953.6 MiB", 1)]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dlt_authsignal.errors import AuthsignalError
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig, run_in_thread
 from tests.configuration import configured
-from tests.crash.points import POINTS
+from tests.crash.points import IN_DUCKDB
 from tests.crash.syncs import SETTINGS, SMALL_FILES, Zygote
 from tests.helpers import MANAGEMENT_SECRET, at, rows
 from tests.tiers import examples
@@ -32,7 +32,7 @@ steps = st.lists(
         st.tuples(
             st.just("killed"),
             st.one_of(
-                st.sampled_from([{"point": list(point)} for point in POINTS.values()]),
+                st.sampled_from([{"point": list(point)} for point in IN_DUCKDB.values()]),
                 st.builds(lambda nth: {"fatal": {"statement": nth}}, st.integers(1, 120)),
                 st.builds(lambda nth: {"fatal": {"file operation": nth}}, st.integers(1, 250)),
             ),

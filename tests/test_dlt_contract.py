@@ -71,9 +71,7 @@ USES: Final = (
         "empty text becomes null in PostgreSQL",
     ),
     *(
-        Use(
-            f"dlt.destinations.impl.duckdb.duck:{name}", parameters, "dlt_patches", "loads of events take twice as long"
-        )
+        Use(f"dlt.destinations.impl.duckdb.duck:{name}", parameters, "dlt_patches", "loads take twice as long")
         for name, parameters in {
             "DuckDbClient.should_load_data_to_staging_dataset": ("self", "table_name"),
             "DuckDbClient._create_merge_followup_jobs": ("self", "table_chain"),

@@ -469,12 +469,6 @@ def test_a_written_fixture_is_yaml_that_other_programs_read(seeded: RunningSandb
     assert yaml.safe_load(text)["fixedCodes"] == {}
 
 
-def test_the_tenants_of_the_page_are_separate(capsys: pytest.CaptureFixture[str]) -> None:
-    (code,) = [block for block in blocks("python") if "europe" in block]
-    exec(compile(code, PAGE, "exec"), {})  # noqa: S102
-    assert capsys.readouterr().out.split() == ["ann", "bob", "unauthorized"]
-
-
 @pytest.mark.parametrize("form", [*Form.__subclasses__(), Document])
 def test_the_page_lists_every_field(form: type[Form]) -> None:
     page = (ROOT / "docs" / PAGE).read_text("utf-8")

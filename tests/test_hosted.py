@@ -9,7 +9,7 @@ import pytest
 
 from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.sandbox import SandboxConfig, run_in_thread
-from tests.helpers import MANAGEMENT_SECRET, ask
+from tests.helpers import MANAGEMENT_SECRET, SECRET, ask
 from tests.hosted_pages import Pages
 from tests.node_process import node
 
@@ -41,6 +41,21 @@ def test_a_user_enrols_and_uses_a_passkey_in_a_pop_up(pages: Pages) -> None:
     pages.do("click", button="Use passkey")
     pages.assert_met(pages.do("finish")["token"], "PASSKEY", "payment")
     assert pages.do("complaints") == []
+
+
+def test_the_pages_of_a_further_tenant_in_another_region_use_its_passkeys(chromium: Pages) -> None:
+    acme = {"region": "eu", "api_secret_key": SECRET}
+    with run_in_thread(SandboxConfig(api_secret_key="another", tenants={"acme": acme})) as running:
+        pages = Pages(chromium.process, running.tenant("acme"))
+        pages.open()
+        pages.launch(pages.track(), mode="popup")
+        pages.do("chooseMethod", method="Passkey")
+        pages.do("click", button="Create passkey")
+        pages.do("waitFor", text="Save these recovery codes")
+        pages.do("follow", link="Continue")
+        pages.assert_met(pages.do("finish")["token"], "PASSKEY")
+        assert pages.do("complaints") == []
+        assert running.sandbox.store.counts()["users"] == 0
 
 
 @pytest.mark.deep

@@ -1,5 +1,7 @@
-"""The sdist and the wheel: built, checked by twine and check-wheel-contents, and complete."""
+"""The sdist and the wheel: built, checked by twine and check-wheel-contents, and complete; their bill of materials."""
 
+import json
+import re
 import subprocess
 import sys
 import tarfile
@@ -77,3 +79,21 @@ def test_the_command_of_the_wheel_runs_without_the_repository(dist: Path, tmp_pa
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(str(tmp_path / "installed"))
     assert Path(".claude/skills/authsignal-keys/SKILL.md").exists()
+
+
+@pytest.mark.deep
+def test_the_bill_of_materials_has_every_locked_package_with_a_known_licence(tmp_path: Path) -> None:
+    assert TOOLS.exists(), "run: make sbom"
+    command = [str(TOOLS), str(ROOT / "scripts" / "build_sbom.py"), "--output", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=250, check=False)
+    assert done.returncode == 0, done.stderr
+    bill = json.loads((tmp_path / "dlt-authsignal.cdx.json").read_text("utf-8"))
+    locked = re.findall(r"^([a-z0-9._-]+)==([^ ;]+)", (ROOT / "requirements.lock").read_text("utf-8"), re.MULTILINE)
+    assert {(each["name"], each["version"]) for each in bill["components"]} == set(locked)
+    assert all(each["externalReferences"][0]["hashes"] for each in bill["components"])
+    assert bill["metadata"]["component"]["name"] == "dlt-authsignal"
+    licences = (tmp_path / "licences.md").read_text("utf-8")
+    assert "UNKNOWN" not in licences
+    named = {line.split("|")[1].strip().lower().replace("_", "-") for line in licences.splitlines()[2:]}
+    of_other_systems = re.findall(r"^([a-z0-9._-]+)==[^ ]+ ;", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    assert {name for name, _ in locked} - named <= set(of_other_systems)

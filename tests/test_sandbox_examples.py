@@ -69,6 +69,16 @@ def test_the_container_starts_a_sandbox_that_its_health_check_finds() -> None:
     assert tracked["url"].startswith("http://localhost:4443/hosted/")
 
 
+def test_the_container_starts_several_tenants() -> None:
+    with started([*instruction("CMD"), "--tenants", "2"]) as port:
+        url, headers = f"http://127.0.0.1:{port}/_sandbox/tenants", {"Host": f"{NAME}:4443"}
+        second = requests.get(url, headers=headers, timeout=5).json()["tenants"][1]
+        assert second["url"] == f"http://{NAME}:4443/v1"
+        users = f"http://127.0.0.1:{port}/v1/users"
+        found = requests.get(users, headers=headers, auth=(second["apiSecretKey"], ""), timeout=5).json()["users"]
+    assert len(found) == 50
+
+
 def test_the_tests_of_the_compose_file_reach_the_sandbox_by_its_name() -> None:
     services = compose()
     sandbox, tests = services[NAME], services["tests"]

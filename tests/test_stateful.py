@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig, run_in_thread
 from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, Device, User
-from tests.crash.points import POINTS
+from tests.crash.points import IN_DUCKDB
 from tests.crash.syncs import SETTINGS, SMALL_FILES, Zygote
 from tests.helpers import at, table
 from tests.oracle import PARTS, WITH_HISTORY, Attempt, Known, Oracle, Promise, Unit, World
@@ -311,7 +311,7 @@ class Syncs(RuleBasedStateMachine):
     @rule(
         before=several,
         how=st.one_of(
-            st.sampled_from([{"point": list(point)} for point in POINTS.values()]),
+            st.sampled_from([{"point": list(point)} for point in IN_DUCKDB.values()]),
             st.builds(lambda nth: {"fatal": {"statement": nth}}, st.integers(1, 120)),
             st.builds(lambda nth: {"fatal": {"file operation": nth}}, st.integers(1, 250)),
         ),

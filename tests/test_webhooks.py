@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.api.webhooks import sign, verify
 from dlt_authsignal.errors import SignatureRefused
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
@@ -525,6 +526,8 @@ def test_webhooks_are_set_and_flushed_by_control_routes_which_show_no_secret(
             "attempt": 1,
             "status": 200,
             "failure": None,
+            "number": 1,
+            "resent": None,
         }
     ]
     assert not any(secret in json.dumps(shown) for secret in ("hidden", "older-key", SECRET))
@@ -694,3 +697,32 @@ def test_the_past_stops_at_a_receiver_that_refuses_it(
 def test_an_invalid_request_to_send_the_past_is_refused(listened: RunningSandbox, wanted: Any) -> None:
     status, answer, _ = ask(listened, "POST", "/_sandbox/webhooks", {"send_history": wanted})
     assert (status, "Nothing was sent" in answer["error"]) == (400, True)
+
+
+def test_webhooks_of_each_tenant_have_its_id_and_are_signed_with_its_key_until_it_is_removed(
+    receiver: Receiver,
+) -> None:
+    with run_in_thread(SandboxConfig(tenants={"acme": {"region": "eu"}})) as running:
+        tenants = (running.tenant("acme"), running.add_tenant("late"))
+        for count, one in enumerate(tenants, start=1):
+            one.sandbox.webhooks.configure(authenticator_events_url=receiver.url)
+            enrol_by_key(one)
+            sent = receiver.wait(count)[-1]
+            assert sent.json["tenantId"] == one.tenant_id
+            verify(one.api_secret_key, sent.body, sent.signature, time.time())
+            with pytest.raises(SignatureRefused):
+                verify(SECRET, sent.body, sent.signature, time.time())
+        enrol_by_key(running)
+        running.remove_tenant("late")
+        late = tenants[1].sandbox
+        late.webhooks.queue("authenticator.created", late.clock.now(), dict)
+        running.sandbox.webhooks.flush()
+        assert len(receiver.taken) == 2
+
+
+def enrol_by_key(one: RunningSandbox) -> None:
+    """Enrol a phone number by the Server API, with the tenant's key."""
+    key = basic_auth(one.api_secret_key)
+    body = {"verificationMethod": "SMS", "phoneNumber": "+64211234567"}
+    status, _, _ = ask(one, "POST", "/users/ann/authenticators", body, auth=key)
+    assert status == 200

@@ -10,6 +10,7 @@ AuthsignalError
 │   ├── NoData                the database to be read does not exist yet
 │   ├── NotACanary            the user given to a probe may be a real person
 │   ├── OtherTenant           the dataset holds another tenant, or was loaded with another key
+│   ├── DatasetTooOld         an earlier version made the dataset, with tables that cannot be upgraded
 │   ├── UserErased            the requested user was erased and must not be loaded again
 │   ├── FixtureInvalid        a fixture or a state file of the sandbox cannot be read
 │   ├── RecordingUnreadable   a file is not a recording of the sandbox
@@ -177,6 +178,19 @@ class NotACanary(ConfigurationError):
 
 class OtherTenant(ConfigurationError):
     """The dataset holds another tenant, or was loaded with another key only."""
+
+
+class DatasetTooOld(ConfigurationError):
+    """An earlier version made the dataset, with tables that cannot be upgraded."""
+
+    def __init__(self, pipeline: str, dataset: str, table: str, column: str) -> None:
+        super().__init__(
+            f'Dataset "{dataset}" was made by an earlier version of dlt-authsignal, and cannot be upgraded: its table'
+            f" {table} was made without the column {column}. The dataset was not changed. Load a new one, with a"
+            f" new pipeline: dlt-authsignal sync --pipeline-name {pipeline}_2 --dataset {dataset}_2. Keep the"
+            f" old one: only it has actions of more than 30 days ago."
+            f" See {DOCS}/versions.md#databases-of-earlier-versions"
+        )
 
 
 class UserErased(ConfigurationError):

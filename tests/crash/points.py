@@ -30,6 +30,7 @@ _PACKAGES: Final = "dlt.common.storages.load_package:PackageStorage"
 _LOADING: Final = "dlt.common.storages.load_storage:LoadStorage"
 _CLIENT: Final = "dlt.destinations.job_client_impl:SqlJobClientBase"
 _MERGE: Final = "dlt.destinations.job_client_impl:SqlLoadJob.run"
+_DIRECT: Final = "dlt_authsignal.destination.dlt_patches.direct_merge"
 _SETTLING: Final = "dlt_authsignal.pipeline.history.in_sql"
 COMMITTED: Final = f"{_PACKAGES}.save_pending_transition"
 """Comes after a file was committed in the database, and before that is noted on the disk."""
@@ -65,7 +66,21 @@ POINTS: Final[dict[str, Point]] = {
     "after settle, before the record": Point("dlt_authsignal.pipeline.run_log:_keep", "before", 2),
     "after the record is loaded": Point("dlt_authsignal.pipeline.run_log:Journal.clear", "before"),
 }
-"""In the order in which a sync comes by them."""
+"""In the order in which a sync comes by them, where dlt merges from staging tables."""
+
+IN_DUCKDB: Final[dict[str, Point]] = {
+    **POINTS,
+    "before the 1st merge": Point(f"{_DIRECT}:_are_all_new", "after", 1),
+    "after the 1st merge": Point(f"{_DIRECT}:_merge", "after", 1),
+    "after the 4th merge": Point(f"{_DIRECT}:_merge", "after", 2),
+}
+"""The same where each file is merged by itself: after kills at the points before, few files are left."""
+
+
+def point(name: str, database: str) -> Point:
+    """The point of that name in a sync into a database."""
+    return (IN_DUCKDB if database == "duckdb" else POINTS)[name]
+
 
 FILE_OPERATIONS: Final = frozenset(
     {

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.crash.laboratory import Laboratory
-from tests.crash.points import POINTS
+from tests.crash.points import point
 from tests.crash.syncs import Project
 from tests.tiers import deep_after, deep_except
 
@@ -47,7 +47,7 @@ def failed(project: Project, laboratory: Laboratory, **how: Any) -> str:
 @pytest.mark.parametrize("stage", WHILE)
 def test_a_stop_signal_ends_the_sync_and_the_next_is_complete(laboratory: Laboratory, stage: str, signal: str) -> None:
     project = changed(laboratory)
-    code = project.sync(laboratory.running, point=POINTS[WHILE[stage]], deed=signal)
+    code = project.sync(laboratory.running, point=point(WHILE[stage], project.database.name), deed=signal)
     assert "Traceback" not in project.said()
     if code == 0:  # dlt hears of a stop between jobs, and by then there were none: the sync was all but done
         assert stage in ("merging", "noting")
@@ -62,7 +62,7 @@ def test_a_database_that_shuts_down_is_reported_and_the_next_sync_is_complete(
     in_postgres: Laboratory, workdir: Path, stage: str
 ) -> None:
     project = changed(in_postgres)
-    code = project.sync(in_postgres.running, point=POINTS[WHILE[stage]], deed="shut")
+    code = project.sync(in_postgres.running, point=point(WHILE[stage], project.database.name), deed="shut")
     said = project.said()
     assert "Traceback" not in said
     if stage == "recording":  # everything is loaded: the next sync adds the record
@@ -77,7 +77,7 @@ def test_a_database_that_shuts_down_is_reported_and_the_next_sync_is_complete(
 @pytest.mark.parametrize("stage", WHILE)
 def test_dropped_connections_leave_no_partial_load(in_postgres: Laboratory, workdir: Path, stage: str) -> None:
     project = changed(in_postgres)
-    code = project.sync(in_postgres.running, point=POINTS[WHILE[stage]], deed="cut")
+    code = project.sync(in_postgres.running, point=point(WHILE[stage], project.database.name), deed="cut")
     assert code in (0, 1)
     assert "Traceback" not in project.said()
     in_postgres.check(project, "changed")
@@ -149,7 +149,7 @@ def test_a_database_file_removed_during_a_load_is_recreated_by_the_next_sync(
     in_duckdb: Laboratory, workdir: Path
 ) -> None:
     project = changed(in_duckdb)
-    failed(project, in_duckdb, point=POINTS[WHILE["merging"]], deed="remove")
+    failed(project, in_duckdb, point=point(WHILE["merging"], project.database.name), deed="remove")
     assert project.sync(in_duckdb.running) == 0, project.said()
     there = {dict(row)["user_id"] for row in project.tables()["users"]}
     assert there == {user.user_id for user in in_duckdb.running.sandbox.store.users()}

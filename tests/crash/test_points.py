@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.crash.laboratory import Laboratory, kill_at
-from tests.crash.points import COMMITTED, POINTS, Point
+from tests.crash.points import COMMITTED, POINTS, Point, point
 from tests.tiers import deep_after
 
 Record = Callable[[str, object], None]
@@ -31,7 +31,7 @@ def test_a_sync_killed_repeatedly_at_named_points_recovers(
     project = laboratory.project(synced=True)
     laboratory.stage("changed")
     for name in IN_A_ROW[first : first + AT_A_TIME]:
-        kill_at(project, laboratory.running, POINTS[name])
+        kill_at(project, laboratory.running, point(name, project.database.name))
         record_property("kill", f"{project.database.name}, named: {name}")
     laboratory.check(project, "changed")
 
@@ -45,7 +45,7 @@ def test_a_sync_killed_once_at_a_named_point_recovers(
     project = laboratory.project(synced=synced)
     stage = "changed" if synced else "begun"
     laboratory.stage(stage)
-    kill_at(project, laboratory.running, POINTS[name])
+    kill_at(project, laboratory.running, point(name, project.database.name))
     record_property("kill", f"{project.database.name}, named: {name}")
     laboratory.check(project, stage)
 
@@ -79,7 +79,7 @@ def test_a_sync_killed_at_a_named_point_recovers_without_its_disk(
 ) -> None:
     project = laboratory.project(synced=True)
     laboratory.stage("changed")
-    kill_at(project, laboratory.running, POINTS[name])
+    kill_at(project, laboratory.running, point(name, project.database.name))
     record_property("kill", f"{project.database.name}, named, disk lost: {name}")
     project.lose_disk()
     laboratory.check(project, "changed")
@@ -113,7 +113,7 @@ def test_a_sync_killed_during_a_load_recovers_after_another_machine_emptied_the_
 ) -> None:
     project = laboratory.project(synced=True)
     laboratory.stage("changed")
-    kill_at(project, laboratory.running, POINTS[name])
+    kill_at(project, laboratory.running, point(name, project.database.name))
     record_property("kill", f"{project.database.name}, named, staging emptied: {name}")
     project.database.clear_staging(project.folder)
     laboratory.check(project, "changed")
@@ -126,7 +126,7 @@ def test_a_sync_killed_at_a_named_point_recovers_when_all_data_changes_before_th
 ) -> None:
     project = laboratory.project(synced=True)
     laboratory.stage("changed")
-    kill_at(project, laboratory.running, POINTS[name])
+    kill_at(project, laboratory.running, point(name, project.database.name))
     record_property("kill", f"{project.database.name}, named, data changed: {name}")
     laboratory.stage("more")
     laboratory.check(project, "more", every_version=False)

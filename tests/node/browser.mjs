@@ -152,8 +152,9 @@ const does = {
     const [file] = await Promise.all([page.waitForEvent("download"), page.locator(selector).first().click()]);
     return { name: file.suggestedFilename(), text: readFileSync(await file.path(), "utf8") };
   },
-  // Rules that are broken, without those of minor weight. Evaluated, because a strict page loads no foreign script.
-  async axe() {
+  // Rules that are broken, without those of minor weight unless asked for. Evaluated, because a strict page loads no
+  // foreign script.
+  async axe({ minor = false } = {}) {
     await page.evaluate(AXE);
     const { violations } = await page.evaluate(() => {
       const hidden = [...document.querySelectorAll(".page")].filter((each) => !each.offsetParent);
@@ -162,7 +163,7 @@ const does = {
       return kept.finally(() => hidden.forEach((each) => document.querySelector("main").append(each)));
     });
     return violations
-      .filter(({ impact }) => impact === "serious" || impact === "critical")
+      .filter(({ impact }) => minor || impact === "serious" || impact === "critical")
       .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(" | ")}`);
   },
   complaints: () => complaints,

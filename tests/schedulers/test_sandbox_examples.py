@@ -1,7 +1,4 @@
-"""The files of examples/sandbox, checked by hadolint and by the schemas of compose files and workflows.
-
-actionlint is not used: its package fetches the program from elsewhere than the package index.
-"""
+"""The files of examples/sandbox, checked by hadolint and by the schemas of compose files and workflows."""
 
 import subprocess
 

@@ -14,6 +14,7 @@ from dlt_authsignal.destination.duckdb_file import database_file
 from dlt_authsignal.destination.errors import translate_errors
 from dlt_authsignal.destination.load_hints import check_ready
 from dlt_authsignal.errors import ConfigurationError, NoData
+from dlt_authsignal.pipeline.older_layout import check_layout
 from dlt_authsignal.project.names import dataset_name_or, pipeline_name_or
 from dlt_authsignal.project.pipelines import look_at_pipeline, open_pipeline
 
@@ -57,6 +58,21 @@ def make_pipeline(
 
 def attach(*, destination: str = "duckdb", dataset: str | None = None, pipeline_name: str | None = None) -> Pipeline:
     """Return the pipeline that loaded a dataset, for reading. Creates no database file and no folder in dlt's state.
+
+    Raises:
+        DatasetTooOld: An earlier version made the dataset, with tables that cannot be upgraded.
+        NoData: The DuckDB file does not exist.
+        ConfigurationError: The pipeline belongs to another project.
+    """
+    pipeline = attach_any(destination=destination, dataset=dataset, pipeline_name=pipeline_name)
+    check_layout(pipeline)
+    return pipeline
+
+
+def attach_any(
+    *, destination: str = "duckdb", dataset: str | None = None, pipeline_name: str | None = None
+) -> Pipeline:
+    """Do the same as `attach`, even if an earlier version made the dataset.
 
     Raises:
         NoData: The DuckDB file does not exist.

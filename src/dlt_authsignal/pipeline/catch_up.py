@@ -8,6 +8,7 @@ from dlt_authsignal.destination.tombstones import tombstones
 from dlt_authsignal.pipeline.attach import fetch_schema
 from dlt_authsignal.pipeline.history.update import update_history
 from dlt_authsignal.pipeline.load_packages import Pending, abort_packages_before, finish_pending
+from dlt_authsignal.pipeline.older_layout import check_layout
 from dlt_authsignal.pipeline.repair import recreate
 
 
@@ -17,11 +18,16 @@ def catch_up(pipeline: Pipeline, reached: Callable[[], None] = lambda: None) -> 
     Args:
         pipeline: The pipeline that will run.
         reached: Called when the destination has answered.
+
+    Raises:
+        DatasetTooOld: An earlier version made the dataset, with tables that cannot be upgraded. It is unchanged.
     """
+    check_layout(pipeline)
     abort_packages_before(pipeline, tombstones(pipeline).latest)
     recreated = recreate(pipeline)  # before a pending load is finished, and before dlt reads its own tables
     pending = finish_pending(pipeline)
     fetch_schema(pipeline)
+    check_layout(pipeline)  # on a new machine, only the destination knows the tables
     reached()
     recreated += recreate(pipeline)
     update_history(pipeline)

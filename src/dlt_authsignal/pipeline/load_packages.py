@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from enum import Enum
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -91,7 +91,8 @@ def _finish_abort(pipeline: Pipeline) -> None:
 
 
 def _is_late(pipeline: Pipeline) -> bool:
-    """Whether a load that started after the pending one was completed in one of its tables.
+    """Whether a load that started after the pending one was completed in one of its tables, or has begun to change one
+    directly: rows of the older load would replace its rows, which count as read when it is continued.
 
     Load ids are start times, and syncs into one dataset do not overlap.
     """
@@ -170,10 +171,13 @@ def _tables(pipeline: Pipeline, load_ids: list[str]) -> set[str]:
 
 
 def _newest_load(pipeline: Pipeline, table: str) -> str:
-    """Return the newest completed load with rows in a table; blank if there is none."""
+    """Return the newest load with rows in a table, of completed ones and of those that merged directly; blank if there
+    is none."""
     import pyarrow.compute as pc
 
-    found = (pc.max(load_ids).as_py() for (load_ids,) in committed(pipeline, table, "_dlt_load_id"))
+    states = (True, False) if _is_merged_directly(pipeline, table) else (True,)
+    batches = (committed(pipeline, table, "_dlt_load_id", is_completed=state) for state in states)
+    found = (pc.max(load_ids).as_py() for (load_ids,) in chain.from_iterable(batches))
     return max((load_id for load_id in found if load_id), default="")
 
 

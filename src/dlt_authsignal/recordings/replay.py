@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.recordings.values import Difference, Values
-from dlt_authsignal.sandbox.app.serve import RunningSandbox, run_in_thread
+from dlt_authsignal.sandbox.app.running import RunningSandbox
+from dlt_authsignal.sandbox.app.serve import run_in_thread
 from dlt_authsignal.sandbox.core.page_urls import PAGES
 from dlt_authsignal.sandbox.fixtures.fixture import Fixture
 from dlt_authsignal.sandbox.recording.entries import Exchange, Recording
@@ -21,7 +22,7 @@ SECONDS: Final = 30.0
 
 WEB_SOCKET: Final = 101
 REDIRECTS: Final = range(300, 400)
-WEBHOOKS: Final = "/_sandbox/webhooks"
+WEBHOOKS: Final = ("/_sandbox/webhooks", "/_sandbox/pages/do/webhooks-")
 FIXTURE: Final = "/_sandbox/fixture"
 
 SIGNED: Final = ("registrationCredential", "authenticationCredential", "signature", "publicKey")

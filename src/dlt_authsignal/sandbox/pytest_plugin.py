@@ -41,7 +41,8 @@ def authsignal_sandbox(request: pytest.FixtureRequest) -> "Iterator[RunningSandb
 
 @pytest.fixture
 def authsignal_app(request: pytest.FixtureRequest) -> "Starlette":
-    """The same as an ASGI app without a socket, for an HTTP client's ASGI transport. Its state is `.state.sandbox`.
+    """The same as an ASGI app without a socket, for an HTTP client's ASGI transport. Its state is `.state.sandbox`, and
+    that of other tenants `.state.tenants.get(tenant_id)`.
 
     Example:
         >>> async def test_sign_in(authsignal_app):
@@ -49,12 +50,12 @@ def authsignal_app(request: pytest.FixtureRequest) -> "Starlette":
         ...     httpx.AsyncClient(transport=transport, base_url="http://authsignal/v1")
     """
     config = _config(request)
-    from dlt_authsignal.sandbox import Sandbox
     from dlt_authsignal.sandbox.app.app import create_app
+    from dlt_authsignal.sandbox.tenants.tenants import Tenants
 
-    sandbox = Sandbox(config)
-    app = create_app(sandbox)
-    app.state.sandbox = sandbox
+    tenants = Tenants.start(config)
+    app = create_app(tenants.first, tenants)
+    app.state.sandbox, app.state.tenants = tenants.first, tenants
     return app
 
 
@@ -63,6 +64,13 @@ def _fixture(given: "str | Path | dict[str, Any]", folder: Path) -> "Fixture":
     from dlt_authsignal.sandbox import Fixture
 
     return Fixture.of(given) if isinstance(given, dict) else Fixture.read(folder / given)
+
+
+def _with_fixture(given: Any, request: pytest.FixtureRequest) -> Any:
+    """Return the fields of a tenant with its fixture as an object."""
+    if isinstance(given, dict) and isinstance(fixture := given.get("fixture"), str | Path | dict):
+        return {**given, "fixture": _fixture(fixture, request.path.parent)}
+    return given
 
 
 def _config(request: pytest.FixtureRequest) -> "SandboxConfig":
@@ -77,8 +85,8 @@ def _config(request: pytest.FixtureRequest) -> "SandboxConfig":
             raise pytest.UsageError(f"@pytest.mark.{MARKER} takes fields by name only, such as users=20.")
         given |= marker.kwargs
     try:
-        if isinstance(fixture := given.get("fixture"), str | Path | dict):
-            given["fixture"] = _fixture(fixture, request.path.parent)
-        return SandboxConfig(**given)
+        if isinstance(tenants := given.get("tenants"), dict):
+            given["tenants"] = {name: _with_fixture(value, request) for name, value in tenants.items()}
+        return SandboxConfig(**_with_fixture(given, request))
     except (TypeError, ValueError) as error:
         raise pytest.UsageError(f"@pytest.mark.{MARKER}: {error}") from None

@@ -25,10 +25,11 @@ class Sandbox(TenantState):
     Args:
         config: What it emulates. With `users` above 0 it starts with that many invented users, with `fixture` with that
             tenant.
+        is_first: Whether this is the first tenant, or the only one, of a sandbox.
     """
 
-    def __init__(self, config: SandboxConfig | None = None) -> None:
-        super().__init__(config or SandboxConfig())
+    def __init__(self, config: SandboxConfig | None = None, *, is_first: bool = True) -> None:
+        super().__init__(config or SandboxConfig(), is_first=is_first)
         self.faults = Faults(self.config.seed)
         self.limits = Limits()
         self.log = RequestLog()

@@ -99,7 +99,12 @@ def copied(state: TenantState) -> Snapshot:
 
 
 def put_back(state: TenantState, snapshot: Snapshot) -> None:
-    """Set the state to that of the snapshot. The clock continues from then, or is frozen again."""
+    """Set the state to that of the snapshot. The clock continues from then, or is frozen again.
+
+    Raises:
+        ValueError: The snapshot's keys are now those of another tenant. Nothing was changed.
+    """
+    state.check_config(snapshot.config)
     state.config, state.tenant = snapshot.config, snapshot.tenant
     state.first_tenant, state.timeline = snapshot.first_tenant, snapshot.timeline
     state.stories = snapshot.stories

@@ -2,6 +2,7 @@
 
 import random
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -11,7 +12,7 @@ from dlt_authsignal.sandbox.core.config import SandboxConfig
 from dlt_authsignal.sandbox.sessions.challenges import Challenges
 from dlt_authsignal.sandbox.sessions.outbox import Outbox
 from dlt_authsignal.sandbox.sessions.rate_windows import Windows
-from dlt_authsignal.sandbox.sessions.sessions import Sessions
+from dlt_authsignal.sandbox.sessions.sessions import Sessions, keys_of
 from dlt_authsignal.sandbox.sessions.tokens import Token, read
 from dlt_authsignal.sandbox.tenant.changes.moments import NO_CHANGES, moments_of
 from dlt_authsignal.sandbox.tenant.changes.timeline import ConfigurationChange, Timeline, timeline
@@ -24,6 +25,13 @@ from dlt_authsignal.sandbox.tenant.stories.plan import Plan, plan_of
 
 EVENTS_KEPT: Final = 10_000
 
+CONTROL: Final = "/_sandbox/"
+"""Path of the control routes of the first tenant."""
+
+
+def _accept(_config: SandboxConfig) -> None:
+    """Accept every configuration."""
+
 
 class TenantState:
     """Users, actions, challenges and sessions of one tenant, with its clock, its settings and its randomness.
@@ -32,11 +40,23 @@ class TenantState:
 
     Args:
         config: The configuration of the sandbox.
+        is_first: Whether this is the first tenant, or the only one, of a sandbox.
+
+    Attributes:
+        check_config: Is called before the configuration changes, and raises ValueError to refuse it. Among several
+            tenants it refuses the keys of the others.
     """
 
-    def __init__(self, config: SandboxConfig) -> None:
+    def __init__(self, config: SandboxConfig, *, is_first: bool = True) -> None:
         self.config = config
+        self.is_first = is_first
+        self.check_config: Callable[[SandboxConfig], None] = _accept
         self.empty()
+
+    @property
+    def control_path(self) -> str:
+        """Path of the control routes of this tenant."""
+        return CONTROL if self.is_first else f"{CONTROL}tenants/{self.config.tenant_id}/"
 
     def empty(self) -> None:
         """Delete all users and what belongs to them, and set the clock back to its start."""
@@ -46,11 +66,11 @@ class TenantState:
         self.challenges = Challenges()
         self.outbox = Outbox()
         self.windows = Windows()
-        self.sessions = Sessions()
+        self.sessions = Sessions(keys=keys_of(self.config.tenant_id))
         self.recorded_events: deque[Event] = deque(maxlen=EVENTS_KEPT)
         self.recovery_codes: dict[str, frozenset[str]] = {}
-        self.rng = random.Random() if seed is None else random.Random(f"{seed}:codes")
-        self.id_rng = random.Random() if seed is None else random.Random(f"{seed}:live")
+        self.rng = random.Random() if seed is None else self.seeded(f"{seed}:codes")
+        self.id_rng = random.Random() if seed is None else self.seeded(f"{seed}:live")
         self.new_id: IdMaker = random_ids if seed is None else seeded_ids(self.id_rng)
         self.tenant: Tenant = new_tenant(self.config, self.new_id)
         self.timeline: Timeline | None = None
@@ -59,6 +79,13 @@ class TenantState:
         self.first_tenant = self.tenant  # seeding gives changes only to an unchanged configuration
         self.ip_facts: dict[str, IpFacts] = {}
         self.token_versions: dict[str, int] = {}
+
+    def seeded(self, text: str) -> random.Random:
+        """Return a generator that follows from a text, and in a further tenant from its id.
+
+        So two tenants with the same seed or fixture have no ids, codes or keys in common.
+        """
+        return random.Random(text if self.is_first else f"{self.config.tenant_id}:{text}")
 
     def seed(self, users: int, days: int, seed: int | None = None) -> None:
         """Add realistic users and actions; the same seed and clock add the same ones.
@@ -118,7 +145,9 @@ class TenantState:
 
     def configure(self, **changes: Any) -> None:
         """Change the configuration of the running sandbox, such as `listing="refused"`."""
-        self.config = replace(self.config, **changes)
+        config = replace(self.config, **changes)
+        self.check_config(config)
+        self.config = config
         if "token_minutes" in changes:
             details = {**self.tenant.details, "tokenDurationInMinutes": changes["token_minutes"]}
             self.tenant = replace(self.tenant, details=details)

@@ -2,15 +2,20 @@
 
 import json
 import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urljoin
 
 from dlt_authsignal.api.endpoints import ACTION_WINDOW_DAYS
 
 if TYPE_CHECKING:
     from dlt_authsignal.sandbox.sandbox import Sandbox
+
+MOST_LISTED: Final = 10
+"""Further tenants that the banner lists."""
 
 
 @dataclass(frozen=True)
@@ -37,23 +42,53 @@ class Trust:
         )
 
 
-def as_json(url: str, state: "Sandbox", trust: Trust | None) -> str:
-    """Return the URLs and keys as one line of JSON."""
-    config = state.config
+def as_json(url: str, sandboxes: Sequence["Sandbox"], trust: Trust | None) -> str:
+    """Return the URLs and keys as one line of JSON: those of the first tenant, and if there are others, of each."""
+    of_all = [_as_dict(url, one) for one in sandboxes]
     return json.dumps(
         {
             **({"caFile": str(trust.file), "keyHash": trust.key_hash} if trust else {}),
-            "url": url,
-            "tenantId": config.tenant_id,
-            "apiSecretKey": config.api_secret_key,
-            "managementSecretKey": config.management_secret_key,
-            "controlUrl": _control(url),
+            **of_all[0],
+            **({"tenants": of_all} if len(of_all) > 1 else {}),
         }
     )
 
 
-def _control(url: str) -> str:
-    return url.removesuffix("/v1") + "/_sandbox/"
+def _as_dict(url: str, state: "Sandbox") -> dict[str, str]:
+    config = state.config
+    return {
+        "url": _url(url, state),
+        "tenantId": config.tenant_id,
+        "apiSecretKey": config.api_secret_key,
+        "managementSecretKey": config.management_secret_key,
+        "controlUrl": _control(url, state),
+    }
+
+
+def _url(url: str, state: "Sandbox") -> str:
+    return urljoin(url, f"{state.config.region_path}/v1")
+
+
+def _control(url: str, state: "Sandbox") -> str:
+    return urljoin(url, state.control_path)
+
+
+def _further(url: str, sandboxes: Sequence["Sandbox"]) -> Iterator[str]:
+    """The lines about further tenants."""
+    if sandboxes:
+        more = "1 more here" if len(sandboxes) == 1 else f"{len(sandboxes)} more here"
+        yield f"  tenants  {more}; the key decides which tenant responds"
+    width = max((len(one.config.tenant_id) for one in sandboxes[:MOST_LISTED]), default=0)
+    for one in sandboxes[:MOST_LISTED]:
+        config, count = one.config, one.store.counts()["users"]
+        yield (
+            f"    {config.tenant_id:{width}}   {_url(url, one)}   keys server {config.api_secret_key}, "
+            f"management {config.management_secret_key}   {count:,} user{'' if count == 1 else 's'}"
+        )
+    if sandboxes:
+        rest = len(sandboxes) - MOST_LISTED
+        listed = urljoin(url, "/_sandbox/tenants")
+        yield f"    {f'and {rest} more, listed at' if rest > 0 else 'list, add and remove them at'} {listed}"
 
 
 def _contents(state: "Sandbox") -> str:
@@ -69,8 +104,10 @@ def _contents(state: "Sandbox") -> str:
     return f"{listed}, {actions:,} actions (a sync loads the {recent:,} of the last {ACTION_WINDOW_DAYS} days)"
 
 
-def banner(url: str, state: "Sandbox", trust: Trust | None) -> str:
+def banner(url: str, sandboxes: Sequence["Sandbox"], trust: Trust | None) -> str:
     """Return the lines that say how to use a sandbox."""
+    state, *further = sandboxes
+    origin, url = url, _url(url, state)
     secret = state.config.api_secret_key
     variable, option = (f" SSL_CERT_FILE={trust.quoted}", f" --cacert {trust.quoted}") if trust else ("", "")
     return "\n".join(
@@ -84,7 +121,9 @@ def banner(url: str, state: "Sandbox", trust: Trust | None) -> str:
             f"SOURCES__AUTHSIGNAL_SOURCE__BASE_URL={url} SOURCES__AUTHSIGNAL_SOURCE__API_SECRET_KEY={secret}"
             " dlt-authsignal sync --pipeline-name sandbox --rate max",
             f"  try it   curl{option} -u {secret}: '{url}/users?limit=2'",
-            f"  page     {_control(url).replace('127.0.0.1', 'localhost')}   (users, requests, codes; try a passkey)",
+            f"  page     {_control(url, state).replace('127.0.0.1', 'localhost')}"
+            "   (users, requests, codes; try a passkey)",
+            *_further(origin, further),
             *(trust.lines() if trust else ()),
         )
     )

@@ -8,6 +8,7 @@ relied on; docs/decisions/0011-changes-to-dlt.md gives the reasons.
 
 from dlt_authsignal.destination.dlt_patches.adapt import (
     LIMIT,
+    THREADS,
     adapt_dlt,
     adapt_running_pipeline,
     dataset_of,
@@ -37,6 +38,7 @@ __all__ = [
     "LIMIT",
     "OF_LIBPQ",
     "SELDOM",
+    "THREADS",
     "adapt_dlt",
     "adapt_running_pipeline",
     "already_synced",

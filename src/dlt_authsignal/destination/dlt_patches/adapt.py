@@ -5,6 +5,7 @@ replaced by one that checks which pipeline is running (`is_ours`) and calls the 
 """
 
 import logging
+import os
 import tempfile
 import threading
 import weakref
@@ -39,6 +40,9 @@ SECTION: Final = "authsignal_source"
 
 LIMIT: Final = "256MB"
 """DuckDB's memory limit. Above it, DuckDB uses temporary files beside the database during the merge."""
+
+THREADS: Final = min(4, os.cpu_count() or 1)
+"""DuckDB's threads. Each needs some MB: with 64 threads, 256 MB were too little for a load."""
 
 _DEFAULTS: Final = {
     ("load", "delete_completed_jobs"): True,  # no loaded rows stay in dlt's working folder
@@ -273,7 +277,11 @@ def _open_databases(destination: Any) -> None:
     def configuration(initial_config: Any, accept_partial: bool = False) -> Any:
         config = resolve(initial_config, accept_partial)
         if config.credentials is not None:
-            config.credentials.global_config = {"memory_limit": LIMIT, **(config.credentials.global_config or {})}
+            config.credentials.global_config = {
+                "memory_limit": LIMIT,
+                "threads": THREADS,
+                **(config.credentials.global_config or {}),
+            }
             open_privately(config.credentials)
         return config
 

@@ -6,7 +6,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from dlt_authsignal.destination.dlt_patches import LIMIT, beside
+from dlt_authsignal.destination.dlt_patches import LIMIT, THREADS, beside
 from dlt_authsignal.errors import RunFailed
 from dlt_authsignal.project.private_files import FOLDER
 from dlt_authsignal.project.waiting import opened, user_of
@@ -37,7 +37,7 @@ def rewrite(file: Path) -> None:
     new = folder / file.name
     try:
         folder.mkdir(mode=FOLDER)
-        with closing(duckdb.connect(config={"memory_limit": LIMIT})) as connection:
+        with closing(duckdb.connect(config={"memory_limit": LIMIT, "threads": THREADS})) as connection:
             connection.execute(f"SET temp_directory = {literal(f'{new}.tmp')}")
             opened(file, lambda: connection.execute(f"ATTACH {literal(file)} AS held"), user_of)
             connection.execute("CHECKPOINT held")

@@ -18,7 +18,7 @@ from dlt_authsignal.destination.stores.opened import open_stores
 from dlt_authsignal.destination.stores.store import is_made_of_files
 from dlt_authsignal.destination.tombstones import bury, tombstones
 from dlt_authsignal.errors import ConfigurationError
-from dlt_authsignal.pipeline.attach import attach, fetch_schema
+from dlt_authsignal.pipeline.attach import attach_any, fetch_schema
 from dlt_authsignal.pipeline.erase import postgres_rewrite
 from dlt_authsignal.pipeline.erase.attack_signals import erase_detections, own_subjects
 from dlt_authsignal.pipeline.erase.duckdb_names import attached_databases, check_can_be_replaced
@@ -120,7 +120,7 @@ def erase(
     with translate_errors(destination):
         check_can_be_erased(pipeline_name, destination)
         bring_state(pipeline_name)  # pending loads contain users too
-        pipeline = attach(destination=destination, dataset=dataset, pipeline_name=pipeline_name)
+        pipeline = attach_any(destination=destination, dataset=dataset, pipeline_name=pipeline_name)
         file = database_file(pipeline)
         with (
             waiting_for(file, wait),
@@ -179,7 +179,7 @@ def lift(
     """
     _check(user_id)
     with translate_errors(destination):
-        pipeline = attach(destination=destination, dataset=dataset, pipeline_name=pipeline_name)
+        pipeline = attach_any(destination=destination, dataset=dataset, pipeline_name=pipeline_name)
         with single_run(pipeline), translate_errors(destination):
             _check_tenant(pipeline, resolved_settings(pipeline.pipeline_name), accept_new_key=accept_new_key)
             known = tombstones(pipeline)

@@ -6,18 +6,16 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 from typing import Any, Final
 
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_authsignal.destination.clients import sql_client
 from dlt_authsignal.destination.dlt_patches import (
     already_synced,
     before_loading,
     rare_garbage_collection,
 )
-from dlt_authsignal.destination.duckdb_file import check_still_there, database_file, keep_open
+from dlt_authsignal.destination.duckdb_file import check_still_there, keep_open
 from dlt_authsignal.destination.stores.queries import are_there, row_counts
 from dlt_authsignal.pipeline.catch_up import catch_up
 from dlt_authsignal.pipeline.events.listed_days import look, remember
@@ -86,7 +84,7 @@ def load_events(
         most_rows=rows_per_run or ROWS_PER_RUN,
     )
     with prepared(pipeline, wait), ExitStack() as held:
-        _keep_open(pipeline, held)
+        held.enter_context(keep_open(pipeline))
         evidence = _with_known_key(pipeline, reading.evidence, found.tenant(tenant), accept_new_key)
         reading = replace(reading, evidence=evidence)
         check_tenant(pipeline, evidence)
@@ -96,7 +94,7 @@ def load_events(
         if looked:
             found_files = pending_files(pipeline, reading.spool, reading.tenant, looked.days)
             reading = replace(reading, files=found_files)
-        counts, location = _load(pipeline, reading, partial(_keep_open, pipeline, held))
+        counts, location = _load(pipeline, reading, lambda: held.enter_context(keep_open(pipeline)))
         after = row_counts(pipeline, EVENT_TABLES)
         if looked:
             remember(pipeline, reading.spool, reading.tenant, looked, counts)
@@ -122,20 +120,6 @@ def load_events(
         seconds=round(time.monotonic() - started, 2),
         drift=counts.drift.report(),
     )
-
-
-def _keep_open(pipeline: Pipeline, held: ExitStack) -> None:
-    """Keep the DuckDB file open until the load ends. Before the first load there is none."""
-    held.enter_context(keep_open(pipeline))
-    _forget_row_order(pipeline)
-
-
-def _forget_row_order(pipeline: Pipeline) -> None:
-    """Let DuckDB write rows in any order until the file is closed: it then needs half the time, and less memory."""
-    file = database_file(pipeline)
-    if file and file.exists():
-        with sql_client(pipeline) as client:
-            client.execute_sql("SET GLOBAL preserve_insertion_order = false")
 
 
 def _with_known_key(pipeline: Pipeline, evidence: Evidence, tenant: EventTenant, accept_new_key: bool) -> Evidence:

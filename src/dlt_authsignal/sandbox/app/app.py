@@ -1,7 +1,7 @@
 """The ASGI app of a sandbox."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -22,6 +22,9 @@ from dlt_authsignal.sandbox.http.auth import authenticate_path
 from dlt_authsignal.sandbox.http.dispatch import RawPaths, endpoint, refused
 from dlt_authsignal.sandbox.http.routes.client import qr_socket
 from dlt_authsignal.sandbox.sandbox import Sandbox
+from dlt_authsignal.sandbox.tenants.by_tenant import ByTenant
+from dlt_authsignal.sandbox.tenants.control import tenant_routes
+from dlt_authsignal.sandbox.tenants.tenants import Tenants
 
 
 class ClientCors:
@@ -50,8 +53,29 @@ def _no_route(sandbox: Sandbox, request: Request, error: Exception) -> Refusal:
     return Refusal(status, "not_found", "The sandbox does not serve this route.", dict(headers or {}))
 
 
-def create_app(sandbox: Sandbox) -> Starlette:
-    """Create the app of one sandbox: the APIs under `/v1`, control under `/_sandbox/`."""
+def create_app(sandbox: Sandbox, tenants: Tenants | None = None) -> Starlette:
+    """Create the app of a sandbox: the APIs under `/v1`, control under `/_sandbox/`.
+
+    Args:
+        sandbox: The first tenant.
+        tenants: All tenants. None: only the first one, until others are added.
+    """
+    everyone = tenants or Tenants(sandbox)
+    return _app(sandbox, everyone, everyone)
+
+
+def _app(sandbox: Sandbox, tenants: Tenants | None, everyone: Tenants) -> Starlette:
+    """Create the app of one tenant.
+
+    Args:
+        sandbox: The tenant.
+        tenants: The tenants to which the first one passes requests on. None: it is a further tenant.
+        everyone: All tenants, for the choice on the pages.
+    """
+
+    def further(one: Sandbox) -> Starlette:
+        return _app(one, None, everyone)
+
     served = (*SERVED, *(ALIASES if sandbox.config.seed_page_paths else ()))
     routes = [
         Route(f"/v1{described.path}", endpoint(sandbox, described, handler), methods=[described.method])
@@ -69,7 +93,8 @@ def create_app(sandbox: Sandbox) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with sandbox.webhooks.running(), sandbox.history.running():
+        others = tenants.running() if tenants else nullcontext()
+        async with sandbox.webhooks.running(), sandbox.history.running(), others:
             yield
 
     app = Starlette(
@@ -77,11 +102,17 @@ def create_app(sandbox: Sandbox) -> Starlette:
             *routes,
             WebSocketRoute(qr_socket.PATH, qr_socket.socket(sandbox)),
             *hosted_routes(sandbox),
-            *page_routes(sandbox),
+            *page_routes(sandbox, lambda: everyone.sandboxes),
             *control_routes(sandbox),
+            *(tenant_routes(tenants) if tenants else ()),
             openapi_route(served),
         ],
-        middleware=[Middleware(RawPaths), Middleware(ClientCors), Middleware(OwnPagesOnly)],
+        middleware=[
+            Middleware(RawPaths),
+            *([Middleware(ByTenant, tenants=tenants, make=further)] if tenants else ()),
+            Middleware(ClientCors),
+            Middleware(OwnPagesOnly),
+        ],
         exception_handlers={HTTPException: no_route, Exception: broken},
         lifespan=lifespan,
     )

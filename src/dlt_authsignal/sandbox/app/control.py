@@ -203,7 +203,11 @@ class Control:
 
 
 class OwnPagesOnly:
-    """Refuse requests to `/_sandbox/` from pages of other sites. Browsers send the origin of a page that writes."""
+    """Refuse requests to `/_sandbox/` from pages of other sites.
+
+    Browsers send the origin of a page that writes, and current ones where every request comes from. A link that a
+    reader follows may come from anywhere: it only shows a page.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -219,8 +223,11 @@ class OwnPagesOnly:
 
 
 def _is_foreign(request: Request) -> bool:
-    origin = request.headers.get("origin")
-    return origin is not None and origin != f"{request.url.scheme}://{request.headers.get('host', '')}"
+    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
+    if origin is not None and origin != f"{request.url.scheme}://{request.headers.get('host', '')}":
+        return True
+    follows = request.method in ("GET", "HEAD") and request.headers.get("sec-fetch-mode") == "navigate"
+    return site in ("cross-site", "same-site") and not follows
 
 
 def control_routes(sandbox: Sandbox) -> list[Route]:
@@ -257,6 +264,7 @@ def control_routes(sandbox: Sandbox) -> list[Route]:
         _route("GET", "webhooks", sandbox.webhooks.shown),
         _route("POST", "webhooks", control.change_webhooks),
         _route("POST", "webhooks/flush", sandbox.webhooks.flushed),
+        _route("POST", "webhooks/resend", sandbox.webhooks.resent),
     ]
 
 

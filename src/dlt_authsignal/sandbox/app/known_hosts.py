@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from dlt_authsignal.api.responses import error_body
 from dlt_authsignal.sandbox.core.hosts import host_of, is_address, is_loopback, plain_host
 from dlt_authsignal.sandbox.http.dispatch import json_response
-from dlt_authsignal.sandbox.sandbox import Sandbox
+from dlt_authsignal.sandbox.tenants.tenants import Tenants
 
 TARGET: Final = "dlt_authsignal.target"
 """ASGI extension of the sandbox's server: the request target as it was sent."""
@@ -25,19 +25,19 @@ _LONGEST_SHOWN: Final = 80
 
 
 class KnownHosts:
-    """Answer only for loopback names, the host that the server listens on, and the hosts of the configuration.
+    """Answer only for loopback names, the host that the server listens on, and the hosts of the configurations.
 
     It belongs around the app where a server accepts connections. A client that calls the app in its own process may use
     any name.
 
     Args:
         app: The app to protect.
-        sandbox: Its state, for the configuration and the request log.
+        tenants: Their configurations have the hosts; the first one's request log gets the refusals.
         bound: The host that the server was told to listen on.
     """
 
-    def __init__(self, app: ASGIApp, sandbox: Sandbox, bound: str) -> None:
-        self._app, self._sandbox, self._bound = app, sandbox, plain_host(bound)
+    def __init__(self, app: ASGIApp, tenants: Tenants, bound: str) -> None:
+        self._app, self._tenants, self._bound = app, tenants, plain_host(bound)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -55,9 +55,9 @@ class KnownHosts:
         host = host_of(named[0]) if len(named) == 1 else None
         if host is not None and self._is_known(host, scope):
             return None
-        self._sandbox.log.begin()
+        self._tenants.first.log.begin()
         status = 400 if host is None else 403
-        self._sandbox.note(f"{scope.get('method', 'GET')} (another host)", status)
+        self._tenants.first.note(f"{scope.get('method', 'GET')} (another host)", status)
         if host is None:
             return _refused(status, "invalid_host", "The request needs one Host header with a host name or address.")
         shown = host[:_LONGEST_SHOWN]
@@ -69,7 +69,9 @@ class KnownHosts:
         )
 
     def _is_known(self, host: str, scope: Scope) -> bool:
-        if is_loopback(host) or host == self._bound or host in self._sandbox.config.known_hosts:
+        if is_loopback(host) or host == self._bound:
+            return True
+        if any(host in one.config.known_hosts for one in self._tenants.sandboxes):
             return True
         reached = scope.get("server")  # on every interface: the address of this machine that the client connected to
         return reached is not None and is_address(host) and host == plain_host(str(reached[0]))

@@ -1,11 +1,8 @@
 """The pages of the sandbox in a browser."""
 
 import re
-from dataclasses import fields
-from functools import cache
+from collections.abc import Callable, Sequence
 from html import escape
-from importlib.resources import files
-from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -13,26 +10,17 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from dlt_authsignal.sandbox.app.console.overview import overview, snapshot
+from dlt_authsignal.sandbox.app.console.render import TENANTS
+from dlt_authsignal.sandbox.app.console.routes import console_routes
 from dlt_authsignal.sandbox.app.control import Control
-from dlt_authsignal.sandbox.core.clock import iso
-from dlt_authsignal.sandbox.core.config import SandboxConfig
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.http.dispatch import base_url, json_response, read_body, refused
 from dlt_authsignal.sandbox.http.routes.client.codes import open_magic_link
 from dlt_authsignal.sandbox.http.routes.server.actions import Track, tracked
 from dlt_authsignal.sandbox.sandbox import Sandbox
-from dlt_authsignal.sandbox.sessions.outbox import Message
-
-SHOWN: Final = 50
-"""Number of last requests and messages on the page."""
 
 TRIED_ACTION: Final = "signIn"
-
-POLICY: Final = (
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'self' 'unsafe-inline'; connect-src 'self'; "
-    "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-"""The page loads nothing from other servers, and other pages cannot embed it."""
 
 
 class Trying(msgspec.Struct, rename="camel"):
@@ -41,14 +29,19 @@ class Trying(msgspec.Struct, rename="camel"):
     user_id: str
 
 
-def page_routes(sandbox: Sandbox) -> list[Route]:
-    """Return the routes of the pages, and those that the pages call."""
+def page_routes(sandbox: Sandbox, everyone: Callable[[], Sequence[Sandbox]]) -> list[Route]:
+    """Return the routes of the pages, and those that the pages call.
+
+    Args:
+        sandbox: The tenant.
+        everyone: Returns all tenants of the sandbox.
+    """
 
     async def index(request: Request) -> Response:
-        headers = {"vary": "Accept", "cache-control": "no-store"}
         if prefers_html(request.headers.get("accept", "")):
-            return HTMLResponse(_index(), headers={**headers, "content-security-policy": POLICY})
-        return json_response(Control(sandbox).info({}), headers=headers)
+            setattr(request.state, TENANTS, everyone())
+            return overview(sandbox, request)
+        return json_response(Control(sandbox).info({}), headers={"vary": "Accept", "cache-control": "no-store"})
 
     async def page(_request: Request) -> Response:
         return json_response(snapshot(sandbox), headers={"cache-control": "no-store"})
@@ -71,6 +64,7 @@ def page_routes(sandbox: Sandbox) -> list[Route]:
         Route("/_sandbox/page", page, methods=["GET"]),
         Route("/_sandbox/try", try_passkey, methods=["POST"]),
         Route("/_sandbox/magic-link", magic_link, methods=["GET"]),
+        *console_routes(sandbox, everyone),
     ]
 
 
@@ -90,47 +84,6 @@ def prefers_html(accept: str) -> bool:
         except ValueError:
             weights[kind] = 0.0
     return weights.get("text/html", 0.0) > 0 and weights["text/html"] >= weights.get("application/json", 0.0)
-
-
-@cache
-def _index() -> str:
-    return files(__package__).joinpath("page.html").read_text("utf-8")
-
-
-def snapshot(sandbox: Sandbox) -> dict[str, Any]:
-    """Return the data of the page, newest first."""
-    config = sandbox.config
-    return {
-        "tenantId": config.tenant_id,
-        "apiSecretKey": _unless_chosen(config, "api_secret_key"),
-        "managementSecretKey": _unless_chosen(config, "management_secret_key"),
-        "relyingParty": config.relying_party,
-        "listing": config.listing,
-        "now": iso(sandbox.clock.now()),
-        "counts": sandbox.store.counts(),
-        "total": sum(sandbox.log.by_route.values()),
-        "requests": list(islice(reversed(sandbox.log.entries), SHOWN)),
-        "outbox": [_shown(message) for message in list(sandbox.outbox)[: -SHOWN - 1 : -1]],
-    }
-
-
-def _unless_chosen(config: SandboxConfig, name: str) -> str | None:
-    """Return the default key. A key that the user chose may be a real one, so it is not shown."""
-    own = next(field.default for field in fields(config) if field.name == name)
-    return str(own) if getattr(config, name) == own else None
-
-
-def _shown(message: Message) -> dict[str, Any]:
-    return {
-        "sentAt": iso(message.sent_at),
-        "channel": message.channel,
-        "to": message.to,
-        "userId": message.user_id,
-        "method": message.method,
-        "actionCode": message.action_code,
-        "code": message.code,
-        "url": message.url,
-    }
 
 
 def _try(sandbox: Sandbox, raw: bytes, base: str) -> dict[str, Any]:

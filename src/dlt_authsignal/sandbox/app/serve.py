@@ -8,8 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,139 +17,21 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from dlt_authsignal.sandbox.app.app import create_app
 from dlt_authsignal.sandbox.app.known_hosts import TARGET, KnownHosts
+from dlt_authsignal.sandbox.app.running import RunningSandbox, tenant_url
 from dlt_authsignal.sandbox.app.saving import saved_at_exit
 from dlt_authsignal.sandbox.core.config import SandboxConfig
 from dlt_authsignal.sandbox.core.hosts import in_url, is_every_interface, plain_host
 from dlt_authsignal.sandbox.http.dispatch import MAX_BODY_BYTES
 from dlt_authsignal.sandbox.http.fault_answers import CONNECTION
 from dlt_authsignal.sandbox.sandbox import Sandbox
+from dlt_authsignal.sandbox.tenants.tenants import Tenants
 
 if TYPE_CHECKING:
-    from dlt_authsignal.passkey import SoftwarePasskey
     from dlt_authsignal.sandbox.app.certificate import Certificate
-    from dlt_authsignal.sandbox.core.clock import Clock
-    from dlt_authsignal.sandbox.core.faults import Faults
-    from dlt_authsignal.sandbox.core.rate_limits import Limits
-    from dlt_authsignal.sandbox.fixtures.fixture import Fixture
     from dlt_authsignal.sandbox.recording.recorder import Recorder
-    from dlt_authsignal.sandbox.sessions.outbox import Outbox
-    from dlt_authsignal.sandbox.tenant.changes.expected_effects import ChangeEffect
-    from dlt_authsignal.sandbox.tenant.changes.timeline import ConfigurationChange
-    from dlt_authsignal.sandbox.tenant.stories.found import Story
 
 START_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 5.0
-
-
-@dataclass(frozen=True)
-class RunningSandbox:
-    """A sandbox that is served at `url`. Its methods do what the control routes of the same names do.
-
-    Attributes:
-        url: Base URL, with `/v1`.
-        sandbox: Its state, which you can change directly.
-        certificate: With HTTPS, its certificate. `certificate.authority` is what clients must trust, in PEM.
-    """
-
-    url: str
-    sandbox: Sandbox
-    certificate: "Certificate | None" = None
-
-    @property
-    def clock(self) -> "Clock":
-        """The clock: `freeze()`, `advance(days=30)`, `resume()`. A reset or a restore replaces it."""
-        return self.sandbox.clock
-
-    @property
-    def outbox(self) -> "Outbox":
-        """The messages that would have been sent. `last(to)` returns the newest."""
-        return self.sandbox.outbox
-
-    @property
-    def faults(self) -> "Faults":
-        """The faults: `add(Fault(...))`, `clear()`."""
-        return self.sandbox.faults
-
-    @property
-    def limits(self) -> "Limits":
-        """The rate limits: `set(Limit(...))`, `clear()`."""
-        return self.sandbox.limits
-
-    def reset(self) -> None:
-        """Delete all users, faults, limits and the request log: see `Sandbox.reset`."""
-        self.sandbox.reset()
-
-    def seed(self, users: int, days: int = 45, seed: int | None = None) -> None:
-        """Add invented users."""
-        self.sandbox.seed(users, days, seed)
-
-    def snapshot(self, name: str) -> None:
-        """Keep the state under a name."""
-        self.sandbox.snapshot(name)
-
-    def restore(self, name: str) -> None:
-        """Go back to a snapshot."""
-        self.sandbox.restore(name)
-
-    def snapshots(self) -> list[str]:
-        """Return the names of the snapshots."""
-        return self.sandbox.snapshots()
-
-    def fixture(self) -> dict[str, Any]:
-        """Return the tenant as the plain values of a fixture."""
-        from dlt_authsignal.sandbox.fixtures.fixture import Fixture
-
-        return Fixture.of_sandbox(self.sandbox)
-
-    def load(self, fixture: "Fixture") -> None:
-        """Replace the tenant by that of a fixture."""
-        fixture.put_into(self.sandbox)
-
-    def save(self) -> str:
-        """Save the state in the state file, and return its path."""
-        return self.sandbox.save()
-
-    def passkey(self, user_id: str, origin: str | None = None) -> "SoftwarePasskey":
-        """Return the passkeys of a user of a fixture, with which you can sign in."""
-        from dlt_authsignal.sandbox.fixtures.passkeys import software_passkey
-
-        return software_passkey(self.sandbox, user_id, origin)
-
-    def requests(self) -> dict[str, Any]:
-        """Return the request log: counts by route and status, and the last requests."""
-        return self.sandbox.log.shown()
-
-    def truth(self, read_at: datetime | None = None) -> dict[str, Any]:
-        """Return the expected result of every KPI."""
-        return self.sandbox.truth(read_at)
-
-    def told_stories(self) -> "tuple[Story, ...]":
-        """Return what the stories of the invented users did, with the users that they hit."""
-        return self.sandbox.told_stories()
-
-    def configuration_changes(self) -> "tuple[ConfigurationChange, ...]":
-        """Return the configuration changes of the seeded tenant, oldest first."""
-        return self.sandbox.configuration_changes()
-
-    def configuration_as_of(self, moment: datetime | None) -> None:
-        """Show the configuration of an earlier moment in the responses of the APIs. None: the present one."""
-        self.sandbox.configuration_as_of(moment)
-
-    def change_effects(
-        self,
-        seen_before: datetime,
-        seen_at: datetime,
-        action_code: str,
-        days: float = 7,
-        read_at: datetime | None = None,
-    ) -> "ChangeEffect":
-        """Return the expected effect of a configuration change on an action code."""
-        return self.sandbox.change_effects(seen_before, seen_at, action_code, days, read_at)
-
-    @property
-    def control_url(self) -> str:
-        """Base URL of the control routes."""
-        return self.url.removesuffix("/v1") + "/_sandbox/"
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -232,6 +112,7 @@ def server(
     host: str = "127.0.0.1",
     certificate: "Certificate | None" = None,
     recorder: "Recorder | None" = None,
+    tenants: Tenants | None = None,
 ) -> uvicorn.Server:
     """Create a uvicorn server that logs only errors.
 
@@ -240,8 +121,10 @@ def server(
         host: The host it listens on. It answers for this host, for loopback names, and for `allowed_hosts`.
         certificate: Serves HTTPS with it. None: HTTP.
         recorder: Writes every request and its response to a file. None: nothing is recorded.
+        tenants: All tenants of the sandbox. None: only the first one, until others are added.
     """
-    app: ASGIApp = KnownHosts(create_app(sandbox), sandbox, host)
+    tenants = tenants or Tenants(sandbox)
+    app: ASGIApp = KnownHosts(create_app(sandbox, tenants), tenants, host)
     logging.getLogger("uvicorn.error").addFilter(_is_unexpected)
     config = uvicorn.Config(
         recorder.around(app) if recorder else app,
@@ -259,27 +142,42 @@ def server(
     return uvicorn.Server(config)
 
 
-def recorder_of(sandbox: Sandbox, path: Path, on_failure: Callable[[str], None] | None = None) -> "Recorder":
-    """Return a recorder that writes to a new file.
+def recorder_of(tenants: Tenants, path: Path, on_failure: Callable[[str], None] | None = None) -> "Recorder":
+    """Return a recorder that writes to a new file. From then on, no tenant can be added.
 
     Raises:
         FileExistsError: The file exists. It was not changed.
         OSError: The file cannot be created.
+        ValueError: There are several tenants. No file was created.
     """
     from dlt_authsignal.sandbox.recording.recorder import Recorder
 
-    return Recorder(sandbox, path, on_failure or logging.getLogger(__name__).error)
+    if not tenants.is_alone:
+        raise ValueError(
+            "record (--record): a recording is of one tenant, and this sandbox has several. Nothing is recorded. "
+            "Start it without tenants (--tenants, or tenants of a fixture), or without a recording."
+        )
+    recorder = Recorder(tenants.first, path, on_failure or logging.getLogger(__name__).error)
+    tenants.closed = "This sandbox is recorded, and a recording is of one tenant."
+    return recorder
 
 
-def certificate_for(config: SandboxConfig, host: str) -> "Certificate":
+def certificate_for(config: SandboxConfig, host: str, *further: SandboxConfig) -> "Certificate":
     """Make a certificate for all hosts that a sandbox answers for.
+
+    Args:
+        config: The configuration of the first tenant.
+        host: The host it listens on.
+        *further: Configurations of further tenants.
 
     Raises:
         ValueError: A host cannot be in a certificate.
     """
     from dlt_authsignal.sandbox.app.certificate import Certificate
 
-    hosts = {*config.known_hosts, plain_host(config.relying_party), plain_host(host)}
+    hosts = {plain_host(host)}
+    for one in (config, *further):
+        hosts |= {*one.known_hosts, plain_host(one.relying_party)}
     return Certificate.create(*sorted(found for found in hosts if found and not is_every_interface(found)))
 
 
@@ -311,19 +209,21 @@ def run_in_thread(
     Raises:
         FileExistsError: The file to record to exists.
         TimeoutError: The server did not start or stop in time.
+        ValueError: Several tenants have one key, or are to be recorded.
     """
-    sandbox = Sandbox(config) if state is None else _kept(config, state)
-    certificate = certificate_for(sandbox.config, host) if tls else None
-    recorder = recorder_of(sandbox, record) if record else None
-    running = server(sandbox, host, certificate, recorder)
+    tenants = Tenants.start(config, state)
+    sandbox = tenants.first
+    certificate = certificate_for(sandbox.config, host, *(one.config for one in tenants.sandboxes)) if tls else None
+    recorder = recorder_of(tenants, record) if record else None
+    running = server(sandbox, host, certificate, recorder, tenants)
     bound = listen(host, port)
     thread = threading.Thread(target=running.run, kwargs={"sockets": [bound]}, name="authsignal-sandbox", daemon=True)
     thread.start()
     try:
         _wait_until_started(running, thread)
-        url = address(bound, "https" if certificate else "http")
+        url = tenant_url(address(bound, "https" if certificate else "http"), sandbox)
         with saved_at_exit(sandbox):
-            yield RunningSandbox(url, sandbox, certificate)
+            yield RunningSandbox(url, sandbox, certificate, tenants)
     finally:
         running.should_exit = True
         thread.join(STOP_SECONDS)
@@ -332,12 +232,6 @@ def run_in_thread(
             recorder.close()
     if thread.is_alive():
         raise TimeoutError(f"The sandbox did not stop within {STOP_SECONDS} s.")
-
-
-def _kept(config: SandboxConfig | None, state: str | Path) -> Sandbox:
-    from dlt_authsignal.sandbox.fixtures.state_file import start  # most sandboxes start without it
-
-    return start(config, state)
 
 
 def _wait_until_started(running: uvicorn.Server, thread: threading.Thread) -> None:

@@ -8,7 +8,9 @@ from functools import cache
 from typing import Any, Final, Literal, Protocol
 from urllib.parse import urlsplit
 
+from dlt_authsignal.api.endpoints import REGIONS
 from dlt_authsignal.sandbox.core.clock import in_utc
+from dlt_authsignal.sandbox.core.further_tenants import Given, check_tenants
 from dlt_authsignal.sandbox.core.hosts import plain_host
 from dlt_authsignal.sandbox.core.page_urls import PAGES_URL
 from dlt_authsignal.sandbox.core.story_settings import Stories
@@ -44,8 +46,22 @@ ORIGIN: Final = re.compile(r"https?://[a-zA-Z0-9.-]+(:[0-9]{1,5})?|(android|ios)
 VALUE_LIST_VARIABLE: Final = re.compile(r"(?!(?:ip|device|user|custom)$)[a-zA-Z_][a-zA-Z0-9_]{0,63}")
 
 
+FIRST_REGION: Final = "us"
+"""The region that the path does not name."""
+
+
 class Startable(Protocol):
     """What a sandbox starts with besides its configuration: a `sandbox.Fixture`."""
+
+    @property
+    def keys(self) -> Mapping[str, str]:
+        """The keys that it sets, by field of the configuration."""
+        ...
+
+    @property
+    def tenants(self) -> Mapping[str, "Startable"]:
+        """What further tenants start with, by tenant id."""
+        ...
 
     def put_into(self, sandbox: Any, *, at_start: bool = False) -> None:
         """Replace the tenant of a sandbox."""
@@ -62,6 +78,8 @@ class SandboxConfig:
 
     Attributes:
         tenant_id: Id of the tenant.
+        region: Region of the tenant: `us` at `/v1`, others at `/eu/v1`. Keys are refused in other regions. The paths
+            are the sandbox's own, because Authsignal's regions have hosts.
         api_secret_key: Accepted Server API secret key.
         management_secret_key: Accepted Management API secret key.
         listing: Whether `GET /users` without a filter lists all users: `allowed` or `refused`. Assumed.
@@ -96,12 +114,16 @@ class SandboxConfig:
             and attacks on a few users. `Stories(…)` chooses them.
         unpublished_steps: Type of the event that starts a challenge, for the methods PASSKEY and PUSH of invented users
             with stories. Authsignal does not publish these types. A method without one has no such event. Assumed.
+        tenants: Further tenants: fields of SandboxConfig by tenant id, such as `{"acme": {"region": "eu"}}`, or the
+            number of all tenants. Other fields are those of this tenant; keys are `acme-server-secret` and
+            `acme-management-secret`, and the seed is another one. Only a served sandbox has further tenants.
 
     Raises:
         ValueError: A value has the wrong type or form.
     """
 
     tenant_id: str = "5a4db0c5-0000-4000-8000-sandbox00001"
+    region: str = FIRST_REGION
     api_secret_key: str = "sandbox-server-secret"  # noqa: S105 - a local double guards nothing
     management_secret_key: str = "sandbox-management-secret"  # noqa: S105
     listing: Listing = "allowed"
@@ -133,6 +155,7 @@ class SandboxConfig:
     unpublished_steps: dict[str, str] = field(
         default_factory=lambda: {"PASSKEY": "PASSKEY_STARTED", "PUSH": "PUSH_SENT"}
     )
+    tenants: int | Given = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         for name in ("users", "days", "default_page_size", "max_page_size", "token_minutes"):
@@ -160,6 +183,14 @@ class SandboxConfig:
                 raise ValueError(
                     f'expected_origins (--origin): "{origin}" is not an origin. Example: https://app.example.com:8443.'
                 )
+        if self.region not in REGIONS:
+            raise ValueError(f"region must be one of {', '.join(REGIONS)}.")
+        check_tenants(self)
+
+    @property
+    def region_path(self) -> str:
+        """What the paths of the APIs begin with: nothing, or the region."""
+        return "" if self.region == FIRST_REGION else f"/{self.region}"
 
     @property
     def starts_at(self) -> datetime | None:

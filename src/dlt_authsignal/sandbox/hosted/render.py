@@ -4,6 +4,7 @@ import re
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -87,6 +88,9 @@ def _html(
         "lang": _language(locale, tenant.overrides),
         "popup": is_popup(request),
         "pages": PAGES,
+        "themed": "" if sandbox.is_first else f"?tenant={quote(sandbox.config.tenant_id, safe='')}",
+        "client": f"{sandbox.config.region_path}/v1/client",
+        "control": sandbox.control_path,
         "status": status,
         **about,
     }

@@ -81,7 +81,7 @@ def _is_below(path: str, start: str) -> bool:
 
 
 def _key_holder(header: str, secret: str) -> Caller:
-    name = _basic(header)
+    name = basic_name(header)
     if name is None or not _same(name, secret):
         raise unauthorized()
     return _KEY_HOLDER
@@ -89,13 +89,13 @@ def _key_holder(header: str, secret: str) -> Caller:
 
 def _tenant(header: str, tenant_id: str) -> Caller:
     """The browser SDK percent-encodes the id."""
-    name = _basic(header)
+    name = basic_name(header)
     if name is None or not _same(unquote(name), tenant_id):
         raise unauthorized()
     return _KEY_HOLDER
 
 
-def _basic(header: str) -> str | None:
+def basic_name(header: str) -> str | None:
     """Return the user name. SDKs send it in both alphabets of base64, and the browser SDK leaves the colon out."""
     scheme, _, encoded = header.partition(" ")
     value = decoded(encoded.strip(" ")) if scheme.lower() == "basic" else None

@@ -16,8 +16,8 @@ from dlt_authsignal.sandbox.core.config import SandboxConfig
 FORMAT: Final = 1
 """Number of the form that this version writes and reads."""
 
-UNRECORDED: Final = ("api_secret_key", "management_secret_key", "fixed_codes", "fixture")
-"""Fields of the configuration that are not recorded: they contain keys or codes."""
+UNRECORDED: Final = ("api_secret_key", "management_secret_key", "fixed_codes", "fixture", "tenants")
+"""Fields of the configuration that are not recorded: they contain keys or codes, or are refused with `--record`."""
 
 _encode = msgspec.json.encode
 

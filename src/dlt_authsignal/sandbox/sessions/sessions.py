@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import jwt
@@ -85,19 +85,24 @@ def _loaded(pem: str) -> "RSAPrivateKey":
     return key
 
 
-KEYS: Final = Keys()
-"""One key pair for all sandboxes of a process, because creating one takes a tenth of a second."""
+MOST_KEYS: Final = 1_000
+
+
+@lru_cache(maxsize=MOST_KEYS)
+def keys_of(tenant_id: str) -> Keys:
+    """Return the key pair of a tenant id, one for a process, because creating one takes a tenth of a second."""
+    return Keys()
 
 
 class Sessions:
     """All sessions of a tenant."""
 
-    def __init__(self, known: dict[str, Session] | None = None, keys: Keys = KEYS) -> None:
+    def __init__(self, known: dict[str, Session] | None = None, *, keys: Keys) -> None:
         self._known = dict(known or {})
         self.keys = keys
 
     def copy(self) -> "Sessions":
-        return Sessions(self._known, self.keys)
+        return Sessions(self._known, keys=self.keys)
 
     def __iter__(self) -> Iterator[Session]:
         return iter(list(self._known.values()))
@@ -126,7 +131,7 @@ class Sessions:
                 self.revoke(session)
 
 
-def access_token(session: Session, now: datetime, tenant_id: str, keys: Keys = KEYS) -> str:
+def access_token(session: Session, now: datetime, tenant_id: str, keys: Keys) -> str:
     """Create an access token of the session. Its audience is the app client."""
     issued = int(now.timestamp())
     claims = {
@@ -143,7 +148,7 @@ def access_token(session: Session, now: datetime, tenant_id: str, keys: Keys = K
     return jwt.encode(claims, keys.private, algorithm=ALGORITHM, headers={"kid": keys.jwk["kid"]})
 
 
-def read_access_token(text: str, keys: Keys = KEYS) -> dict[str, Any] | None:
+def read_access_token(text: str, keys: Keys) -> dict[str, Any] | None:
     """Return the claims of an access token, expired or not. None if its signature or form is wrong."""
     options: Any = {"verify_exp": False, "verify_aud": False, "verify_iat": False}
     try:

@@ -92,7 +92,7 @@ async def send(sandbox: Sandbox, challenge: Challenge, base_url: str) -> Challen
         challenge_id=challenge.challenge_id,
         action_code=challenge.action_code,
         code=challenge.code,
-        url=f"{base_url}/_sandbox/magic-link?secret={challenge.link}" if is_link else None,
+        url=f"{base_url}{sandbox.control_path}magic-link?secret={challenge.link}" if is_link else None,
     )
     await sandbox.events.send(message)
     sandbox.outbox.add(message)

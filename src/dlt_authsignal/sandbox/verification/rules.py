@@ -61,11 +61,13 @@ class Attempt(Protocol):
 
 
 def decide(sandbox: Sandbox, user: User, action_code: str, attempt: Attempt) -> Decision:
-    """Decide on one attempt: the first active rule that matches, by priority, else the action's default."""
-    tenant = sandbox.tenant
-    configured = tenant.actions.get(action_code, {})
+    """Decide on one attempt: the first active rule that matches, by priority, else the action's default.
+
+    It changes nothing.
+    """
+    configured = sandbox.tenant.actions.get(action_code, {})
     facts = variables(sandbox, user, attempt)
-    fired = [rule for rule in tenant.rules_of(action_code) if rule["isActive"] and _fires(sandbox, rule, facts)]
+    fired = [rule for rule, matched in considered(sandbox, action_code, facts) if rule["isActive"] and matched]
     decisive = fired[0] if fired else {}
     prompts = decisive.get("promptToEnrollVerificationMethods") or configured.get("promptToEnrollVerificationMethods")
     return Decision(
@@ -79,7 +81,12 @@ def decide(sandbox: Sandbox, user: User, action_code: str, attempt: Attempt) -> 
     )
 
 
-def _fires(sandbox: Sandbox, rule: Json, facts: Json) -> bool:
+def considered(sandbox: Sandbox, action_code: str, facts: Json) -> list[tuple[Json, bool]]:
+    """Return the rules of an action by priority, active or not, and whether each matches."""
+    return [(rule, _matches(sandbox, rule, facts)) for rule in sandbox.tenant.rules_of(action_code)]
+
+
+def _matches(sandbox: Sandbox, rule: Json, facts: Json) -> bool:
     if rule.get("conditions") is None:
         return sandbox.config.unconditional_rules_match
     return matches(rule, facts)

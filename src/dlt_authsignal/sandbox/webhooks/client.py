@@ -1,8 +1,9 @@
 """The HTTP client of the webhooks: it connects to this machine and to allowed hosts only, and follows no redirect."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Container, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,15 +12,37 @@ from dlt_authsignal.sandbox.core.hosts import is_loopback, plain_host
 from dlt_authsignal.sandbox.webhooks.settings import is_allowed_target
 
 if TYPE_CHECKING:
-    from aiohttp import ClientSession
+    from aiohttp import ClientResponse, ClientSession
     from aiohttp.abc import AbstractResolver
 
 ANOTHER_HOST: Final = "AnotherHost"
 """Why a delivery was not sent: its URL, or the address of its host, is not on this machine and not allowed."""
 
 
+ANSWER_BYTES: Final = 4096
+"""Bytes of a response's body that are read, for testers. The status alone decides."""
+
+ANSWER_SECONDS: Final = 1.0
+"""How long to wait for them, after the status has arrived."""
+
+
 class _AnotherHost(OSError):
     """The host's address is on another machine."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What a receiver answered.
+
+    Attributes:
+        status: HTTP status, None without a response.
+        failure: Why there was no response.
+        text: The beginning of the response's body, None without a response.
+    """
+
+    status: int | None = None
+    failure: str | None = None
+    text: str | None = None
 
 
 @dataclass(frozen=True)
@@ -34,8 +57,8 @@ class Sender:
     session: "ClientSession"
     allowed: Container[str]
 
-    async def send(self, url: str, body: bytes, keys: Sequence[str]) -> tuple[int | None, str | None]:
-        """Send a signed body. Return (status, None), or (None, why there was no response).
+    async def send(self, url: str, body: bytes, keys: Sequence[str]) -> Answer:
+        """Send a signed body.
 
         It is signed with the machine's time, not the sandbox's: receivers compare it with their own clock, and would
         refuse everything from a sandbox whose clock was moved.
@@ -43,7 +66,7 @@ class Sender:
         from aiohttp import ClientError
 
         if not is_allowed_target(url, self.allowed):
-            return None, ANOTHER_HOST
+            return Answer(failure=ANOTHER_HOST)
         headers = {
             "content-type": "application/json",
             "user-agent": "authsignal-sandbox",
@@ -51,10 +74,22 @@ class Sender:
         }
         try:
             async with self.session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
-                return answer.status, None
+                return Answer(status=answer.status, text=await _beginning(answer))
         except (ClientError, OSError, ValueError) as error:
             is_elsewhere = isinstance(getattr(error, "os_error", error), _AnotherHost)
-            return None, ANOTHER_HOST if is_elsewhere else type(error).__name__
+            return Answer(failure=ANOTHER_HOST if is_elsewhere else type(error).__name__)
+
+
+async def _beginning(answer: "ClientResponse") -> str:
+    """Return the beginning of a response's body. A body that is slow or breaks off does not change the outcome."""
+    from aiohttp import ClientError
+
+    raw = bytearray()
+    with suppress(ClientError, OSError, ValueError):  # TimeoutError is an OSError
+        async with asyncio.timeout(ANSWER_SECONDS):
+            while len(raw) < ANSWER_BYTES and (chunk := await answer.content.read(ANSWER_BYTES - len(raw))):
+                raw += chunk
+    return bytes(raw).decode("utf-8", "replace")
 
 
 @asynccontextmanager

@@ -6,12 +6,11 @@ and time.
 
 import asyncio
 import logging
-import random
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any, Final, TypeVar
@@ -21,7 +20,8 @@ from msgspec.json import encode
 from dlt_authsignal.api.webhooks import LOG_TYPES, batch, envelope
 from dlt_authsignal.sandbox.core.clock import IdMaker, iso, random_ids, seeded_ids
 from dlt_authsignal.sandbox.tenant_state import TenantState
-from dlt_authsignal.sandbox.webhooks.client import Sender, sender
+from dlt_authsignal.sandbox.webhooks.client import Answer, Sender, sender
+from dlt_authsignal.sandbox.webhooks.delivery_log import Content, Delivery, DeliveryLog
 from dlt_authsignal.sandbox.webhooks.fault_draw import NO_WAIT, FaultDraw
 from dlt_authsignal.sandbox.webhooks.queue import Pending, Queue, next_wait
 from dlt_authsignal.sandbox.webhooks.settings import WebhookFaults, WebhookSettings, changed, shown_url
@@ -32,35 +32,6 @@ T = TypeVar("T")
 LOOK_SECONDS: Final = 0.05
 ROUND_SECONDS: Final = 30.0
 FLUSH_SECONDS: Final = 2 * ROUND_SECONDS + 10
-DELIVERIES_KEPT: Final = 1_000
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Delivery:
-    """One attempt to deliver.
-
-    Attributes:
-        at: Time of the attempt on the sandbox's clock.
-        url: The URL without its secret parts.
-        types: Types of its events.
-        records: Number of its events.
-        attempt: Number of the attempt, from 1. For a batch, the highest of its events.
-        status: HTTP status of the response, None without a response.
-        failure: Why there was no response, such as `TimeoutError`. `outage` for the fault of that name, `AnotherHost`
-            for a URL that leads to another machine.
-    """
-
-    at: datetime
-    url: str
-    types: tuple[str, ...]
-    records: int
-    attempt: int
-    status: int | None
-    failure: str | None = None
-
-    @property
-    def accepted(self) -> bool:
-        return self.status is not None and 200 <= self.status < 300
 
 
 class Webhooks:
@@ -82,9 +53,14 @@ class Webhooks:
         """Delete queued events, the log of deliveries, and the faults. The settings stay."""
         self._queue = Queue()
         self.dropped = 0
-        self.deliveries: deque[Delivery] = deque(maxlen=DELIVERIES_KEPT)
+        self.log = DeliveryLog()
         self.draw_ids_from(f"{self._state.config.seed}:webhooks")
         self.set_faults(WebhookFaults())
+
+    @property
+    def deliveries(self) -> deque[Delivery]:
+        """The last deliveries, oldest first."""
+        return self.log.deliveries
 
     def draw_ids_from(self, seed: str) -> None:
         """Let the ids of events follow from a seed, if the sandbox has one.
@@ -92,7 +68,7 @@ class Webhooks:
         They have a generator of their own, so that turning webhooks on does not change the ids of users and actions.
         """
         is_seeded = self._state.config.seed is not None
-        self._new_id: IdMaker = seeded_ids(random.Random(seed)) if is_seeded else random_ids
+        self._new_id: IdMaker = seeded_ids(self._state.seeded(seed)) if is_seeded else random_ids
 
     def configure(self, **changes: Any) -> WebhookSettings:
         """Change some settings, such as `log_events_url`. Mappings are replaced as a whole.
@@ -221,24 +197,47 @@ class Webhooks:
         return max(await asyncio.gather(*copies), key=attrgetter("accepted"))
 
     async def _post(self, opened: Sender, url: str, body: Json, types: Sequence[str], attempt: int) -> Delivery:
-        deliveries = self.deliveries  # kept here, because a reset in the meantime replaces the log
-        status: int | None = None
-        failure: str | None = "outage"
-        if self.faults.outage:
-            self.faults = replace(self.faults, outage=self.faults.outage - 1)
-        else:
-            status, failure = await opened.send(url, encode(body), self._keys())
-        delivery = Delivery(
+        about = Delivery(
             at=self._state.clock.now(),
             url=shown_url(url) or "",
             types=tuple(dict.fromkeys(types)),
             records=len(types),
             attempt=attempt,
-            status=status,
-            failure=failure,
+            status=None,
         )
-        deliveries.append(delivery)
+        return await self._sent(opened, url, encode(body), about)
+
+    async def _sent(self, opened: Sender, url: str, body: bytes, about: Delivery) -> Delivery:
+        """Send a body and log it. `about` is the delivery without time, number and outcome."""
+        log = self.log  # kept here, because a reset in the meantime replaces it
+        answer = Answer(failure="outage")
+        if self.faults.outage:
+            self.faults = replace(self.faults, outage=self.faults.outage - 1)
+        else:
+            answer = await opened.send(url, body, self._keys())
+        delivery = replace(
+            about, at=self._state.clock.now(), status=answer.status, failure=answer.failure, number=log.next_number()
+        )
+        log.add(delivery, Content(target=url, body=body, answer=answer.text))
         return delivery
+
+    async def resend(self, number: Any) -> Delivery:
+        """Send the body of a delivery again, once, to the same URL: the same events with the same ids.
+
+        It repeats only the request. It does not decide on a challenge, and a failure is not tried again.
+
+        Raises:
+            ValueError: There is no such delivery, or its body is no longer kept. Nothing was sent.
+        """
+        earlier = self.log.find(number) if isinstance(number, int) and not isinstance(number, bool) else None
+        if earlier is None:
+            raise ValueError("There is no delivery with this number. Nothing was sent.")
+        content = self.log.content(earlier.number)
+        if content is None:
+            raise ValueError("The body of this delivery is no longer kept. Nothing was sent.")
+        async with self.sender() as opened:
+            about = replace(earlier, attempt=earlier.attempt + 1, resent=earlier.number)
+            return await self._sent(opened, content.target, content.body, about)
 
     def sender(self) -> AbstractAsyncContextManager[Sender]:
         return sender(self.settings.timeout_seconds, self._state.config.known_webhook_hosts)
@@ -280,7 +279,7 @@ class Webhooks:
             "queued": len(self._queue),
             "lost": self._queue.lost,
             "dropped": self.dropped,
-            "deliveries": [_shown(delivery) for delivery in list(self.deliveries)[-100:]],
+            "deliveries": [shown_delivery(delivery) for delivery in list(self.deliveries)[-100:]],
         }
 
     def change(self, body: Json) -> Json:
@@ -303,14 +302,20 @@ class Webhooks:
         """Handle `POST /_sandbox/webhooks/flush`."""
         return {"tried": await self.deliver_due(), "queued": len(self._queue)}
 
+    async def resent(self, body: Json) -> Json:
+        """Handle `POST /_sandbox/webhooks/resend`."""
+        return shown_delivery(await self.resend(body.get("number")))
+
 
 def _put_back(queue: Queue, parcel: list[Pending], due: datetime) -> None:
     for pending in parcel:
         queue.put(due, pending)
 
 
-def _shown(delivery: Delivery) -> Json:
+def shown_delivery(delivery: Delivery) -> Json:
+    """Return a delivery as `GET /_sandbox/webhooks` shows it."""
     return {
+        "number": delivery.number,
         "at": iso(delivery.at),
         "url": delivery.url,
         "types": list(delivery.types),
@@ -318,4 +323,5 @@ def _shown(delivery: Delivery) -> Json:
         "attempt": delivery.attempt,
         "status": delivery.status,
         "failure": delivery.failure,
+        "resent": delivery.resent,
     }

@@ -9,7 +9,8 @@ from dlt_authsignal.sandbox.sessions.outbox import Message
 from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, Event
 from dlt_authsignal.sandbox.tenant_state import TenantState
 from dlt_authsignal.sandbox.webhooks import payloads
-from dlt_authsignal.sandbox.webhooks.delivery import Delivery, Webhooks
+from dlt_authsignal.sandbox.webhooks.delivery import Webhooks
+from dlt_authsignal.sandbox.webhooks.delivery_log import Delivery
 
 AuthenticatorChange = Literal["created", "updated", "deleted"]
 

@@ -118,11 +118,9 @@ class Guard:
         return is_open and self._override(name) is None
 
     def _beside(self, source: str, values: list[Any]) -> list[tuple[str, list[Any]]]:
-        return [
-            (name, [function(value) if isinstance(value, str) else None for value in values])
-            for name, function in self._beside_of.get(source, {}).items()
-            if name in self._declared
-        ]
+        functions = [each for each in self._beside_of.get(source, {}).items() if each[0] in self._declared]
+        texts = {value for value in values if isinstance(value, str)} if functions else set()
+        return [(name, _of_each(function, texts, values)) for name, function in functions]
 
     def _function(self, name: str) -> Value | None:
         """Return the function for each value of a declared column or a part of it; None if values are unchanged."""
@@ -167,3 +165,9 @@ class Guard:
     def _words(self, column: str, text: str) -> str | None:
         """Protect a text that people wrote: the identifiers in it are hashed, and a secret is not loaded."""
         return self._privacy.in_text(text) if self._undeclared.is_shown(column, text) else None
+
+
+def _of_each(function: Text, texts: set[str], values: list[Any]) -> list[Any]:
+    """Return the function of each text, called once for equal ones; None for other values."""
+    known = {text: function(text) for text in texts}
+    return [known[value] if isinstance(value, str) else None for value in values]

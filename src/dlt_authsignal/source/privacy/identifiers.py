@@ -18,7 +18,8 @@ _LINK: Final = r"(?:(?<=\btel:)|(?<=\bsms:))\d{8,15}(?!\w)"
 _PLUS: Final = re.compile(
     rf"(?<![^\W_])[+\uff0b][\d\t ()./_{_DASHES}]*\d(?!\w)|(?<=[a-z_])\+\d{{8,15}}(?![\w=+/])|{_LINK}"
 )
-_IPV4: Final = re.compile(r"(\d{1,3}\.\d{1,3}\.\d{1,3}\.)\d{1,3}", re.ASCII)
+_OCTET: Final = r"(?:25[0-5]|2[0-4]\d|[01]?\d?\d)"
+_IPV4: Final = re.compile(rf"((?:{_OCTET}\.){{3}}){_OCTET}", re.ASCII)
 _WITH_PORT: Final = re.compile(r"(\[[^\]]*\]|\d{1,3}(?:\.\d{1,3}){3}):\d{1,5}", re.ASCII)
 _CHARACTER: Final = r"[^\s@<>\"',;:()\[\]{}]"
 _AT_WITH_SPACES: Final = (
@@ -120,10 +121,12 @@ def _regions_of(code: str) -> tuple[str, ...]:
 
 def truncated(text: str) -> str | None:
     """Return an IP address with its last 8 bits (IPv4) or 80 bits (IPv6) set to zero; None for other text."""
+    if short := _IPV4.fullmatch(text):
+        return f"{short[1]}0"
     plain = text.strip()
     if with_port := _WITH_PORT.fullmatch(plain):
         plain = with_port[1]
-    if (short := _IPV4.fullmatch(plain)) and max(map(int, plain.split("."))) < 256:
+    if short := _IPV4.fullmatch(plain):
         return f"{short[1]}0"
     try:
         address = ip_address(plain.strip("[]").partition("%")[0])

@@ -85,6 +85,12 @@ def _fixture_schema(context: click.Context, _option: click.Parameter, wanted: bo
 )
 @click.option("--empty", is_flag=True, help="Start without users, as most tests need it. The same as --users 0.")
 @click.option(
+    "--tenants",
+    type=click.IntRange(1, 100),
+    help="Number of tenants at this URL, each with its own keys, users, clock and control routes. The key decides which"
+    " one responds. --fixture can name them.  [default: 1]",
+)
+@click.option(
     "--fixture",
     metavar="FILE",
     help="Start with the tenant in this YAML or JSON file: users, authenticators, actions, rules, keys."
@@ -94,7 +100,7 @@ def _fixture_schema(context: click.Context, _option: click.Parameter, wanted: bo
     "--state",
     metavar="FILE",
     help="Save the state in this file when the sandbox stops, and start from it if it exists."
-    " Then --fixture, --users and --empty have no effect. Default: the state is lost.",
+    " Then --fixture, --users, --empty and --tenants have no effect. Default: the state is lost.",
 )
 @click.option(
     "--days",
@@ -182,7 +188,8 @@ def _fixture_schema(context: click.Context, _option: click.Parameter, wanted: bo
     "--events-to",
     metavar="URL",
     help="Send webhooks to this receiver: the log and authenticator events of the last"
-    f" {ACTION_WINDOW_DAYS} days now, and later events as they happen. Default: no webhooks.",
+    f" {ACTION_WINDOW_DAYS} days now, and later events as they happen. With several tenants: those of the first one."
+    " Default: no webhooks.",
 )
 @tls_options
 @record_option
@@ -229,15 +236,17 @@ def sandbox(
     try:
         from dlt_authsignal.sandbox.app.saving import saved_at_exit
         from dlt_authsignal.sandbox.app.serve import address, certificate_for, listen, server
-        from dlt_authsignal.sandbox.sandbox import Sandbox
+        from dlt_authsignal.sandbox.tenants.tenants import Tenants
     except ModuleNotFoundError as missing:
         raise ExtraMissing("The sandbox", "sandbox") from missing
     try:
         config = _config(**tenant, has_state=state is not None and Path(state).exists(), is_recorded=record is not None)
-        started = Sandbox(config) if state is None else _kept(config, state)
+        tenants = Tenants.start(config, state)
+        started = tenants.first
         if events_to:
             _send_events(started, events_to)
-        certificate = certificate_for(config, host) if tls or tls_ca else None
+        others = tuple(one.config for one in tenants.sandboxes[1:])
+        certificate = certificate_for(config, host, *others) if tls or tls_ca else None
     except ValueError as error:
         raise ConfigurationError(str(error)) from None
     try:
@@ -249,11 +258,13 @@ def sandbox(
     _warn_if_reachable(host)
     url = address(bound, "https" if certificate else "http")
     trust = written(certificate, tls_ca) if certificate else None
-    recorder = recording_to(started, record) if record else None
-    click.echo(output.as_json(url, started, trust) if as_json else output.banner(url, started, trust))
+    recorder = recording_to(tenants, record) if record else None
+    click.echo(
+        output.as_json(url, tenants.sandboxes, trust) if as_json else output.banner(url, tenants.sandboxes, trust)
+    )
     try:
         with saved_at_exit(started):
-            server(started, host, certificate, recorder).run(sockets=[bound])
+            server(started, host, certificate, recorder, tenants).run(sockets=[bound])
     except KeyboardInterrupt:
         data = "is deleted" if state is None else f"is in {state}"
         click.echo(f"Sandbox stopped. Its data {data}.", err=True)
@@ -263,6 +274,7 @@ def _config(
     *,
     users: int | None,
     empty: bool,
+    tenants: int | None,
     fixture: str | None,
     has_state: bool,
     is_recorded: bool,
@@ -294,6 +306,7 @@ def _config(
         relying_party=rp_id,
         expected_origins=origins,
         users=_users(users, empty=empty or bool(fixture)),
+        tenants=tenants or 1,
         fixture=_read(fixture) if fixture and not has_state else None,
         seed=seed,
         now=now,
@@ -305,12 +318,6 @@ def _read(fixture: str) -> "Fixture":
     from dlt_authsignal.sandbox.fixtures.fixture import Fixture
 
     return Fixture.read(fixture)
-
-
-def _kept(config: "SandboxConfig", state: str) -> "Sandbox":
-    from dlt_authsignal.sandbox.fixtures.state_file import start
-
-    return start(config, state)
 
 
 def _send_events(state: "Sandbox", url: str) -> None:

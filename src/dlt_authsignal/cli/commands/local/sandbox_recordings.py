@@ -11,7 +11,7 @@ from dlt_authsignal.errors import ConfigurationError, ExtraMissing
 
 if TYPE_CHECKING:
     from dlt_authsignal.sandbox.recording.recorder import Recorder
-    from dlt_authsignal.sandbox.sandbox import Sandbox
+    from dlt_authsignal.sandbox.tenants.tenants import Tenants
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 MOST_SEEDS = 1_000_000
@@ -35,16 +35,18 @@ def repeatable(seed: int | None, now: datetime | None) -> tuple[int, datetime | 
     return random.randrange(MOST_SEEDS), now or datetime.now(UTC)
 
 
-def recording_to(sandbox: "Sandbox", path: Path) -> "Recorder":
+def recording_to(tenants: "Tenants", path: Path) -> "Recorder":
     """Return a recorder that writes to a new file.
 
     Raises:
-        ConfigurationError: The file exists, or cannot be created.
+        ConfigurationError: The file exists, or cannot be created, or there are several tenants.
     """
     from dlt_authsignal.sandbox.app.serve import recorder_of
 
     try:
-        recorder = recorder_of(sandbox, path, lambda failed: click.echo(failed, err=True))
+        recorder = recorder_of(tenants, path, lambda failed: click.echo(failed, err=True))
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None
     except FileExistsError:
         raise ConfigurationError(
             f"{path} exists. It was not changed. Choose another file for --record, or delete this one."

@@ -90,11 +90,11 @@ def _found(name: str | None) -> tuple[str, Path]:
 
 def _wait_for_file(pipeline_name: str) -> None:
     """With `--wait`, wait until no other program writes the DuckDB file: the dashboard does not wait."""
-    from dlt_authsignal.pipeline.attach import attach
+    from dlt_authsignal.pipeline.attach import attach_any
     from dlt_authsignal.project.waiting import is_set
 
     if is_set():
-        with attach(pipeline_name=pipeline_name).sql_client():  # opens the file
+        with attach_any(pipeline_name=pipeline_name).sql_client():  # opens the file
             pass
 
 

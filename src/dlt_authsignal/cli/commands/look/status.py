@@ -52,13 +52,14 @@ def status(
     if as_json and prometheus:
         raise click.UsageError("Pass --json or --prometheus, not both.")
     from dlt_authsignal.destination.errors import translate_errors
-    from dlt_authsignal.pipeline.attach import attach
+    from dlt_authsignal.pipeline.attach import attach_any
     from dlt_authsignal.pipeline.monitor import status as engine
+    from dlt_authsignal.pipeline.older_layout import problem_of
     from dlt_authsignal.source.config.durations import duration
 
     longest = duration("--fail-if-stale", fail_if_stale) if fail_if_stale else None
     with translate_errors(destination):
-        pipeline = attach(destination=destination, dataset=dataset, pipeline_name=pipeline_name)
+        pipeline = attach_any(destination=destination, dataset=dataset, pipeline_name=pipeline_name)
         found = engine.status(pipeline)
     if not (found.runs or found.tables):
         raise ConfigurationError(
@@ -67,6 +68,8 @@ def status(
             " --pipeline-name, or run: dlt-authsignal sync"
         )
     (_print_json if as_json else _print_prometheus if prometheus else _print)(found)
+    if problem := problem_of(pipeline):
+        click.echo(f"The next sync will fail. {problem}", err=True)
     if max_age is not None and (found.age is None or found.age > timedelta(hours=max_age)):
         raise DataTooOld(f"No sync has succeeded in the last {max_age:g} hours; {_last(found)}.")
     if longest is not None and found.users.oldest_read and found.now - found.users.oldest_read > longest:

@@ -2,12 +2,11 @@
 // browser SDK expects of a pop-up. Everything else works without this file.
 "use strict";
 
-const CLIENT = "/v1/client";
 const LINK_EVERY_MS = 1000;
 const LINK_TRIES = 900;
 
 const root = document.getElementById("widget_container");
-const { token, next, popup, finished, waits, errorCode, errorStatus } = root.dataset;
+const { client, token, next, popup, finished, waits, errorCode, errorStatus } = root.dataset;
 const isPopup = popup !== undefined;
 
 /** Tells the application, which opened this page as an iframe or as a window. The SDK checks this page's origin. */
@@ -25,7 +24,7 @@ class Refused extends Error {
 }
 
 async function post(path, body) {
-  const answer = await fetch(`${CLIENT}${path}`, {
+  const answer = await fetch(`${client}${path}`, {
     method: "POST",
     headers: { "Content-Type": "application/json", Authorization: `Bearer ${token}` },
     body: JSON.stringify(body ?? {}),

@@ -73,13 +73,18 @@ def socket(sandbox: Sandbox) -> Callable[[WebSocket], Awaitable[None]]:
 
 def _caller(sandbox: Sandbox, protocols: list[str]) -> Caller:
     """Return the holder of a token, or of the tenant's id, as `POST /client/challenge/qr-code` does."""
+    return authenticate(sandbox, endpoints.QR_CODE_CHALLENGE, authorization(protocols))
+
+
+def authorization(protocols: list[str]) -> str:
+    """Return the `Authorization` header that the subprotocols of the SDK stand for."""
     header = ""
     for protocol in protocols:
         if protocol.startswith(TOKEN):
             header = f"Bearer {protocol.removeprefix(TOKEN)}"
         elif protocol.startswith(TENANT):
             header = f"Basic {base64.b64encode(protocol.removeprefix(TENANT).encode()).decode()}"
-    return authenticate(sandbox, endpoints.QR_CODE_CHALLENGE, header)
+    return header
 
 
 class _Connection:

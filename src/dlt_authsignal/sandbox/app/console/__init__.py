@@ -1,0 +1,1 @@
+"""The pages under `/_sandbox/`: users, attempts, rules, webhooks and buttons."""
