@@ -67,7 +67,7 @@ def change(running: RunningSandbox) -> None:
             store.remove_authenticator(user.user_id, authenticator.user_authenticator_id)
 
 
-@pytest.mark.parametrize(("users", "workers"), deep_after(1, [(25, 4), (600, 4)]))
+@pytest.mark.parametrize(("users", "workers"), deep_after(1, [(25, 4), (200, 4)]))
 def test_several_workers_load_the_tables_and_histories_of_one(users: int, workers: int) -> None:
     with served(SandboxConfig(seed=1, users=users)) as running:
         first, _ = both(running, workers, privacy="pseudonymize", privacy_key=KEY)

@@ -38,7 +38,7 @@ SLICES_AT_ONCE: Final = 2
 
 MOST_DEATHS: Final = 2
 _NO_SLICE: Final = -1
-ENDS_WITHIN: Final = 5.0
+ENDS_WITHIN: Final = 2.0
 
 _START: Final = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]);"
@@ -213,12 +213,23 @@ async def _started() -> Process:
 
 
 async def _end(process: Process) -> None:
-    """End a process that has nothing more to do, or whose sync has failed."""
-    if process.returncode is None:
+    """End a process: it ends by itself when its pipe is closed, unless it hangs.
+
+    It is not killed at once. If it has just died, that would take its exit code away from asyncio."""
+    if process.stdin:
+        process.stdin.close()
+    if not await _has_ended(process, ENDS_WITHIN):
         with suppress(ProcessLookupError):
             process.kill()
-    with suppress(TimeoutError):
-        await asyncio.wait_for(process.wait(), ENDS_WITHIN)
+        await _has_ended(process, ENDS_WITHIN)
+
+
+async def _has_ended(process: Process, within: float) -> bool:
+    try:
+        await asyncio.wait_for(process.wait(), within)
+    except TimeoutError:
+        return False
+    return True
 
 
 def error_of(failed: Failed) -> AuthsignalError:
