@@ -12,6 +12,7 @@ import pytest
 from dlt_authsignal.errors import ConfigurationError, ServerFault, WorkerLost
 from dlt_authsignal.pipeline.sync.report import SyncReport
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig
+from dlt_authsignal.source.workers.choice import cores
 from tests.conftest import served
 from tests.helpers import COMMAND, SECRET, at, command, rows, sync_from
 from tests.tiers import deep_after, deep_except
@@ -82,6 +83,28 @@ def test_details_of_actions_and_limited_rates_are_the_same(seeded: RunningSandbo
     tables = ["users", "user_actions", "action_details"]
     both(seeded, 2, tables=tables, rate=500)
     both(seeded, 2, tables=tables, rate=500, full=True)
+
+
+@pytest.mark.skipif(cores() < 2, reason="with one core, one process is chosen")
+@pytest.mark.parametrize("rate", deep_after(1, ["max", 1000]))
+@pytest.mark.parametrize(("worth", "expected"), deep_after(1, [(25, True), (1000, False)]))
+def test_chosen_workers_start_only_for_enough_users(
+    seeded: RunningSandbox, monkeypatch: pytest.MonkeyPatch, rate: Any, worth: int, expected: bool
+) -> None:
+    load(seeded, ONE, 1)
+    seeded.faults.add(SLOW)
+    seen: list[int] = []
+
+    def look() -> bool:
+        seen.extend(workers_of(os.getpid()))
+        return False
+
+    monkeypatch.setattr("dlt_authsignal.source.resources.server.USERS_WORTH_WORKERS", worth)
+    with killing(1, look):
+        report = sync_from(seeded, pipeline_name=MANY, rate=rate)
+    assert bool(seen) == expected
+    assert report.users_read == 40
+    assert loaded(f"{MANY}.duckdb") == loaded(f"{ONE}.duckdb")
 
 
 @pytest.mark.deep

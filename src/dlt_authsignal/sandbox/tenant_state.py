@@ -48,7 +48,8 @@ class TenantState:
     """
 
     def __init__(self, config: SandboxConfig, *, is_first: bool = True) -> None:
-        self.config, self.is_first = config, is_first
+        self.config = config
+        self.is_first = is_first
         self.check_config: Callable[[SandboxConfig], None] = _accept
         self.empty()
 
