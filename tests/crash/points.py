@@ -73,6 +73,7 @@ IN_DUCKDB: Final[dict[str, Point]] = {
     "before the 1st merge": Point(f"{_DIRECT}:_are_all_new", "after", 1),
     "after the 1st merge": Point(f"{_DIRECT}:_merge", "after", 1),
     "after the 4th merge": Point(f"{_DIRECT}:_merge", "after", 2),
+    "before the 9th job is marked done": Point(f"{_PACKAGES}.complete_job", "before", 7),
 }
 """The same where each file is merged by itself: after kills at the points before, few files are left."""
 

@@ -109,6 +109,8 @@ class InDuckDB:
     def clear_staging(self, folder: Path) -> None:
         with duckdb.connect(str(folder / "authsignal_pipeline.duckdb")) as connection:
             _clear_staging(connection.cursor())
+            # nothing of a sync is staged here: the other machine has changed rows, and its load was never completed
+            connection.execute("update authsignal_data.user_reads set _dlt_load_id = '9999999999.9'")
 
 
 @dataclass(frozen=True)

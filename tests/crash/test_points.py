@@ -14,6 +14,8 @@ NAMES = tuple(POINTS)
 IN_A_ROW = tuple(name for name in NAMES if name != "before the 9th job is marked done")
 """Those that a sync still comes by when the one before it was killed at the point before."""
 AT_A_TIME = 10
+FEWEST_FILES = {"duckdb": 7, "postgres": 8}
+"""Into DuckDB, each table is one file; elsewhere the merge of its staging table is another one."""
 MOST_FILES = 60
 BEFORE_THE_DELETION = Point("dlt.common.storages.load_package:PackageStorage.delete_package", "before", 2)
 """dlt first deletes what an earlier try may have normalized, and then, after the commit, the extracted package."""
@@ -67,7 +69,7 @@ def test_a_sync_killed_after_each_committed_file_recovers(
         assert code == -9, project.said()
         record_property("kill", f"{project.database.name}, after file {nth}")
         laboratory.check(project, stage)
-    assert 8 < nth < MOST_FILES - 1
+    assert FEWEST_FILES[project.database.name] < nth < MOST_FILES - 1
 
 
 @pytest.mark.parametrize(
