@@ -80,14 +80,17 @@ def active_destination() -> tuple[Destination, TableFormat | None]:
     return destination, table_format
 
 
-def no_rows() -> Any:
+def no_rows(resource: str | None = None) -> Any:
     """Return the item that makes dlt create an empty table; nothing for upserts, for which dlt 1.31 cannot do that.
+
+    Args:
+        resource: Name of the table's resource; None for the resource that is running.
 
     Raises:
         ConfigurationError: The pipeline was created after the source, so the source has another destination's hints.
     """
     destination, table_format = active_destination()
-    hinted = dlt.current.source().resources[dlt.current.resource_name()].compute_table_schema()
+    hinted = dlt.current.source().resources[resource or dlt.current.resource_name()].compute_table_schema()
     if hinted.get("table_format") != table_format:
         raise ConfigurationError(
             f"authsignal_source() was called before dlt.pipeline(destination={destination.name!r}), so its tables are"

@@ -58,7 +58,7 @@ class Loading:
         drift: Drift | None = None,
     ) -> None:
         adapt_running_pipeline()
-        nothing = no_rows()
+        nothing = no_rows(table.name)
         schema = dlt.current.source().schema
         stored = schema.tables.get(table.name, {}).get("columns", {})
         destination, _ = active_destination()
