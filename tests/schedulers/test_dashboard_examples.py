@@ -1,4 +1,4 @@
-"""The manifest of examples/dashboard, checked by the schemas of Kubernetes. tests/test_dashboard_manifest.py runs it."""
+"""The manifest of examples/dashboard, checked by the schemas of Kubernetes. test_dashboard_manifest.py runs it."""
 
 import pytest
 
