@@ -21,7 +21,7 @@ def stoppable(effect: str, *, patient: bool = False) -> Iterator[None]:
     def stop(*_: Any) -> None:
         if patient:
             for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, signal.SIG_IGN)
+                signal.signal(number, _ignore)
         raise KeyboardInterrupt
 
     with signals_handled(stop, "SIGINT", "SIGTERM"):
@@ -30,6 +30,10 @@ def stoppable(effect: str, *, patient: bool = False) -> Iterator[None]:
         except KeyboardInterrupt:
             click.echo(f"\nStopped. {effect}", err=True)
             raise click.exceptions.Exit(1) from None
+
+
+def _ignore(*_: Any) -> None:
+    """Do nothing. With SIG_IGN, Python would print a traceback for a signal that has already arrived."""
 
 
 @contextmanager
