@@ -42,7 +42,9 @@ def measure(url: str, workers: int, in_flight: int) -> str:
     code, own, theirs = json.loads(done.stderr.strip().splitlines()[-1])
     if code:
         raise SystemExit(done.stderr[-2000:])
-    return f"  {workers} workers   {wall:6.1f} s   {own:6.1f} s own   {theirs:6.1f} s workers   {own + theirs:6.1f} s all"
+    return (
+        f"  {workers} workers   {wall:6.1f} s   {own:6.1f} s own   {theirs:6.1f} s workers   {own + theirs:6.1f} s all"
+    )
 
 
 def main() -> None:
