@@ -318,7 +318,7 @@ def test_an_interrupted_probe_leaves_no_passkey_permanently(empty: RunningSandbo
 
 @pytest.mark.deep
 def test_a_second_stop_signal_waits_until_the_passkey_is_removed(empty: RunningSandbox) -> None:
-    empty.sandbox.faults.add(Fault(route="POST /client/challenge", kind="delay", seconds=10, times=1))
+    empty.sandbox.faults.add(Fault(route="POST /client/challenge", kind="delay", seconds=20, times=1))
     process = subprocess.Popen(
         [COMMAND, "probe", "--user", "canary"], env={**os.environ, **at(empty)}, stderr=subprocess.PIPE, text=True
     )

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from dlt_authsignal.cli.waking import main_thread_woken
+
 
 @contextmanager
 def stoppable(effect: str, *, patient: bool = False) -> Iterator[None]:
@@ -24,7 +26,7 @@ def stoppable(effect: str, *, patient: bool = False) -> Iterator[None]:
                 signal.signal(number, _ignore)
         raise KeyboardInterrupt
 
-    with signals_handled(stop, "SIGINT", "SIGTERM"):
+    with signals_handled(stop, "SIGINT", "SIGTERM"), main_thread_woken():
         try:
             yield
         except KeyboardInterrupt:
