@@ -6,9 +6,10 @@ import pytest
 
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.source.config.source_settings import SourceSettings
-from dlt_authsignal.source.privacy.identifiers import country_of, names_somebody, replaced, truncated
+from dlt_authsignal.source.privacy.guard import stored_values
 from dlt_authsignal.source.privacy.key_strength import is_weak
 from dlt_authsignal.source.privacy.policy import Privacy, StoredId, key_of_tenant
+from dlt_authsignal.source.privacy.recognition.identifiers import country_of, names_somebody, replaced, truncated
 from dlt_authsignal.source.privacy.settings import privacy_from, privacy_of
 
 KEY = "3f9c1be07a52d8644e0d97b1c65fa2380b7e41d95c8f2a6310d4e97f58ab2c61"
@@ -143,7 +144,7 @@ def test_an_id_that_looks_like_a_hash_is_hashed_and_a_stored_one_is_not() -> Non
     assert HASHED.stored_id(StoredId(pseudonym)) == pseudonym
     assert not HASHED.is_now_hashed(pseudonym)
     assert HASHED.is_now_hashed("ann@example.com")
-    both = HASHED.stored("users", "user_id", [pseudonym, StoredId(pseudonym)])
+    both = stored_values(HASHED, "users", "user_id", [pseudonym, StoredId(pseudonym)])
     assert both == [HASHED.hashed(pseudonym), pseudonym]
     every = privacy_of("pseudonymize", KEY, {"*.user_id": "hash"})
     assert every.stored_id(StoredId(pseudonym)) == pseudonym

@@ -16,9 +16,10 @@ from dlt_authsignal.schema.sensitivity import kind_by_name
 from dlt_authsignal.schema.tables.ceremonies import CEREMONIES
 from dlt_authsignal.schema.tables.configuration import CONFIGURATION
 from dlt_authsignal.schema.tables.server import TABLES, USER_ACTIONS, USER_AUTHENTICATORS, USERS
-from dlt_authsignal.source.privacy.identifiers import country_of, domain_of, normal, replaced, truncated
+from dlt_authsignal.source.privacy.guard import Guard
 from dlt_authsignal.source.privacy.keyed_hash import KeyedHash
 from dlt_authsignal.source.privacy.policy import KEEP, Privacy
+from dlt_authsignal.source.privacy.recognition.identifiers import country_of, domain_of, normal, replaced, truncated
 from dlt_authsignal.source.privacy.settings import privacy_of
 from dlt_authsignal.source.rows.arrow_builder import Shaper
 from dlt_authsignal.source.rows.flatten import Answers
@@ -196,7 +197,7 @@ def test_devices_and_credentials_are_hashed_and_still_join() -> None:
 
 
 def test_lists_of_credentials_are_hashed_one_by_one() -> None:
-    guard = HASHED.of(TABLES["passkey_authentication_options"])
+    guard = Guard(HASHED, TABLES["passkey_authentication_options"])
     row = guard.row({"allowed_credential_ids": ["Ab", "Cd"], "error_description": f"No {ADDRESS} here"})
     assert row["allowed_credential_ids"] == [digest("Ab"), digest("Cd")]
     assert row["error_description"] == f"No {digest(ADDRESS)} here"

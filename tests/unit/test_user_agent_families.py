@@ -9,7 +9,7 @@ import pytest
 from dlt_authsignal.sandbox.tenant.catalogue import PLATFORMS
 from dlt_authsignal.schema.tables.server import USER_ACTIONS
 from dlt_authsignal.source.privacy.policy import KEEP, Privacy
-from dlt_authsignal.source.privacy.user_agents import LONGEST, browser_of, os_of
+from dlt_authsignal.source.privacy.recognition.user_agents import LONGEST, browser_of, os_of
 from dlt_authsignal.source.rows.arrow_builder import Shaper
 from dlt_authsignal.source.rows.flatten import Answers
 from dlt_authsignal.source.rows.row_builder import Placer

@@ -13,8 +13,8 @@ from dlt_authsignal.source.config.request_limits import RequestLimits
 from dlt_authsignal.source.http.rate_limiter import RateLimiter
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.metrics.schema_drift import TableDrift
-from dlt_authsignal.source.privacy.harmless import MOST_WORDS
 from dlt_authsignal.source.privacy.policy import Privacy
+from dlt_authsignal.source.privacy.recognition.harmless import MOST_WORDS
 from dlt_authsignal.source.rows.arrow_builder import Shaper
 from dlt_authsignal.source.rows.flatten import Answers
 from dlt_authsignal.source.workers.agreement import Agreement, Decisions

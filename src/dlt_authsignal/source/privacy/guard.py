@@ -7,13 +7,13 @@ from types import NoneType
 from typing import Any, Final
 
 from dlt_authsignal.schema.columns import Column, Table
-from dlt_authsignal.schema.tables.server import PROVENANCE
+from dlt_authsignal.schema.tables.server import PROVENANCE, TABLES
 from dlt_authsignal.source.metrics.schema_drift import TableDrift
-from dlt_authsignal.source.privacy.identifiers import country_of, domain_of
 from dlt_authsignal.source.privacy.places import Places
 from dlt_authsignal.source.privacy.policy import DEFAULT, EVERY, Privacy, Text, Treatment, leaves, nothing
+from dlt_authsignal.source.privacy.recognition.identifiers import country_of, domain_of
+from dlt_authsignal.source.privacy.recognition.user_agents import browser_of, os_of
 from dlt_authsignal.source.privacy.undeclared import Undeclared, allowed_keys
-from dlt_authsignal.source.privacy.user_agents import browser_of, os_of
 
 Value = Callable[[Any], Any]
 
@@ -165,6 +165,11 @@ class Guard:
     def _words(self, column: str, text: str) -> str | None:
         """Protect a text that people wrote: the identifiers in it are hashed, and a secret is not loaded."""
         return self._privacy.in_text(text) if self._undeclared.is_shown(column, text) else None
+
+
+def stored_values(privacy: Privacy, table: str, column: str, values: list[Any]) -> list[Any]:
+    """Return the stored forms of the values of one column."""
+    return Guard(privacy, TABLES[table]).columns({column: values})[column]
 
 
 def _of_each(function: Text, texts: set[str], values: list[Any]) -> list[Any]:

@@ -9,18 +9,14 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from dlt_authsignal.errors import DOCS, ConfigurationError
-from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.schema.sensitivity import Kind
-from dlt_authsignal.schema.tables.server import TABLES, USERS
-from dlt_authsignal.source.privacy.identifiers import names_somebody, normal, replaced, truncated
+from dlt_authsignal.schema.tables.server import USERS
 from dlt_authsignal.source.privacy.keyed_hash import KeyedHash
-from dlt_authsignal.source.privacy.readable import readable
-
-if TYPE_CHECKING:
-    from dlt_authsignal.source.privacy.guard import Guard
+from dlt_authsignal.source.privacy.recognition.identifiers import names_somebody, normal, replaced, truncated
+from dlt_authsignal.source.privacy.recognition.readable import readable
 
 Mode = Literal["pseudonymize", "keep"]
 Treatment = Literal["keep", "hash", "truncate", "drop"]
@@ -121,10 +117,6 @@ class Privacy:
             map(self.stored_id, (each for each in user_ids if self.key or not names_somebody(each, self.phone_region)))
         )
 
-    def stored(self, table: str, column: str, values: list[Any]) -> list[Any]:
-        """Return the stored forms of the values of one column."""
-        return self.of(TABLES[table]).columns({column: values})[column]
-
     def can_ask(self, stored_id: str) -> bool:
         """Return whether a stored id can be requested from Authsignal, because it is not a hash."""
         return self._loads_ids or not _HASH.fullmatch(stored_id)
@@ -142,18 +134,6 @@ class Privacy:
                 ' Authsignal are hashes themselves, set privacy_columns = {"*.user_id" = "keep"}.'
             )
         return stored_id
-
-    def of(self, table: Table, plain: Callable[[str], str] = str, **known: Any) -> "Guard":
-        """Return the protection of a table's columns.
-
-        Args:
-            table: The table.
-            plain: Returns the name of a column without its mark.
-            known: Further arguments of `Guard`.
-        """
-        from dlt_authsignal.source.privacy.guard import Guard  # it imports this module
-
-        return Guard(self, table, plain, **known)
 
     def hashed(self, text: str) -> str:
         """Return the HMAC-SHA-256 in lower-case hex; requires a key."""

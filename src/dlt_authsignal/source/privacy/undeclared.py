@@ -8,7 +8,9 @@ from typing import Any, Final, NamedTuple
 from dlt_authsignal.schema.secret_fields import is_suspicious
 from dlt_authsignal.schema.sensitivity import Kind, is_free_form, is_time_name, kind_by_name
 from dlt_authsignal.source.metrics.schema_drift import TableDrift
-from dlt_authsignal.source.privacy.harmless import (
+from dlt_authsignal.source.privacy.places import MOST_PLACES, Places
+from dlt_authsignal.source.privacy.policy import LEFT_OUT, Privacy, Text, leaves
+from dlt_authsignal.source.privacy.recognition.harmless import (
     MOST_WORDS,
     is_always_harmless,
     is_code,
@@ -16,10 +18,8 @@ from dlt_authsignal.source.privacy.harmless import (
     is_harmless,
     is_word,
 )
-from dlt_authsignal.source.privacy.places import MOST_PLACES, Places
-from dlt_authsignal.source.privacy.policy import LEFT_OUT, Privacy, Text, leaves
+from dlt_authsignal.source.privacy.recognition.secret_values import is_random_text, is_secret_text
 from dlt_authsignal.source.privacy.repeated import each_once
-from dlt_authsignal.source.privacy.secret_values import is_random_text, is_secret_text
 
 _NOT_TEXT: Final = frozenset({NoneType, bool, int, float})
 _CUSTOM: Final = "custom"

@@ -20,6 +20,7 @@ from dlt_authsignal.schema.tables.ceremonies import CEREMONIES
 from dlt_authsignal.source.async_batches import batches
 from dlt_authsignal.source.http.session import writing_session
 from dlt_authsignal.source.http.single_call import Call
+from dlt_authsignal.source.privacy.guard import Guard
 from dlt_authsignal.source.resources.ceremonies import Asked, Ceremonies
 from dlt_authsignal.source.resources.client import Client
 from dlt_authsignal.source.resources.table_resource import selected_tables, transformer
@@ -88,7 +89,7 @@ def row_of(call: Call, client: Client, asked: Asked) -> Row:
             row[name] = answer[key]
     table = tables.TABLES[call.name]
     known = {column.name for column in table.columns}
-    row = client.privacy.of(table).row({name: value for name, value in row.items() if name in known})
+    row = Guard(client.privacy, table).row({name: value for name, value in row.items() if name in known})
     row["_row_hash"] = fingerprint(row)
     return {**row, "tenant_id": client.tenant, "_api": "client", "_read_at": call.called_at}
 

@@ -33,6 +33,7 @@ from dlt_authsignal.source.incremental.state_table import known_ids, with_data
 from dlt_authsignal.source.incremental.user_read import UserRead
 from dlt_authsignal.source.incremental.user_rows import ANSWERS, remembered
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
+from dlt_authsignal.source.privacy.guard import stored_values
 from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.resources.identity import identity_resource
 from dlt_authsignal.source.resources.table_resource import (
@@ -100,7 +101,7 @@ def server_resources(server: Server, plan: Plan) -> list[DltResource]:
             informed = _informed(plan)
         yield []  # creates every table, even for a tenant without users
         now = replace(informed, tables=selected_tables())
-        shown = Shown(server.privacy.stored)
+        shown = Shown(partial(stored_values, server.privacy))
         for found in _found(server, now, begin):
             if isinstance(found, Shaped):
                 shown.add(found.guard)

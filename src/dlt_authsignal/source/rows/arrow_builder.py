@@ -15,6 +15,7 @@ from dlt_authsignal.schema.columns import DELETED_AT, Table
 from dlt_authsignal.schema.row_hash import unhashed
 from dlt_authsignal.schema.tables.server import PROVENANCE
 from dlt_authsignal.source.metrics.schema_drift import TableDrift
+from dlt_authsignal.source.privacy.guard import Guard
 from dlt_authsignal.source.privacy.places import Places
 from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.rows.arrow_hash import Hashes, as_text, cells, first_places, total
@@ -97,7 +98,7 @@ class Shaper:
         self._declared = {column.name: column.type for column in (*table.columns, *PROVENANCE)}
         self._drift = TableDrift() if drift is None else drift
         self.places = agreed.places if agreed else Places(hashed)
-        self._guard = privacy.of(table, self._fields.plain, drift=self._drift, stored=stored, hashed=self.places)
+        self._guard = Guard(privacy, table, self._fields.plain, drift=self._drift, stored=stored, hashed=self.places)
         types = {**stored, **self._declared}
         if agreed:
             self.columns = Columns(types, self._drift, self._guard.protect_mismatch, agreed.kind)

@@ -12,7 +12,7 @@ from dlt_authsignal.errors import UnexpectedAnswer
 from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.schema.secret_fields import is_withheld
 from dlt_authsignal.source.metrics.schema_drift import TableDrift
-from dlt_authsignal.source.privacy.identifiers import replaced
+from dlt_authsignal.source.privacy.recognition.identifiers import replaced
 from dlt_authsignal.source.privacy.repeated import each_once
 from dlt_authsignal.source.rows.field_tree import Field
 

@@ -12,6 +12,7 @@ from dlt_authsignal.schema.columns import DELETED_AT, Table
 from dlt_authsignal.schema.row_hash import unhashed
 from dlt_authsignal.schema.tables.server import PROVENANCE, PROVENANCE_NAMES
 from dlt_authsignal.source.metrics.schema_drift import TableDrift
+from dlt_authsignal.source.privacy.guard import Guard
 from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.rows.arrow_hash import as_text, cells, first_places, total
 from dlt_authsignal.source.rows.column_names import Names
@@ -159,7 +160,7 @@ class RowShaper:
         self._tenant_id = tenant_id
         self._drift = TableDrift() if drift is None else drift
         self._fields = FieldTree(table)
-        self.guard = privacy.of(table, self._fields.plain, drift=self._drift, stored=stored, hashed=hashed)
+        self.guard = Guard(privacy, table, self._fields.plain, drift=self._drift, stored=stored, hashed=hashed)
         self._times = tuple(column.name for column in table.columns if column.type == "timestamp")
 
     def __call__(self, answer: Mapping[str, Any], keys: Mapping[str, Any]) -> Row:

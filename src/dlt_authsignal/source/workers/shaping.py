@@ -1,6 +1,7 @@
 """Users that were read → protected rows as Arrow IPC streams, in a worker."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ from dlt_authsignal.source.incremental.delete_guard import Shown
 from dlt_authsignal.source.incremental.user_read import UserRead
 from dlt_authsignal.source.incremental.user_rows import ANSWERS, remembered
 from dlt_authsignal.source.metrics.schema_drift import Drift, TableDrift
+from dlt_authsignal.source.privacy.guard import stored_values
 from dlt_authsignal.source.rows.arrow_builder import Shaper
 from dlt_authsignal.source.workers.agreement import Agreement
 from dlt_authsignal.source.workers.messages import Job, Shaped, drift_as_plain
@@ -59,7 +61,7 @@ class SliceShaper:
             escaped: Schema drift found in the bodies of responses.
         """
         self._learn()
-        shown = Shown(self.job.privacy.stored)
+        shown = Shown(partial(stored_values, self.job.privacy))
         shown.see(reads)
         unknown = [read.candidate.position for read in reads if read.is_unknown_id]
         tables = {name: _stream(table) for name, table in self._tables(reads).items() if table.num_rows}

@@ -8,8 +8,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final, Literal
 
 from dlt_authsignal.schema.sensitivity import Kind
-from dlt_authsignal.source.privacy.phones import is_phone, national_number
-from dlt_authsignal.source.privacy.readable import readable
+from dlt_authsignal.source.privacy.recognition.phones import is_phone, national_number
+from dlt_authsignal.source.privacy.recognition.readable import readable
 
 _DASHES: Final = r"\u00a0\u2010-\u2015\u2212-"
 _DOMAIN: Final = re.compile(r"(?:[\w-]+\.)+(?:xn--[a-z0-9-]+|[^\W\d_]{2,})")

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from dlt_authsignal.schema.secret_fields import is_secret, is_suspicious
 from dlt_authsignal.schema.words import words_of
-from dlt_authsignal.source.privacy.readable import readable
+from dlt_authsignal.source.privacy.recognition.readable import readable
 
 _FORMS: Final = re.compile(
     r"eyJ[\w-]{8,}\.[\w-]{2,}|\beyJ[\w-]{16,}"  # JWT and JWE, and a part of one

@@ -1,0 +1,1 @@
+"""Recognise personal identifiers, secrets and harmless text by their form."""
