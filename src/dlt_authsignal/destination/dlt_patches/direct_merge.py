@@ -80,7 +80,8 @@ def _merge(job: Any) -> None:
     new, old = (f"({', '.join(f'{row}.{column}' for column in latest)})" for row in ("new", "old"))
     file = f"'{job._file_path.replace(chr(39), chr(39) * 2)}'"
     rows, numbered = f"read_parquet({file})", f"read_parquet({file}, file_row_number = true)"
-    with _ONE_AT_A_TIME, _unless_stopped(), _any_order(client), client.begin_transaction():
+    with _ONE_AT_A_TIME, _any_order(client), client.begin_transaction():
+        _check_not_stopped()
         if _are_all_new(client, table, key, rows):
             client.execute_sql(f"INSERT INTO {table} BY NAME SELECT * FROM {rows}")
             return
@@ -96,13 +97,13 @@ def _merge(job: Any) -> None:
         )
 
 
-@contextmanager
-def _unless_stopped() -> Iterator[None]:
-    """Leave the files that still wait to the next run after Ctrl-C or SIGTERM: dlt starts twenty at once, and would
-    wait for all of them."""
+def _check_not_stopped() -> None:
+    """Leave the files that still wait to the next run after Ctrl-C or SIGTERM.
+
+    dlt starts twenty at once, and would wait for all of them.
+    """
     if was_signal_received():
         raise DestinationTransientException("stopped by a signal")
-    yield
 
 
 @contextmanager
