@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from email.utils import formatdate
 from pathlib import Path
 
-from tests.warehouses import free_port, wait_for
+from tests.ports import free_port
+from tests.warehouses import wait_for
 
 FOLDER = Path(__file__).parent / "node" / "azurite"
 ACCOUNT = "devstoreaccount1"

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from tests.warehouses import free_port, wait_for
+from tests.ports import free_port
+from tests.warehouses import wait_for
 
 PROJECT = "test-project"
 

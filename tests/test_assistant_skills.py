@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from dlt_authsignal.assistant.masking import SHOWN_TABLES as TABLES
 from dlt_authsignal.sandbox import RunningSandbox
 from tests.helpers import SECRET, at
 from tests.loaded import Loaded
+from tests.ports import free_port
 from tests.tiers import deep_except
 
 TREE = TOOLKIT / "workbench" / "authsignal"
@@ -36,13 +36,6 @@ def text(skill: Path) -> str:
 def blocks(page: str, language: str) -> list[str]:
     found = re.findall(rf"^( *)```{language}\n(.*?)^ *```$", page, re.DOTALL | re.MULTILINE)
     return [textwrap.dedent(block) for _, block in found]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def run_as_script(script: str, folder: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:

@@ -1,7 +1,6 @@
 """Bad input and a bad network: a clear message, the right exit code, nothing loaded."""
 
 import asyncio
-import socket
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -35,12 +34,8 @@ from dlt_authsignal.source.http.session import read_only_session, writing_sessio
 from dlt_authsignal.source.user_ids.files import from_file
 from tests.helpers import SECRET, at, command, rows, sync_from, table
 from tests.loaded import synced
+from tests.ports import free_port
 from tests.tiers import deep_after
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as bound:
-        return int(bound.getsockname()[1])
 
 
 def token_of(running: RunningSandbox, user_id: str) -> str:

@@ -18,7 +18,7 @@ import yaml
 
 from dlt_authsignal.sandbox import RunningSandbox
 from tests.helpers import COMMAND, ROOT, sync_from
-from tests.vaults import free_port
+from tests.ports import free_port
 
 SECONDS = 60
 MANIFEST = ROOT / "examples" / "dashboard" / "kubernetes.yaml"

@@ -2,7 +2,6 @@
 
 import os
 import random
-import signal
 import subprocess
 import sys
 import threading
@@ -14,15 +13,18 @@ from http.client import HTTPException
 from pathlib import Path
 from uuid import uuid4
 
+import psutil
 import pytest
 
 from dlt_authsignal.spool import open_spool
 from tests.helpers import ROOT
+from tests.ports import free_port
 from tests.receivers import Receiver, action, batch_of, s3_environment
 from tests.tiers import deep_after
-from tests.vaults import free_port
 
 SENDERS = 4
+STARTS_WITHIN = 60
+ENDS_WITHIN = 60
 
 
 @dataclass
@@ -71,13 +73,21 @@ def start(process: "subprocess.Popen[str]", receiver: Receiver) -> int:
     process.stdin.write(f"{receiver.port} {receiver.spool.url}\n")
     process.stdin.flush()
     pid = int(process.stdout.readline())
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + STARTS_WITHIN
     while True:
         with suppress(OSError, HTTPException):
             if receiver.get("/healthz").status == 200:
                 return pid
+        assert psutil.pid_exists(pid), "the receiver ended"
         assert time.monotonic() < deadline, "the receiver did not start"
         time.sleep(0.005)
+
+
+def kill(pid: int) -> None:
+    """Kill a receiver and wait until the system has ended it: until then, nothing else can listen on its port."""
+    running = psutil.Process(pid)
+    running.kill()
+    running.wait(ENDS_WITHIN)
 
 
 @pytest.mark.timeout(900)
@@ -104,13 +114,13 @@ def test_no_event_that_was_answered_200_is_lost_by_kills(
             thread.start()
         for _ in range(kills):
             time.sleep(moments.uniform(0.02, 0.4))
-            os.kill(pid, signal.SIGKILL)
+            kill(pid)
             pid = start(process, receiver)
         for sender in senders:
             sender.is_stopped = True
         for thread in threads:
             thread.join(30)
-        os.kill(pid, signal.SIGKILL)
+        kill(pid)
     accepted = set[str]().union(*(sender.accepted for sender in senders))
     stored = {row["event_id"] for row in receiver.rows()}
     assert len(accepted) > kills

@@ -19,7 +19,7 @@ import requests
 import yaml
 
 from tests.helpers import COMMAND, ROOT, SECRET
-from tests.vaults import free_port
+from tests.ports import free_port
 
 EXAMPLES = ROOT / "examples" / "sandbox"
 NAME = "authsignal-sandbox"

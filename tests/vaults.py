@@ -1,7 +1,6 @@
 """Vaults to read from: a real OpenBao, and AWS Secrets Manager as moto has it. Each a process on a free port."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -10,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
+
+from tests.ports import free_port
 
 START_SECONDS = 30
 
@@ -33,11 +34,6 @@ def aws() -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     with _serving([sys.executable, "-m", "moto.server", "-p", str(port)], f"{url}/moto-api/"):
         yield url
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as bound:
-        return int(bound.getsockname()[1])
 
 
 @contextmanager

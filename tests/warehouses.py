@@ -16,6 +16,8 @@ from typing import Any, Protocol
 import duckdb
 import pytest
 
+from tests.ports import free_port
+
 S3_KEYS = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
 
 
@@ -152,13 +154,6 @@ class Lake:
         properties = {f"s3.{name}": S3_KEYS[key] for name, key in keys.items()}
         latest = max(self._glob(f"authsignal_data/{table}/metadata/*.metadata.json"))
         return StaticTable.from_metadata(latest, {**properties, "s3.endpoint": self.s3_endpoint}).scan().to_arrow()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def postgres_binaries() -> Path:

@@ -1,27 +1,22 @@
 """The worker processes of a sync, for tests that look at them or end them."""
 
 import os
-import shutil
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
+import psutil
+
 STARTED_WITH: Final = "dlt_authsignal.source.workers.worker"
 WITHIN: Final = 60.0
-PS: Final = shutil.which("ps") or "ps"
 
 
 def workers_of(parent: int) -> list[int]:
     """Processes that read users for a process."""
-    said = subprocess.run(
-        [PS, "-A", "-ww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
-    ).stdout
-    lines = [line.split(maxsplit=2) for line in said.splitlines()]
-    return [int(line[0]) for line in lines if int(line[1]) == parent and STARTED_WITH in line[-1]]
+    return [child.pid for child in psutil.Process(parent).children() if STARTED_WITH in _command(child)]
 
 
 def wait_for(what: Callable[[], object], within: float = WITHIN) -> None:
@@ -34,10 +29,17 @@ def wait_for(what: Callable[[], object], within: float = WITHIN) -> None:
 
 def is_alive(pid: int) -> bool:
     """Whether a process runs; a zombie does not."""
-    said = subprocess.run(
-        [PS, "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
-    ).stdout.strip()
-    return bool(said) and not said.startswith("Z")
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return ""
 
 
 @contextmanager

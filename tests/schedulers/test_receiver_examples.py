@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import ROOT
+from tests.ports import free_port
 from tests.receivers import PATH, action, batch_of, receiving, signed
 from tests.schedulers.test_schedulers import run
 from tests.tls import certificate
-from tests.vaults import free_port
 
 EXAMPLES = ROOT / "examples" / "receiver"
 JUDGES = ROOT / ".venv-judges" / "bin"
