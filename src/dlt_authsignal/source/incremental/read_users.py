@@ -3,8 +3,9 @@
 Each user is read as a whole: either all requested parts were read, or the run fails.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import repeat
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -69,7 +70,7 @@ async def read_users(
     send, receive = create_memory_object_stream[ReadTask](2 * workers)
     async with create_task_group() as tasks:
         for _ in range(workers):
-            tasks.start_soon(read_tasks, api, plan, meter, receive.clone(), out)
+            tasks.start_soon(read_tasks, api, plan, meter, repeat(None), receive.clone(), out)
         receive.close()
         await send_due(api, plan, meter, send, out)
 
@@ -150,12 +151,24 @@ async def read_tasks(
     api: Api,
     plan: Plan,
     meter: RunMetrics,
+    turns: Iterator[object],
     errands: MemoryObjectReceiveStream[ReadTask],
     out: MemoryObjectSendStream[UserRead],
 ) -> None:
-    """Read the users of the tasks, one after the other, and send each to `out`."""
+    """Read the users of the tasks, one after the other, and send each to `out`.
+
+    Args:
+        api: API to read from.
+        plan: What to read.
+        meter: Counts users read.
+        turns: An item for each user to read. Several readers may share it.
+        errands: The tasks.
+        out: Receives complete users; reading waits while it is full.
+    """
     async with errands:
-        while (errand := await _next(errands)) is not None:
+        for _ in turns:
+            if (errand := await _next(errands)) is None:
+                return
             read = await read_user(api, plan, errand)
             plan.budget.end(errand.ask)
             meter.users_read += 1

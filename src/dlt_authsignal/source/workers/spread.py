@@ -1,8 +1,9 @@
 """Spread the due users over workers. Few users are read in this process: starting others takes longer."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
-from math import inf
+from functools import partial
+from itertools import repeat
 from typing import Final
 
 from anyio import EndOfStream, create_memory_object_stream, create_task_group
@@ -26,6 +27,8 @@ SLICES_PER_WORKER: Final = 8
 
 AHEAD: Final = 1000
 LINGER: Final = 0.5
+
+Tasks = MemoryObjectReceiveStream[ReadTask]
 
 Found = list[UserRead] | Shaped
 """Users that this process read, or the result of a slice."""
@@ -60,18 +63,17 @@ class Workers:
             group.start_soon(self._collect, read, out.clone())
             async with users, due:
                 first = await _first(due, 1)
-                first = await self._read_here(api, plan, meter, first, due, users, self._here(plan, meter))
+                if first and (turns := self._here(plan, meter)) is not None:
+                    first = await self._read_here(partial(read_tasks, api, plan, meter, turns), first[0], due, users)
                 if first:
                     await self._read_there(plan, meter, first, due, out)
 
-    def _here(self, plan: Plan, meter: RunMetrics) -> float:
-        """Return how many users this process reads before it starts workers. If the user list is read first, the number
-        of due users is known."""
-        if self.least == 0:
-            return 0
-        if plan.list_first:
-            return 0 if meter.users_due >= self.least else inf
-        return self.least
+    def _here(self, plan: Plan, meter: RunMetrics) -> Iterator[object] | None:
+        """Return an item for each user whom this process reads before it starts workers; None if there are none. If the
+        user list is read first, the number of due users is known."""
+        if self.least == 0 or (plan.list_first and meter.users_due >= self.least):
+            return None
+        return repeat(None) if plan.list_first else repeat(None, self.least)
 
     async def _collect(self, read: MemoryObjectReceiveStream[UserRead], out: MemoryObjectSendStream[Found]) -> None:
         async with read, out:
@@ -80,32 +82,33 @@ class Workers:
 
     async def _read_here(
         self,
-        api: Api,
-        plan: Plan,
-        meter: RunMetrics,
-        first: list[ReadTask],
-        due: MemoryObjectReceiveStream[ReadTask],
+        read: Callable[[Tasks, MemoryObjectSendStream[UserRead]], Awaitable[None]],
+        first: ReadTask,
+        due: Tasks,
         users: MemoryObjectSendStream[UserRead],
-        most: float,
     ) -> list[ReadTask]:
-        """Read up to so many users in this process, and return the task of the next one, if there is one."""
-        send, receive = create_memory_object_stream[ReadTask](0)
-        async with create_task_group() as group, send:
-            for _ in range(self.common.throttle.pace.concurrency if most else 0):
-                group.start_soon(read_tasks, api, plan, meter, receive.clone(), users)
-            receive.close()
-            while first and most:
-                await send.send(first[0])
-                first, most = await _first(due, 1), most - 1
-            send.close()
-        return first
+        """Read users in this process, and return the task of the next one, if there is one. Readers take the tasks
+        themselves: it costs processor time to hand them out one by one."""
+        send, one = create_memory_object_stream[ReadTask](1)
+        with send:
+            send.send_nowait(first)
+
+        async def read_all(*tasks: Tasks) -> None:
+            for each in tasks:
+                await read(each.clone(), users)
+
+        async with one, create_task_group() as group:
+            group.start_soon(read_all, one, due)
+            for _ in range(self.common.throttle.pace.concurrency - 1):
+                group.start_soon(read_all, due)
+        return await _first(due, 1)
 
     async def _read_there(
         self,
         plan: Plan,
         meter: RunMetrics,
         first: list[ReadTask],
-        due: MemoryObjectReceiveStream[ReadTask],
+        due: Tasks,
         out: MemoryObjectSendStream[Found],
     ) -> None:
         send, slices = create_memory_object_stream[Slice](0)
@@ -123,9 +126,7 @@ class Workers:
         in_flight = parts(limits.concurrency - (not meter.user_ids_complete), self.number)
         return [_told(self.job, concurrency) for concurrency in in_flight]
 
-    async def _sliced(
-        self, meter: RunMetrics, first: list[ReadTask], due: MemoryObjectReceiveStream[ReadTask]
-    ) -> AsyncIterator[list[ReadTask]]:
+    async def _sliced(self, meter: RunMetrics, first: list[ReadTask], due: Tasks) -> AsyncIterator[list[ReadTask]]:
         part = first
         while True:
             size = meter.users_due // (self.number * SLICES_PER_WORKER)
@@ -150,7 +151,7 @@ async def _list(
         await send_due(api, plan, meter, tasks, users)
 
 
-async def _first(due: MemoryObjectReceiveStream[ReadTask], most: int) -> list[ReadTask]:
+async def _first(due: Tasks, most: int) -> list[ReadTask]:
     """Return the next tasks; fewer than `most` only if there are no more."""
     found: list[ReadTask] = []
     try:
