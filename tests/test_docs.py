@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from dlt_authsignal.sandbox import RunningSandbox
-from dlt_authsignal.sandbox.app.control import SWITCHES, control_routes
+from dlt_authsignal.sandbox.app.control.routes import control_routes
+from dlt_authsignal.sandbox.app.control.settings import SWITCHES
 from dlt_authsignal.sandbox.app.not_emulated import NOT_EMULATED
 from dlt_authsignal.sandbox.core.config import SEEDED_NOW
 from dlt_authsignal.sandbox.core.faults import KINDS

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.recordings.values import Difference, Values
-from dlt_authsignal.sandbox.app.running import RunningSandbox
-from dlt_authsignal.sandbox.app.serve import run_in_thread
+from dlt_authsignal.sandbox.app.serving.running import RunningSandbox
+from dlt_authsignal.sandbox.app.serving.serve import run_in_thread
 from dlt_authsignal.sandbox.core.page_urls import PAGES
 from dlt_authsignal.sandbox.fixtures.fixture import Fixture
 from dlt_authsignal.sandbox.recording.entries import Exchange, Recording

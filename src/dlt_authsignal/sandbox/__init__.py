@@ -7,8 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dlt_authsignal.sandbox.app.running import RunningSandbox
-    from dlt_authsignal.sandbox.app.serve import run_in_thread
+    from dlt_authsignal.sandbox.app.serving.running import RunningSandbox
+    from dlt_authsignal.sandbox.app.serving.serve import run_in_thread
     from dlt_authsignal.sandbox.core.config import SandboxConfig
     from dlt_authsignal.sandbox.core.faults import Fault
     from dlt_authsignal.sandbox.core.rate_limits import Limit
@@ -19,10 +19,10 @@ _WHERE = {
     "Fault": "core.faults",
     "Fixture": "fixtures.fixture",
     "Limit": "core.rate_limits",
-    "RunningSandbox": "app.running",
+    "RunningSandbox": "app.serving.running",
     "Sandbox": "sandbox",
     "SandboxConfig": "core.config",
-    "run_in_thread": "app.serve",
+    "run_in_thread": "app.serving.serve",
 }
 
 __all__ = ["Fault", "Fixture", "Limit", "RunningSandbox", "Sandbox", "SandboxConfig", "run_in_thread"]

@@ -12,7 +12,8 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from dlt_authsignal.sandbox.app.control import OwnPagesOnly, control_routes
+from dlt_authsignal.sandbox.app.control.own_pages import OwnPagesOnly
+from dlt_authsignal.sandbox.app.control.routes import control_routes
 from dlt_authsignal.sandbox.app.openapi import openapi_route
 from dlt_authsignal.sandbox.app.pages import page_routes
 from dlt_authsignal.sandbox.app.route_table import ALIASES, SERVED

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from dlt_authsignal.sandbox.app.console.overview import overview, snapshot
 from dlt_authsignal.sandbox.app.console.render import TENANTS
 from dlt_authsignal.sandbox.app.console.routes import console_routes
-from dlt_authsignal.sandbox.app.control import Control
+from dlt_authsignal.sandbox.app.control.handlers import Control
 from dlt_authsignal.sandbox.core.refusals import Refusal, invalid
 from dlt_authsignal.sandbox.http.dispatch import base_url, json_response, read_body, refused
 from dlt_authsignal.sandbox.http.routes.client.codes import open_magic_link

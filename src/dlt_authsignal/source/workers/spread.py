@@ -69,7 +69,7 @@ class Workers:
                     await self._read_there(plan, meter, first, due, out)
 
     def _here(self, plan: Plan, meter: RunMetrics) -> Iterator[object] | None:
-        """Return an item for each user whom this process reads before it starts workers; None if there are none. If the
+        """Return an item for each user that this process reads before it starts workers; None if there are none. If the
         user list is read first, the number of due users is known."""
         if self.least == 0 or (plan.list_first and meter.users_due >= self.least):
             return None

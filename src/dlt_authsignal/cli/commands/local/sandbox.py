@@ -234,8 +234,8 @@ def sandbox(
     if context.invoked_subcommand:
         return
     try:
-        from dlt_authsignal.sandbox.app.saving import saved_at_exit
-        from dlt_authsignal.sandbox.app.serve import address, certificate_for, listen, server
+        from dlt_authsignal.sandbox.app.serving.saving import saved_at_exit
+        from dlt_authsignal.sandbox.app.serving.serve import address, certificate_for, listen, server
         from dlt_authsignal.sandbox.tenants.tenants import Tenants
     except ModuleNotFoundError as missing:
         raise ExtraMissing("The sandbox", "sandbox") from missing

@@ -41,7 +41,7 @@ def recording_to(tenants: "Tenants", path: Path) -> "Recorder":
     Raises:
         ConfigurationError: The file exists, or cannot be created, or there are several tenants.
     """
-    from dlt_authsignal.sandbox.app.serve import recorder_of
+    from dlt_authsignal.sandbox.app.serving.serve import recorder_of
 
     try:
         recorder = recorder_of(tenants, path, lambda failed: click.echo(failed, err=True))

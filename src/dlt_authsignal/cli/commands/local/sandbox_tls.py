@@ -9,7 +9,7 @@ from dlt_authsignal.cli.output.sandbox import Trust
 from dlt_authsignal.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from dlt_authsignal.sandbox.app.certificate import Certificate
+    from dlt_authsignal.sandbox.app.serving.certificate import Certificate
 
 CA_FILE: Final = "authsignal-sandbox-ca.pem"
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 from starlette.requests import Request
 
 from dlt_authsignal.errors import ConfigurationError
-from dlt_authsignal.sandbox.app.control import Control
+from dlt_authsignal.sandbox.app.control.handlers import Control
 from dlt_authsignal.sandbox.core.refusals import Refusal
 from dlt_authsignal.sandbox.http.dispatch import read_body
 from dlt_authsignal.sandbox.sandbox import Sandbox

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from dlt_authsignal.sandbox.app.console.buttons import Refused
 from dlt_authsignal.sandbox.app.console.render import page
-from dlt_authsignal.sandbox.app.control import ROUTES, UNITS
+from dlt_authsignal.sandbox.app.control.handlers import ROUTES, UNITS
 from dlt_authsignal.sandbox.core.faults import KINDS
 from dlt_authsignal.sandbox.core.rate_limits import KEYS
 from dlt_authsignal.sandbox.sandbox import Sandbox

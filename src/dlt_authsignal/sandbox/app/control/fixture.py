@@ -4,23 +4,18 @@ What reads and writes fixtures is imported when it is needed, because most sandb
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dlt_authsignal.errors import ConfigurationError
-from dlt_authsignal.sandbox.core.refusals import Refusal
+from dlt_authsignal.sandbox.app.control.answering import route
 from dlt_authsignal.sandbox.http.dispatch import json_response, read_body
 from dlt_authsignal.sandbox.sandbox import Sandbox
 
 MAX_FIXTURE_BYTES: Final = 256 * 1024 * 1024
 """Enough for 40,000 invented users with 45 days of actions."""
-
-
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 class FixtureControl:
@@ -81,23 +76,11 @@ def fixture_routes(sandbox: Sandbox) -> list[Route]:
     """Return the control routes about fixtures."""
     control = FixtureControl(sandbox)
     return [
-        _route("GET", "fixture", control.fixture),
-        _route("POST", "fixture", control.put_fixture),
-        _route("GET", "fixture/schema", control.schema),
-        _route("GET", "state", control.state),
-        _route("POST", "state", control.put_fixture),
-        _route("POST", "state/save", control.save),
-        _route("GET", "passkey", control.passkey),
+        route("GET", "fixture", control.fixture),
+        route("POST", "fixture", control.put_fixture),
+        route("GET", "fixture/schema", control.schema),
+        route("GET", "state", control.state),
+        route("POST", "state", control.put_fixture),
+        route("POST", "state/save", control.save),
+        route("GET", "passkey", control.passkey),
     ]
-
-
-def _route(method: str, path: str, act: Handler) -> Route:
-    async def handle(request: Request) -> Response:
-        try:
-            return await act(request)
-        except (ValueError, ConfigurationError) as error:
-            return json_response({"error": str(error)}, 400)
-        except Refusal as refusal:
-            return json_response({"error": refusal.description}, refusal.status)
-
-    return Route(f"/_sandbox/{path}", handle, methods=[method])

@@ -10,7 +10,7 @@ from dlt_authsignal.sandbox.tenants.tenants import Tenants
 
 if TYPE_CHECKING:
     from dlt_authsignal.passkey import SoftwarePasskey
-    from dlt_authsignal.sandbox.app.certificate import Certificate
+    from dlt_authsignal.sandbox.app.serving.certificate import Certificate
     from dlt_authsignal.sandbox.core.clock import Clock
     from dlt_authsignal.sandbox.core.faults import Faults
     from dlt_authsignal.sandbox.core.rate_limits import Limits

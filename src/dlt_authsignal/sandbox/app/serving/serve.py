@@ -17,8 +17,8 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from dlt_authsignal.sandbox.app.app import create_app
 from dlt_authsignal.sandbox.app.known_hosts import TARGET, KnownHosts
-from dlt_authsignal.sandbox.app.running import RunningSandbox, tenant_url
-from dlt_authsignal.sandbox.app.saving import saved_at_exit
+from dlt_authsignal.sandbox.app.serving.running import RunningSandbox, tenant_url
+from dlt_authsignal.sandbox.app.serving.saving import saved_at_exit
 from dlt_authsignal.sandbox.core.config import SandboxConfig
 from dlt_authsignal.sandbox.core.hosts import in_url, is_every_interface, plain_host
 from dlt_authsignal.sandbox.http.dispatch import MAX_BODY_BYTES
@@ -27,7 +27,7 @@ from dlt_authsignal.sandbox.sandbox import Sandbox
 from dlt_authsignal.sandbox.tenants.tenants import Tenants
 
 if TYPE_CHECKING:
-    from dlt_authsignal.sandbox.app.certificate import Certificate
+    from dlt_authsignal.sandbox.app.serving.certificate import Certificate
     from dlt_authsignal.sandbox.recording.recorder import Recorder
 
 START_SECONDS: Final = 10.0
@@ -173,7 +173,7 @@ def certificate_for(config: SandboxConfig, host: str, *further: SandboxConfig) -
     Raises:
         ValueError: A host cannot be in a certificate.
     """
-    from dlt_authsignal.sandbox.app.certificate import Certificate
+    from dlt_authsignal.sandbox.app.serving.certificate import Certificate
 
     hosts = {plain_host(host)}
     for one in (config, *further):
