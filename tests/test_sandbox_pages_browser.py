@@ -91,8 +91,10 @@ def test_pages_and_buttons_work_without_scripts(browser: Chromium, filled: Runni
     browser.do("follow", link="Controls")
     browser.do("click", button="Stop it")
     browser.do("waitFor", text="Stopped the clock.")
+    assert filled.sandbox.clock.is_frozen
     browser.do("click", button="Let it run")
     browser.do("waitFor", text="The clock runs again.")
+    assert not filled.sandbox.clock.is_frozen
 
 
 def test_a_user_is_found_and_an_attempt_opened_by_the_keyboard(browser: Chromium, filled: RunningSandbox) -> None:
