@@ -1,16 +1,17 @@
-"""How each async HTTP client gets the bytes of an answer, with its connections kept and its other defaults."""
+"""How each HTTP client gets the bytes of an answer, with its connections kept and its other defaults."""
 
 # mypy: disable-error-code="import-not-found, import-untyped, unused-ignore, no-any-return"
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 Get = Callable[[str], Awaitable[bytes]]
+Fetch = Callable[[str], bytes]
 Loop = Callable[[], asyncio.AbstractEventLoop]
 
 
@@ -49,6 +50,15 @@ class Client:
     connect: Callable[[Setup], AbstractAsyncContextManager[Get]]
     over: Collection[str] = ("plain",)
     loop: Callable[[], Loop | None] = lambda: None
+
+
+@dataclass(frozen=True)
+class Blocking:
+    """A client that blocks its thread: the package, what each thread fetches with, and over what it can."""
+
+    package: str
+    connect: Callable[[Setup], AbstractContextManager[Fetch]]
+    over: Collection[str] = ("plain",)
 
 
 @asynccontextmanager
@@ -182,6 +192,37 @@ async def curl_cffi(setup: Setup) -> AsyncIterator[Get]:
         yield get
 
 
+@contextmanager
+def pycurl_in_a_thread(setup: Setup) -> Iterator[Fetch]:
+    import pycurl
+
+    handle = pycurl.Curl()
+    handle.setopt(pycurl.ACCEPT_ENCODING, "")
+    if setup.ca:
+        handle.setopt(pycurl.CAINFO, setup.ca)
+
+    def fetch(url: str) -> bytes:
+        handle.setopt(pycurl.URL, url)
+        return handle.perform_rb()
+
+    try:
+        yield fetch
+    finally:
+        handle.close()
+
+
+@contextmanager
+def httpr_in_a_thread(setup: Setup) -> Iterator[Fetch]:
+    import httpr
+
+    with httpr.Client(ca_cert_file=setup.ca) as session:
+
+        def fetch(url: str) -> bytes:
+            return session.get(url).content
+
+        yield fetch
+
+
 def _uvloop() -> Loop:
     import uvloop
 
@@ -202,4 +243,8 @@ CLIENTS = {
     "impit": Client("impit", impit),
     "wreq": Client("wreq", wreq, ALL),
     "curl_cffi": Client("curl_cffi", curl_cffi, ALL),
+}
+IN_THREADS = {
+    "pycurl, threads": Blocking("pycurl", pycurl_in_a_thread, TLS),
+    "httpr, threads": Blocking("httpr", httpr_in_a_thread, TLS),
 }

@@ -20,7 +20,7 @@ from dlt_authsignal.api.server_endpoints import GET_USER_AUTHENTICATORS
 from dlt_authsignal.source.config.connection import api_url
 from dlt_authsignal.source.config.request_limits import RequestLimits
 from dlt_authsignal.source.http.client import Api, connect
-from dlt_authsignal.source.http.rate_limiter import RateLimiter
+from dlt_authsignal.source.http.rate.rate_limiter import RateLimiter
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 
 LIMITS = (10, 50, 200)

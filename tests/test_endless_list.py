@@ -17,7 +17,7 @@ from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.errors import PagingLoop, UserIdsUnreadable
 from dlt_authsignal.source.config.request_limits import RequestLimits
 from dlt_authsignal.source.http.client import connect
-from dlt_authsignal.source.http.rate_limiter import RateLimiter
+from dlt_authsignal.source.http.rate.rate_limiter import RateLimiter
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.user_ids import UserIdSources, candidates, sql_query
 from dlt_authsignal.source.user_ids.listing import MOST_EMPTY, MOST_REPEATED

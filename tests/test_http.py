@@ -13,9 +13,9 @@ from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.api.server_endpoints import GET_USER_AUTHENTICATORS
 from dlt_authsignal.errors import ServerFault, TooLarge
 from dlt_authsignal.source.config.request_limits import RequestLimits
-from dlt_authsignal.source.http import client as http
 from dlt_authsignal.source.http.client import Api, connect
-from dlt_authsignal.source.http.rate_limiter import RateLimiter
+from dlt_authsignal.source.http.rate.rate_limiter import RateLimiter
+from dlt_authsignal.source.http.transport import MAX_BODY_BYTES
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 
 Answer = Callable[[web.Request], Awaitable[web.Response]]
@@ -63,7 +63,7 @@ def test_compressed_responses_are_requested_and_read() -> None:
 
 @pytest.mark.parametrize("compress", [True, False], ids=["compressed", "plain"])
 def test_a_response_over_the_size_limit_is_refused_by_its_decompressed_size(compress: bool) -> None:
-    body, requests = b"[" + b" " * http.MAX_BODY_BYTES + b"]", 0
+    body, requests = b"[" + b" " * MAX_BODY_BYTES + b"]", 0
 
     async def answer(_request: web.Request) -> web.Response:
         nonlocal requests

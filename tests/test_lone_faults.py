@@ -12,7 +12,7 @@ from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig, run_in_
 from dlt_authsignal.source.config.connection import api_url
 from dlt_authsignal.source.config.request_limits import RequestLimits
 from dlt_authsignal.source.http.client import connect
-from dlt_authsignal.source.http.rate_limiter import RateLimiter
+from dlt_authsignal.source.http.rate.rate_limiter import RateLimiter
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from tests.helpers import SECRET
 from tests.tiers import deep_after

@@ -20,7 +20,7 @@ from dlt_authsignal.source.http import tls as trust
 from dlt_authsignal.source.http.client import connect
 from dlt_authsignal.source.http.connection_faults import Fault, explained
 from dlt_authsignal.source.http.proxy import proxy_for
-from dlt_authsignal.source.http.rate_limiter import RateLimiter
+from dlt_authsignal.source.http.rate.rate_limiter import RateLimiter
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from tests.tls import AUTHORITY, answering, certificate, raw, served, tunnel
 

@@ -14,7 +14,7 @@ import pytest
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.sandbox import RunningSandbox
 from dlt_authsignal.source.config.request_limits import RequestLimits
-from dlt_authsignal.source.http.shared_rate_limit import shared_budget
+from dlt_authsignal.source.http.rate.shared_rate_limit import shared_budget
 from tests.helpers import SECRET, sync_from
 
 RATE = 30
@@ -30,7 +30,7 @@ from dlt_authsignal.source.config.connection import api_url
 from dlt_authsignal.source.http.client import connect
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.config.request_limits import RequestLimits
-from dlt_authsignal.source.http.rate_limiter import RateLimiter
+from dlt_authsignal.source.http.rate.rate_limiter import RateLimiter
 
 async def main(url, key, place, rate, each):
     limiter = RateLimiter(pace=RequestLimits(rate=float(rate), shared_budget=place))

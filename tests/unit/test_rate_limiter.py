@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlt_authsignal.source.http.adaptive_rate import LONGEST_REST, SLOWEST, AdaptiveRate
+from dlt_authsignal.source.http.rate.adaptive_rate import LONGEST_REST, SLOWEST, AdaptiveRate
 
 LATENCY = 0.005
 

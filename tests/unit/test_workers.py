@@ -10,7 +10,7 @@ from dlt_authsignal import errors
 from dlt_authsignal.errors import AuthsignalError, RunFailed, ServerFault, Unauthorized, Unreachable
 from dlt_authsignal.schema.tables.server import USER_DEVICES
 from dlt_authsignal.source.config.request_limits import RequestLimits
-from dlt_authsignal.source.http.rate_limiter import RateLimiter
+from dlt_authsignal.source.http.rate.rate_limiter import RateLimiter
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.metrics.schema_drift import TableDrift
 from dlt_authsignal.source.privacy.policy import Privacy

@@ -11,7 +11,7 @@ from dlt_authsignal.errors import ConfigurationError, CredentialsMissing
 from dlt_authsignal.source.config.durations import duration
 from dlt_authsignal.source.config.request_limits import RequestLimits, limits_of
 from dlt_authsignal.source.config.source_settings import SourceSettings
-from dlt_authsignal.source.http.rate_limiter import RateLimiter
+from dlt_authsignal.source.http.rate.rate_limiter import RateLimiter
 from dlt_authsignal.source.incremental.delete_guard import limit
 from dlt_authsignal.source.incremental.due import Policy
 from dlt_authsignal.source.incremental.plan import Plan

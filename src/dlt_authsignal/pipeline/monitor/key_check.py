@@ -16,7 +16,7 @@ from dlt_authsignal.schema.tables.server import TABLES
 from dlt_authsignal.source.config.request_limits import RequestLimits
 from dlt_authsignal.source.config.source_settings import SourceSettings
 from dlt_authsignal.source.http.client import Api, connect
-from dlt_authsignal.source.http.rate_limiter import RateLimiter
+from dlt_authsignal.source.http.rate.rate_limiter import RateLimiter
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.resources.client import Client
 from dlt_authsignal.source.resources.configuration import read_configuration

@@ -15,7 +15,7 @@ from dlt_authsignal.schema.tables import server as tables
 from dlt_authsignal.schema.tables.ceremonies import CEREMONIES
 from dlt_authsignal.source.config.request_limits import RequestLimits
 from dlt_authsignal.source.config.source_settings import SourceSettings
-from dlt_authsignal.source.http.rate_limiter import RateLimiter
+from dlt_authsignal.source.http.rate.rate_limiter import RateLimiter
 from dlt_authsignal.source.http.session import writing_session
 from dlt_authsignal.source.http.single_call import Call, send
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics

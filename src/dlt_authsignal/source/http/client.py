@@ -9,9 +9,7 @@ from functools import partial
 from itertools import chain, repeat
 from typing import Any, Final
 
-import aiohttp
 import msgspec
-from anyio import to_thread
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 from yarl import URL
 
@@ -20,17 +18,13 @@ from dlt_authsignal.api.responses import Json, error_code, retry_after
 from dlt_authsignal.errors import (
     HttpError,
     RateLimited,
-    TooLarge,
 )
 from dlt_authsignal.source.http.advice import decode, withdrawn
-from dlt_authsignal.source.http.connection_faults import unreachable
-from dlt_authsignal.source.http.proxy import proxy_for
-from dlt_authsignal.source.http.rate_limiter import Gate, RateLimiter
-from dlt_authsignal.source.http.session import read_only_session
-from dlt_authsignal.source.http.shared_rate_limit import Turn, shared_budget
+from dlt_authsignal.source.http.rate.rate_limiter import Gate, RateLimiter
+from dlt_authsignal.source.http.rate.shared_rate_limit import Turn, shared_budget
+from dlt_authsignal.source.http.transport import Transport, open_transport
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 
-MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 NEVER_SERVED: Final = frozenset({501, 505})
 """Statuses of a server that does not support the method or the version of HTTP: the next attempt would get them too."""
 
@@ -43,15 +37,14 @@ class Api:
 
     def __init__(
         self,
-        session: aiohttp.ClientSession,
+        transport: Transport,
         base: URL,
         auth: Mapping[str, str],
         throttle: RateLimiter,
         meter: RunMetrics,
         shared: Turn | None = None,
     ):
-        self._session = session
-        self._base = base
+        self._transport = transport
         self._prefix = str(base)
         self._headers = {scheme: {"Authorization": value} for scheme, value in auth.items()}
         self._pace = pace = throttle.pace
@@ -115,24 +108,13 @@ class Api:
         async with self._gate:
             self._meter.requests += 1
             sent_at = time.monotonic()
-            status, headers, body = await self._exchange(endpoint, url)
+            status, headers, body = await self._transport.get(endpoint, url, self._headers[endpoint.auth])
             self._note(status, headers, sent_at)
         if status == 401 and endpoint.auth in self._accepted and error_code(body) != "expired_token":
             raise withdrawn(endpoint)
         value = decode(endpoint, status, headers, body, expect, loads, self._meter.drift.escape)
         self._accepted.add(endpoint.auth)
         return value
-
-    async def _exchange(self, endpoint: Endpoint, url: URL) -> tuple[int, Mapping[str, str], bytes]:
-        headers = self._headers[endpoint.auth]
-        try:
-            async with self._session.request(endpoint.method, url, headers=headers, allow_redirects=False) as answer:
-                return answer.status, answer.headers, await _body(endpoint, answer)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            caught = error
-        # outside of `except`: aiohttp's exception contains the URL and the headers
-        failure = await to_thread.run_sync(unreachable, endpoint, self._base, caught, proxy_for(self._base))
-        raise failure
 
     def _note(self, status: int, headers: Mapping[str, str], sent_at: float) -> None:
         now = time.monotonic()
@@ -163,25 +145,6 @@ class Api:
         self._meter.retries += 1
 
 
-async def _body(endpoint: Endpoint, answer: aiohttp.ClientResponse) -> bytes:
-    """Return the decompressed body, which usually arrives in one piece."""
-    content = answer.content
-    body = await content.readany()
-    if not content.at_eof():
-        chunks, size = [body], len(body)
-        while size <= MAX_BODY_BYTES and (chunk := await content.readany()):
-            chunks.append(chunk)
-            size += len(chunk)
-        body = b"".join(chunks)
-    if len(body) > MAX_BODY_BYTES:
-        raise TooLarge(
-            f"Authsignal's response to {endpoint} exceeds {MAX_BODY_BYTES:,} bytes. It was not requested again."
-            " Check that base_url points at the Authsignal API (…/v1) and that no proxy answers in its place.",
-            request=str(endpoint),
-        )
-    return body
-
-
 @asynccontextmanager
 async def connect(base: URL, auth: Mapping[str, str], throttle: RateLimiter, meter: RunMetrics) -> AsyncIterator[Api]:
     """Open an `Api` for the duration of the block.
@@ -195,9 +158,9 @@ async def connect(base: URL, auth: Mapping[str, str], throttle: RateLimiter, met
     pace = throttle.pace
     async with (
         shared_budget(pace.shared_budget, pace.rate, "".join(auth.values())) as shared,
-        read_only_session(pace, base) as session,
+        open_transport(pace, base) as transport,
     ):
-        yield Api(session, base, auth, throttle, meter, shared)
+        yield Api(transport, base, auth, throttle, meter, shared)
 
 
 def loads(body: bytes) -> Any:

@@ -19,7 +19,7 @@ from dlt_authsignal.schema.tables import server as tables
 from dlt_authsignal.schema.tables.bookkeeping import TABLE_READS, complete
 from dlt_authsignal.source.async_batches import batches
 from dlt_authsignal.source.http.client import connect
-from dlt_authsignal.source.http.rate_limiter import RateLimiter
+from dlt_authsignal.source.http.rate.rate_limiter import RateLimiter
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.resources.identity import identity_resource

@@ -20,7 +20,7 @@ from dlt_authsignal.schema.tables import configuration as tables
 from dlt_authsignal.schema.tables.bookkeeping import CONFIGURATION_READS, WHOLE_TABLE
 from dlt_authsignal.source.async_batches import batches
 from dlt_authsignal.source.http.client import connect
-from dlt_authsignal.source.http.rate_limiter import RateLimiter
+from dlt_authsignal.source.http.rate.rate_limiter import RateLimiter
 from dlt_authsignal.source.incremental.dataset_check import check_dataset
 from dlt_authsignal.source.incremental.delete_guard import Limit, check_whole
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics

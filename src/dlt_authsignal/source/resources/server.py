@@ -23,7 +23,7 @@ from dlt_authsignal.schema.tables import server as tables
 from dlt_authsignal.schema.tables.bookkeeping import TABLE_READS, USER_READS, complete
 from dlt_authsignal.source.async_batches import batches
 from dlt_authsignal.source.http.client import connect
-from dlt_authsignal.source.http.rate_limiter import RateLimiter
+from dlt_authsignal.source.http.rate.rate_limiter import RateLimiter
 from dlt_authsignal.source.incremental.dataset_check import check_dataset
 from dlt_authsignal.source.incremental.delete_guard import Limit, Shown, check_whole
 from dlt_authsignal.source.incremental.plan import Plan, due

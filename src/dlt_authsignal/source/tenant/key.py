@@ -7,7 +7,7 @@ from dlt_authsignal.api.server_endpoints import GET_TENANT_AUTHENTICATORS
 from dlt_authsignal.source.config.request_limits import limits_of
 from dlt_authsignal.source.config.source_settings import SourceSettings
 from dlt_authsignal.source.http.client import connect
-from dlt_authsignal.source.http.rate_limiter import RateLimiter
+from dlt_authsignal.source.http.rate.rate_limiter import RateLimiter
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from dlt_authsignal.source.http.rate_limiter import RateLimiter
+from dlt_authsignal.source.http.rate.rate_limiter import RateLimiter
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.workers.agreement import Decisions
 from dlt_authsignal.source.workers.messages import Pace, Progress, Question, Refused, Shaped, drift_of

@@ -10,8 +10,8 @@ from typing import Final, Protocol
 from pyrate_limiter import GCRA, InMemoryStateStore, Rate
 
 from dlt_authsignal.source.config.request_limits import RequestLimits
-from dlt_authsignal.source.http.adaptive_rate import AdaptiveRate
-from dlt_authsignal.source.http.shared_rate_limit import Turn
+from dlt_authsignal.source.http.rate.adaptive_rate import AdaptiveRate
+from dlt_authsignal.source.http.rate.shared_rate_limit import Turn
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 
 PRECISION: Final = 1_000_000

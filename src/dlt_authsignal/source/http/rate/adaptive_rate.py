@@ -8,7 +8,7 @@ from math import exp2, inf, sqrt
 from statistics import median
 from typing import Final
 
-from dlt_authsignal.source.http.lone_refusals import SLOWER, LoneRefusals, Trial
+from dlt_authsignal.source.http.rate.lone_refusals import SLOWER, LoneRefusals, Trial
 
 USUAL_BURST: Final = 1.0
 """Assumed burst of a server's limit, in seconds of its rate; used for the first refusal."""

@@ -1,0 +1,1 @@
+"""How fast requests are sent."""
