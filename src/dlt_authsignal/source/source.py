@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 def authsignal_source(
     token: TSecretStrValue | None = SourceSettings.token,
     tenant_id: str | None = SourceSettings.tenant_id,
+    *,
     api_secret_key: TSecretStrValue | None = SourceSettings.api_secret_key,
     management_secret_key: TSecretStrValue | None = SourceSettings.management_secret_key,
     region: str | None = SourceSettings.region,

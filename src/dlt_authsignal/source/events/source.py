@@ -21,6 +21,7 @@ NAME: Final = "authsignal_source"
 @dlt.source(name=NAME, section=NAME, max_table_nesting=0)
 def authsignal_events(
     spool: str | None = None,
+    *,
     tenant: str = DEFAULT_TENANT,
     most_rows: int | None = None,
     counts: EventCounts | None = None,
