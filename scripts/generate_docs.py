@@ -291,6 +291,8 @@ def python_page() -> str:
 def _signature(name: str) -> str:
     signature = inspect.signature(getattr(dlt_authsignal, name))
     shown = [each.name if each.default is each.empty else f"{each.name}={each.default!r}" for each in _named(signature)]
+    if by_name := next((place for place, each in enumerate(_named(signature)) if each.kind is each.KEYWORD_ONLY), None):
+        shown.insert(by_name, "*")
     if any(each.kind is each.VAR_KEYWORD and each.name != "unknown" for each in signature.parameters.values()):
         shown.append("**settings")
     line = f"{name}({', '.join(shown)})"
