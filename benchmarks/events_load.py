@@ -1,4 +1,4 @@
-"""Load events from a spool into DuckDB: time, processor time and memory for a number of deliveries of 500 events.
+"""Load events from a spool into DuckDB: time, processor time, memory and disk for a number of deliveries of 500 events.
 
     python benchmarks/events_load.py --deliveries 2000
 
@@ -11,6 +11,7 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -87,6 +88,8 @@ def load(spool: Path) -> None:
                 "processor_seconds": round(time.process_time() - processor, 2),
                 "megabytes_before": before,
                 "megabytes_peak": peak(),
+                "spool_megabytes": size(spool.rglob("*")),
+                "database_megabytes": size(Path.cwd().glob("*.duckdb")),
             }
         )
     )
@@ -94,6 +97,10 @@ def load(spool: Path) -> None:
 
 def peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // MEGABYTE
+
+
+def size(files: Iterable[Path]) -> float:
+    return round(sum(file.stat().st_size for file in files if file.is_file()) / 1e6, 1)
 
 
 def main() -> None:

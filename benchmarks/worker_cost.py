@@ -2,7 +2,7 @@
 
 On idle cores, a sync takes about as long as its busiest process: the own one, or the workers' seconds divided by their
 number; and never less than all seconds divided by the number of cores. So this is worth reading on a busy machine too,
-where the wall-clock time, the first figure, is not.
+where the wall-clock time, the first figure, is not. The last figure is the size of the database.
 """
 
 import argparse
@@ -39,11 +39,13 @@ def measure(url: str, workers: int, in_flight: int) -> str:
         began = time.monotonic()
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
         wall = time.monotonic() - began
+        size = sum(file.stat().st_size for file in Path(folder).glob("*.duckdb")) / 1e6
     code, own, theirs = json.loads(done.stderr.strip().splitlines()[-1])
     if code:
         raise SystemExit(done.stderr[-2000:])
     return (
         f"  {workers} workers   {wall:6.1f} s   {own:6.1f} s own   {theirs:6.1f} s workers   {own + theirs:6.1f} s all"
+        f"   {size:6.1f} MB on disk"
     )
 
 

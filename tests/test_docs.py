@@ -184,3 +184,10 @@ def test_the_readme_shows_the_script_that_init_writes() -> None:
     readme, script = ((ROOT / name).read_text("utf-8") for name in ("README.md", "authsignal_pipeline.py"))
     assert "print(sync(pipeline))" in script
     assert "sync(pipeline)" in readme
+
+
+def test_the_page_on_large_tenants_shows_what_the_planner_prints() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks" / "plan.py")], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert f"<!-- plan -->\n{done.stdout}<!-- /plan -->" in (ROOT / "docs" / "large-tenants.md").read_text("utf-8")
