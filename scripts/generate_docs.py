@@ -281,9 +281,18 @@ def meanings(function: Callable[..., object]) -> dict[str, str]:
 def python_page() -> str:
     """The page, with signatures, fields and errors between their marks written again."""
     page = (ROOT / "docs" / "python-api.md").read_text("utf-8")
-    for name in ("sync", "authsignal_source", "known_reads", "update_history", "detect", "send_alerts"):
+    for name in (
+        "sync",
+        "read_shard",
+        "load_shards",
+        "authsignal_source",
+        "known_reads",
+        "update_history",
+        "detect",
+        "send_alerts",
+    ):
         page = _between(page, f"signature {name}", f"```text\n{_signature(name)}\n```")
-    for name in ("SyncReport", "TableReport", "DetectionReport", "AlertReport", "RunMetrics"):
+    for name in ("SyncReport", "TableReport", "ShardReport", "DetectionReport", "AlertReport", "RunMetrics"):
         page = _between(page, f"fields {name}", _fields(getattr(dlt_authsignal, name)))
     return _between(page, "errors", _errors())
 

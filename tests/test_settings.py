@@ -16,7 +16,19 @@ from dlt_authsignal.source.config.source_settings import DEFAULTS, NAMES, Source
 from tests import helpers
 
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
-NOT_SETTINGS = {"wait", "destination", "staging", "dataset", "pipeline_name", "tables", "as_json"}
+NOT_SETTINGS = {
+    "wait",
+    "shard",
+    "load_shards",
+    "round_",
+    "accept_missing_shards",
+    "destination",
+    "staging",
+    "dataset",
+    "pipeline_name",
+    "tables",
+    "as_json",
+}
 PARAMETERS = {
     name: each
     for name, each in inspect.signature(authsignal_source).parameters.items()

@@ -15,30 +15,14 @@ from dlt_authsignal.pipeline.sync.report import SyncReport
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig
 from dlt_authsignal.source.workers.choice import cores
 from tests.conftest import served
+from tests.contents import change, loaded
 from tests.helpers import COMMAND, SECRET, at, command, rows, sync_from
 from tests.tiers import deep_after, deep_except
 from tests.workers import is_alive, killing, wait_for, workers_of
 
 KEY = "3f9c1be07a52d8644e0d97b1c65fa2380b7e41d95c8f2a6310d4e97f58ab2c61"
 ONE, MANY = "one", "many"
-TABLES = ("users", "user_authenticators", "user_actions", "user_devices", "unknown_user_ids", "action_details")
-HISTORIES = ("users_history", "user_authenticators_history")
-OF_RUNS = ("_read_at", "_dlt_load_id", "_dlt_id", "valid_from", "valid_to", "deleted_at")
-READS = "user_id, is_known, listed_hash, privacy_hash, newest_action_at, users_read_at is null"
 SLOW = Fault(route="GET /users/{userId}/actions", kind="delay", seconds=0.02, times=None)
-
-
-def loaded(database: str) -> dict[str, list[tuple[Any, ...]]]:
-    """What a database holds, without what differs from run to run."""
-    there = {name for (name,) in rows("select table_name from information_schema.tables", database)}
-    found = {}
-    for name in (*TABLES, *HISTORIES):
-        if name in there:
-            columns = {column for column, *_ in rows(f"describe {name}", database)}
-            wanted = ", ".join(f'"{column}"' for column in sorted(columns - set(OF_RUNS)))
-            found[name] = rows(f"select {wanted} from {name} order by all", database)
-    found["user_reads"] = rows(f"select {READS} from user_reads order by all", database)
-    return found
 
 
 def load(running: RunningSandbox, name: str, workers: int, **settings: Any) -> SyncReport:
@@ -56,16 +40,6 @@ def both(running: RunningSandbox, workers: int, **settings: Any) -> list[SyncRep
             del report[name]
     assert many == one
     return reports
-
-
-def change(running: RunningSandbox) -> None:
-    """Delete a user, and change and add authenticators of others."""
-    store = running.sandbox.store
-    users = sorted(store.users(), key=lambda user: user.user_id)
-    store.remove_user(users[0].user_id, actions=True)
-    for user in users[1:4]:
-        for authenticator in list(store.authenticators(user.user_id))[:1]:
-            store.remove_authenticator(user.user_id, authenticator.user_authenticator_id)
 
 
 @pytest.mark.parametrize(("users", "workers"), deep_after(1, [(25, 4), (200, 4)]))
@@ -100,7 +74,7 @@ def test_chosen_workers_start_only_for_enough_users(
         seen.extend(workers_of(os.getpid()))
         return False
 
-    monkeypatch.setattr("dlt_authsignal.source.resources.server.USERS_WORTH_WORKERS", worth)
+    monkeypatch.setattr("dlt_authsignal.source.resources.reading.USERS_WORTH_WORKERS", worth)
     with killing(1, look):
         report = sync_from(seeded, pipeline_name=MANY, rate=rate)
     assert bool(seen) == expected

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
         PipelineBusy,
         RateLimited,
         RunFailed,
+        ShardsMissing,
+        ShardsUnusable,
         TooManyDeletes,
         Unauthorized,
         Unreachable,
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from dlt_authsignal.pipeline.events.replay import replay_events
     from dlt_authsignal.pipeline.events.report import EventsReport
     from dlt_authsignal.pipeline.history.update import update_history
+    from dlt_authsignal.pipeline.shards.load import load_shards
+    from dlt_authsignal.pipeline.shards.read import read_shard
+    from dlt_authsignal.pipeline.shards.report import ShardReport
     from dlt_authsignal.pipeline.sync.changes import TableReport
     from dlt_authsignal.pipeline.sync.report import SyncReport
     from dlt_authsignal.pipeline.sync.run import sync
@@ -37,6 +42,9 @@ __all__ = [
     "sync",
     "SyncReport",
     "TableReport",
+    "read_shard",
+    "load_shards",
+    "ShardReport",
     "authsignal_source",
     "known_reads",
     "update_history",
@@ -61,6 +69,8 @@ __all__ = [
     "RateLimited",
     "PipelineBusy",
     "AlertsNotSent",
+    "ShardsMissing",
+    "ShardsUnusable",
     "TooManyDeletes",
 ]
 
@@ -68,6 +78,9 @@ _WHERE: Final = {
     "sync": "pipeline.sync.run",
     "SyncReport": "pipeline.sync.report",
     "TableReport": "pipeline.sync.changes",
+    "read_shard": "pipeline.shards.read",
+    "load_shards": "pipeline.shards.load",
+    "ShardReport": "pipeline.shards.report",
     "authsignal_source": "source.source",
     "known_reads": "source.incremental.state_table",
     "update_history": "pipeline.history.update",

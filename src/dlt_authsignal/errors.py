@@ -30,6 +30,8 @@ AuthsignalError
 │   │   ├── SpoolFull         its disk or quota is full
 │   │   ├── SpoolFileMissing  one of its files was deleted
 │   │   └── SpoolFileUnreadable  this account may not read one of its files
+│   ├── ShardsMissing         shards of a round have not been read
+│   ├── ShardsUnusable        the shard folder cannot be used, or its files do not belong together
 │   ├── AlertsNotSent         a receiver did not accept an alert, after all retries
 │   ├── DataTooOld            the last successful sync, or a user's last read, is too old
 │   └── ProbeFailed           a passkey ceremony failed, or the tenant's WebAuthn policy changed
@@ -335,7 +337,7 @@ class SpoolUnavailable(RunFailed):
     advice: ClassVar[str] = "Check that it exists, its permissions and credentials, and try again."
 
     def __init__(self, url: str, what: str, why: str) -> None:
-        self.url = url
+        self.url, self.what, self.why = url, what, why
         super().__init__(f"The spool {url} {what}: {why}. {self.advice}")
 
 
@@ -357,6 +359,39 @@ class SpoolFileUnreadable(SpoolUnavailable):
 
     retryable = False
     advice = "Give it to the account that loads events."
+
+
+class ShardsMissing(RunFailed):
+    """Some shards of a round have not been read, or were stopped before they were complete. Nothing was loaded.
+
+    Attributes:
+        round: Name of the round.
+        missing: The missing shards, such as `2/4`.
+    """
+
+    retryable = True
+
+    def __init__(self, round_: str, missing: Sequence[str], url: str) -> None:
+        self.round, self.missing = round_, tuple(missing)
+        super().__init__(
+            f"Round {round_} in {url} is not complete: shard {', '.join(missing)} is missing. Nothing was loaded. Run"
+            f" the missing shards with --round {round_}, then load again. To load the other shards without marking any"
+            " of their users' rows as deleted: --accept-missing-shards."
+        )
+
+
+class ShardsUnusable(RunFailed):
+    """The shard folder cannot be used, or its files are damaged or do not belong together. Nothing was loaded.
+
+    Attributes:
+        is_missing: Whether a file is missing.
+    """
+
+    def __init__(
+        self, fault: str, advice: str = "Run the shard again, then load again.", *, is_missing: bool = False
+    ) -> None:
+        self.is_missing = is_missing
+        super().__init__(f"{fault} Nothing was loaded. {advice}")
 
 
 class AlertsNotSent(RunFailed):

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg2
@@ -73,6 +74,56 @@ def test_the_assets_materialise_in_dagster_twice_without_duplicates(seeded: Runn
         said = run(dagster, *select, **settings)
         assert "Materialized value user_authenticators" in said
     assert rows("select count(*), count(distinct user_id) from users") == [(40, 40)]
+
+
+def test_the_dag_of_shards_reads_in_mapped_tasks_and_loads_once(
+    seeded: RunningSandbox, warehouse: str, workdir: Path
+) -> None:
+    (workdir / "dags").mkdir()
+    shutil.copy(EXAMPLES / "airflow_shards.py", workdir / "dags")
+    airflow = ROOT / ".venv-airflow" / "bin" / "airflow"
+    settings = {
+        **at(seeded, SHARD_FOLDER=str(workdir / "shards")),
+        "AIRFLOW_HOME": str(workdir / "airflow"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(workdir / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "DESTINATION__POSTGRES__CREDENTIALS": warehouse,
+    }
+    run(airflow, "db", "migrate", **settings)
+    assert "state=success" in run(airflow, "dags", "test", "authsignal_shards", **settings)
+    assert users_in(warehouse) == 40
+    assert not list((workdir / "shards").rglob("*.parquet"))
+
+
+def test_the_partitions_of_shards_materialise_in_dagster_and_are_loaded_once(
+    seeded: RunningSandbox, workdir: Path
+) -> None:
+    shutil.copy(EXAMPLES / "dagster_shards.py", workdir)
+    dagster = ROOT / ".venv-dagster" / "bin" / "dagster"
+    settings = {
+        **at(seeded, SHARD_FOLDER=str(workdir / "shards")),
+        "DAGSTER_HOME": str(workdir),
+        "DAGSTER_DISABLE_TELEMETRY": "1",
+    }
+    day = datetime.now(UTC).date().isoformat()
+    for number in (1, 2, 3, 4):
+        shard = "--select", "authsignal_shard", "--partition", f"{day}|{number}-of-4"
+        run(dagster, "asset", "materialize", "-f", "dagster_shards.py", *shard, **settings)
+    assert list((workdir / "shards").rglob("*.parquet"))
+    run(
+        dagster,
+        "asset",
+        "materialize",
+        "-f",
+        "dagster_shards.py",
+        "--select",
+        "authsignal",
+        "--partition",
+        day,
+        **settings,
+    )
+    assert rows("select count(*), count(distinct user_id) from users") == [(40, 40)]
+    assert not list((workdir / "shards").rglob("*.parquet"))
 
 
 def test_the_workflow_is_valid_for_github() -> None:

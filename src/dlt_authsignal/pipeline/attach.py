@@ -16,7 +16,7 @@ from dlt_authsignal.destination.load_hints import check_ready
 from dlt_authsignal.errors import ConfigurationError, NoData
 from dlt_authsignal.pipeline.older_layout import check_layout
 from dlt_authsignal.project.names import dataset_name_or, pipeline_name_or
-from dlt_authsignal.project.pipelines import look_at_pipeline, open_pipeline
+from dlt_authsignal.project.pipelines import look_at_pipeline, open_pipeline, try_pipeline
 
 _DLTS: Final = ("_dlt_loads", "_dlt_version", "_dlt_pipeline_state")
 
@@ -94,6 +94,25 @@ def attach_any(
             raise NoData(pipeline.pipeline_name, str(file))
         if not pipeline.default_schema_name:
             fetch_schema(pipeline)  # on a new machine, dlt's schema of the dataset is only in the destination
+        return pipeline
+
+
+def look_apart(
+    *, destination: str = "duckdb", dataset: str | None = None, pipeline_name: str | None = None
+) -> Pipeline:
+    """Return the pipeline that loads a dataset, with dlt's state in a folder that disappears with it.
+
+    The dataset may be missing. Nothing is connected to yet.
+
+    Raises:
+        ConfigurationError: The destination or the pipeline's name is unknown.
+    """
+    with translate_errors(destination):
+        folder = tempfile.TemporaryDirectory(prefix="authsignal-", ignore_cleanup_errors=True)
+        pipeline = try_pipeline(
+            pipeline_name_or(pipeline_name), folder.name, destination=destination, dataset=dataset_name_or(dataset)
+        )
+        remove_with(pipeline, folder)
         return pipeline
 
 

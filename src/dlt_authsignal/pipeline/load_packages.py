@@ -99,7 +99,7 @@ def _is_late(pipeline: Pipeline) -> bool:
     pending = sorted([*pipeline.list_extracted_load_packages(), *pipeline.list_normalized_load_packages()])
     if not pending:
         return False
-    return any(_newest_load(pipeline, table) > pending[0] for table in _tables(pipeline, pending))
+    return any(newest_load(pipeline, table) > pending[0] for table in _tables(pipeline, pending))
 
 
 def _is_cleared(pipeline: Pipeline) -> bool:
@@ -170,11 +170,13 @@ def _tables(pipeline: Pipeline, load_ids: list[str]) -> set[str]:
     return {name for name in names if not name.startswith("_dlt")}
 
 
-def _newest_load(pipeline: Pipeline, table: str) -> str:
+def newest_load(pipeline: Pipeline, table: str) -> str:
     """Return the newest load with rows in a table, of completed ones and of those that merged directly; blank if there
     is none."""
     import pyarrow.compute as pc
 
+    if not pipeline.default_schema_name or table not in schema_of(pipeline).tables:  # nothing was loaded into it yet
+        return ""
     states = (True, False) if _is_merged_directly(pipeline, table) else (True,)
     batches = (committed(pipeline, table, "_dlt_load_id", is_completed=state) for state in states)
     found = (pc.max(load_ids).as_py() for (load_ids,) in chain.from_iterable(batches))

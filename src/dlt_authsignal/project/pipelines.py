@@ -69,7 +69,7 @@ def look_at_pipeline(pipeline_name: str, *, destination: str, dataset: str, scra
     return try_pipeline(pipeline_name, scratch, destination=destination, dataset=dataset)
 
 
-def try_pipeline(pipeline_name: str, scratch: str, *, destination: str, dataset: str) -> Pipeline:
+def try_pipeline(pipeline_name: str, scratch: str, *, destination: TDestinationReferenceArg, dataset: str) -> Pipeline:
     """Return a pipeline with the project's destination and dataset, and its state in a scratch folder."""
     pipeline = dlt.pipeline(pipeline_name, scratch, destination=destination, dataset_name=dataset)
     _bind(pipeline, project_folder())

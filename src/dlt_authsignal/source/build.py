@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from dlt.extract import DltResource
@@ -14,6 +15,7 @@ from dlt_authsignal.source.config.source_settings import SourceSettings
 from dlt_authsignal.source.http.rate.rate_limiter import RateLimiter
 from dlt_authsignal.source.incremental.delete_guard import limit
 from dlt_authsignal.source.incremental.due import Policy
+from dlt_authsignal.source.incremental.part import Part
 from dlt_authsignal.source.incremental.plan import Plan
 from dlt_authsignal.source.incremental.queue import Budget
 from dlt_authsignal.source.incremental.state_table import KnownReads
@@ -24,7 +26,9 @@ from dlt_authsignal.source.resources.ceremonies import Asked
 from dlt_authsignal.source.resources.ceremony_resources import ceremony_resources
 from dlt_authsignal.source.resources.client import Client, client_resources, tenant_of
 from dlt_authsignal.source.resources.management import Management, management_resources
-from dlt_authsignal.source.resources.server import Server, server_resources
+from dlt_authsignal.source.resources.reading import Server
+from dlt_authsignal.source.resources.server import server_resources
+from dlt_authsignal.source.shards.round import Round
 from dlt_authsignal.source.tenant.check import Evidence
 from dlt_authsignal.source.user_ids import UserIdSources
 from dlt_authsignal.source.user_ids.users_from import resolved
@@ -42,8 +46,11 @@ def resources_of(
     reads: KnownReads | None = None,
     metrics: RunMetrics | None = None,
     on_planned: OnPlanned | None = None,
+    shards: Round | None = None,
 ) -> list[DltResource]:
     """Return the resources of every API that is read. If two APIs can fill a table, the Server API does.
+
+    With `shards`, the tables of users are filled from them.
 
     Raises:
         CredentialsMissing: No credential gives access to an API, or to one in `apis`.
@@ -55,7 +62,7 @@ def resources_of(
     for api in apis_of(settings):
         if api == "server":
             plan = _plan(settings, privacy, limits, reads, on_planned)
-            found = server_resources(_server(settings, privacy, limits, metrics), plan)
+            found = server_resources(_server(settings, privacy, limits, metrics, shards), plan)
         elif api == "management":
             found = management_resources(_management(settings, privacy, limits, metrics))
         else:
@@ -101,11 +108,36 @@ def evidence_of(settings: SourceSettings) -> Evidence:
     )
 
 
-def _server(settings: SourceSettings, privacy: Privacy, limits: RequestLimits, metrics: RunMetrics) -> Server:
+def shard_reader(
+    settings: SourceSettings, part: Part, reads: KnownReads, metrics: RunMetrics, on_planned: OnPlanned | None = None
+) -> tuple[Server, Plan]:
+    """Return how one shard reads. It has its part of the rate, unless all shards count their requests together.
+
+    Raises:
+        CredentialsMissing: There is no key of the Server API.
+        ConfigurationError: A setting is wrong.
+    """
+    if "server" not in apis_of(settings):
+        raise CredentialsMissing("the Server API", settings.blank)
+    limits, privacy = limits_of(settings), privacy_from(settings)
+    if limits.rate is not None and not limits.shared_budget:
+        limits = replace(limits, rate=limits.rate / part.of)
+    plan = replace(_plan(settings, privacy, limits, reads, on_planned), part=part)
+    return _server(settings, privacy, limits, metrics), plan
+
+
+def _server(
+    settings: SourceSettings,
+    privacy: Privacy,
+    limits: RequestLimits,
+    metrics: RunMetrics,
+    shards: Round | None = None,
+) -> Server:
     return Server(
         api_secret_key=settings.api_secret_key or "",
         evidence=evidence_of(settings),
         workers=settings.workers,
+        shards=shards,
         **_connection(settings, privacy, limits, metrics),
     )
 

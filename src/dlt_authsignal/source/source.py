@@ -17,6 +17,7 @@ from dlt_authsignal.source.config.source_settings import NAMES, SourceConfigurat
 from dlt_authsignal.source.incremental.state_table import KnownReads
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.privacy.settings import LEFT_OUT, privacy_from
+from dlt_authsignal.source.shards.round import Round
 
 NAME: Final = "authsignal_source"
 
@@ -68,6 +69,7 @@ def authsignal_source(
     max_deletes: str = SourceSettings.max_deletes,
     accept_deletes: bool = SourceSettings.accept_deletes,
     accept_new_key: bool = SourceSettings.accept_new_key,
+    shard_folder: str | None = SourceSettings.shard_folder,
     reads: KnownReads | None = None,
     metrics: RunMetrics | None = None,
     **unknown: Never,
@@ -160,6 +162,9 @@ def authsignal_source(
         accept_deletes: Allow this run to mark any number of rows as deleted, even all rows of a table. Default: false.
         accept_new_key: Confirm that `api_secret_key` is a new key of the same tenant, because the old one was replaced.
             Once is enough: the dataset then knows both keys. Default: false.
+        shard_folder: Folder, or URL of an object store (`s3://`, `gs://`, `az://`; extra `[spool]`), in which
+            `sync --shard` leaves files, `sync --load-shards` finds them and `erase` removes a user. Other commands do
+            not use it. Default: none.
         reads: When each user was last read, from `known_reads(pipeline)`. Only in Python. Default: unknown, so that
             all users are read.
         metrics: Counters to fill, for a progress display. Only in Python.
@@ -195,6 +200,7 @@ def source_of(
     reads: KnownReads | None = None,
     metrics: RunMetrics | None = None,
     on_planned: OnPlanned | None = None,
+    shards: Round | None = None,
 ) -> Any:
-    """Return the same source from resolved settings."""
-    return resources_of(settings, reads=reads, metrics=metrics, on_planned=on_planned)
+    """Return the same source from resolved settings. With `shards`, the tables of users are filled from them."""
+    return resources_of(settings, reads=reads, metrics=metrics, on_planned=on_planned, shards=shards)

@@ -7,7 +7,7 @@ name is complete, and after `put` has returned it survives a crash of the machin
 import errno
 import os
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -26,10 +26,16 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class FolderSpool:
-    """Files in a folder. Mode 0600, their folders 0700, whatever the umask."""
+    """Files in a folder. Mode 0600, their folders 0700, whatever the umask.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: The folder.
+        check: Returns the name of a file, or raises ValueError if it is not one.
+    """
+
+    def __init__(self, folder: Path, check: Callable[[str], str] = checked) -> None:
         self._folder = folder
+        self._checked = check
         self._unfinished = folder / UNFINISHED
         self._durable: set[Path] = set()
 
@@ -47,7 +53,7 @@ class FolderSpool:
         self.put_all({name: data})
 
     def put_all(self, files: Mapping[str, bytes]) -> None:
-        targets = {self._folder / checked(name): data for name, data in files.items()}
+        targets = {self._folder / self._checked(name): data for name, data in files.items()}
         with _reported(self.url, "did not store a delivery"):
             for folder in {self._unfinished, *(target.parent for target in targets)}:
                 self._make_durable(folder)
@@ -88,7 +94,7 @@ class FolderSpool:
         return self._listed(f"{RAW}/{check_tenant(tenant)}", None, after or "", before)
 
     def read(self, name: str) -> bytes:
-        path = self._folder / checked(name)
+        path = self._folder / self._checked(name)
         with _reported(self.url, "cannot be read"):
             if not path.exists():
                 raise SpoolFileMissing(self.url, f"has no file {name}", "it was deleted")
@@ -99,9 +105,10 @@ class FolderSpool:
         raise SpoolFileUnreadable(self.url, f"has a file that cannot be read, {name}", why)
 
     def replace(self, name: str, data: bytes) -> None:
-        target = self._folder / checked(name)
+        target = self._folder / self._checked(name)
         with _reported(self.url, "did not replace a file"):
-            self._make_durable(self._unfinished)
+            for folder in (self._unfinished, target.parent):
+                self._make_durable(folder)
             unfinished = self._written(data)
             try:
                 unfinished.replace(target)
@@ -111,10 +118,22 @@ class FolderSpool:
             _sync(target.parent)
 
     def delete(self, name: str) -> None:
-        target = self._folder / checked(name)
+        target = self._folder / self._checked(name)
         with _reported(self.url, "did not delete a file"), suppress(FileNotFoundError):
             target.unlink()
             _sync(target.parent)
+
+    def below(self, prefix: str = "") -> Iterator[str]:
+        with _reported(self.url, "cannot be listed"):
+            for folder, _, names in os.walk(self._folder / prefix, onerror=_unless_missing):
+                inside = Path(folder).relative_to(self._folder)
+                yield from (str((inside / name).as_posix()) for name in names if inside.parts[:1] != (UNFINISHED,))
+
+    def tidy(self, prefix: str) -> None:
+        with _reported(self.url, "cannot be changed"):
+            for folder, _, _ in os.walk(self._folder / prefix, topdown=False):
+                with suppress(OSError):  # it is not empty
+                    os.rmdir(folder)
 
     def used_share(self) -> float | None:
         with _reported(self.url, "cannot be measured"):
@@ -189,6 +208,11 @@ def _sync(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _unless_missing(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _names(folder: Path) -> list[str]:

@@ -5,7 +5,7 @@ request after a lost response is a success.
 """
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -26,10 +26,16 @@ _ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT", 
 
 
 class ObjectStoreSpool:
-    """Objects below one prefix of a bucket or container."""
+    """Objects below one prefix of a bucket or container.
 
-    def __init__(self, url: str) -> None:
+    Args:
+        url: URL of the bucket and the prefix.
+        check: Returns the name of a file, or raises ValueError if it is not one.
+    """
+
+    def __init__(self, url: str, check: Callable[[str], str] = checked) -> None:
         self._url = url.rstrip("/")
+        self._checked = check
         self._store = _opened(self._url)
 
     @property
@@ -43,7 +49,7 @@ class ObjectStoreSpool:
     def put(self, name: str, data: bytes) -> None:
         from obstore.exceptions import AlreadyExistsError
 
-        checked(name)
+        self._checked(name)
         with _reported(self._url, "did not store a delivery"):
             try:
                 self._store.put(name, data, mode="create", use_multipart=False)
@@ -74,7 +80,7 @@ class ObjectStoreSpool:
         return self._listed(f"{RAW}/{check_tenant(tenant)}", None, after or "", before)
 
     def read(self, name: str) -> bytes:
-        checked(name)
+        self._checked(name)
         with _reported(self._url, "cannot be read"):
             try:
                 return bytes(self._store.get(name).bytes())
@@ -83,12 +89,20 @@ class ObjectStoreSpool:
 
     def replace(self, name: str, data: bytes) -> None:
         with _reported(self._url, "did not replace a file"):
-            self._store.put(checked(name), data, mode="overwrite", use_multipart=False)
+            self._store.put(self._checked(name), data, mode="overwrite", use_multipart=False)
 
     def delete(self, name: str) -> None:
-        checked(name)
+        self._checked(name)
         with _reported(self._url, "did not delete a file"), suppress(FileNotFoundError):
             self._store.delete(name)
+
+    def below(self, prefix: str = "") -> Iterator[str]:
+        with _reported(self._url, "cannot be listed"):
+            for page in self._store.list(prefix or None, chunk_size=1_000):
+                yield from (str(each["path"]) for each in page)
+
+    def tidy(self, prefix: str) -> None:
+        """Do nothing: a store has no folders."""
 
     def used_share(self) -> float | None:
         return None
@@ -128,7 +142,7 @@ def _opened(url: str) -> "ObjectStore":
     except (BaseError, ValueError) as error:
         reason = _reason(error)
     raise ConfigurationError(
-        f"spool {url} cannot be opened: {reason}. Check the URL and the environment variables of the store."
+        f"{url} cannot be opened: {reason}. Check the URL and the environment variables of the store."
         " Nothing was read or written."
     )
 

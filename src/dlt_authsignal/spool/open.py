@@ -1,13 +1,13 @@
 """Open the spool at a URL."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import unquote, urlsplit
 
 from dlt_authsignal.errors import ConfigurationError
-from dlt_authsignal.spool.names import SpoolFile
+from dlt_authsignal.spool.names import SpoolFile, checked
 
 OBJECT_STORES: Final = ("s3", "gs", "az")
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
@@ -84,7 +84,7 @@ class Spool(Protocol):
         """
 
     def replace(self, name: str, data: bytes) -> None:
-        """Replace the content of a file, durably. Only for the removal of a person's data.
+        """Replace the content of a file, durably, or create it. For the removal of a person's data, and for manifests.
 
         Raises:
             SpoolUnavailable: The file has its old content, or the new one that may not be durable.
@@ -97,6 +97,23 @@ class Spool(Protocol):
             SpoolUnavailable: The file may still be there.
         """
 
+    def below(self, prefix: str = "") -> Iterator[str]:
+        """Yield the names of all files in a folder of the spool, in no particular order. None if it does not exist.
+
+        Args:
+            prefix: Name of the folder; empty for the whole spool.
+
+        Raises:
+            SpoolUnavailable: The files cannot be listed.
+        """
+
+    def tidy(self, prefix: str) -> None:
+        """Remove empty folders in a folder of the spool, and the folder itself.
+
+        Raises:
+            SpoolUnavailable: They cannot be looked at.
+        """
+
     def used_share(self) -> float | None:
         """Return how full the disk is, from 0 to 1; None for an object store.
 
@@ -105,12 +122,14 @@ class Spool(Protocol):
         """
 
 
-def open_spool(url: str) -> Spool:
+def open_spool(url: str, check: Callable[[str], str] = checked, setting: str = "spool") -> Spool:
     """Return the spool at a URL. Nothing is created, read or connected to yet.
 
     Args:
         url: A folder, or `s3://`, `gs://` or `az://` with bucket (container) and folder. Object stores get their
             credentials from the environment, as their own tools do.
+        check: Returns the name of a file, or raises ValueError if it is not one. Default: names of deliveries.
+        setting: Name of the setting with the URL, for messages.
 
     Raises:
         ConfigurationError: There is no spool of this kind.
@@ -121,13 +140,13 @@ def open_spool(url: str) -> Spool:
     if scheme in OBJECT_STORES:
         from dlt_authsignal.spool.object_store import ObjectStoreSpool
 
-        return ObjectStoreSpool(url)
+        return ObjectStoreSpool(url, check)
     if scheme != "file" or not url.strip():
         raise ConfigurationError(
-            f'spool cannot be "{scheme}://…". Set it to a folder, or to a URL that begins with'
+            f'{setting} cannot be "{scheme}://…". Set it to a folder, or to a URL that begins with'
             f" {', '.join(f'{known}://' for known in OBJECT_STORES)}. Nothing was read or written."
         )
     from dlt_authsignal.spool.folder import FolderSpool
 
     path = unquote(urlsplit(url).path) if found else url
-    return FolderSpool(Path(path).expanduser().absolute())
+    return FolderSpool(Path(path).expanduser().absolute(), check)

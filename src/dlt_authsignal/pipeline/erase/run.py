@@ -24,6 +24,7 @@ from dlt_authsignal.pipeline.erase.attack_signals import erase_detections, own_s
 from dlt_authsignal.pipeline.erase.duckdb_names import attached_databases, check_can_be_replaced
 from dlt_authsignal.pipeline.erase.duckdb_rewrite import rewrite
 from dlt_authsignal.pipeline.erase.local_files import erase_leftovers, further_names
+from dlt_authsignal.pipeline.erase.shard_files import erase_from_shards
 from dlt_authsignal.pipeline.erase.spool_files import erase_from_spool
 from dlt_authsignal.pipeline.erase.stored_ids import stored_forms
 from dlt_authsignal.pipeline.erase.user_rows import delete_where, erase_rows
@@ -89,8 +90,8 @@ def erase(
     accept_new_key: bool = False,
     wait: str | float | None = None,
 ) -> ErasureReport:
-    """Remove a user from all tables of a dataset, from the spool of events, and from the pipeline's files on this
-    machine.
+    """Remove a user from all tables of a dataset, from the spool of events, from shards that are not loaded yet, and
+    from the pipeline's files on this machine.
 
     Writes a tombstone, so that no later sync loads the user again. Sends no request to Authsignal. If it was
     interrupted, call it again.
@@ -144,6 +145,8 @@ def erase(
             places = erase_leftovers(pipeline, forms | subjects)
             changed, unread = erase_from_spool(events, events.tenant(tenant).name, user_id, forms)
             places |= {"files of the spool": changed}
+            shards, unsearched = erase_from_shards(settings, pipeline_name, forms)
+            places |= {"shards, to be read again": shards}
     return ErasureReport(
         pipeline=pipeline.pipeline_name,
         destination=pipeline.destination.destination_name,
@@ -156,7 +159,7 @@ def erase(
         is_rewritten=is_rewritten,
         finished_pending=finished,
         dropped_pending=dropped,
-        not_searched=(*attached, *linked, *unread),
+        not_searched=(*attached, *linked, *unread, *unsearched),
     )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from dlt.extract import DltSource
 from dlt.pipeline.pipeline import Pipeline
@@ -48,6 +48,7 @@ from dlt_authsignal.source.incremental.due import parts_of
 from dlt_authsignal.source.incremental.state_table import KnownReads, oldest_read
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.privacy.settings import privacy_from
+from dlt_authsignal.source.shards.round import Round
 from dlt_authsignal.source.source import source_of
 from dlt_authsignal.source.tenant.check import check_tenant
 from dlt_authsignal.source.tenant.key import check_key
@@ -82,8 +83,38 @@ def sync(
         ConfigurationError: A setting is missing or wrong. Nothing was loaded.
         RunFailed: The run did not complete. Nothing that it read was loaded.
     """
-    _check_arguments(pipeline, tables, settings)
-    started, metrics, patience = time.monotonic(), metrics or RunMetrics(), seconds_of(wait)
+    return run_sync(pipeline, tables, metrics or RunMetrics(), on_planned, wait, settings)
+
+
+class Shards(Protocol):
+    """Shards to load instead of reading users."""
+
+    @property
+    def round(self) -> Round:
+        """Return their rows."""
+
+    def check(
+        self, pipeline: Pipeline, settings: SourceSettings, selected: Collection[str], metrics: RunMetrics
+    ) -> None:
+        """Check that they fit the dataset and this run, and count what they have read.
+
+        Raises:
+            ShardsUnusable: They do not.
+        """
+
+
+def run_sync(
+    pipeline: Pipeline,
+    tables: Sequence[str] | None,
+    metrics: RunMetrics,
+    on_planned: OnPlanned | None,
+    wait: str | float | None,
+    settings: Mapping[str, Any],
+    shards: Shards | None = None,
+) -> SyncReport:
+    """Do what `sync` does, with users from Authsignal or from shards."""
+    check_arguments(pipeline, tables, settings)
+    started, patience = time.monotonic(), seconds_of(wait)
     pipeline.activate()  # the source uses the active pipeline's destination, and another pipeline may be active
     destination = pipeline.destination.destination_name
     with translate_errors(destination):
@@ -105,12 +136,14 @@ def sync(
             found = resolved_settings(pipeline.pipeline_name, **settings)
             run.apis = ", ".join(apis_of(found))
             reads = KnownReads()
-            reading = _selected(source_of(found, reads, metrics, on_planned), tables)
+            reading = _selected(source_of(found, reads, metrics, on_planned, shards.round if shards else None), tables)
             with keep_open(pipeline):
                 _check_tenant(pipeline, found, metrics)
                 pending, recreated = catch_up(pipeline, run.reach)
                 reads.recall(pipeline, details="action_details" in reading.selected_resources)
                 run.oldest_read_at = reads.oldest()
+                if shards is not None:
+                    shards.check(pipeline, found, reading.selected_resources.keys(), metrics)
                 before = row_counts(pipeline, [name for name in TABLES if name in reading.selected_resources])
                 tally = _counted(pipeline, reading, before)
                 add_run_table(pipeline, reading)
@@ -156,7 +189,7 @@ def _counted_by(metrics: RunMetrics) -> dict[str, Any]:
     }
 
 
-def _check_arguments(pipeline: Any, tables: Sequence[str] | None, settings: Mapping[str, Any]) -> None:
+def check_arguments(pipeline: Any, tables: Sequence[str] | None, settings: Mapping[str, Any]) -> None:
     """Refuse wrong arguments before anything is requested or changed."""
     if not isinstance(pipeline, Pipeline):
         raise ConfigurationError(
@@ -189,7 +222,7 @@ def _selected(reading: DltSource, tables: Sequence[str] | None) -> DltSource:
                 f'Table "{name}" is read from the {apis}, to which the credentials that were found give no access.'
                 " Nothing was loaded."
             )
-    return reading.with_resources(*tables, *_memory(tables) & reading.resources.keys())
+    return reading.with_resources(*tables, *memory_of(tables) & reading.resources.keys())
 
 
 @contextmanager
@@ -209,7 +242,7 @@ def _check_tenant(pipeline: Pipeline, settings: SourceSettings, metrics: RunMetr
         raise
 
 
-def _memory(tables: Iterable[str]) -> set[str]:
+def memory_of(tables: Iterable[str]) -> set[str]:
     """Return the tables in which later runs find what this run has read."""
     wanted = parts_of(tables)
     reads = {USER_READS.name, *wanted} if wanted or "unknown_user_ids" in tables else set()

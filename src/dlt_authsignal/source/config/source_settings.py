@@ -72,6 +72,7 @@ class SourceSettings:
     max_deletes: str = "5%"
     accept_deletes: bool = False
     accept_new_key: bool = False
+    shard_folder: str | None = None
 
     PERSONAL: ClassVar = ("users_from", "refresh_users", "exclude_users")
     """Settings that may contain a password in a URL, or an e-mail address as an id: kept out of dlt's trace."""

@@ -25,6 +25,16 @@ def check_dataset(pipeline: Pipeline, evidence: Evidence, privacy: Privacy) -> N
         ConfigurationError: The dataset belongs to another project, or contains plain ids that are now hashed.
     """
     check_pipeline(pipeline)
+    check_content(pipeline, evidence, privacy)
+
+
+def check_content(pipeline: Pipeline, evidence: Evidence, privacy: Privacy) -> None:
+    """Check the same, except for the project.
+
+    Raises:
+        OtherTenant: The dataset holds another tenant, or was loaded with other keys only.
+        ConfigurationError: The dataset contains plain ids that are now hashed.
+    """
     check_tenant(pipeline, evidence)
     for known in _with_old_privacy(pipeline, privacy):
         if any(map(privacy.is_now_hashed, known)):

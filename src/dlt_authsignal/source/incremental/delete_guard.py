@@ -20,6 +20,9 @@ LEAST: Final = 20
 _FIELDS: Final = {"user_authenticators": "userAuthenticatorId", "user_devices": "deviceId"}
 """Field that distinguishes the rows of one user, by table."""
 
+PARTS_COUNTED: Final = {"users": 1} | dict.fromkeys(_FIELDS, 2)
+"""Number of lists of hashes that `Shown.hashes` returns, by table: of users, and of rows if a user has several."""
+
 _FIELD_OF_TENANT: Final = "tenantId"
 
 _SHARE: Final = re.compile(r"(\d{1,3}(?:\.\d{1,3})?) ?%")
@@ -128,21 +131,41 @@ class Shown:
         """Raise TooManyDeletes if more rows are missing than allowed, or all rows of several users."""
         import numpy as np
 
-        for table, batches in self._users.items():
-            users = np.concatenate(batches) if batches else np.array([], np.uint64)
-            if not len(users):
-                continue
-            rows = np.concatenate(self._rows[table]) if table in self._rows else None
+        for table in self._read_tables():
             gone = total = others = 0
             owners: set[int] = set()
-            for whose, which, is_servers in _alive(table, held):
+            for whose, is_gone, is_servers in self._missing(table, held):
                 total += len(whose)
-                is_read = np.isin(whose, users)
-                is_gone = is_read if rows is None else is_read & ~np.isin(which, rows)
                 gone += int(np.count_nonzero(is_gone))
                 others += int(np.count_nonzero(is_servers & ~is_gone))
                 owners.update(np.unique(whose[is_gone])[:2].tolist())
             allowed.check(table, gone, total, everything=len(owners) > 1 and not others)
+
+    def users_with_deletes(self, held: Held) -> Hashes:
+        """Return the hashes (`cells`) of the stored ids of users of whom a row would be marked as deleted."""
+        import numpy as np
+
+        found = [
+            np.unique(whose[is_gone])
+            for table in self._read_tables()
+            for whose, is_gone, _ in self._missing(table, held)
+        ]
+        return np.unique(np.concatenate(found)) if found else np.array([], np.uint64)
+
+    def _read_tables(self) -> list[str]:
+        """Return the tables that were read completely for a user."""
+        return [table for table, batches in self._users.items() if any(map(len, batches))]
+
+    def _missing(self, table: str, held: Held) -> Iterator[tuple[Hashes, Any, Any]]:
+        """Yield the rows that are not marked as deleted: hashes of user ids, whether the reads did not return the row,
+        and whether the Server API returned it."""
+        import numpy as np
+
+        users = np.concatenate(self._users[table])
+        rows = np.concatenate(self._rows[table]) if table in self._rows else None
+        for whose, which, is_servers in _alive(table, held):
+            is_read = np.isin(whose, users)
+            yield whose, is_read if rows is None else is_read & ~np.isin(which, rows), is_servers
 
     def _hashes(self, table: str, column: str, values: list[Any]) -> Hashes:
         import pyarrow as pa

@@ -12,6 +12,7 @@ from anyio import to_thread
 from dlt_authsignal.source.http.client import Api
 from dlt_authsignal.source.incremental.delete_guard import Limit
 from dlt_authsignal.source.incremental.due import Policy, ask_again, ask_of, ask_of_missing, parts_of
+from dlt_authsignal.source.incremental.part import Part
 from dlt_authsignal.source.incremental.queue import Budget
 from dlt_authsignal.source.incremental.read_state import KEPT, LastRead, milliseconds
 from dlt_authsignal.source.incremental.state_table import KnownReads, listed_hash
@@ -29,6 +30,7 @@ class Plan:
         tables: Selected tables.
         privacy: Privacy settings.
         user_ids: User id sources.
+        part: The part of the users to read; None for all users.
         policy: Rules that decide which users are due.
         reads: State of earlier reads; None if there is none.
         budget: Limits of requests and time.
@@ -43,6 +45,7 @@ class Plan:
     tables: frozenset[str]
     privacy: Privacy = KEEP
     user_ids: UserIdSources = field(default_factory=UserIdSources)
+    part: Part | None = None
     policy: Policy = field(default_factory=Policy)
     reads: KnownReads | None = None
     budget: Budget = field(default_factory=lambda: Budget(clock=time.monotonic))
@@ -56,6 +59,18 @@ class Plan:
     @cached_property
     def parts(self) -> frozenset[str]:
         return parts_of(self.tables)
+
+    def is_ours(self, candidate: Candidate) -> bool:
+        """Return whether a user is in the part to read. A user of another part counts as named by a source, so that all
+        parts find the same missing users."""
+        if self.part is None:
+            return True
+        stored_id = self.privacy.stored_id(candidate.user_id)
+        if stored_id in self.part:
+            return True
+        if self.reads is not None:
+            self.reads.named(stored_id)
+        return False
 
     def errand(self, candidate: Candidate) -> ReadTask | None:
         """Return the task to read a user; None if the user is not due."""
@@ -81,6 +96,8 @@ async def due(api: Api, plan: Plan, meter: RunMetrics) -> AsyncIterator[ReadTask
     """Yield read tasks for due users in the order of the sources, then for requested users not in any source."""
     async for page in _everybody(api, plan):
         for candidate in page:
+            if not plan.is_ours(candidate):
+                continue
             meter.users_found += 1
             meter.ids_with_blanks += candidate.id_source in _OWN and has_blanks(candidate.user_id)
             errand = plan.errand(candidate)
@@ -140,7 +157,7 @@ def _missing(plan: Plan, reads: KnownReads) -> list[Candidate]:
     return [
         Candidate(user_id=StoredId(user_id), id_source=MISSING, is_unlisted=True)
         for user_id in ids
-        if user_id not in passed and user_id not in plan.user_ids.erased
+        if (plan.part is None or user_id in plan.part) and user_id not in passed and user_id not in plan.user_ids.erased
     ]
 
 

@@ -1,5 +1,6 @@
 """What is known of the text in undeclared columns: where it is hashed, and the words that occurred elsewhere."""
 
+from collections.abc import Mapping
 from typing import Final
 
 MOST_PLACES: Final = 1000
@@ -17,6 +18,11 @@ class Places:
         self.remembered: list[str] = [] if remembered is None else remembered
         self._hashed = set(self.remembered)
         self._words: dict[str, set[str]] = {}
+
+    @property
+    def words(self) -> Mapping[str, set[str]]:
+        """Return the words at places whose text is not hashed, by place."""
+        return self._words
 
     def is_hashed(self, path: str) -> bool:
         """Return whether text at a place is hashed."""

@@ -1,7 +1,7 @@
 """Resources of the Server API: users, authenticators, actions and devices of all users."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
@@ -10,32 +10,26 @@ import dlt
 from anyio import move_on_after
 from anyio.streams.memory import MemoryObjectSendStream
 from dlt.extract import DltResource
-from yarl import URL
 
-from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.api.server_endpoints import GET_TENANT_AUTHENTICATORS
 from dlt_authsignal.destination.duckdb_file import keep_open
 from dlt_authsignal.destination.running import running_pipeline
 from dlt_authsignal.destination.stores.queries import alive_columns_of
-from dlt_authsignal.destination.tombstones import active_tombstones
 from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.schema.tables import server as tables
 from dlt_authsignal.schema.tables.bookkeeping import TABLE_READS, USER_READS, complete
 from dlt_authsignal.source.async_batches import batches
 from dlt_authsignal.source.http.client import connect
-from dlt_authsignal.source.http.rate.rate_limiter import RateLimiter
 from dlt_authsignal.source.incremental.dataset_check import check_dataset
 from dlt_authsignal.source.incremental.delete_guard import Limit, Shown, check_whole
 from dlt_authsignal.source.incremental.plan import Plan, due
 from dlt_authsignal.source.incremental.read_state import PARTS
-from dlt_authsignal.source.incremental.read_users import read_users
-from dlt_authsignal.source.incremental.state_table import known_ids, with_data
 from dlt_authsignal.source.incremental.user_read import UserRead
 from dlt_authsignal.source.incremental.user_rows import ANSWERS, remembered
-from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.privacy.guard import stored_values
-from dlt_authsignal.source.privacy.policy import Privacy
+from dlt_authsignal.source.resources.from_shards import loaded_slices
 from dlt_authsignal.source.resources.identity import identity_resource
+from dlt_authsignal.source.resources.reading import Server, found_users, informed
 from dlt_authsignal.source.resources.table_resource import (
     Loading,
     Loadings,
@@ -44,48 +38,13 @@ from dlt_authsignal.source.resources.table_resource import (
     table_resource,
 )
 from dlt_authsignal.source.rows.flatten import Answers
-from dlt_authsignal.source.tenant.check import Evidence, check_returned
-from dlt_authsignal.source.user_ids import KNOWN
-from dlt_authsignal.source.workers.agreement import Decisions
-from dlt_authsignal.source.workers.choice import USERS_WORTH_WORKERS, chosen_workers
-from dlt_authsignal.source.workers.common import Common
-from dlt_authsignal.source.workers.messages import Job, Shaped
-from dlt_authsignal.source.workers.processes import Processes
-from dlt_authsignal.source.workers.spread import Found, Workers
+from dlt_authsignal.source.tenant.check import check_returned
+from dlt_authsignal.source.workers.messages import Shaped
 
 USERS_PER_BATCH: Final = 500
 DUE: Final = "due"
 LONGEST_LOOK: Final = 60.0
 """Maximum seconds for reading the user list to count due users."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Server:
-    """Connection to the Server API.
-
-    Attributes:
-        base: Base URL.
-        api_secret_key: The tenant's Server API secret key.
-        tenant_id: Stored in each row; the Server API does not return the tenant.
-        privacy: Privacy settings.
-        throttle: Rate limiter of the key, shared by all resources.
-        meter: Counters of the run.
-        evidence: What identifies the tenant.
-        workers: Processes that read users; None to choose by rate and cores.
-    """
-
-    base: URL
-    api_secret_key: str
-    tenant_id: str | None
-    privacy: Privacy
-    throttle: RateLimiter
-    meter: RunMetrics
-    evidence: Evidence
-    workers: int | None = None
-
-    @property
-    def auth(self) -> dict[str, str]:
-        return {"server": basic_auth(self.api_secret_key)}
 
 
 def server_resources(server: Server, plan: Plan) -> list[DltResource]:
@@ -98,16 +57,20 @@ def server_resources(server: Server, plan: Plan) -> list[DltResource]:
         begin.restart()
         with keep_open(running_pipeline()):
             check_dataset(running_pipeline(), server.evidence, server.privacy)
-            informed = _informed(plan)
+            known = informed(plan)
         yield []  # creates every table, even for a tenant without users
-        now = replace(informed, tables=selected_tables())
+        now = replace(known, tables=selected_tables())
+        if server.shards is not None:
+            yield from ([part] for part in loaded_slices(server, server.shards, now, begin))
+            return
         shown = Shown(partial(stored_values, server.privacy))
-        for found in _found(server, now, begin):
+        for found in found_users(server, now, begin):
             if isinstance(found, Shaped):
                 shown.add(found.guard)
+                yield [found]
             else:
                 shown.see(found)
-            yield [found] if isinstance(found, Shaped) else found
+                yield found
         shown.check(plan.limit, partial(alive_columns_of, running_pipeline()))
 
     reads = parent_resource("sweep", sweep)
@@ -123,7 +86,7 @@ def server_resources(server: Server, plan: Plan) -> list[DltResource]:
 
 def _due(server: Server, plan: Plan) -> Iterator[dict[str, int]]:
     """Count the due users by reading only the user list."""
-    wanted = replace(_informed(plan), tables=frozenset(PARTS))
+    wanted = replace(informed(plan), tables=frozenset(PARTS))
 
     async def count(out: MemoryObjectSendStream[dict[str, int]]) -> None:
         async with connect(server.base, server.auth, server.throttle, server.meter) as api:
@@ -134,68 +97,6 @@ def _due(server: Server, plan: Plan) -> Iterator[dict[str, int]]:
 
     for found in batches(count, size=1):
         yield from found
-
-
-def _informed(plan: Plan) -> Plan:
-    """Return the plan with what the dataset says: the erased users, and for `known` the users of earlier runs."""
-    user_ids = replace(plan.user_ids, erased=active_tombstones())
-    if KNOWN not in user_ids.sources:
-        return replace(plan, user_ids=user_ids)
-    pipeline = running_pipeline()
-    user_ids = replace(user_ids, known=lambda: map(plan.privacy.asked_id, known_ids(pipeline)))
-    return replace(plan, user_ids=user_ids, had_data=with_data(pipeline).__contains__)
-
-
-def _found(server: Server, plan: Plan, begin: Loadings) -> Iterator[Found]:
-    """Yield the users that this process reads, or the results of the workers."""
-    workers = _workers(server, plan, begin)
-    if workers is None:
-        yield from batches(partial(_sweep, server, plan), size=USERS_PER_BATCH)
-        return
-    for found in batches(partial(_spread, server, plan, workers), size=1, linger=0.0):
-        yield from found
-
-
-def _workers(server: Server, plan: Plan, begin: Loadings) -> Workers | None:
-    """Return the workers; None if this process reads alone.
-
-    It does so with a limit on requests or time, which one process has to watch, and if a table is loaded as rows."""
-    pace, read = server.throttle.pace, [table for table in (*ANSWERS, USER_READS) if table.name in plan.tables]
-    number = chosen_workers(server.workers, pace.rate, pace.concurrency)
-    if number == 1 or plan.budget.is_limited:
-        return None
-    loadings = {table.name: begin(table) for table in read}
-    if any(loading.as_rows for loading in loadings.values()):
-        return None
-    shapers = {name: loading.shaper for name, loading in loadings.items()}
-    return Workers(
-        engine=Processes(),
-        number=number,
-        job=Job(
-            base=str(server.base),
-            api_secret_key=server.api_secret_key,
-            tenant_id=server.tenant_id,
-            limits=pace,
-            privacy=server.privacy,
-            tables=plan.tables,
-            stored={name: loading.stored for name, loading in loadings.items()},
-            hashed={name: shaper.places.remembered for name, shaper in shapers.items()},
-            details=bytes(plan.reads.details) if plan.reads is not None else b"",
-        ),
-        common=Common(throttle=server.throttle, meter=server.meter, decisions=Decisions(shapers)),
-        least=USERS_WORTH_WORKERS if server.workers is None else 0,
-        batch=USERS_PER_BATCH,
-    )
-
-
-async def _spread(server: Server, plan: Plan, workers: Workers, out: MemoryObjectSendStream[Found]) -> None:
-    async with connect(server.base, server.auth, server.throttle, server.meter) as api:
-        await workers.read(api, plan, server.meter, out)
-
-
-async def _sweep(server: Server, plan: Plan, out: MemoryObjectSendStream[UserRead]) -> None:
-    async with connect(server.base, server.auth, server.throttle, server.meter) as api:
-        await read_users(api, plan, server.throttle.pace.concurrency, server.meter, out)
 
 
 def _tenant_authenticators(server: Server, allowed: Limit, begin: Callable[[Table], Loading]) -> list[DltResource]:

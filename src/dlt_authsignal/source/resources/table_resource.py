@@ -16,8 +16,10 @@ from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.rows.flatten import Answers
 
 _STRICTEST: Final = Privacy()
-_STATE: Final = "authsignal_source"
-_HASHED_COLUMNS: Final = "hashed_columns"
+STATE: Final = "authsignal_source"
+"""Name of the part of dlt's state that this source uses."""
+
+HASHED_COLUMNS: Final = "hashed_columns"
 
 
 def selected_tables() -> frozenset[str]:
@@ -150,8 +152,8 @@ class Loadings:
 
 def _hashed_columns(table: str) -> list[str]:
     """Return the undeclared columns of a table that are hashed. dlt stores the list with the data, for later runs."""
-    state: dict[str, Any] = dlt.current.source_state(_STATE)
-    found: list[str] = state.setdefault(_HASHED_COLUMNS, {}).setdefault(table, [])
+    state: dict[str, Any] = dlt.current.source_state(STATE)
+    found: list[str] = state.setdefault(HASHED_COLUMNS, {}).setdefault(table, [])
     return found
 
 

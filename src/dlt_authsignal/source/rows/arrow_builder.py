@@ -6,6 +6,7 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any, Final, Protocol
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,8 +21,8 @@ from dlt_authsignal.source.privacy.places import Places
 from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.rows.arrow_hash import Hashes, as_text, cells, first_places, total
 from dlt_authsignal.source.rows.column_names import Names
-from dlt_authsignal.source.rows.column_types import ARROW, TIME, Columns
-from dlt_authsignal.source.rows.field_tree import MORE, Field, FieldTree
+from dlt_authsignal.source.rows.column_types import ARROW, TIME, Columns, as_array
+from dlt_authsignal.source.rows.field_tree import MORE, Field, FieldTree, is_variant
 from dlt_authsignal.source.rows.flatten import (
     Answers,
     differs,
@@ -91,6 +92,7 @@ class Shaper:
         agreed: Agreed | None = None,
     ) -> None:
         self._table = table
+        self._names = Names(())
         self._api = api
         self._tenant_id = tenant_id
         self._unhashed = unhashed(table, api)
@@ -105,7 +107,8 @@ class Shaper:
             self.column: Callable[[str], str | None] = lru_cache(maxsize=4096)(partial(self._agreed_column, agreed))
         else:
             self.columns = Columns(types, self._drift, self._guard.protect_mismatch)
-            self.column = Names(self._declared, stored, naming).column
+            self._names = Names(self._declared, stored, naming)
+            self.column = self._names.column
         self._json = {name: kind for name, kind in stored.items() if kind == "json" and name not in self._declared}
         self._seen: set[int] | None = set() if each_once else None
 
@@ -176,6 +179,36 @@ class Shaper:
         told, self._json = self._json, {}
         return told | {name: kind for name, kind in self.columns.untold().items() if kind == "json"}
 
+    def undeclared(self) -> dict[str, tuple[str, str]]:
+        """Return the field and the type of each undeclared column, by its name in the destination."""
+        fields = self._names.fields()
+        types = self.columns.types.items()
+        ours = {name: kind for name, kind in types if name not in self._declared and not name.startswith("_dlt")}
+        return {name: (fields.get(name, name), kind) for name, kind in ours.items()}
+
+    def placed_again(self, rows: Any, values: Fields, fields: Mapping[str, str]) -> Any:
+        """Return rows that another process shaped, with some columns under the names and types of this one.
+
+        Args:
+            rows: The Arrow table.
+            values: Values of these columns.
+            fields: Their fields; those of other columns are their names.
+        """
+        arrays = {name: rows[name].combine_chunks() for name in rows.column_names if name not in values}
+        beside = {name: each for name, each in values.items() if name == MORE or is_variant(name)}
+        found = [self._placed({fields.get(name, name): each for name, each in values.items() if name not in beside})]
+        found += [dict(self.columns.place(name, each)) for name, each in beside.items()]
+        for name, array in chain.from_iterable(placed.items() for placed in found):
+            if name not in arrays:
+                arrays[name] = array
+            elif name == MORE:
+                arrays[name] = _merged(arrays[name], array)
+            else:  # a row has the value of a field in one of its columns only
+                arrays[name] = pc.coalesce(arrays[name], array)
+        parts = [cells(name, array) for name, array in arrays.items() if name not in self._unhashed]
+        arrays["_row_hash"] = as_text(total(parts, rows.num_rows))
+        return self._as_table(arrays)
+
     def _placed(self, values: Mapping[str, list[Any]]) -> dict[str, Any]:
         arrays: dict[str, Any] = {}
         homeless: Fields = {}
@@ -213,6 +246,15 @@ class Shaper:
     def _as_table(self, arrays: Mapping[str, Any]) -> Any:
         schema = [pa.field(name, array.type, nullable=name not in self._table.key) for name, array in arrays.items()]
         return pa.Table.from_arrays(list(arrays.values()), schema=pa.schema(schema))
+
+
+def _merged(*objects: Any) -> Any:
+    """Return one JSON object per row from those of several columns."""
+    each = zip(*(column.to_pylist() for column in objects), strict=True)
+    merged = [
+        {name: value for text in row if text for name, value in msgspec.json.decode(text).items()} for row in each
+    ]
+    return as_array("json", [row or None for row in merged])
 
 
 def _has_gaps(texts: Any) -> bool:

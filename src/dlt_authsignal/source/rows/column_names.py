@@ -42,6 +42,10 @@ class Names:
         self._names[column] = name
         return name
 
+    def fields(self) -> dict[str, str]:
+        """Return the field of each undeclared column that was asked for, by its name in the destination."""
+        return {name: column for column, name in self._names.items() if name is not None}
+
 
 def _is_beside(name: str) -> bool:
     return name.startswith("_dlt") or is_variant(name)

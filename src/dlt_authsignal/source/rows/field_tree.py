@@ -158,3 +158,8 @@ def variant_of(column: str, kind: str) -> str:
         return name
     digits = hashlib.blake2b(column.encode(), digest_size=4).hexdigest()
     return f"{marked(column[: LONGEST_NAME - len(f'__x{digits}__v_{kind}')].rstrip('_'), digits)}__v_{kind}"
+
+
+def base_of(name: str) -> str:
+    """Return the column that a column for values of another type belongs to."""
+    return _VARIANT.sub("", name)

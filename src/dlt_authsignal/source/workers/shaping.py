@@ -1,5 +1,6 @@
 """Users that were read → protected rows as Arrow IPC streams, in a worker."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
@@ -12,6 +13,7 @@ from dlt_authsignal.source.incremental.user_read import UserRead
 from dlt_authsignal.source.incremental.user_rows import ANSWERS, remembered
 from dlt_authsignal.source.metrics.schema_drift import Drift, TableDrift
 from dlt_authsignal.source.privacy.guard import stored_values
+from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.rows.arrow_builder import Shaper
 from dlt_authsignal.source.workers.agreement import Agreement
 from dlt_authsignal.source.workers.messages import Job, Shaped, drift_as_plain
@@ -61,35 +63,14 @@ class SliceShaper:
             escaped: Schema drift found in the bodies of responses.
         """
         self._learn()
-        shown = Shown(partial(stored_values, self.job.privacy))
-        shown.see(reads)
-        unknown = [read.candidate.position for read in reads if read.is_unknown_id]
-        tables = {name: _stream(table) for name, table in self._tables(reads).items() if table.num_rows}
-        return Shaped(
-            number=number,
-            users=len(reads),
-            unknown=len(unknown),
-            positions=[position for position in unknown if position is not None][:MOST_POSITIONS],
-            tables=tables,
-            guard=shown.hashes(),
-            drift=self._found(escaped),
-        )
+        found = shaped(number, reads, self._shapers, self.job.privacy, self.job.tenant_id)
+        found.drift = self._found(escaped)
+        return found
 
     def _learn(self) -> None:
         known = {name: agreed.places.known for name, agreed in self._agreements.items()}
         for name, paths in self.pipes.ask("news", known).items():
             self._agreements[name].places.learn(paths)
-
-    def _tables(self, reads: list[UserRead]) -> dict[str, Any]:
-        found = {
-            table.name: self._shapers[table.name](pick(reads))
-            for table, pick in ANSWERS.items()
-            if table.name in self._shapers
-        }
-        if USER_READS.name in self._shapers:
-            rows = remembered(reads, self.job.privacy, self.job.tenant_id)
-            found[USER_READS.name] = self._shapers[USER_READS.name].plain(rows)
-        return found
 
     def _found(self, escaped: Drift) -> dict[str, dict[str, Any]]:
         """Return the schema drift since the last slice."""
@@ -102,7 +83,37 @@ class SliceShaper:
         return found
 
 
-def _stream(table: Any) -> bytes:
+def shaped(
+    number: int, reads: list[UserRead], shapers: Mapping[str, Shaper], privacy: Privacy, tenant_id: str | None
+) -> Shaped:
+    """Return the rows of users, without the schema drift.
+
+    Args:
+        number: Number of the slice.
+        reads: The users.
+        shapers: What shapes the rows of each selected table.
+        privacy: Privacy settings.
+        tenant_id: Stored in each row.
+    """
+    shown = Shown(partial(stored_values, privacy))
+    shown.see(reads)
+    unknown = [read.candidate.position for read in reads if read.is_unknown_id]
+    tables = {table.name: shapers[table.name](pick(reads)) for table, pick in ANSWERS.items() if table.name in shapers}
+    if USER_READS.name in shapers:
+        tables[USER_READS.name] = shapers[USER_READS.name].plain(remembered(reads, privacy, tenant_id))
+    return Shaped(
+        number=number,
+        users=len(reads),
+        unknown=len(unknown),
+        positions=[position for position in unknown if position is not None][:MOST_POSITIONS],
+        tables={name: as_stream(table) for name, table in tables.items() if table.num_rows},
+        guard=shown.hashes(),
+        drift={},
+    )
+
+
+def as_stream(table: Any) -> bytes:
+    """Return an Arrow table as an Arrow IPC stream."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)

@@ -91,6 +91,28 @@ STOPPED: Final = "Rows that were being read were not loaded. A load that had sta
     default=None,
     help="Confirm, once, that api_secret_key is a new key of the same tenant that replaced the old one.",
 )
+@click.option(
+    "--shard",
+    metavar="K/N",
+    help="Read one of N parts of the users and write it to the shard folder. Load all of them with --load-shards.",
+)
+@click.option("--load-shards", is_flag=True, help="Load the shards of a round, once all of them are there.")
+@click.option(
+    "--shard-folder",
+    metavar="URL",
+    help="Folder of the shards, or s3://, gs:// or az:// with bucket and folder (extra [spool]).",
+)
+@click.option(
+    "--round",
+    "round_",
+    metavar="NAME",
+    help="Name that the shards of one round have in common. Default: the day in UTC; --load-shards: the only one.",
+)
+@click.option(
+    "--accept-missing-shards",
+    is_flag=True,
+    help="With --load-shards: load the shards that are there. Then no rows of users are marked as deleted.",
+)
 @options.wait_option
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object, without progress.")
 def sync(
@@ -101,6 +123,10 @@ def sync(
     apis: str | None,
     tables: str | None,
     as_json: bool,
+    shard: str | None,
+    load_shards: bool,
+    round_: str | None,
+    accept_missing_shards: bool,
     **settings: Any,
 ) -> None:
     """Bring the database up to date with Authsignal.
@@ -111,6 +137,8 @@ def sync(
 
     A user is read again when the user list shows a change, or when they were last read more than --max-staleness
     ago. Sign-ins appear in the database after at most that time. --full reads all users.
+
+    Several machines can share the work: each runs sync --shard K/N, and then one runs sync --load-shards.
 
     Credentials are read from .dlt/secrets.toml or the environment:
 
@@ -124,11 +152,25 @@ def sync(
     if apis:
         given["apis"] = _apis(apis)
     into = {"destination": destination, "staging": staging, "dataset": dataset, "pipeline_name": pipeline_name}
-    run(into, given, tables=_tables(tables), as_json=as_json)
+    _check_shards(shard=shard, load=load_shards, round=round_, accept_missing=accept_missing_shards)
+    if shard is not None:
+        from dlt_authsignal.cli.commands.load.shards import read
+
+        read(shard, round_, into, given, tables=_tables(tables), as_json=as_json)
+        return
+    how = None
+    if load_shards:
+        how = {"round": round_, "accept_missing_shards": accept_missing_shards}
+    run(into, given, tables=_tables(tables), as_json=as_json, shards=how)
 
 
 def run(
-    into: Mapping[str, Any], settings: Mapping[str, Any], *, tables: Sequence[str] | None = None, as_json: bool = False
+    into: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    *,
+    tables: Sequence[str] | None = None,
+    as_json: bool = False,
+    shards: Mapping[str, Any] | None = None,
 ) -> None:
     """Run a sync with a progress display, and print its summary.
 
@@ -137,6 +179,7 @@ def run(
         settings: Settings of the source that win over those that dlt finds; `sync` checks them.
         tables: Tables to load; None for all.
         as_json: Print only the report, as JSON.
+        shards: Arguments of `load_shards`, to load shards instead of reading users.
     """
     from dlt_authsignal.cli.output.sync.notice import noticed
     from dlt_authsignal.cli.output.sync.progress import showing
@@ -146,6 +189,7 @@ def run(
     metrics = RunMetrics()
     with stoppable(STOPPED), noticed("sync"), showing(metrics, silent=as_json) as on_planned:
         from dlt_authsignal.pipeline.attach import make_pipeline
+        from dlt_authsignal.pipeline.shards.load import load_shards
         from dlt_authsignal.pipeline.sync.run import sync
         from dlt_authsignal.pipeline.sync.stages import StageCollector
         from dlt_authsignal.project.settings import remember
@@ -153,12 +197,25 @@ def run(
 
         notes: list[str] = []
         pipeline = make_pipeline(**into, progress=StageCollector(metrics), notes=notes)
-        report = sync(pipeline, tables=tables, metrics=metrics, on_planned=on_planned, **settings)
+        if shards is None:
+            report = sync(pipeline, tables=tables, metrics=metrics, on_planned=on_planned, **settings)
+        else:
+            report = load_shards(pipeline, tables=tables, metrics=metrics, **shards, **settings)
         written = remember(working_folder(pipeline.pipeline_name))
         report.notes += [*notes, *([written] if written else [])]
     print_report(report, as_json=as_json)
     if report.refused:
         raise click.exceptions.Exit(1)  # the report says which tables are missing, and why
+
+
+def _check_shards(*, shard: str | None, load: bool, round: str | None, accept_missing: bool) -> None:
+    """Refuse options of shards that do not belong together."""
+    if shard is not None and load:
+        raise click.UsageError("--shard reads one shard and --load-shards loads all of them. Pass one of the two.")
+    if round is not None and shard is None and not load:
+        raise click.UsageError("--round needs --shard or --load-shards.")
+    if accept_missing and not load:
+        raise click.UsageError("--accept-missing-shards needs --load-shards.")
 
 
 def _apis(text: str) -> list[str]:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from dlt_authsignal.pipeline.shards.report import ShardReport
     from dlt_authsignal.pipeline.sync.report import SyncReport
 
 
-def print_report(report: "SyncReport", *, as_json: bool) -> None:
+def print_report(report: "SyncReport | ShardReport", *, as_json: bool) -> None:
     """Print the report, or one JSON object on one line."""
     if as_json:
         click.echo(json.dumps(report.to_dict()))

@@ -1,0 +1,1 @@
+"""Read a tenant in shards, on several machines, and load them in one run."""
