@@ -13,9 +13,9 @@ from airflow.sdk import dag, task
 SHARDS = 4
 
 
-def round_of(run_id: str) -> str:
+def round_of(run_id: str | None) -> str:
     """Return the round of a DAG run. A task that is cleared has the same round, so it replaces its shard."""
-    return re.sub(r"[^A-Za-z0-9_.-]", "-", run_id)
+    return re.sub(r"[^A-Za-z0-9_.-]", "-", str(run_id))
 
 
 @dag(
@@ -27,7 +27,7 @@ def round_of(run_id: str) -> str:
 )
 def authsignal_shards() -> None:
     @task(retries=2, retry_delay=timedelta(minutes=5), execution_timeout=timedelta(hours=6))
-    def read(shard: str, run_id: str = "") -> int:
+    def read(shard: str, run_id: str | None = None) -> int:
         import dlt  # here, so that Airflow parses this file without loading dlt
 
         from dlt_authsignal import read_shard
@@ -36,7 +36,7 @@ def authsignal_shards() -> None:
         return read_shard(pipeline, shard, round=round_of(run_id)).users_read
 
     @task(retries=2, retry_delay=timedelta(minutes=5), execution_timeout=timedelta(hours=2))
-    def load(run_id: str = "") -> dict[str, Any]:
+    def load(run_id: str | None = None) -> dict[str, Any]:
         import dlt
 
         from dlt_authsignal import load_shards
