@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dlt_authsignal.errors import ServerFault, ShardsMissing, ShardsUnusable
+from dlt_authsignal.errors import ServerFault, ShardsMissing, ShardsUnusable, TooManyDeletes
 from dlt_authsignal.pipeline.attach import make_pipeline
 from dlt_authsignal.pipeline.shards.load import load_shards
 from dlt_authsignal.pipeline.shards.read import read_shard
@@ -29,6 +29,8 @@ from tests.tiers import deep_except
 KEY = "3f9c1be07a52d8644e0d97b1c65fa2380b7e41d95c8f2a6310d4e97f58ab2c61"
 FOLDER = "shards"
 ONE, MANY = "one", "many"
+pytestmark = pytest.mark.timeout(300)  # several syncs in each
+
 PRIVATE = {"privacy": "pseudonymize", "privacy_key": KEY}
 
 
@@ -230,3 +232,62 @@ def test_text_that_one_shard_hashes_is_hashed_in_all_and_a_column_has_one_type(e
     empty.faults.add(Fault(route="GET /users/{userId}", kind="body", body=again, times=None))
     second = sync_from(empty, pipeline_name=MANY, tables=["users"], full=True, **PRIVATE)
     assert (second.tables["users"].changed, second.tables["users"].new) == (1, 0)  # the other user only
+
+
+@pytest.mark.deep
+def test_a_shard_can_use_workers_and_action_details_are_read_in_shards_too(seeded: RunningSandbox) -> None:
+    tables = ["users", "user_actions", "action_details"]
+    for number in (1, 2):
+        shard(seeded, f"{number}/2", workers=2, tables=tables, **PRIVATE)
+    load(seeded, tables=tables, **PRIVATE)
+    plain(seeded, tables=tables, **PRIVATE)
+    assert loaded(f"{MANY}.duckdb") == loaded(f"{ONE}.duckdb")
+    assert sharded(seeded, 2, tables=tables, **PRIVATE).tables["action_details"].read == 0
+
+
+@pytest.mark.deep
+def test_users_of_a_file_and_unknown_ids_are_divided_too(seeded: RunningSandbox, workdir: Path) -> None:
+    known = sorted(user.user_id for user in seeded.sandbox.store.users())[:10]
+    (workdir / "ids.txt").write_text("\n".join([*known, "nobody-1", "nobody-2", "nobody-3"]))
+    report = sharded(seeded, 3, users_from="ids.txt")
+    other = plain(seeded, users_from="ids.txt")
+    assert (report.users_found, report.unknown_users) == (other.users_found, other.unknown_users) == (13, 3)
+    assert sorted(report.unknown_positions) == other.unknown_positions == [11, 12, 13]
+    assert loaded(f"{MANY}.duckdb") == loaded(f"{ONE}.duckdb")
+
+
+@pytest.mark.deep
+def test_restored_users_and_deletes_above_the_limit(seeded: RunningSandbox) -> None:
+    store = seeded.sandbox.store
+    kept = {user.user_id: user for user in store.users()}
+    plain(seeded)
+    plain(seeded, pipeline_name=MANY)
+    gone = sorted(kept)[:3]
+    for user_id in gone:
+        store.remove_user(user_id, actions=True)
+    with pytest.raises(TooManyDeletes, match="users"):
+        sharded(seeded, 2, max_deletes="2")
+    shard(seeded, "1/2", accept_deletes=True, round="r")
+    shard(seeded, "2/2", accept_deletes=True, round="r")
+    with pytest.raises(TooManyDeletes, match="users"):
+        load(seeded, max_deletes="2")
+    assert load(seeded, max_deletes="2", accept_deletes=True).tables["users"].deleted == 3
+    plain(seeded)
+    for user_id in gone:
+        store.put_user(kept[user_id])
+    sharded(seeded, 4)
+    plain(seeded)
+    assert rows("select count(*) from users where deleted_at is null", f"{MANY}.duckdb") == [(40,)]
+    assert loaded(f"{MANY}.duckdb") == loaded(f"{ONE}.duckdb")
+
+
+@pytest.mark.deep
+def test_shards_for_postgres(
+    seeded: RunningSandbox, postgres_database: str, monkeypatch: pytest.MonkeyPatch, workdir: Path
+) -> None:
+    monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", postgres_database)
+    first = sharded(seeded, 2, destination="postgres", **PRIVATE)
+    assert (first.users_read, first.tables["users"].new) == (40, 40)
+    change(seeded)
+    second = sharded(seeded, 2, destination="postgres", **PRIVATE)
+    assert (second.tables["users"].deleted, second.tables["users"].total) == (1, 39)

@@ -18,12 +18,14 @@ from dlt_authsignal.source.incremental.part import Part
 from tests.canaries import search
 from tests.contents import loaded
 from tests.helpers import at, command, python, rows
-from tests.planted import config, plant
+from tests.planted import config, plant, unique
 from tests.receivers import s3_environment
 from tests.test_shards import FOLDER, KEY, MANY, ONE, files, load, plain, settings, shard, sharded
 from tests.tiers import deep_after, deep_except
 
 KILLED = -9
+
+pytestmark = pytest.mark.timeout(300)  # several syncs in each
 
 KILL = """
 import os, signal, sys
@@ -88,7 +90,7 @@ def test_a_killed_load_is_completed_by_the_next_one(seeded: RunningSandbox, wher
 
 def test_no_identifier_is_in_the_files_and_no_other_account_can_read_them(workdir: Path) -> None:
     with run_in_thread(config()) as running:
-        planted = plant(running)
+        planted = plant(running, f"{unique('user')}@example.com")
         told = planted.env("api_secret_key", privacy="pseudonymize", privacy_key=KEY)
         umask = os.umask(0)
         try:

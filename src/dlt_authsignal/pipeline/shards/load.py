@@ -46,7 +46,7 @@ def load_shards(
         pipeline: The pipeline of the shards.
         round: Name of the round. Default: the only one in the shard folder.
         accept_missing_shards: Load the shards that are there even if others are missing. Then no rows of users,
-            authenticators or devices are marked as deleted: users of whom a row would be are left out.
+            authenticators or devices are marked as deleted: users with such a row are left out.
         tables: Tables to load; those of users must be the ones that the shards read.
         metrics: Counters to fill, for a progress display.
         wait: As in `sync`.
@@ -111,6 +111,7 @@ class _Shards:
         check_fits(self.round, stored_alike(settings, selected), newest_load(pipeline, USER_READS.name))
         for manifest in self.round.manifests:
             _count(metrics, manifest)
+        metrics.user_ids_complete = True
 
     def notes(self) -> list[str]:
         """Return a sentence on what was loaded."""

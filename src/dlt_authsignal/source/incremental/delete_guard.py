@@ -142,7 +142,7 @@ class Shown:
             allowed.check(table, gone, total, everything=len(owners) > 1 and not others)
 
     def users_with_deletes(self, held: Held) -> Hashes:
-        """Return the hashes (`cells`) of the stored ids of users of whom a row would be marked as deleted."""
+        """Return the hashes (`cells`) of the stored ids of users with a row that would be marked as deleted."""
         import numpy as np
 
         found = [

@@ -180,11 +180,13 @@ class Shaper:
         return told | {name: kind for name, kind in self.columns.untold().items() if kind == "json"}
 
     def undeclared(self) -> dict[str, tuple[str, str]]:
-        """Return the field and the type of each undeclared column, by its name in the destination."""
+        """Return the field and the type of each undeclared column that was filled, by its name in the destination."""
         fields = self._names.fields()
-        types = self.columns.types.items()
-        ours = {name: kind for name, kind in types if name not in self._declared and not name.startswith("_dlt")}
-        return {name: (fields.get(name, name), kind) for name, kind in ours.items()}
+        return {
+            name: (fields.get(name, name), kind)
+            for name, kind in self.columns.types.items()
+            if name not in self._declared and (name in fields or is_variant(name))
+        }
 
     def placed_again(self, rows: Any, values: Fields, fields: Mapping[str, str]) -> Any:
         """Return rows that another process shaped, with some columns under the names and types of this one.

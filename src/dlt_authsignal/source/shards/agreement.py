@@ -22,7 +22,7 @@ from dlt_authsignal.source.rows.field_tree import MORE, base_of, is_variant
 from dlt_authsignal.source.shards.manifest import Undeclared
 
 _UNCHANGED_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,40}")
-"""Keys that the protection leaves as they are. Of others, the place is not known any more."""
+"""Keys that the protection does not change. Of others, the place is not known any more."""
 
 
 _ANY: Final = "*"

@@ -73,7 +73,7 @@ def rows_of(data: bytes, table: Table, undeclared: Undeclared | None, part: Part
         data: Content of the file.
         table: The table of the rows.
         undeclared: What the shard said about its undeclared columns.
-        part: The shard: its rows are those of its own users.
+        part: The shard. Rows of other users are refused.
 
     Raises:
         Damaged: They are not what a shard writes.

@@ -156,7 +156,7 @@ class ShardFolder:
             raise
 
     def _is_whole(self, file: ShardFile, manifest: Manifest) -> bool:
-        """Return whether the entries of a manifest are files of its own attempt."""
+        """Return whether the entries of a manifest are files of that attempt."""
         each = [parsed(entry.name) for entry in manifest.files]
         return all(
             one is not None and (one.round, one.part, one.attempt) == (file.round, file.part, manifest.attempt)

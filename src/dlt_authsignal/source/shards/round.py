@@ -66,7 +66,7 @@ class Round:
     ) -> Iterator[Shaped]:
         """Yield the rows, after checking that they do not mark too many rows as deleted.
 
-        If shards are missing, nothing is marked: users of whom a row would be are left out. The next round reads them.
+        If shards are missing, nothing is marked: users with such a row are left out. The next round reads them.
 
         Args:
             agreements: What is decided about undeclared columns, by table.
@@ -108,15 +108,15 @@ class Round:
         for name, agreement in agreements.items():
             found = manifest.undeclared.get(name, _NOTHING)
 
-            def parse(data: bytes, name: str = name, found: Undeclared = found) -> Any:
-                return rows_of(data, TABLES[name], found, manifest.part)
+            def parse(
+                data: bytes, name: str = name, found: Undeclared = found, agreement: ShardAgreement = agreement
+            ) -> Any:
+                rows = _without(rows_of(data, TABLES[name], found, manifest.part), spared, is_erased)
+                return agreement.same(rows, found) if rows.num_rows else rows
 
             rows = self._parsed(manifest, entries, name, parse)
-            if rows is None:
-                continue
-            rows = _without(rows, spared, is_erased)
-            if rows.num_rows:
-                tables[name] = as_stream(agreement.same(rows, found))
+            if rows is not None and rows.num_rows:
+                tables[name] = as_stream(rows)
         return Shaped(number=number, users=0, unknown=0, positions=[], tables=tables, guard={}, drift={})
 
     def _parsed(self, manifest: Manifest, entries: Mapping[str, Any], table: str, parse: Callable[[bytes], Any]) -> Any:
