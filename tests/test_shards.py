@@ -282,12 +282,23 @@ def test_restored_users_and_deletes_above_the_limit(seeded: RunningSandbox) -> N
 
 
 @pytest.mark.deep
-def test_shards_for_postgres(
-    seeded: RunningSandbox, postgres_database: str, monkeypatch: pytest.MonkeyPatch, workdir: Path
+@pytest.mark.parametrize("destination", ["postgres", "filesystem"])
+def test_shards_for_other_destinations(
+    destination: str,
+    seeded: RunningSandbox,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    workdir: Path,
 ) -> None:
-    monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", postgres_database)
-    first = sharded(seeded, 2, destination="postgres", **PRIVATE)
+    if destination == "postgres":
+        monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", request.getfixturevalue("postgres_database"))
+    else:
+        monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", str(workdir / "lake"))
+    first = sharded(seeded, 2, destination=destination, **PRIVATE)
     assert (first.users_read, first.tables["users"].new) == (40, 40)
     change(seeded)
-    second = sharded(seeded, 2, destination="postgres", **PRIVATE)
+    second = sharded(seeded, 2, destination=destination, **PRIVATE)
     assert (second.tables["users"].deleted, second.tables["users"].total) == (1, 39)
+    again = sharded(seeded, 2, destination=destination, full=True, **PRIVATE)
+    assert (again.users_read, again.tables["users"].changed, again.tables["users"].new) == (39, 0, 0)
+    assert again.tables["user_authenticators"].changed == 0
