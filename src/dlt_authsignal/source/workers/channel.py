@@ -10,7 +10,7 @@ class Channel(Protocol):
     """The worker's end of the connection to its sync.
 
     Attributes:
-        replies: Answers of the sync that nobody has taken yet.
+        replies: Answers of the sync that were not taken yet.
     """
 
     replies: SimpleQueue[Any]

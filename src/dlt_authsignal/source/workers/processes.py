@@ -34,7 +34,8 @@ class Processes:
         self, jobs: Jobs, slices: MemoryObjectReceiveStream[Slice], common: Common, out: MemoryObjectSendStream[Shaped]
     ) -> None:
         """Read all slices; see `Engine`."""
-        await supervise(_started, jobs, slices, common, out)
+        with out:
+            await supervise(_started, jobs, slices, common, out)
 
 
 class _Piped:

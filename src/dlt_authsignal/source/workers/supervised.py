@@ -60,7 +60,7 @@ Start = Callable[[Job], Awaitable[Connection | None]]
 
 @dataclass
 class _Work:
-    """The slices that nobody has read yet.
+    """The slices that are still to be read.
 
     Attributes:
         slices: Those that no worker had.
@@ -89,11 +89,15 @@ async def supervise(
     common: Common,
     out: MemoryObjectSendStream[Shaped],
 ) -> None:
-    """Read all slices with one worker per job; see `Engine.read`."""
+    """Read all slices with one worker per job; see `Engine.read`.
+
+    After an error, `slices` stays open: what still sends slices would report the closed stream instead of the error.
+    """
     work = _Work(slices)
-    async with slices, out, create_task_group() as workers:
+    async with create_task_group() as workers:
         for job in jobs:
             workers.start_soon(_Supervised(start, job, work, common, out.clone()).run)
+    slices.close()
 
 
 class _Supervised:
