@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 DEV := $(VENV)/.dev
 SITE := $(VENV)-site/.ready
 PACKAGE := $(VENV)-package/.ready
-EXTRAS := $(addprefix --extra ,assistant sandbox metrics postgres redis s3 delta iceberg sql dashboard notebooks receiver spool alerts)
+EXTRAS := $(addprefix --extra ,assistant sandbox metrics postgres ray redis s3 delta iceberg sql dashboard notebooks receiver spool alerts)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Without compiled modules, each Python that a test or a command starts takes a second longer.
 export PYTHONDONTWRITEBYTECODE :=

@@ -24,6 +24,7 @@ AuthsignalError
 │   ├── PagingLoop            the user list does not end
 │   ├── RequestRefused        any other 3xx or 4xx
 │   ├── WorkerLost            a process that reads users ended twice before it was done
+│   ├── RayUnavailable        Ray cannot be reached, or starts no worker
 │   ├── PipelineBusy          another run uses the same pipeline or dataset
 │   ├── TooManyDeletes        more rows would be marked as deleted than max_deletes allows
 │   ├── SpoolUnavailable      the spool of events cannot be written or read
@@ -291,6 +292,10 @@ class WorkerLost(RunFailed):
             f"A worker ended unexpectedly {what}{how}, and so did the one that replaced it. Nothing was loaded. The"
             " system may have too little memory: check its log, then run again with fewer workers, such as --workers 1."
         )
+
+
+class RayUnavailable(RunFailed):
+    """The Ray cluster cannot be reached, or it starts no worker."""
 
 
 class PipelineBusy(RunFailed):

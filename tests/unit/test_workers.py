@@ -21,7 +21,7 @@ from dlt_authsignal.source.workers.agreement import Agreement, Decisions
 from dlt_authsignal.source.workers.choice import chosen_workers, cores, parts
 from dlt_authsignal.source.workers.common import Common
 from dlt_authsignal.source.workers.messages import Job, Pace, Progress, Question, Refused, drift_as_plain, drift_of
-from dlt_authsignal.source.workers.processes import error_of
+from dlt_authsignal.source.workers.supervised import error_of
 from dlt_authsignal.source.workers.worker import described
 
 KEY = "3f9c1be07a52d8644e0d97b1c65fa2380b7e41d95c8f2a6310d4e97f58ab2c61"

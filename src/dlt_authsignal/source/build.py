@@ -138,6 +138,8 @@ def _server(
         evidence=evidence_of(settings),
         workers=settings.workers,
         shards=shards,
+        engine=settings.engine,
+        ray_address=settings.ray_address,
         **_connection(settings, privacy, limits, metrics),
     )
 

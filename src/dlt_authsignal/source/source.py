@@ -41,6 +41,8 @@ def authsignal_source(
     page_size: int = SourceSettings.page_size,
     concurrency: int = SourceSettings.concurrency,
     workers: int | None = SourceSettings.workers,
+    engine: str = SourceSettings.engine,
+    ray_address: str | None = SourceSettings.ray_address,
     rate: Any = SourceSettings.rate,
     shared_budget: TSecretStrValue | None = SourceSettings.shared_budget,
     attempts: int = SourceSettings.attempts,
@@ -117,6 +119,9 @@ def authsignal_source(
         workers: Processes that read users, at most 64; they share `rate` and `concurrency`. Without a number, there is
             one below 200 requests per second or 5,000 due users; above, it depends on the rate and the cores.
             With `max_requests` or `max_duration` there is always one. Default: chosen.
+        engine: What runs the workers: `processes` of this machine, or `ray` (extra `ray`). Default: processes.
+        ray_address: Ray cluster that runs the workers, `HOST:PORT` or `auto`; needs `engine = "ray"`. Default: the
+            environment variable `RAY_ADDRESS`, or else a Ray that is started on this machine for the sync.
         rate: Maximum requests per second, over all tables, or `max` for Authsignal's limit only. Authsignal's limit is
             shared with your users who sign in. Default: 20.
         shared_budget: Path of a SQLite file, or URL of a Redis (extra `[redis]`), in which all processes with this key

@@ -19,7 +19,11 @@ from dlt_authsignal.source.config.credentials import clean_credential
 from dlt_authsignal.source.config.values import check_values
 
 _CREDENTIALS: Final = ("token", "tenant_id", "api_secret_key", "management_secret_key")
-_CHOICES: Final = {"authenticator_attachment": ("platform", "cross-platform"), "paths": ("authsignal", "dlthub")}
+_CHOICES: Final = {
+    "authenticator_attachment": ("platform", "cross-platform"),
+    "paths": ("authsignal", "dlthub"),
+    "engine": ("processes", "ray"),
+}
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -44,6 +48,8 @@ class SourceSettings:
     page_size: int = 100
     concurrency: int = 8
     workers: int | None = None
+    engine: str = "processes"
+    ray_address: str | None = None
     rate: Any = "20"  # Any: dlt has no type "a number or a word"
     shared_budget: TSecretStrValue | None = None
     attempts: int = 6
@@ -90,6 +96,8 @@ class SourceSettings:
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in (None, *allowed):
                 raise ConfigurationError(f'{name} must be one of {", ".join(allowed)}, not "{getattr(self, name)}".')
+        if self.ray_address is not None and self.engine != "ray":
+            raise ConfigurationError('ray_address needs engine = "ray" (--engine ray).')
         _ = self.base  # checks the URL now
 
     blank: ClassVar[tuple[str, ...]] = ()

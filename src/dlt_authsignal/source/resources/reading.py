@@ -30,6 +30,7 @@ from dlt_authsignal.source.workers.agreement import Decisions
 from dlt_authsignal.source.workers.choice import USERS_WORTH_WORKERS, chosen_workers
 from dlt_authsignal.source.workers.common import Common
 from dlt_authsignal.source.workers.messages import Job
+from dlt_authsignal.source.workers.on_ray.engine import OnRay
 from dlt_authsignal.source.workers.processes import Processes
 from dlt_authsignal.source.workers.spread import Found, Workers
 
@@ -65,6 +66,8 @@ class Server:
         meter: Counters of the run.
         evidence: What identifies the tenant.
         workers: Processes that read users; None to choose by rate and cores.
+        engine: What runs them: `processes` or `ray`.
+        ray_address: Address of the Ray cluster.
         shards: Shards to load, instead of reading users.
     """
 
@@ -76,6 +79,8 @@ class Server:
     meter: RunMetrics
     evidence: Evidence
     workers: int | None = None
+    engine: str = "processes"
+    ray_address: str | None = None
     shards: Round | None = None
 
     @property
@@ -109,14 +114,15 @@ def _workers(server: Server, plan: Plan, begin: Callable[[Table], Begun]) -> Wor
     It does so with a limit on requests or time, which one process has to watch, and if a table is loaded as rows."""
     pace, read = server.throttle.pace, [table for table in (*ANSWERS, USER_READS) if table.name in plan.tables]
     number = chosen_workers(server.workers, pace.rate, pace.concurrency)
-    if number == 1 or plan.budget.is_limited:
+    is_alone = number == 1 and not (server.engine == "ray" and server.workers)
+    if is_alone or plan.budget.is_limited:
         return None
     loadings = {table.name: begin(table) for table in read}
     if any(loading.as_rows for loading in loadings.values()):
         return None
     shapers = {name: loading.shaper for name, loading in loadings.items()}
     return Workers(
-        engine=Processes(),
+        engine=OnRay(server.ray_address) if server.engine == "ray" else Processes(),
         number=number,
         job=Job(
             base=str(server.base),

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from dlt_authsignal.source.privacy.places import Places
 from dlt_authsignal.source.rows.column_types import Columns
-from dlt_authsignal.source.workers.pipes import Pipes
+from dlt_authsignal.source.workers.channel import Channel
 
 
 class Undecided(Protocol):
@@ -59,20 +59,20 @@ class Decisions:
 class SharedPlaces(Places):
     """The places of one table, in a worker."""
 
-    def __init__(self, remembered: list[str], pipes: Pipes, table: str) -> None:
+    def __init__(self, remembered: list[str], sync: Channel, table: str) -> None:
         super().__init__(remembered)
         self.known = len(remembered)
-        self._pipes, self._table = pipes, table
+        self._sync, self._table = sync, table
 
     def hash_from_now(self, path: str) -> None:
         if not self.is_hashed(path):
-            self._pipes.ask("hash_from_now", self._table, path)
+            self._sync.ask("hash_from_now", self._table, path)
         super().hash_from_now(path)
 
     def words_with(self, path: str, word: str) -> int:
         if word in self._words.get(path, ()):
             return len(self._words[path])
-        count: int = self._pipes.ask("words_with", self._table, path, word)
+        count: int = self._sync.ask("words_with", self._table, path, word)
         if count < 0:
             super().hash_from_now(path)
             return 0
@@ -93,16 +93,16 @@ class Agreement:
         places: The places whose text is hashed.
     """
 
-    def __init__(self, table: str, hashed: list[str], pipes: Pipes) -> None:
-        self.places = SharedPlaces(hashed, pipes, table)
-        self._table, self._pipes = table, pipes
+    def __init__(self, table: str, hashed: list[str], sync: Channel) -> None:
+        self.places = SharedPlaces(hashed, sync, table)
+        self._table, self._sync = table, sync
 
     def column(self, name: str) -> str | None:
         """Return the destination's name of an undeclared column; None if it has none."""
-        found: str | None = self._pipes.ask("column", self._table, name)
+        found: str | None = self._sync.ask("column", self._table, name)
         return found
 
     def kind(self, name: str, kind: str) -> str:
         """Return the type of an added column."""
-        found: str = self._pipes.ask("kind", self._table, name, kind)
+        found: str = self._sync.ask("kind", self._table, name, kind)
         return found

@@ -13,14 +13,14 @@ Jobs = Sequence[Job]
 
 
 class Engine(Protocol):
-    """Reads slices in other processes. `Processes` starts them on this machine."""
+    """Reads slices in other processes. `Processes` starts them on this machine, `OnRay` on a cluster."""
 
     async def read(
         self, jobs: Jobs, slices: MemoryObjectReceiveStream[Slice], common: Common, out: MemoryObjectSendStream[Shaped]
     ) -> None:
         """Read all slices with one worker per job, and send the result of each to `out`, in no particular order.
 
-        A slice whose worker dies is read again.
+        A slice whose worker dies is read again. `out` is closed at the end, also after an error.
 
         Raises:
             WorkerLost: The worker of that died too.

@@ -16,8 +16,8 @@ from dlt_authsignal.source.privacy.guard import stored_values
 from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.rows.arrow_builder import Shaper
 from dlt_authsignal.source.workers.agreement import Agreement
+from dlt_authsignal.source.workers.channel import Channel
 from dlt_authsignal.source.workers.messages import Job, Shaped, drift_as_plain
-from dlt_authsignal.source.workers.pipes import Pipes
 
 MOST_POSITIONS: Final = 20
 
@@ -28,11 +28,11 @@ class SliceShaper:
 
     Attributes:
         job: What the worker was told.
-        pipes: The pipes to the sync.
+        sync: The connection to the sync.
     """
 
     job: Job
-    pipes: Pipes
+    sync: Channel
     _drift: dict[str, TableDrift] = field(default_factory=dict)
     _shapers: dict[str, Shaper] = field(default_factory=dict)
     _agreements: dict[str, Agreement] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class SliceShaper:
         for table in (*ANSWERS, USER_READS):
             if table.name not in self.job.stored:
                 continue
-            agreed = Agreement(table.name, self.job.hashed.get(table.name, []), self.pipes)
+            agreed = Agreement(table.name, self.job.hashed.get(table.name, []), self.sync)
             self._agreements[table.name] = agreed
             self._drift[table.name] = TableDrift()
             self._shapers[table.name] = Shaper(
@@ -69,7 +69,7 @@ class SliceShaper:
 
     def _learn(self) -> None:
         known = {name: agreed.places.known for name, agreed in self._agreements.items()}
-        for name, paths in self.pipes.ask("news", known).items():
+        for name, paths in self.sync.ask("news", known).items():
             self._agreements[name].places.learn(paths)
 
     def _found(self, escaped: Drift) -> dict[str, dict[str, Any]]:

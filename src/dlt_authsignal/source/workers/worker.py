@@ -28,6 +28,7 @@ from dlt_authsignal.source.incremental.state_table import LoadedDetails
 from dlt_authsignal.source.incremental.user_read import UserRead
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.metrics.schema_drift import Drift
+from dlt_authsignal.source.workers.channel import Channel
 from dlt_authsignal.source.workers.messages import (
     End,
     Errand,
@@ -55,11 +56,11 @@ _COUNTED: Final = ("requests", "retries", "throttled")
 class Told:
     """The rate that the sync allows. The sync decides about it, because it sees the responses of all workers."""
 
-    def __init__(self, pipes: Pipes, flush: Callable[[], None]) -> None:
+    def __init__(self, sync: Channel, flush: Callable[[], None]) -> None:
         self.flush = flush
         self.rate: float | None = None
         self.responses: list[tuple[float, float]] = []
-        self._pipes = pipes
+        self._sync = sync
 
     def served(self, now: float, seconds: float) -> None:
         """Record a response and its duration in seconds."""
@@ -69,7 +70,7 @@ class Told:
         """Pass on a 429 response. If all requests have to wait, the sync says so; until then, this worker sends little
         more, so that a limit refuses few requests."""
         self.flush()
-        self._pipes.send(Refused(now=now, sent_at=sent_at, pause=pause))
+        self._sync.send(Refused(now=now, sent_at=sent_at, pause=pause))
         return min(MOST_DOUBT, INTERVALS_IN_DOUBT / self.rate) if self.rate else 0.0
 
 
@@ -87,7 +88,7 @@ class Worker:
     """One worker and what it knows."""
 
     job: Job
-    pipes: Pipes
+    sync: Channel
     meter: RunMetrics = field(default_factory=RunMetrics)
     slices: SimpleQueue[Slice | End] = field(default_factory=SimpleQueue)
     _reported: Counter[str] = field(default_factory=Counter)
@@ -95,37 +96,31 @@ class Worker:
     _waiting: int = 0
 
     def __post_init__(self) -> None:
-        self.told = Told(self.pipes, self._report)
+        self.told = Told(self.sync, self._report)
         self.throttle = RateLimiter(pace=self.job.limits)
         self.throttle.follow(self.told)
         self._loaded = LoadedDetails(self.job.details)
         plan = Plan(tables=self.job.tables, privacy=self.job.privacy, has_detail=self._loaded.has)
         self._plans = {False: plan, True: replace(plan, had_data=lambda _user: True)}
 
-    def listen(self) -> None:
-        """Take the messages of the sync, until it ends."""
-        decode = msgspec.msgpack.Decoder(ToWorker).decode
-        while True:
-            try:
-                message = decode(self.pipes.receive())
-            except msgspec.MsgspecError:  # without this thread, the process would wait forever
-                os._exit(1)
-            if isinstance(message, Pace):
-                self.told.rate = message.rate
-                self.throttle.hold(message.held_until)
-            elif isinstance(message, Reply):
-                self.pipes.replies.put(message.value)
-            else:
-                self.slices.put(message)
+    def hear(self, message: ToWorker) -> None:
+        """Take a message of the sync."""
+        if isinstance(message, Pace):
+            self.told.rate = message.rate
+            self.throttle.hold(message.held_until)
+        elif isinstance(message, Reply):
+            self.sync.replies.put(message.value)
+        else:
+            self.slices.put(message)
 
     def work(self) -> None:
         """Read, shape and send all slices."""
-        shaper = SliceShaper(self.job, self.pipes)
+        shaper = SliceShaper(self.job, self.sync)
         for (opened,) in batches(self._read, size=1, linger=0):
             escaped, self.meter.drift = self.meter.drift, Drift()
-            self.pipes.send(shaper(opened.number, opened.reads, escaped))
+            self.sync.send(shaper(opened.number, opened.reads, escaped))
         self._report()
-        self.pipes.send(End())
+        self.sync.send(End())
 
     async def _read(self, out: MemoryObjectSendStream[Open]) -> None:
         """Read the users of all slices. The next slice begins while the last users of the one before are read."""
@@ -180,7 +175,18 @@ class Worker:
             return
         self._reported, self._errors = Counter(counters), self.meter.errors.copy()
         self._waiting = self.meter.waiting
-        self.pipes.send(Progress(served=responses, counters=new, errors=dict(errors), waiting=self._waiting))
+        self.sync.send(Progress(served=responses, counters=new, errors=dict(errors), waiting=self._waiting))
+
+
+def _listen(pipes: Pipes, worker: Worker) -> None:
+    """Take the messages of the sync, until it ends."""
+    decode = msgspec.msgpack.Decoder(ToWorker).decode
+    while True:
+        try:
+            message = decode(pipes.receive())
+        except msgspec.MsgspecError:  # without this thread, the process would wait forever
+            os._exit(1)
+        worker.hear(message)
 
 
 def main() -> None:
@@ -189,7 +195,7 @@ def main() -> None:
     pipes = _private_pipes()
     try:
         worker = Worker(msgspec.msgpack.decode(pipes.receive(), type=Job), pipes)
-        threading.Thread(target=worker.listen, daemon=True).start()
+        threading.Thread(target=_listen, args=(pipes, worker), daemon=True).start()
         worker.work()
     except BaseException as error:
         pipes.send(described(error))

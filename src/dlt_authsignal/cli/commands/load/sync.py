@@ -53,6 +53,17 @@ STOPPED: Final = "Rows that were being read were not loaded. A load that had sta
     metavar="N",
     help="Processes that read users. Default: chosen by rate and cores; 1 below 200 requests per second.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["processes", "ray"]),
+    help="What runs the workers: processes of this machine, or Ray. Default: processes.",
+)
+@click.option(
+    "--ray-address",
+    metavar="HOST:PORT",
+    help="Ray cluster that runs the workers, such as ray-head:6379, or auto. Default: RAY_ADDRESS, or a Ray that is"
+    " started on this machine for the sync.",
+)
 @click.option("--rate", metavar="N|max", help="Maximum requests per second; max: Authsignal's limit only. Default: 20.")
 @click.option("--full", is_flag=True, default=None, help="Read all users, and all actions that the API returns.")
 @click.option(
