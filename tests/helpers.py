@@ -143,7 +143,7 @@ class CommandServer:
         return int(json.loads(self._process.stdout.readline())["code"])
 
     def close(self) -> None:
-        self._process.communicate(timeout=10)
+        self._process.communicate(timeout=60)
 
 
 @cache
@@ -181,7 +181,7 @@ def ask(
 ) -> tuple[int, Any, dict[str, str]]:
     """(status, JSON, headers) of one request; paths below the base URL unless they begin with /_sandbox."""
     url = urlsplit(running.url)
-    connection = HTTPConnection(url.hostname or "", url.port, timeout=10)
+    connection = HTTPConnection(url.hostname or "", url.port, timeout=30)
     try:
         target = path if path.startswith("/_sandbox") else f"{url.path}{path}"
         data = raw if raw is not None else None if body is None else json.dumps(body).encode()

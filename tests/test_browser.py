@@ -119,7 +119,7 @@ def test_a_passkey_signs_in_without_a_user_name(browser: Browser) -> None:
 def test_a_browser_signs_in_with_the_private_key_of_a_fixtures_passkey(browser: Browser) -> None:
     users = {"ada": {"email": EMAIL, "authenticators": [{"verificationMethod": "PASSKEY"}]}}
     browser.running.load(Fixture.of({"users": users}))
-    answer = requests.get(f"{browser.running.control_url}passkey?userId=ada", timeout=5).json()
+    answer = requests.get(f"{browser.running.control_url}passkey?userId=ada", timeout=30).json()
     [held] = answer["credentials"]
     credential = {
         "credentialId": standard(held["credential_id"]),

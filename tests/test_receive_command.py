@@ -57,12 +57,12 @@ def started(
     finally:
         with suppress(ProcessLookupError):
             process.kill()
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
 
 
 def wait_until_listening(port: int) -> None:
     receiver = Receiver(port, open_spool("spool"))
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         try:
             assert receiver.get("/healthz").status == 200
@@ -84,7 +84,7 @@ def test_sigterm_finishes_what_was_accepted_and_reports_that_identifiers_are_lef
             wait_for(lambda: not is_open(receiver.port))
             sender.sendall(body[20:])
             assert sender.recv(4096).startswith(b"HTTP/1.1 200 ")
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "Receiver stopped. Accepted deliveries are in the spool." in said
     assert "Identifiers are left out" in said

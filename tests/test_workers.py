@@ -170,7 +170,7 @@ def test_workers_end_with_the_sync(seeded: RunningSandbox, number: signal.Signal
         wait_for(lambda: len(workers_of(process.pid)) == 2 and seeded.sandbox.log.in_flight > 1)
         workers = workers_of(process.pid)
         process.send_signal(number)
-        code = process.wait(30)
+        code = process.wait(60)
     finally:
         process.kill()
     wait_for(lambda: not any(map(is_alive, workers)), within=20)
