@@ -14,8 +14,8 @@ from dlt_authsignal.errors import ConfigurationError, ServerFault, WorkerLost
 from dlt_authsignal.pipeline.sync.report import SyncReport
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig
 from dlt_authsignal.source.workers.choice import cores
-from tests.conftest import served
 from tests.helpers import COMMAND, SECRET, at, command, rows, sync_from
+from tests.shared_fixtures import served
 from tests.tiers import deep_after, deep_except
 from tests.workers import is_alive, killing, wait_for, workers_of
 
