@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 from http.client import HTTPConnection
@@ -60,6 +61,13 @@ def table(name: str, database: str = "authsignal_pipeline.duckdb") -> list[dict[
             {key: value for key, value in zip(names, row, strict=True) if value is not None and not key.startswith("_")}
             for row in cursor.fetchall()
         ]
+
+
+def no_midnight_within(seconds: float) -> None:
+    """Wait for the next day if this one, in UTC, ends so soon: for tests that count days and take that long."""
+    left = 86_400 - time.time() % 86_400
+    if left < seconds:
+        time.sleep(left + 1)
 
 
 def command(

@@ -116,7 +116,7 @@ def test_every_response_matches_the_openapi_document(judged: Judged, endpoint: E
     headers = {"Authorization": judged.headers[endpoint.auth.split(" or ")[-1]]}
 
     @settings(
-        max_examples=examples(15, quick=3),
+        max_examples=examples(15, quick=2),
         derandomize=True,
         deadline=None,
         database=None,

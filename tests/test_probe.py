@@ -168,7 +168,7 @@ def test_a_user_with_a_passkey_of_a_real_device_is_refused_as_canary(empty: Runn
             ],
         ),
         ("POST /client/challenge", "sign_in", "passkey_initiate_challenge"),
-        ("POST /validate", "mfa", "validate"),
+        *deep_after(0, [("POST /validate", "mfa", "validate")]),
     ],
 )
 def test_a_failed_step_is_reported_and_the_passkey_is_removed(

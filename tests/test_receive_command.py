@@ -15,7 +15,7 @@ import pytest
 
 from dlt_authsignal.receiver.repeated_load import RepeatedLoad
 from dlt_authsignal.spool import open_spool
-from tests.helpers import COMMAND
+from tests.helpers import COMMAND, command
 from tests.receivers import KEY, PATH, Receiver, action, batch_of, signed, wait_for
 
 SETTINGS = f"""
@@ -105,9 +105,7 @@ def test_several_tenants_cannot_be_loaded_by_one_receiver() -> None:
     Path(".dlt/secrets.toml").write_text(
         f'{SETTINGS}[sources.authsignal_events.tenants.eu]\npath = "/eu"\napi_secret_key = "{KEY}"\n'
     )
-    done = subprocess.run(
-        [COMMAND, "receive", "--load-every", "60s"], capture_output=True, text=True, timeout=50, check=False
-    )
+    done = command("receive", "--load-every", "60s")
     assert done.returncode == 2
     assert "--load-every loads one tenant" in done.stderr
 
