@@ -73,4 +73,4 @@ def receiving_alerts() -> Iterator[AlertReceiver]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(10)
+        thread.join(30)

@@ -114,6 +114,6 @@ def bigquery_stand_in() -> Iterator[BigQuery]:
             yield BigQuery(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{tokens.server_port}/token", key.decode())
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(60)
         tokens.shutdown()
         tokens.server_close()

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 from http.client import HTTPConnection
@@ -60,6 +61,13 @@ def table(name: str, database: str = "authsignal_pipeline.duckdb") -> list[dict[
             {key: value for key, value in zip(names, row, strict=True) if value is not None and not key.startswith("_")}
             for row in cursor.fetchall()
         ]
+
+
+def no_midnight_within(seconds: float) -> None:
+    """Wait for the next day if this one, in UTC, ends so soon: for tests that count days and take that long."""
+    left = 86_400 - time.time() % 86_400
+    if left < seconds:
+        time.sleep(left + 1)
 
 
 def command(
@@ -143,7 +151,7 @@ class CommandServer:
         return int(json.loads(self._process.stdout.readline())["code"])
 
     def close(self) -> None:
-        self._process.communicate(timeout=10)
+        self._process.communicate(timeout=60)
 
 
 @cache
@@ -181,7 +189,7 @@ def ask(
 ) -> tuple[int, Any, dict[str, str]]:
     """(status, JSON, headers) of one request; paths below the base URL unless they begin with /_sandbox."""
     url = urlsplit(running.url)
-    connection = HTTPConnection(url.hostname or "", url.port, timeout=10)
+    connection = HTTPConnection(url.hostname or "", url.port, timeout=30)
     try:
         target = path if path.startswith("/_sandbox") else f"{url.path}{path}"
         data = raw if raw is not None else None if body is None else json.dumps(body).encode()

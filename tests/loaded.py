@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 from dlt_authsignal.api.webhooks import ACTION_LOG, envelope
 from dlt_authsignal.pipeline.probe.run import probe
@@ -19,6 +18,7 @@ from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
 from dlt_authsignal.sandbox.core.clock import iso
 from dlt_authsignal.sandbox.webhooks.past_events import PastEvents
 from dlt_authsignal.schema.tables.server import TABLES
+from tests.demo import make_once, shared_folder
 from tests.event_spools import at, deliver
 from tests.event_spools import load as load_spool
 from tests.helpers import SECRET, sync_from
@@ -70,16 +70,7 @@ def forget_settings() -> None:
 
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
     """A folder that the first worker that needs it makes, for all workers. Read it only."""
-    base = factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    folder, done = shared / f"one-{name}", shared / f"one-{name}.done"
-    with FileLock(shared / f"one-{name}.lock"):
-        if not done.exists():
-            shutil.rmtree(folder, ignore_errors=True)  # of a worker that failed
-            folder.mkdir()
-            make(folder)
-            done.touch()
-    return folder
+    return make_once(shared_folder(factory), name, make)
 
 
 @pytest.fixture(scope="session")

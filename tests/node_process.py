@@ -66,7 +66,7 @@ def node(script: str, **environment: str) -> Iterator[NodeProcess]:
             with suppress(OSError):
                 process.stdin.close()
         try:
-            process.wait(10)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -128,13 +128,13 @@ def receiving(
         yield Receiver(bound.getsockname()[1], open_spool(str(spool)))
     finally:
         running.should_exit = True
-        thread.join(15)
+        thread.join(30)
         bound.close()
     assert not thread.is_alive(), "the receiver did not stop"
 
 
 def _wait_until_started(running: Any, thread: threading.Thread) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not running.started:
         assert thread.is_alive(), "the receiver did not start"
         assert time.monotonic() < deadline, "the receiver did not start in time"
@@ -142,7 +142,7 @@ def _wait_until_started(running: Any, thread: threading.Thread) -> None:
 
 
 def wait_for(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not is_so():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)

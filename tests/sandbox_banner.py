@@ -22,4 +22,4 @@ def banner(*options: str) -> Iterator[str]:
         yield "".join(running.stdout.readline() for _ in range(lines))
     finally:
         running.send_signal(signal.SIGINT)
-        running.communicate(timeout=10)
+        running.communicate(timeout=60)

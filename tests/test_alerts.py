@@ -50,7 +50,11 @@ def stored(**into: Any) -> dict[str, Detection]:
 
 
 @pytest.mark.parametrize(
-    "kind", [*deep_after(1, ["duckdb", "postgres", "delta"]), pytest.param("iceberg", marks=pytest.mark.slow)]
+    "kind",
+    [
+        *deep_after(1, ["duckdb", "postgres"]),
+        *(pytest.param(lake, marks=pytest.mark.slow) for lake in ("delta", "iceberg")),
+    ],
 )
 def test_an_alert_is_sent_once_and_its_detection_moves_forward(
     kind: str, receiver: AlertReceiver, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
@@ -264,6 +268,7 @@ def test_mfa_fatigue_is_not_available_if_no_event_has_the_method_push() -> None:
     assert needs.startswith("challenge events of pushes")
 
 
+@pytest.mark.deep
 def test_a_run_that_is_killed_after_sending_sends_at_most_the_same_alert_again(receiver: AlertReceiver) -> None:
     tell()
     process = subprocess.Popen([COMMAND, "alerts"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -400,7 +400,7 @@ def test_keys_of_other_curves_and_short_rsa_keys_are_refused() -> None:
 def socket_of(running: RunningSandbox, protocol: str) -> ClientConnection:
     """The WebSocket that the browser SDK opens, at the URL that it derives from its base URL."""
     url = running.url.replace("http://", "ws://").replace("v1", "ws-v1-challenge").replace("api", "api-ws")
-    return connect(url, subprotocols=[Subprotocol("authsignal-ws"), Subprotocol(protocol)], open_timeout=5)
+    return connect(url, subprotocols=[Subprotocol("authsignal-ws"), Subprotocol(protocol)], open_timeout=30)
 
 
 def test_a_web_socket_tells_the_browser_each_state_of_its_qr_code(empty: RunningSandbox) -> None:
@@ -408,14 +408,14 @@ def test_a_web_socket_tells_the_browser_each_state_of_its_qr_code(empty: Running
     with socket_of(empty, f"x.authsignal.tenant.{empty.sandbox.config.tenant_id}") as browser:
         data = {"challengeType": "QR_CODE", "actionCode": "kiosk", "custom": {"seat": "12A"}}
         browser.send(json.dumps({"type": "CREATE_CHALLENGE", "data": data}))
-        created = json.loads(browser.recv(timeout=5))
+        created = json.loads(browser.recv(timeout=30))
         challenge_id = created["data"].pop("challengeId")
         assert datetime.fromisoformat(created["data"].pop("expiresAt")) > empty.clock.now()
         assert created == {"type": "CHALLENGE_CREATED", "data": {"challengeType": "QR_CODE", "state": "unclaimed"}}
         claimed = app_asks(empty, "POST", "qr-code/challenge/claim", app.claim(challenge_id))[1]
         assert (claimed["actionCode"], claimed["custom"]) == ("kiosk", {"seat": "12A"})
         app_asks(empty, "POST", "qr-code/challenge", app.answer(challenge_id))
-        states = [json.loads(browser.recv(timeout=5)) for _ in range(2)]
+        states = [json.loads(browser.recv(timeout=30)) for _ in range(2)]
     assert {state["type"] for state in states} == {"STATE_CHANGE"}
     assert {state["data"]["challengeId"] for state in states} == {challenge_id}
     assert [state["data"]["state"] for state in states] == ["claimed", "approved"]
@@ -433,7 +433,7 @@ def test_a_web_socket_needs_the_tenant_or_a_token(empty: RunningSandbox) -> None
         assert browser.subprotocol == "authsignal-ws"
         browser.send("{}")
         with pytest.raises(ConnectionClosed):
-            browser.recv(timeout=5)
+            browser.recv(timeout=30)
 
 
 def test_attestation_gets_a_new_nonce_each_time(empty: RunningSandbox) -> None:

@@ -141,7 +141,7 @@ def test_a_head_request_does_not_open_a_magic_link(empty: RunningSandbox) -> Non
     assert message.url
     from urllib.request import Request, urlopen
 
-    with urlopen(Request(message.url, method="HEAD"), timeout=10) as answer:
+    with urlopen(Request(message.url, method="HEAD"), timeout=30) as answer:
         assert answer.status == 200
     assert visitor.post("/verify/email-magic-link/finalize", {})[1]["isVerified"] is False
 

@@ -17,6 +17,7 @@ from dlt_authsignal.sandbox.core.base64_text import decoded
 from dlt_authsignal.sandbox.verification.software_app import SoftwareApp
 from tests.helpers import ask
 from tests.node_process import NodeProcess, node
+from tests.tiers import deep_after
 
 EMAIL, PHONE = "ada@example.com", "+64211234567"
 
@@ -119,7 +120,7 @@ def test_a_passkey_signs_in_without_a_user_name(browser: Browser) -> None:
 def test_a_browser_signs_in_with_the_private_key_of_a_fixtures_passkey(browser: Browser) -> None:
     users = {"ada": {"email": EMAIL, "authenticators": [{"verificationMethod": "PASSKEY"}]}}
     browser.running.load(Fixture.of({"users": users}))
-    answer = requests.get(f"{browser.running.control_url}passkey?userId=ada", timeout=5).json()
+    answer = requests.get(f"{browser.running.control_url}passkey?userId=ada", timeout=30).json()
     [held] = answer["credentials"]
     credential = {
         "credentialId": standard(held["credential_id"]),
@@ -162,7 +163,7 @@ def test_a_passkey_signs_in_from_autofill(browser: Browser) -> None:
     assert_succeeded(browser, data["token"], "PASSKEY")
 
 
-@pytest.mark.parametrize("action", [None, "checkOut"])
+@pytest.mark.parametrize("action", deep_after(1, [None, "checkOut"]))
 def test_cookies_contain_the_challenge_if_the_page_uses_them(browser: Browser, action: str | None) -> None:
     sign_up(browser, useCookies=True)
     for _ in range(2):

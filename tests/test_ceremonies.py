@@ -14,6 +14,7 @@ from dlt_authsignal.sandbox import Fault, RunningSandbox
 from dlt_authsignal.source.http.single_call import description
 from tests.ceremonies import ORIGIN, Visitor
 from tests.helpers import command, rows, table
+from tests.tiers import deep_after
 
 PREFIX = "SOURCES__AUTHSIGNAL_SOURCE__"
 ALL = (
@@ -67,11 +68,14 @@ def test_no_ceremony_runs_unless_it_is_selected(empty: RunningSandbox) -> None:
 
 @pytest.mark.parametrize(
     ("name", "calls"),
-    [
-        ("passkey_register_options", {"POST /client/user-authenticators/passkey/registration-options": 1}),
-        ("passkey_initiate_challenge", {"POST /client/challenge": 1}),
-        ("passkey_authentication_options", {"POST /client/user-authenticators/passkey/authentication-options": 1}),
-    ],
+    deep_after(
+        1,
+        [
+            ("passkey_register_options", {"POST /client/user-authenticators/passkey/registration-options": 1}),
+            ("passkey_initiate_challenge", {"POST /client/challenge": 1}),
+            ("passkey_authentication_options", {"POST /client/user-authenticators/passkey/authentication-options": 1}),
+        ],
+    ),
 )
 def test_a_resource_selected_alone_makes_only_the_calls_it_needs(
     empty: RunningSandbox, name: str, calls: dict[str, int]

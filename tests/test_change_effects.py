@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 from dlt.pipeline.pipeline import Pipeline
-from statsmodels.stats.proportion import confint_proportions_2indep
-from statsmodels.stats.rates import confint_poisson_2indep
 
 from dlt_authsignal.cli.commands.local.demo import days_around, settings_of, sync_earlier_configurations
 from dlt_authsignal.cli.output.changes import print_changes
@@ -137,6 +135,9 @@ def counted(effect: Effect) -> tuple[float, float, float, float]:
 
 def check_interval(effect: Effect) -> None:
     """The bounds are those of statsmodels."""
+    from statsmodels.stats.proportion import confint_proportions_2indep
+    from statsmodels.stats.rates import confint_poisson_2indep
+
     before, of_before, after, of_after = counted(effect)
     if not of_before or not of_after:
         assert effect.difference is None

@@ -111,12 +111,12 @@ def test_a_magic_link_opened_elsewhere_verifies_the_waiting_page_once(visitor: V
     message = visitor.running.sandbox.outbox.last("ada@example.com")
     assert message
     assert message.url
-    with urllib.request.urlopen(message.url, timeout=10) as page:
+    with urllib.request.urlopen(message.url, timeout=30) as page:
         assert page.status == 200
     assert visitor.post("/verify/email-magic-link/finalize", {})[1]["isVerified"] is True
     assert visitor.post("/verify/email-magic-link/finalize", {})[1]["isVerified"] is False
     with pytest.raises(HTTPError, match="404"):
-        urllib.request.urlopen(message.url, timeout=10)
+        urllib.request.urlopen(message.url, timeout=30)
 
 
 def test_an_authenticator_app_follows_rfc_6238_with_the_sandbox_clock(visitor: Visitor) -> None:

@@ -84,7 +84,7 @@ def calls(running: RunningSandbox) -> None:
     """A bit of everything that a test suite sends: requests of all methods, to all APIs."""
 
     def send(method: str, path: str, body: Any = None, key: str = SECRET) -> requests.Response:
-        return requests.request(method, f"{running.url}{path}", json=body, auth=(key, ""), timeout=5)
+        return requests.request(method, f"{running.url}{path}", json=body, auth=(key, ""), timeout=30)
 
     send("POST", "/users/ann/actions/signIn", {"email": "ann@example.com"})
     send("POST", "/users/ann/authenticators", {"verificationMethod": "SMS", "phoneNumber": "+64211234567"})
@@ -98,8 +98,8 @@ def calls(running: RunningSandbox) -> None:
     send("GET", "/users", key="a-wrong-key")
     token = send("POST", "/users/ann/actions/signIn", {}).json()["token"]
     mine = f"{running.url}/client/user-authenticators"
-    requests.get(mine, headers={"Authorization": f"Bearer {token}"}, timeout=5)
-    requests.get(f"{running.control_url}outbox", timeout=5)
+    requests.get(mine, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+    requests.get(f"{running.control_url}outbox", timeout=30)
     send("DELETE", "/users/ann")
     send("GET", "/users/ann/authenticators")
 

@@ -315,7 +315,7 @@ def answering(answers: dict[str, Any]) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(30)
 
 
 @pytest.mark.deep

@@ -84,7 +84,7 @@ def test_with_a_tag_the_promises_are_those_of_the_newest_tag(contract: ModuleTyp
 
 
 def git(folder: Path, *arguments: str) -> None:
-    subprocess.run(["git", "-C", folder, *arguments], check=True, timeout=20)  # noqa: S607
+    subprocess.run(["git", "-C", folder, *arguments], check=True, timeout=60)  # noqa: S607
 
 
 def test_removed_and_narrowed_options_columns_and_views_are_breaks(contract: ModuleType) -> None:

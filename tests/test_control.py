@@ -25,7 +25,7 @@ def control(running: RunningSandbox, method: str, path: str, body: Any = None) -
 def asked_from(running: RunningSandbox, origin: str, path: str = "reset") -> tuple[int, Any]:
     """Status and answer of a control request that a web page of that origin makes."""
     url = urlsplit(running.url)
-    connection = HTTPConnection(url.hostname or "", url.port, timeout=10)
+    connection = HTTPConnection(url.hostname or "", url.port, timeout=30)
     try:
         connection.request("POST", f"/_sandbox/{path}", b'{"userId": "ada"}', {"Origin": origin})
         answer = connection.getresponse()

@@ -17,7 +17,8 @@ from dlt_authsignal.sandbox.tenant.expected import truth
 from dlt_authsignal.sandbox.webhooks.payloads import authenticator_data
 from tests.event_spools import deliver
 from tests.event_spools import load as load_spool
-from tests.helpers import sync_from
+from tests.helpers import no_midnight_within, sync_from
+from tests.tiers import deep_after
 
 COVERAGE = {
     "enrolment_coverage": ["users"],
@@ -115,10 +116,11 @@ def expected(told: Told, kpi: str, measure: str, days: range) -> dict[date, Coun
     return {day: (row["numerator"], row["denominator"]) for day, row in rows.items() if row}
 
 
-@pytest.mark.parametrize("has_events", [True, False])
+@pytest.mark.parametrize("has_events", deep_after(1, [True, False]))
 def test_coverage_on_each_day_from_the_second_day_with_events_is_the_sandboxs_truth(
     empty: RunningSandbox, *, has_events: bool
 ) -> None:
+    no_midnight_within(20)
     told = Told(empty)
     live(told)
     if has_events:

@@ -11,7 +11,6 @@ import pytest
 from dlt.pipeline.pipeline import Pipeline
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from statsmodels.stats.proportion import confint_proportions_2indep
 
 from dlt_authsignal.dashboard.content import Figures, open_figures
 from dlt_authsignal.dashboard.content.data.cubes import CUBED
@@ -345,6 +344,8 @@ def kpi(value: tuple[int, int], week: int = 0, where: tuple[str, str] = ("all", 
 @given(st.integers(1, 400), st.integers(1, 400), st.floats(0, 1), st.floats(0, 1))
 @settings(max_examples=examples(300, 30), deadline=None)
 def test_the_interval_of_a_change_is_newcombes(cases: int, others: int, one: float, other: float) -> None:
+    from statsmodels.stats.proportion import confint_proportions_2indep
+
     before, after = (round(one * cases), cases), (round(other * others), others)
     change = findings.between(kpi(before), kpi(after, 1))
     assert change

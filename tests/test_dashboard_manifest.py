@@ -44,12 +44,12 @@ def reader_of(url: str) -> str:
 
 def is_ready(probe: list[str]) -> bool:
     assert probe[0] == "python"
-    return subprocess.run([sys.executable, *probe[1:]], check=False, capture_output=True, timeout=30).returncode == 0
+    return subprocess.run([sys.executable, *probe[1:]], check=False, capture_output=True, timeout=60).returncode == 0
 
 
 def has_figures(port: int) -> bool:
     try:
-        return bool(requests.get(f"http://127.0.0.1:{port}/healthz", timeout=5).json()["status"] == "ok")
+        return bool(requests.get(f"http://127.0.0.1:{port}/healthz", timeout=30).json()["status"] == "ok")
     except requests.ConnectionError:
         return False
 
@@ -77,4 +77,4 @@ def test_the_command_of_the_manifest_shows_a_dataset_of_another_machine_with_the
         assert is_ready(probe)
     finally:
         process.terminate()
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0

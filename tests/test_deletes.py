@@ -241,7 +241,7 @@ def test_a_partial_run_marks_no_rows_in_other_tables(few: RunningSandbox) -> Non
     assert deleted(later) == {"user_authenticators": 2}
 
 
-@pytest.mark.parametrize("selected", ["user_authenticators", "tenant_authenticators"])
+@pytest.mark.parametrize("selected", deep_after(1, ["user_authenticators", "tenant_authenticators"]))
 def test_a_sync_of_one_table_marks_nothing_in_tables_that_are_read_as_a_whole(
     seeded: RunningSandbox, selected: str
 ) -> None:
@@ -471,6 +471,7 @@ def test_everything_gone_in_a_small_tenant_stops_the_run(few: RunningSandbox) ->
     assert deleted(sync_from(few, accept_deletes=True))["users"] == 8
 
 
+@pytest.mark.deep
 def test_all_verification_methods_gone_stop_the_run(few: RunningSandbox) -> None:
     sync_from(few)
     few.sandbox.faults.add(Fault(route="GET /authenticators", kind="body", body="[]"))

@@ -185,7 +185,11 @@ def test_each_rule_fires_on_its_attack_and_on_nothing_just_below_its_thresholds(
 
 
 @pytest.mark.parametrize(
-    "kind", [*deep_after(1, ["duckdb", "postgres", "delta"]), pytest.param("iceberg", marks=pytest.mark.slow)]
+    "kind",
+    [
+        *deep_after(1, ["duckdb", "postgres"]),
+        *(pytest.param(lake, marks=pytest.mark.slow) for lake in ("delta", "iceberg")),
+    ],
 )
 def test_without_events_rules_use_the_rows_of_the_api(
     kind: str, empty: RunningSandbox, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch

@@ -31,7 +31,7 @@ def test_generated_pages_are_up_to_date() -> None:
         [sys.executable, ROOT / "scripts" / "generate_docs.py", "--check"],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -63,7 +63,7 @@ def test_the_site_is_built_without_a_fault_and_its_search_finds_pages(tmp_path: 
 
 def test_every_page_has_a_place_in_the_navigation_and_every_link_a_file(tmp_path: Path) -> None:
     command = [sys.executable, str(SCRIPTS / "docs_site.py"), "--only-pages", "--output", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert "img.shields.io" not in (tmp_path / "pages" / "project" / "index.md").read_text("utf-8")
 

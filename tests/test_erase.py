@@ -522,7 +522,7 @@ def test_a_database_file_open_in_another_program_is_reported(loaded_people: Plan
         with pytest.raises(RunFailed, match="open in another program"):
             erase(loaded_people.user_id)
     finally:
-        other.communicate(timeout=10)
+        other.communicate(timeout=60)
     assert erase(loaded_people.user_id).rows["users"] == 1
 
 
@@ -562,7 +562,7 @@ def test_the_command_asks_for_confirmation_on_a_terminal(loaded_people: Planted)
     from tests.helpers import COMMAND
 
     for answer, left in (("n", 13), ("y", 12)):
-        child = pexpect.spawn(COMMAND, ["erase", loaded_people.user_id], timeout=40)
+        child = pexpect.spawn(COMMAND, ["erase", loaded_people.user_id], timeout=60)
         child.expect("Permanently")
         child.sendline(answer)
         child.expect(pexpect.EOF)

@@ -97,14 +97,25 @@ def fresh(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.mark.deep
-@pytest.mark.parametrize("rows_per_file", [3, *(pytest.param(rows, marks=pytest.mark.crash) for rows in (1, 5000))])
-@settings(max_examples=examples(20, 5))
+@pytest.mark.parametrize(
+    ("rows_per_file", "part"),
+    [
+        (3, 0),
+        *(
+            pytest.param(rows, part, marks=pytest.mark.crash)
+            for rows in (1, 3, 5000)
+            for part in range(3)
+            if (rows, part) != (3, 0)
+        ),
+    ],
+)
+@settings(max_examples=examples(7, 5))
 @given(deliveries=DELIVERIES, seed=st.integers(0, 2**32))
 def test_any_interleaving_ends_in_the_same_database(
-    tmp_path_factory: pytest.TempPathFactory, rows_per_file: int, deliveries: Any, seed: int
+    tmp_path_factory: pytest.TempPathFactory, rows_per_file: int, part: int, deliveries: Any, seed: int
 ) -> None:
     """A run has several batches and, with small files, its copies of an event are in different files."""
-    monkeypatch, order = pytest.MonkeyPatch(), random.Random(seed)
+    monkeypatch, order = pytest.MonkeyPatch(), random.Random(f"{seed}:{part}")
     with fresh(tmp_path_factory.getbasetemp(), monkeypatch) as place, monkeypatch.context() as patch:
         patch.setattr(resources, "ROWS_PER_BATCH", order.randint(1, 4))
         patch.setenv("DATA_WRITER__FILE_MAX_ITEMS", str(rows_per_file))

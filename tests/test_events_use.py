@@ -44,10 +44,11 @@ def users(running: RunningSandbox) -> list[str]:
     return [user.user_id for user in running.sandbox.store.users()]
 
 
+LAKES = [pytest.param(kind, marks=pytest.mark.slow) for kind in ("delta", "iceberg")]
 KINDS = [*deep_after(1, ["duckdb", "postgres", "delta"]), pytest.param("iceberg", marks=pytest.mark.slow)]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*deep_after(1, ["duckdb", "postgres"]), *LAKES])
 def test_a_new_passkey_is_loaded_by_the_sync_after_its_event(
     kind: str, seeded: RunningSandbox, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:

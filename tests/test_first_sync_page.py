@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from dlt_authsignal.sandbox import SandboxConfig
-from tests.conftest import served
 from tests.helpers import ROOT, command
+from tests.shared_fixtures import served
 
 PAGE = (ROOT / "docs" / "first-sync.md").read_text("utf-8")
 STEPS = re.findall(r"```sh\ndlt-authsignal (.*?)\n```\n\n```text\n(.*?)```", PAGE, re.DOTALL)

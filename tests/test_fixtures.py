@@ -52,7 +52,7 @@ def error_of(value: Any) -> str:
 
 def post(running: RunningSandbox, body: str | dict[str, Any]) -> requests.Response:
     data = body if isinstance(body, str) else json.dumps(body)
-    return requests.post(f"{running.control_url}fixture", data=data.encode(), timeout=10)
+    return requests.post(f"{running.control_url}fixture", data=data.encode(), timeout=30)
 
 
 def test_the_example_of_the_page_starts_a_sandbox_and_signs_in(capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,9 +78,9 @@ def test_the_example_of_the_page_is_seen_through_authsignals_routes() -> None:
         key = ("shop-test-secret", "")
 
         def get(path: str) -> Any:
-            return requests.get(f"{running.url}/users{path}", auth=key, timeout=5).json()
+            return requests.get(f"{running.url}/users{path}", auth=key, timeout=30).json()
 
-        assert requests.get(f"{running.url}/users/ann", auth=SERVER, timeout=5).status_code == 401
+        assert requests.get(f"{running.url}/users/ann", auth=SERVER, timeout=30).status_code == 401
         assert [user["userId"] for user in get("?limit=10")["users"]] == ["ann", "ben"]
         assert get("/ann")["custom"] == {"plan": "plus"}
         assert get("/ann")["enrolledVerificationMethods"] == ["PASSKEY", "EMAIL_OTP"]
@@ -95,12 +95,12 @@ def test_the_example_of_the_page_is_seen_through_authsignals_routes() -> None:
 
         tracked = {"ipAddress": "203.0.113.9"}
         running.sandbox.ip_facts["203.0.113.9"] = IpFacts(country_code="FR")
-        answer = requests.post(f"{running.url}/users/ann/actions/signIn", json=tracked, auth=key, timeout=5).json()
+        answer = requests.post(f"{running.url}/users/ann/actions/signIn", json=tracked, auth=key, timeout=30).json()
         assert answer["state"] == "BLOCK"
-        answer = requests.post(f"{running.url}/users/ann/actions/payment", json={}, auth=key, timeout=5).json()
+        answer = requests.post(f"{running.url}/users/ann/actions/payment", json={}, auth=key, timeout=30).json()
         assert answer["state"] == "REVIEW_REQUIRED"
         body = {"verificationMethod": "EMAIL_OTP", "action": "signIn", "email": "ann@example.com"}
-        requests.post(f"{running.url}/challenge", json=body, auth=key, timeout=5)
+        requests.post(f"{running.url}/challenge", json=body, auth=key, timeout=30)
         message = running.outbox.last("ann@example.com")
         assert message is not None
         assert message.code == "123456"
@@ -241,7 +241,7 @@ def test_an_invalid_fixture_changes_nothing(seeded: RunningSandbox) -> None:
         answer = post(seeded, body)
         assert answer.status_code == 400
         assert "The sandbox was not changed." in answer.json()["error"]
-    assert requests.post(f"{seeded.control_url}fixture", data=b"\xff", timeout=5).status_code == 400
+    assert requests.post(f"{seeded.control_url}fixture", data=b"\xff", timeout=30).status_code == 400
     assert Fixture.state_of(seeded.sandbox) == before
 
 
@@ -249,20 +249,20 @@ def test_what_is_written_makes_the_same_tenant(seeded: RunningSandbox) -> None:
     auth = (MANAGEMENT_SECRET, "")
     seeded.sandbox.delete_user(seeded.sandbox.store.user_ids()[3], actions=False)
     theme: dict[str, Any] = {"primaryColor": "#112233", "darkMode": {"primaryColor": "#445566"}}
-    requests.patch(f"{seeded.url}/management/theme", json=theme, auth=auth, timeout=5)
+    requests.patch(f"{seeded.url}/management/theme", json=theme, auth=auth, timeout=30)
     seeded.sandbox.ip_facts["10.0.0.1"] = IpFacts(country_code="NZ", is_anonymous=True)
     seeded.sandbox.webhooks.configure(verification_urls={"signIn": "http://127.0.0.1:9/x"}, previous_secret_key="old")
     seeded.sandbox.configure(listing="refused", fixed_codes={"ann@example.com": "0123"})
-    requests.post(f"{seeded.url}/users/ann/actions/signIn", json={"email": "ann@example.com"}, auth=SERVER, timeout=5)
+    requests.post(f"{seeded.url}/users/ann/actions/signIn", json={"email": "ann@example.com"}, auth=SERVER, timeout=30)
     seeded.sandbox.new_recovery_codes("ann")
     seeded.clock.freeze()
     for form in ("json", "yaml"):
-        written = requests.get(f"{seeded.control_url}fixture?format={form}", timeout=10).text
+        written = requests.get(f"{seeded.control_url}fixture?format={form}", timeout=30).text
         seeded.reset()
         seeded.sandbox.webhooks.configure(verification_urls={})
         answer = post(seeded, written)
         assert answer.status_code == 200, answer.text
-        again = requests.get(f"{seeded.control_url}fixture?format={form}", timeout=10).text
+        again = requests.get(f"{seeded.control_url}fixture?format={form}", timeout=30).text
         assert Source("", again).value() == Source("", written).value()
 
 
@@ -295,7 +295,7 @@ def test_a_passkey_has_the_model_and_the_key_that_the_fixture_gives() -> None:
     assert (held.credential.name, held.credential.aaguid) == ("Acme Keys", "00000000-0000-4000-8000-00000000acde")
     assert held.credential.agent["os"]["name"] == "iOS"
     with run_in_thread(SandboxConfig(fixture=Fixture.of(Fixture.of_sandbox(sandbox)))) as running:
-        answer = requests.get(f"{running.control_url}passkey?userId=ann&origin=http://localhost:3000", timeout=5)
+        answer = requests.get(f"{running.control_url}passkey?userId=ann&origin=http://localhost:3000", timeout=30)
         passkey = SoftwarePasskey.load(answer.json())
         assert passkey.credentials[0].credential_id == b"acme"
         assert sign_in(running, passkey) == "ann"
@@ -303,9 +303,9 @@ def test_a_passkey_has_the_model_and_the_key_that_the_fixture_gives() -> None:
 
 def sign_in(running: RunningSandbox, passkey: SoftwarePasskey) -> str:
     tenant, path = (running.sandbox.config.tenant_id, ""), f"{running.url}/client/user-authenticators/passkey"
-    started = requests.post(f"{path}/authentication-options", json={}, auth=tenant, timeout=5).json()
+    started = requests.post(f"{path}/authentication-options", json={}, auth=tenant, timeout=30).json()
     signed = {"challengeId": started["challengeId"], "authenticationCredential": passkey.get(started["options"])}
-    answer = requests.post(f"{running.url}/client/verify/passkey", json=signed, auth=tenant, timeout=5).json()
+    answer = requests.post(f"{running.url}/client/verify/passkey", json=signed, auth=tenant, timeout=30).json()
     return str(answer["userId"])
 
 
@@ -314,18 +314,18 @@ def test_a_passkey_without_a_key_cannot_sign_in() -> None:
     with run_in_thread(SandboxConfig(fixture=Fixture.of({"users": {"ann": {"authenticators": [given]}}}))) as running:
         with pytest.raises(ConfigurationError, match="no passkey with a private key"):
             running.passkey("ann")
-        assert requests.get(f"{running.control_url}passkey?userId=ann", timeout=5).status_code == 400
-        assert requests.get(f"{running.control_url}passkey", timeout=5).status_code == 400
+        assert requests.get(f"{running.control_url}passkey?userId=ann", timeout=30).status_code == 400
+        assert requests.get(f"{running.control_url}passkey", timeout=30).status_code == 400
 
 
 def test_an_authenticator_app_has_a_secret_whose_codes_are_accepted() -> None:
     users = {"ann": {"authenticators": [{"verificationMethod": "AUTHENTICATOR_APP"}]}}
     with run_in_thread(SandboxConfig(fixture=Fixture.of({"users": users}))) as running:
         secret = running.fixture()["users"]["ann"]["authenticators"][0]["totp"]["secret"]
-        tracked = requests.post(f"{running.url}/users/ann/actions/signIn", json={}, auth=SERVER, timeout=5).json()
+        tracked = requests.post(f"{running.url}/users/ann/actions/signIn", json={}, auth=SERVER, timeout=30).json()
         body = {"verificationCode": pyotp.TOTP(secret).at(running.clock.now())}
         bearer = {"Authorization": f"Bearer {tracked['token']}"}
-        answer = requests.post(f"{running.url}/client/verify/totp", json=body, headers=bearer, timeout=5)
+        answer = requests.post(f"{running.url}/client/verify/totp", json=body, headers=bearer, timeout=30)
         assert answer.json()["isVerified"]
 
 
@@ -438,7 +438,7 @@ def test_the_schema_accepts_the_example_and_what_is_written_and_refuses_typing_e
 def test_command_and_route_print_the_schema(empty: RunningSandbox) -> None:
     printed = command("sandbox", "--fixture-schema").stdout
     assert json.loads(printed) == fixture_schema()
-    assert requests.get(f"{empty.control_url}fixture/schema", timeout=5).json() == fixture_schema()
+    assert requests.get(f"{empty.control_url}fixture/schema", timeout=30).json() == fixture_schema()
 
 
 def test_the_settings_of_a_fixture_are_fields_of_the_configuration() -> None:
@@ -465,7 +465,7 @@ def test_a_short_text_with_too_many_values_is_refused() -> None:
 
 
 def test_a_written_fixture_is_yaml_that_other_programs_read(seeded: RunningSandbox) -> None:
-    text = requests.get(f"{seeded.control_url}fixture?format=yaml", timeout=10).text
+    text = requests.get(f"{seeded.control_url}fixture?format=yaml", timeout=30).text
     assert yaml.safe_load(text)["fixedCodes"] == {}
 
 

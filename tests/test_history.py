@@ -115,6 +115,7 @@ def test_a_composed_pipeline_updates_history_with_one_more_line(seeded: RunningS
     assert update_history(pipeline)["user_authenticators"] == 0
 
 
+@pytest.mark.deep
 def test_updating_history_twice_changes_nothing(seeded: RunningSandbox) -> None:
     synced(seeded)
     user = next(iter(seeded.sandbox.store.users()))

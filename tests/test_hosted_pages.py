@@ -32,16 +32,16 @@ class Visitor:
 
     def get(self, page: str = "", *, token: str | None = None, **query: str) -> requests.Response:
         params = {"token": token or self.tracked["token"], **query}
-        return self._session.get(self._url(page), params=params, timeout=5, allow_redirects=page != "finish")
+        return self._session.get(self._url(page), params=params, timeout=30, allow_redirects=page != "finish")
 
     def post(self, page: str, form: dict[str, str], **query: str) -> requests.Response:
         params = {"token": self.tracked["token"], **query}
-        return self._session.post(self._url(page), data=form, params=params, timeout=5, allow_redirects=False)
+        return self._session.post(self._url(page), data=form, params=params, timeout=30, allow_redirects=False)
 
     def follow(self, answer: requests.Response) -> requests.Response:
         """The page to which a form leads."""
         assert answer.status_code == 303
-        return self._session.get(self._url("").removesuffix("/hosted/") + answer.headers["location"], timeout=5)
+        return self._session.get(self._url("").removesuffix("/hosted/") + answer.headers["location"], timeout=30)
 
     def _url(self, page: str) -> str:
         return self.running.url.removesuffix("/v1") + f"/hosted/{page}"

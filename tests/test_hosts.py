@@ -28,7 +28,7 @@ DEFAULT_KEY = f"Authorization: {basic_auth(SECRET)}"
 def raw(running: RunningSandbox, *lines: str, at: str | None = None) -> tuple[int, str]:
     """Status and text of the response to a request that is written byte for byte."""
     parts = urlsplit(running.url)
-    with socket.create_connection((at or parts.hostname or "", parts.port or 0), timeout=5) as connection:
+    with socket.create_connection((at or parts.hostname or "", parts.port or 0), timeout=30) as connection:
         connection.sendall("\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1"))
         received = b"".join(iter(lambda: connection.recv(65536), b""))
     return int(received.split()[1]), received.partition(b"\r\n\r\n")[2].decode()
@@ -188,7 +188,7 @@ def test_the_command_warns_if_other_machines_can_reach_the_sandbox(host: str, is
         assert re.match(r"http://127\.0\.0\.1:\d+/v1$", url)
     finally:
         started.send_signal(signal.SIGINT)
-        _, errors = started.communicate(timeout=10)
+        _, errors = started.communicate(timeout=60)
     assert (f"Warning: with --host {host}, other machines can reach this sandbox." in errors) is is_reachable
 
 
@@ -263,9 +263,9 @@ def opened(running: RunningSandbox, host: str) -> ClientConnection:
     protocols = ["authsignal-ws", f"x.authsignal.tenant.{running.sandbox.config.tenant_id}"]
     return connect(
         f"ws://{host}/ws-v1-challenge",
-        sock=socket.create_connection((parts.hostname or "", parts.port or 0), timeout=5),
+        sock=socket.create_connection((parts.hostname or "", parts.port or 0), timeout=30),
         subprotocols=[Subprotocol(name) for name in protocols],
-        open_timeout=5,
+        open_timeout=30,
     )
 
 

@@ -100,7 +100,7 @@ def test_init_prompts_on_a_terminal_and_does_not_show_the_key(empty: RunningSand
     (workdir / ".dlt").mkdir()
     (workdir / ".dlt/config.toml").write_text(f'[sources.authsignal_source]\nbase_url = "{empty.url}"\n')
     seen = io.StringIO()
-    session = pexpect.spawn(COMMAND, ["init"], encoding="utf-8", timeout=20, env={**os.environ, "COLUMNS": "120"})
+    session = pexpect.spawn(COMMAND, ["init"], encoding="utf-8", timeout=60, env={**os.environ, "COLUMNS": "120"})
     session.logfile_read = seen
     session.expect("Server API secret")
     session.sendline(SECRET)
@@ -245,7 +245,7 @@ def test_init_warns_if_git_already_tracks_the_keys(empty: RunningSandbox, workdi
     (workdir / ".dlt").mkdir()
     (workdir / ".dlt/secrets.toml").write_text("")
     for line in (["init", "-q"], ["add", "-f", ".dlt/secrets.toml"]):
-        subprocess.run(["git", *line], check=True, timeout=10)  # noqa: S607
+        subprocess.run(["git", *line], check=True, timeout=60)  # noqa: S607
     done = run("--base-url", empty.url, "--api-secret-key", SECRET)
     assert "git rm --cached .dlt/secrets.toml" in done.output
 

@@ -121,7 +121,7 @@ def test_a_sync_that_is_killed_leaves_packages_without_identifiers(planted: Plan
         while process.poll() is None and not _packages(workdir) and time.monotonic() < deadline:
             time.sleep(0.002)
         process.send_signal(signal.SIGKILL)
-        process.wait(10)
+        process.wait(60)
     assert _packages(workdir)
     assert left(planted, workdir) == []
     assert run(workdir, [COMMAND, "sync"], env(planted, "api_secret_key")) == 0

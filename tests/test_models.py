@@ -14,7 +14,7 @@ from dlt_authsignal.models.kpis.sources import EVERYTHING
 from dlt_authsignal.pipeline.attach import attach
 from dlt_authsignal.sandbox import RunningSandbox
 from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, User
-from tests.helpers import command, sync_from
+from tests.helpers import command, no_midnight_within, sync_from
 from tests.tiers import deep_except
 from tests.warehouses import Lake
 
@@ -168,7 +168,9 @@ def test_models_with_missing_tables_are_not_available_and_say_what_they_need(emp
     assert "not available: needs" in " ".join(listed.stdout.split())
 
 
+@pytest.mark.deep
 def test_the_coverage_of_a_past_day_stays_as_it_was_after_passkeys_and_users_are_deleted(empty: RunningSandbox) -> None:
+    no_midnight_within(20)
     fill(empty)
     sync_from(empty)
     with attach().sql_client() as client:  # as if that sync had been five days ago

@@ -24,7 +24,7 @@ ROUTES = [endpoint for endpoint, _ in (*SERVED, *ALIASES)]
 
 
 def test_the_document_is_served_without_a_key_and_lists_every_route(empty: RunningSandbox) -> None:
-    with urlopen(empty.url.removesuffix("/v1") + "/openapi.json", timeout=5) as answer:
+    with urlopen(empty.url.removesuffix("/v1") + "/openapi.json", timeout=30) as answer:
         assert answer.headers["content-type"] == "application/json"
         found = json.load(answer)
     listed = {f"{method.upper()} {path}" for path, operations in found["paths"].items() for method in operations}
@@ -116,7 +116,7 @@ def test_every_response_matches_the_openapi_document(judged: Judged, endpoint: E
     headers = {"Authorization": judged.headers[endpoint.auth.split(" or ")[-1]]}
 
     @settings(
-        max_examples=examples(15, quick=3),
+        max_examples=examples(15, quick=2),
         derandomize=True,
         deadline=None,
         database=None,

@@ -56,6 +56,7 @@ def test_another_pipeline_works_the_same_with_this_package_installed(seeded: Run
         assert found[subject] == expected, subject
 
 
+@pytest.mark.deep
 def test_the_comparison_would_show_a_difference() -> None:
     expected = alone()
     assert not [column for column in expected["columns"] if column[:2] == ["tables", "_dlt_load_id"]]

@@ -24,7 +24,7 @@ def sources() -> set[str]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=20,
+        timeout=60,
     )
     return {name.removeprefix("src/") for name in done.stdout.split("\0") if name}
 

@@ -39,13 +39,13 @@ def test_a_browser_is_distinguished_from_a_program(accept: str, wanted: bool) ->
 
 
 def test_a_browser_gets_the_page_and_a_program_json(empty: RunningSandbox) -> None:
-    with urlopen(Request(empty.control_url, headers={"Accept": CHROMIUM}), timeout=5) as answer:
+    with urlopen(Request(empty.control_url, headers={"Accept": CHROMIUM}), timeout=30) as answer:
         html = answer.read().decode()
         assert answer.headers["content-type"] == "text/html; charset=utf-8"
         assert "default-src 'none'" in answer.headers["content-security-policy"]
         assert answer.headers["vary"] == "Accept"
     assert "<title>Overview · Authsignal sandbox</title>" in html
-    with urlopen(empty.control_url, timeout=5) as answer:
+    with urlopen(empty.control_url, timeout=30) as answer:
         assert json.loads(answer.read())["tenantId"] == empty.sandbox.config.tenant_id
 
 
@@ -95,7 +95,7 @@ def test_the_try_route_needs_a_user(empty: RunningSandbox, body: Any) -> None:
 
 def test_an_unknown_link_is_reported(empty: RunningSandbox) -> None:
     with pytest.raises(HTTPError) as refused:
-        urlopen(f"{empty.control_url}magic-link?secret=x", timeout=5)
+        urlopen(f"{empty.control_url}magic-link?secret=x", timeout=30)
     with refused.value as answer:
         assert answer.status == 404
         assert "unknown" in answer.read().decode()

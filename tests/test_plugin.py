@@ -68,7 +68,7 @@ def test_the_plugin_sends_no_usage_reports(seeded: RunningSandbox, monkeypatch: 
             assert heard == []
         finally:
             listener.shutdown()
-            thread.join(timeout=5)
+            thread.join(timeout=30)
 
 
 @pytest.mark.parametrize("name", ["authsignal", "authsignal_source"])

@@ -15,7 +15,7 @@ import pytest
 
 from dlt_authsignal.receiver.repeated_load import RepeatedLoad
 from dlt_authsignal.spool import open_spool
-from tests.helpers import COMMAND
+from tests.helpers import COMMAND, command
 from tests.receivers import KEY, PATH, Receiver, action, batch_of, signed, wait_for
 
 SETTINGS = f"""
@@ -57,12 +57,12 @@ def started(
     finally:
         with suppress(ProcessLookupError):
             process.kill()
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
 
 
 def wait_until_listening(port: int) -> None:
     receiver = Receiver(port, open_spool("spool"))
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         try:
             assert receiver.get("/healthz").status == 200
@@ -84,7 +84,7 @@ def test_sigterm_finishes_what_was_accepted_and_reports_that_identifiers_are_lef
             wait_for(lambda: not is_open(receiver.port))
             sender.sendall(body[20:])
             assert sender.recv(4096).startswith(b"HTTP/1.1 200 ")
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "Receiver stopped. Accepted deliveries are in the spool." in said
     assert "Identifiers are left out" in said
@@ -105,9 +105,7 @@ def test_several_tenants_cannot_be_loaded_by_one_receiver() -> None:
     Path(".dlt/secrets.toml").write_text(
         f'{SETTINGS}[sources.authsignal_events.tenants.eu]\npath = "/eu"\napi_secret_key = "{KEY}"\n'
     )
-    done = subprocess.run(
-        [COMMAND, "receive", "--load-every", "60s"], capture_output=True, text=True, timeout=50, check=False
-    )
+    done = command("receive", "--load-every", "60s")
     assert done.returncode == 2
     assert "--load-every loads one tenant" in done.stderr
 

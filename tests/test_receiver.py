@@ -326,7 +326,7 @@ def head(*headers: str) -> bytes:
 
 
 def connected(receiver: Receiver) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", receiver.port), timeout=10)
+    return socket.create_connection(("127.0.0.1", receiver.port), timeout=30)
 
 
 def raw(receiver: Receiver, *parts: bytes) -> bytes:
@@ -349,7 +349,7 @@ def declared(receiver: Receiver, size: int) -> bytes:
 
 
 def wait_for_metric(receiver: Receiver, text: str) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while text not in receiver.get("/metrics").body.decode():
         assert time.monotonic() < deadline, f"no {text}"
         time.sleep(0.02)

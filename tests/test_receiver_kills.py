@@ -93,7 +93,10 @@ def kill(pid: int) -> None:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("store", "kills"),
-    [*deep_after(1, [("folder", 3), ("folder", 100)]), pytest.param("s3", 100, marks=pytest.mark.crash)],
+    [
+        *deep_after(1, [("folder", 3), ("folder", 25)]),
+        *(pytest.param(store, 100, marks=pytest.mark.crash) for store in ("folder", "s3")),
+    ],
 )
 def test_no_event_that_was_answered_200_is_lost_by_kills(
     store: str, kills: int, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch

@@ -43,12 +43,12 @@ class Client:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         auth = None if token else more.pop("auth", SERVER)
         url = f"{self.running.url}{path}"
-        answer = requests.post(url, json=body, headers=headers, auth=auth, timeout=5, verify=self.trusted, **more)
+        answer = requests.post(url, json=body, headers=headers, auth=auth, timeout=30, verify=self.trusted, **more)
         return answer.json()
 
     def get(self, path: str, **more: Any) -> requests.Response:
         url = path if path.startswith("http") else f"{self.running.url}{path}"
-        return requests.get(url, timeout=5, verify=self.trusted, **{"auth": SERVER, **more})
+        return requests.get(url, timeout=30, verify=self.trusted, **{"auth": SERVER, **more})
 
     def code(self, to: str) -> str:
         message = self.running.outbox.last(to)
@@ -108,7 +108,7 @@ def test_a_recording_contains_no_key_token_code_or_cookie() -> None:
         client.get(str(message.url), auth=None)
         client.get(f"{client.running.control_url}outbox", auth=None)
         options = "/client/user-authenticators/passkey/authentication-options/web"
-        cookie = requests.post(f"{client.running.url}{options}", json={}, auth=client.tenant, timeout=5).cookies
+        cookie = requests.post(f"{client.running.url}{options}", json={}, auth=client.tenant, timeout=30).cookies
         client.get("/management/tenant", auth=(MANAGEMENT_SECRET, ""))
         client.get("/users", auth=("a-mistaken-secret", ""))
         client.get("/users", headers={"X-Api-Key": "another-secret"})
@@ -142,9 +142,9 @@ def test_a_recording_becomes_an_http_archive_by_joining_its_lines() -> None:
 
 def test_bodies_whose_secrets_cannot_be_masked_are_not_recorded() -> None:
     def run(client: Client) -> None:
-        requests.post(f"{client.running.url}/validate", data='{"token": "secret-in-broken', auth=SERVER, timeout=5)
+        requests.post(f"{client.running.url}/validate", data='{"token": "secret-in-broken', auth=SERVER, timeout=30)
         plain = {"Content-Type": "text/plain"}
-        requests.post(f"{client.running.url}/validate", data="secret text", headers=plain, auth=SERVER, timeout=5)
+        requests.post(f"{client.running.url}/validate", data="secret text", headers=plain, auth=SERVER, timeout=30)
         client.get(client.running.control_url, auth=None, headers={"Accept": "text/html"})
 
     recorded(run)
@@ -182,10 +182,10 @@ def test_the_sandbox_runs_on_when_the_recording_cannot_be_written() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))
         with run_in_thread(SandboxConfig(seed=1), record=Path("calls.jsonl")) as running:
             for _ in range(20):
-                assert requests.get(running.url + "/users", timeout=5).status_code == 401
+                assert requests.get(running.url + "/users", timeout=30).status_code == 401
     """
     code = "\n".join(line[8:] for line in code.splitlines())
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert "Recording stopped: cannot write calls.jsonl" in done.stderr
     assert 0 < len(read(FILE).exchanges) < 20
@@ -199,7 +199,7 @@ def test_a_replay_of_an_unchanged_sandbox_finds_no_difference() -> None:
         (authenticator,) = client.get("/users/ann/authenticators").json()
         client.get("/management/action-configurations/signUp", auth=(MANAGEMENT_SECRET, ""))
         held = f"{client.running.url}/users/ann/authenticators/{authenticator['userAuthenticatorId']}"
-        requests.delete(held, auth=SERVER, timeout=5)
+        requests.delete(held, auth=SERVER, timeout=30)
         client.get(f"{client.running.control_url}outbox", auth=None)
 
     recorded(run)
@@ -214,13 +214,13 @@ def test_forms_of_the_hosted_pages_are_replayed_with_the_codes_of_the_new_sandbo
         about = {"email": "ann@example.com", "redirectUrl": "http://localhost:3000/done"}
         url = client.post("/users/ann/actions/signIn", about)["url"]
         base, _, token = url.partition("?token=")
-        page = session.get(url, timeout=5).text
+        page = session.get(url, timeout=30).text
         assert "E-mail code" in page
         form = {"method": "EMAIL_OTP", "address": "ann@example.com"}
-        session.post(f"{base}enrol?token={token}", data=form, timeout=5)
+        session.post(f"{base}enrol?token={token}", data=form, timeout=30)
         for code in ("000001", client.code("ann")):
             form = {"method": "EMAIL_OTP", "page": "code", "code": code}
-            answer = session.post(f"{base}verify?token={token}", data=form, timeout=5)
+            answer = session.post(f"{base}verify?token={token}", data=form, timeout=30)
         assert "You are all set" in answer.text
 
     recorded(run, SandboxConfig(seed=None))
@@ -235,7 +235,7 @@ def test_the_clock_of_a_replay_shows_the_recorded_times() -> None:
         client.running.clock.advance(minutes=30)
         enrol = f"{client.running.url}/client/user-authenticators/sms"
         bearer = {"Authorization": f"Bearer {token}"}
-        return requests.post(enrol, json={"phoneNumber": "+64211234567"}, headers=bearer, timeout=5).status_code
+        return requests.post(enrol, json={"phoneNumber": "+64211234567"}, headers=bearer, timeout=30).status_code
 
     assert recorded(run) == 401
     assert different(replay(read(FILE))) == []
@@ -298,9 +298,9 @@ def test_the_recording_of_a_killed_sandbox_is_replayed() -> None:
     ) as run:
         assert run.stdout
         url = json.loads(run.stdout.readline())["url"]
-        assert requests.get(f"{url}/users", auth=SERVER, timeout=5).status_code == 200
+        assert requests.get(f"{url}/users", auth=SERVER, timeout=30).status_code == 200
         run.send_signal(signal.SIGKILL)
-        _, warned = run.communicate(timeout=10)
+        _, warned = run.communicate(timeout=60)
     assert "Personal" not in warned
     assert "e-mail addresses, phone numbers" in warned
     with FILE.open("a") as file:
@@ -326,7 +326,7 @@ def test_a_file_that_is_not_a_recording_is_refused(text: str, words: str) -> Non
 
 
 def test_a_web_socket_and_requests_that_send_webhooks_are_not_replayed() -> None:
-    recorded(lambda client: requests.post(f"{client.running.control_url}webhooks/flush", timeout=5))
+    recorded(lambda client: requests.post(f"{client.running.control_url}webhooks/flush", timeout=30))
     recording = read(FILE)
     socket = replace(recording.exchanges[0], number=2, method="GET", url="ws://127.0.0.1:1/ws-v1-challenge", status=101)
     outcomes = replay(replace(recording, exchanges=(*recording.exchanges, socket)))
@@ -346,7 +346,7 @@ def test_a_recording_of_a_fixture_contains_no_key_of_it_and_is_replayed_with_its
         for path in ("fixture", "passkey?userId=ann"):
             assert client.get(f"{client.running.control_url}{path}", auth=None).status_code == 200
         fixture = f"{client.running.control_url}fixture"
-        assert requests.post(fixture, json={"users": {"bob": {}}}, timeout=5).status_code == 200
+        assert requests.post(fixture, json={"users": {"bob": {}}}, timeout=30).status_code == 200
 
     recorded(run, SandboxConfig(seed=7, fixture=Fixture.read(tenant)))
     text = FILE.read_text("utf-8")
@@ -378,7 +378,7 @@ def test_record_without_a_seed_chooses_one_and_the_clock_shows_the_present() -> 
         assert run.stdout
         assert run.stdout.readline()
         run.send_signal(signal.SIGINT)
-        run.communicate(timeout=10)
+        run.communicate(timeout=60)
     config = read(FILE).config
     assert config.seed is not None
     assert config.now
@@ -398,10 +398,10 @@ def test_the_commands_of_the_page_run_as_printed(tmp_path: Path) -> None:
         assert run.stdout
         url = json.loads(run.stdout.readline())["url"]
         for call in calls.replace("http://127.0.0.1:4443/v1", url).splitlines():
-            assert subprocess.run(shlex.split(call), timeout=10, check=True, capture_output=True).stdout
+            assert subprocess.run(shlex.split(call), timeout=60, check=True, capture_output=True).stdout
         run.send_signal(signal.SIGINT)
-        run.communicate(timeout=10)
+        run.communicate(timeout=60)
     python = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    subprocess.run(["/bin/sh", "-c", join], env=python, timeout=10, check=True)
+    subprocess.run(["/bin/sh", "-c", join], env=python, timeout=60, check=True)
     assert len(json.loads((tmp_path / "calls.har").read_text("utf-8"))["log"]["entries"]) == 3
     assert command(*shlex.split(replayed)[1:]).stdout == blocks("text")[0]

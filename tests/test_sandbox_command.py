@@ -21,7 +21,7 @@ def url_of(text: str) -> str:
 
 
 def counts(text: str) -> dict[str, int]:
-    with urlopen(url_of(text).removesuffix("/v1") + "/_sandbox/", timeout=5) as answer:
+    with urlopen(url_of(text).removesuffix("/v1") + "/_sandbox/", timeout=30) as answer:
         found: dict[str, int] = json.load(answer)["counts"]
     return found
 
@@ -46,11 +46,11 @@ def test_the_command_sets_where_the_pages_are_and_which_codes_are_sent() -> None
     options = ("--empty", "--pages-url", "http://auth.localhost:80", "--fixed-code", "ann@example.com=123456")
     with banner(*options) as shown:
         server = HTTPBasicAuth("sandbox-server-secret", "")
-        tracked = requests.post(f"{url_of(shown)}/users/ann/actions/signIn", json={}, auth=server, timeout=5).json()
+        tracked = requests.post(f"{url_of(shown)}/users/ann/actions/signIn", json={}, auth=server, timeout=30).json()
         assert tracked["url"].startswith("http://auth.localhost:80/hosted/?token=")
         body = {"verificationMethod": "EMAIL_OTP", "action": "signIn", "email": "ann@example.com"}
-        requests.post(f"{url_of(shown)}/challenge", json=body, auth=server, timeout=5)
-        outbox = requests.get(url_of(shown).removesuffix("/v1") + "/_sandbox/outbox", timeout=5).json()
+        requests.post(f"{url_of(shown)}/challenge", json=body, auth=server, timeout=30)
+        outbox = requests.get(url_of(shown).removesuffix("/v1") + "/_sandbox/outbox", timeout=30).json()
         assert [message["code"] for message in outbox["messages"]] == ["123456"]
 
 
@@ -87,7 +87,7 @@ def test_the_sandbox_sends_its_past_to_the_receiver_of_events_to() -> None:
             assert re.match(r"Sent [\d,]+ events of the last 30 days in \d+ deliveries\.", running.stderr.readline())
         finally:
             running.send_signal(signal.SIGINT)
-            running.communicate(timeout=10)
+            running.communicate(timeout=60)
         assert target.clock.is_frozen
 
 

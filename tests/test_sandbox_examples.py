@@ -56,7 +56,7 @@ def python(code: str, port: str, **environment: str) -> str:
     """What Python prints that the container would run, at another port."""
     env = {**os.environ, **environment}
     arguments = [sys.executable, "-c", code.replace(":4443", f":{port}")]
-    return subprocess.run(arguments, env=env, timeout=20, check=True, capture_output=True, text=True).stdout
+    return subprocess.run(arguments, env=env, timeout=60, check=True, capture_output=True, text=True).stdout
 
 
 def test_the_container_starts_a_sandbox_that_its_health_check_finds() -> None:
@@ -65,17 +65,17 @@ def test_the_container_starts_a_sandbox_that_its_health_check_finds() -> None:
         assert python(code, port) == ""
         headers = {"Host": f"{NAME}:4443"}
         url = f"http://127.0.0.1:{port}/v1/users/ann/actions/signIn"
-        tracked = requests.post(url, json={}, headers=headers, auth=(SECRET, ""), timeout=5).json()
+        tracked = requests.post(url, json={}, headers=headers, auth=(SECRET, ""), timeout=30).json()
     assert tracked["url"].startswith("http://localhost:4443/hosted/")
 
 
 def test_the_container_starts_several_tenants() -> None:
     with started([*instruction("CMD"), "--tenants", "2"]) as port:
         url, headers = f"http://127.0.0.1:{port}/_sandbox/tenants", {"Host": f"{NAME}:4443"}
-        second = requests.get(url, headers=headers, timeout=5).json()["tenants"][1]
+        second = requests.get(url, headers=headers, timeout=30).json()["tenants"][1]
         assert second["url"] == f"http://{NAME}:4443/v1"
         users = f"http://127.0.0.1:{port}/v1/users"
-        found = requests.get(users, headers=headers, auth=(second["apiSecretKey"], ""), timeout=5).json()["users"]
+        found = requests.get(users, headers=headers, auth=(second["apiSecretKey"], ""), timeout=30).json()["users"]
     assert len(found) == 50
 
 

@@ -65,7 +65,7 @@ def test_every_page_of_an_empty_tenant_says_what_to_do(empty: RunningSandbox, pa
 def test_every_page_has_a_strict_policy_and_nothing_inline(empty: RunningSandbox, hook: Receiver) -> None:
     something_everywhere(empty, hook.url)
     for path in (*PAGES, "user?id=ann", "user?id=nobody", "delivery?number=1", "delivery?number=x"):
-        answer = requests.get(address(empty, path), headers=HTML, timeout=10)
+        answer = requests.get(address(empty, path), headers=HTML, timeout=30)
         policy = answer.headers["content-security-policy"]
         assert policy.startswith("default-src 'none'; style-src 'self'; script-src 'self'; ")
         assert "unsafe" not in policy
@@ -91,7 +91,7 @@ def test_text_that_is_not_unicode_is_no_error(empty: RunningSandbox) -> None:
     assert len(text) < 50_000  # the long id is in its link only
     for link in re.findall(r'href="(/_sandbox/pages/user\?id=[^"]*)"', text):
         where = empty.url.removesuffix("/v1") + link
-        assert requests.get(where, headers=HTML, timeout=10).status_code in (200, 404)
+        assert requests.get(where, headers=HTML, timeout=30).status_code in (200, 404)
     assert "There is no such user" in shown(empty, "user", 404, id="nobody")
     assert shown(empty, "user", id="?id=b&page=2#c")
 
@@ -99,7 +99,7 @@ def test_text_that_is_not_unicode_is_no_error(empty: RunningSandbox) -> None:
 @pytest.mark.parametrize("query", ["page=0", "page=-1", "page=99999999999", "page=x", "page=²", "q=%ff&page=%00"])
 def test_a_wrong_page_number_shows_the_nearest_page(seeded: RunningSandbox, query: str) -> None:
     for page in ("users", "attempts", "webhooks"):
-        answer = requests.get(address(seeded, f"{page}?{query}"), headers=HTML, timeout=10)
+        answer = requests.get(address(seeded, f"{page}?{query}"), headers=HTML, timeout=30)
         assert answer.status_code == 200
 
 
@@ -273,7 +273,7 @@ def test_each_button_does_what_it_says(empty: RunningSandbox, hook: Receiver) ->
         answer = press(empty, button, **form)
         assert (answer.status_code, answer.headers.get("location", "").partition("?")[2]) == (303, f"said={button}")
         where = empty.url.removesuffix("/v1") + answer.headers["location"]
-        assert 'class="said"' in requests.get(where, headers=HTML, timeout=10).text
+        assert 'class="said"' in requests.get(where, headers=HTML, timeout=30).text
 
     done("seed", users=3, days=5, seed=7)
     assert sandbox.store.counts()["users"] == 3
@@ -352,11 +352,11 @@ def test_a_button_with_wrong_input_says_why_and_changes_nothing(
 def test_a_form_that_is_none_is_refused(empty: RunningSandbox) -> None:
     own = {"Origin": empty.url.removesuffix("/v1")}
     for body, status in ((b"\xff", 400), (b"a&" * 100, 400), (b"x=" + b"y" * 2_000_000, 400)):
-        answer = requests.post(address(empty, "do/fault"), data=body, headers=own, timeout=10)
+        answer = requests.post(address(empty, "do/fault"), data=body, headers=own, timeout=30)
         assert answer.status_code == status
     assert press(empty, "nothing").status_code == 404
-    assert requests.get(address(empty, "do/reset"), timeout=10).status_code in (404, 405)
-    assert requests.get(address(empty, "static/..%2frender.py"), timeout=10).status_code == 404
+    assert requests.get(address(empty, "do/reset"), timeout=30).status_code in (404, 405)
+    assert requests.get(address(empty, "static/..%2frender.py"), timeout=30).status_code == 404
     assert empty.sandbox.faults.shown() == []
 
 
@@ -380,11 +380,11 @@ def test_a_page_of_another_site_can_press_no_button(seeded: RunningSandbox, head
 
 def test_a_link_from_another_site_shows_a_page_but_no_script_of_it_can_read_one(seeded: RunningSandbox) -> None:
     follows = {**HTML, "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
-    assert requests.get(address(seeded, "users"), headers=follows, timeout=10).status_code == 200
+    assert requests.get(address(seeded, "users"), headers=follows, timeout=30).status_code == 200
     for mode in ("no-cors", "cors"):
         loads = {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": mode}
         for where in (address(seeded, "users"), f"{seeded.control_url}outbox"):
-            assert requests.get(where, headers=loads, timeout=10).status_code == 403
+            assert requests.get(where, headers=loads, timeout=30).status_code == 403
 
 
 def test_a_link_cannot_put_words_into_the_page(empty: RunningSandbox) -> None:
@@ -402,7 +402,7 @@ def test_each_tenant_has_its_own_pages_and_buttons() -> None:
             assert list(links.values()) == [running.tenant_id, "acme", "globex"]
             for link in links:
                 where = running.control_url.partition("/_sandbox")[0] + link
-                assert requests.get(where, headers=HTML, timeout=10).status_code == 200
+                assert requests.get(where, headers=HTML, timeout=30).status_code == 200
         first = shown(acme)
         assert f"{acme.url}</code>" in first
         assert acme.url.endswith("/eu/v1")

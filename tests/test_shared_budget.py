@@ -55,13 +55,13 @@ def redis(tmp_path: Path) -> Iterator[str]:
         stdout=subprocess.DEVNULL,
     )
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not socket.exists() and time.monotonic() < deadline:
             time.sleep(0.02)
         yield f"unix://{socket}"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def two_ask(running: RunningSandbox, place: str) -> None:
@@ -79,7 +79,7 @@ def two_ask(running: RunningSandbox, place: str) -> None:
         process.stdin.write("\n")
         process.stdin.flush()
     for process in both:
-        _, errors = process.communicate(timeout=40)
+        _, errors = process.communicate(timeout=60)
         assert process.returncode == 0, errors
 
 

@@ -35,11 +35,11 @@ def running_command(*options: str) -> "Iterator[tuple[subprocess.Popen[str], dic
         yield process, json.loads(process.stdout.readline())
     finally:
         process.kill()
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
 
 
 def track(url: str, user: str = "ann", **body: Any) -> dict[str, Any]:
-    answer = requests.post(f"{url}/users/{user}/actions/signIn", json=body, auth=SERVER, timeout=10)
+    answer = requests.post(f"{url}/users/{user}/actions/signIn", json=body, auth=SERVER, timeout=30)
     found: dict[str, Any] = answer.json()
     return found
 
@@ -57,15 +57,15 @@ def before_the_restart(running: RunningSandbox) -> tuple[dict[str, Any], dict[st
     token = track(running.url)["token"]
     bearer = {"Authorization": f"Bearer {token}"}
     email = f"{running.url}/client/user-authenticators/email-otp"
-    requests.post(email, json={"email": "ann@example.com"}, headers=bearer, timeout=5)
+    requests.post(email, json={"email": "ann@example.com"}, headers=bearer, timeout=30)
     entered = {"verificationCode": code_to(running, "ann@example.com")}
-    verified = requests.post(f"{running.url}/client/verify/email-otp", json=entered, headers=bearer, timeout=5).json()
+    verified = requests.post(f"{running.url}/client/verify/email-otp", json=entered, headers=bearer, timeout=30).json()
     sessions = []
     for _ in range(2):
         body = {"token": verified["accessToken"], "clientId": "shop"}
-        sessions.append(requests.post(f"{running.url}/sessions", json=body, auth=SERVER, timeout=5).json())
+        sessions.append(requests.post(f"{running.url}/sessions", json=body, auth=SERVER, timeout=30).json())
     body = {"verificationMethod": "EMAIL_OTP", "action": "payment", "email": "ann@example.com"}
-    started = requests.post(f"{running.url}/challenge", json=body, auth=SERVER, timeout=5).json()
+    started = requests.post(f"{running.url}/challenge", json=body, auth=SERVER, timeout=30).json()
     running.clock.advance(minutes=5)
     return (
         sessions[0],
@@ -85,7 +85,7 @@ def after_the_restart(
     running: RunningSandbox, session: dict[str, Any], refresh: dict[str, Any], code: dict[str, str]
 ) -> None:
     def post(path: str, **body: str) -> dict[str, Any]:
-        found: dict[str, Any] = requests.post(f"{running.url}/{path}", json=body, auth=SERVER, timeout=5).json()
+        found: dict[str, Any] = requests.post(f"{running.url}/{path}", json=body, auth=SERVER, timeout=30).json()
         return found
 
     assert post("sessions/validate", accessToken=session["accessToken"])["user"]["userId"] == "ann"
@@ -93,9 +93,8 @@ def after_the_restart(
     assert post("verify", **code)["isVerified"]
     assert code_to(running, "ann@example.com") == code["verificationCode"]
     # ids with a seed do not begin again
-    keys = [
-        row["idempotencyKey"] for row in requests.get(f"{running.url}/users/ann/actions", auth=SERVER, timeout=5).json()
-    ]
+    actions = requests.get(f"{running.url}/users/ann/actions", auth=SERVER, timeout=30).json()
+    keys = [row["idempotencyKey"] for row in actions]
     assert track(running.url)["idempotencyKey"] not in keys
 
 
@@ -106,7 +105,7 @@ def test_the_command_saves_when_it_is_asked_to_stop(number: int) -> None:
     with running_command("--empty", "--state", str(STATE)) as (process, shown):
         track(shown["url"])
         process.send_signal(number)
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=60)
     assert "Traceback" not in errors
     assert process.returncode == (143 if number == signal.SIGTERM else 0)
     saved = json.loads(STATE.read_text("utf-8"))
@@ -119,16 +118,16 @@ def test_a_second_start_continues_and_ignores_fixture_and_users() -> None:
     Path("tenant.json").write_text(json.dumps({"users": {"ann": {"email": "ann@example.com"}}}), encoding="utf-8")
     options = ("--fixture", "tenant.json", "--state", str(STATE))
     with running_command(*options) as (process, shown):
-        assert requests.get(f"{shown['url']}/users", auth=SERVER, timeout=5).json()["users"][0]["userId"] == "ann"
-        requests.delete(f"{shown['url']}/users/ann", auth=SERVER, timeout=5)
+        assert requests.get(f"{shown['url']}/users", auth=SERVER, timeout=30).json()["users"][0]["userId"] == "ann"
+        requests.delete(f"{shown['url']}/users/ann", auth=SERVER, timeout=30)
         track(shown["url"], "ben")
-        answer = requests.post(f"{shown['controlUrl']}state/save", timeout=5).json()
+        answer = requests.post(f"{shown['controlUrl']}state/save", timeout=30).json()
         assert answer == {"saved": "shop.json"}
         track(shown["url"], "eve")
         process.kill()  # loses what came after the save
-        process.wait(timeout=10)
+        process.wait(timeout=60)
     with running_command(*options, "--users", "50") as (_, shown):
-        users = requests.get(f"{shown['url']}/users", auth=SERVER, timeout=5).json()["users"]
+        users = requests.get(f"{shown['url']}/users", auth=SERVER, timeout=30).json()["users"]
         assert [user["userId"] for user in users] == ["ben"]
 
 
@@ -141,13 +140,13 @@ def test_snapshots_are_files_that_outlive_the_sandbox() -> None:
         assert running.snapshots() == ["three-users", "empty.2"]
         running.sandbox.webhooks.configure(log_events_url="http://127.0.0.1:9/log")
         for _ in range(2):
-            requests.post(f"{running.control_url}restore", json={"name": "three-users"}, timeout=5).raise_for_status()
+            requests.post(f"{running.control_url}restore", json={"name": "three-users"}, timeout=30).raise_for_status()
             assert running.sandbox.store.counts()["users"] == 3
             running.restore("empty.2")
             assert running.sandbox.store.counts()["users"] == 0
         assert running.sandbox.webhooks.settings.log_events_url == "http://127.0.0.1:9/log"
         for name, words in (("three", "No snapshot is named"), ("../shop", "a snapshot name must have"), ("", "must")):
-            answer = requests.post(f"{running.control_url}restore", json={"name": name}, timeout=5)
+            answer = requests.post(f"{running.control_url}restore", json={"name": name}, timeout=30)
             assert answer.status_code == 400
             assert words in answer.json()["error"]
         with pytest.raises(ValueError, match="a snapshot name must have"):
@@ -159,9 +158,9 @@ def test_state_moves_to_another_sandbox_with_its_stories_and_changes() -> None:
     config = SandboxConfig(users=200, seed=7, stories=True)
     with run_in_thread(config) as one, run_in_thread() as other:
         one.clock.freeze()
-        moved = requests.get(f"{one.control_url}state", timeout=10).text
+        moved = requests.get(f"{one.control_url}state", timeout=30).text
         requests.post(f"{other.control_url}state", data=moved.encode(), timeout=20).raise_for_status()
-        assert requests.get(f"{other.control_url}state", timeout=10).json() == json.loads(moved)
+        assert requests.get(f"{other.control_url}state", timeout=30).json() == json.loads(moved)
         assert other.told_stories() == one.told_stories()
         assert other.configuration_changes() == one.configuration_changes()
         assert other.truth() == one.truth()
@@ -204,16 +203,16 @@ def test_a_passkey_of_a_browser_signs_in_after_a_restart() -> None:
         bearer = {"Authorization": f"Bearer {track(running.url)['token']}"}
         path = f"{running.url}/client/user-authenticators/passkey"
         started = requests.post(
-            f"{path}/registration-options", json={"username": "ann"}, headers=bearer, timeout=5
+            f"{path}/registration-options", json={"username": "ann"}, headers=bearer, timeout=30
         ).json()
         made = {"challengeId": started["challengeId"], "registrationCredential": passkey.create(started["options"])}
-        assert requests.post(path, json=made, headers=bearer, timeout=5).json()["isVerified"]
+        assert requests.post(path, json=made, headers=bearer, timeout=30).json()["isVerified"]
     with run_in_thread(state=STATE) as running:
         tenant = (running.sandbox.config.tenant_id, "")
         path = f"{running.url}/client/user-authenticators/passkey"
-        started = requests.post(f"{path}/authentication-options", json={}, auth=tenant, timeout=5).json()
+        started = requests.post(f"{path}/authentication-options", json={}, auth=tenant, timeout=30).json()
         signed = {"challengeId": started["challengeId"], "authenticationCredential": passkey.get(started["options"])}
-        answer = requests.post(f"{running.url}/client/verify/passkey", json=signed, auth=tenant, timeout=5)
+        answer = requests.post(f"{running.url}/client/verify/passkey", json=signed, auth=tenant, timeout=30)
         assert answer.json()["userId"] == "ann"
 
 

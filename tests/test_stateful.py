@@ -28,8 +28,8 @@ from tests.tiers import examples
 
 KEYS = {"users": "user_id", "user_authenticators": "user_authenticator_id", "user_devices": "device_id"}
 FILE = "authsignal_pipeline.duckdb"
-IN_SHORT, IN_ALL = 1, 20
-EXAMPLES, STEPS = 4, 8
+IN_SHORT, IN_ALL = 1, 40
+EXAMPLES, STEPS = 2, 8
 WINDOW, OVERLAP = timedelta(days=30), timedelta(days=3)
 PRIVACY_KEY = "b82d60f4917ce35a0c49d7e16fb3852e71a0c9d54f683be2960d1ef7a4538c2b"
 ROUTES = {

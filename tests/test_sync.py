@@ -287,4 +287,4 @@ def test_a_database_file_open_in_another_program_is_a_clear_error(seeded: Runnin
         with pytest.raises(RunFailed, match="open in another program"):
             sync_from(seeded)
     finally:
-        holder.communicate(b"\n", timeout=10)
+        holder.communicate(b"\n", timeout=60)

@@ -118,7 +118,7 @@ def complete(one: RunningSandbox) -> dict[str, Any]:
 
 
 def server(one: RunningSandbox, method: str, path: str, body: Any = None) -> Any:
-    answer = requests.request(method, f"{one.url}{path}", json=body, auth=(one.api_secret_key, ""), timeout=10)
+    answer = requests.request(method, f"{one.url}{path}", json=body, auth=(one.api_secret_key, ""), timeout=30)
     return answer.json()
 
 
@@ -132,7 +132,7 @@ def client(one: RunningSandbox, path: str, body: Any, token: str | None = None) 
     """Call the Client API with a token, or with the tenant id."""
     auth = None if token else (one.tenant_id, "")
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return requests.post(f"{one.url}/client{path}", json=body, auth=auth, headers=headers, timeout=10)
+    return requests.post(f"{one.url}/client{path}", json=body, auth=auth, headers=headers, timeout=30)
 
 
 def others(running: RunningSandbox, name: str) -> list[RunningSandbox]:
@@ -146,7 +146,7 @@ def test_a_control_route_changes_only_its_own_tenant(running: RunningSandbox, na
     one, (method, path) = tenant(running, name), route.split(" ")
     before = [complete(other) for other in others(running, name)]
     url = one.control_url + path.removeprefix("/_sandbox/")
-    requests.request(method, url, json=BODIES.get(route, {}) if method == "POST" else None, timeout=10)
+    requests.request(method, url, json=BODIES.get(route, {}) if method == "POST" else None, timeout=30)
     assert [complete(other) for other in others(running, name)] == before
 
 
@@ -165,7 +165,7 @@ def test_an_api_route_changes_only_the_tenant_of_the_key(running: RunningSandbox
     bearer = {"Authorization": f"Bearer {token}"} if "bearer" in described.auth else {}
     auth = None if bearer else (keys.get(described.auth, one.tenant_id), "")
     body = {**ANY, "token": token} if method != "GET" else None
-    answer = requests.request(method, f"{one.url}{path}", json=body, auth=auth, headers=bearer, timeout=10)
+    answer = requests.request(method, f"{one.url}{path}", json=body, auth=auth, headers=bearer, timeout=30)
     assert answer.status_code != 401
     assert [complete(other) for other in others(running, name)] == before
 
@@ -227,15 +227,15 @@ def test_no_secret_of_one_tenant_works_with_another(running: RunningSandbox, min
     assert keys(one) != keys(two)
     assert one.control_url in held["link"]
     there = held["link"].replace(one.control_url, two.control_url)
-    assert [requests.get(url, timeout=10).status_code for url in (there, held["link"])] == [404, 200]
-    page = requests.get(f"{two.url}/client/user-authenticators", headers=bearer, timeout=10)
+    assert [requests.get(url, timeout=30).status_code for url in (there, held["link"])] == [404, 200]
+    page = requests.get(f"{two.url}/client/user-authenticators", headers=bearer, timeout=30)
     assert page.status_code == (200 if two.url == one.url else 401)  # at one URL, the token is that of its own tenant
     assert Fixture.of_sandbox(two.sandbox)["users"] == before
 
 
 def keys(one: RunningSandbox) -> Any:
     """The public keys of a tenant's sessions."""
-    return requests.get(f"{one.url}/client/public/{one.tenant_id}/.well-known/jwks", timeout=10).json()["keys"]
+    return requests.get(f"{one.url}/client/public/{one.tenant_id}/.well-known/jwks", timeout=30).json()["keys"]
 
 
 @pytest.mark.parametrize("name", ["acme", FIRST])
@@ -246,9 +246,9 @@ def test_a_token_that_claims_another_tenant_is_refused(running: RunningSandbox, 
     claims["other"]["tenantId"] = "globex"
     forged = jwt.encode(claims, one.api_secret_key.ljust(32, "."), algorithm="HS256")
     headers = {"Authorization": f"Bearer {forged}"}
-    assert requests.get(f"{running.url}/client/user-authenticators", headers=headers, timeout=10).status_code == 401
+    assert requests.get(f"{running.url}/client/user-authenticators", headers=headers, timeout=30).status_code == 401
     assert (
-        requests.get(f"{running.control_url.removesuffix('_sandbox/')}hosted/?token={forged}", timeout=10).status_code
+        requests.get(f"{running.control_url.removesuffix('_sandbox/')}hosted/?token={forged}", timeout=30).status_code
         == 401
     )
 
@@ -281,7 +281,7 @@ STEPS: Final[dict[str, Callable[[RunningSandbox], Any]]] = {
 
 
 def control(one: RunningSandbox, path: str, body: Any) -> None:
-    requests.post(one.control_url + path, json=body, timeout=10)
+    requests.post(one.control_url + path, json=body, timeout=30)
 
 
 @settings(max_examples=examples(60, quick=8))

@@ -144,13 +144,13 @@ def test_the_second_of_two_concurrent_syncs_is_refused_and_the_first_continues(
         stdout=subprocess.DEVNULL,
         text=True,
     )
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while empty.sandbox.faults.waiting and time.monotonic() < deadline:
         time.sleep(0.02)
     first.send_signal(signal.SIGSTOP)  # in the midst of reading
     second = command(*wanted, *options, env={**at(empty), **file, "DLT_DATA_DIR": str(workdir / disk)})
     first.send_signal(signal.SIGCONT)
-    _, complaints = first.communicate(timeout=40)
+    _, complaints = first.communicate(timeout=60)
     assert (second.returncode, first.returncode) == (1, 0), second.stderr + complaints
     assert said in second.stderr
     assert "Traceback" not in second.stderr

@@ -22,7 +22,7 @@ def test_the_tests_of_the_sdk_pass_against_the_sandbox(empty: RunningSandbox) ->
         env={**os.environ, "AUTHSIGNAL_API_URL": empty.url, "AUTHSIGNAL_API_SECRET": SECRET},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -17,9 +17,9 @@ import pytest
 from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.errors import ConfigurationError, ExtraMissing, RayUnavailable, WorkerLost
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig
-from tests.conftest import served
 from tests.contents import change, loaded
 from tests.helpers import COMMAND, SECRET, at, command, rows, sync_from
+from tests.shared_fixtures import served
 from tests.test_workers import KEY, MANY, ONE, load
 from tests.workers import is_alive, wait_for
 

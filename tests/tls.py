@@ -93,7 +93,7 @@ def tunnel(to: int, login: str | None = None) -> Serve:
             back = threading.Thread(target=_copied, args=(other, connection), daemon=True)
             back.start()
             _copied(connection, other)
-            back.join(5)
+            back.join(30)
 
     return serve
 

@@ -67,7 +67,7 @@ class Zygote:
         return int(json.loads(self._process.stdout.readline())["code"])
 
     def close(self) -> None:
-        self._process.communicate(timeout=10)
+        self._process.communicate(timeout=60)
 
 
 class Database(Protocol):

@@ -57,7 +57,7 @@ STAGED: Final[dict[str, Point]] = {
 """The same where dlt merges from staging tables."""
 
 QUICK: Final = ("after the 3rd file was committed",)
-DEEP: Final = 10
+DEEP: Final = 5
 """Random moments in make test-deep; make test-crash has all of them."""
 
 KINDS: Final = ("millisecond", "file operation", "statement")

@@ -90,10 +90,10 @@ def small_disk(workdir: Path) -> Iterator[Path]:
     disk.mkdir()
     mount, umount = shutil.which("mount"), shutil.which("umount")
     options = ["-t", "tmpfs", "-o", "size=64m", "tmpfs", str(disk)]
-    if not (mount and umount) or subprocess.run([mount, *options], check=False, timeout=10).returncode:
+    if not (mount and umount) or subprocess.run([mount, *options], check=False, timeout=60).returncode:
         pytest.skip("only root may mount a small disk")
     yield disk
-    subprocess.run([umount, str(disk)], check=True, timeout=10)
+    subprocess.run([umount, str(disk)], check=True, timeout=60)
 
 
 def fill(disk: Path, *, left: int) -> Path:

@@ -18,7 +18,7 @@ const ARGUMENTS = [
   ...(process.env.CHROMIUM_ARGUMENTS ?? "").split("\n").filter(Boolean),
 ];
 
-const PATIENCE = 5000;
+const PATIENCE = 30_000;
 
 const SDK = readFileSync(new URL("node_modules/@authsignal/browser/dist/index.min.js", import.meta.url));
 
@@ -205,8 +205,7 @@ function startCall({ path, argument }) {
 }
 
 function late(op) {
-  const patience = op === "axe" ? 12 * PATIENCE : 2 * PATIENCE; // it looks at every element of a page
-  return new Promise((_, reject) => setTimeout(reject, patience, new Error(`${op} took too long`)).unref());
+  return new Promise((_, reject) => setTimeout(reject, 2 * PATIENCE, new Error(`${op} took too long`)).unref());
 }
 
 async function answer({ op, ...rest }) {
