@@ -1,7 +1,9 @@
 """Connect to a Ray cluster, or start Ray on this machine."""
 
+import ctypes
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -123,7 +125,7 @@ def _connect(ray: Any, address: str, workers: int) -> None:
         _check_reachable(address)
     logging.getLogger("ray").setLevel(logging.ERROR)
     try:
-        with _set(_SETTINGS):
+        with _set(_SETTINGS), _same_handler(signal.SIGTERM):
             ray.init(**arguments)
     except (Exception, SystemExit) as error:
         fault = _fault(error, address)
@@ -177,6 +179,20 @@ def _fault_of(host: str, port: int) -> str:
     except subprocess.SubprocessError:
         return "what listens there is not Ray, or refuses the token"
     return ""
+
+
+@contextmanager
+def _same_handler(number: int) -> Iterator[None]:
+    """Restore the handler of a signal. Ray installs one below those of Python, which ends the process with a stack
+    trace. `signal.signal` would replace it, but only in the main thread."""
+    api = ctypes.pythonapi
+    api.PyOS_getsig.argtypes, api.PyOS_getsig.restype = [ctypes.c_int], ctypes.c_void_p
+    api.PyOS_setsig.argtypes, api.PyOS_setsig.restype = [ctypes.c_int, ctypes.c_void_p], ctypes.c_void_p
+    handler = api.PyOS_getsig(number)
+    try:
+        yield
+    finally:
+        api.PyOS_setsig(number, handler)
 
 
 @contextmanager
