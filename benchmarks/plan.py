@@ -61,7 +61,7 @@ def plan(tenant: Tenant) -> list[tuple[str, str]]:
         ("loading all events again", spoken(tenant.events * SECONDS_AN_EVENT)),
     ]
     rows += [
-        (f"receiving them, {size} in a delivery", spoken(tenant.events / speed))
+        (f"receiving them, {size} per delivery", spoken(tenant.events / speed))
         for size, speed in RECEIVED_A_SECOND.items()
     ]
     return [*rows, ("dashboard: reading all attempts", spoken(tenant.events * SECONDS_AN_ATTEMPT))]
