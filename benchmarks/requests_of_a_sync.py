@@ -1,4 +1,4 @@
-"""Requests for 1,000 rows: first syncs of an invented tenant with several tables, and a second one right after each."""
+"""Requests per 1,000 rows: first syncs of an invented tenant with several tables, and a second one right after each."""
 
 import argparse
 import os
@@ -32,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--users", type=int, default=2_000)
     config = SandboxConfig(users=parser.parse_args().users, days=45, seed=7)
-    print("| tables | requests | rows | requests for 1,000 rows | requests of a second sync |")
+    print("| tables | requests | rows | requests per 1,000 rows | requests of a second sync |")
     print("| --- | ---: | ---: | ---: | ---: |")
     home = Path.cwd()
     for title, tables in TABLES.items():
