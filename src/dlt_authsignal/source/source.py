@@ -119,9 +119,9 @@ def authsignal_source(
         workers: Processes that read users, at most 64; they share `rate` and `concurrency`. Without a number, there is
             one below 200 requests per second or 5,000 due users; above, it depends on the rate and the cores.
             With `max_requests` or `max_duration` there is always one. Default: chosen.
-        engine: What runs the workers: `processes` of this machine, or `ray` (extra `ray`). Default: processes.
-        ray_address: Ray cluster that runs the workers, `HOST:PORT` or `auto`; needs `engine = "ray"`. Default: the
-            environment variable `RAY_ADDRESS`, or else a Ray that is started on this machine for the sync.
+        engine: What runs the workers: `processes` on this machine, or `ray` (extra `ray`). Default: processes.
+        ray_address: Ray cluster that runs the workers: `HOST:PORT`, or `auto`. Needs `engine = "ray"`. Default: the
+            environment variable `RAY_ADDRESS`. If it is not set, the sync starts Ray on this machine.
         rate: Maximum requests per second, over all tables, or `max` for Authsignal's limit only. Authsignal's limit is
             shared with your users who sign in. Default: 20.
         shared_budget: Path of a SQLite file, or URL of a Redis (extra `[redis]`), in which all processes with this key
@@ -167,9 +167,9 @@ def authsignal_source(
         accept_deletes: Allow this run to mark any number of rows as deleted, even all rows of a table. Default: false.
         accept_new_key: Confirm that `api_secret_key` is a new key of the same tenant, because the old one was replaced.
             Once is enough: the dataset then knows both keys. Default: false.
-        shard_folder: Folder, or URL of an object store (`s3://`, `gs://`, `az://`; extra `[spool]`), in which
-            `sync --shard` leaves files, `sync --load-shards` finds them and `erase` removes a user. Other commands do
-            not use it. Default: none.
+        shard_folder: Folder, or URL of an object store (`s3://`, `gs://`, `az://`; extra `[spool]`), for shards.
+            `sync --shard` writes them there, `sync --load-shards` loads them, and `erase` removes those that contain
+            the user. Other commands do not use it. Default: none.
         reads: When each user was last read, from `known_reads(pipeline)`. Only in Python. Default: unknown, so that
             all users are read.
         metrics: Counters to fill, for a progress display. Only in Python.

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from dlt_authsignal.cli.shell import stoppable
 
-STOPPED: Final = "The shard is not complete, and its files do not count. Run the same command again."
+STOPPED: Final = "The shard is incomplete, and its files are ignored. Run the same command again."
 
 
 def read(

@@ -56,13 +56,13 @@ STOPPED: Final = "Rows that were being read were not loaded. A load that had sta
 @click.option(
     "--engine",
     type=click.Choice(["processes", "ray"]),
-    help="What runs the workers: processes of this machine, or Ray. Default: processes.",
+    help="What runs the workers: processes on this machine, or Ray. Default: processes.",
 )
 @click.option(
     "--ray-address",
     metavar="HOST:PORT",
-    help="Ray cluster that runs the workers, such as ray-head:6379, or auto. Default: RAY_ADDRESS, or a Ray that is"
-    " started on this machine for the sync.",
+    help="Ray cluster that runs the workers: an address such as ray-head:6379, or auto. Default: RAY_ADDRESS. If it is"
+    " not set, the sync starts Ray on this machine.",
 )
 @click.option("--rate", metavar="N|max", help="Maximum requests per second; max: Authsignal's limit only. Default: 20.")
 @click.option("--full", is_flag=True, default=None, help="Read all users, and all actions that the API returns.")
@@ -105,24 +105,29 @@ STOPPED: Final = "Rows that were being read were not loaded. A load that had sta
 @click.option(
     "--shard",
     metavar="K/N",
-    help="Read one of N parts of the users and write it to the shard folder. Load all of them with --load-shards.",
+    help="Read one of N parts of the users and write it to the shard folder. --load-shards then loads all parts.",
 )
-@click.option("--load-shards", is_flag=True, help="Load the shards of a round, once all of them are there.")
+@click.option(
+    "--load-shards",
+    is_flag=True,
+    help="Load all shards of a round in one run. If one is missing, nothing is loaded.",
+)
 @click.option(
     "--shard-folder",
     metavar="URL",
-    help="Folder of the shards, or s3://, gs:// or az:// with bucket and folder (extra [spool]).",
+    help="Folder for the shards: a path, or s3://, gs:// or az:// with bucket and folder (extra [spool]).",
 )
 @click.option(
     "--round",
     "round_",
     metavar="NAME",
-    help="Name that the shards of one round have in common. Default: the day in UTC; --load-shards: the only one.",
+    help="Name of the round, the same for all of its shards and their load. Default: the day in UTC. With"
+    " --load-shards: the only round in the folder.",
 )
 @click.option(
     "--accept-missing-shards",
     is_flag=True,
-    help="With --load-shards: load the shards that are there. Then no rows of users are marked as deleted.",
+    help="With --load-shards: load even if shards are missing. Then no rows of users are marked as deleted.",
 )
 @options.wait_option
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object, without progress.")
@@ -149,7 +154,7 @@ def sync(
     A user is read again when the user list shows a change, or when they were last read more than --max-staleness
     ago. Sign-ins appear in the database after at most that time. --full reads all users.
 
-    Several machines can share the work: each runs sync --shard K/N, and then one runs sync --load-shards.
+    To share the work, run sync --shard K/N on several machines. Then run sync --load-shards on one of them.
 
     Credentials are read from .dlt/secrets.toml or the environment:
 
@@ -220,9 +225,11 @@ def run(
 
 
 def _check_shards(*, shard: str | None, load: bool, round: str | None, accept_missing: bool) -> None:
-    """Refuse options of shards that do not belong together."""
+    """Refuse combinations of shard options that make no sense."""
     if shard is not None and load:
-        raise click.UsageError("--shard reads one shard and --load-shards loads all of them. Pass one of the two.")
+        raise click.UsageError(
+            "--shard reads one shard, and --load-shards loads all of them. Pass only one of the two."
+        )
     if round is not None and shard is None and not load:
         raise click.UsageError("--round needs --shard or --load-shards.")
     if accept_missing and not load:
