@@ -1,4 +1,4 @@
-"""The manifest of examples/ray: its fields, its command, and who gets the keys. tests/schedulers checks its pods."""
+"""The manifest of examples/ray: its fields, its command, which pod has the keys. tests/schedulers checks the pods."""
 
 import json
 import shlex
@@ -61,7 +61,7 @@ def test_the_command_of_the_manifest_is_one_that_exists() -> None:
     assert cluster["rayVersion"] == version("ray")
 
 
-def test_only_the_machine_of_the_sync_gets_the_keys() -> None:
+def test_only_the_pod_of_the_sync_gets_the_keys() -> None:
     cluster = manifest()["spec"]["rayClusterSpec"]
     assert "secretRef" in json.dumps(cluster["headGroupSpec"])
     assert "secret" not in json.dumps(cluster["workerGroupSpecs"]).lower()

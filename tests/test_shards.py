@@ -1,4 +1,4 @@
-"""Shards: parts of a tenant that are read apart, and the run that loads them: the same tables as a plain sync."""
+"""Shards: parts of a tenant that are read separately and loaded in one run. The tables equal those of a plain sync."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -63,7 +63,7 @@ def plain(running: RunningSandbox, **given: Any) -> SyncReport:
 
 
 def files() -> list[Path]:
-    """Files of shards, without those that a killed shard was writing: a later one removes them, after an hour."""
+    """Files of shards, without unfinished ones of killed shards, which a later shard removes after an hour."""
     return [path for path in Path(FOLDER).rglob("*") if path.is_file() and path.parent.name != UNFINISHED]
 
 
@@ -80,7 +80,7 @@ def test_shards_load_the_tables_and_histories_of_a_plain_sync(seeded: RunningSan
     assert second[1].tables["users"].deleted == 1
 
 
-def test_a_missing_shard_loads_nothing_and_by_choice_marks_nothing_as_deleted(seeded: RunningSandbox) -> None:
+def test_a_missing_shard_loads_nothing_or_if_accepted_marks_nothing_as_deleted(seeded: RunningSandbox) -> None:
     plain(seeded, pipeline_name=MANY)
     change(seeded)
     before = loaded(f"{MANY}.duckdb")
@@ -132,7 +132,7 @@ def test_shards_of_different_settings_or_of_an_older_state_are_refused(seeded: R
         shard(seeded, f"{number}/2", round="good")
     with pytest.raises(ShardsUnusable, match=r"several rounds.*Choose one with --round"):
         load(seeded)
-    with pytest.raises(ShardsUnusable, match=r"other settings than this load has: tenant_id"):
+    with pytest.raises(ShardsUnusable, match=r"differ from those of this load: tenant_id"):
         load(seeded, round="good", tenant_id="t1")
     with pytest.raises(ShardsUnusable, match=r"another api_secret_key or from another region"):
         load(seeded, round="good", api_secret_key="another")
@@ -156,7 +156,7 @@ def test_damaged_and_foreign_files_load_nothing(seeded: RunningSandbox) -> None:
     manifest.write_bytes(said)
     for damage in (b"", content[:-10], content[:100] + b"x" + content[101:]):
         users.write_bytes(damage)
-        with pytest.raises(ShardsUnusable, match=r"000001.users.parquet.*is not what its shard wrote"):
+        with pytest.raises(ShardsUnusable, match=r"000001.users.parquet.*differs from what its shard wrote"):
             load(seeded)
     users.unlink()
     with pytest.raises(ShardsUnusable, match=r"has no file .*000001.users.parquet.*Nothing was loaded"):
@@ -176,7 +176,7 @@ def test_damaged_and_foreign_files_load_nothing(seeded: RunningSandbox) -> None:
 
 
 def forgeries(content: bytes) -> Iterator[bytes]:
-    """Files that are not what a shard writes, as somebody with access to the folder could make them."""
+    """Files that differ from what a shard writes, as an attacker with access to the folder could make them."""
     table = pq.read_table(pa.BufferReader(content))
     place = table.column_names.index("user_id")
     yield b"PAR1 is not all of it"
@@ -189,7 +189,7 @@ def forgeries(content: bytes) -> Iterator[bytes]:
 
 
 def users_of(of: int, each: int) -> list[list[str]]:
-    """Ids of users, so many in each shard."""
+    """Ids of users, with `each` of them in every shard."""
     found: list[list[str]] = [[] for _ in range(of)]
     for number in range(1000):
         user_id = f"u{number}"
@@ -200,7 +200,7 @@ def users_of(of: int, each: int) -> list[list[str]]:
 
 
 def read_with(running: RunningSandbox, part: str, body: Mapping[str, Any], **given: Any) -> ShardReport:
-    """Read a shard while Authsignal says the same of each user."""
+    """Read a shard while Authsignal returns the same body for each user."""
     running.faults.clear()
     text = json.dumps({"isEnrolled": True, **body})
     running.faults.add(Fault(route="GET /users/{userId}", kind="body", body=text, times=None))

@@ -1,4 +1,4 @@
-"""Shards that are killed, people in their files, their rate, and the stores that they are in."""
+"""Killed shards, identifiers in the files of shards, erasure, the rate of a shard, and object stores."""
 
 import json
 import os
@@ -50,7 +50,7 @@ cli(arguments)
 
 
 def killed(running: RunningSandbox, where: str, after: int, *arguments: str) -> None:
-    """Run the command, and kill it as soon as a step has been done so many times."""
+    """Run the command, and kill it as soon as a step has been done `after` times."""
     done = python("-c", KILL, where, str(after), *arguments, env=at(running, SHARD_FOLDER=FOLDER), timeout=120)
     assert done.returncode == KILLED, done.stderr[-2000:]
 

@@ -1,4 +1,4 @@
-"""A sync with workers on a Ray cluster: the same tables, whatever dies, and no key or user in what Ray keeps."""
+"""A sync with workers on Ray loads the same tables whatever dies, and leaves no key or user in what Ray keeps."""
 
 import os
 import signal
@@ -197,7 +197,7 @@ def test_an_address_without_the_engine_or_of_another_form_is_refused(seeded: Run
 
 @contextmanager
 def _meanwhile(running: RunningSandbox, act: Callable[[threading.Event], None]) -> Iterator[None]:
-    """Do something once, when workers have begun to read actions. It is told when the block has ended."""
+    """Call `act` once, when workers have begun to read actions. Its event is set when the block ends."""
     running.sandbox.log.clear()
     done, ended = threading.Event(), threading.Event()
     failed: list[BaseException] = []

@@ -378,10 +378,11 @@ class ShardsMissing(RunFailed):
 
     def __init__(self, round_: str, missing: Sequence[str], url: str) -> None:
         self.round, self.missing = round_, tuple(missing)
+        ending, are = ("", "is") if len(missing) == 1 else ("s", "are")
         super().__init__(
-            f"Round {round_} in {url} is not complete: shard {', '.join(missing)} is missing. Nothing was loaded. Run"
-            f" the missing shards with --round {round_}, then load again. To load the other shards without marking any"
-            " of their users' rows as deleted: --accept-missing-shards."
+            f"Round {round_} in {url} is not complete: shard{ending} {', '.join(missing)} {are} missing. Nothing was"
+            f" loaded. Run the missing shards with --round {round_}, then load again. To load the other shards anyway,"
+            " without marking rows of users as deleted, pass --accept-missing-shards."
         )
 
 

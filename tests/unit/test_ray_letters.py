@@ -1,4 +1,4 @@
-"""What a sync and a worker on another machine tell each other: encrypted, in order, and by whose clock. Without Ray."""
+"""Messages between a sync and a worker on another machine: encryption, order and clocks. Without Ray."""
 
 import time
 from typing import Any
@@ -36,7 +36,7 @@ def ends() -> tuple[SyncLetters, WorkerLetters]:
     return SyncLetters(sync), WorkerLetters(worker)
 
 
-def test_times_are_those_of_the_receivers_clock(
+def test_times_are_converted_to_the_receivers_clock(
     ends: tuple[SyncLetters, WorkerLetters], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sync, worker = ends

@@ -87,7 +87,7 @@ def test_text_of_another_type_than_its_column_is_hashed_in_all_shards() -> None:
     assert [row["email_verified__v_text"] for row in rows] == [PRIVACY.unknown("low"), PRIVACY.unknown("Ann Miller")]
 
 
-def test_the_row_hash_is_that_of_the_row_as_it_is_loaded() -> None:
+def test_the_row_hash_is_computed_from_the_loaded_row() -> None:
     rows, _ = together([{"fresh": "high"}], [{"fresh": "Ann Miller"}])
     assert (
         rows[0]["_row_hash"] == shaper()(answers(0, {"fresh": "high"}, {"fresh": "Ann Miller"}))["_row_hash"][0].as_py()

@@ -1,4 +1,4 @@
-"""What the shards of a round and their load must have alike, as fingerprints: settings may be secret or personal."""
+"""Fingerprints of what the shards of a round and their load must share: settings may be secret or personal."""
 
 from collections.abc import Collection
 from hashlib import blake2b, sha256
@@ -18,12 +18,12 @@ _OF_SHARDS: Final = ("users_from", "users_column", "exclude_users", "refresh_use
 
 
 def settings_alike(settings: SourceSettings) -> dict[str, str]:
-    """Return the settings that all shards must have alike."""
+    """Return fingerprints of the settings that all shards must share."""
     return {name: _mark(settings, getattr(settings, name)) for name in _OF_SHARDS}
 
 
 def stored_alike(settings: SourceSettings, selected: Collection[str]) -> dict[str, str]:
-    """Return what the shards and the load must have alike, because it decides how rows are stored.
+    """Return fingerprints of what the shards and the load must share, because it determines how rows are stored.
 
     Args:
         settings: The settings.
@@ -53,6 +53,6 @@ def shard_folder(settings: SourceSettings, pipeline_name: str) -> ShardFolder:
 
 
 def _mark(settings: SourceSettings, value: Any) -> str:
-    """Return a fingerprint of a value, which cannot be guessed without the key of the API."""
+    """Return a fingerprint of a value. Without the key of the API, the value cannot be guessed from it."""
     key = sha256(b"shards" + str(settings.api_secret_key).encode()).digest()
     return blake2b(msgspec.json.encode(value, enc_hook=str), digest_size=8, key=key).hexdigest()

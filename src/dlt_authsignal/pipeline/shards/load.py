@@ -40,14 +40,14 @@ def load_shards(
     """Load all shards of a round, as `dlt-authsignal sync --load-shards` does, and remove their files.
 
     It is a `sync` that takes users from the shards instead of Authsignal. The tables that are not read per user, such
-    as `tenant_authenticators` and the configuration, are read now. If it was interrupted, call it again.
+    as `tenant_authenticators` and the configuration, are read now. If a load was interrupted, call it again.
 
     Args:
         pipeline: The pipeline of the shards.
         round: Name of the round. Default: the only one in the shard folder.
-        accept_missing_shards: Load the shards that are there even if others are missing. Then no rows of users,
-            authenticators or devices are marked as deleted: users with such a row are left out.
-        tables: Tables to load; those of users must be the ones that the shards read.
+        accept_missing_shards: Load even if shards are missing. Then no rows of users, authenticators or devices are
+            marked as deleted: users with a row that would be marked are left out.
+        tables: Tables to load. The tables of users among them must be those that the shards read.
         metrics: Counters to fill, for a progress display.
         wait: As in `sync`.
         **settings: Settings of `authsignal_source`, `shard_folder` among them. They win over those that dlt finds.
@@ -55,8 +55,8 @@ def load_shards(
     Raises:
         ConfigurationError: A setting is missing or wrong. Nothing was loaded.
         ShardsMissing: Shards are missing. Nothing was loaded.
-        ShardsUnusable: The shards do not belong together, are damaged or outdated. Nothing was loaded.
-        RunFailed: The run did not complete. Nothing of it was loaded.
+        ShardsUnusable: The shards are damaged, are outdated or do not belong together. Nothing was loaded.
+        RunFailed: The run did not complete. Nothing that it read was loaded.
     """
     check_arguments(pipeline, tables, settings)
     found = resolved_settings(pipeline.pipeline_name, **settings)
@@ -76,7 +76,7 @@ def load_shards(
 
 
 class _Shards:
-    """A round on its way into a run.
+    """The shards of a round, for the run that loads them.
 
     Args:
         folder: The shard folder.
@@ -85,7 +85,7 @@ class _Shards:
 
     Attributes:
         round: The shards to load.
-        all: All shards that are there, those that were loaded before included.
+        all: All shards in the folder, including those that were loaded before.
     """
 
     def __init__(self, folder: ShardFolder, name: str, *, accept_missing: bool) -> None:
@@ -105,8 +105,8 @@ class _Shards:
             if key != manifest.key:
                 raise ShardsUnusable(
                     f"Shard {manifest.part} of round {self.round.name} was read with another api_secret_key or from"
-                    " another region than this load has.",
-                    "Load with the key of the shards. Use another --shard-folder or --pipeline-name for each tenant.",
+                    " another region than this load uses.",
+                    "Load with the key of the shards. Each tenant needs its own --shard-folder or --pipeline-name.",
                 )
         check_fits(self.round, stored_alike(settings, selected), newest_load(pipeline, USER_READS.name))
         for manifest in self.round.manifests:
@@ -114,10 +114,10 @@ class _Shards:
         metrics.user_ids_complete = True
 
     def notes(self) -> list[str]:
-        """Return a sentence on what was loaded."""
+        """Return a sentence that says what was loaded."""
         parts = ", ".join(str(manifest.part) for manifest in self.round.manifests)
         if not parts:
-            return [f"Round {self.round.name} had been loaded before. Its files were removed."]
+            return [f"Round {self.round.name} was already loaded. Its files were removed."]
         if not self.round.missing:
             return [f"Loaded shards {parts} of round {self.round.name}."]
         missing = ", ".join(map(str, self.round.missing))
@@ -128,7 +128,7 @@ class _Shards:
 
 
 def _count(metrics: RunMetrics, manifest: Manifest) -> None:
-    """Add what a shard has counted."""
+    """Add the counts of a shard to those of the run."""
     try:
         for name in metrics.counters().keys() & manifest.counters.keys() - {"values_withheld"}:
             setattr(metrics, name, getattr(metrics, name) + manifest.counters[name])

@@ -1,4 +1,4 @@
-"""Read one shard: what `sync` does up to the load, written as files instead."""
+"""Read one shard: do what `sync` does before the load, and write the rows to files."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ from dlt_authsignal.source.workers.messages import Shaped, drift_as_plain
 from dlt_authsignal.source.workers.shaping import shaped
 
 PATIENCE: Final = 60.0
-"""Seconds that a shard waits for a DuckDB file. Shards of one machine look at it one after the other."""
+"""Seconds that a shard waits for a DuckDB file. The shards of one machine open it one after the other."""
 
 
 def read_shard(
@@ -82,16 +82,17 @@ def read_shard(
             dataset.
         shard: The shard, such as `1/4`: users whose hash modulo 4 is 0.
         round: Name of the round, the same for all of its shards. Default: the day, in UTC.
-        tables: Tables to load. Default: all of users, except `action_details`. `load_shards` reads the other tables.
+        tables: Tables to load. Default: all tables of users, except `action_details`. `load_shards` reads
+            the other tables.
         metrics: Counters to fill, for a progress display.
-        on_planned: Called once all users who are due are known, with the limit on requests a second.
+        on_planned: Called once all users who are due are known, with the limit on requests per second.
         wait: Maximum time to wait for other programs that have the DuckDB file open. Default: the command's `--wait`,
             otherwise 60 seconds.
         **settings: Settings of `authsignal_source`, `shard_folder` among them. They win over those that dlt finds.
 
     Raises:
         ConfigurationError: A setting is missing or wrong. Nothing was written.
-        RunFailed: The shard was not read completely. Its files do not count.
+        RunFailed: The shard was not read completely. Its files are ignored.
     """
     check_arguments(pipeline, tables, settings)
     check_pipeline(pipeline)
@@ -100,7 +101,7 @@ def read_shard(
         look = try_pipeline(
             pipeline.pipeline_name, scratch, destination=pipeline.destination, dataset=pipeline.dataset_name
         )
-        look.destination.config_params.update(bound)  # the folder of the database may be another than this one
+        look.destination.config_params.update(bound)  # the database may be in another folder than the current one
         try:
             return read_shard_apart(
                 look, shard, round, tables, metrics or RunMetrics(), on_planned, seconds_of(wait), settings
@@ -119,7 +120,7 @@ def read_shard_apart(
     wait: float | None,
     settings: Mapping[str, Any],
 ) -> ShardReport:
-    """Do the same with a pipeline whose folder only this shard uses."""
+    """Read one shard with a pipeline whose folder only this shard uses; see `read_shard`."""
     part, round_ = part_of(shard), word("round", today() if round_ is None else round_)
     started, started_at = time.monotonic(), datetime.now(UTC)
     with translate_errors(look.destination.destination_name):
@@ -185,11 +186,11 @@ def read_shard_apart(
 
 @dataclass(frozen=True, kw_only=True)
 class _Known:
-    """What the destination says before a shard is read.
+    """What the destination contains before a shard is read.
 
     Attributes:
         plan: What to read.
-        newest_load: Newest load with reads of users; empty if there is none.
+        newest_load: Newest load of `user_reads`; empty if there is none.
         columns: Types of the columns, by table.
         hashed: Places whose text is hashed, by table.
         naming: Returns the destination's name for an undeclared column.
@@ -203,7 +204,7 @@ class _Known:
 
 
 def _known(look: Pipeline, settings: SourceSettings, plan: Plan, reads: KnownReads, selected: Sequence[str]) -> _Known:
-    """Read from the destination what decides which users are due and how rows are stored. Nothing is written."""
+    """Read what determines which users are due and how rows are stored, from the destination. Nothing is written."""
     file = database_file(look)
     if file is not None and not file.exists():  # opening it would create it
         return _Known(plan=plan)
@@ -236,7 +237,7 @@ def _known(look: Pipeline, settings: SourceSettings, plan: Plan, reads: KnownRea
 
 @dataclass(frozen=True, kw_only=True)
 class _Begun:
-    """A table that the shard fills: what `Loading` is in a load."""
+    """A table that the shard fills. A load has `Loading` instead."""
 
     stored: Mapping[str, str]
     shaper: Shaper
@@ -247,7 +248,7 @@ class _Begun:
         """Return a table.
 
         Raises:
-            ConfigurationError: It was first loaded with rows.
+            ConfigurationError: The table was first loaded with rows.
         """
         stored = known.columns.get(table.name, {})
         if "_dlt_id" in stored:
@@ -269,7 +270,7 @@ def _selected(tables: Sequence[str] | None) -> list[str]:
     """Return the tables of users that are read.
 
     Raises:
-        ConfigurationError: None of the wanted tables is one of them.
+        ConfigurationError: None of the selected tables is a table of users.
     """
     if not tables:
         return [name for name, table in TABLES.items() if not table.opt_in]
@@ -293,7 +294,7 @@ def _read(server: Server, plan: Plan, begun: Mapping[str, _Begun]) -> Iterator[S
 
 @contextmanager
 def _removed_if_stopped(writer: ShardWriter) -> Iterator[None]:
-    """Remove the files of a shard that fails or is stopped. Those of a killed one are removed after the next load."""
+    """Remove the files of a shard that fails or is stopped. A later load removes the files of a killed shard."""
     try:
         yield
     except BaseException:

@@ -20,11 +20,11 @@ from dlt_authsignal.source.workers.messages import Shaped
 
 LOADED: Final = "loaded_shards"
 MOST_NOTED: Final = 2_000
-"""Runs of shards that are remembered as loaded, in the state that dlt loads with the rows."""
+"""Maximum number of shard runs that are recorded as loaded, in the state that dlt loads with the rows."""
 
 
 def loaded_slices(server: Server, round_: Round, plan: Plan, begin: Callable[[Table], Loading]) -> Iterator[Shaped]:
-    """Yield the rows of a round, and remember its shards as loaded.
+    """Yield the rows of a round, and record its shards as loaded.
 
     Raises:
         ConfigurationError: A table is loaded with rows.
@@ -53,7 +53,6 @@ def _agreement(server: Server, table: Table, loading: Loading) -> ShardAgreement
 def needs_arrow() -> ConfigurationError:
     """Return the error for a destination that takes no Arrow tables."""
     return ConfigurationError(
-        "Shards need a destination, and a dataset, that are loaded with Arrow tables, such as duckdb, postgres or"
-        " filesystem. Nothing was loaded. Run sync without shards; --workers reads with several processes where that is"
-        " possible."
+        "Shards need a destination and a dataset that are loaded with Arrow tables, such as duckdb, postgres or"
+        " filesystem. Nothing was loaded. Run sync without shards."
     )

@@ -38,7 +38,7 @@ USERS_PER_BATCH: Final = 500
 
 
 class Begun(Protocol):
-    """What the reading needs to know of a table that is filled."""
+    """What `found_users` needs to know about a table that it fills."""
 
     @property
     def as_rows(self) -> bool:
@@ -50,7 +50,7 @@ class Begun(Protocol):
 
     @property
     def shaper(self) -> Any:
-        """Return what makes its rows."""
+        """Return the shaper of its rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +111,7 @@ def found_users(server: Server, plan: Plan, begin: Callable[[Table], Begun]) -> 
 def _workers(server: Server, plan: Plan, begin: Callable[[Table], Begun]) -> Workers | None:
     """Return the workers; None if this process reads alone.
 
-    It does so with a limit on requests or time, which one process has to watch, and if a table is loaded as rows."""
+    It reads alone if requests or time are limited, which one process has to watch, or if a table is loaded as rows."""
     pace, read = server.throttle.pace, [table for table in (*ANSWERS, USER_READS) if table.name in plan.tables]
     number = chosen_workers(server.workers, pace.rate, pace.concurrency)
     is_alone = number == 1 and not (server.engine == "ray" and server.workers)

@@ -1,7 +1,7 @@
-"""Decide alike about the undeclared columns of all shards, as one process would have.
+"""Decide about the undeclared columns of all shards as one process would.
 
-Shards cannot ask each other. So one column may have got two types, and text at one place may be hashed in the files of
-one shard and plain in those of another. The loader knows what all of them found out before it loads the first row.
+Shards cannot ask each other. So one column may have two types, and text at one place may be hashed in the files of one
+shard and plain in the files of another. Before the loader loads the first row, it knows what all shards found.
 """
 
 import re
@@ -22,7 +22,7 @@ from dlt_authsignal.source.rows.field_tree import MORE, base_of, is_variant
 from dlt_authsignal.source.shards.manifest import Undeclared
 
 _UNCHANGED_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,40}")
-"""Keys that the protection does not change. Of others, the place is not known any more."""
+"""Keys that the protection does not change. The original places of other keys are not known."""
 
 
 _ANY: Final = "*"
@@ -31,11 +31,11 @@ _ANY: Final = "*"
 
 @dataclass(kw_only=True)
 class ShardAgreement:
-    """What is decided about the undeclared columns of one table.
+    """Decisions about the undeclared columns of one table.
 
     Attributes:
         table: The table.
-        shaper: Decides for the destination.
+        shaper: Decides about names and types of columns in the destination.
         privacy: Privacy settings.
         drift: Collects the columns that are hashed.
         stored: Columns in the destination.
@@ -51,7 +51,7 @@ class ShardAgreement:
         self._declared = {column.name: column.type for column in (*self.table.columns, *PROVENANCE)}
 
     def learn(self, found: Undeclared) -> None:
-        """Take over what one shard found out. Call it for all shards before `same` is called."""
+        """Take over what one shard found. Call this for all shards before the first call of `same`."""
         places = self.shaper.places
         for place in found.hashed:
             places.hash_from_now(place)
@@ -65,8 +65,8 @@ class ShardAgreement:
                 self.shaper.columns.settled(column, kind)
 
     def same(self, rows: Any, found: Undeclared) -> Any:
-        """Return the rows of a shard with the types and names that hold for all, and with all text hashed that one of
-        the shards hashes."""
+        """Return the rows of a shard with the names and types that all shards share. Text at a place where any shard
+        hashes text is hashed."""
         values: dict[str, list[Any]] = {}
         for name in rows.column_names:
             is_declared = name in self._declared
@@ -94,7 +94,7 @@ class ShardAgreement:
         return column == name and self.shaper.columns.types.get(name) == kind
 
     def _start(self, name: str, found: Undeclared) -> str | None:
-        """Return the place of a column's values; None if their text is never judged. `_ANY` if it is not known."""
+        """Return the place of a column's values; None if their text is never hashed; `_ANY` if the place is unknown."""
         if name in self._declared:
             return name if self._declared[name] == "json" else None
         if name == MORE:
@@ -115,7 +115,7 @@ class ShardAgreement:
         )
 
     def _all_hashed(self, start: str, values: list[Any]) -> list[Any]:
-        if start == MORE:  # the names in it are those of columns
+        if start == MORE:  # its keys are names of columns
             return [value and {name: self._hashed(name, inner) for name, inner in value.items()} for value in values]
         return [self._hashed(start, value, everything=start == _ANY) for value in values]
 
@@ -125,7 +125,7 @@ class ShardAgreement:
             self.drift.was_plain.add(name)
 
     def _hashed(self, place: str, value: Any, *, everything: bool = False) -> Any:
-        """Return a value with its text hashed where that is decided. What is hashed already has no harmless form."""
+        """Return a value with its text hashed at the decided places. Hashed text has no harmless form, so it stays."""
         places = self.shaper.places
         if isinstance(value, str):
             is_plain = bool(value) and (everything or places.is_hashed(place)) and is_harmless(value)
@@ -150,5 +150,5 @@ def _values(column: Any, kind: str) -> list[Any]:
 
 
 def _is_beside(name: str) -> bool:
-    """Return whether a column's name follows from another column."""
+    """Return whether a column's name is derived from another column."""
     return name == MORE or is_variant(name)

@@ -1,4 +1,4 @@
-"""Rows of a shard as Parquet files, and back. What is read is checked, as if another program had written it."""
+"""Rows of a shard as Parquet files, and back. Files are checked as if another program had written them."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -72,7 +72,7 @@ def rows_of(data: bytes, table: Table, undeclared: Undeclared | None, part: Part
     Args:
         data: Content of the file.
         table: The table of the rows.
-        undeclared: What the shard said about its undeclared columns.
+        undeclared: What the shard recorded about its undeclared columns.
         part: The shard. Rows of other users are refused.
 
     Raises:
@@ -85,10 +85,10 @@ def rows_of(data: bytes, table: Table, undeclared: Undeclared | None, part: Part
         raise Damaged("two of its columns have the same name")
     for field in rows.schema:
         if field.type != declared.get(field.name, said.get(field.name)):
-            raise Damaged(f"its column {field.name[:100]} has another type than that of the table")
+            raise Damaged(f"its column {field.name[:100]} has another type than in the table")
     for name in {*table.key, "user_id", "_read_at"} & declared.keys():
         if name not in rows.column_names or rows[name].null_count:
-            raise Damaged(f"not all of its rows have {name}")
+            raise Damaged(f"some of its rows have no {name}")
     _check_hashes(rows)
     if not all(user_id in part for user_id in pc.unique(rows["user_id"]).to_pylist()):
         raise Damaged("it has users of another shard")

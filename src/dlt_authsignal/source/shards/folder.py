@@ -13,7 +13,7 @@ from dlt_authsignal.source.shards.names import ShardFile, began, checked, parsed
 from dlt_authsignal.spool import open_spool
 
 KEPT: Final = timedelta(days=7)
-"""How long files stay that no load has removed, such as those of a shard that was killed."""
+"""How long files are kept that no load removes, such as those of a killed shard."""
 
 
 class ShardFolder:
@@ -34,7 +34,7 @@ class ShardFolder:
         return self._spool.url
 
     def prepare(self) -> None:
-        """Create what is missing, and prove that files can be written."""
+        """Create missing folders, and check that files can be written."""
         with self._reported():
             self._spool.prepare()
 
@@ -46,7 +46,7 @@ class ShardFolder:
         return Entry(name, len(data), sha256(data).hexdigest())
 
     def publish(self, manifest: Manifest) -> None:
-        """Write the manifest of a shard, which replaces an earlier one as a whole. Remove the files of that one."""
+        """Write the manifest of a shard. If it replaces an earlier one, remove the files of the earlier one."""
         shard = self._shard(manifest.round, manifest.part)
         earlier = {file.attempt for file in self.files(manifest.round) if file.part == manifest.part and file.attempt}
         current = self._manifest(f"{shard}.json") if earlier else None
@@ -69,7 +69,7 @@ class ShardFolder:
         """Return the manifests of a round, sorted by shard.
 
         Raises:
-            ShardsUnusable: One of them is damaged, or says what its name does not say.
+            ShardsUnusable: A manifest is damaged, or does not match its name.
         """
         found = []
         for file in sorted(file for file in self.files(round_) if not file.attempt):
@@ -78,7 +78,7 @@ class ShardFolder:
                 raise ShardsUnusable(f"The manifest of shard {file.part} of round {round_} in {self.url} is damaged.")
             if (manifest.round, manifest.part) != (file.round, file.part) or not self._is_whole(file, manifest):
                 raise ShardsUnusable(
-                    f"The manifest of shard {file.part} of round {round_} in {self.url} is of another shard."
+                    f"The manifest of shard {file.part} of round {round_} in {self.url} belongs to another shard."
                 )
             found.append(manifest)
         return sorted(found, key=lambda each: (each.of, each.number))
@@ -87,19 +87,19 @@ class ShardFolder:
         """Return the content of a file.
 
         Raises:
-            ShardsUnusable: It is missing, or not what the shard wrote.
+            ShardsUnusable: The file is missing, or differs from what the shard wrote.
         """
         with self._reported():
             data = self._spool.read(entry.name)
         if len(data) != entry.size or sha256(data).hexdigest() != entry.sha256:
-            raise ShardsUnusable(f"File {entry.name} in {self.url} is not what its shard wrote.")
+            raise ShardsUnusable(f"File {entry.name} in {self.url} differs from what its shard wrote.")
         return data
 
     def read_any(self, file: ShardFile) -> bytes:
         """Return the content of a file, whatever its manifest says.
 
         Raises:
-            ShardsUnusable: It is missing, or cannot be read.
+            ShardsUnusable: The file is missing, or cannot be read.
         """
         with self._reported():
             return self._spool.read(file.name)
@@ -117,10 +117,10 @@ class ShardFolder:
             self._spool.tidy(f"{shard}/{attempt}")
 
     def remove_loaded(self, manifests: Sequence[Manifest]) -> None:
-        """Remove shards that were loaded, and files that cannot be loaded any more: of earlier attempts that were
-        killed, and old ones of other rounds.
+        """Remove the loaded shards, and files that no load can use: those of earlier attempts that were killed, and old
+        files of other rounds. Manifests of other rounds stay.
 
-        Manifests go last: without them, a load that was interrupted here could not see what it had loaded.
+        Manifests are removed last: without them, a load that was interrupted here could not see what it had loaded.
         """
         loaded = {(each.round, each.part): each.attempt for each in manifests}
         oldest = datetime.now(UTC) - KEPT
@@ -156,7 +156,7 @@ class ShardFolder:
             raise
 
     def _is_whole(self, file: ShardFile, manifest: Manifest) -> bool:
-        """Return whether the entries of a manifest are files of that attempt."""
+        """Return whether all entries of a manifest are files of its attempt."""
         each = [parsed(entry.name) for entry in manifest.files]
         return all(
             one is not None and (one.round, one.part, one.attempt) == (file.round, file.part, manifest.attempt)
@@ -165,7 +165,7 @@ class ShardFolder:
 
     @contextmanager
     def _reported(self) -> Iterator[None]:
-        """Report errors of the store as errors of the shards."""
+        """Raise errors of the store as `ShardsUnusable`."""
         try:
             yield
         except SpoolUnavailable as error:

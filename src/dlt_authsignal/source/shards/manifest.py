@@ -1,4 +1,4 @@
-"""The manifest of a shard: which files it wrote, and what the loader has to know. It is written last."""
+"""The manifest of a shard: the files that the shard wrote, and what the loader has to know. It is written last."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -29,7 +29,7 @@ class Entry(msgspec.Struct, array_like=True):
 
 
 class Undeclared(msgspec.Struct, kw_only=True):
-    """What a shard found out about the columns of a table that this version does not know.
+    """What a shard found about the columns of a table that this version does not know.
 
     Attributes:
         columns: Field and type of each column, by its name in the destination.
@@ -53,11 +53,11 @@ class Manifest(msgspec.Struct, kw_only=True):
         attempt: The run of the shard.
         started_at: Start of the run.
         ended_at: End of the run.
-        newest_load: Newest load with reads of users in the dataset, when the run began; empty if there was none.
+        newest_load: Newest load of `user_reads` in the dataset when the run began; empty if there was none.
         salt: Salt of `key`.
         key: Fingerprint of the key and its region.
-        settings: Fingerprints of the settings that all shards must have alike.
-        stored_as: Fingerprints of what the loader must have alike too.
+        settings: Fingerprints of the settings that all shards must share.
+        stored_as: Fingerprints of what all shards and the loader must share.
         counters: Counters of the run.
         errors: Failed requests by kind.
         positions: Lines or rows of the first unknown ids.
@@ -92,7 +92,7 @@ class Manifest(msgspec.Struct, kw_only=True):
 
 
 class Damaged(Exception):
-    """A file is damaged, or was not written by this package. The message says in what way."""
+    """A file is damaged, or was not written by this package. The message says how."""
 
 
 class _Version(msgspec.Struct):

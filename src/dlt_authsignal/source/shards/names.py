@@ -13,7 +13,7 @@ from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.source.incremental.part import Part
 
 GUARD: Final = "guard"
-"""What the table in a file's name is for the counts of the delete guard."""
+"""The name of the table in names of files with the counts of the delete guard."""
 
 _WORD: Final = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}"
 _NAME: Final = re.compile(
@@ -52,10 +52,10 @@ def parsed(name: str) -> ShardFile | None:
 
 
 def checked(name: str) -> str:
-    """Return the name of a file.
+    """Return a name after checking that a file of a shard can have it.
 
     Raises:
-        ValueError: It is not one, so it might lead out of the folder.
+        ValueError: No such file can have it, so it might lead out of the folder.
     """
     if not _NAME.fullmatch(name):
         raise ValueError("not the name of a file of a shard")
@@ -63,14 +63,14 @@ def checked(name: str) -> str:
 
 
 def word(setting: str, value: str) -> str:
-    """Return a text that can be the name of a folder in each store.
+    """Return a text after checking that a folder can have it as its name, in each store.
 
     Raises:
-        ConfigurationError: It cannot.
+        ConfigurationError: No folder can have this name.
     """
     if not re.fullmatch(_WORD, value):
         raise ConfigurationError(
-            f"{setting} names a folder of the shards: use letters, digits, _ - and ., at most 100, and begin with a"
+            f"{setting} names a folder of the shards: use at most 100 letters, digits, _, - and ., and begin with a"
             f' letter or a digit; got "{value}". Nothing was read or loaded.'
         )
     return value

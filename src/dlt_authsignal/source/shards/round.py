@@ -1,4 +1,4 @@
-"""A round of shards: whether it is complete and its shards belong together, and its rows."""
+"""A round of shards: its rows, and checks that it is complete and that its shards belong together."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -30,10 +30,10 @@ class Round:
     """The shards of one round that are loaded together.
 
     Attributes:
-        folder: Where they are.
+        folder: The shard folder.
         name: Name of the round.
         manifests: The shards, without those that were loaded before.
-        missing: The shards that are not there.
+        missing: The missing shards.
     """
 
     folder: ShardFolder
@@ -42,7 +42,7 @@ class Round:
     missing: Sequence[Part]
 
     def leave_out(self, loaded: Collection[str]) -> None:
-        """Leave out shards that were loaded before, when a load was interrupted before it removed their files."""
+        """Leave out shards that were loaded before, by a load that was interrupted before it removed their files."""
         left = [manifest for manifest in self.manifests if manifest.attempt not in loaded]
         self.missing = self.missing if left else ()
         self.manifests = left
@@ -51,7 +51,7 @@ class Round:
         """Check that no shard is missing.
 
         Raises:
-            ShardsMissing: One is, and that is not accepted.
+            ShardsMissing: A shard is missing, and that is not accepted.
         """
         if self.missing and not accept_missing:
             raise ShardsMissing(self.name, [str(part) for part in self.missing], self.folder.url)
@@ -66,10 +66,11 @@ class Round:
     ) -> Iterator[Shaped]:
         """Yield the rows, after checking that they do not mark too many rows as deleted.
 
-        If shards are missing, nothing is marked: users with such a row are left out. The next round reads them.
+        If shards are missing, nothing is marked: users with a row that would be marked are left out. The next round
+        reads them.
 
         Args:
-            agreements: What is decided about undeclared columns, by table.
+            agreements: Decisions about undeclared columns, by table.
             allowed: Limit of deletes.
             held: Returns rows of the destination.
             is_erased: Returns whether the user with a stored id was erased.
@@ -146,20 +147,23 @@ def chosen_round(folder: ShardFolder, wanted: str | None) -> str:
             f"There are several rounds in {folder.url}: {', '.join(rounds[:10])}.", "Choose one with --round."
         )
     raise ShardsUnusable(
-        f"There is no round in {folder.url}, or its first shard is not complete.",
+        f"There is no round with a complete shard in {folder.url}.",
         "Run the shards (--shard 1/4, 2/4, …) with the same --shard-folder and --pipeline-name first.",
     )
 
 
 def opened_round(folder: ShardFolder, name: str) -> Round:
-    """Return a round, after checking that its shards were read alike.
+    """Return a round, after checking that its shards were read with the same settings.
 
     Raises:
         ShardsUnusable: Its shards do not belong together.
     """
     manifests = folder.manifests(name)
     if not manifests:
-        raise ShardsUnusable(f"There is no round {name} in {folder.url}, or its first shard is not complete.", "")
+        raise ShardsUnusable(
+            f"There is no round {name} with a complete shard in {folder.url}.",
+            f"Run the shards (--shard 1/4, 2/4, …) with --round {name} first.",
+        )
     first = manifests[0]
     counts = sorted({manifest.of for manifest in manifests})
     if len(counts) > 1:
@@ -189,14 +193,14 @@ def check_fits(round_: Round, stored_as: Mapping[str, str], newest_load: str) ->
     for manifest in round_.manifests:
         if differing := _differing(manifest.stored_as, stored_as):
             raise ShardsUnusable(
-                f"Shard {manifest.part} of round {round_.name} was read with other settings than this load has:"
-                f" {', '.join(differing)}.",
+                f"Shard {manifest.part} of round {round_.name} was read with settings that differ from those of this"
+                f" load: {', '.join(differing)}.",
                 "Load with the settings of the shards, or run all shards again under a new --round.",
             )
         if newest_load > manifest.newest_load:
             raise ShardsUnusable(
                 f"Shard {manifest.part} of round {round_.name} began before the newest load of the dataset. Its rows"
-                " may be older than those that are stored.",
+                " may be older than the stored ones.",
                 _AGAIN,
             )
 
@@ -216,7 +220,7 @@ def _by_number(manifest: Manifest) -> list[tuple[int, dict[str, Any]]]:
 
 
 def _without(rows: Any, spared: Any, is_erased: Callable[[str], bool]) -> Any:
-    """Return the rows without those of erased users, and of users who are spared from deletes."""
+    """Return the rows without those of erased users and of users with rows that must not be marked as deleted."""
     import numpy as np
 
     user_ids = rows["user_id"].combine_chunks()

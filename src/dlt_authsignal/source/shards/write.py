@@ -1,4 +1,4 @@
-"""Write what a shard reads."""
+"""Write the rows that a shard reads."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -62,7 +62,7 @@ class ShardWriter:
 
 
 def undeclared_of(shapers: Mapping[str, Shaper]) -> dict[str, Undeclared]:
-    """Return what a shard found out about undeclared columns, by table."""
+    """Return what a shard found about undeclared columns, by table."""
     return {
         name: Undeclared(
             columns=cast(Any, shaper.undeclared()),

@@ -1,4 +1,4 @@
-"""What a worker sends to its sync and asks it, whatever carries the messages."""
+"""How a worker sends messages and questions to its sync, whatever carries them."""
 
 from queue import SimpleQueue
 from typing import Any, Protocol
@@ -10,7 +10,7 @@ class Channel(Protocol):
     """The worker's end of the connection to its sync.
 
     Attributes:
-        replies: Answers of the sync that were not taken yet.
+        replies: Answers of the sync that the worker has not taken yet.
     """
 
     replies: SimpleQueue[Any]

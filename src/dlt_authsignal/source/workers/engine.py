@@ -23,6 +23,6 @@ class Engine(Protocol):
         A slice whose worker dies is read again. `out` is closed at the end, also after an error.
 
         Raises:
-            WorkerLost: The worker of that died too.
+            WorkerLost: The second worker with the same slice died too.
             AuthsignalError: The error of a worker.
         """

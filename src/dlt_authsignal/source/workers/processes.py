@@ -1,4 +1,4 @@
-"""Workers as processes of this machine. They are started as a command, not forked, so this works everywhere alike: in
+"""Workers as processes of this machine. They are started as a command, not forked, so this works everywhere: in
 notebooks, on macOS and Windows, and in scripts without `if __name__ == "__main__"`."""
 
 import asyncio
@@ -75,7 +75,7 @@ class _Piped:
     async def close(self) -> None:
         """End the process: it ends by itself when its pipe is closed, unless it hangs.
 
-        It is not killed at once. If it has just died, that would take its exit code away from asyncio."""
+        It is not killed immediately: if it has just died, asyncio would lose its exit code."""
         if self._process.stdin:
             self._process.stdin.close()
         if not await self._has_ended():

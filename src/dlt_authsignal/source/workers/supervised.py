@@ -1,4 +1,4 @@
-"""The workers of a sync, whichever engine starts them: each gets slices, and has a successor if it dies."""
+"""Give slices to the workers of a sync, and replace workers that die, whichever engine starts them."""
 
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -29,7 +29,7 @@ from dlt_authsignal.source.workers.messages import (
 )
 
 SLICES_AT_ONCE: Final = 2
-"""Slices of one worker: the next one begins while the last users of the one before are read."""
+"""Slices of one worker: it starts the next one while the last users of the previous one are being read."""
 
 MOST_DEATHS: Final = 2
 
@@ -55,7 +55,7 @@ class Connection(Protocol):
 
 
 Start = Callable[[Job], Awaitable[Connection | None]]
-"""Starts a worker and tells it its job. None if it died at once."""
+"""Starts a worker and sends it its job. Returns None if the worker died immediately."""
 
 
 @dataclass
@@ -63,9 +63,9 @@ class _Work:
     """The slices that are still to be read.
 
     Attributes:
-        slices: Those that no worker had.
-        again: Those of workers that died.
-        deaths: Workers that died with a slice, by its number.
+        slices: Slices that no worker has had yet.
+        again: Slices of workers that died.
+        deaths: How many workers died with a slice, by the number of the slice.
     """
 
     slices: MemoryObjectReceiveStream[Slice]
@@ -91,7 +91,7 @@ async def supervise(
 ) -> None:
     """Read all slices with one worker per job; see `Engine.read`.
 
-    After an error, `slices` stays open: what still sends slices would report the closed stream instead of the error.
+    After an error, `slices` stays open: otherwise, the sender of slices would report the closed stream instead.
     """
     work = _Work(slices)
     async with create_task_group() as workers:
@@ -111,14 +111,16 @@ class _Supervised:
         self._first: Slice | None = None
         self._deaths_without_slice = 0
         self._room = Semaphore(SLICES_AT_ONCE)
-        self._results, self._waiting = create_memory_object_stream[Shaped](inf)  # bounded by the room
+        self._results, self._waiting = create_memory_object_stream[Shaped](inf)  # `_room` bounds it
 
     async def run(self) -> None:
         """Read slices until there are no more."""
         async with create_task_group() as group:
             group.start_soon(self._pass_on)
             with self._results:
-                while (first := await self._work.next()) is not None:  # no worker is started for nothing
+                while (
+                    first := await self._work.next()
+                ) is not None:  # a worker is started only if there is a slice for it
                     self._first = first
                     connection = await self._start(self._job)
                     if connection is not None and await self._is_done(connection):
@@ -126,17 +128,17 @@ class _Supervised:
                     self._after_death(connection.code if connection else None)
 
     async def _pass_on(self) -> None:
-        """Pass on results while the worker goes on: the rate depends on its messages."""
+        """Pass on results without delaying the worker's messages, since the rate depends on them."""
         async with self._waiting, self._out:
             async for result in self._waiting:
                 await self._out.send(result)
                 self._room.release()
 
     def _after_death(self, code: int | None) -> None:
-        """Let the slices of a worker that died be read again, by whichever worker is free first.
+        """Queue the slices of a worker that died for the first worker that is free.
 
         Raises:
-            WorkerLost: A slice, or the start of a worker, cost two workers.
+            WorkerLost: Two workers died with the same slice, or before they had one.
         """
         deaths = self._work.deaths
         deaths.update(self._reading.keys())
@@ -183,7 +185,7 @@ class _Supervised:
             await connection.drained()
 
     async def _listen(self, connection: Connection) -> bool:
-        """Take the worker's messages; return whether the last one came before it ended."""
+        """Handle the worker's messages; return whether the last one, `End`, came before the worker ended."""
         async with aclosing(connection.messages()) as messages:
             async for message in messages:
                 if isinstance(message, End):
@@ -213,8 +215,8 @@ def error_of(failed: Failed) -> AuthsignalError:
     kind = getattr(errors, failed.name, None)
     if not (isinstance(kind, type) and issubclass(kind, AuthsignalError)):
         return RunFailed(
-            f"A worker failed ({failed.name} in {failed.where}). Nothing was loaded. Run again with --workers 1; if it"
-            " fails too, its message says more."
+            f"A worker failed ({failed.name} in {failed.where}). Nothing was loaded. Run again with --workers 1. If"
+            " that run fails too, its message says more."
         )
     error = kind.__new__(kind)
     error.args = tuple(failed.arguments)

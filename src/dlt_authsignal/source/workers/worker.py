@@ -47,8 +47,8 @@ from dlt_authsignal.source.workers.shaping import SliceShaper
 REPORT_EVERY: Final = 0.02
 MOST_DOUBT: Final = 0.05
 INTERVALS_IN_DOUBT: Final = 2.0
-"""After a 429, a worker waits for what the sync says: so many times the interval of its requests, and at most so many
-seconds."""
+"""After a 429, a worker waits for the sync's decision: this many intervals between its requests, but at most
+`MOST_DOUBT` seconds."""
 
 _COUNTED: Final = ("requests", "retries", "throttled")
 

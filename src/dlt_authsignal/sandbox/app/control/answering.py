@@ -1,4 +1,4 @@
-"""Routes that answer bad input with 400, and what the tenant refuses with its status."""
+"""Routes that return 400 for invalid input, and the status of the tenant's refusal for what the tenant refuses."""
 
 from collections.abc import Awaitable, Callable
 

@@ -9,8 +9,8 @@ from dlt_authsignal.sandbox.http.dispatch import json_response
 class OwnPagesOnly:
     """Refuse requests to `/_sandbox/` from pages of other sites.
 
-    Browsers send the origin of a page that writes, and current ones where every request comes from. A link that a
-    reader follows may come from anywhere: it only shows a page.
+    Browsers send the origin of a page that changes something. Current browsers also send where each request comes from.
+    A link that a user follows may come from any site: it only shows a page.
     """
 
     def __init__(self, app: ASGIApp) -> None:

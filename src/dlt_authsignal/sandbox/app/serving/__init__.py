@@ -1,1 +1,1 @@
-"""The sandbox as a server: address, certificate, thread, and state that is saved."""
+"""The sandbox as a server: address, certificate, thread, and saved state."""

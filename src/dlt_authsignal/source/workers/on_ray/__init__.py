@@ -1,1 +1,1 @@
-"""Workers on a Ray cluster: actors, and what they and the sync tell each other, encrypted."""
+"""Workers on a Ray cluster: actors, and the encrypted messages between them and the sync."""

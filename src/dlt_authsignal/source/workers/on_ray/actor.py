@@ -1,4 +1,4 @@
-"""A worker as a Ray actor: each slice is a call of one of its methods, and its result an object of Ray's store."""
+"""A worker as a Ray actor. Each slice is one method call, and its result is an object in Ray's object store."""
 
 import asyncio
 import os
@@ -16,13 +16,14 @@ from dlt_authsignal.source.workers.on_ray.sealing import Sealer
 from dlt_authsignal.source.workers.worker import Worker, described
 
 LINGER: Final = 0.05
-"""Seconds for which reports of progress are collected. Each letter costs a call."""
+"""Seconds for which progress reports are collected, because each letter costs a call."""
 
 
 class Reader:
-    """Reads slices. It is created without arguments: Ray keeps those of a creation for the life of the cluster's head.
+    """Reads slices.
 
-    Nothing that it does raises an exception into Ray, and its output goes nowhere: tracebacks may quote values.
+    It is created without arguments, because Ray keeps such arguments as long as the head of the cluster runs. It raises
+    no exception into Ray and prints nothing, because tracebacks may quote values.
     """
 
     def __init__(self) -> None:
@@ -30,7 +31,7 @@ class Reader:
         self._sealer = Sealer(is_sync=False)
 
     async def hello(self) -> tuple[str, bytes]:
-        """Return the version of this package here, and the public key of this end of the connection."""
+        """Return the version of this package on this machine, and the public key of this worker."""
         return version("dlt-authsignal"), self._sealer.public
 
     async def begin(self, public: bytes, job: bytes) -> None:
@@ -44,7 +45,7 @@ class Reader:
         self._worker = await started
 
     async def tell(self, letter: bytes) -> None:
-        """Take a message of the sync."""
+        """Handle a message from the sync."""
         message = self._letters.read(letter)
         if message is not None and self._worker is not None:
             self._worker.hear(message)
@@ -64,7 +65,7 @@ class Reader:
 
 
 class Mailbox:
-    """What the worker's threads send, until the sync asks for it. See `Channel`."""
+    """Holds what the worker's threads send until the sync asks for it; see `Channel`."""
 
     def __init__(self) -> None:
         self.replies: SimpleQueue[Any] = SimpleQueue()
@@ -85,7 +86,7 @@ class Mailbox:
         return self._results.setdefault(number, self._loop.create_future())
 
     async def messages(self) -> list[FromWorker]:
-        """Return the next messages, at least one. Only reports of progress wait for others."""
+        """Return the next messages, at least one. Only progress reports wait for other messages."""
         await self._some.wait()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._urgent.wait(), LINGER)
@@ -127,7 +128,7 @@ def _failed(error: BaseException) -> Failed:
 
 
 def _silence() -> None:
-    """Let this process, which is only this actor's, print nothing: Ray writes what it prints to files."""
+    """Discard the output of this process, in which only this actor runs: Ray would write it to files."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for number in (1, 2):
         os.dup2(nothing, number)

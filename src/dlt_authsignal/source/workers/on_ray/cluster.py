@@ -24,7 +24,7 @@ LOCAL: Final = "local"
 
 _STORE: Final = 100 * 2**20
 _STORE_PER_WORKER: Final = 16 * 2**20
-"""Bytes of the object store of a Ray that this package starts. A worker has two results there at most, of some 2 MB."""
+"""Bytes in the object store of a Ray that this package starts. It has at most two results per worker, of about 2 MB."""
 
 _SETTINGS: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -35,12 +35,12 @@ _SETTINGS: Final = {
 
 @asynccontextmanager
 async def connected(address: str | None, workers: int) -> AsyncIterator[Any]:
-    """Give the module `ray`, connected. If this process was connected already, it stays so; otherwise the connection
-    ends with the block, and so does a Ray that was started for it.
+    """Yield the module `ray`, connected to a cluster. If this process was connected before, it stays connected;
+    otherwise the connection ends with the block, and so does a Ray that was started for it.
 
     Args:
-        address: Address of the cluster; None for that of `RAY_ADDRESS`, or a local one.
-        workers: CPUs of a local one.
+        address: Address of the cluster; None for that of `RAY_ADDRESS`, or for a Ray on this machine.
+        workers: CPUs of a Ray on this machine.
 
     Raises:
         ConfigurationError: This process is connected to another cluster, or the versions of Ray or Python differ.
@@ -52,7 +52,7 @@ async def connected(address: str | None, workers: int) -> AsyncIterator[Any]:
         _check_same(ray, address)
         yield ray
         return
-    with CancelScope(shield=True):  # a connection that is half made cannot be ended
+    with CancelScope(shield=True):  # a half-made connection cannot be ended
         await to_thread.run_sync(partial(_connect, ray, address or os.environ.get("RAY_ADDRESS") or LOCAL, workers))
     try:
         yield ray
@@ -86,7 +86,7 @@ def _check_same(ray: Any, address: str | None) -> None:
 
 def _only_from_within() -> ConfigurationError:
     return ConfigurationError(
-        "A sync cannot use Ray Client (ray://…). Nothing was loaded. Run it on a machine of the cluster, with"
+        "A sync cannot use Ray Client (ray://…). Nothing was loaded. Run the sync on a machine of the cluster, with"
         f' ray_address = "HOST:{PORT}" or "auto".'
     )
 
@@ -144,7 +144,7 @@ def _fault(error: BaseException, address: str) -> ConfigurationError | RayUnavai
     what = "Ray could not be started on this machine" if address == LOCAL else f"No connection to Ray at {address}"
     first = str(error).strip().partition("\n")[0]
     return RayUnavailable(
-        f"{what} ({type(error).__name__}: {first}). Nothing was loaded. Check it with: ray status --address {address}"
+        f"{what} ({type(error).__name__}: {first}). Nothing was loaded. Check it: ray status --address {address}"
         if address != LOCAL
         else f"{what} ({type(error).__name__}: {first}). Nothing was loaded. Use processes instead: --engine processes."
     )
@@ -161,8 +161,8 @@ def _check_reachable(address: str) -> None:
     reason = _fault_of(*_host_and_port(address))
     if reason:
         raise RayUnavailable(
-            f"Ray cannot be reached at {address}: {reason}. Nothing was loaded. Check the address, and that the cluster"
-            f" runs: ray status --address {address}"
+            f"Ray cannot be reached at {address}: {reason}. Nothing was loaded. Check the address, and check"
+            f" that the cluster runs: ray status --address {address}"
         )
 
 
@@ -177,14 +177,14 @@ def _fault_of(host: str, port: int) -> str:
     try:
         subprocess.run(check, check=True, capture_output=True, timeout=CHECKED_WITHIN)  # noqa: S603
     except subprocess.SubprocessError:
-        return "what listens there is not Ray, or refuses the token"
+        return "the server there is not Ray, or it refuses the token"
     return ""
 
 
 @contextmanager
 def _same_handler(number: int) -> Iterator[None]:
-    """Restore the handler of a signal. Ray installs one below those of Python, which ends the process with a stack
-    trace. `signal.signal` would replace it, but only in the main thread."""
+    """Restore the handler of a signal after the block. Ray installs a handler in C, which ends the process with a stack
+    trace. `signal.signal` would replace Ray's handler, but works only in the main thread."""
     api = ctypes.pythonapi
     api.PyOS_getsig.argtypes, api.PyOS_getsig.restype = [ctypes.c_int], ctypes.c_void_p
     api.PyOS_setsig.argtypes, api.PyOS_setsig.restype = [ctypes.c_int, ctypes.c_void_p], ctypes.c_void_p
@@ -197,7 +197,7 @@ def _same_handler(number: int) -> Iterator[None]:
 
 @contextmanager
 def _set(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables that are not set, and remove them again."""
+    """Set environment variables for the block, except those that are already set."""
     new = {name: value for name, value in variables.items() if name not in os.environ}
     os.environ.update(new)
     try:

@@ -18,7 +18,7 @@ from dlt_authsignal.source.workers.on_ray.cluster import connected
 from dlt_authsignal.source.workers.supervised import supervise
 
 STARTS_WITHIN = 300.0
-"""Seconds in which one worker must have started. An autoscaler may have to add a machine first."""
+"""Seconds within which one worker must start. An autoscaler may have to add a machine first."""
 
 NOT_THERE: Final = ("ModuleNotFoundError", "ImportError", "AttributeError")
 
@@ -28,7 +28,7 @@ class OnRay:
     """Starts one actor per job, on a cluster, or on a Ray that is started for the sync and ends with it.
 
     Attributes:
-        address: Address of the cluster; None for that of the environment variable `RAY_ADDRESS`, or a local one.
+        address: Address of the cluster; None for that of the environment variable `RAY_ADDRESS`, or for a local Ray.
     """
 
     address: str | None
@@ -84,8 +84,8 @@ class OnRay:
         self._working -= 1
 
     async def _hello(self, ray: Any, actor: Any) -> tuple[str, bytes]:
-        """Wait until a worker has started. It may have to wait for others to end, but not for something that never
-        comes."""
+        """Wait until a worker has started. It may wait for other workers of this sync to end; without any, it fails in
+        time."""
         said = asyncio.ensure_future(_awaited(actor.hello.remote()))
         try:
             while True:
@@ -118,11 +118,11 @@ class _Remote:
             self._keep(self._calls, self._told(self._actor.tell.remote(letter)))
 
     async def drained(self) -> None:
-        """Ray takes every message at once. A worker has two slices at most, so there are few."""
+        """Return immediately: Ray accepts every message, and there are few, since a worker has at most two slices."""
 
     async def messages(self) -> AsyncGenerator[FromWorker, None]:
         while (message := await self._heard.get()) is not None:
-            if isinstance(message, End):  # results go another way, and may be slower
+            if isinstance(message, End):  # results come from other calls, and may arrive later
                 await asyncio.gather(*self._reads)
                 while not self._heard.empty():
                     late = self._heard.get_nowait()
@@ -145,7 +145,7 @@ class _Remote:
         task.add_done_callback(tasks.discard)
 
     async def _noticed(self, call: Coroutine[Any, Any, None]) -> None:
-        """Run a call. If it fails, the worker or its machine has died, or its answer is lost."""
+        """Run a call. If it fails, the worker or its machine has died, or its result is lost."""
         try:
             await call
         except Exception:
@@ -179,14 +179,14 @@ def _other_version(there: str) -> ConfigurationError:
     ours = version("dlt-authsignal")
     return ConfigurationError(
         f"The machines of the Ray cluster need the same version of dlt-authsignal as the sync: {ours}, but a worker has"
-        f" {there}. Nothing was loaded. Install 'dlt-authsignal[ray]=={ours}' on all of them, such as in their image,"
-        " and run again."
+        f" {there}. Nothing was loaded. Install 'dlt-authsignal[ray]=={ours}' on all of them, for example in their"
+        " image, and run again."
     )
 
 
 def _no_room(ray: Any) -> RayUnavailable:
     there, free = (found().get("CPU", 0) for found in (ray.cluster_resources, ray.available_resources))
     return RayUnavailable(
-        f"Ray did not start a worker in time. Each needs one CPU; the cluster has {there:g}, {free:g} of them free."
-        " Nothing was loaded. Wait until other work on the cluster ends, or add machines to it, and run again."
+        f"Ray did not start a worker in time. Each worker needs one CPU; the cluster has {there:g}, {free:g} of them"
+        " free. Nothing was loaded. Wait until other work on the cluster ends, or add machines to it, and run again."
     )

@@ -1,4 +1,4 @@
-"""Messages between machines: encrypted, numbered, and with times by the clock of who receives them."""
+"""Messages between machines: encrypted, with times by the receiver's clock, and numbered if they go to a worker."""
 
 import time
 from typing import Any, TypeVar
@@ -24,7 +24,7 @@ class _FromWorker(msgspec.Struct, array_like=True):
 
 
 class SyncLetters:
-    """The end of the sync.
+    """The sync's end of the connection.
 
     Args:
         sealer: Encrypts.
@@ -46,7 +46,7 @@ class SyncLetters:
 
 
 class WorkerLetters:
-    """The end of the worker.
+    """The worker's end of the connection.
 
     Args:
         sealer: Encrypts.
@@ -61,7 +61,7 @@ class WorkerLetters:
         return self._sealer.sealed(msgspec.msgpack.encode(_FromWorker(time.monotonic(), messages)))
 
     def read(self, sealed: bytes) -> ToWorker | None:
-        """Return the message of the sync; None for a pace that a newer one overtook."""
+        """Return the message of the sync; None for a pace that is older than one that was read before."""
         letter = msgspec.msgpack.decode(self._sealer.opened(sealed), type=_ToWorker)
         if isinstance(letter.message, Pace):
             if letter.number < self._newest_pace:
@@ -71,8 +71,8 @@ class WorkerLetters:
 
 
 def moved(message: M, by: float) -> M:
-    """Return a message whose times are so many seconds later. The monotonic clock of each machine starts at its own
-    moment, so that of the sender means nothing to the receiver."""
+    """Return a message with its times moved by some seconds. The monotonic clock starts at a different moment on each
+    machine, so times by the sender's clock mean nothing to the receiver."""
     changed: Any = message
     if isinstance(message, Pace):
         changed = replace(message, held_until=message.held_until + by)

@@ -1,8 +1,7 @@
-"""Encrypts what a sync and a worker tell each other.
+"""Encrypt the messages between a sync and a worker.
 
 Ray copies arguments and results into its object store, may write them to disk, and sends them over the network. The
-keys of this encryption are only in the memory of the two processes, so Ray never has keys of Authsignal, user ids or
-rows.
+encryption keys exist only in the memory of the two processes, so Ray never sees keys of Authsignal, user ids or rows.
 """
 
 import os
@@ -22,7 +21,7 @@ class Sealer:
     """One end of an encrypted connection: X25519, HKDF-SHA-256 and AES-256-GCM, new keys for each connection.
 
     Attributes:
-        public: What the other end needs to know. It is not secret.
+        public: Public key, which the other end needs.
 
     Args:
         is_sync: Whether this is the end of the sync; the other end is a worker.
