@@ -1,6 +1,6 @@
-"""Airflow 3: one tenant in four mapped tasks, and one load.
+"""Airflow 3: read one tenant in four mapped tasks, and load it in one task.
 
-The environment of the worker has the keys, and the folder of the shards:
+Set the keys and the shard folder in the environment of the workers:
 SOURCES__AUTHSIGNAL_SOURCE__SHARD_FOLDER=s3://bucket/shards
 """
 
@@ -14,15 +14,15 @@ SHARDS = 4
 
 
 def round_of(run_id: str | None) -> str:
-    """Return the round of a DAG run. A task that is cleared has the same round, so it replaces its shard."""
+    """Return the name of a DAG run's round. A task that is cleared has the same round, so it replaces its shard."""
     return re.sub(r"[^A-Za-z0-9_.-]", "-", str(run_id))
 
 
 @dag(
     schedule="17 3 * * *",
     start_date=datetime(2026, 1, 1),
-    catchup=False,  # a sync brings everything up to date; there is nothing to repeat for the past
-    max_active_runs=1,  # the first load makes shards of another run outdated
+    catchup=False,  # a sync brings everything up to date, so past runs need not be repeated
+    max_active_runs=1,  # the first of two loads would make the shards of the other run outdated
     tags=["authsignal"],
 )
 def authsignal_shards() -> None:

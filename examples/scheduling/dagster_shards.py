@@ -1,4 +1,4 @@
-"""Dagster: one tenant in four partitions a day, and one load when all of them are there.
+"""Dagster: read one tenant in four partitions per day, and load it when all four have been read.
 
 Try it: SOURCES__AUTHSIGNAL_SOURCE__SHARD_FOLDER=shards dagster dev -f dagster_shards.py
 """
@@ -25,7 +25,7 @@ from dagster import (
 from dlt_authsignal import load_shards, read_shard
 
 SHARDS = 4
-days = DailyPartitionsDefinition(start_date="2026-01-01", end_offset=1)  # with today
+days = DailyPartitionsDefinition(start_date="2026-01-01", end_offset=1)  # includes today
 shards = StaticPartitionsDefinition([f"{number}-of-{SHARDS}" for number in range(1, SHARDS + 1)])
 
 
@@ -44,7 +44,7 @@ def authsignal_shard(context: AssetExecutionContext) -> MaterializeResult:
     partitions_def=days,
     deps=[authsignal_shard],
     group_name="authsignal",
-    automation_condition=AutomationCondition.eager(),  # when all shards of the day are there
+    automation_condition=AutomationCondition.eager(),  # when all shards of the day have been read
 )
 def authsignal(context: AssetExecutionContext) -> MaterializeResult:
     tables = load_shards(pipeline(), round=context.partition_key).tables

@@ -100,9 +100,9 @@ def attach_any(
 def look_apart(
     *, destination: str = "duckdb", dataset: str | None = None, pipeline_name: str | None = None
 ) -> Pipeline:
-    """Return the pipeline that loads a dataset, with dlt's state in a folder that disappears with it.
+    """Return the pipeline that loads a dataset, with dlt's state in a temporary folder that is removed with it.
 
-    The dataset may be missing. Nothing is connected to yet.
+    The dataset may be missing. No connection is made yet.
 
     Raises:
         ConfigurationError: The destination or the pipeline's name is unknown.

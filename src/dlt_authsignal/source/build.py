@@ -111,7 +111,7 @@ def evidence_of(settings: SourceSettings) -> Evidence:
 def shard_reader(
     settings: SourceSettings, part: Part, reads: KnownReads, metrics: RunMetrics, on_planned: OnPlanned | None = None
 ) -> tuple[Server, Plan]:
-    """Return how one shard reads. It has its part of the rate, unless all shards count their requests together.
+    """Return how one shard reads. Its rate is divided by the number of shards, unless `shared_budget` is set.
 
     Raises:
         CredentialsMissing: There is no key of the Server API.

@@ -30,7 +30,7 @@ class FolderSpool:
 
     Args:
         folder: The folder.
-        check: Returns the name of a file, or raises ValueError if it is not one.
+        check: Returns a file name, or raises ValueError if it is not valid.
     """
 
     def __init__(self, folder: Path, check: Callable[[str], str] = checked) -> None:

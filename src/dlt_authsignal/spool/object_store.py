@@ -30,7 +30,7 @@ class ObjectStoreSpool:
 
     Args:
         url: URL of the bucket and the prefix.
-        check: Returns the name of a file, or raises ValueError if it is not one.
+        check: Returns a file name, or raises ValueError if it is not valid.
     """
 
     def __init__(self, url: str, check: Callable[[str], str] = checked) -> None:

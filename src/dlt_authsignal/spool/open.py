@@ -84,7 +84,7 @@ class Spool(Protocol):
         """
 
     def replace(self, name: str, data: bytes) -> None:
-        """Replace the content of a file, durably, or create it. For the removal of a person's data, and for manifests.
+        """Replace the content of a file, durably, or create it. Used to remove a person's data, and for manifests.
 
         Raises:
             SpoolUnavailable: The file has its old content, or the new one that may not be durable.
@@ -98,10 +98,10 @@ class Spool(Protocol):
         """
 
     def below(self, prefix: str = "") -> Iterator[str]:
-        """Yield the names of all files in a folder of the spool, in no particular order. None if it does not exist.
+        """Yield the names of all files in a folder of the spool, in no particular order.
 
         Args:
-            prefix: Name of the folder; empty for the whole spool.
+            prefix: Name of the folder, which may be missing; empty for the whole spool.
 
         Raises:
             SpoolUnavailable: The files cannot be listed.
@@ -111,7 +111,7 @@ class Spool(Protocol):
         """Remove empty folders in a folder of the spool, and the folder itself.
 
         Raises:
-            SpoolUnavailable: They cannot be looked at.
+            SpoolUnavailable: The folders cannot be changed.
         """
 
     def used_share(self) -> float | None:
@@ -128,7 +128,7 @@ def open_spool(url: str, check: Callable[[str], str] = checked, setting: str = "
     Args:
         url: A folder, or `s3://`, `gs://` or `az://` with bucket (container) and folder. Object stores get their
             credentials from the environment, as their own tools do.
-        check: Returns the name of a file, or raises ValueError if it is not one. Default: names of deliveries.
+        check: Returns a file name, or raises ValueError if it is not valid. Default: accepts names of deliveries.
         setting: Name of the setting with the URL, for messages.
 
     Raises:

@@ -91,15 +91,15 @@ class Shards(Protocol):
 
     @property
     def round(self) -> Round:
-        """Return their rows."""
+        """Return the round that these shards belong to."""
 
     def check(
         self, pipeline: Pipeline, settings: SourceSettings, selected: Collection[str], metrics: RunMetrics
     ) -> None:
-        """Check that they fit the dataset and this run, and count what they have read.
+        """Check that the shards fit the dataset and this run, and add their counts to `metrics`.
 
         Raises:
-            ShardsUnusable: They do not.
+            ShardsUnusable: They do not fit.
         """
 
 

@@ -61,8 +61,8 @@ class Plan:
         return parts_of(self.tables)
 
     def is_ours(self, candidate: Candidate) -> bool:
-        """Return whether a user is in the part to read. A user of another part counts as named by a source, so that all
-        parts find the same missing users."""
+        """Return whether a user is in the part to read. A user of another part counts as contained in a user id source,
+        so that all parts find the same missing users."""
         if self.part is None:
             return True
         stored_id = self.privacy.stored_id(candidate.user_id)

@@ -189,12 +189,12 @@ class Shaper:
         }
 
     def placed_again(self, rows: Any, values: Fields, fields: Mapping[str, str]) -> Any:
-        """Return rows that another process shaped, with some columns under the names and types of this one.
+        """Return rows that another process shaped, with some columns under the names and types of this process.
 
         Args:
             rows: The Arrow table.
             values: Values of these columns.
-            fields: Their fields; those of other columns are their names.
+            fields: Fields of these columns; without an entry, the field is the name of the column.
         """
         arrays = {name: rows[name].combine_chunks() for name in rows.column_names if name not in values}
         beside = {name: each for name, each in values.items() if name == MORE or is_variant(name)}
