@@ -92,7 +92,7 @@ class Manifest(msgspec.Struct, kw_only=True):
 
 
 class Damaged(Exception):
-    """A file is damaged, or was not written by this package. The message says how."""
+    """A file is damaged, or was not written by this package. The message says what is wrong."""
 
 
 class _Version(msgspec.Struct):

@@ -118,9 +118,7 @@ class _Supervised:
         async with create_task_group() as group:
             group.start_soon(self._pass_on)
             with self._results:
-                while (
-                    first := await self._work.next()
-                ) is not None:  # a worker is started only if there is a slice for it
+                while (first := await self._work.next()) is not None:  # start no worker without a slice
                     self._first = first
                     connection = await self._start(self._job)
                     if connection is not None and await self._is_done(connection):

@@ -84,8 +84,8 @@ class OnRay:
         self._working -= 1
 
     async def _hello(self, ray: Any, actor: Any) -> tuple[str, bytes]:
-        """Wait until a worker has started. It may wait for other workers of this sync to end; without any, it fails in
-        time."""
+        """Wait until a worker has started. It may wait for other workers of this sync to end; if there are none, it
+        fails after `STARTS_WITHIN`."""
         said = asyncio.ensure_future(_awaited(actor.hello.remote()))
         try:
             while True:
