@@ -100,6 +100,16 @@ def test_a_missing_shard_loads_nothing_or_if_accepted_marks_nothing_as_deleted(s
     assert rows("select count(*) from user_authenticators where deleted_at is not null", f"{MANY}.duckdb") > [(0,)]
 
 
+def test_a_load_removes_the_shards_of_an_earlier_round_that_was_never_loaded(seeded: RunningSandbox) -> None:
+    shard(seeded, "1/2", round="monday")
+    for number in (1, 2):
+        shard(seeded, f"{number}/2", round="tuesday")
+    load(seeded, round="tuesday")
+    assert files() == []
+    sharded(seeded, 1, round="wednesday")
+    assert loaded(f"{MANY}.duckdb")["users"]
+
+
 def test_a_shard_that_is_run_again_replaces_its_output_and_one_that_fails_leaves_the_earlier_one(
     seeded: RunningSandbox,
 ) -> None:

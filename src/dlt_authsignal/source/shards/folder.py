@@ -117,22 +117,24 @@ class ShardFolder:
             self._spool.tidy(f"{shard}/{attempt}")
 
     def remove_loaded(self, manifests: Sequence[Manifest]) -> None:
-        """Remove the loaded shards, and files that no load can use: those of earlier attempts that were killed, and old
-        files of other rounds. Manifests of other rounds stay.
+        """Remove the loaded shards, and what no load can use any more: shards of other rounds that began before this
+        load, and files of runs that were killed.
 
         Manifests are removed last: without them, a load that was interrupted here could not see what it had loaded.
         """
-        loaded = {(each.round, each.part): each.attempt for each in manifests}
+        newest_load = max(manifest.newest_load for manifest in manifests)
         oldest = datetime.now(UTC) - KEPT
+        files = list(self.files())
+        unusable = {
+            (file.round, file.part): manifest.attempt
+            for file in files
+            if not file.attempt and (manifest := self._manifest(file.name)) and manifest.newest_load <= newest_load
+        }
         doomed = []
-        for file in self.files():
-            attempt = loaded.get((file.round, file.part), "")
-            if not file.attempt:
-                manifest = self._manifest(file.name) if attempt else None
-                is_doomed = manifest is not None and manifest.attempt == attempt
-            else:
-                is_doomed = file.attempt <= attempt or began(file.attempt) < oldest
-            if is_doomed:
+        for file in files:
+            attempt = unusable.get((file.round, file.part), "")
+            is_killed = bool(file.attempt) and began(file.attempt) < oldest
+            if is_killed or (attempt and file.attempt <= attempt):
                 doomed.append(file)
         with self._reported():
             for file in sorted(doomed, key=lambda each: not each.attempt):
