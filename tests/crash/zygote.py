@@ -100,9 +100,10 @@ def enter(asked: dict[str, Any], folder: Path) -> None:
 def command(asked: dict[str, Any], folder: Path) -> int:
     from dlt_authsignal.cli.main import main
     from dlt_authsignal.pipeline.events import load
-    from dlt_authsignal.source.resources import server
+    from dlt_authsignal.source.resources import reading
 
-    vars(server)["USERS_PER_BATCH"] = 3  # several batches, and several files a table, of a few people
+    assert reading.USERS_PER_BATCH > 3  # the name that reading uses
+    vars(reading)["USERS_PER_BATCH"] = 3  # several batches, and several files a table, of a few people
     vars(load)["ROWS_PER_RUN"] = 20
     if asked.get("point"):
         set_trap(Point(*asked["point"]), deed(asked.get("deed", "kill"), folder))

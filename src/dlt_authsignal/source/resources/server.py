@@ -41,7 +41,6 @@ from dlt_authsignal.source.rows.flatten import Answers
 from dlt_authsignal.source.tenant.check import check_returned
 from dlt_authsignal.source.workers.messages import Shaped
 
-USERS_PER_BATCH: Final = 500
 DUE: Final = "due"
 LONGEST_LOOK: Final = 60.0
 """Maximum seconds for reading the user list to count due users."""
