@@ -10,7 +10,7 @@ _random = random.SystemRandom()
 
 
 def free_port() -> int:
-    """Return a port that no server has now, and that the system gives to nobody who asks for any port.
+    """Return a port that no server has now, and that the system does not give to a program that asks for any port.
 
     The system gives ports of one range to outgoing connections and to servers on port 0. Between this function and the
     start of the server, and while a server is killed and started again, another process could get a port of that range.

@@ -292,18 +292,21 @@ def test_restored_users_and_deletes_above_the_limit(seeded: RunningSandbox) -> N
 
 
 @pytest.mark.deep
-@pytest.mark.parametrize("destination", ["postgres", "filesystem"])
+@pytest.mark.parametrize("database", ["postgres", "delta", pytest.param("iceberg", marks=pytest.mark.slow)])
 def test_shards_for_other_destinations(
-    destination: str,
+    database: str,
     seeded: RunningSandbox,
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
     workdir: Path,
 ) -> None:
-    if destination == "postgres":
+    if database == "postgres":
+        destination = database
         monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", request.getfixturevalue("postgres_database"))
     else:
+        destination = "filesystem"
         monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", str(workdir / "lake"))
+        monkeypatch.setenv("DESTINATION__FILESYSTEM__TABLE_FORMAT", database)
     first = sharded(seeded, 2, destination=destination, **PRIVATE)
     assert (first.users_read, first.tables["users"].new) == (40, 40)
     change(seeded)

@@ -49,19 +49,24 @@ def users_in(warehouse: str) -> int:
         return int(count)
 
 
-def test_the_dag_runs_in_airflow_and_fills_the_warehouse(seeded: RunningSandbox, warehouse: str, workdir: Path) -> None:
+def run_dag(example: str, dag: str, workdir: Path, warehouse: str, **environment: str) -> str:
+    """What Airflow says about one run of an example that loads into a PostgreSQL database."""
     (workdir / "dags").mkdir()
-    shutil.copy(EXAMPLES / "airflow_dag.py", workdir / "dags")
+    shutil.copy(EXAMPLES / example, workdir / "dags")
     airflow = ROOT / ".venv-airflow" / "bin" / "airflow"
     settings = {
-        **at(seeded),
+        **environment,
         "AIRFLOW_HOME": str(workdir / "airflow"),
         "AIRFLOW__CORE__DAGS_FOLDER": str(workdir / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "DESTINATION__POSTGRES__CREDENTIALS": warehouse,
     }
     run(airflow, "db", "migrate", **settings)
-    assert "state=success" in run(airflow, "dags", "test", "authsignal", **settings)
+    return run(airflow, "dags", "test", dag, **settings)
+
+
+def test_the_dag_runs_in_airflow_and_fills_the_warehouse(seeded: RunningSandbox, warehouse: str, workdir: Path) -> None:
+    assert "state=success" in run_dag("airflow_dag.py", "authsignal", workdir, warehouse, **at(seeded))
     assert users_in(warehouse) == 40
 
 
@@ -79,18 +84,8 @@ def test_the_assets_materialise_in_dagster_twice_without_duplicates(seeded: Runn
 def test_the_dag_of_shards_reads_in_mapped_tasks_and_loads_once(
     seeded: RunningSandbox, warehouse: str, workdir: Path
 ) -> None:
-    (workdir / "dags").mkdir()
-    shutil.copy(EXAMPLES / "airflow_shards.py", workdir / "dags")
-    airflow = ROOT / ".venv-airflow" / "bin" / "airflow"
-    settings = {
-        **at(seeded, SHARD_FOLDER=str(workdir / "shards")),
-        "AIRFLOW_HOME": str(workdir / "airflow"),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(workdir / "dags"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "DESTINATION__POSTGRES__CREDENTIALS": warehouse,
-    }
-    run(airflow, "db", "migrate", **settings)
-    assert "state=success" in run(airflow, "dags", "test", "authsignal_shards", **settings)
+    environment = at(seeded, SHARD_FOLDER=str(workdir / "shards"))
+    assert "state=success" in run_dag("airflow_shards.py", "authsignal_shards", workdir, warehouse, **environment)
     assert users_in(warehouse) == 40
     assert not list((workdir / "shards").rglob("*.parquet"))
 

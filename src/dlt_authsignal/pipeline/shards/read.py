@@ -122,7 +122,7 @@ def read_shard_apart(
 ) -> ShardReport:
     """Read one shard with a pipeline whose folder only this shard uses; see `read_shard`."""
     part, round_ = part_of(shard), word("round", today() if round_ is None else round_)
-    started, started_at = time.monotonic(), datetime.now(UTC)
+    started = time.monotonic()
     with translate_errors(look.destination.destination_name):
         adapt_dlt(look)
         check_ready(look)
@@ -134,54 +134,79 @@ def read_shard_apart(
         reads = KnownReads()
         server, plan = shard_reader(found, part, reads, metrics, on_planned)
         folder.prepare()
+        output = _Output(
+            settings=found,
+            selected=selected,
+            server=server,
+            writer=ShardWriter(folder=folder, round=round_, part=part, attempt=new_attempt()),
+        )
         with redacted(look):
             patience = wait if wait is not None or is_set() else PATIENCE
             with waiting_for(database_file(look), patience), resolved_once(look.destination), shared_clients(look):
                 known = _known(look, found, plan, reads, selected)
             metrics.stage = "reading"
-            writer = ShardWriter(folder=folder, round=round_, part=part, attempt=new_attempt())
             begun = {name: _Begun.of(server, TABLES[name], known) for name in selected}
-            with _removed_if_stopped(writer):
+            with _removed_if_stopped(output.writer):
                 for shaped_users in _read(server, replace(known.plan, tables=frozenset(selected)), begun):
-                    writer.add(shaped_users)
-                writer.flush()
-                salt = new_salt()
-                folder.publish(
-                    Manifest(
-                        format=FORMAT,
-                        round=round_,
-                        number=part.number,
-                        of=part.of,
-                        attempt=writer.attempt,
-                        started_at=started_at,
-                        ended_at=datetime.now(UTC),
-                        newest_load=known.newest_load,
-                        salt=salt,
-                        key=fingerprint(server.api_secret_key, region_of(server.base), salt),
-                        settings=settings_alike(found),
-                        stored_as=stored_alike(found, selected),
-                        counters=metrics.counters(),
-                        errors=dict(metrics.errors),
-                        positions=metrics.unknown_positions,
-                        drift={name: drift_as_plain(each) for name, each in metrics.drift.items().items()},
-                        undeclared=undeclared_of({name: each.shaper for name, each in begun.items()}),
-                        files=writer.entries,
-                    )
-                )
+                    output.writer.add(shaped_users)
+                output.publish(known.newest_load, {name: each.shaper for name, each in begun.items()})
     metrics.stage = "done"
-    return ShardReport(
-        pipeline=look.pipeline_name,
-        round=round_,
-        shard=str(part),
-        folder=folder.url,
-        tables={name: writer.rows.get(name, 0) for name in selected},
-        rate=server.throttle.pace.rate,
-        unknown_positions=sorted(metrics.unknown_positions),
-        errors=dict(metrics.errors),
-        seconds=round(time.monotonic() - started, 2),
-        drift=metrics.drift.report(),
-        **metrics.counters(),
-    )
+    return output.report(look.pipeline_name, round(time.monotonic() - started, 2))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Output:
+    """What a shard leaves: its files, their manifest, and the report."""
+
+    settings: SourceSettings
+    selected: Sequence[str]
+    server: Server
+    writer: ShardWriter
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def publish(self, newest_load: str, shapers: Mapping[str, Shaper]) -> None:
+        """Write the remaining rows and the manifest. From then on, a load takes the shard."""
+        writer, metrics, salt = self.writer, self.server.meter, new_salt()
+        writer.flush()
+        writer.folder.publish(
+            Manifest(
+                format=FORMAT,
+                round=writer.round,
+                number=writer.part.number,
+                of=writer.part.of,
+                attempt=writer.attempt,
+                started_at=self.started_at,
+                ended_at=datetime.now(UTC),
+                newest_load=newest_load,
+                salt=salt,
+                key=fingerprint(self.server.api_secret_key, region_of(self.server.base), salt),
+                settings=settings_alike(self.settings),
+                stored_as=stored_alike(self.settings, self.selected),
+                counters=metrics.counters(),
+                errors=dict(metrics.errors),
+                positions=metrics.unknown_positions,
+                drift={name: drift_as_plain(each) for name, each in metrics.drift.items().items()},
+                undeclared=undeclared_of(shapers),
+                files=writer.entries,
+            )
+        )
+
+    def report(self, pipeline: str, seconds: float) -> ShardReport:
+        """Return what was read."""
+        writer, metrics = self.writer, self.server.meter
+        return ShardReport(
+            pipeline=pipeline,
+            round=writer.round,
+            shard=str(writer.part),
+            folder=writer.folder.url,
+            tables={name: writer.rows.get(name, 0) for name in self.selected},
+            rate=self.server.throttle.pace.rate,
+            unknown_positions=sorted(metrics.unknown_positions),
+            errors=dict(metrics.errors),
+            seconds=seconds,
+            drift=metrics.drift.report(),
+            **metrics.counters(),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

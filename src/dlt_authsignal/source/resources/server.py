@@ -49,8 +49,10 @@ LONGEST_LOOK: Final = 60.0
 def server_resources(server: Server, plan: Plan) -> list[DltResource]:
     """Return the resources of the Server API. One read of each user fills all selected per-user tables."""
 
-    anew = partial(Loading, api="server", tenant_id=server.tenant_id, privacy=server.privacy, drift=server.meter.drift)
-    begin = Loadings(anew)
+    new_loading = partial(
+        Loading, api="server", tenant_id=server.tenant_id, privacy=server.privacy, drift=server.meter.drift
+    )
+    begin = Loadings(new_loading)
 
     def sweep() -> Iterator[list[Any]]:
         begin.restart()
@@ -74,7 +76,7 @@ def server_resources(server: Server, plan: Plan) -> list[DltResource]:
 
     reads = parent_resource("sweep", sweep)
     return [
-        *_tenant_authenticators(server, plan.limit, anew),
+        *_tenant_authenticators(server, plan.limit, new_loading),
         identity_resource(server.evidence),
         *(table_resource(table, reads, begin, partial(_answered, pick)) for table, pick in ANSWERS.items()),
         table_resource(USER_READS, reads, begin, partial(_remembered, server)),
