@@ -16,8 +16,8 @@ REQUESTS_A_DAY: Final = {"a sync a day, no events": 0.728, "a sync a day, with e
 """For each user: event_requests.py."""
 SECONDS_A_REQUEST: Final = 13.0 / 60_200
 """Processor seconds of a whole sync: side_by_side.py."""
-BYTES_A_USER: Final = 983
-"""In DuckDB, with 9 rows in all tables: two sandbox tenants of 1,000 and 5,000 users."""
+BYTES_A_USER: Final = 1_050
+"""In DuckDB, with 9 rows in all tables: requests_of_a_sync.py with --users 5000, less --users 1000."""
 MEMORY: Final = 674e6 * 1.05, 130
 """Of a sync with 200,000 users, and bytes for each further one: performance.md."""
 EVENT_IN_SPOOL, EVENT_IN_DATABASE = 196, 303

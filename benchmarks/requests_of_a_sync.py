@@ -1,4 +1,6 @@
-"""Requests per 1,000 rows: first syncs of an invented tenant with several tables, and a second one right after each."""
+"""Requests per 1,000 rows: first syncs of an invented tenant with several tables, and a second one right after each.
+The last column is the size of the DuckDB file.
+"""
 
 import argparse
 import os
@@ -13,17 +15,19 @@ TABLES = {
 }
 
 
-def measure(url: str, key: str, tables: list[str] | None) -> list[tuple[int, int]]:
-    """Requests and loaded rows of a first sync and of a second one."""
+def measure(url: str, key: str, tables: list[str] | None) -> list[tuple[int, int, int]]:
+    """Requests, rows and bytes of the database: of a first sync, and of a second one."""
     import dlt
 
     from dlt_authsignal import sync
 
     pipeline = dlt.pipeline("requests", destination=dlt.destinations.duckdb("requests.duckdb"), dataset_name="data")
-    reports = [
-        sync(pipeline, tables=tables, base_url=url, api_secret_key=key, rate="max", privacy="keep") for _ in range(2)
-    ]
-    return [(report.requests, sum(table.read for table in report.tables.values())) for report in reports]
+    found = []
+    for _ in range(2):
+        report = sync(pipeline, tables=tables, base_url=url, api_secret_key=key, rate="max", privacy="keep")
+        rows = sum(table.read for table in report.tables.values())
+        found.append((report.requests, rows, Path("requests.duckdb").stat().st_size))
+    return found
 
 
 def main() -> None:
@@ -32,18 +36,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--users", type=int, default=2_000)
     config = SandboxConfig(users=parser.parse_args().users, days=45, seed=7)
-    print("| tables | requests | rows | requests per 1,000 rows | requests of a second sync |")
-    print("| --- | ---: | ---: | ---: | ---: |")
+    print("| tables | requests | rows | requests per 1,000 rows | requests of a second sync | MB |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: |")
     home = Path.cwd()
     for title, tables in TABLES.items():
         with tempfile.TemporaryDirectory(prefix="authsignal-bench-") as folder, run_in_thread(config) as sandbox:
             os.environ["DLT_DATA_DIR"] = folder
             os.chdir(folder)
             try:
-                (requests, rows), (again, _) = measure(sandbox.url, config.api_secret_key, tables)
+                (requests, rows, size), (again, _, _) = measure(sandbox.url, config.api_secret_key, tables)
             finally:
                 os.chdir(home)
-        print(f"| {title} | {requests:,} | {rows:,} | {1000 * requests / rows:,.0f} | {again:,} |", flush=True)
+        ratio = 1000 * requests / rows
+        print(f"| {title} | {requests:,} | {rows:,} | {ratio:,.0f} | {again:,} | {size / 1e6:.1f} |", flush=True)
 
 
 if __name__ == "__main__":
