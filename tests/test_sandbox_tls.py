@@ -1,5 +1,6 @@
 """`dlt-authsignal sandbox --tls`: HTTPS with a certificate of its own, trusted by the printed instructions alone."""
 
+import asyncio
 import os
 import re
 import shlex
@@ -15,7 +16,7 @@ import pytest
 import requests
 from cryptography import x509
 from requests.exceptions import SSLError
-from websockets.sync.client import connect
+from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
@@ -136,9 +137,16 @@ def test_cookies_are_secure_and_web_sockets_work_over_https(secure: RunningSandb
     context = ssl.create_default_context(cafile=trusted)
     protocols = [Subprotocol(SUBPROTOCOL), Subprotocol(f"{TENANT}{tenant}")]
     url = f"wss://127.0.0.1:{urlsplit(secure.url).port}/ws-v1-challenge"
-    with connect(url, subprotocols=protocols, ssl=context, proxy=None) as socket:
-        socket.send('{"type": "CREATE_CHALLENGE", "data": {"challengeType": "QR_CODE"}}')
-        assert "CHALLENGE_CREATED" in str(socket.recv(timeout=30))
+
+    async def first_message() -> str:
+        # Not websockets' blocking client: it reads and writes one TLS connection from two threads, which OpenSSL
+        # does not allow, and about one of 400 connections then waits for ever.
+        async with connect(url, subprotocols=protocols, ssl=context, proxy=None) as socket:
+            await socket.send('{"type": "CREATE_CHALLENGE", "data": {"challengeType": "QR_CODE"}}')
+            async with asyncio.timeout(30):
+                return str(await socket.recv())
+
+    assert "CHALLENGE_CREATED" in asyncio.run(first_message())
 
 
 @pytest.mark.usefixtures("node_modules")
