@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # One worker more than cores: a test that waits for a server leaves its core to another one.
 WORKERS ?= $(shell $(PYTHON) -c "import os; print(1 + (os.cpu_count() or 1))")
+# What .ci/run adds to the tests.
+TEST_OPTIONS ?=
 READY := $(VENV)/.ready
 DEV := $(VENV)/.dev
 SITE := $(VENV)-site/.ready
@@ -37,12 +39,12 @@ system-packages: ## Node, Chromium, PostgreSQL and nginx, for the tests; silent 
 	@sh scripts/system_packages.sh
 
 test: $(DEV) system-packages ## every feature, at least once
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=20
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=20 $(TEST_OPTIONS)
 
 DEEP := --hypothesis-profile=deep -m '(deep or examples or hypothesis) and not slow and not stand_in and not crash'
 
 test-deep: $(DEV) $(SITE) $(PACKAGE) system-packages ## the long forms of what make test covers
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=20 --timeout 300 $(DEEP)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=20 --timeout 300 $(DEEP) $(TEST_OPTIONS)
 
 coverage: $(DEV) $(SITE) $(PACKAGE) system-packages ## branches that make test and make test-deep run, in the processes that they start too
 	$(BIN)/coverage erase
