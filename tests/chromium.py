@@ -1,9 +1,8 @@
 """A headless Chromium for pages: opens, looks and presses keys."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from tests.node_process import NodeProcess, node
@@ -21,7 +20,7 @@ class Chromium:
         return answer["returned"]
 
     def open(self, url: str, *, width: int = 1280, height: int = 900, **context: Any) -> None:
-        """Open a page in a new context, without storage."""
+        """Open a new page, without stored data of earlier ones."""
         self.do("open", url=url, context={"viewport": {"width": width, "height": height}, **context})
 
     def evaluate(self, expression: str) -> Any:
@@ -33,8 +32,23 @@ class Chromium:
         assert set(self.do("hosts")) <= {self.evaluate("location.host")}
 
 
+@dataclass
+class SharedChromium:
+    """One browser for all tests of a process: its start takes two seconds of processor time."""
+
+    _stack: ExitStack
+    _process: NodeProcess | None = None
+
+    @property
+    def process(self) -> NodeProcess:
+        """The running browser. It is started if there is none, or if a test that waited too long ended it."""
+        if self._process is None or not self._process.is_running:
+            self._process = self._stack.enter_context(node("browser.mjs"))
+        return self._process
+
+
 @contextmanager
-def chromium(_node_modules: Path) -> Iterator[Chromium]:
-    """A browser for as long as the block lasts; the SDKs have to be installed."""
-    with node("browser.mjs") as process:
-        yield Chromium(process)
+def shared_chromium() -> Iterator[SharedChromium]:
+    """A browser that starts when the first test needs it, for as long as the block lasts."""
+    with ExitStack() as stack:
+        yield SharedChromium(stack)

@@ -28,6 +28,10 @@ class NodeProcess:
         for stream, keep in ((process.stdout, self._lines.put), (process.stderr, self._complaints.append)):
             threading.Thread(target=_pump, args=(stream, keep), daemon=True).start()
 
+    @property
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
     def ask(self, **message: Any) -> Any:
         """The script's answer."""
         if self._process.stdin is None:

@@ -15,6 +15,7 @@ from filelock import FileLock
 
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
 from tests import azurite
+from tests.chromium import Chromium, SharedChromium, shared_chromium
 from tests.demo import NAME as DEMO
 from tests.demo import begin, make_once, run_demo, shared_folder
 from tests.loaded import SEEDED, forget_active_pipeline, forget_settings
@@ -102,6 +103,20 @@ def node_modules() -> Path:
             npm("ci", "--ignore-scripts", "--no-audit", "--no-fund")
             done.touch()
     return NODE / "node_modules"
+
+
+@pytest.fixture(scope="session")
+def chromium_process(node_modules: Path) -> Iterator[SharedChromium]:
+    """The browser of this process, with Authsignal's SDKs."""
+    assert node_modules.is_dir()
+    with shared_chromium() as shared:
+        yield shared
+
+
+@pytest.fixture(scope="module")
+def browser(chromium_process: SharedChromium) -> Chromium:
+    """The browser, for pages."""
+    return Chromium(chromium_process.process)
 
 
 def npm(*arguments: str) -> None:

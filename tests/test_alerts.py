@@ -86,6 +86,7 @@ def test_an_alert_is_sent_once_and_its_detection_moves_forward(
     assert len(receiver.received) == len(known) == 3
 
 
+@pytest.mark.deep
 def test_a_late_event_does_not_change_the_id_of_a_detection() -> None:
     tell()
     detect(make_pipeline())
@@ -171,6 +172,7 @@ def test_the_command_shows_sends_and_explains_what_it_cannot_see(receiver: Alert
     assert len(receiver.received) == 2
 
 
+@pytest.mark.deep
 def test_without_a_receiver_detections_are_kept_and_nothing_is_sent() -> None:
     tell()
     done = command("alerts")
@@ -259,6 +261,7 @@ def test_without_events_rules_that_need_them_are_not_available(seeded: RunningSa
     assert not {row.rule for row in stored().values()} & shown["not_available"].keys()
 
 
+@pytest.mark.deep
 def test_mfa_fatigue_is_not_available_if_no_event_has_the_method_push() -> None:
     stories = Stories()
     for at in spread(30, 5):
@@ -284,6 +287,7 @@ def test_a_run_that_is_killed_after_sending_sends_at_most_the_same_alert_again(r
     assert len(others) == len(set(others)) == 2
 
 
+@pytest.mark.deep
 def test_two_runs_at_a_time_are_refused(receiver: AlertReceiver) -> None:
     tell()
     outcomes: list[int] = []

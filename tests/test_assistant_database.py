@@ -100,6 +100,7 @@ def test_kpis_are_the_same_through_the_masks(loaded: Loaded, database: Database)
     assert answer(database, "select count(*) from kpi_mfa_coverage where period_grain = 'all'") == [[2]]
 
 
+@pytest.mark.deep
 def test_changes_of_the_configuration_and_their_effects_are_the_same_through_the_masks(demo: Path) -> None:
     file = demo / "authsignal_demo.duckdb"
     masked = Database(path=file, dataset="authsignal_data", seconds=40)

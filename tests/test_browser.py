@@ -4,7 +4,6 @@ import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pyotp
@@ -15,8 +14,9 @@ from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.sandbox import Fixture, RunningSandbox, SandboxConfig, run_in_thread
 from dlt_authsignal.sandbox.core.base64_text import decoded
 from dlt_authsignal.sandbox.verification.software_app import SoftwareApp
+from tests.chromium import SharedChromium
 from tests.helpers import ask
-from tests.node_process import NodeProcess, node
+from tests.node_process import NodeProcess
 from tests.tiers import deep_after
 
 EMAIL, PHONE = "ada@example.com", "+64211234567"
@@ -77,9 +77,9 @@ class Browser:
 
 
 @pytest.fixture(scope="module")
-def chromium(node_modules: Path) -> Iterator[Browser]:
-    with run_in_thread(SandboxConfig()) as running, node("browser.mjs") as process:
-        yield Browser(process, running)
+def chromium(chromium_process: SharedChromium) -> Iterator[Browser]:
+    with run_in_thread(SandboxConfig()) as running:
+        yield Browser(chromium_process.process, running)
 
 
 @pytest.fixture
@@ -172,6 +172,7 @@ def test_cookies_contain_the_challenge_if_the_page_uses_them(browser: Browser, a
         assert_succeeded(browser, data["token"], "PASSKEY", action or browser.running.sandbox.config.passkey_action)
 
 
+@pytest.mark.deep
 def test_cookies_work_with_a_token_too(browser: Browser) -> None:
     sign_up(browser, useCookies=True)
     token = browser.track("payment")
@@ -179,12 +180,14 @@ def test_cookies_work_with_a_token_too(browser: Browser) -> None:
     assert_succeeded(browser, token, "PASSKEY", "payment")
 
 
+@pytest.mark.deep
 def test_one_device_holds_one_passkey_of_a_user(browser: Browser) -> None:
     made = sign_up(browser)
     thrown = browser.sdk_throws("passkey.signUp", token=made["token"])
     assert thrown["code"] == "ERROR_AUTHENTICATOR_PREVIOUSLY_REGISTERED"
 
 
+@pytest.mark.deep
 def test_the_sdk_detects_whether_the_device_has_a_passkey(browser: Browser) -> None:
     assert browser.sdk("passkey.isAvailableOnDevice", userId="ada") is False
     made = sign_up(browser)
@@ -195,12 +198,14 @@ def test_the_sdk_detects_whether_the_device_has_a_passkey(browser: Browser) -> N
     assert browser.sdk("passkey.isAvailableOnDevice", userId="ada") is False
 
 
+@pytest.mark.deep
 def test_a_passkey_deleted_by_the_server_is_an_unknown_credential(browser: Browser) -> None:
     wanted = sign_up(browser)["userAuthenticator"]["userAuthenticatorId"]
     ask(browser.running, "DELETE", f"/users/ada/authenticators/{wanted}")
     assert browser.sdk("passkey.signIn")["errorCode"] == "unknown_credential"
 
 
+@pytest.mark.deep
 def test_a_security_key_is_enrolled_and_completes_a_challenge(browser: Browser) -> None:
     browser.do("authenticator", transport="usb")
     browser.set_token(browser.track())
@@ -251,6 +256,7 @@ def test_an_e_mail_address_or_phone_number_is_enrolled_and_completes_a_challenge
     assert_succeeded(browser, token, method, "payment")
 
 
+@pytest.mark.deep
 def test_whatsapp_uses_the_number_of_an_sms_authenticator(browser: Browser) -> None:
     browser.server_enrolls(verificationMethod="SMS", phoneNumber=PHONE)
     token = browser.track()
@@ -310,6 +316,7 @@ def test_a_wrong_code_is_reported_in_the_response(browser: Browser) -> None:
     assert browser.validate(token)["state"] == "CHALLENGE_REQUIRED"
 
 
+@pytest.mark.deep
 def test_an_expired_token_is_reported_to_the_page(browser: Browser) -> None:
     browser.server_enrolls(verificationMethod="EMAIL_OTP", email=EMAIL)
     browser.set_token(browser.track())
@@ -318,6 +325,7 @@ def test_an_expired_token_is_reported_to_the_page(browser: Browser) -> None:
     assert browser.do("evaluate", expression="expired") == 1
 
 
+@pytest.mark.deep
 def test_too_many_messages_are_refused(browser: Browser) -> None:
     browser.server_enrolls(verificationMethod="SMS", phoneNumber=PHONE)
     browser.set_token(browser.track())
@@ -363,6 +371,7 @@ def test_a_passkey_is_created_and_used_with_the_buttons_of_the_page(page: Browse
     assert page.do("complaints") == []
 
 
+@pytest.mark.deep
 def test_the_page_at_an_ip_address_links_to_localhost(page: Browser) -> None:
     page.do("open", url=page.running.control_url)
     page.do("waitFor", text="Passkeys of this sandbox belong to localhost")

@@ -341,6 +341,7 @@ def kpi(value: tuple[int, int], week: int = 0, where: tuple[str, str] = ("all", 
     )
 
 
+@pytest.mark.deep
 @given(st.integers(1, 400), st.integers(1, 400), st.floats(0, 1), st.floats(0, 1))
 @settings(max_examples=examples(300, 30), deadline=None)
 def test_the_interval_of_a_change_is_newcombes(cases: int, others: int, one: float, other: float) -> None:

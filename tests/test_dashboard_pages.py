@@ -12,7 +12,7 @@ import pytest
 
 from dlt_authsignal.dashboard.page import Document, Filters
 from dlt_authsignal.dashboard.render import SERVED_POLICY, STATIC, html
-from tests.chromium import Chromium, chromium
+from tests.chromium import Chromium
 from tests.documents import TITLES, example, without_data
 from tests.tiers import deep_after
 
@@ -30,12 +30,6 @@ new Promise((resolve) => {
   look();
 })
 """
-
-
-@pytest.fixture(scope="module")
-def browser(node_modules: Path) -> Iterator[Chromium]:
-    with chromium(node_modules) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

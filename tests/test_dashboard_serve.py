@@ -335,6 +335,7 @@ def test_a_dashboard_that_ends_while_it_reads_leaves_no_copy(workdir: Path) -> N
     assert not left.exists()
 
 
+@pytest.mark.deep
 def test_earlier_figures_stay_when_newer_data_cannot_be_read(seeded: RunningSandbox, workdir: Path) -> None:
     synced(seeded)
     data = data_of(attach(), "duckdb")

@@ -105,6 +105,7 @@ def test_the_pinned_dlt_has_no_extra_called_workspace() -> None:
     assert distribution("dlt").version.startswith("1.31.")
 
 
+@pytest.mark.deep
 @proves('"start loading Authsignal data in under 10 minutes"')
 def test_the_users_of_ten_minutes_follow_from_the_default_rate(seeded: RunningSandbox) -> None:
     said = int(re.findall(r"about ([\d,]+) users in 10 minutes", PAGE)[0].replace(",", ""))
@@ -232,6 +233,7 @@ def local_workbench(folder: Path, *toolkits: str) -> str:
     return str(folder)
 
 
+@pytest.mark.deep
 @proves(
     "`dlthub ai init --agent claude`",
     "`dlt ai toolkit data-exploration install`",
@@ -267,6 +269,7 @@ def test_the_skills_that_the_page_offers_are_installed_with_rules_and_server() -
     assert command("ai", "toolkit").stdout.strip() == str(TOOLKIT)
 
 
+@pytest.mark.deep
 @proves("`dlt pipeline authsignal_pipeline show`", "pipeline state, load metrics, schema, queries")
 def test_the_show_command_of_dlt_needs_the_commercial_package_and_ours_does_not(project: Path) -> None:
     python("authsignal_pipeline.py").check_returncode()

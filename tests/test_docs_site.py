@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chromium import chromium
+from tests.chromium import Chromium
 from tests.helpers import ROOT
 
 SITE_PYTHON = ROOT / ".venv-site" / "bin" / "python"
@@ -43,13 +43,13 @@ def served(folder: Path) -> Iterator[str]:
 
 
 @pytest.mark.deep
-def test_the_site_is_built_without_a_fault_and_its_search_finds_pages(tmp_path: Path, node_modules: Path) -> None:
+def test_the_site_is_built_without_a_fault_and_its_search_finds_pages(tmp_path: Path, browser: Chromium) -> None:
     done = built(tmp_path / "site")
     assert done.returncode == 0, done.stdout + done.stderr
     pages = tmp_path / "site" / "html"
     names = {path.relative_to(ROOT / "docs").with_suffix(".html") for path in (ROOT / "docs").rglob("*.md")}
     assert [name for name in sorted(names) if not (pages / name).exists()] == []
-    with served(pages) as address, chromium(node_modules) as browser:
+    with served(pages) as address:
         for page in ("index", "project/index", "tables", "configuration", "security-review"):
             browser.open(f"{address}/{page}.html")
             browser.assert_quiet()

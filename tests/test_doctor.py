@@ -22,6 +22,7 @@ def ticks(said: str) -> list[str]:
     return [line for line in said.splitlines() if line.startswith("✓")]
 
 
+@pytest.mark.deep
 def test_a_database_that_passes_all_checks_is_unchanged(empty: RunningSandbox, postgres_database: str) -> None:
     env = {**Postgres(postgres_database).env, **at(empty)}
     done = command("doctor", "--destination", "postgres", "--dataset", "mine", env=env)
@@ -202,6 +203,7 @@ def test_a_wrong_setting_is_a_problem_in_json_too(workdir: Path, settings: dict[
     assert named(found, name)[-1]["fix"]
 
 
+@pytest.mark.deep
 def test_a_key_of_another_region_is_reported_with_its_region(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with (
         run_in_thread(SandboxConfig(api_secret_key="american", seed=1)) as us,

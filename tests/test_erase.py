@@ -157,7 +157,8 @@ def test_an_erased_user_leaves_no_byte_and_other_users_are_untouched(
     assert bytes_left(warehouse, workdir, known) == {}
 
 
-@pytest.mark.parametrize("privacy", deep_after(1, ["keep", "pseudonymize"]))
+@pytest.mark.deep
+@pytest.mark.parametrize("privacy", ["keep", "pseudonymize"])
 def test_the_log_of_postgresql_contains_no_value_of_an_erased_user(
     people: Planted, postgres_database: str, privacy: str, monkeypatch: pytest.MonkeyPatch, workdir: Path
 ) -> None:
@@ -188,6 +189,7 @@ def test_the_log_of_postgresql_contains_no_value_of_an_erased_user(
     assert search(workdir / "logged", people.personal) == []
 
 
+@pytest.mark.deep
 def test_a_role_that_may_not_make_temporary_tables_gets_the_reason_and_the_erasure_can_be_repeated(
     people: Planted, postgres_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -657,6 +659,7 @@ def test_an_invalid_user_id_is_refused(workdir: Path, argument: bytes, given: by
     assert b"user id" in refused.stderr
 
 
+@pytest.mark.deep
 def test_a_typed_user_id_ends_with_its_line_and_the_confirmation_is_asked_next(workdir: Path) -> None:
     here, there = pty.openpty()
     asked = subprocess.Popen([COMMAND, "erase", "-"], stdin=there, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

@@ -225,6 +225,7 @@ def sent(number: int, kind: str, phone: str | None = None) -> dict[str, Any]:
     return envelope(CHALLENGE_LOG, record, id=f"e{number}", time="2026-11-01T10:00:00.000Z", tenant_id="t")
 
 
+@pytest.mark.deep
 def test_sent_codes_cost_the_price_of_their_channel_and_country() -> None:
     kinds = [
         ("SMS_SENT", "+6421234567"),
@@ -256,6 +257,7 @@ def passed(number: int, method: str) -> dict[str, Any]:
     return envelope(ACTION_LOG, record, id=f"a{number}", time="2026-11-01T10:01:00.000Z", tenant_id="t")
 
 
+@pytest.mark.deep
 def test_a_passkey_saves_what_codes_cost_per_challenge_that_succeeded_by_another_method() -> None:
     methods = ["SMS", "SMS", "EMAIL_OTP", "AUTHENTICATOR_APP", "PASSKEY", "PASSKEY", "PASSKEY"]
     phone = "+6421234567"

@@ -65,6 +65,7 @@ def test_duplicates_late_files_and_replays_give_one_row_per_event() -> None:
     assert rows("select count(*), sum(records) from event_files") == [(12, 75)]
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("rows_per_file", ["1", pytest.param("5000", marks=pytest.mark.deep)])
 def test_of_duplicates_in_one_load_the_one_received_last_is_stored(
     monkeypatch: pytest.MonkeyPatch, rows_per_file: str
@@ -137,6 +138,7 @@ def test_values_of_an_unexpected_type_are_stored_in_a_separate_column() -> None:
     assert rows("select more from action_log where event_id = 'event-5'") == [("[1]",)]
 
 
+@pytest.mark.deep
 def test_a_dropped_table_is_filled_from_the_spool_again() -> None:
     deliver([event(number) for number in range(10)], at(0))
     load()
@@ -224,6 +226,7 @@ def test_an_archive_may_begin_with_the_mark_of_utf_8_and_another_encoding_is_sai
         CliRunner().invoke(cli, ["events", "import", "wide"], catch_exceptions=False)
 
 
+@pytest.mark.deep
 def test_a_receive_time_before_1970_is_refused_and_a_replay_from_any_year_finds_all_files(project: Path) -> None:
     (project / "archive").write_text(json.dumps(event(1)))
     run = CliRunner().invoke

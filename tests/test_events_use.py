@@ -195,6 +195,7 @@ def check_views_and_status(expected: Reconciliation) -> None:
     assert "Different in: state 2, state_updated_at 2." in text
 
 
+@pytest.mark.deep
 def test_before_the_first_event_status_has_no_section_about_events(seeded: RunningSandbox) -> None:
     sync_from(seeded)
     assert read_reconciliation(attach()) is None

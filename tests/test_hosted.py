@@ -2,24 +2,23 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pyotp
 import pytest
 
 from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.sandbox import SandboxConfig, run_in_thread
+from tests.chromium import SharedChromium
 from tests.helpers import MANAGEMENT_SECRET, SECRET, ask
 from tests.hosted_pages import Pages
-from tests.node_process import node
 
 EMAIL, PHONE = "ada@example.com", "+64211234567"
 
 
 @pytest.fixture(scope="module")
-def chromium(node_modules: Path) -> Iterator[Pages]:
-    with run_in_thread(SandboxConfig()) as running, node("browser.mjs") as process:
-        yield Pages(process, running)
+def chromium(chromium_process: SharedChromium) -> Iterator[Pages]:
+    with run_in_thread(SandboxConfig()) as running:
+        yield Pages(chromium_process.process, running)
 
 
 @pytest.fixture

@@ -91,6 +91,7 @@ def check_schema(events: list[dict[str, Any]]) -> None:
     assert list(validator.iter_errors({**events[0], "activity_id": 12}))
 
 
+@pytest.mark.deep
 def test_a_hashed_address_is_an_id_and_no_address() -> None:
     stories = Stories()
     stories.attempt("someone", after(), "ALLOW", ip="6f1d5b0c9a")

@@ -132,6 +132,7 @@ def test_a_user_with_other_actions_is_refused_as_canary(empty: RunningSandbox) -
         probed(empty)
 
 
+@pytest.mark.deep
 def test_an_outage_at_the_first_call_is_recorded_as_a_row_too(empty: RunningSandbox) -> None:
     empty.sandbox.faults.add(Fault(route="GET /users/{userId}", kind="status", status=503, times=1))
     assert not probed(empty).works
@@ -242,6 +243,7 @@ def test_a_wrong_key_is_not_reported_as_a_passkey_failure(empty: RunningSandbox)
         probed(empty, api_secret_key="wrong")
 
 
+@pytest.mark.deep
 def test_a_probe_with_a_token_alone_needs_leave_passkey(empty: RunningSandbox) -> None:
     token = Visitor(empty, user_id="canary").track().token
     alone = {"user_id": None, "api_secret_key": None, "token": token}

@@ -367,6 +367,7 @@ def test_user_settings_are_kept_when_sync_adds_its_own(
     assert machine.users(project) == 5
 
 
+@pytest.mark.deep
 def test_a_query_in_the_process_of_the_sync_finds_the_data(
     machine: Machine, folder: Callable[[str], Path], five: dict[str, str]
 ) -> None:
@@ -388,7 +389,8 @@ def test_state_of_an_earlier_version_in_the_home_folder_is_moved_into_the_projec
     assert json.loads((project / STATE / "state.json").read_text())["_local"]["initial_cwd"] == "."
 
 
-@pytest.mark.parametrize("is_gone", deep_after(1, [False, True]))
+@pytest.mark.deep
+@pytest.mark.parametrize("is_gone", [False, True])
 def test_state_of_another_project_in_the_home_folder_is_unchanged(
     machine: Machine, folder: Callable[[str], Path], workdir: Path, three: dict[str, str], template: Path, is_gone: bool
 ) -> None:

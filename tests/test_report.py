@@ -12,7 +12,7 @@ from dlt_authsignal.dashboard.export import browser
 from dlt_authsignal.dashboard.export.report import check_filters, check_target, format_of, write
 from dlt_authsignal.dashboard.page import Filters
 from dlt_authsignal.errors import ConfigurationError, RunFailed
-from tests.chromium import chromium
+from tests.chromium import Chromium
 from tests.documents import example
 from tests.helpers import command
 from tests.loaded import Loaded, project
@@ -63,21 +63,20 @@ def test_the_report_is_one_file_without_a_user(tenant: Loaded, tmp_path: Path) -
 @pytest.mark.deep
 @pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light"), (3840, "dark")])
 def test_the_report_of_real_data_is_accessible_and_quiet(
-    demo: Path, node_modules: Path, tmp_path: Path, width: int, scheme: str
+    demo: Path, browser: Chromium, tmp_path: Path, width: int, scheme: str
 ) -> None:
     out = tmp_path / "report.html"
     done = command("report", "--pipeline-name", "authsignal_demo", "--out", str(out))
     assert done.returncode == 0, done.stderr
-    with chromium(node_modules) as opened:
-        opened.open(out.as_uri(), width=width, colorScheme=scheme)
-        keys = opened.evaluate("[...document.querySelectorAll('.page')].map(({id}) => id)")
-        assert len(keys) == 7
-        for key in keys:
-            opened.evaluate(f"void (location.hash = '{key}')")
-            opened.do("waitFor", text=opened.evaluate(f"document.querySelector('#{key} .intro p').textContent"))
-            assert opened.do("axe") == [], key
-            assert opened.evaluate("document.documentElement.scrollWidth") == width, key
-        opened.assert_quiet()
+    browser.open(out.as_uri(), width=width, colorScheme=scheme)
+    keys = browser.evaluate("[...document.querySelectorAll('.page')].map(({id}) => id)")
+    assert len(keys) == 7
+    for key in keys:
+        browser.evaluate(f"void (location.hash = '{key}')")
+        browser.do("waitFor", text=browser.evaluate(f"document.querySelector('#{key} .intro p').textContent"))
+        assert browser.do("axe") == [], key
+        assert browser.evaluate("document.documentElement.scrollWidth") == width, key
+    browser.assert_quiet()
 
 
 @pytest.mark.deep

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
-from tests.chromium import Chromium, chromium
+from tests.chromium import Chromium
 from tests.helpers import ask
 from tests.sandbox_pages import receiver, something_everywhere
 from tests.tiers import deep_after, deep_except
@@ -14,12 +14,6 @@ LONG = "long-" * 40 + "<b>"
 PAGES = ("", "users", "user?id={user}", "attempts", "rules?user={user}&action=signIn", "webhooks", "delivery?number=1")
 SHAPES = ((360, "dark"), (1280, "light"), (360, "light"), (1280, "dark"))
 EMPTY = ("", "users", "attempts", "rules", "webhooks", "controls")
-
-
-@pytest.fixture(scope="module")
-def browser(node_modules: object) -> Iterator[Chromium]:
-    with chromium(node_modules) as running:  # type: ignore[arg-type]
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +112,7 @@ def test_a_user_is_found_and_an_attempt_opened_by_the_keyboard(browser: Chromium
     browser.do("waitFor", text="Challenge succeeded")
 
 
+@pytest.mark.deep
 def test_new_attempts_appear_and_open_ones_stay_open(browser: Chromium, empty: RunningSandbox) -> None:
     ask(empty, "POST", "/users/ann/actions/signIn", {"idempotencyKey": "first"})
     browser.open(at(empty, "attempts"))
@@ -130,6 +125,7 @@ def test_new_attempts_appear_and_open_ones_stay_open(browser: Chromium, empty: R
     browser.assert_quiet()
 
 
+@pytest.mark.deep
 def test_a_try_out_shows_what_would_happen(browser: Chromium, filled: RunningSandbox) -> None:
     browser.open(at(filled, "rules"))
     browser.do("fill", label="User id", text="ann")
@@ -139,6 +135,7 @@ def test_a_try_out_shows_what_would_happen(browser: Chromium, filled: RunningSan
     browser.assert_quiet()
 
 
+@pytest.mark.deep
 def test_a_fixture_is_uploaded_from_a_file(browser: Chromium, empty: RunningSandbox) -> None:
     choose = """(() => {
       const files = new DataTransfer();

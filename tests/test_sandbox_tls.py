@@ -88,6 +88,7 @@ def test_curl_python_and_node_trust_the_sandbox_by_the_printed_instructions(work
     assert Path("authsignal-sandbox-ca.pem").stat().st_mode & 0o777 == 0o644
 
 
+@pytest.mark.deep
 def test_the_commands_of_the_page_start_a_sandbox_with_https() -> None:
     page = (ROOT / "docs" / "sandbox.md").read_text("utf-8")
     section = page[page.index("## HTTPS") : page.index("## In tests")]
@@ -200,6 +201,7 @@ def requests_to_another_name(trusted: str, port: int) -> None:
         context.wrap_socket(plain, server_hostname="other.test")
 
 
+@pytest.mark.deep
 def test_a_file_that_is_not_of_a_sandbox_is_not_overwritten(workdir: Path) -> None:
     (workdir / "notes.txt").write_text("mine")
     done = command("sandbox", "--empty", "--port", "0", "--tls-ca", "notes.txt")

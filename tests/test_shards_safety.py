@@ -55,9 +55,8 @@ def killed(running: RunningSandbox, where: str, after: int, *arguments: str) -> 
     assert done.returncode == KILLED, done.stderr[-2000:]
 
 
-@pytest.mark.parametrize(
-    ("where", "after"), deep_after(1, [("_written", 3), ("_written", 2), ("put", 1), ("put", 6), ("replace", 1)])
-)
+@pytest.mark.deep
+@pytest.mark.parametrize(("where", "after"), [("_written", 3), ("_written", 2), ("put", 1), ("put", 6), ("replace", 1)])
 def test_a_killed_shard_leaves_nothing_that_is_loaded(seeded: RunningSandbox, where: str, after: int) -> None:
     shard(seeded, "1/2", round="r")
     killed(seeded, where, after, "sync", "--pipeline-name", MANY, "--shard", "2/2", "--round", "r")

@@ -15,8 +15,8 @@ from urllib.request import urlopen
 
 import pytest
 
+from tests.chromium import SharedChromium
 from tests.helpers import COMMAND, command
-from tests.node_process import node
 from tests.tiers import deep_after
 
 ROOT = Path(__file__).parents[1]
@@ -43,8 +43,9 @@ def shown(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 @pytest.mark.deep
-def test_the_dashboard_lists_the_tables_and_runs_sql(demo: Path, node_modules: Path) -> None:
-    with shown() as (running, address), node("browser.mjs") as chromium:
+def test_the_dashboard_lists_the_tables_and_runs_sql(demo: Path, chromium_process: SharedChromium) -> None:
+    chromium = chromium_process.process
+    with shown() as (running, address):
 
         def do(op: str, **about: Any) -> Any:
             answer = chromium.ask(op=op, **about)

@@ -204,6 +204,7 @@ def agent_slices(answers: Answers) -> Answers:
     return {name: slices for name, slices in found.items() if slices}
 
 
+@pytest.mark.deep
 def test_systems_and_browsers_of_attempts_are_known_under_the_default_privacy(present: RunningSandbox) -> None:
     expected_slices = agent_slices(expected(present))
     assert len(expected_slices) == 5

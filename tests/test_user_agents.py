@@ -4,6 +4,7 @@ from collections import defaultdict
 from typing import Any
 
 import duckdb
+import pytest
 
 from dlt_authsignal.models import find_model
 from dlt_authsignal.models.dialects import in_duckdb
@@ -31,6 +32,7 @@ def load_by_an_earlier_version(running: RunningSandbox, **arguments: Any) -> Non
             client.execute_sql(f"alter table user_actions drop column {name}")
 
 
+@pytest.mark.deep
 def test_the_next_sync_adds_the_columns_and_counts_no_action_as_changed(seeded: RunningSandbox) -> None:
     seeded.sandbox.clock.freeze()
     load_by_an_earlier_version(seeded)

@@ -11,7 +11,6 @@ import pytest
 from tests.crash.points import COMMITTED, Point
 from tests.crash.syncs import SMALL_FILES, InDuckDB, InPostgres, Zygote
 from tests.event_spools import at, deliver, event, expected
-from tests.tiers import deep_except
 
 _PACKAGES: Final = "dlt.common.storages.load_package:PackageStorage"
 _LOADING: Final = "dlt.common.storages.load_storage:LoadStorage"
@@ -56,7 +55,6 @@ STAGED: Final[dict[str, Point]] = {
 }
 """The same where dlt merges from staging tables."""
 
-QUICK: Final = ("after the 3rd file was committed",)
 DEEP: Final = 5
 """Random moments in make test-deep; make test-crash has all of them."""
 
@@ -137,9 +135,10 @@ def loads(
     return Loads(zygote, workdir, database, spool, env)
 
 
+@pytest.mark.deep
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("loses_disk", [False, pytest.param(True, marks=pytest.mark.crash)])
-@pytest.mark.parametrize("name", deep_except(QUICK, POINTS))
+@pytest.mark.parametrize("name", POINTS)
 def test_a_load_killed_at_a_named_point_recovers(
     loads: Loads, name: str, loses_disk: bool, record_property: Callable[[str, object], None]
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 from tests.crash.laboratory import Laboratory
 from tests.crash.points import point
 from tests.crash.syncs import Project
-from tests.tiers import deep_after, deep_except
+from tests.tiers import deep_after
 
 WHILE = {
     "listing": "in the listing, after its second page",
@@ -104,10 +104,9 @@ def fill(disk: Path, *, left: int) -> Path:
     return filler
 
 
-@pytest.mark.parametrize("left", deep_except([200], [4, 200, 1000]), ids=lambda size: f"{size} kB left")
-@pytest.mark.parametrize(
-    "place", deep_after(1, ["DLT_DATA_DIR", "DESTINATION__DUCKDB__CREDENTIALS"]), ids=["dlt", "database"]
-)
+@pytest.mark.deep
+@pytest.mark.parametrize("left", [4, 200, 1000], ids=lambda size: f"{size} kB left")
+@pytest.mark.parametrize("place", ["DLT_DATA_DIR", "DESTINATION__DUCKDB__CREDENTIALS"], ids=["dlt", "database"])
 def test_a_full_disk_is_reported_and_the_next_sync_is_complete(
     in_duckdb: Laboratory, small_disk: Path, place: str, left: int
 ) -> None:

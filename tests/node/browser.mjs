@@ -1,6 +1,6 @@
 // A headless Chromium at the end of a pipe: reads {op, …} lines, writes {returned} or {error}. One browser, and for each
-// {op: "open"} a fresh context with virtual authenticators. The page is of another origin than the sandbox, as an
-// application's is.
+// {op: "open"} a new page without stored data and with its own virtual authenticators. The page is of another origin than
+// the sandbox, as an application's is.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -51,24 +51,52 @@ function serve() {
 const server = await serve();
 const origin = `http://localhost:${server.address().port}/`;
 const browser = await chromium.launch({ executablePath: executable(), args: ARGUMENTS });
-let context, page, devtools, authenticators, complaints, hosts, place;
+let context, contextOptions, page, devtools, authenticators, complaints, hosts, place;
+const origins = new Set();
 
 /** Where the next steps happen: the page, the pop-up in it, or the window that it opened. */
 const there = () => place ?? page;
 
-const does = {
-  async open({ url, options, context: about }) {
+// A new context takes a second of processor time, a new page half of it.
+async function openPage({ viewport, colorScheme, ...others }) {
+  const wanted = JSON.stringify(others);
+  if (!context || wanted !== contextOptions) {
     await context?.close();
-    context = await browser.newContext(about);
+    context = await browser.newContext(others);
     context.setDefaultTimeout(PATIENCE);
+    contextOptions = wanted;
+  }
+  const former = context.pages();
+  page = await context.newPage();
+  await Promise.all(former.map((each) => each.close()));
+  if (viewport) await page.setViewportSize(viewport);
+  if (colorScheme) await page.emulateMedia({ colorScheme });
+}
+
+async function forgetStoredData() {
+  await devtools.send("Network.clearBrowserCookies");
+  await devtools.send("Network.clearBrowserCache");
+  for (const origin of origins) await devtools.send("Storage.clearDataForOrigin", { origin, storageTypes: "all" });
+  origins.clear();
+}
+
+function watch(request) {
+  const { host, origin } = new URL(request.url());
+  hosts.add(host);
+  if (host) origins.add(origin);
+}
+
+const does = {
+  async open({ url, options, context: about = {} }) {
     place = undefined;
-    page = await context.newPage();
+    await openPage(about);
     complaints = [];
     hosts = new Set();
-    page.on("request", (request) => hosts.add(new URL(request.url()).host));
+    page.on("request", watch);
     page.on("pageerror", (error) => complaints.push(String(error)));
     page.on("console", (line) => line.type() === "error" && complaints.push(line.text()));
     devtools = await context.newCDPSession(page);
+    await forgetStoredData();
     await devtools.send("WebAuthn.enable");
     authenticators = {};
     await page.goto(url ?? origin);
