@@ -50,15 +50,15 @@ class Contestant:
     Attributes:
         name: For the table.
         command: (base URL, requests in flight) to a command that loads into `database` in its working folder.
-        database: File it makes.
+        database: File it makes; None if it loads nothing.
         schema: Schema of its tables.
         repeated: Whether it is quick enough to be run several times.
     """
 
     name: str
     command: Callable[[str, int], list[str]]
-    database: str
-    schema: str
+    database: str | None = None
+    schema: str = "main"
     repeated: bool = True
 
 
@@ -68,6 +68,14 @@ def _stock(url: str, _in_flight: int) -> list[str]:
 
 def _ours(_url: str, in_flight: int) -> list[str]:
     return [COMMAND, "sync", "--json", "--tables", TABLES, "--concurrency", str(in_flight), *_unlimited()]
+
+
+def _ours_alone(url: str, in_flight: int) -> list[str]:
+    return [*_ours(url, in_flight), "--workers", "1"]
+
+
+def _lister(url: str, _in_flight: int) -> list[str]:
+    return [sys.executable, str(HERE / "lister.py"), url, SECRET]
 
 
 def _floor(url: str, in_flight: int) -> list[str]:
@@ -83,7 +91,9 @@ def _unlimited() -> tuple[str, ...]:
 
 STOCK = Contestant("stock", _stock, "stock.duckdb", "authsignal_data", repeated=False)
 OURS = Contestant("ours", _ours, "authsignal_pipeline.duckdb", "authsignal_data")
-FLOOR = Contestant("floor", _floor, "floor.duckdb", "main")
+OURS_ALONE = Contestant("ours, one process", _ours_alone, "authsignal_pipeline.duckdb", "authsignal_data")
+FLOOR = Contestant("floor", _floor, "floor.duckdb")
+LISTER = Contestant("lister", _lister)
 
 
 def measured(contestant: Contestant, url: str, in_flight: int, repeats: int) -> Run:
@@ -113,7 +123,7 @@ def run(contestant: Contestant, url: str, in_flight: int, folder: Path) -> Run:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{contestant.name} failed:\n{log.read_text()[-4000:]}")
-    rows = _rows(folder / contestant.database, contestant.schema)
+    rows = _rows(folder / contestant.database, contestant.schema) if contestant.database else {}
     return Run(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / MIB, rows)
 
 
