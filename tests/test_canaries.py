@@ -273,7 +273,7 @@ def test_a_load_refused_by_the_destination_leaves_planted_values_only_in_its_pac
     assert left(planted, workdir) == []
 
 
-@pytest.mark.timeout(150)  # several commands, and every byte they leave
+@pytest.mark.timeout(300)  # several commands, and every byte they leave
 @pytest.mark.deep
 def test_sync_and_status_output_after_odd_responses_quotes_no_value(planted: Planted, workdir: Path) -> None:
     planted.running.faults.clear()
@@ -292,7 +292,7 @@ def test_sync_and_status_output_after_odd_responses_quotes_no_value(planted: Pla
 
 
 @pytest.mark.deep
-@pytest.mark.timeout(150)  # several commands, and every byte they leave
+@pytest.mark.timeout(300)  # several commands, and every byte they leave
 def test_a_history_refused_by_the_destination_leaves_no_planted_value(planted: Planted, workdir: Path) -> None:
     planted.running.faults.clear()
     env = planted.env("api_secret_key") | {"RUNTIME__LOG_LEVEL": "DEBUG"}

@@ -78,7 +78,7 @@ def wrongly_deleted(running: RunningSandbox) -> set[str]:
 
 
 @pytest.mark.deep
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "seed",
     [

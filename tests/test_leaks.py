@@ -24,7 +24,7 @@ PLAIN = ("locale",)
 """What says nothing of who somebody is, and is loaded as it is."""
 ALL_TABLES = "users,user_authenticators,user_actions,user_devices,action_details,tenant_authenticators,unknown_user_ids"
 USER_IDS = ["an e-mail address", "an opaque id"]
-slow = pytest.mark.timeout(150)  # several commands, and every byte they leave
+slow = pytest.mark.timeout(300)  # several commands, and every byte they leave
 
 
 @pytest.fixture(params=deep_after(1, USER_IDS))

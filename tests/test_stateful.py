@@ -401,7 +401,7 @@ def run(zygote: Zygote, folder: Path, start: int, *, times: int, is_hashed: bool
 
 @pytest.mark.deep
 @pytest.mark.examples
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "start", [pytest.param(start, marks=pytest.mark.crash) if start >= IN_SHORT else start for start in range(IN_ALL)]
 )
@@ -411,7 +411,7 @@ def test_tables_and_histories_equal_those_of_the_oracle(zygote: Zygote, workdir:
 
 
 @pytest.mark.examples
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "start", [pytest.param(start, marks=pytest.mark.crash) if start >= IN_SHORT else start for start in range(IN_ALL)]
 )

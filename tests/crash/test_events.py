@@ -136,7 +136,7 @@ def loads(
 
 
 @pytest.mark.deep
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("loses_disk", [False, pytest.param(True, marks=pytest.mark.crash)])
 @pytest.mark.parametrize("name", POINTS)
 def test_a_load_killed_at_a_named_point_recovers(
@@ -155,7 +155,7 @@ def test_a_load_killed_at_a_named_point_recovers(
 
 
 @pytest.mark.deep
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "number", [number if number < DEEP else pytest.param(number, marks=pytest.mark.crash) for number in range(40)]
 )

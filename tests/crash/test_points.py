@@ -23,7 +23,7 @@ WORST = "after the load, before it is noted"
 """To lose the disk at: every row is there, and none is to be believed of when it was read."""
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.deep
 @pytest.mark.parametrize("first", range(0, len(IN_A_ROW), AT_A_TIME), ids=lambda first: IN_A_ROW[first])
 def test_a_sync_killed_repeatedly_at_named_points_recovers(

@@ -35,7 +35,7 @@ def kill(project: Project, laboratory: Laboratory, stage: str, rng: random.Rando
 
 
 @pytest.mark.deep
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "number",
     [
