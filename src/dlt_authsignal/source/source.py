@@ -124,8 +124,9 @@ def authsignal_source(
             environment variable `RAY_ADDRESS`. If it is not set, the sync starts Ray on this machine.
         rate: Maximum requests per second, over all tables, or `max` for Authsignal's limit only. Authsignal's limit is
             shared with your users who sign in. Default: 20.
-        shared_budget: Path of a SQLite file, or URL of a Redis (extra `[redis]`), in which all processes with this key
-            count their requests, so that `rate` limits all of them together.
+        shared_budget: Path of a SQLite file, or URL of a Redis (extra `[redis]`) or PostgreSQL (extra `[postgres]`), in
+            which all processes with this key share their rate: `rate` limits all of them together, and a 429 to one of
+            them slows down all. Use a file only on one machine.
         attempts: Tries per request. Connection errors, 429 and 5xx are retried; 429 gets three times as many tries.
             Default: 6.
         backoff: Base of the wait between tries, in seconds. The wait before retry n is random, at most

@@ -18,8 +18,8 @@ class RequestLimits:
     Attributes:
         concurrency: Maximum requests in flight, over all tables.
         rate: Maximum requests per second; None for Authsignal's limit only.
-        shared_budget: Path of a SQLite file, or URL of a Redis, in which processes that share a key count their
-            requests together; None if only this process uses the key.
+        shared_budget: Path of a SQLite file, or URL of a Redis or PostgreSQL, in which processes that share a key
+            share their rate; None if only this process uses the key.
         attempts: Tries per request, including the first; three times as many for 429.
         backoff: Seconds. The wait before retry n is random, at most `backoff * 2**n`.
         max_wait: Seconds. Longest single wait, and longest `Retry-After` that is followed instead of reported.

@@ -98,6 +98,11 @@ class SourceSettings:
                 raise ConfigurationError(f'{name} must be one of {", ".join(allowed)}, not "{getattr(self, name)}".')
         if self.ray_address is not None and self.engine != "ray":
             raise ConfigurationError('ray_address needs engine = "ray" (--engine ray).')
+        if self.engine == "ray" and self.shared_budget and "://" not in self.shared_budget:
+            raise ConfigurationError(
+                'shared_budget cannot be a file with engine = "ray": workers on other machines could not use it.'
+                " Nothing was read. Set it to the URL of a Redis or PostgreSQL."
+            )
         _ = self.base  # checks the URL now
 
     blank: ClassVar[tuple[str, ...]] = ()

@@ -21,7 +21,7 @@ from dlt_authsignal.errors import (
 )
 from dlt_authsignal.source.http.advice import decode, withdrawn
 from dlt_authsignal.source.http.rate.rate_limiter import Gate, RateLimiter
-from dlt_authsignal.source.http.rate.shared_rate_limit import Turn, shared_budget
+from dlt_authsignal.source.http.rate.shared_rate_limit import SharedLimiter, shared_budget
 from dlt_authsignal.source.http.transport import Transport, open_transport
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 
@@ -42,7 +42,7 @@ class Api:
         auth: Mapping[str, str],
         throttle: RateLimiter,
         meter: RunMetrics,
-        shared: Turn | None = None,
+        shared: SharedLimiter | None = None,
     ):
         self._transport = transport
         self._prefix = str(base)

@@ -55,11 +55,13 @@ class AdaptiveRate:
         ceiling: Maximum requests per second; None for no limit.
         began: Time of the first request.
         rate: Requests per second that may be sent now; None for no limit.
+        lag: Seconds until requests are sent at a new rate.
     """
 
     ceiling: float | None
     began: float
     rate: float | None = None
+    lag: float = 0.0
     _served: int = 0
     _samples: deque[tuple[float, int]] = field(default_factory=deque)
     _decided_at: float = 0.0
@@ -79,9 +81,19 @@ class AdaptiveRate:
     _late_since: float = inf
 
     def __post_init__(self) -> None:
+        if self._samples:  # read from a store
+            return
         self.rate = self.ceiling
         self._decided_at = self.began - USUAL_BURST
         self._samples.append((self.began, 0))
+
+    def allow(self, ceiling: float) -> None:
+        """Raise the ceiling; a rate that no limit has lowered follows it."""
+        if self.ceiling is None or ceiling <= self.ceiling:
+            return
+        if self.rate == self.ceiling:
+            self.rate = ceiling
+        self.ceiling = ceiling
 
     def served(self, now: float, seconds: float) -> None:
         """Record a response and its duration in seconds."""
@@ -144,7 +156,7 @@ class AdaptiveRate:
     def _try_slower(self, now: float, sent_at: float) -> None:
         """Start a trial if there were too many lone refusals, or end it if they continue at the lower rate."""
         if self._trial is None and self._lone.is_trial_due(now):
-            self._trial = self._lone.trial(now, self.rate)
+            self._trial = self._lone.trial(now, self.rate, self.lag)
             self._set(SLOWER * self._trial.limit)
         elif self._trial and self._trial.refused(sent_at):
             self.rate, self._trial = self._trial.rate, None

@@ -56,14 +56,14 @@ class LoneRefusals:
         """Return whether there were more refusals than the last trial has explained, for long enough to measure."""
         return len(self._at) >= self._allowed and now - self._at[0][1] >= SHORTEST
 
-    def trial(self, now: float, rate: float | None) -> Trial:
-        """Return a trial of the cause of these refusals."""
+    def trial(self, now: float, rate: float | None, lag: float) -> Trial:
+        """Return a trial of the cause of these refusals, which begins after `lag` seconds."""
         responses, since = self._at[0]
         served = self._responses - responses
         return Trial(
             rate=rate,
             limit=served / (now - since),
-            began=now,
+            began=now + lag,
             responses=max(LEAST_TRIED, EXPECTED * served // len(self._at)),
         )
 

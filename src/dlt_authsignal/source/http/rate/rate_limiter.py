@@ -11,7 +11,7 @@ from pyrate_limiter import GCRA, InMemoryStateStore, Rate
 
 from dlt_authsignal.source.config.request_limits import RequestLimits
 from dlt_authsignal.source.http.rate.adaptive_rate import AdaptiveRate
-from dlt_authsignal.source.http.rate.shared_rate_limit import Turn
+from dlt_authsignal.source.http.rate.shared_rate_limit import SharedLimiter
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 
 PRECISION: Final = 1_000_000
@@ -109,10 +109,14 @@ _ALGORITHM: Final = GCRA()
 
 
 class Gate:
-    """Limits the requests in flight of one event loop, and sends each in turn."""
+    """Limits the requests in flight of one event loop, and sends each in turn.
 
-    def __init__(self, throttle: RateLimiter, meter: RunMetrics, shared: Turn | None = None) -> None:
+    A shared limiter replaces the one of the run.
+    """
+
+    def __init__(self, throttle: RateLimiter, meter: RunMetrics, shared: SharedLimiter | None = None) -> None:
         self._throttle, self._meter, self._shared = throttle, meter, shared
+        self._limiter = shared or throttle
         self._slots = asyncio.Semaphore(1)
         self._closed_slots = throttle.pace.concurrency - 1
         self._queue = asyncio.Lock()
@@ -133,29 +137,30 @@ class Gate:
         if self._closed_slots:
             self._closed_slots -= 1
             self._slots.release()
-        self._throttle.served(now, seconds)
+        self._limiter.served(now, seconds)
 
     def refused(self, now: float, sent_at: float, pause: float) -> None:
         """Record a 429 response. If a limit caused it, no request is sent for `pause` seconds."""
-        self._throttle.refused(now, sent_at, pause)
+        self._limiter.refused(now, sent_at, pause)
 
     async def _turn(self) -> None:
-        if self._throttle.rate is None and not self._throttle.held(time.monotonic()):
+        if not self._shared and self._throttle.rate is None and not self._throttle.held(time.monotonic()):
             return
         async with self._queue:
-            while await self._has_waited(time.monotonic()):
+            while await self._has_waited():
                 pass
-            if self._shared:
-                await self._shared()
 
-    async def _has_waited(self, now: float) -> bool:
-        held = self._throttle.held(now)
-        wait = held or self._throttle.take(now)
+    async def _has_waited(self) -> bool:
+        if self._shared:
+            await self._shared.renew()
+        now = time.monotonic()
+        held = self._limiter.held(now)
+        wait = held or self._limiter.take(now)
         if not wait:
             return False
         self._meter.waiting += bool(held)
         try:
-            await asyncio.sleep(wait)
+            await (self._shared.wait(wait) if self._shared else asyncio.sleep(wait))
         finally:
             self._meter.waiting -= bool(held)
         return True
