@@ -87,6 +87,7 @@ bench: $(DEV) ## sync beside dlt's rest_api and a bare script; start-up, HTTP cl
 	@$(BIN)/python benchmarks/client_cost.py
 	@$(BIN)/python benchmarks/politeness.py
 	@$(BIN)/python benchmarks/worker_rate.py
+	@$(BIN)/python benchmarks/shared_rate.py
 	@$(BIN)/python benchmarks/worker_cost.py
 	@$(BIN)/python benchmarks/loader_formats.py
 	@$(BIN)/python benchmarks/bulk_rows.py

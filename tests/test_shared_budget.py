@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractAsyncContextManager, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,13 +22,14 @@ from dlt_authsignal.errors import ConfigurationError, ExtraMissing, RunFailed
 from dlt_authsignal.sandbox import Limit, RunningSandbox
 from dlt_authsignal.source.config.connection import api_url
 from dlt_authsignal.source.config.request_limits import RequestLimits
-from dlt_authsignal.source.http.client import connect
+from dlt_authsignal.source.http.client import Api, connect
 from dlt_authsignal.source.http.rate import rate_stores, shared_rate_limit
 from dlt_authsignal.source.http.rate.rate_limiter import RateLimiter
 from dlt_authsignal.source.http.rate.shared_rate import CHUNK, LATE
 from dlt_authsignal.source.http.rate.shared_rate_limit import shared_budget
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
-from tests.helpers import SECRET, at, command, python, rows, sync_from
+from tests.helpers import SECRET, at, command, command_server, python, rows, sync_from
+from tests.workers import wait_for
 
 FILE = "budget.sqlite"
 
@@ -127,11 +129,12 @@ def refused(running: RunningSandbox) -> int:
 
 
 def test_two_processes_share_one_rate(empty: RunningSandbox, place: str) -> None:
+    command_server()  # its start does not count
+    began = time.monotonic()
     sent = read(empty, place, 40, 2.0, [0.0, 0.0])
-    times = seconds_of(empty)
-    assert len(times) == sum(sent)
-    assert len(times) <= 40 * (times[-1] - times[0] + LATE + CHUNK) + 2
-    assert min(sent) >= 0.2 * max(sent)
+    seconds = time.monotonic() - began
+    assert len(empty.sandbox.log.entries) == sum(sent) > 0
+    assert sum(sent) <= 40 * (seconds + LATE + CHUNK) + 2
 
 
 @pytest.mark.deep
@@ -147,11 +150,31 @@ def test_processes_find_a_limit_together_and_a_late_one_gets_its_part(
     assert min(sent) >= 0.4 * sum(sent) / number * 30 / 40
 
 
-def test_a_refusal_to_one_process_holds_the_other(empty: RunningSandbox) -> None:
-    empty.limits.set(Limit(key="server", per_second=10, burst=10))
-    sent = read(empty, FILE, 60, 2.5, [0.0, 0.0])
-    assert refused(empty) >= 4
-    assert sum(sent) <= 60  # a process that the 429s of the other do not hold would send 150
+def test_a_refusal_to_one_process_holds_a_second_one_before_its_first_request(
+    empty: RunningSandbox, place: str
+) -> None:
+    """Both are in this process, with nothing in common but the store."""
+    empty.limits.set(Limit(key="server", per_second=0.02, burst=10))
+
+    async def use() -> None:
+        async with connection(empty, place, 100) as first:
+            asked = [asyncio.create_task(get(first)) for _ in range(30)]
+            async with asyncio.timeout(60), shared_budget(place, 100.0, basic_auth(SECRET)) as other:
+                while not (other and other.held(time.monotonic())):
+                    await asyncio.sleep(0.05)
+                    await other.open() if other else None
+            await asyncio.sleep(0.5)  # for the requests that were in flight
+            for each in asked:
+                each.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
+        sent = len(empty.sandbox.log.entries)
+        async with connection(empty, place, 100) as second:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(get(second), 0.5)
+        assert len(empty.sandbox.log.entries) == sent
+        assert refused(empty) >= 4
+
+    asyncio.run(use())
 
 
 def test_the_store_keeps_one_small_value_per_key_and_no_key(empty: RunningSandbox) -> None:
@@ -230,17 +253,22 @@ def test_a_shared_budget_needs_a_rate(empty: RunningSandbox) -> None:
     assert RequestLimits(shared_budget=FILE).rate == 20
 
 
-async def read_here(
-    running: RunningSandbox, place: str, then: Callable[[], object] = lambda: None, rate: float = 50
-) -> None:
-    """Read until some requests need a new lease; after the first, do something."""
+def connection(running: RunningSandbox, place: str, rate: float) -> AbstractAsyncContextManager[Api]:
     limiter = RateLimiter(pace=RequestLimits(rate=rate, shared_budget=place))
-    auth = {"server": basic_auth(SECRET)}
-    async with connect(api_url(None, running.url), auth, limiter, RunMetrics()) as api:
-        await api.get(GET_USER_AUTHENTICATORS, list, userId="u")
+    return connect(api_url(None, running.url), {"server": basic_auth(SECRET)}, limiter, RunMetrics())
+
+
+async def get(api: Api) -> None:
+    await api.get(GET_USER_AUTHENTICATORS, list, userId="u")
+
+
+async def read_here(running: RunningSandbox, place: str, then: Callable[[], object] = lambda: None) -> None:
+    """Read until some requests need a new lease; after the first, do something."""
+    async with connection(running, place, 50) as api:
+        await get(api)
         then()
-        for _ in range(int(rate)):
-            await api.get(GET_USER_AUTHENTICATORS, list, userId="u")
+        for _ in range(50):
+            await get(api)
 
 
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -330,24 +358,28 @@ def test_a_shard_alone_uses_the_whole_rate(seeded: RunningSandbox) -> None:
 
 
 @pytest.mark.deep
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("workers", [1, 2])
 def test_shards_that_start_at_different_times_use_the_whole_rate_together(
     seeded: RunningSandbox, place: str, workers: int
 ) -> None:
-    """The second shard starts when the first one has read half of its users."""
-    code = """
-import os, subprocess, sys, time
-first = subprocess.Popen([*sys.argv[1:], "--shard", "1/2"])
-time.sleep(3)
-second = subprocess.Popen([*sys.argv[1:], "--shard", "2/2"])
-sys.exit(first.wait() or second.wait())
-"""
-    program = Path(sys.executable).with_name("dlt-authsignal")
-    settings = at(seeded, RATE="20", SHARED_BUDGET=place, SHARD_FOLDER="shards", WORKERS=str(workers))
-    done = python("-c", code, str(program), "sync", "--tables", "users,user_authenticators,user_actions", env=settings)
-    assert done.returncode == 0, done.stderr
+    tables = "--tables", "users,user_authenticators,user_actions"
+    settings = at(seeded, RATE="10", SHARED_BUDGET=place, SHARD_FOLDER="shards", WORKERS=str(workers))
+    shard = [str(Path(sys.executable).with_name("dlt-authsignal")), "sync", *tables, "--shard"]
+    first = subprocess.Popen([*shard, "1/2"], env=os.environ | settings)
+    try:
+        wait_for(lambda: len(seeded.sandbox.log.entries) > 15 or first.poll() is not None)
+        second = command("sync", *tables, "--shard", "2/2", env=settings, timeout=110)
+        assert (first.wait(110), second.returncode) == (0, 0), second.stderr
+    finally:
+        first.kill()
+        first.wait(60)
     times = seconds_of(seeded)
-    assert len(times) <= 20 * (times[-1] - times[0] + LATE + CHUNK) + 2
-    done = command("sync", "--load-shards", env=settings)
+    assert len(times) <= 10 * (times[-1] - times[0] + LATE + CHUNK) + 2
+    lists = [place for place, entry in enumerate(seeded.sandbox.log.entries) if entry["route"] == "GET /users"]
+    alone = times[1 : lists[1]]  # each shard reads the list once, and then starts its workers
+    assert len(alone) > 10
+    assert (len(alone) - 1) / (alone[-1] - alone[0]) > 10 / 2 * 1.1
+    done = command("sync", "--load-shards", *tables, env=settings)
     assert done.returncode == 0, done.stderr
-    assert rows("select count(*) from users") == [(40,)]
+    assert rows("select count(*) from authsignal_data.users") == [(40,)]

@@ -26,7 +26,7 @@ LATE: Final = 0.2
 """Seconds for which unused room is kept: it makes up for the time that a call to the store takes."""
 
 MOST_REQUESTS: Final = 1_000_000
-"""Requests that a process asks for at first: a chunk is always less."""
+"""Requests that a process asks for at first. It gets one chunk, which is less."""
 
 UNUSED_FOR: Final = 1.0
 """Seconds after which requests that were leased and not sent are given up."""
@@ -35,13 +35,13 @@ LOOK_AGAIN: Final = 1.0
 """Seconds after which a process looks at the store again, to learn of a pause."""
 
 NEWS_FOR: Final = 0.05
-"""As long it is certain enough, at the first request of a lease, that there is no pause."""
+"""Seconds for which a lease is trusted before its first request; after that, the store is asked for a pause first."""
 
 FORGOTTEN_AFTER: Final = 600.0
 """Seconds without a lease after which the processes start again with the configured rate."""
 
 BACKWARDS: Final = 1.0
-"""Seconds by which a clock must go back to be seen as set back."""
+"""If the store's clock goes back by more than these seconds, it was set back."""
 
 
 @dataclass(frozen=True, kw_only=True)
