@@ -80,11 +80,11 @@ class SharedLimiter:
         try:
             granted = await self._ask(self._allowance.ask(time.monotonic()))
         except self._store.errors as error:
-            failed = type(error).__name__
+            reason = f"{self._store.kind}: {type(error).__name__}"
         else:
             self._allowance.grant(time.monotonic(), granted)
             return
-        raise unusable(failed)
+        raise unusable(reason)
 
     async def _asked(self, ask: Ask) -> Lease | None:
         """Ask the store, for some time if need be. No request is sent meanwhile. Return None if it cannot be used."""
