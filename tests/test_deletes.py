@@ -212,6 +212,7 @@ OUTAGES: list[dict[str, Any]] = [
 
 
 @pytest.mark.deep
+@pytest.mark.timeout(600)
 def test_an_outage_deletes_nothing(few: RunningSandbox) -> None:
     sync_from(few)
     for outage in OUTAGES:

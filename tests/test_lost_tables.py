@@ -164,6 +164,7 @@ BOOKKEEPING = {
 }
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("loss", "names"),
     [(LOSSES[0], ["_dlt_loads"]), *(pytest.param(loss, BOOKKEEPING, marks=pytest.mark.deep) for loss in LOSSES)],

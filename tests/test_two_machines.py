@@ -128,6 +128,7 @@ OTHERS = [
 
 
 @pytest.mark.deep
+@pytest.mark.timeout(600)
 def test_other_syncs_during_a_sync_are_refused_and_the_first_continues(
     empty: RunningSandbox, shared: Warehouse, workdir: Path
 ) -> None:
