@@ -368,7 +368,7 @@ def test_the_next_step_printed_by_sync_works(few: RunningSandbox, warehouse: War
     assert done.returncode == 0, done.stderr
     assert ":***@" in done.stdout or "@" not in done.stdout
     shown = subprocess.run(
-        shlex.split(done.stdout.strip().splitlines()[-1]), capture_output=True, text=True, timeout=40, check=False
+        shlex.split(done.stdout.strip().splitlines()[-1]), capture_output=True, text=True, timeout=200, check=False
     )
     assert shown.returncode == 0, shown.stderr
     assert "user_id" in shown.stdout

@@ -165,7 +165,7 @@ def test_workers_end_with_the_sync(seeded: RunningSandbox, number: signal.Signal
         code = process.wait(60)
     finally:
         process.kill()
-    wait_for(lambda: not any(map(is_alive, workers)), within=20)
+    wait_for(lambda: not any(map(is_alive, workers)))
     assert code == (-9 if number == signal.SIGKILL else 1)
 
 
