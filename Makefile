@@ -67,6 +67,7 @@ test-destinations: $(DEV) system-packages ## S3 and the stand-ins of warehouses,
 
 test-crash: $(DEV) system-packages ## syncs killed at every named point and at 220 random moments, and repaired; many fault storms and interleavings
 	$(BIN)/python -m pytest -n $(WORKERS) --hypothesis-profile=deep -m 'crash or not crash' tests/crash tests/test_receiver_kills.py tests/test_fault_storms.py tests/test_stateful.py tests/test_events_interleavings.py
+	$(BIN)/python -m pytest -n $(WORKERS) --hypothesis-profile=deep -m crash tests/test_configuration_versions.py tests/test_dashboard_figures.py
 
 lint: $(DEV) ## style, types, layers, words and links
 	$(BIN)/ruff format --check .

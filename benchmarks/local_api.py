@@ -15,7 +15,9 @@ from pathlib import Path
 from people import MARK, PEOPLE
 
 HERE = Path(__file__).parent
-STARTS_WITHIN = 10.0
+STARTS_WITHIN = 60.0
+STARTS = 5
+"""Ports that are tried: another program may take one before nginx does."""
 
 CONFIG = """
 {modules}
@@ -83,13 +85,17 @@ def local_api(users: int, delay: float = 0.0, *, gzip: bool = False, tls: bool =
     with tempfile.TemporaryDirectory(prefix="authsignal-bench-") as name:
         folder = Path(name)
         subprocess.run([sys.executable, str(HERE / "people.py"), str(folder / "bodies")], check=True)
-        port = _free_port()
         if tls:
             _make_certificate(folder)
-        (folder / "nginx.conf").write_text(_config(folder, port, users, delay, gzip=gzip, tls=tls))
-        server = subprocess.Popen([_nginx(), "-p", name, "-c", "nginx.conf"])
+        for _ in range(STARTS):
+            port = _free_port()
+            (folder / "nginx.conf").write_text(_config(folder, port, users, delay, gzip=gzip, tls=tls))
+            server = subprocess.Popen([_nginx(), "-p", name, "-c", "nginx.conf"])
+            if _is_up(port, server):
+                break
+        else:
+            raise SystemExit("nginx did not start; what it says stands above.")
         try:
-            _wait_for(port, server)
             url = f"{'https' if tls else 'http'}://127.0.0.1:{port}/v1"
             yield LocalApi(url, str(folder / "certificate.pem") if tls else None)
         finally:
@@ -159,7 +165,8 @@ def _make_certificate(folder: Path) -> None:
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
 
 
-def _wait_for(port: int, server: "subprocess.Popen[bytes]") -> None:
+def _is_up(port: int, server: "subprocess.Popen[bytes]") -> bool:
+    """Wait until the server answers; return false if it ended before, or was ended because it does not."""
     until = time.monotonic() + STARTS_WITHIN
     while time.monotonic() < until and server.poll() is None:
         try:
@@ -167,5 +174,7 @@ def _wait_for(port: int, server: "subprocess.Popen[bytes]") -> None:
         except ConnectionRefusedError:
             time.sleep(0.02)
         else:
-            return
-    raise SystemExit("nginx did not start; what it says stands above.")
+            return server.poll() is None
+    server.kill()
+    server.wait(10)
+    return False

@@ -23,7 +23,8 @@ QUICK = {"users": 500, "far_users": 200, "many_users": 5_000, "gated_users": 2_0
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
     print(report.machine(), flush=True)
-    _warm_up()
+    if not options.cold:
+        _warm_up()
     scenes = [SCENES[name](options) for name in options.only]
     if options.markdown:
         report.write(options.markdown, scenes, _command(options))
@@ -132,6 +133,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=SCENES, default=list(SCENES), help="scenes; default all")
     parser.add_argument("--quick", action="store_true", help="few users, once")
+    parser.add_argument("--cold", action="store_true", help="without the first start of each, which compiles modules")
     parser.add_argument("--users", type=int, default=20_000, help="near")
     parser.add_argument("--far-users", type=int, default=5_000, help="far, concurrency")
     parser.add_argument("--many-users", type=int, default=200_000, help="memory; a tenth is measured too")
@@ -152,6 +154,7 @@ def _command(options: argparse.Namespace) -> str:
         given.append("--quick")
     elif options.repeats != REPEATS:
         given.append(f"--repeats {options.repeats}")
+    given += ["--cold"] if options.cold else []
     return " ".join(["python benchmarks/side_by_side.py", *given])
 
 

@@ -12,7 +12,17 @@ import psutil
 import ray
 from ray.cluster_utils import Cluster
 
-STORE: Final = 100 * 2**20
+STORE: Final = 80 * 2**20
+SETTINGS: Final = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AUTH_TOKEN": "0123456789abcdef" * 4,
+    # A killed machine refuses connections, and so fails five checks within a second. A slow one has a minute for each.
+    "RAY_health_check_initial_delay_ms": "0",
+    "RAY_health_check_period_ms": "200",
+    "RAY_health_check_timeout_ms": "60000",
+    "RAY_gcs_server_port_wait_time_s": "120",
+}
+STARTS_WITHIN: Final = 120.0
 ACTOR: Final = "ray::Reader"
 _REGION: Final = re.compile(r"([0-9a-f]+)-([0-9a-f]+) r")
 _CHUNK: Final = 2**24
@@ -29,9 +39,12 @@ class RunningCluster:
     def __init__(self, *cpus: int) -> None:
         self._cluster: Any = Cluster()
         self.nodes = [
-            self._cluster.add_node(num_cpus=number, object_store_memory=STORE, include_dashboard=False)
+            self._cluster.add_node(
+                num_cpus=number, object_store_memory=STORE, include_dashboard=False, no_monitor=True, wait=False
+            )
             for number in cpus
         ]
+        self._cluster.wait_for_nodes(STARTS_WITHIN)
         self.address: str = self._cluster.address
 
     @property
@@ -60,6 +73,9 @@ class RunningCluster:
         self._cluster.remove_node(self.nodes.pop(number), allow_graceful=False)
 
     def stop(self) -> None:
+        """Kill all machines: a process that is asked to end is given a second, one after the other."""
+        while self.nodes:
+            self.lose(-1)
         self._cluster.shutdown()
 
 
@@ -67,7 +83,7 @@ class RunningCluster:
 def cluster_of(*cpus: int) -> Iterator[RunningCluster]:
     """A cluster with one machine for each number of CPUs."""
     before = dict(os.environ)
-    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_TOKEN": "0123456789abcdef" * 4}
+    os.environ |= SETTINGS
     cluster = None
     try:
         cluster = RunningCluster(*cpus)

@@ -53,7 +53,7 @@ def run_as_script(script: str, folder: Path, env: dict[str, str]) -> subprocess.
         ) as process,
     ):
         try:
-            code = process.wait(timeout=50)
+            code = process.wait(timeout=110)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

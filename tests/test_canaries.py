@@ -31,7 +31,7 @@ from dlt_authsignal.source.rows.column_names import MOST_UNDECLARED
 from tests.canaries import Hit, found_in, search, search_database, told_by
 from tests.helpers import COMMAND, forked, sync_into
 from tests.planted import CEREMONIES, Echo, Planted, config, plant
-from tests.tiers import deep_after, deep_except
+from tests.tiers import deep_except
 
 ROOT = Path(__file__).parents[1]
 CANARY = {"it": "Zoë's key-7f3a/ä?"}
@@ -235,11 +235,17 @@ def test_the_script_leaves_no_planted_value(planted: Planted, workdir: Path) -> 
     assert left(planted, workdir) == []
 
 
-@pytest.mark.parametrize("script", deep_after(1, [False, True]), ids=["command", "script"])
+FAILURES = [("GET /users/{userId}/devices", 500), ("GET /users/{userId}/actions", 401), ("GET /users", 403)]
+
+
 @pytest.mark.parametrize(
-    ("route", "status"),
-    deep_after(2, [("GET /users/{userId}/devices", 500), ("GET /users/{userId}/actions", 401), ("GET /users", 403)]),
-    ids=["500", "401", "403"],
+    ("route", "status", "script"),
+    [
+        *(pytest.param(*each, False, id=f"{each[1]}-command") for each in FAILURES[:2]),
+        pytest.param(*FAILURES[2], False, marks=pytest.mark.deep, id="403-command"),
+        pytest.param(*FAILURES[0], True, marks=pytest.mark.deep, id="500-script"),
+        *(pytest.param(*each, True, marks=pytest.mark.slow, id=f"{each[1]}-script") for each in FAILURES[1:]),
+    ],
 )
 def test_a_failed_sync_leaves_no_planted_value(
     planted: Planted, workdir: Path, route: str, status: int, script: bool

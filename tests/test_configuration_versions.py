@@ -15,7 +15,6 @@ from tests.configuration import configured
 from tests.crash.points import IN_DUCKDB
 from tests.crash.syncs import SETTINGS, SMALL_FILES, Zygote
 from tests.helpers import MANAGEMENT_SECRET, at, rows
-from tests.tiers import examples
 
 RULES, LISTS = "rules", "value_lists"
 ROUTES = {RULES: "GET /management/action-configurations/{actionCode}/rules", LISTS: "GET /management/value-lists"}
@@ -155,15 +154,16 @@ def check(oracle: Oracle) -> None:
 
 
 @pytest.mark.deep
+@pytest.mark.parametrize("part", [0, pytest.param(1, marks=pytest.mark.crash)])
 @settings(
-    max_examples=examples(4, quick=1),
+    max_examples=2,
     deadline=None,
     phases=(Phase.generate,),
     suppress_health_check=list(HealthCheck),
 )
 @given(walk=steps)
 def test_histories_of_the_configuration_equal_those_of_the_oracle(
-    walk: list[tuple[Any, ...]], tmp_path_factory: pytest.TempPathFactory, zygote: Zygote
+    part: int, walk: list[tuple[Any, ...]], tmp_path_factory: pytest.TempPathFactory, zygote: Zygote
 ) -> None:
     folder = tmp_path_factory.mktemp("walk")
     with pytest.MonkeyPatch.context() as patch, run_in_thread(SandboxConfig(users=0)) as running:

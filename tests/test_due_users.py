@@ -20,7 +20,7 @@ from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig, run_in_
 from dlt_authsignal.sandbox.tenant.entities import Device, User
 from tests.helpers import COMMAND, SECRET, ask, at, command, rows, sync_from, table
 from tests.loaded import synced
-from tests.tiers import deep_after, deep_except
+from tests.tiers import deep_after
 
 PER_USER = ("users", "user_authenticators", "user_actions", "user_devices")
 
@@ -43,7 +43,7 @@ def requests_of(running: RunningSandbox) -> Counter[str]:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(("users", "changed"), deep_after(1, [(200, 20), (2_000, 100)]))
+@pytest.mark.parametrize(("users", "changed"), deep_after(1, [(200, 20), (800, 40)]))
 def test_an_incremental_sync_reads_changed_users_only_and_its_tables_equal_those_of_a_full_sync(
     users: int, changed: int
 ) -> None:
@@ -138,7 +138,7 @@ def test_a_budget_used_up_by_the_user_list_is_reported(seeded: RunningSandbox) -
     assert "Reading the user list reached the limit" in done.stdout
 
 
-@pytest.mark.parametrize("wait", deep_except([0.15], [0.0, 0.15, 0.4]))
+@pytest.mark.parametrize("wait", [0.15, *(pytest.param(wait, marks=pytest.mark.slow) for wait in (0.0, 0.4))])
 @pytest.mark.deep
 def test_a_killed_incremental_sync_that_lost_its_disk_skips_no_user(
     seeded: RunningSandbox, workdir: Path, wait: float

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from dlt_authsignal.sandbox.tenant.entities import User
 from dlt_authsignal.source.privacy.policy import Privacy
 from tests.canaries import search
 from tests.helpers import COMMAND, command, python, sync_from
+from tests.loaded import copy_project, project
 from tests.planted import CEREMONIES, Planted, config, plant
 from tests.tiers import deep_after, deep_except
 from tests.warehouses import DuckDB, Lake, Postgres, Warehouse
@@ -257,11 +259,25 @@ def test_no_sync_reloads_an_erased_user_until_the_tombstone_is_removed(
     assert len(warehouse.rows("select user_id from users")) == 13
 
 
+@pytest.fixture(scope="module")
+def loaded_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Planted, Path]]:
+    """Such a tenant for all tests that do not change it, and the folder of its sync into DuckDB."""
+    folder = tmp_path_factory.mktemp("loaded-people")
+    with run_in_thread(replace(config(), token_minutes=24 * 60)) as running:
+        running.sandbox.seed(users=12, days=20, seed=3)
+        planted = plant(running)
+        running.faults.clear()
+        with project(folder):
+            load(planted, DuckDB())
+        yield planted, folder
+
+
 @pytest.fixture
-def loaded_people(people: Planted) -> Planted:
-    """The same tenant, synced into DuckDB."""
-    load(people, DuckDB())
-    return people
+def loaded_people(loaded_once: tuple[Planted, Path], workdir: Path) -> Planted:
+    """That tenant, with a copy of its database here."""
+    planted, folder = loaded_once
+    copy_project(folder, workdir)
+    return planted
 
 
 @pytest.mark.deep

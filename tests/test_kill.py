@@ -10,12 +10,11 @@ import pytest
 from dlt_authsignal.sandbox import RunningSandbox
 from dlt_authsignal.schema.tables.server import TABLES
 from tests.helpers import COMMAND, at, rows, sync_from, table
-from tests.tiers import deep_after
 
 PER_USER = ("users", "user_authenticators", "user_actions", "user_devices")
 
 
-@pytest.mark.parametrize("round_", deep_after(1, range(2)))
+@pytest.mark.parametrize("round_", [0, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.deep
 def test_a_sync_killed_at_a_random_moment_is_completed_by_the_next(seeded: RunningSandbox, round_: int) -> None:
     process = subprocess.Popen(

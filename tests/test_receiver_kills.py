@@ -64,7 +64,7 @@ def zygote(**environment: str) -> Iterator["subprocess.Popen[str]"]:
         yield process
     finally:
         process.kill()
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
 
 
 def start(process: "subprocess.Popen[str]", receiver: Receiver) -> int:

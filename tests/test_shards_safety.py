@@ -56,7 +56,15 @@ def killed(running: RunningSandbox, where: str, after: int, *arguments: str) -> 
 
 
 @pytest.mark.deep
-@pytest.mark.parametrize(("where", "after"), [("_written", 3), ("_written", 2), ("put", 1), ("put", 6), ("replace", 1)])
+@pytest.mark.parametrize(
+    ("where", "after"),
+    [
+        ("_written", 3),
+        ("put", 1),
+        ("replace", 1),
+        *(pytest.param(*moment, marks=pytest.mark.slow) for moment in (("_written", 2), ("put", 6))),
+    ],
+)
 def test_a_killed_shard_leaves_nothing_that_is_loaded(seeded: RunningSandbox, where: str, after: int) -> None:
     shard(seeded, "1/2", round="r")
     killed(seeded, where, after, "sync", "--pipeline-name", MANY, "--shard", "2/2", "--round", "r")
@@ -72,7 +80,10 @@ def test_a_killed_shard_leaves_nothing_that_is_loaded(seeded: RunningSandbox, wh
 
 @pytest.mark.parametrize(
     ("where", "after"),
-    deep_after(1, [("delete", 4), ("extract", 1), ("normalize", 1), ("load", 1), ("delete", 1), ("delete", 13)]),
+    [
+        *deep_after(1, [("delete", 4), ("extract", 1), ("load", 1), ("delete", 1)]),
+        *(pytest.param(*moment, marks=pytest.mark.slow) for moment in (("normalize", 1), ("delete", 13))),
+    ],
 )
 def test_a_killed_load_is_completed_by_the_next_one(seeded: RunningSandbox, where: str, after: int) -> None:
     for number in (1, 2):

@@ -63,8 +63,13 @@ def test_details_of_actions_and_limited_rates_are_the_same(seeded: RunningSandbo
 
 
 @pytest.mark.skipif(cores() < 2, reason="with one core, one process is chosen")
-@pytest.mark.parametrize("rate", deep_after(1, ["max", 1000]))
-@pytest.mark.parametrize(("worth", "expected"), deep_after(1, [(25, True), (1000, False)]))
+@pytest.mark.parametrize(
+    ("worth", "expected", "rate"),
+    [
+        *deep_after(1, [(25, True, "max"), (25, True, 1000), (1000, False, "max")]),
+        pytest.param(1000, False, 1000, marks=pytest.mark.slow),
+    ],
+)
 def test_chosen_workers_start_only_for_enough_users_and_no_key_is_in_their_environment_or_command_line(
     seeded: RunningSandbox, monkeypatch: pytest.MonkeyPatch, rate: Any, worth: int, expected: bool
 ) -> None:
@@ -160,7 +165,7 @@ def test_workers_end_with_the_sync(seeded: RunningSandbox, number: signal.Signal
         code = process.wait(60)
     finally:
         process.kill()
-    wait_for(lambda: not any(map(is_alive, workers)), within=20)
+    wait_for(lambda: not any(map(is_alive, workers)))
     assert code == (-9 if number == signal.SIGKILL else 1)
 
 

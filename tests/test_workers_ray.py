@@ -48,88 +48,96 @@ def running() -> Iterator[RunningSandbox]:
 
 
 @pytest.mark.deep
-def test_ray_workers_load_the_tables_of_one_process_and_leave_no_key_or_user_in_ray(running: RunningSandbox) -> None:
-    import ray
-
-    from tests.ray_clusters import cluster_of, files_have, memory_has
+def test_ray_workers_load_the_tables_of_one_process_whatever_dies_and_leave_no_key_or_user_in_ray(
+    running: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One cluster for all of it, because it takes longer to start than to sync: the head, which reads nothing, and two
+    machines with one CPU each."""
+    from tests.ray_clusters import cluster_of, files_have
 
     store = running.sandbox.store
     users = [user.user_id for user in store.users()][::40]
     people = [user.email for user in store.users() if user.email][::40]
-    with cluster_of(2, 2) as cluster:
-        for _ in range(2):
-            one = load(running, ONE, 1, rate="max", **PRIVATE)
-            many = load(running, MANY, 4, **ON_RAY, ray_address=cluster.address)
-            assert loaded(f"{MANY}.duckdb") == loaded(f"{ONE}.duckdb")
-            assert many.users_read == one.users_read
-            wait_for(lambda: not cluster.workers(), WITHIN)
-            change(running)
-        assert one.tables["users"].deleted == 1
-
-        secret = [SECRET, KEY, basic_auth(SECRET).removeprefix("Basic ")]
-        wanted = [text.encode() for text in (*secret, *users, *people)]
-        kept = ray.put(IN_STORE * 10_000)
-
-        def say(text: bytes) -> int:  # in a function, so Ray sends it and does not import this module
-            return os.write(1, text)
-
-        ray.get(ray.remote(say).remote(IN_LOG))
-        found = set().union(*(memory_has(pid, IN_STORE, *wanted) for pid in cluster.keepers))
-        assert found == {IN_STORE}
-        del kept
-    wait_for(lambda: IN_LOG in files_have(cluster.folder, IN_LOG))
-    assert files_have(cluster.folder, IN_LOG, *wanted) == {IN_LOG}
-
-
-@pytest.mark.deep
-def test_what_a_killed_worker_or_machine_was_reading_is_read_again(
-    running: RunningSandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from tests.ray_clusters import cluster_of
-
-    load(running, ONE, 1, rate="max", **PRIVATE)
-    with cluster_of(2, 2) as cluster:
-        with pytest.raises(ConfigurationError, match=r"already connected to Ray at .*Nothing was loaded"):
-            load(running, MANY, 2, **ON_RAY, ray_address="192.0.2.1:6379")
-        with monkeypatch.context() as patched:
-            patched.setattr("dlt_authsignal.source.workers.on_ray.engine.version", lambda _: "9.9.9")
-            with pytest.raises(ConfigurationError, match=r"same version .*9\.9\.9.*Nothing was loaded"):
-                load(running, MANY, 2, **ON_RAY)
-        assert _is_empty()
-
-        running.faults.add(SLOW)
-        with _meanwhile(running, lambda _: _kill(cluster.workers()[:1])):
-            assert load(running, "killed", 4, **ON_RAY).users_read == USERS
-        with _meanwhile(running, lambda _: cluster.lose(1)):
-            assert load(running, "lost", 4, **ON_RAY).users_read == USERS
-        with (
-            _meanwhile(running, lambda ended: _kill_all(cluster, ended)),
-            pytest.raises(WorkerLost, match=r"worker ended unexpectedly.*Nothing was loaded"),
-        ):
-            load(running, MANY, 2, **ON_RAY)
-        assert _is_empty()
-        wait_for(lambda: not cluster.workers(), WITHIN)
-    running.faults.clear()
-    for name in ("killed", "lost"):
-        assert loaded(f"{name}.duckdb") == loaded(f"{ONE}.duckdb")
-
-
-@pytest.mark.deep
-def test_fewer_cpus_than_workers_suffice_but_none_is_an_error(
-    running: RunningSandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from tests.ray_clusters import cluster_of
-
-    with cluster_of(1):
-        assert load(running, MANY, 3, **ON_RAY).users_read == USERS
-    with cluster_of(0):
+    secret = [SECRET, KEY, basic_auth(SECRET).removeprefix("Basic ")]
+    wanted = [text.encode() for text in (*secret, *users, *people)]
+    with cluster_of(0, 1, 1) as cluster:
+        folder = cluster.folder
+        _load_the_same(running, cluster)
+        _look_into_memory(cluster, wanted)
+        _refuse_other_clusters_and_versions(running, monkeypatch)
+        _lose_workers_and_a_machine(running, cluster)
+        cluster.lose(1)
         monkeypatch.setattr("dlt_authsignal.source.workers.on_ray.engine.STARTS_WITHIN", 3.0)
         with pytest.raises(RayUnavailable, match=r"the cluster has 0, 0 of them free.*Nothing was loaded"):
-            load(running, ONE, 2, **ON_RAY)
+            load(running, MANY, 2, **ON_RAY)
+    wait_for(lambda: IN_LOG in files_have(folder, IN_LOG))
+    assert files_have(folder, IN_LOG, *wanted) == {IN_LOG}
+
+
+def _load_the_same(running: RunningSandbox, cluster: "RunningCluster") -> None:
+    """A first sync with more workers than CPUs, and one after changes."""
+    for workers in (3, 2):
+        one = load(running, ONE, 1, rate="max", **PRIVATE)
+        many = load(running, "same", workers, **ON_RAY, ray_address=cluster.address)
+        assert loaded("same.duckdb") == loaded(f"{ONE}.duckdb")
+        assert many.users_read == one.users_read > 0
+        wait_for(lambda: not cluster.workers(), WITHIN)
+        change(running)
+    assert one.tables["users"].deleted == 1
+
+
+def _look_into_memory(cluster: "RunningCluster", wanted: list[bytes]) -> None:
+    """Ray's processes keep what is put into the object store, and nothing of the syncs."""
+    import ray
+
+    from tests.ray_clusters import memory_has
+
+    kept = ray.put(IN_STORE * 10_000)
+
+    def say(text: bytes) -> int:  # in a function, so Ray sends it and does not import this module
+        return os.write(1, text)
+
+    ray.get(ray.remote(say).remote(IN_LOG))
+    found = set().union(*(memory_has(pid, IN_STORE, *wanted) for pid in cluster.keepers))
+    assert found == {IN_STORE}
+    del kept
+
+
+def _refuse_other_clusters_and_versions(running: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigurationError, match=r"already connected to Ray at .*Nothing was loaded"):
+        load(running, MANY, 2, **ON_RAY, ray_address="192.0.2.1:6379")
+    with monkeypatch.context() as patched:
+        patched.setattr("dlt_authsignal.source.workers.on_ray.engine.version", lambda _: "9.9.9")
+        with pytest.raises(ConfigurationError, match=r"same version .*9\.9\.9.*Nothing was loaded"):
+            load(running, MANY, 2, **ON_RAY)
+    assert _is_empty()
+
+
+def _lose_workers_and_a_machine(running: RunningSandbox, cluster: "RunningCluster") -> None:
+    """What a killed worker or machine was reading is read again. If workers die again and again, nothing is loaded."""
+    left = len(list(running.sandbox.store.users()))
+    running.faults.add(SLOW)
+    with _meanwhile(running, lambda _: _kill(cluster.workers()[:1])):
+        assert load(running, "killed", 2, **ON_RAY).users_read == left
+    with _meanwhile(running, lambda _: cluster.lose(2)):
+        assert load(running, "lost", 2, **ON_RAY).users_read == left
+    with (
+        _meanwhile(running, lambda ended: _kill_all(cluster, ended)),
+        pytest.raises(WorkerLost, match=r"worker ended unexpectedly.*Nothing was loaded"),
+    ):
+        load(running, MANY, 2, **ON_RAY)
+    assert _is_empty()
+    wait_for(lambda: not cluster.workers(), WITHIN)
+    running.faults.clear()
+    load(running, "alone", 1, rate="max", **PRIVATE)
+    for name in ("killed", "lost"):
+        assert loaded(f"{name}.duckdb") == loaded("alone.duckdb")
 
 
 @pytest.mark.deep
-@pytest.mark.parametrize("number", [None, signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [None, pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM, signal.SIGKILL]
+)
 def test_a_ray_that_was_started_for_a_sync_ends_with_it(
     running: RunningSandbox, workdir: Path, number: signal.Signals | None
 ) -> None:
@@ -164,7 +172,11 @@ def test_a_ray_that_was_started_for_a_sync_ends_with_it(
 
 
 @pytest.mark.deep
-def test_an_address_where_something_else_listens_is_reported(running: RunningSandbox) -> None:
+def test_an_address_where_something_else_listens_is_reported(
+    running: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("RAY_gcs_rpc_server_connect_timeout_s", "RAY_py_gcs_connect_timeout_s"):
+        monkeypatch.setenv(name, "3")  # how long Ray's own check tries, half a minute by default
     address = running.url.partition("//")[2].partition("/")[0]
     with pytest.raises(RayUnavailable, match=r"is not Ray.*Nothing was loaded"):
         load(running, MANY, 2, **ON_RAY, ray_address=address)
