@@ -39,12 +39,19 @@ class SharedChromium:
     _stack: ExitStack
     _process: NodeProcess | None = None
 
-    @property
-    def process(self) -> NodeProcess:
-        """The running browser. It is started if there is none, or if a test that waited too long ended it."""
+    @contextmanager
+    def used(self) -> Iterator[NodeProcess]:
+        """The running browser, whose pages are closed when the block ends.
+
+        It is started if there is none, or if a test that waited too long ended it.
+        """
         if self._process is None or not self._process.is_running:
             self._process = self._stack.enter_context(node("browser.mjs"))
-        return self._process
+        try:
+            yield self._process
+        finally:
+            if self._process.is_running:
+                self._process.ask(op="close")
 
 
 @contextmanager

@@ -114,9 +114,10 @@ def chromium_process(node_modules: Path) -> Iterator[SharedChromium]:
 
 
 @pytest.fixture(scope="module")
-def browser(chromium_process: SharedChromium) -> Chromium:
+def browser(chromium_process: SharedChromium) -> Iterator[Chromium]:
     """The browser, for pages."""
-    return Chromium(chromium_process.process)
+    with chromium_process.used() as process:
+        yield Chromium(process)
 
 
 def npm(*arguments: str) -> None:

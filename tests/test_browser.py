@@ -78,8 +78,8 @@ class Browser:
 
 @pytest.fixture(scope="module")
 def chromium(chromium_process: SharedChromium) -> Iterator[Browser]:
-    with run_in_thread(SandboxConfig()) as running:
-        yield Browser(chromium_process.process, running)
+    with run_in_thread(SandboxConfig()) as running, chromium_process.used() as process:
+        yield Browser(process, running)
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ EMAIL, PHONE = "ada@example.com", "+64211234567"
 
 @pytest.fixture(scope="module")
 def chromium(chromium_process: SharedChromium) -> Iterator[Pages]:
-    with run_in_thread(SandboxConfig()) as running:
-        yield Pages(chromium_process.process, running)
+    with run_in_thread(SandboxConfig()) as running, chromium_process.used() as process:
+        yield Pages(process, running)
 
 
 @pytest.fixture

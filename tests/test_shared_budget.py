@@ -138,7 +138,7 @@ def test_two_processes_share_one_rate(empty: RunningSandbox, place: str) -> None
 
 
 @pytest.mark.deep
-@pytest.mark.parametrize("number", [2, 4])
+@pytest.mark.parametrize("number", [pytest.param(2, marks=pytest.mark.slow), 4])
 def test_processes_find_a_limit_together_and_a_late_one_gets_its_part(
     empty: RunningSandbox, place: str, number: int
 ) -> None:

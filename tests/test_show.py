@@ -44,8 +44,7 @@ def shown(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 @pytest.mark.deep
 def test_the_dashboard_lists_the_tables_and_runs_sql(demo: Path, chromium_process: SharedChromium) -> None:
-    chromium = chromium_process.process
-    with shown() as (running, address):
+    with shown() as (running, address), chromium_process.used() as chromium:
 
         def do(op: str, **about: Any) -> Any:
             answer = chromium.ask(op=op, **about)

@@ -102,6 +102,11 @@ const does = {
     await page.goto(url ?? origin);
     if (options) await page.evaluate(makeClient, options);
   },
+  // A page that stays open may draw all the time, while other tests need the processor.
+  async close() {
+    await context?.close();
+    context = undefined;
+  },
   async authenticator({ transport }) {
     const added = await devtools.send("WebAuthn.addVirtualAuthenticator", {
       options: {
