@@ -41,7 +41,7 @@ async def main(url, place, rate):
     metrics = RunMetrics()
     async with connect(api_url(None, url), {"server": basic_auth("sandbox-server-secret")}, limiter, metrics) as api:
         async def read():
-            while time.time() < until:
+            while time.monotonic() < until:
                 await api.get(GET_USER_AUTHENTICATORS, list, userId="u")
         await asyncio.gather(*[read() for _ in range(limiter.pace.concurrency)])
     print(json.dumps([metrics.requests, calls]))
@@ -62,16 +62,16 @@ def measure(processes: int, place: str, chosen: argparse.Namespace) -> str:
         for process in started:
             assert process.stdout  # noqa: S101
             process.stdout.readline()
-        until = time.time() + (processes - 1) * apart + chosen.settle + chosen.seconds
+        until = time.monotonic() + (processes - 1) * apart + chosen.settle + chosen.seconds
         start = counted(control)
         for number, process in enumerate(started):
             time.sleep(apart if number else 0)
             assert process.stdin  # noqa: S101
             process.stdin.write(f"{until}\n")
             process.stdin.flush()
-        time.sleep(max(0.0, until - chosen.seconds - time.time()))
+        time.sleep(max(0.0, until - chosen.seconds - time.monotonic()))
         settled = counted(control)
-        time.sleep(max(0.0, until - 0.5 - time.time()))
+        time.sleep(max(0.0, until - 0.5 - time.monotonic()))
         end = counted(control)
         done = [json.loads(process.communicate(timeout=60)[0]) for process in started]
     requests, calls = sum(each[0] for each in done), sum(each[1] for each in done)

@@ -48,7 +48,7 @@ async def read(url, key, place, rate, until):
     limiter = RateLimiter(pace=RequestLimits(rate=float(rate), shared_budget=place, attempts=100))
     async with connect(api_url(None, url), {"server": basic_auth(key)}, limiter, metrics) as api:
         async def one():
-            while time.time() < until:
+            while time.monotonic() < until:
                 await api.get(GET_USER_AUTHENTICATORS, list, userId="u")
         await asyncio.gather(*[one() for _ in range(limiter.pace.concurrency)])
     os.write(1, f"{json.dumps(metrics.requests)}\\n".encode())
@@ -65,7 +65,7 @@ def child(start, arguments, until):
         os._exit(code)
 
 *arguments, seconds, starts = sys.argv[1:]
-until, children = time.time() + float(seconds), []
+until, children = time.monotonic() + float(seconds), []
 for start in json.loads(starts):
     if not (pid := os.fork()):
         child(start, arguments, until)
