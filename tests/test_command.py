@@ -181,5 +181,10 @@ def test_the_sandbox_does_not_import_dlt() -> None:
     assert not loaded_by("from dlt_authsignal.sandbox import run_in_thread") & {"dlt", "aiohttp", "pyarrow"}
 
 
+def test_what_ray_starts_on_its_machines_does_not_import_dlt() -> None:
+    code = "import dlt_authsignal.source.workers.on_ray.actor"
+    assert not loaded_by(code) & {"dlt", "sqlglot", "sqlalchemy", "duckdb", "fsspec", "rich", "click"}
+
+
 def test_the_process_that_makes_the_masked_copy_starts_without_dlt() -> None:
     assert not loaded_by("import dlt_authsignal.assistant.masked_copy.make") & {"dlt", "sqlglot", "pandas"}

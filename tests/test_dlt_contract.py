@@ -179,19 +179,6 @@ USES: Final = (
     Use("dlt.pipeline.trace:save_trace", ("trace_dir", "trace"), "redaction", "rows stay in the trace"),
     Use("dlt.pipeline.trace:PipelineStepTrace._replace", None, "redaction", "rows stay in the trace"),
     Use("dlt.common.runtime.slack:send_slack_message", None, "cli.output.sync.notice", "no notice of failures"),
-    Use("dlt.common.normalizers.naming.snake_case:NamingConvention", None, "flatten", "columns get other names"),
-    Use(
-        "dlt.common.normalizers.naming.snake_case:NamingConvention._normalize_identifier.cache_clear",
-        None,
-        "field_tree",
-        "the memory of a receiver grows",
-    ),
-    Use(
-        "dlt.common.normalizers.naming.snake_case:NamingConvention.shorten_identifier.cache_clear",
-        None,
-        "field_tree",
-        "the memory of a receiver grows",
-    ),
 )
 
 

@@ -13,6 +13,7 @@ import pytest
 from dlt_authsignal.errors import ConfigurationError, ServerFault, WorkerLost
 from dlt_authsignal.pipeline.sync.report import SyncReport
 from dlt_authsignal.sandbox import Fault, RunningSandbox, SandboxConfig
+from dlt_authsignal.source.workers import processes
 from dlt_authsignal.source.workers.choice import cores
 from tests.contents import change, loaded
 from tests.helpers import COMMAND, SECRET, at, command, rows, sync_from
@@ -22,6 +23,18 @@ from tests.workers import is_alive, killing, wait_for, workers_of
 
 KEY = "3f9c1be07a52d8644e0d97b1c65fa2380b7e41d95c8f2a6310d4e97f58ab2c61"
 ONE, MANY = "one", "many"
+WRITING_MODULES = """
+import os, sys
+from pathlib import Path
+end = os._exit
+def _exit(code):
+    names = {name.partition(".")[0] for name in sys.modules}
+    Path(os.environ["MODULES_IN"], f"{os.getpid()}.modules").write_text(" ".join(names), "utf-8")
+    end(code)
+os._exit = _exit
+"""
+"""Start of a process that writes the names of its modules to a file when it ends."""
+
 SLOW = Fault(route="GET /users/{userId}/actions", kind="delay", seconds=0.02, times=None)
 
 
@@ -51,6 +64,19 @@ def test_several_workers_load_the_tables_and_histories_of_one(users: int, worker
         second, _ = both(running, workers, privacy="pseudonymize", privacy_key=KEY)
         assert second.tables["users"].deleted == 1
         assert running.sandbox.log.most_in_flight <= 8
+
+
+def test_a_worker_reads_and_shapes_users_without_dlt(
+    seeded: RunningSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "_START", f"{WRITING_MODULES}{processes._START}")
+    monkeypatch.setenv("MODULES_IN", str(tmp_path))
+    load(seeded, MANY, 2)
+    written = [set(path.read_text("utf-8").split()) for path in tmp_path.glob("*.modules")]
+    assert len(written) == 2
+    for modules in written:
+        assert {"dlt_authsignal", "aiohttp", "pyarrow"} <= modules
+        assert not modules & {"dlt", "sqlglot", "sqlalchemy", "duckdb", "fsspec", "rich", "click"}
 
 
 @pytest.mark.deep

@@ -26,7 +26,8 @@ from dlt_authsignal.destination.advice.postgres import connection_fault, is_read
 from dlt_authsignal.destination.advice.secrets import without_secrets
 from dlt_authsignal.destination.dlt_patches import OF_LIBPQ
 from dlt_authsignal.destination.duckdb_file import database_file
-from dlt_authsignal.destination.redaction import LEFT_OUT, QUOTING_ERRORS, unreadable, why, without_values
+from dlt_authsignal.destination.quoted_values import LEFT_OUT, without_values
+from dlt_authsignal.destination.redaction import QUOTING_ERRORS, unreadable, why
 from dlt_authsignal.destination.registry import DESTINATIONS, Destination, destination_of_type
 from dlt_authsignal.errors import DOCS, AuthsignalError, ConfigurationError, RunFailed
 from dlt_authsignal.project.waiting import in_use

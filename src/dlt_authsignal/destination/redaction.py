@@ -1,7 +1,6 @@
 """Remove rows and secrets from messages, logs and traces of failures: dlt and destinations quote them."""
 
 import logging
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from dlt.pipeline.trace import save_trace
 from tomlkit.exceptions import ParseError, TOMLKitError
 
 from dlt_authsignal.destination.dlt_patches import is_anothers
+from dlt_authsignal.destination.quoted_values import LEFT_OUT, without_values
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.project.text_files import is_marked, read_text
 
@@ -25,17 +25,8 @@ _ABOUT_ROWS: Final = ("extract", "normalize", "load")
 _PASSING: Final = ("dlt_authsignal",)
 """Loggers of this package, whose messages quote no values."""
 
-_QUOTED: Final = re.compile(r"[\"'].*[\"']|[\"'].*")
 QUOTING_ERRORS: Final = (PipelineStepFailed, TomlProviderReadException, DatabaseException)
 """Errors that are not shown as the cause of this package's errors: they may quote a row or a line of secrets.toml."""
-
-LEFT_OUT: Final = "(quoted values are left out: they may be personal)"
-
-
-def without_values(text: str) -> str:
-    """Return the first line without the text between its first and last quotation mark, which may be personal data."""
-    lines = text.strip().splitlines() or [""]
-    return _QUOTED.sub("…", lines[0]) + (" …" if len(lines) > 1 else "")
 
 
 def why(failed: PipelineStepFailed) -> str:

@@ -1,11 +1,16 @@
 """Limits of requests: concurrency, rate, retries and timeouts."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from dlt_authsignal.errors import ConfigurationError
-from dlt_authsignal.source.config.source_settings import SourceSettings
+from dlt_authsignal.source.config import defaults
+
+if TYPE_CHECKING:
+    from dlt_authsignal.source.config.source_settings import SourceSettings
 
 LEAST_RATE: Final = 0.001
 MOST_RATE: Final = 100_000
@@ -26,13 +31,13 @@ class RequestLimits:
         timeout: Seconds for one complete response.
     """
 
-    concurrency: int = SourceSettings.concurrency
-    rate: float | None = float(SourceSettings.rate)
+    concurrency: int = defaults.CONCURRENCY
+    rate: float | None = float(defaults.RATE)
     shared_budget: str | None = None
-    attempts: int = SourceSettings.attempts
-    backoff: float = SourceSettings.backoff
+    attempts: int = defaults.ATTEMPTS
+    backoff: float = defaults.BACKOFF
     max_wait: float = 120.0
-    timeout: float = SourceSettings.timeout
+    timeout: float = defaults.TIMEOUT
 
     def __post_init__(self) -> None:
         for name in ("concurrency", "attempts", "timeout"):

@@ -14,6 +14,7 @@ from dlt.common.typing import TSecretStrValue
 from yarl import URL
 
 from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.source.config import defaults
 from dlt_authsignal.source.config.connection import api_url
 from dlt_authsignal.source.config.credentials import clean_credential
 from dlt_authsignal.source.config.values import check_values
@@ -46,15 +47,15 @@ class SourceSettings:
     users_column: str | None = None
     exclude_users: list[str] | None = None
     page_size: int = 100
-    concurrency: int = 8
+    concurrency: int = defaults.CONCURRENCY
     workers: int | None = None
     engine: str = "processes"
     ray_address: str | None = None
-    rate: Any = "20"  # Any: dlt has no type "a number or a word"
+    rate: Any = defaults.RATE  # Any: dlt has no type "a number or a word"
     shared_budget: TSecretStrValue | None = None
-    attempts: int = 6
-    backoff: float = 0.5
-    timeout: float = 60.0
+    attempts: int = defaults.ATTEMPTS
+    backoff: float = defaults.BACKOFF
+    timeout: float = defaults.TIMEOUT
     username: TSecretStrValue | None = None
     display_name: TSecretStrValue | None = None
     authenticator_attachment: str | None = None
@@ -63,7 +64,7 @@ class SourceSettings:
     authenticator: Any = field(default=None, metadata={"python_only": True})
     origin: str | None = None
     paths: str = "authsignal"
-    max_staleness: str = "7d"
+    max_staleness: str = defaults.MAX_STALENESS
     full: bool = False
     refresh_users: list[str] | None = None
     max_requests: int | None = None
@@ -75,7 +76,7 @@ class SourceSettings:
     privacy_allow: list[str] | None = None
     privacy_per_tenant: bool = False
     phone_region: str | None = None
-    max_deletes: str = "5%"
+    max_deletes: str = defaults.MAX_DELETES
     accept_deletes: bool = False
     accept_new_key: bool = False
     shard_folder: str | None = None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dlt_authsignal.errors import ConfigurationError, TooManyDeletes
 from dlt_authsignal.schema.tables.server import TABLES
-from dlt_authsignal.source.config.source_settings import SourceSettings
+from dlt_authsignal.source.config.defaults import MAX_DELETES
 
 if TYPE_CHECKING:
     from dlt_authsignal.schema.columns import Table
@@ -43,7 +43,7 @@ class Limit:
         is_lifted: Whether any number is allowed.
     """
 
-    share: float = float(SourceSettings.max_deletes.removesuffix("%")) / 100
+    share: float = float(MAX_DELETES.removesuffix("%")) / 100
     rows: int | None = None
     is_lifted: bool = False
 

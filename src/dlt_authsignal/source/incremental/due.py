@@ -12,8 +12,8 @@ import msgspec
 
 from dlt_authsignal.api.endpoints import ACTION_WINDOW_DAYS
 from dlt_authsignal.errors import ConfigurationError
+from dlt_authsignal.source.config.defaults import MAX_STALENESS
 from dlt_authsignal.source.config.durations import duration
-from dlt_authsignal.source.config.source_settings import SourceSettings
 from dlt_authsignal.source.incremental.read_state import (
     CLOCK_SKEW,
     DAY,
@@ -24,7 +24,7 @@ from dlt_authsignal.source.incremental.read_state import (
     LastRead,
 )
 
-DEFAULT_STALENESS: Final = duration("max_staleness", SourceSettings.max_staleness)
+DEFAULT_STALENESS: Final = duration("max_staleness", MAX_STALENESS)
 LONGEST_STALENESS: Final = timedelta(days=ACTION_WINDOW_DAYS - 5)
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from array import array
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import chain
 from typing import Any, Final
 
-import msgspec
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.dlt_patches import adapt_dlt
@@ -26,50 +23,15 @@ from dlt_authsignal.destination.stores.queries import (
 )
 from dlt_authsignal.schema.tables.bookkeeping import USER_READS
 from dlt_authsignal.schema.tables.server import ACTION_DETAILS, USERS
+from dlt_authsignal.source.incremental.keys import LoadedDetails, UserSet, key_of, place_of
 from dlt_authsignal.source.incremental.read_state import KEPT, LastRead, milliseconds, moment
 from dlt_authsignal.source.incremental.reported import reported
+from dlt_authsignal.source.incremental.state_columns import FIELDS, HASHES, TIMES
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _MARKED: Final = ("users", "user_authenticators", "user_devices")
 """Tables of users in which deleted rows are marked."""
-
-_HASHES: Final = ("listed_hash", "privacy_hash")
-_TIMES: Final = (
-    "first_seen_at",
-    *(f"{part}_read_at" for part in KEPT),
-    "newest_action_at",
-    "actions_from",
-    "actions_complete_from",
-)
-_OTHER_FIELDS: Final = ("listed", "privacy", "is_known", "reported")
-_FIELDS: Final = LastRead.__struct_fields__[: len(_TIMES)]
-"""The fields that `_TIMES` are the columns of, in the same order; after them come `_OTHER_FIELDS`.
-
-`KnownReads` makes a `LastRead` of each user by position, the fastest way: a new field must not shift the others.
-"""
-
-if (*_FIELDS, *_OTHER_FIELDS) != LastRead.__struct_fields__:
-    raise TypeError("LastRead has other fields, or another order, than user_reads has columns.")
-
-
-class LoadedDetails:
-    """The actions whose detail is loaded, with 8 bytes each.
-
-    Args:
-        keys: Sorted 64-bit hashes of the actions' keys.
-    """
-
-    def __init__(self, keys: bytes = b"") -> None:
-        self._keys = array("Q")
-        self._keys.frombytes(keys)
-
-    def __bytes__(self) -> bytes:
-        return self._keys.tobytes()
-
-    def has(self, user_id: str, action_code: str, idempotency_key: str) -> bool:
-        """Return whether the detail of an action is loaded."""
-        return _place(self._keys, key_of(user_id, action_code, idempotency_key)) is not None
 
 
 class KnownReads:
@@ -84,7 +46,7 @@ class KnownReads:
         self._listed = array("Q")
         self._privacy = array("Q")
         self._known = bytearray()
-        self._times = [array("q") for _ in _FIELDS]
+        self._times = [array("q") for _ in FIELDS]
         self.details = LoadedDetails()
         self._named = bytearray()
         self._reported = array("q")
@@ -95,12 +57,12 @@ class KnownReads:
 
     def get(self, user_id: str) -> LastRead | None:
         """Return the state of a user's last read; None for a new user."""
-        index = _place(self._keys, key_of(user_id))
+        index = place_of(self._keys, key_of(user_id))
         return None if index is None else self._at(index)
 
     def named(self, user_id: str) -> LastRead | None:
         """Return the same for a user of a user id source, and record that a source contains the user."""
-        index = _place(self._keys, key_of(user_id))
+        index = place_of(self._keys, key_of(user_id))
         if index is None:
             return None
         self._named[index] = True
@@ -111,7 +73,7 @@ class KnownReads:
         missing = {index for index in self._not_named() if is_wanted(self._at(index))}
         if missing:
             for user_id in self._ids():
-                if _place(self._keys, key_of(user_id)) in missing:
+                if place_of(self._keys, key_of(user_id)) in missing:
                     yield user_id
 
     def count_not_named(self, is_counted: Callable[[LastRead], bool]) -> int:
@@ -123,7 +85,7 @@ class KnownReads:
 
     def count_read(self, *parts: str) -> int:
         """Return the number of known users with at least one part that was read."""
-        found = [self._times[_FIELDS.index(part)] for part in parts]
+        found = [self._times[FIELDS.index(part)] for part in parts]
         return sum(bool(is_known and any(times)) for is_known, *times in zip(self._known, *found, strict=True))
 
     def __iter__(self) -> Iterator[LastRead]:
@@ -132,11 +94,11 @@ class KnownReads:
     def _at(self, index: int) -> LastRead:
         numbers = (each[index] for each in (*self._times, self._listed, self._privacy))
         values: list[Any] = [*numbers, bool(self._known[index]), self._reported[index]]
-        return LastRead(*values)  # see _FIELDS
+        return LastRead(*values)  # see FIELDS
 
     def oldest(self) -> datetime | None:
         """Return the oldest last-read time of all users; None if no user was read."""
-        times = zip(self._times[_FIELDS.index("users")], self._known, strict=True)
+        times = zip(self._times[FIELDS.index("users")], self._known, strict=True)
         return moment(min((at for at, is_known in times if at and is_known), default=0))
 
     def has_detail(self, user_id: str, action_code: str, idempotency_key: str) -> bool:
@@ -162,7 +124,7 @@ class KnownReads:
             found = committed(pipeline, ACTION_DETAILS.name, *ACTION_DETAILS.key)
             names = (name for batch in found for name in zip(*(c.to_pylist() for c in batch), strict=True))
             self.details = LoadedDetails(array("Q", sorted(key_of(*name) for name in names)).tobytes())
-        batches = list(committed(pipeline, USER_READS.name, "user_id", "is_known", *_HASHES, *_TIMES))
+        batches = list(committed(pipeline, USER_READS.name, "user_id", "is_known", *HASHES, *TIMES))
         if left := _left_over(pipeline, batches):
             batches.append(_never_completed(left))
         if not batches:
@@ -188,12 +150,12 @@ class KnownReads:
     def _recall_events(self, pipeline: Pipeline) -> None:
         """Read when events last named each user, as far as that may be later than the user's last read."""
         self._reported = array("q", bytes(8 * len(self._keys)))
-        read = [at for part in KEPT for at in self._times[_FIELDS.index(part)] if at]
+        read = [at for part in KEPT for at in self._times[FIELDS.index(part)] if at]
         if not read:
             return
         for user_ids, times in reported(pipeline, _EPOCH + timedelta(milliseconds=min(read))):
             for user_id, at in zip(user_ids, times.tolist(), strict=True):
-                index = _place(self._keys, key_of(user_id))
+                index = place_of(self._keys, key_of(user_id))
                 if index is not None and at > self._reported[index]:
                     self._reported[index] = at
 
@@ -226,8 +188,8 @@ def _never_completed(user_ids: list[str]) -> tuple[Any, ...]:
     return (
         pa.array(user_ids, pa.string()),
         pa.repeat(True, rows),
-        *(pa.nulls(rows, pa.string()) for _ in _HASHES),
-        *(pa.array([times.get(name)] * rows, pa.timestamp("us", "UTC")) for name in _TIMES),
+        *(pa.nulls(rows, pa.string()) for _ in HASHES),
+        *(pa.array([times.get(name)] * rows, pa.timestamp("us", "UTC")) for name in TIMES),
     )
 
 
@@ -258,44 +220,6 @@ def known_reads(pipeline: Pipeline, *, details: bool = False) -> KnownReads:
     return reads
 
 
-def key_of(*names: str) -> int:
-    """Return a 64-bit hash of an id, or of a key with several parts."""
-    text = "\0".join(names).encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
-
-
-def _place(values: array[int], value: int) -> int | None:
-    index = bisect_left(values, value)
-    return index if index < len(values) and values[index] == value else None
-
-
-def listed_hash(listed: Mapping[str, Any], key: bytes = b"") -> int:
-    """Return the fingerprint of a user's list entry; 0 if it is empty. Field order and nulls do not matter.
-
-    With a key, the entry cannot be guessed from the fingerprint."""
-    said = {name: _unordered(value) for name, value in listed.items() if value is not None}
-    if not said:
-        return 0
-    text = msgspec.json.encode(said, order="sorted")
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8, key=key).digest(), "little") or 1
-
-
-def row_of(user_id: str, last: LastRead) -> dict[str, Any]:
-    """Return the row of `user_reads`, without provenance."""
-    times = {name: moment(getattr(last, field)) for name, field in zip(_TIMES, _FIELDS, strict=True)}
-    hashes = zip(_HASHES, (last.listed, last.privacy), strict=True)
-    return {
-        "user_id": user_id,
-        **times,
-        **{name: f"{value:016x}" if value else None for name, value in hashes},
-        "is_known": last.is_known,
-    }
-
-
-def _unordered(value: Any) -> Any:
-    return sorted(value) if isinstance(value, list) and all(isinstance(item, str) for item in value) else value
-
-
 def _packed(kind: str, values: Any) -> array[int]:
     packed = array(kind)
     packed.frombytes(values.tobytes())
@@ -324,16 +248,6 @@ def known_ids(pipeline: Pipeline) -> Iterator[str]:
     """Yield the ids that earlier runs read or were due to read, and those in events; some occur several times."""
     read = (row[0] for table in ("users", "user_reads") for row in columns_of(pipeline, table, "user_id"))
     return chain(read, (user_id for user_ids, _ in reported(pipeline, _EPOCH) for user_id in user_ids))
-
-
-class UserSet:
-    """Users by a 64-bit hash of the id, with 8 bytes per user."""
-
-    def __init__(self, user_ids: Iterable[str]) -> None:
-        self._keys = array("Q", sorted(map(key_of, user_ids)))
-
-    def __contains__(self, user_id: str) -> bool:
-        return _place(self._keys, key_of(user_id)) is not None
 
 
 _DATA: Final = ("email", "email_domain", "phone_number", "phone_number_country", "username", "display_name")

@@ -11,14 +11,13 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
-from dlt.common.normalizers.naming.snake_case import NamingConvention
-
 from dlt_authsignal.schema.columns import DELETED_AT, Table
 from dlt_authsignal.schema.reserved_names import LONGEST_NAME, RESERVED_NAMES, is_marked, marked
 from dlt_authsignal.schema.secret_fields import is_withheld
 from dlt_authsignal.schema.sensitivity import FREE_FORM, is_free_form
 from dlt_authsignal.schema.tables.histories import VALID_FROM, VALID_TO
 from dlt_authsignal.schema.tables.server import PROVENANCE_NAMES
+from dlt_authsignal.source.rows.snake_case import snake_case
 
 MORE: Final = "_more"
 """Column for all fields that have no column of their own."""
@@ -32,7 +31,6 @@ _OURS: Final = PROVENANCE_NAMES | {DELETED_AT.name, VALID_FROM.name, VALID_TO.na
 _TENANT_ID: Final[Mapping[Path, str]] = {("tenantId",): "tenant_id"}
 _CAMEL: Final = re.compile(r"[a-z][a-z0-9]*([A-Z][a-z0-9]*)*")
 _VARIANT: Final = re.compile(r"__v_(text|timestamp|bool|bigint|double|json)$")
-_naming = NamingConvention()
 
 
 class Field(dict[str, "Field"]):
@@ -54,7 +52,7 @@ class Field(dict[str, "Field"]):
         super().__init__()
         self._tree = tree
         self.path = path
-        self.plain = "__".join(map(name_of, path))
+        self.plain = "__".join(map(snake_case, path))
         self.column = tree.column_of(path, self.plain)
         self.is_withheld = bool(path) and is_withheld(path[-1])
         self.is_whole = self.plain in tree.whole or (bool(path) and is_free_form(path[-1]))
@@ -93,7 +91,6 @@ class FieldTree:
         if self.known > MOST_KNOWN:
             self._plain.clear()
             self.known, self.top = 0, Field(self, ())
-            _forget_names()
 
     def plain(self, column: str) -> str:
         """Return the plain name of the field of a column; the column's own name if it has no mark."""
@@ -121,28 +118,16 @@ class FieldTree:
         return column
 
 
-@lru_cache(maxsize=4096)
-def name_of(field: str) -> str:
-    """Return dlt's name of a field, without its parents' names."""
-    return _naming.normalize_identifier(field) if field.strip() else "_empty"
-
-
-def _forget_names() -> None:
-    """Empty the caches of dlt that keep every name: a receiver runs for months, and objects may have ids as keys."""
-    NamingConvention._normalize_identifier.cache_clear()
-    NamingConvention.shorten_identifier.cache_clear()
-
-
 def _lettered(field: str) -> str:
     """Return the name of a field that begins with a letter: a leading underscore or digit may be reserved."""
-    name = name_of(field).strip("_")
+    name = snake_case(field).strip("_")
     return name if name[:1].isalpha() else f"field_{name}".rstrip("_")
 
 
 @lru_cache(maxsize=4096)
 def is_camel(field: str) -> bool:
     """Return whether the API would spell a field so: no other such spelling has its name."""
-    first, *others = name_of(field).split("_")
+    first, *others = snake_case(field).split("_")
     return _CAMEL.fullmatch(field) is not None and field == first + "".join(map(str.capitalize, others))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Generator
 from typing import Final
 from urllib.parse import unquote_plus
 
-from dlt_authsignal.destination.redaction import without_values
+from dlt_authsignal.destination.quoted_values import without_values
 from dlt_authsignal.errors import ConfigurationError, UserIdsUnreadable
 from dlt_authsignal.source.user_ids.candidate import Candidate, NotAnId, as_id, id_column, no_column
 from dlt_authsignal.source.user_ids.id_set import SeenKeys
