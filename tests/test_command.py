@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -166,11 +167,18 @@ def test_every_command_has_a_help_text(name: str) -> None:
     assert len(done.stdout.splitlines()) > 3
 
 
-def loaded_by(code: str) -> set[str]:
+def loaded_by(code: str, settings: Mapping[str, str] | None = None) -> set[str]:
     """Top-level modules that a statement brings in."""
     code += "\nimport sys; print(*{name.split('.')[0] for name in sys.modules})"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    return set(done.stdout.split())
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **(settings or {})},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return set(done.stdout.splitlines()[-1].split())
 
 
 def test_help_and_import_do_not_import_dlt() -> None:
@@ -179,6 +187,15 @@ def test_help_and_import_do_not_import_dlt() -> None:
 
 def test_the_sandbox_does_not_import_dlt() -> None:
     assert not loaded_by("from dlt_authsignal.sandbox import run_in_thread") & {"dlt", "aiohttp", "pyarrow"}
+
+
+def test_a_sync_with_nothing_due_imports_no_library_that_it_does_not_use(seeded: RunningSandbox) -> None:
+    assert command("sync", env=at(seeded)).returncode == 0
+    code = "from dlt_authsignal.cli.main import cli; cli(['sync'], standalone_mode=False)"
+    found = loaded_by(code, at(seeded))
+    assert {"dlt", "duckdb", "pyarrow"} <= found
+    unused = {"rich", "sqlalchemy", "psycopg2", "phonenumbers", "ua_parser", "starlette", "ray", "redis"}
+    assert found & unused == set()
 
 
 def test_what_ray_starts_on_its_machines_does_not_import_dlt() -> None:

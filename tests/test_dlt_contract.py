@@ -31,6 +31,7 @@ _FILES: Final = "dlt.destinations.impl.filesystem.filesystem"
 _PIPELINE: Final = "dlt.pipeline.pipeline:Pipeline"
 _SCHEMA: Final = "dlt.common.schema.schema:Schema"
 _STEPS: Final = "dlt.common.configuration"
+_CREDENTIALS: Final = f"{_STEPS}.specs.connection_string_credentials:ConnectionStringCredentials"
 _OF_TABLES: Final = ("tables", "table", "destination_capabilities")
 
 USES: Final = (
@@ -101,6 +102,15 @@ USES: Final = (
         ("cls",),
         "dlt_patches",
         "syncs with nothing to load take twice as long",
+    ),
+    *(
+        Use(name, parameters, "dlt_patches", "each sync imports SQLAlchemy")
+        for name, parameters in {
+            f"{_CREDENTIALS}.__str__": ("self",),
+            f"{_CREDENTIALS}.to_url": ("self",),
+            "dlt.common.libs.sql_alchemy_shims:URL.create": None,
+            "dlt.common.libs.sql_alchemy_shims:URL.render_as_string": ("self", "hide_password"),
+        }.items()
     ),
     Use(f"{_PIPELINE}.load", None, "dlt_patches", "the DuckDB file is opened again for each step of a load"),
     Use(

@@ -1,19 +1,26 @@
 """What dlt repeats is done once, with the same results, and everything is as before afterwards."""
 
+import sys
 from contextlib import suppress
 from typing import Any, Optional, Union
 
 import dlt
+import pytest
+import sqlalchemy  # noqa: F401 - dlt uses it because it is installed
 import yaml
 from dlt.common.configuration.container import Container
+from dlt.common.configuration.specs import ConnectionStringCredentials
 from dlt.common.destination import utils
 from dlt.common.destination.capabilities import DestinationCapabilitiesContext
+from hypothesis import given
+from hypothesis import strategies as st
 
-from dlt_authsignal.destination.dlt_patches import already_synced, before_loading, resolved_once
+from dlt_authsignal.destination.dlt_patches import already_synced, before_loading, check_signature, resolved_once
 from dlt_authsignal.destination.dlt_patches.fixed_cost import (
     _by_class,
     _in_c,
     _remembered,
+    _with_copied_class,
     _without_settings,
     copy_of_plain,
 )
@@ -59,6 +66,21 @@ def test_columns_are_described_by_the_same_yaml() -> None:
     how: dict[str, Any] = {"allow_unicode": True, "default_flow_style": False, "sort_keys": False}
     assert yaml.safe_load(_in_c(yaml.dump)(columns, **how)) == columns
     assert list(yaml.safe_load(_in_c(yaml.dump)(columns, **how))["id"]) == ["name", "data_type", "description"]
+
+
+PARTS = st.none() | st.text("aZ09_./+ -@:%é\\", max_size=5)
+
+
+@given(user=PARTS, password=PARTS, host=PARTS, port=st.none() | st.integers(1, 65535), database=PARTS)
+def test_the_place_of_a_database_is_written_as_sqlalchemy_writes_it(**parts: Any) -> None:
+    found = ConnectionStringCredentials()
+    found.update({"drivername": "duckdb", "username": parts.pop("user"), **parts})
+    original = check_signature(ConnectionStringCredentials, "__str__", "self")
+    original = getattr(original, "__wrapped__", original)  # another test of this process has replaced it
+    expected = original(found)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delitem(sys.modules, "sqlalchemy")
+        assert _with_copied_class(original)(found) == expected
 
 
 def test_capabilities_are_those_of_the_caller_then_of_the_context_then_none() -> None:

@@ -26,7 +26,11 @@ from dlt.pipeline.pipeline import Pipeline
 from dlt_authsignal.destination.dlt_patches.direct_merge import merge_directly
 from dlt_authsignal.destination.dlt_patches.duckdb_pool import open_privately
 from dlt_authsignal.destination.dlt_patches.empty_text import keep_empty_text
-from dlt_authsignal.destination.dlt_patches.fixed_cost import prepare_tables_quickly, remember_types
+from dlt_authsignal.destination.dlt_patches.fixed_cost import (
+    prepare_tables_quickly,
+    remember_types,
+    show_places_quickly,
+)
 from dlt_authsignal.destination.dlt_patches.libpq import OF_LIBPQ, leave_to_libpq
 from dlt_authsignal.destination.dlt_patches.local_bucket import make_private_bucket
 from dlt_authsignal.destination.dlt_patches.replaced import check_signature, replace
@@ -63,6 +67,7 @@ def adapt_dlt(pipeline: Pipeline) -> None:
         _add_defaults()
         remember_types()
         prepare_tables_quickly()
+        show_places_quickly()
         _send_no_usage_reports()
         _log_no_needless_warning()
         _accept_any_pipeline_name()

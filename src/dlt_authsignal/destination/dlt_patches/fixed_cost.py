@@ -4,6 +4,7 @@ The results stay the same. `python benchmarks/fixed_cost.py` compares a sync wit
 """
 
 import gc
+import re
 import sys
 import weakref
 from collections.abc import Callable, Iterator
@@ -93,6 +94,41 @@ def prepare_tables_quickly() -> None:
     if not isinstance(extract.yaml, SimpleNamespace):
         dump = check_signature(extract.yaml, "dump", "data", "stream", "Dumper", "kwds")
         vars(extract)["yaml"] = SimpleNamespace(dump=_in_c(dump))
+
+
+def show_places_quickly() -> None:
+    """Spare dlt the import of SQLAlchemy, which it uses in each load to write the place of a database as a URL.
+
+    Where SQLAlchemy is not installed, dlt uses a copy of its class for URLs. So do we, for names that all versions of
+    SQLAlchemy write alike, and until something else imports it.
+    """
+    from dlt.common.configuration.specs.connection_string_credentials import ConnectionStringCredentials
+
+    replace(ConnectionStringCredentials, "__str__", ("self",), _with_copied_class)
+
+
+_SAME_IN_URLS: Final = re.compile(r"[A-Za-z0-9_./+ -]*")
+"""Names of databases that are not escaped. Versions of SQLAlchemy differ in which other characters they escape."""
+
+
+def _with_copied_class(original: Callable[[Any], str]) -> Callable[[Any], str]:
+    from dlt.common.configuration.specs.connection_string_credentials import ConnectionStringCredentials
+    from dlt.common.libs.sql_alchemy_shims import URL
+
+    to_url = ConnectionStringCredentials.to_url
+
+    @wraps(original)
+    def text(self: Any) -> str:
+        is_plain = _SAME_IN_URLS.fullmatch(self.database or "") and not self.query and type(self).to_url is to_url
+        if not is_plain or "sqlalchemy" in sys.modules:
+            return original(self)
+        try:
+            url = URL.create(self.drivername, self.username, self.password, self.host, self.port, self.database)
+            return url.render_as_string(hide_password=True)
+        except Exception:
+            return original(self)
+
+    return text
 
 
 def _without_settings(original: Any) -> Callable[..., Any]:

@@ -1,17 +1,17 @@
 """Progress of a run on stderr: live on a terminal, as plain lines elsewhere."""
 
+import os
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
-from rich.console import Console
-from rich.live import Live
-from rich.spinner import Spinner
-from rich.text import Text
+import click
 
 from dlt_authsignal.cli.output.sync.estimate import estimate, span
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
@@ -73,45 +73,59 @@ def _seconds_left(meter: RunMetrics, per_second: float) -> float:
 @contextmanager
 def showing(meter: RunMetrics, *, silent: bool) -> Iterator[Callable[[float | None], None] | None]:
     """Show the progress while the block runs; yield a function that shows the estimate once all due users are known."""
-    console = Console(stderr=True)
+    if silent:
+        yield None
+        return
     started, speed = time.monotonic(), Speed()
 
     def line() -> str:
         now = time.monotonic()
         return describe(meter, now - started, speed.of(meter.requests, now))
 
-    def planned(rate: float | None) -> None:
-        console.print(estimate(meter, rate), highlight=False, soft_wrap=True)
+    with _live(line) if _may_be_terminal() else _lines(line) as show:
+        yield lambda rate: show(estimate(meter, rate))
 
-    if silent:
-        yield None
-    elif console.is_terminal:
-        spinner = Spinner("dots")
 
-        def render() -> Spinner:
-            spinner.update(text=Text(line()))
-            return spinner
-
-        with Live(get_renderable=render, console=console, refresh_per_second=8, transient=True):
-            yield planned
-    else:
-        with _lines(line):
-            yield planned
+def _may_be_terminal() -> bool:
+    """Return whether Rich may take stderr for a terminal. Otherwise it is not imported: a scheduler has no terminal."""
+    return sys.stderr.isatty() or any(map(os.environ.get, ("FORCE_COLOR", "TTY_COMPATIBLE")))
 
 
 @contextmanager
-def _lines(line: Callable[[], str]) -> Iterator[None]:
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
+def _live(line: Callable[[], str]) -> Iterator[Callable[[str], None]]:
+    from rich.console import Console
+    from rich.live import Live
+    from rich.spinner import Spinner
+    from rich.text import Text
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        with _lines(line) as show:
+            yield show
+        return
+    spinner = Spinner("dots")
+
+    def render() -> Spinner:
+        spinner.update(text=Text(line()))
+        return spinner
+
+    with Live(get_renderable=render, console=console, refresh_per_second=8, transient=True):
+        yield partial(console.print, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _lines(line: Callable[[], str]) -> Iterator[Callable[[str], None]]:
+    show = partial(click.echo, err=True)
     stop = threading.Event()
 
     def report() -> None:
         while not stop.wait(LINE_EVERY_SECONDS):
-            console.print(line())
+            show(line())
 
     reporter = threading.Thread(target=report, daemon=True)
     reporter.start()
     try:
-        yield
+        yield show
     finally:
         stop.set()
         reporter.join(1.0)
