@@ -99,6 +99,8 @@ def command(arguments: list[str]) -> int:
         main()
     except SystemExit as done:
         return int(done.code or 0)
+    finally:
+        end_as_python_does()
     return 0
 
 
