@@ -16,6 +16,7 @@ CASES = {
     "import dlt_authsignal": [sys.executable, "-c", "import dlt_authsignal"],
     "dlt-authsignal --help": [COMMAND, "--help"],
     "import dlt": [sys.executable, "-c", "import dlt"],
+    "import of a worker": [sys.executable, "-c", "import dlt_authsignal.source.workers.worker"],
 }
 
 
