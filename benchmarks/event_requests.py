@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from dlt_authsignal.sandbox.tenant.invented.people import Seeding, belongings_of
 from dlt_authsignal.source.incremental.due import Policy, ask_of
-from dlt_authsignal.source.incremental.read_state import DAY, PARTS, LastRead, milliseconds
+from dlt_authsignal.source.incremental.state.last_read import DAY, PARTS, LastRead, milliseconds
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 DAYS = 60

@@ -191,7 +191,7 @@ def test_a_user_changed_in_the_user_list_is_read_again(empty: RunningSandbox) ->
 @pytest.mark.parametrize("key", [{"privacy_key": KEY}, {}])
 @pytest.mark.deep
 def test_the_stored_fingerprint_of_the_user_list_cannot_be_guessed(empty: RunningSandbox, key: dict[str, str]) -> None:
-    from dlt_authsignal.source.incremental.keys import listed_hash
+    from dlt_authsignal.source.incremental.state.keys import listed_hash
 
     now = empty.sandbox.clock.now()
     empty.sandbox.store.put_user(User(user_id="u1", created_at=now, email=EMAIL))

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from dlt_authsignal.pipeline.sync.report import SyncReport
     from dlt_authsignal.pipeline.sync.run import sync
     from dlt_authsignal.source.events.source import authsignal_events
-    from dlt_authsignal.source.incremental.state_table import known_reads
+    from dlt_authsignal.source.incremental.state.known_reads import known_reads
     from dlt_authsignal.source.metrics.run_metrics import RunMetrics
     from dlt_authsignal.source.source import authsignal_source
 
@@ -82,7 +82,7 @@ _WHERE: Final = {
     "load_shards": "pipeline.shards.load",
     "ShardReport": "pipeline.shards.report",
     "authsignal_source": "source.source",
-    "known_reads": "source.incremental.state_table",
+    "known_reads": "source.incremental.state.known_reads",
     "update_history": "pipeline.history.update",
     "load_events": "pipeline.events.load",
     "replay_events": "pipeline.events.replay",

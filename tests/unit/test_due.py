@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.source.incremental.due import Policy, ask_of, ask_of_missing, parts_of, rank_of
 from dlt_authsignal.source.incremental.queue import BoundedQueue, Budget
-from dlt_authsignal.source.incremental.read_state import (
+from dlt_authsignal.source.incremental.state.last_read import (
     ACTION_OVERLAP,
     DAY,
     PARTS,

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
-from dlt_authsignal.source.incremental.reported import counted_as
+from dlt_authsignal.source.incremental.state.reported import counted_as
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlt_authsignal.pipeline.monitor.staleness import gaps, staleness
-from dlt_authsignal.source.incremental.read_state import DAY, LastRead, after, milliseconds, moment
+from dlt_authsignal.source.incremental.state.last_read import DAY, LastRead, after, milliseconds, moment
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 

@@ -16,7 +16,7 @@ from dlt_authsignal.destination.stores.store import is_made_of_files
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.schema.tables.bookkeeping import OWN_TABLES, USER_READS
 from dlt_authsignal.schema.tables.events import EVENT_FILES, EVENT_TABLES
-from dlt_authsignal.source.incremental.read_state import KEPT
+from dlt_authsignal.source.incremental.state.last_read import KEPT
 
 _PLAIN: Final = re.compile(r"[a-z0-9_]{1,63}")
 """Names that every database returns unchanged. Other names could always look missing."""

@@ -18,7 +18,7 @@ from dlt_authsignal.source.incremental.due import Policy
 from dlt_authsignal.source.incremental.part import Part
 from dlt_authsignal.source.incremental.plan import Plan
 from dlt_authsignal.source.incremental.queue import Budget
-from dlt_authsignal.source.incremental.state_table import KnownReads
+from dlt_authsignal.source.incremental.state.known_reads import KnownReads
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.privacy.settings import privacy_from

@@ -14,7 +14,7 @@ from dlt_authsignal.project.pipelines import check_active_pipeline
 from dlt_authsignal.source.build import OnPlanned, resources_of
 from dlt_authsignal.source.config.resolve import check_configured, check_names
 from dlt_authsignal.source.config.source_settings import NAMES, SourceConfiguration, SourceSettings
-from dlt_authsignal.source.incremental.state_table import KnownReads
+from dlt_authsignal.source.incremental.state.known_reads import KnownReads
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.privacy.settings import LEFT_OUT, privacy_from
 from dlt_authsignal.source.shards.round import Round

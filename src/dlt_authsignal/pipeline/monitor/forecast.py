@@ -7,7 +7,7 @@ from dlt_authsignal.errors import NoData
 from dlt_authsignal.pipeline.attach import attach
 from dlt_authsignal.source.config.request_limits import limits_of
 from dlt_authsignal.source.config.resolve import resolved_settings
-from dlt_authsignal.source.incremental.state_table import KnownReads, known_reads
+from dlt_authsignal.source.incremental.state.known_reads import KnownReads, known_reads
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.resources.server import DUE
 from dlt_authsignal.source.source import source_of

@@ -7,7 +7,7 @@ from itertools import pairwise, zip_longest
 from typing import Any, Final
 
 from dlt_authsignal.api.endpoints import ACTION_WINDOW_DAYS
-from dlt_authsignal.source.incremental.read_state import LastRead, milliseconds, moment
+from dlt_authsignal.source.incremental.state.last_read import LastRead, milliseconds, moment
 
 WINDOW: Final = timedelta(days=ACTION_WINDOW_DAYS)
 NEAR_HORIZON: Final = timedelta(days=ACTION_WINDOW_DAYS - 5)

@@ -27,8 +27,8 @@ from dlt_authsignal.schema.tables.server import TABLES
 from dlt_authsignal.source.config.durations import duration
 from dlt_authsignal.source.config.resolve import resolved_settings
 from dlt_authsignal.source.config.source_settings import SourceSettings
-from dlt_authsignal.source.incremental.read_state import PARTS, TOLD_BY_EVENTS, LastRead, milliseconds
-from dlt_authsignal.source.incremental.state_table import known_reads
+from dlt_authsignal.source.incremental.state.known_reads import known_reads
+from dlt_authsignal.source.incremental.state.last_read import PARTS, TOLD_BY_EVENTS, LastRead, milliseconds
 from dlt_authsignal.source.tenant.check import Evidence, is_known_key
 
 T = TypeVar("T")

@@ -39,7 +39,7 @@ from dlt_authsignal.source.config.source_settings import SourceSettings
 from dlt_authsignal.source.incremental.dataset_check import check_content
 from dlt_authsignal.source.incremental.part import part_of
 from dlt_authsignal.source.incremental.plan import Plan
-from dlt_authsignal.source.incremental.state_table import KnownReads, known_ids, with_data
+from dlt_authsignal.source.incremental.state.known_reads import KnownReads, known_ids, with_data
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.privacy.settings import privacy_from
 from dlt_authsignal.source.resources.from_shards import needs_arrow

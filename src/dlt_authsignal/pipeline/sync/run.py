@@ -45,7 +45,7 @@ from dlt_authsignal.source.build import OnPlanned, apis_of, evidence_of
 from dlt_authsignal.source.config.resolve import check_names, nearest, resolved_settings
 from dlt_authsignal.source.config.source_settings import SourceSettings
 from dlt_authsignal.source.incremental.due import parts_of
-from dlt_authsignal.source.incremental.state_table import KnownReads, oldest_read
+from dlt_authsignal.source.incremental.state.known_reads import KnownReads, oldest_read
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.privacy.settings import privacy_from
 from dlt_authsignal.source.shards.round import Round

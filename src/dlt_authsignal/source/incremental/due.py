@@ -14,7 +14,7 @@ from dlt_authsignal.api.endpoints import ACTION_WINDOW_DAYS
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.source.config.defaults import MAX_STALENESS
 from dlt_authsignal.source.config.durations import duration
-from dlt_authsignal.source.incremental.read_state import (
+from dlt_authsignal.source.incremental.state.last_read import (
     CLOCK_SKEW,
     DAY,
     KEPT,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from dlt_authsignal.errors import ConfigurationError
-from dlt_authsignal.source.incremental.keys import key_of
+from dlt_authsignal.source.incremental.state.keys import key_of
 
 MOST_PARTS: Final = 256
 _FORM: Final = re.compile(r"(\d{1,3})\s*/\s*(\d{1,3})")

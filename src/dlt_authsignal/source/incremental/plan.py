@@ -14,17 +14,17 @@ from anyio import to_thread
 from dlt_authsignal.source.http.client import Api
 from dlt_authsignal.source.incremental.delete_guard import Limit
 from dlt_authsignal.source.incremental.due import Policy, ask_again, ask_of, ask_of_missing, parts_of
-from dlt_authsignal.source.incremental.keys import listed_hash
 from dlt_authsignal.source.incremental.part import Part
 from dlt_authsignal.source.incremental.queue import Budget
-from dlt_authsignal.source.incremental.read_state import KEPT, LastRead, milliseconds
+from dlt_authsignal.source.incremental.state.keys import listed_hash
+from dlt_authsignal.source.incremental.state.last_read import KEPT, LastRead, milliseconds
 from dlt_authsignal.source.incremental.user_read import MISSING, ReadTask
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.privacy.policy import KEEP, Privacy, StoredId
 from dlt_authsignal.source.user_ids import KNOWN, LISTING, Candidate, ListState, UserIdSources, candidates, has_blanks
 
 if TYPE_CHECKING:
-    from dlt_authsignal.source.incremental.state_table import KnownReads
+    from dlt_authsignal.source.incremental.state.known_reads import KnownReads
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,7 @@ from dlt_authsignal.source.http.client import Api
 from dlt_authsignal.source.incremental.due import ReadRequest
 from dlt_authsignal.source.incremental.plan import Plan, due
 from dlt_authsignal.source.incremental.queue import BoundedQueue
-from dlt_authsignal.source.incremental.read_state import (
+from dlt_authsignal.source.incremental.state.last_read import (
     PARTS,
     LastRead,
     after,

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from dlt_authsignal.schema.sensitivity import FREE_FORM
 from dlt_authsignal.source.incremental.due import ReadRequest
-from dlt_authsignal.source.incremental.read_state import LastRead
+from dlt_authsignal.source.incremental.state.last_read import LastRead
 from dlt_authsignal.source.user_ids import KNOWN, Candidate
 
 MISSING: Final = "missing"

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from dlt_authsignal.schema.columns import Table
 from dlt_authsignal.schema.tables import server as tables
-from dlt_authsignal.source.incremental.state_columns import row_of
+from dlt_authsignal.source.incremental.state.columns import row_of
 from dlt_authsignal.source.incremental.user_read import UserRead
 from dlt_authsignal.source.privacy.policy import Privacy
 from dlt_authsignal.source.rows.flatten import Answers, Row

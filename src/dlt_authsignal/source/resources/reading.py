@@ -18,7 +18,7 @@ from dlt_authsignal.source.http.client import connect
 from dlt_authsignal.source.http.rate.rate_limiter import RateLimiter
 from dlt_authsignal.source.incremental.plan import Plan
 from dlt_authsignal.source.incremental.read_users import read_users
-from dlt_authsignal.source.incremental.state_table import known_ids, with_data
+from dlt_authsignal.source.incremental.state.known_reads import known_ids, with_data
 from dlt_authsignal.source.incremental.user_read import UserRead
 from dlt_authsignal.source.incremental.user_rows import ANSWERS
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics

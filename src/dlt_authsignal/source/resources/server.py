@@ -23,7 +23,7 @@ from dlt_authsignal.source.http.client import connect
 from dlt_authsignal.source.incremental.dataset_check import check_dataset
 from dlt_authsignal.source.incremental.delete_guard import Limit, Shown, check_whole
 from dlt_authsignal.source.incremental.plan import Plan, due
-from dlt_authsignal.source.incremental.read_state import PARTS
+from dlt_authsignal.source.incremental.state.last_read import PARTS
 from dlt_authsignal.source.incremental.user_read import UserRead
 from dlt_authsignal.source.incremental.user_rows import ANSWERS, remembered
 from dlt_authsignal.source.privacy.guard import stored_values

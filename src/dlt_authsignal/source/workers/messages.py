@@ -11,7 +11,7 @@ import msgspec
 
 from dlt_authsignal.source.config.request_limits import RequestLimits
 from dlt_authsignal.source.incremental.due import ReadRequest
-from dlt_authsignal.source.incremental.read_state import LastRead
+from dlt_authsignal.source.incremental.state.last_read import LastRead
 from dlt_authsignal.source.incremental.user_read import ReadTask
 from dlt_authsignal.source.metrics.schema_drift import Converted, TableDrift
 from dlt_authsignal.source.privacy.policy import Privacy, StoredId

@@ -22,9 +22,9 @@ from dlt_authsignal.api.endpoints import basic_auth
 from dlt_authsignal.source.async_batches import batches
 from dlt_authsignal.source.http.client import Api, connect
 from dlt_authsignal.source.http.rate.rate_limiter import RateLimiter
-from dlt_authsignal.source.incremental.keys import LoadedDetails
 from dlt_authsignal.source.incremental.plan import Plan
 from dlt_authsignal.source.incremental.read_users import read_user
+from dlt_authsignal.source.incremental.state.keys import LoadedDetails
 from dlt_authsignal.source.incremental.user_read import UserRead
 from dlt_authsignal.source.metrics.run_metrics import RunMetrics
 from dlt_authsignal.source.metrics.schema_drift import Drift

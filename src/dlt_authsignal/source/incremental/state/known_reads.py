@@ -23,10 +23,10 @@ from dlt_authsignal.destination.stores.queries import (
 )
 from dlt_authsignal.schema.tables.bookkeeping import USER_READS
 from dlt_authsignal.schema.tables.server import ACTION_DETAILS, USERS
-from dlt_authsignal.source.incremental.keys import LoadedDetails, UserSet, key_of, place_of
-from dlt_authsignal.source.incremental.read_state import KEPT, LastRead, milliseconds, moment
-from dlt_authsignal.source.incremental.reported import reported
-from dlt_authsignal.source.incremental.state_columns import FIELDS, HASHES, TIMES
+from dlt_authsignal.source.incremental.state.columns import FIELDS, HASHES, TIMES
+from dlt_authsignal.source.incremental.state.keys import LoadedDetails, UserSet, key_of, place_of
+from dlt_authsignal.source.incremental.state.last_read import KEPT, LastRead, milliseconds, moment
+from dlt_authsignal.source.incremental.state.reported import reported
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 

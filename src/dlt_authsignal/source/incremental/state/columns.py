@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from dlt_authsignal.source.incremental.read_state import KEPT, LastRead, moment
+from dlt_authsignal.source.incremental.state.last_read import KEPT, LastRead, moment
 
 HASHES: Final = ("listed_hash", "privacy_hash")
 TIMES: Final = (
