@@ -14,7 +14,7 @@ from dlt_authsignal.sandbox.tenant.changes.moments import (
     Moments,
 )
 from dlt_authsignal.sandbox.tenant.entities import Authenticator, Rule
-from dlt_authsignal.sandbox.tenant.invented.outcomes import ABANDONED, ALLOWED, Outcome, draw_challenge, settled
+from dlt_authsignal.sandbox.tenant.outcomes import ABANDONED, ALLOWED, Outcome, draw_challenge, settled
 
 WITHDRAWALS: Final = 0.12
 """Share of completed sign-ins that a withdrawal follows."""

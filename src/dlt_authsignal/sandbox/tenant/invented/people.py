@@ -29,7 +29,7 @@ from dlt_authsignal.sandbox.tenant.catalogue import (
 from dlt_authsignal.sandbox.tenant.changes.moments import NEW_ACTION, NO_CHANGES, Moments
 from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, Credential, Device, User
 from dlt_authsignal.sandbox.tenant.invented.changed_attempts import ChangedAttempts
-from dlt_authsignal.sandbox.tenant.invented.outcomes import Outcome, draw_outcome, settled
+from dlt_authsignal.sandbox.tenant.outcomes import Outcome, draw_outcome, settled
 from dlt_authsignal.sandbox.tenant.store import Belongings
 from dlt_authsignal.sandbox.tenant.stories.person import told_actions, told_authenticators, told_user
 from dlt_authsignal.sandbox.tenant.stories.plan import SIGN_UP, Plan

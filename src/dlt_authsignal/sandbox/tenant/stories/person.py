@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from dlt_authsignal.sandbox.tenant.entities import Action, Authenticator, User
-from dlt_authsignal.sandbox.tenant.invented.outcomes import Outcome
+from dlt_authsignal.sandbox.tenant.outcomes import Outcome
 from dlt_authsignal.sandbox.tenant.stories.attack import attack_of, attacker
 from dlt_authsignal.sandbox.tenant.stories.ids import random_id
 from dlt_authsignal.sandbox.tenant.stories.incidents import SHARED_NUMBER, Victim, happened_to, place_of, starts_of

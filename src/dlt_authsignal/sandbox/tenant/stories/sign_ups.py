@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from dlt_authsignal.sandbox.tenant.entities import Authenticator
-from dlt_authsignal.sandbox.tenant.invented.outcomes import Outcome
+from dlt_authsignal.sandbox.tenant.outcomes import Outcome
 from dlt_authsignal.sandbox.tenant.stories.steps import CODES
 
 

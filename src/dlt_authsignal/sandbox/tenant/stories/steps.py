@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from dlt_authsignal.sandbox.tenant.entities import Authenticator, Step
-from dlt_authsignal.sandbox.tenant.invented.outcomes import Outcome
+from dlt_authsignal.sandbox.tenant.outcomes import Outcome
 
 CODES: Final = ("SMS", "EMAIL_OTP")
 UNPUBLISHED: Final = ("PASSKEY", "PUSH")

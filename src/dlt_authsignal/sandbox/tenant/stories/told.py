@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Final
 
 from dlt_authsignal.sandbox.tenant.entities import Authenticator, Step
-from dlt_authsignal.sandbox.tenant.invented.outcomes import Outcome, draw_challenge
+from dlt_authsignal.sandbox.tenant.outcomes import Outcome, draw_challenge
 from dlt_authsignal.sandbox.tenant.stories.plan import RELEASE, ROLLOUT, Plan
 from dlt_authsignal.sandbox.tenant.stories.steps import steps_of
 
