@@ -4,16 +4,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlt_authsignal.errors import ConfigurationError
-from dlt_authsignal.source.incremental.due import Policy, ask_of, ask_of_missing, parts_of, rank_of
+from dlt_authsignal.source.incremental.due import Policy, ask_of, ask_of_missing, fresh_until, parts_of, rank_of
 from dlt_authsignal.source.incremental.queue import BoundedQueue, Budget
 from dlt_authsignal.source.incremental.state.last_read import (
     ACTION_OVERLAP,
     DAY,
+    KEPT,
     PARTS,
     LastRead,
     after,
@@ -272,3 +274,38 @@ def test_an_event_makes_due_what_was_read_before_it_and_may_have_changed(
     assert asked == (before.parts if before else frozenset()) | earlier
     if ask and earlier:
         assert ask.reason == "reported"
+
+
+any_time = st.sampled_from([0]) | st.integers(NOW - 60 * DAY, NOW + DAY)
+any_lasts = st.builds(
+    LastRead,
+    **{
+        **dict.fromkeys(LastRead.__struct_fields__, any_time),
+        "listed": hashes,
+        "privacy": st.integers(0, 2),
+        "is_known": st.booleans(),
+    },
+)
+
+
+@given(
+    last=st.lists(any_lasts, max_size=5),
+    tables=st.frozensets(st.sampled_from(KEPT)),
+    policy=policies | st.just(Policy(full=True)),
+    later=st.integers(0, 30 * DAY),
+)
+def test_the_users_of_whom_everything_is_fresh_are_found_at_once_as_they_are_one_by_one(
+    last: list[LastRead], tables: frozenset[str], policy: Policy, later: int
+) -> None:
+    def are_due(now: int) -> list[bool]:
+        return [
+            one.privacy not in (0, 1) or ask_of("u", one, one.listed, tables, now, policy) is not None for one in last
+        ]
+
+    def column(field: str) -> np.ndarray[Any, Any]:
+        kind = {"is_known": np.bool_, "privacy": np.uint64}.get(field, np.int64)
+        return np.array([getattr(one, field) for one in last], kind)
+
+    until = fresh_until(column, tables, NOW, policy, privacy=1)
+    assert [moment <= NOW for moment in until] == are_due(NOW)
+    assert not any(is_due and NOW + later < moment for is_due, moment in zip(are_due(NOW + later), until, strict=True))

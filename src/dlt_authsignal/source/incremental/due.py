@@ -3,7 +3,10 @@
 Times are milliseconds since 1970, 0 for never, to save memory per user.
 """
 
-from collections.abc import Iterable
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final, Literal
@@ -27,6 +30,7 @@ from dlt_authsignal.source.incremental.state.last_read import (
 DEFAULT_STALENESS: Final = duration("max_staleness", MAX_STALENESS)
 LONGEST_STALENESS: Final = timedelta(days=ACTION_WINDOW_DAYS - 5)
 
+_FOREVER: Final = 2**63 - 1
 
 Reason = Literal["new", "changed", "reported", "named", "missing", "stale", "full", "privacy"]
 
@@ -152,9 +156,46 @@ def _since(last: LastRead, wanted: frozenset[str], now: int) -> int:
     return last.actions_from if is_recent and are_loaded else 0
 
 
+def fresh_until(
+    column: Callable[[str], Any], wanted: frozenset[str], now: int, policy: Policy, privacy: int
+) -> array[int]:
+    """Return the time until which each known user is not due, as long as the user's list entry stays the same.
+
+    It is 0 for users for whom `ask_of` has to decide. Most users of most runs are in the list as before. Deciding for
+    all of them at once takes a fraction of the time of `ask_of` for each.
+
+    Args:
+        column: Returns a field of all users' `LastRead` as a NumPy array.
+        wanted: Parts to read, from `parts_of`.
+        now: Current time.
+        policy: Rules that decide which users are due.
+        privacy: Fingerprint of the present privacy settings.
+    """
+    import numpy as np
+
+    if policy.full or not wanted:
+        return array("q", bytes(8 * len(column("is_known"))))
+    stored_under = column("privacy")
+    is_settled = column("is_known") & ((stored_under == 0) | (stored_under == privacy))
+    until = np.where(is_settled, _FOREVER, 0)
+    for part in wanted:
+        at = column(part)
+        is_read = (at > 0) & (at <= now + CLOCK_SKEW)
+        if part in TOLD_BY_EVENTS:
+            is_read &= at >= column("reported")
+        np.minimum(until, np.where(is_read, at + _longest(policy), 0), out=until)
+    packed = array("q")
+    packed.frombytes(until.tobytes())
+    return packed
+
+
+def _longest(policy: Policy) -> int:
+    return policy.max_staleness // timedelta(milliseconds=1)
+
+
 def _is_fresh(at: int, now: int, policy: Policy) -> bool:
     """Return whether a read is recent enough. A time in the future is not: it comes from a wrong clock."""
-    return at > 0 and -CLOCK_SKEW <= now - at < policy.max_staleness // timedelta(milliseconds=1)
+    return at > 0 and -CLOCK_SKEW <= now - at < _longest(policy)
 
 
 def rank_of(last: LastRead | None, wanted: Iterable[str], now: int, policy: Policy) -> int:
@@ -166,4 +207,4 @@ def rank_of(last: LastRead | None, wanted: Iterable[str], now: int, policy: Poli
     if last is not None and last.was_read:
         return min((min(last.at(part), now + CLOCK_SKEW) for part in wanted), default=0)
     seen = last.first_seen if last else now
-    return min(seen, now) - policy.max_staleness // timedelta(milliseconds=1)
+    return min(seen, now) - _longest(policy)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from array import array
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from anyio import to_thread
 
 from dlt_authsignal.source.http.client import Api
 from dlt_authsignal.source.incremental.delete_guard import Limit
-from dlt_authsignal.source.incremental.due import Policy, ask_again, ask_of, ask_of_missing, parts_of
+from dlt_authsignal.source.incremental.due import Policy, ask_again, ask_of, ask_of_missing, fresh_until, parts_of
 from dlt_authsignal.source.incremental.part import Part
 from dlt_authsignal.source.incremental.queue import Budget
 from dlt_authsignal.source.incremental.state.keys import listed_hash
@@ -77,13 +78,15 @@ class Plan:
             self.reads.named(stored_id)
         return False
 
-    def errand(self, candidate: Candidate) -> ReadTask | None:
+    def errand(self, candidate: Candidate, now: int) -> ReadTask | None:
         """Return the task to read a user; None if the user is not due."""
         user_id, privacy = candidate.user_id, self.privacy
         stored_id = privacy.stored_id(user_id)
-        last = self.reads.named(stored_id) if self.reads is not None else None
+        index = self.reads.named(stored_id) if self.reads is not None else None
         listed = listed_hash(privacy.listed(candidate.listed), privacy.fingerprint_key)
-        now = milliseconds(self.now())
+        if index is not None and self._is_unchanged(index, listed, now) and user_id not in self.policy.named:
+            return None
+        last = self.reads[index] if self.reads is not None and index is not None else None
         if last is not None and (candidate.id_source == MISSING or _has_left_the_list(candidate, last)):
             ask = ask_of_missing(last, self.parts, now, self.policy)
         elif last is not None and last.privacy not in (0, privacy.fingerprint):
@@ -91,6 +94,19 @@ class Plan:
         else:
             ask = ask_of(user_id, last, listed, self.parts, now, self.policy)
         return None if ask is None else ReadTask(candidate, listed, last, ask)
+
+    def _is_unchanged(self, index: int, listed: int, now: int) -> bool:
+        """Return whether a user of the list is not due, because everything is fresh and the list entry is the same."""
+        is_same = listed and self.reads is not None and listed == self.reads.listed(index)
+        return bool(is_same) and now < self._fresh_until[index]
+
+    @cached_property
+    def _fresh_until(self) -> array[int]:
+        if self.reads is None:
+            return array("q")
+        return fresh_until(
+            self.reads.column, self.parts, milliseconds(self.now()), self.policy, self.privacy.fingerprint
+        )
 
 
 _OWN: Final = ("file", "query", "named")
@@ -100,12 +116,13 @@ _OWN: Final = ("file", "query", "named")
 async def due(api: Api, plan: Plan, meter: RunMetrics) -> AsyncIterator[ReadTask]:
     """Yield read tasks for due users in the order of the sources, then for requested users not in any source."""
     async for page in _everybody(api, plan):
+        now = milliseconds(plan.now())
         for candidate in page:
             if not plan.is_ours(candidate):
                 continue
             meter.users_found += 1
             meter.ids_with_blanks += candidate.id_source in _OWN and has_blanks(candidate.user_id)
-            errand = plan.errand(candidate)
+            errand = plan.errand(candidate, now)
             if errand is not None:
                 meter.users_due += 1
                 meter.users_reported += errand.ask.reason == "reported"

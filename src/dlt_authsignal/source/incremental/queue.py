@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
@@ -58,7 +58,7 @@ def packed(candidate: Candidate) -> bytes:
 def unpacked(data: bytes) -> Candidate:
     """Return a candidate from its bytes."""
     is_stored, candidate = msgspec.msgpack.decode(data, type=tuple[bool, Candidate])
-    return replace(candidate, user_id=StoredId(candidate.user_id)) if is_stored else candidate
+    return msgspec.structs.replace(candidate, user_id=StoredId(candidate.user_id)) if is_stored else candidate
 
 
 @dataclass(kw_only=True)

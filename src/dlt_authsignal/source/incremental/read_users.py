@@ -124,7 +124,10 @@ async def _hand_out(
     out: MemoryObjectSendStream[UserRead],
 ) -> None:
     is_spent = False  # after the first user who must wait, none with a shorter wait is started
-    for errand in filter(None, map(plan.errand, room.leave())):
+    for candidate in room.leave():
+        errand = plan.errand(candidate, milliseconds(plan.now()))
+        if errand is None:
+            continue
         is_spent = is_spent or not plan.budget.begin(errand.ask, meter.requests)
         if not is_spent:
             await put(send, errand)

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from math import isfinite, isnan
 from typing import Any, Final, Literal
 from uuid import UUID
+
+import msgspec
 
 IdSource = Literal["listing", "file", "query", "known", "named", "missing"]
 """What named a user id. `named`: `refresh_users`; `missing`: nothing any more, for who was listed and no longer is."""
@@ -15,8 +16,7 @@ ID_COLUMNS: Final = ("user_id", "userid", "id")
 _HEADER: Final = re.compile(r"[A-Za-z][A-Za-z _]{0,30}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A user id, and where it came from.
 
     Attributes:
@@ -30,7 +30,7 @@ class Candidate:
     user_id: str
     id_source: IdSource
     position: int | None = None
-    listed: Mapping[str, Any] = field(default_factory=dict)
+    listed: Mapping[str, Any] = msgspec.field(default_factory=dict)
     is_unlisted: bool = False
 
 

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import AsyncGenerator, Callable, Container, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, aclosing, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain, islice
 from tempfile import SpooledTemporaryFile
 from typing import Final
@@ -87,7 +87,7 @@ async def candidates(
         async for page in pages:
             wanted_ones = [one for one in page if not wanted.is_skipped(one.user_id)]
             if state.is_complete:
-                wanted_ones = [replace(one, is_unlisted=True) for one in wanted_ones]
+                wanted_ones = [msgspec.structs.replace(one, is_unlisted=True) for one in wanted_ones]
             if wanted_ones:
                 yield wanted_ones
 

@@ -4,7 +4,6 @@ Nothing of it is written to a file: it goes through pipes that only the two proc
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -72,14 +71,14 @@ class Errand(msgspec.Struct, array_like=True):
         candidate, listed, last, ask = task
         is_stored = isinstance(candidate.user_id, StoredId)
         if is_stored:
-            candidate = replace(candidate, user_id=str(candidate.user_id))
+            candidate = msgspec.structs.replace(candidate, user_id=str(candidate.user_id))
         return cls(candidate, is_stored, listed, last, ask, had_data)
 
     def task(self) -> ReadTask:
         """Return the task to read the user."""
         candidate = self.candidate
         if self.is_stored:
-            candidate = replace(candidate, user_id=StoredId(candidate.user_id))
+            candidate = msgspec.structs.replace(candidate, user_id=StoredId(candidate.user_id))
         return ReadTask(candidate, self.listed, self.last, self.ask)
 
 

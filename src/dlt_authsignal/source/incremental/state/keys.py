@@ -27,15 +27,17 @@ def listed_hash(listed: Mapping[str, Any], key: bytes = b"") -> int:
     """Return the fingerprint of a user's list entry; 0 if it is empty. Field order and nulls do not matter.
 
     With a key, the entry cannot be guessed from the fingerprint."""
-    said = {name: _unordered(value) for name, value in listed.items() if value is not None}
+    said = {
+        name: _unordered(value) if type(value) is list else value for name, value in listed.items() if value is not None
+    }
     if not said:
         return 0
     text = msgspec.json.encode(said, order="sorted")
     return int.from_bytes(hashlib.blake2b(text, digest_size=8, key=key).digest(), "little") or 1
 
 
-def _unordered(value: Any) -> Any:
-    return sorted(value) if isinstance(value, list) and all(isinstance(item, str) for item in value) else value
+def _unordered(values: list[Any]) -> list[Any]:
+    return sorted(values) if set(map(type, values)) <= {str} else values
 
 
 class LoadedDetails:

@@ -58,19 +58,33 @@ class KnownReads:
     def get(self, user_id: str) -> LastRead | None:
         """Return the state of a user's last read; None for a new user."""
         index = place_of(self._keys, key_of(user_id))
-        return None if index is None else self._at(index)
+        return None if index is None else self[index]
 
-    def named(self, user_id: str) -> LastRead | None:
-        """Return the same for a user of a user id source, and record that a source contains the user."""
+    def named(self, user_id: str) -> int | None:
+        """Return the index of a user of a user id source, and record that a source contains the user; None for a new
+        user."""
         index = place_of(self._keys, key_of(user_id))
-        if index is None:
-            return None
-        self._named[index] = True
-        return self._at(index)
+        if index is not None:
+            self._named[index] = True
+        return index
+
+    def listed(self, index: int) -> int:
+        """Return the fingerprint of a user's last list entry; 0 if never listed."""
+        return self._listed[index]
+
+    def column(self, field: str) -> Any:
+        """Return a field of all users' `LastRead`, a NumPy array in the order of the indexes."""
+        import numpy as np
+
+        if field == "is_known":
+            return np.frombuffer(self._known, np.bool_)
+        others = {"listed": self._listed, "privacy": self._privacy, "reported": self._reported}
+        values = others[field] if field in others else self._times[FIELDS.index(field)]
+        return np.frombuffer(values, values.typecode)
 
     def not_named(self, is_wanted: Callable[[LastRead], bool]) -> Iterator[str]:
         """Yield ids of users who are in no user id source."""
-        missing = {index for index in self._not_named() if is_wanted(self._at(index))}
+        missing = {index for index in self._not_named() if is_wanted(self[index])}
         if missing:
             for user_id in self._ids():
                 if place_of(self._keys, key_of(user_id)) in missing:
@@ -78,7 +92,7 @@ class KnownReads:
 
     def count_not_named(self, is_counted: Callable[[LastRead], bool]) -> int:
         """Return the number of users in no user id source that `is_counted` accepts."""
-        return sum(is_counted(self._at(index)) for index in self._not_named())
+        return sum(is_counted(self[index]) for index in self._not_named())
 
     def _not_named(self) -> Iterator[int]:
         return (index for index, is_named in enumerate(self._named) if not is_named)
@@ -89,9 +103,9 @@ class KnownReads:
         return sum(bool(is_known and any(times)) for is_known, *times in zip(self._known, *found, strict=True))
 
     def __iter__(self) -> Iterator[LastRead]:
-        return map(self._at, range(len(self._keys)))
+        return map(self.__getitem__, range(len(self._keys)))
 
-    def _at(self, index: int) -> LastRead:
+    def __getitem__(self, index: int) -> LastRead:
         numbers = (each[index] for each in (*self._times, self._listed, self._privacy))
         values: list[Any] = [*numbers, bool(self._known[index]), self._reported[index]]
         return LastRead(*values)  # see FIELDS
