@@ -4,7 +4,7 @@ In three rounds, each written before the next is computed: deleted rows, version
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from dlt.pipeline.pipeline import Pipeline
 from dlt_authsignal.destination.load_hints import hints
 from dlt_authsignal.destination.redaction import untraced
 from dlt_authsignal.destination.stores.queries import completed_loads, open_dataset, schema_of
-from dlt_authsignal.pipeline.history.rules import RULES
+from dlt_authsignal.pipeline.history.rules import RULES, may_change
 from dlt_authsignal.pipeline.history.statements import Names, Step, as_select, closing, marking, opening
 from dlt_authsignal.schema.columns import DELETED_AT, Table
 from dlt_authsignal.schema.tables.histories import VALID_FROM, VALID_TO, history_of
@@ -27,15 +27,20 @@ _NAMES: Final = Names(column='"{}"'.format, table='"{}"'.format, loads=_LOADS)
 Round = Callable[[Table, Mapping[str, Any]], Iterator[tuple[Table, Step]]]
 
 
-def update_history(pipeline: Pipeline) -> dict[str, int]:
+def update_history(pipeline: Pipeline, loaded: Collection[str] | None = None) -> dict[str, int]:
     """Mark deleted rows and update the history tables.
+
+    Args:
+        pipeline: Pipeline of the dataset.
+        loaded: Tables that were loaded since the last update; None for any tables.
 
     Returns:
         Rows marked as deleted, by table.
     """
-    marked = _round(pipeline, _marks)
+    affected = [name for name in RULES if may_change(name, loaded)]
+    marked = _round(pipeline, affected, _marks)
     for versions in (_ends, _begins):
-        _round(pipeline, versions)
+        _round(pipeline, affected, versions)
     return {name: marked.get(name, 0) for name in RULES}
 
 
@@ -57,10 +62,12 @@ def _begins(table: Table, held: Mapping[str, Any]) -> Iterator[tuple[Table, Step
         yield history_of(table), opening(table, history_of(table), kept, _NAMES)
 
 
-def _round(pipeline: Pipeline, steps: Round) -> dict[str, int]:
+def _round(pipeline: Pipeline, names: Collection[str], steps: Round) -> dict[str, int]:
     """Compute and write one round; return the number of rows by table."""
+    if not names:
+        return {}
     with _opened(pipeline) as (connection, held):
-        tables = [TABLES[name] for name in RULES if name in held and DELETED_AT.name in held[name].schema.names]
+        tables = [TABLES[name] for name in names if name in held and DELETED_AT.name in held[name].schema.names]
         found = [_found(connection, table, step) for each in tables for table, step in steps(each, held)]
     changed = [(table, rows) for table, rows in found if rows.num_rows]
     if changed:

@@ -1,6 +1,6 @@
 """Update deletes and history in a database with SQL, one transaction per table if the database has transactions."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, cast
 
@@ -10,7 +10,7 @@ from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.clients import sql_client
 from dlt_authsignal.destination.stores.queries import schema_of
-from dlt_authsignal.pipeline.history.rules import RULES
+from dlt_authsignal.pipeline.history.rules import RULES, may_change
 from dlt_authsignal.pipeline.history.statements import Names, Step, as_merge, as_update, closing, marking, opening
 from dlt_authsignal.schema.columns import DELETED_AT, Column, Table
 from dlt_authsignal.schema.tables.histories import VALID_FROM, VALID_TO, history_of
@@ -21,8 +21,12 @@ _KEPT_HINTS: Final = ("name", "data_type", "precision", "scale", "timezone")
 _NOT_KEPT: Final = frozenset({"_dlt_id", DELETED_AT.name})
 
 
-def update_history(pipeline: Pipeline) -> dict[str, int]:
+def update_history(pipeline: Pipeline, loaded: Collection[str] | None = None) -> dict[str, int]:
     """Mark deleted rows and update the history tables.
+
+    Args:
+        pipeline: Pipeline of the dataset.
+        loaded: Tables that were loaded since the last update; None for any tables.
 
     Returns:
         Rows marked as deleted, by table.
@@ -32,10 +36,13 @@ def update_history(pipeline: Pipeline) -> dict[str, int]:
     if not tables:
         return {}
     _declare([table for table in tables if table.history], pipeline)
+    affected = [table for table in tables if may_change(table.name, loaded)]
+    if not affected:
+        return {}
     with sql_client(pipeline) as client:
         names = Names(client.escape_column_name, client.make_qualified_table_name, schema_of(pipeline).loads_table_name)
         write = as_merge if client.capabilities.sqlglot_dialect in _MERGING else as_update
-        return {table.name: _update(table, pipeline, client, names, write) for table in tables}
+        return {table.name: _update(table, pipeline, client, names, write) for table in affected}
 
 
 def _update(table: Table, pipeline: Pipeline, client: Any, names: Names, write: Callable[[Step], str]) -> int:

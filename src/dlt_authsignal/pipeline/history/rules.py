@@ -3,6 +3,7 @@
 The result depends only on the tables' contents, so it can be computed again at any time.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -53,3 +54,8 @@ RULES: Final[dict[str, tuple[Reading, ...]]] = {
 }
 """For each table with deletes: the records of complete reads. Actions are never deleted: Authsignal returns the last 30
 days only, and the table keeps older ones."""
+
+
+def may_change(table: str, loaded: Collection[str] | None) -> bool:
+    """Return whether deletes or history of a table may change after a load into these tables; None for any tables."""
+    return loaded is None or table in loaded or any(reading.table in loaded for reading in RULES[table])

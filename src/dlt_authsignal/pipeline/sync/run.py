@@ -29,7 +29,7 @@ from dlt_authsignal.destination.redaction import redacted
 from dlt_authsignal.destination.stores.queries import row_counts
 from dlt_authsignal.errors import ConfigurationError, OtherTenant
 from dlt_authsignal.pipeline.catch_up import catch_up
-from dlt_authsignal.pipeline.history.update import update_history
+from dlt_authsignal.pipeline.history.update import update_after
 from dlt_authsignal.pipeline.load_packages import Pending
 from dlt_authsignal.pipeline.run_log import recorded
 from dlt_authsignal.pipeline.run_table import add_run_table
@@ -175,7 +175,7 @@ def _load(pipeline: Pipeline, reading: DltSource, keep: Callable[[], None]) -> t
     with rare_garbage_collection(), already_synced(pipeline), before_loading(pipeline, keep):
         load = pipeline.run(reading)
     check_still_there(pipeline)
-    return load.destination_displayable_credentials or "", update_history(pipeline)
+    return load.destination_displayable_credentials or "", update_after(load, pipeline)
 
 
 def _counted_by(metrics: RunMetrics) -> dict[str, Any]:
