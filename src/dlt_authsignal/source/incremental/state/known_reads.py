@@ -95,12 +95,16 @@ class KnownReads:
         return sum(is_counted(self[index]) for index in self._not_named())
 
     def _not_named(self) -> Iterator[int]:
-        return (index for index, is_named in enumerate(self._named) if not is_named)
+        import numpy as np
+
+        return map(int, np.flatnonzero(~np.frombuffer(self._named, np.bool_)) if self._named else ())
 
     def count_read(self, *parts: str) -> int:
         """Return the number of known users with at least one part that was read."""
-        found = [self._times[FIELDS.index(part)] for part in parts]
-        return sum(bool(is_known and any(times)) for is_known, *times in zip(self._known, *found, strict=True))
+        import numpy as np
+
+        is_read = np.logical_or.reduce([self.column(part) > 0 for part in parts])
+        return int(np.count_nonzero(self.column("is_known") & is_read))
 
     def __iter__(self) -> Iterator[LastRead]:
         return map(self.__getitem__, range(len(self._keys)))
@@ -112,8 +116,7 @@ class KnownReads:
 
     def oldest(self) -> datetime | None:
         """Return the oldest last-read time of all users; None if no user was read."""
-        times = zip(self._times[FIELDS.index("users")], self._known, strict=True)
-        return moment(min((at for at, is_known in times if at and is_known), default=0))
+        return moment(_earliest(self.column("users")[self.column("is_known")]))
 
     def has_detail(self, user_id: str, action_code: str, idempotency_key: str) -> bool:
         """Return whether the detail of an action is loaded."""
@@ -143,31 +146,32 @@ class KnownReads:
             batches.append(_never_completed(left))
         if not batches:
             return
-        columns = list(zip(*batches, strict=True))
-        ids, known, listed, privacy = (
-            [value for batch in column for value in batch.to_pylist()] for column in columns[:4]
-        )
-        self._ids = partial(_ids, pipeline, left)
-        self._named = bytearray(len(ids))
-        keys = np.fromiter(map(key_of, ids), np.uint64, len(ids))
+        ids, known, listed, privacy, *times = zip(*batches, strict=True)
+        keys = np.concatenate([_keys(batch) for batch in ids])
         order = np.argsort(keys)
+
+        def sorted_as(kind: str, read: Callable[[Any], Any], batches: Iterable[Any]) -> array[int]:
+            return _packed(kind, np.concatenate([read(batch) for batch in batches])[order])
+
+        self._ids = partial(_ids, pipeline, left)
+        self._named = bytearray(len(keys))
         self._keys = _packed("Q", keys[order])
-        self._listed, self._privacy = (_packed("Q", _numbers(hashes)[order]) for hashes in (listed, privacy))
-        self._known = bytearray(np.fromiter(map(bool, known), np.uint8, len(known))[order].tobytes())
-        self._times = [_packed("q", np.concatenate([_since_1970(c) for c in column])[order]) for column in columns[4:]]
+        self._listed, self._privacy = (sorted_as("Q", _numbers, hashes) for hashes in (listed, privacy))
+        self._known = bytearray(sorted_as("B", _truths, known))
+        self._times = [sorted_as("q", _since_1970, column) for column in times]
         there = are_there(pipeline, KEPT)
-        for part, times in zip(KEPT, self._times[1:], strict=False):
+        for place, part in enumerate(KEPT, start=FIELDS.index(KEPT[0])):
             if part not in there or (part == "users" and self._outnumber(pipeline)):
-                times[:] = array("q", bytes(8 * len(times)))
+                self._times[place] = array("q", bytes(8 * len(keys)))
         self._recall_events(pipeline)
 
     def _recall_events(self, pipeline: Pipeline) -> None:
         """Read when events last named each user, as far as that may be later than the user's last read."""
         self._reported = array("q", bytes(8 * len(self._keys)))
-        read = [at for part in KEPT for at in self._times[FIELDS.index(part)] if at]
-        if not read:
+        since = min((at for part in KEPT if (at := _earliest(self.column(part)))), default=0)
+        if not since:
             return
-        for user_ids, times in reported(pipeline, _EPOCH + timedelta(milliseconds=min(read))):
+        for user_ids, times in reported(pipeline, _EPOCH + timedelta(milliseconds=since)):
             for user_id, at in zip(user_ids, times.tolist(), strict=True):
                 index = place_of(self._keys, key_of(user_id))
                 if index is not None and at > self._reported[index]:
@@ -240,11 +244,32 @@ def _packed(kind: str, values: Any) -> array[int]:
     return packed
 
 
-def _numbers(hashes: list[str | None]) -> Any:
-    """Return the number of each 16-digit hexadecimal text, 0 for null."""
+def _earliest(times: Any) -> int:
+    """Return the earliest of times that are 0 for never; 0 if there is none."""
+    read = times[times > 0]
+    return int(read.min()) if len(read) else 0
+
+
+def _keys(user_ids: Any) -> Any:
     import numpy as np
 
-    return np.fromiter((int(value, 16) if value else 0 for value in hashes), np.uint64, len(hashes))
+    return np.fromiter(map(key_of, user_ids.to_pylist()), np.uint64, len(user_ids))
+
+
+def _truths(column: Any) -> Any:
+    """Return 1 or 0 for each value of a column of truth values, 0 for null."""
+    import pyarrow as pa
+
+    return column.cast(pa.bool_()).fill_null(False).cast(pa.uint8()).to_numpy(zero_copy_only=False)
+
+
+def _numbers(hashes: Any) -> Any:
+    """Return the number of each 16-digit hexadecimal text of a column, 0 for null."""
+    import pyarrow as pa
+
+    from dlt_authsignal.source.rows.arrow_hash import DIGITS, from_text
+
+    return from_text(hashes.cast(pa.string()).fill_null("0" * DIGITS))
 
 
 def _since_1970(column: Any) -> Any:
