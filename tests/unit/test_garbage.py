@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from dlt_authsignal.destination.dlt_patches import SELDOM, rare_garbage_collection, short_turns
+from dlt_authsignal.destination.dlt_patches import rare_garbage_collection, short_turns
+from dlt_authsignal.project.garbage import SELDOM
 
 
 def test_the_collectors_settings_are_restored_after_a_failure_too() -> None:

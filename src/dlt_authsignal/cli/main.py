@@ -25,6 +25,7 @@ from dlt_authsignal.cli.commands.setup.init import init
 from dlt_authsignal.cli.shell import quieten_dlt
 from dlt_authsignal.cli.values import check_options
 from dlt_authsignal.errors import AuthsignalError
+from dlt_authsignal.project.garbage import collect_seldom
 from dlt_authsignal.project.private_files import OTHERS
 
 
@@ -67,6 +68,7 @@ check_options(cli)
 def main(program: str | None = None) -> None:
     """Entry point: our own errors as one message and their exit code, without a traceback."""
     os.umask(OTHERS)  # the process is this command's own, so no other program's files change
+    collect_seldom()
     try:
         sys.exit(cli(prog_name=program, standalone_mode=False) or 0)
     except click.exceptions.Exit as done:

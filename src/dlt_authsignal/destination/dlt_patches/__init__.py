@@ -23,7 +23,6 @@ from dlt_authsignal.destination.dlt_patches.adapt import (
 from dlt_authsignal.destination.dlt_patches.direct_merge import merges_directly
 from dlt_authsignal.destination.dlt_patches.duckdb_pool import beside
 from dlt_authsignal.destination.dlt_patches.fixed_cost import (
-    SELDOM,
     already_synced,
     before_loading,
     rare_garbage_collection,
@@ -37,7 +36,6 @@ from dlt_authsignal.destination.dlt_patches.replaced import check_signature
 __all__ = [
     "LIMIT",
     "OF_LIBPQ",
-    "SELDOM",
     "THREADS",
     "adapt_dlt",
     "adapt_running_pipeline",

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 from dlt_authsignal.destination.clients import copied
 from dlt_authsignal.destination.dlt_patches.replaced import check_signature, replace
+from dlt_authsignal.project.garbage import SELDOM
 
-SELDOM: Final = (100_000, 50, 100)
 TURN_SECONDS: Final = 0.001
 
 _TYPES_KEPT: Final = 10_000

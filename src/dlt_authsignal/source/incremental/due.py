@@ -161,8 +161,8 @@ def fresh_until(
 ) -> array[int]:
     """Return the time until which each known user is not due, as long as the user's list entry stays the same.
 
-    It is 0 for users for whom `ask_of` has to decide. Most users of most runs are in the list as before. Deciding for
-    all of them at once takes a fraction of the time of `ask_of` for each.
+    A time of 0 means that `ask_of` has to decide about the user. In most runs, the list shows most users as before. To
+    decide about all of them at once takes a fraction of the time of one `ask_of` per user.
 
     Args:
         column: Returns a field of all users' `LastRead` as a NumPy array.

@@ -23,6 +23,7 @@ ENDS_WITHIN: Final = 2.0
 
 _START: Final = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]);"
+    " from dlt_authsignal.project.garbage import collect_seldom; collect_seldom();"
     " from dlt_authsignal.source.workers.worker import main; main()"
 )
 
