@@ -294,7 +294,7 @@ any_lasts = st.builds(
     policy=policies | st.just(Policy(full=True)),
     later=st.integers(0, 30 * DAY),
 )
-def test_the_users_of_whom_everything_is_fresh_are_found_at_once_as_they_are_one_by_one(
+def test_the_users_who_are_fresh_are_the_same_for_all_at_once_and_one_by_one(
     last: list[LastRead], tables: frozenset[str], policy: Policy, later: int
 ) -> None:
     def are_due(now: int) -> list[bool]:
