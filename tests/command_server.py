@@ -21,6 +21,28 @@ from typing import Any
 from tests.crash.zygote import tell, warm
 
 CRASHED = 70
+OTHER_COMMANDS = (
+    "jinja2",
+    "pyarrow.dataset",
+    "rich.console",
+    "rich.table",
+    "dlt_authsignal.cli.output.doctor.diagnosis",
+    "dlt_authsignal.cli.output.events.alerts",
+    "dlt_authsignal.cli.output.events.reconciliation",
+    "dlt_authsignal.cli.output.kpis",
+    "dlt_authsignal.dashboard.export.report",
+    "dlt_authsignal.models.install",
+    "dlt_authsignal.pipeline.alerts.detect",
+    "dlt_authsignal.pipeline.alerts.send",
+    "dlt_authsignal.pipeline.erase.run",
+    "dlt_authsignal.pipeline.monitor.destination_check",
+    "dlt_authsignal.pipeline.monitor.key_check",
+    "dlt_authsignal.pipeline.monitor.status",
+    "dlt_authsignal.pipeline.probe.run",
+    "dlt_authsignal.pipeline.shards.load",
+    "dlt_authsignal.spool.parquet",
+)
+"""What commands other than a sync import."""
 
 
 def serve() -> None:
@@ -136,6 +158,6 @@ def end_as_python_does() -> None:
 
 
 if __name__ == "__main__":
-    warm()
+    warm(OTHER_COMMANDS)
     tell(0)
     serve()

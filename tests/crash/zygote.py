@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,15 +22,21 @@ NOTHING = -1
 
 
 IMPORTED = (
+    "anyio._backends._asyncio",
     "duckdb",
     "pandas",
+    "phonenumbers",
     "psycopg2",
     "pyarrow.csv",
     "pyarrow.parquet",
     "sqlalchemy",
     "sqlglot",
+    "ua_parser_builtins.matchers",  # hundreds of regular expressions, compiled here
+    "dlt._workspace._plugins",
+    "dlt.common.libs.pyarrow",
     "dlt.destinations.impl.duckdb.duck",
     "dlt.destinations.impl.postgres.postgres",
+    "dlt.sources.helpers.requests",
     "dlt_authsignal.cli.main",
     "dlt_authsignal.cli.output.sync.notice",
     "dlt_authsignal.cli.output.sync.progress",
@@ -39,12 +46,13 @@ IMPORTED = (
     "dlt_authsignal.pipeline.events.load",
     "dlt_authsignal.pipeline.history.in_sql",
     "dlt_authsignal.pipeline.sync.run",
+    "dlt_authsignal.plugin",
 )
 
 
-def warm() -> None:
-    """Imports what a sync does, and starts no thread."""
-    for name in IMPORTED:
+def warm(more: Iterable[str] = ()) -> None:
+    """Imports what a sync does, and more modules, and starts no thread."""
+    for name in (*IMPORTED, *more):
         import_module(name)
     gc.freeze()
 
