@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,21 @@ def asked(database: Database, sql: str) -> dict[str, Any]:
 def answer(database: Database, sql: str) -> list[list[Any]]:
     found: list[list[Any]] = asked(database, sql)["rows"]
     return found
+
+
+Asks = Callable[[str], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def asks(database: Database) -> Iterator[Asks]:
+    """Asks queries on one connection. A process opens the copy for each query, which takes longer than most queries.
+
+    No query can change the connection: those that would are refused, and its settings are locked.
+    """
+    request = database.request(ask="query", limit=10_000)
+    with worker.opened(request) as connection:
+        known = worker.relations(connection)
+        yield lambda sql: worker.answer_from(connection, {**request, "sql": sql}, known)
 
 
 def truth(loaded: Loaded, sql: str) -> list[tuple[Any, ...]]:
@@ -120,9 +136,9 @@ PEOPLE = "select distinct unnest([user_id, email, phone_number, username, displa
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_no_table_shows_a_person(loaded: Loaded, database: Database, table: str) -> None:
+def test_no_table_shows_a_person(loaded: Loaded, asks: Asks, table: str) -> None:
     known = {str(value) for (value,) in truth(loaded, PEOPLE) if value} | {"canary", "nobody-1"}
-    shown = {str(cell) for row in answer(database, f"select * from {table}") for cell in row}
+    shown = {str(cell) for row in asks(f"select * from {table}")["rows"] for cell in row}
     assert known & shown == set()
     assert any(cell.startswith("masked:") for cell in shown)
 
@@ -146,9 +162,9 @@ def test_no_table_shows_a_person(loaded: Loaded, database: Database, table: str)
         "select a.email from users as a, lateral (select a.email) as b where a.email is not null",
     ],
 )
-def test_sql_does_not_undo_a_mask(loaded: Loaded, database: Database, trick: str) -> None:
+def test_sql_does_not_undo_a_mask(loaded: Loaded, asks: Asks, trick: str) -> None:
     people = [str(value) for (value,) in truth(loaded, PEOPLE) if value]
-    plain = str(answer(database, trick))
+    plain = str(asks(trick)["rows"])
     spelt = {form for text in people for form in (text, text[::-1], text.encode().hex().upper())}
     assert [text for text in spelt if text in plain] == []
     assert len(plain) > 10
@@ -211,8 +227,8 @@ def test_identifiers_are_shown_if_allowed(loaded: Loaded) -> None:
         "select 1 \0 from duckdb_views",
     ],
 )
-def test_anything_but_one_select_is_refused(database: Database, sql: str) -> None:
-    assert re.search("SELECT|DESCRIBE", asked(database, sql)["refused"])
+def test_anything_but_one_select_is_refused(asks: Asks, sql: str) -> None:
+    assert re.search("SELECT|DESCRIBE", asks(sql)["refused"])
 
 
 @pytest.mark.parametrize(
@@ -286,8 +302,8 @@ def test_anything_but_one_select_is_refused(database: Database, sql: str) -> Non
         "select * from connection",
     ],
 )
-def test_files_settings_and_hidden_tables_cannot_be_read(database: Database, sql: str) -> None:
-    assert re.search("cannot be|There is no table", asked(database, sql)["refused"])
+def test_files_settings_and_hidden_tables_cannot_be_read(asks: Asks, sql: str) -> None:
+    assert re.search("cannot be|There is no table", asks(sql)["refused"])
 
 
 @pytest.mark.parametrize(
@@ -311,8 +327,8 @@ def test_files_settings_and_hidden_tables_cannot_be_read(database: Database, sql
         "select '24:00:00'::time, 'infinity'::timestamp, 'inf'::float, '5000-01-01'::date, 1::bignum",
     ],
 )
-def test_ordinary_sql_is_allowed(database: Database, sql: str) -> None:
-    assert asked(database, sql)["rows"]
+def test_ordinary_sql_is_allowed(asks: Asks, sql: str) -> None:
+    assert asks(sql)["rows"]
 
 
 def test_the_allowed_functions_exist_and_change_only_where_the_list_says_so() -> None:
