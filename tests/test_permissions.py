@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dlt_authsignal.sandbox import RunningSandbox
-from tests.helpers import at, command, rows
+from tests.helpers import at, command, rows, sync_from
 from tests.loaded import synced
 from tests.tiers import deep_except
 
@@ -80,6 +80,30 @@ def test_a_command_that_cannot_write_the_data_changes_nothing(seeded: RunningSan
     assert "Nothing was changed" in done.stderr
     assert "Traceback" not in done.stderr
     assert FILE.read_bytes() == before
+
+
+def test_a_sync_that_cannot_write_the_folder_of_dlt_is_refused_and_the_next_one_is_complete(
+    seeded: RunningSandbox, locked: Path
+) -> None:
+    synced(seeded)
+    (user_id,) = rows("select min(user_id) from user_devices")[0]
+    seeded.sandbox.store.remove_user(user_id, actions=True)
+    folders = [Path("dlt"), *(path for path in Path("dlt").rglob("*") if path.is_dir())]
+    for folder in folders:
+        folder.chmod(0o555)
+    done = command("sync", env=at(seeded), is_bound=True)
+    for folder in folders:
+        folder.chmod(0o700)
+    assert done.returncode in (1, 2), done.stderr  # 2: the folder is checked before anything is read
+    assert "Permission denied" in done.stderr
+    assert "Traceback" not in done.stderr
+    deleted = "select count(deleted_at) from users"
+    assert rows(deleted) == [(0,)]
+    report = sync_from(seeded)
+    assert (report.tables["users"].deleted, report.tables["users"].total) == (1, 39)
+    assert rows(deleted) == [(1,)]
+    theirs = f"select count(*) from user_devices where user_id = '{user_id}' and deleted_at is null"
+    assert rows(theirs) == [(0,)]
 
 
 def test_status_reads_a_database_that_the_account_cannot_write(seeded: RunningSandbox, locked: Path) -> None:

@@ -11,8 +11,9 @@ from dlt_authsignal.pipeline.attach import attach
 from dlt_authsignal.sandbox import RunningSandbox
 from tests.event_spools import at, deliver, load
 from tests.helpers import command, sync_from
+from tests.loaded import repeat
 from tests.test_event_kpis import sent
-from tests.test_models import fill
+from tests.test_models import fill, sync_of_four
 from tests.tiers import deep_after
 
 PRICES = "create table otp_prices as select 'SMS' as channel, "
@@ -36,8 +37,10 @@ def test_a_table_that_you_supply_with_wrong_columns_costs_only_its_own_kpis(
 ) -> None:
     if destination == "postgres":
         monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", request.getfixturevalue("postgres_database"))
-    fill(empty)
-    sync_from(empty, destination=destination)
+        fill(empty)
+        sync_from(empty, destination=destination)
+    else:
+        repeat(sync_of_four)
     pipeline = attach(destination=destination)
     for name, statement, need in WRONG:
         with pipeline.sql_client() as client:
@@ -54,9 +57,8 @@ def test_a_table_that_you_supply_with_wrong_columns_costs_only_its_own_kpis(
     assert open_figures(pipeline).document(Filters()).pages
 
 
-def test_times_of_tickets_may_be_missing_or_days(empty: RunningSandbox) -> None:
-    fill(empty)
-    sync_from(empty)
+def test_times_of_tickets_may_be_missing_or_days() -> None:
+    repeat(sync_of_four)
     for column in ("null::timestamp", "current_date", "timestamp '2026-10-30 10:00:00'"):
         with attach().sql_client() as client:
             client.execute_sql("drop table if exists support_tickets")
@@ -81,9 +83,8 @@ def test_prices_that_are_negative_missing_or_not_finite_do_not_count_and_the_hig
         assert [kpi.numerator for kpi in found if kpi.numerator is not None] == spent, prices
 
 
-def test_a_dropped_table_is_named_as_the_cause_with_the_next_step(empty: RunningSandbox) -> None:
-    fill(empty)
-    sync_from(empty)
+def test_a_dropped_table_is_named_as_the_cause_with_the_next_step() -> None:
+    repeat(sync_of_four)
     deliver([sent(0, "SMS_SENT", "+6421234567")], at(0))
     load()
     with attach().sql_client() as client:

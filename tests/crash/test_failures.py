@@ -12,7 +12,6 @@ import pytest
 from tests.crash.laboratory import Laboratory
 from tests.crash.points import point
 from tests.crash.syncs import Project
-from tests.tiers import deep_after
 
 WHILE = {
     "listing": "in the listing, after its second page",
@@ -123,7 +122,8 @@ def test_a_full_disk_is_reported_and_the_next_sync_is_complete(
     in_duckdb.check(project, "changed")
 
 
-@pytest.mark.parametrize("where", deep_after(1, ["dlt", ""]), ids=["dlt's folder", "the project's folder"])
+@pytest.mark.deep
+@pytest.mark.parametrize("where", ["dlt", ""], ids=["dlt's folder", "the project's folder"])
 def test_an_unwritable_folder_is_reported_and_the_next_sync_is_complete(
     in_duckdb: Laboratory, workdir: Path, where: str
 ) -> None:
