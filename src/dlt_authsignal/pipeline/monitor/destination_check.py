@@ -10,8 +10,9 @@ from uuid import uuid4
 import dlt
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_authsignal.destination.dlt_patches import adapt_dlt
-from dlt_authsignal.destination.duckdb_file import database_file
+from dlt_authsignal.destination.clients import job_client, shared_clients
+from dlt_authsignal.destination.dlt_patches import adapt_dlt, already_synced, resolved_once
+from dlt_authsignal.destination.duckdb_file import database_file, keep_open
 from dlt_authsignal.destination.errors import translate_errors
 from dlt_authsignal.destination.load_hints import check_ready, hints
 from dlt_authsignal.destination.stores.queries import row_counts
@@ -53,26 +54,32 @@ def try_out(destination: str, pipeline_name: str) -> Iterator[str]:
         file = database_file(pipeline)
         is_new = file is not None and not file.exists()
         yield "its driver is installed"
-        pipeline.sync_destination()
-        with pipeline.destination_client() as client:
-            yield f"the connection works: {client.config}"
-        try:
-            _load(pipeline, ["a", "b"])
-            yield f"it allows creating dataset {dataset} and writing"
-            _load(pipeline, ["b", "c"])
-            if (rows := row_counts(pipeline, [TABLE.name])[TABLE.name]) != 3:
-                raise RunFailed(
-                    f"A merge of two loads with two rows each, one of them shared, gave {rows} rows instead of 3."
-                )
-            yield "it merges: a row that is loaded again is not duplicated"
-        except BaseException:
-            with suppress(Exception):
-                _drop(pipeline)
-            raise
-        _drop(pipeline)
+        with resolved_once(pipeline.destination), shared_clients(pipeline):
+            pipeline.sync_destination()
+            with job_client(pipeline) as client:
+                yield f"the connection works: {client.config}"
+            with keep_open(pipeline):
+                yield from _load_and_drop(pipeline, dataset)
         if file and is_new:
             file.unlink(missing_ok=True)
         yield f"it allows dropping {dataset}"
+
+
+def _load_and_drop(pipeline: Pipeline, dataset: str) -> Iterator[str]:
+    try:
+        _load(pipeline, ["a", "b"])
+        yield f"it allows creating dataset {dataset} and writing"
+        _load(pipeline, ["b", "c"])
+        if (rows := row_counts(pipeline, [TABLE.name])[TABLE.name]) != 3:
+            raise RunFailed(
+                f"A merge of two loads with two rows each, one of them shared, gave {rows} rows instead of 3."
+            )
+        yield "it merges: a row that is loaded again is not duplicated"
+    except BaseException:
+        with suppress(Exception):
+            _drop(pipeline)
+        raise
+    _drop(pipeline)
 
 
 def _load(pipeline: Pipeline, ids: list[str]) -> None:
@@ -80,11 +87,12 @@ def _load(pipeline: Pipeline, ids: list[str]) -> None:
     values = {"a_text": "é", "a_timestamp": now, "a_bool": True, "a_bigint": 2**40, "a_double": 0.5, "a_json": [{}]}
     own = {"tenant_id": None, "_api": "server", "_read_at": now, "_row_hash": "0"}
     rows: list[dict[str, Any]] = [{"id": value, **values, **own} for value in ids]
-    pipeline.run(dlt.resource([rows], **hints(TABLE)))
+    with already_synced(pipeline):
+        pipeline.run(dlt.resource([rows], **hints(TABLE)))
 
 
 def _drop(pipeline: Pipeline) -> None:
-    with pipeline.destination_client() as client:
+    with job_client(pipeline) as client:
         if hasattr(client, "with_staging_dataset"):
             with client.with_staging_dataset():
                 if client.is_storage_initialized():

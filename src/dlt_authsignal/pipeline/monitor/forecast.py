@@ -5,6 +5,7 @@ from typing import NamedTuple
 from dlt_authsignal.destination.errors import translate_errors
 from dlt_authsignal.errors import NoData
 from dlt_authsignal.pipeline.attach import attach
+from dlt_authsignal.pipeline.prepared import opened_once
 from dlt_authsignal.source.config.request_limits import limits_of
 from dlt_authsignal.source.config.resolve import resolved_settings
 from dlt_authsignal.source.incremental.state.known_reads import KnownReads, known_reads
@@ -40,6 +41,8 @@ def forecast(destination: str, pipeline_name: str | None, dataset: str | None = 
 
 def _known(destination: str, pipeline_name: str | None, dataset: str | None) -> KnownReads:
     try:
-        return known_reads(attach(destination=destination, pipeline_name=pipeline_name, dataset=dataset))
+        pipeline = attach(destination=destination, pipeline_name=pipeline_name, dataset=dataset)
+        with opened_once(pipeline):
+            return known_reads(pipeline)
     except NoData:
         return KnownReads()

@@ -12,14 +12,12 @@ import dlt
 from dlt.destinations.exceptions import DatabaseTerminalException
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_authsignal.destination.clients import shared_clients
-from dlt_authsignal.destination.dlt_patches import resolved_once
-from dlt_authsignal.destination.duckdb_file import keep_open
 from dlt_authsignal.destination.stores.queries import columns_of, freshness, schema_of
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.models.events.reconciliation import Reconciliation, read_reconciliation
 from dlt_authsignal.pipeline.attach import fetch_schema
 from dlt_authsignal.pipeline.monitor.staleness import Gap, Staleness, gaps, reads_users, staleness
+from dlt_authsignal.pipeline.prepared import opened_once
 from dlt_authsignal.schema.tables.bookkeeping import DETECTIONS, SYNC_RUNS
 from dlt_authsignal.schema.tables.configuration import CONFIGURATION
 from dlt_authsignal.schema.tables.events import EVENT_TABLES
@@ -121,7 +119,7 @@ def status(pipeline: Pipeline, *, has_event_figures: bool = True) -> Status:
         has_event_figures: Whether to compare events and API, which takes seconds for a million attempts.
     """
     fetch_schema(pipeline)
-    with resolved_once(pipeline.destination), shared_clients(pipeline), keep_open(pipeline):
+    with opened_once(pipeline):
         return _status(pipeline, has_event_figures=has_event_figures)
 
 

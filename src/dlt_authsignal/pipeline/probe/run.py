@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -11,7 +12,9 @@ import dlt
 from anyio.from_thread import start_blocking_portal
 from dlt.extract import DltResource
 
-from dlt_authsignal.destination.dlt_patches import adapt_dlt
+from dlt_authsignal.destination.clients import shared_clients
+from dlt_authsignal.destination.dlt_patches import adapt_dlt, already_synced, resolved_once
+from dlt_authsignal.destination.duckdb_file import keep_open
 from dlt_authsignal.destination.errors import translate_errors
 from dlt_authsignal.destination.load_hints import check_ready, hints, no_rows
 from dlt_authsignal.destination.locks import single_run
@@ -125,20 +128,29 @@ def probe(
         pipeline = open_pipeline(pipeline_name, destination=destination, dataset=dataset_name_or(dataset), notes=notes)
         adapt_dlt(pipeline)
         check_ready(pipeline)
-        with single_run(pipeline), redacted(pipeline):
-            erased = tombstones(pipeline)
-            erased.refuse(probing.user_id)
+        with (
+            single_run(pipeline),
+            resolved_once(pipeline.destination),
+            shared_clients(pipeline),
+            ExitStack() as open_file,
+            redacted(pipeline),
+        ):
             evidence = _evidence(found)
-            check_tenant(pipeline, evidence)
-            abort_packages_before(pipeline, erased.latest)
+            with keep_open(pipeline):
+                erased = tombstones(pipeline)
+                erased.refuse(probing.user_id)
+                check_tenant(pipeline, evidence)
+                abort_packages_before(pipeline, erased.latest)
             with start_blocking_portal("asyncio") as portal:
                 portal.call(probing.run)
+            open_file.enter_context(keep_open(pipeline))
             finish_pending(pipeline)
             pipeline.sync_destination()
             policies = learnt(probing.rows)
             drift, compared_with = _compared(pipeline, policies, probing.tenant_id)
             host = f"{found.base.host}:{found.base.port}"
-            load = pipeline.run(_loaded(probing, _record(probing, began, host, len(drift)), evidence))
+            with already_synced(pipeline):
+                load = pipeline.run(_loaded(probing, _record(probing, began, host, len(drift)), evidence))
     if written := remember(working_folder(pipeline_name)):
         notes.append(written)
     return ProbeReport(

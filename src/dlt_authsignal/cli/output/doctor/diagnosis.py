@@ -166,14 +166,17 @@ class Diagnosis:
         from dlt_authsignal.destination.errors import translate_errors
         from dlt_authsignal.errors import NoData
         from dlt_authsignal.pipeline.attach import attach
+        from dlt_authsignal.pipeline.prepared import opened_once
         from dlt_authsignal.source.build import evidence_of
         from dlt_authsignal.source.tenant.check import check_tenant, is_known_key
 
         try:
             with translate_errors(self.destination):
                 found = attach(destination=self.destination, dataset=self.dataset, pipeline_name=self.pipeline_name)
-                check_tenant(found, evidence_of(settings))
-                if is_known_key(found, evidence_of(settings)):
+                with opened_once(found):
+                    check_tenant(found, evidence_of(settings))
+                    is_known = is_known_key(found, evidence_of(settings))
+                if is_known:
                     yield Check(name="tenant", level="ok", message=f"dataset {self.dataset} was loaded with this key")
         except NoData:
             return
