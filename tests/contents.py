@@ -3,7 +3,7 @@
 from typing import Any
 
 from dlt_authsignal.sandbox import RunningSandbox
-from tests.helpers import rows
+from tests.helpers import opened
 
 TABLES = ("users", "user_authenticators", "user_actions", "user_devices", "unknown_user_ids", "action_details")
 HISTORIES = ("users_history", "user_authenticators_history")
@@ -13,15 +13,20 @@ READS = "user_id, is_known, listed_hash, privacy_hash, newest_action_at, users_r
 
 def loaded(database: str) -> dict[str, list[tuple[Any, ...]]]:
     """What a database holds, without what differs from run to run."""
-    there = {name for (name,) in rows("select table_name from information_schema.tables", database)}
-    found = {}
-    for name in (*TABLES, *HISTORIES):
-        if name in there:
-            columns = {column for column, *_ in rows(f"describe {name}", database)}
-            wanted = ", ".join(f'"{column}"' for column in sorted(columns - set(OF_RUNS)))
-            found[name] = rows(f"select {wanted} from {name} order by all", database)
-    found["user_reads"] = rows(f"select {READS} from user_reads order by all", database)
-    return found
+    with opened(database) as connection:
+
+        def rows(query: str) -> list[tuple[Any, ...]]:
+            return connection.execute(query).fetchall()
+
+        there = {name for (name,) in rows("select table_name from information_schema.tables")}
+        found = {}
+        for name in (*TABLES, *HISTORIES):
+            if name in there:
+                columns = {column for column, *_ in rows(f"describe {name}")}
+                wanted = ", ".join(f'"{column}"' for column in sorted(columns - set(OF_RUNS)))
+                found[name] = rows(f"select {wanted} from {name} order by all")
+        found["user_reads"] = rows(f"select {READS} from user_reads order by all")
+        return found
 
 
 def change(running: RunningSandbox) -> None:

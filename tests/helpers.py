@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from http.client import HTTPConnection
 from pathlib import Path
@@ -45,17 +47,41 @@ def sync_into(**arguments: Any) -> SyncReport:
 
 def rows(query: str, database: str = "authsignal_pipeline.duckdb") -> list[tuple[Any, ...]]:
     """Rows of a query; tables are in authsignal_data."""
-    with duckdb.connect(database, read_only=True) as connection:
-        connection.execute("set search_path = 'authsignal_data'")
-        connection.execute("set timezone = 'UTC'")
+    with opened(database) as connection:
         return connection.execute(query).fetchall()
+
+
+@contextmanager
+def opened(database: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that reads a file, whose tables are in authsignal_data. Other processes can write before and after.
+
+    The file is attached to one DuckDB, because starting a DuckDB takes longer than most queries.
+    """
+    name = Path(database).stem.replace('"', '""')
+    file = str(database).replace("'", "''")
+    with _one_at_a_time, in_memory().cursor() as connection:
+        connection.execute(f"attach '{file}' as \"{name}\" (read_only)")
+        try:
+            connection.execute("set timezone = 'UTC'")
+            connection.execute(f'use "{name}".authsignal_data')
+            yield connection
+        finally:
+            connection.execute("use memory")
+            connection.execute(f'detach "{name}"')
+
+
+_one_at_a_time = threading.RLock()
+
+
+@cache
+def in_memory() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect()
 
 
 def table(name: str, database: str = "authsignal_pipeline.duckdb") -> list[dict[str, Any]]:
     """Rows of a table as dictionaries, without what the pipeline adds, nulls left out, in key order."""
-    with duckdb.connect(database, read_only=True) as connection:
-        connection.execute("set timezone = 'UTC'")
-        cursor = connection.execute(f"select * from authsignal_data.{name} order by all")
+    with opened(database) as connection:
+        cursor = connection.execute(f"select * from {name} order by all")
         names = [column[0] for column in cursor.description]
         return [
             {key: value for key, value in zip(names, row, strict=True) if value is not None and not key.startswith("_")}

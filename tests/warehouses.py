@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import duckdb
 import pytest
 
+from tests.helpers import opened
 from tests.ports import free_port
 
 S3_KEYS = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
@@ -46,8 +47,7 @@ class DuckDB:
     env: Mapping[str, str] = field(default_factory=dict)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        with duckdb.connect("authsignal_pipeline.duckdb", read_only=True) as connection:
-            connection.execute("set search_path = 'authsignal_data'")
+        with opened("authsignal_pipeline.duckdb") as connection:
             return connection.execute(query).fetchall()
 
 
