@@ -1,13 +1,11 @@
 """Databases that are loaded once: one with every table, to be read only; one of a plain sync, to be copied."""
 
-import atexit
+import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -132,44 +130,36 @@ def synced(running: RunningSandbox) -> None:
 
     The requests of that sync are in no sandbox's log.
     """
-    first = project_once()
-    here = Path.cwd()
-    assert running.sandbox.store.counts() == first.counts, "only of the tenant `seeded`, before it changes"
-    assert os.environ["DLT_DATA_DIR"] == str(here / "dlt")
-    copy_project(first.folder, here)
+    repeat(sync_once)
+    counts = Path(COUNTS)
+    assert running.sandbox.store.counts() == json.loads(counts.read_text()), "only of `seeded`, before it changes"
+    counts.unlink()
 
 
-@dataclass(frozen=True)
-class Synced:
-    """The folder of one sync, and how many of each there were in the tenant."""
-
-    folder: Path
-    counts: dict[str, int]
+COUNTS = "counts.json"
 
 
-@cache
-def project_once() -> Synced:
-    """That sync."""
-    with project(kept_folder()) as found, run_in_thread(SEEDED) as running:
+def sync_once() -> None:
+    """That sync, and how many of each there were in the tenant."""
+    with run_in_thread(SEEDED) as running:
         sync_from(running)
-        return Synced(folder=found.folder, counts=running.sandbox.store.counts())
+        Path(COUNTS).write_text(json.dumps(running.sandbox.store.counts()))
 
 
-def kept_folder() -> Path:
-    """A new folder that is removed at the end of the process."""
-    kept = tempfile.TemporaryDirectory(prefix="authsignal-kept-")
-    atexit.register(kept.cleanup)
-    return Path(kept.name).resolve()
+def share_in(folder: Path) -> None:
+    """Say which folder all workers of this run of the tests share."""
+    _shared.append(folder)
+
+
+_shared: list[Path] = []
 
 
 def repeat(make: Callable[[], None]) -> None:
-    """Leave in the working folder what `make` leaves in an empty one. It runs once in each process."""
+    """Leave in the working folder what `make` leaves in an empty one. It runs once, for all workers."""
     assert os.environ["DLT_DATA_DIR"] == str(Path.cwd() / "dlt")
-    copy_project(_result_of(make), Path.cwd())
 
+    def fill(folder: Path) -> None:
+        with project(folder):
+            make()
 
-@cache
-def _result_of(make: Callable[[], None]) -> Path:
-    with project(kept_folder()) as made:
-        make()
-        return made.folder
+    copy_project(make_once(_shared[-1], f"{make.__module__}.{make.__qualname__}", fill), Path.cwd())

@@ -18,7 +18,7 @@ from tests import azurite
 from tests.chromium import Chromium, SharedChromium, shared_chromium
 from tests.demo import NAME as DEMO
 from tests.demo import begin, make_once, run_demo, shared_folder
-from tests.loaded import SEEDED, forget_active_pipeline, forget_settings
+from tests.loaded import SEEDED, forget_active_pipeline, forget_settings, share_in
 from tests.loaded import loaded as loaded
 from tests.warehouses import postgres_cluster, s3_server
 
@@ -28,9 +28,10 @@ NODE = Path(__file__).parent / "node"
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Begin the demo while the workers run other tests: each would wait for it."""
+    factory: pytest.TempPathFactory = vars(session.config)["_tmp_path_factory"]
+    share_in(shared_folder(factory))
     needed = any("demo_folder" in getattr(item, "fixturenames", ()) for item in session.items)
     if needed and os.environ.get("PYTEST_XDIST_WORKER") == "gw0":
-        factory: pytest.TempPathFactory = vars(session.config)["_tmp_path_factory"]
         session.config.add_cleanup(begin(shared_folder(factory)))
 
 

@@ -25,13 +25,12 @@ from dlt_authsignal.models.kpis.queries import query
 from dlt_authsignal.models.opened import Stored
 from dlt_authsignal.models.tables import existing
 from dlt_authsignal.pipeline.attach import attach, make_pipeline
-from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
+from dlt_authsignal.sandbox import RunningSandbox
 from dlt_authsignal.sandbox.tenant.entities import User
-from tests import kpi_tenant
-from tests.event_spools import load as load_spool
 from tests.helpers import MANAGEMENT_SECRET, rows, sync_from
+from tests.kpi_dataset import made_of_seed_1
 from tests.kpi_oracle import wilson
-from tests.loaded import Loaded, copy_project, loaded, made_once, project, synced
+from tests.loaded import Loaded, copy_project, loaded, project, synced
 from tests.test_models import fill
 from tests.tiers import examples
 from tests.warehouses import Lake
@@ -58,25 +57,9 @@ def cards(document: Document) -> Iterator[Card]:
             yield from section.cards
 
 
-def make_tenant(folder: Path) -> None:
-    """Load a tenant whose attempts reach the tables by the API, by events, or by both."""
-    with project(folder), run_in_thread(SandboxConfig(users=40, days=45, seed=7)) as running:
-        with_configuration = {"apis": ["server", "management"], "management_secret_key": MANAGEMENT_SECRET}
-        sync_from(running, **with_configuration)
-        rules = [
-            dict(zip(("rule_id", "action_code", "name"), row, strict=True))
-            for row in rows("select rule_id, action_code, name from rules order by rule_id")
-        ]
-        running.sandbox.clock.freeze()
-        kpi_tenant.make(running, rules, seed=1)
-        sync_from(running, full=True, **with_configuration)
-        load_spool()
-
-
 @pytest.fixture
 def tenant(tmp_path_factory: pytest.TempPathFactory, workdir: Path, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
-    folder = made_once(tmp_path_factory, "dashboard", make_tenant)
-    copy_project(folder, workdir)
+    copy_project(made_of_seed_1(tmp_path_factory), workdir)
     return attach()
 
 
@@ -84,7 +67,7 @@ def tenant(tmp_path_factory: pytest.TempPathFactory, workdir: Path, monkeypatch:
 def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Figures, Stored, Path]]:
     """The figures of that tenant, for tests that only look at them."""
     folder = tmp_path_factory.mktemp("figures") / "copy"
-    copy_project(made_once(tmp_path_factory, "dashboard", make_tenant), folder)
+    copy_project(made_of_seed_1(tmp_path_factory), folder)
     with project(folder):
         pipeline = attach()
         yield open_figures(pipeline), existing(pipeline), folder / "authsignal_pipeline.duckdb"
