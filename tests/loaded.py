@@ -125,12 +125,12 @@ def load_past_events(running: RunningSandbox) -> None:
     load_spool()
 
 
-def synced(running: RunningSandbox) -> None:
+def synced(running: RunningSandbox, pipeline_name: str = "authsignal_pipeline") -> None:
     """What a plain `sync_from(seeded)` leaves in the working folder, without the sync: `seeded` is the same each time.
 
     The requests of that sync are in no sandbox's log.
     """
-    repeat(sync_once)
+    repeat(sync_once, pipeline_name)
     counts = Path(COUNTS)
     assert running.sandbox.store.counts() == json.loads(counts.read_text()), "only of `seeded`, before it changes"
     counts.unlink()
@@ -139,10 +139,10 @@ def synced(running: RunningSandbox) -> None:
 COUNTS = "counts.json"
 
 
-def sync_once() -> None:
+def sync_once(pipeline_name: str) -> None:
     """That sync, and how many of each there were in the tenant."""
     with run_in_thread(SEEDED) as running:
-        sync_from(running)
+        sync_from(running, pipeline_name=pipeline_name)
         Path(COUNTS).write_text(json.dumps(running.sandbox.store.counts()))
 
 
@@ -154,12 +154,13 @@ def share_in(folder: Path) -> None:
 _shared: list[Path] = []
 
 
-def repeat(make: Callable[[], None]) -> None:
+def repeat(make: Callable[..., None], *arguments: str) -> None:
     """Leave in the working folder what `make` leaves in an empty one. It runs once, for all workers."""
     assert os.environ["DLT_DATA_DIR"] == str(Path.cwd() / "dlt")
 
     def fill(folder: Path) -> None:
         with project(folder):
-            make()
+            make(*arguments)
 
-    copy_project(make_once(_shared[-1], f"{make.__module__}.{make.__qualname__}", fill), Path.cwd())
+    name = "-".join([f"{make.__module__}.{make.__qualname__}", *arguments])
+    copy_project(make_once(_shared[-1], name, fill), Path.cwd())

@@ -15,8 +15,8 @@ from dlt_authsignal.pipeline.attach import attach, make_pipeline
 from dlt_authsignal.sandbox import RunningSandbox
 from tests.alert_receivers import AlertReceiver, receiving_alerts
 from tests.attack_stories import END, Stories, after, every, spread
-from tests.helpers import COMMAND, command, rows, sync_from
-from tests.loaded import repeat
+from tests.helpers import COMMAND, command, rows
+from tests.loaded import repeat, synced
 from tests.test_detections import warehouse
 from tests.tiers import deep_after
 
@@ -255,7 +255,7 @@ def test_without_data_the_command_says_what_to_run_first() -> None:
 
 
 def test_without_events_rules_that_need_them_are_not_available(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
+    synced(seeded)
     shown = json.loads(command("alerts", "--json").stdout)
     assert shown["not_available"] == {"mfa_fatigue": ["events"], "otp_pumping": ["events"]}
     assert not {row.rule for row in stored().values()} & shown["not_available"].keys()

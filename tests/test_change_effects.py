@@ -21,6 +21,7 @@ from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
 from dlt_authsignal.source.clock import dated
 from tests.configuration import configured
 from tests.helpers import command, rows, sync_from
+from tests.loaded import synced
 from tests.warehouses import Lake, Postgres, Warehouse
 
 DAY = timedelta(days=1)
@@ -208,7 +209,7 @@ def test_the_share_that_a_rule_decided_is_known_where_action_details_are_loaded(
 
 
 def test_without_a_configuration_the_command_says_which_key_is_missing(seeded: RunningSandbox, workdir: Path) -> None:
-    sync_from(seeded)
+    synced(seeded)
     done = command("changes")
     assert done.returncode == 2
     assert "management_secret_key" in done.stderr

@@ -21,7 +21,8 @@ from dlt_authsignal.cli.commands.setup.init import init
 from dlt_authsignal.errors import ConfigurationError
 from dlt_authsignal.sandbox import RunningSandbox, SandboxConfig, run_in_thread
 from tests.ceremonies import Visitor
-from tests.helpers import COMMAND, MANAGEMENT_SECRET, SECRET, command, python, rows, sync_from
+from tests.helpers import COMMAND, MANAGEMENT_SECRET, SECRET, command, python, rows
+from tests.loaded import synced
 from tests.tiers import examples
 
 ROOT = Path(__file__).parents[1]
@@ -298,7 +299,7 @@ def test_an_unwritable_folder_is_reported(workdir: Path) -> None:
 def test_a_pipeline_that_another_project_started_in_a_shared_folder_is_refused(
     seeded: RunningSandbox, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sync_from(seeded)  # DLT_DATA_DIR is set
+    synced(seeded)  # DLT_DATA_DIR is set
     (workdir / "other").mkdir()
     monkeypatch.chdir(workdir / "other")
     setup = ["--base-url", seeded.url, "--api-secret-key", SECRET]

@@ -24,6 +24,7 @@ from dlt_authsignal.spool.folder import UNFINISHED
 from dlt_authsignal.spool.parquet import as_parquet
 from tests.contents import change, loaded
 from tests.helpers import PIPELINE_ARGUMENTS, SECRET, rows, sync_from, table
+from tests.loaded import synced
 from tests.tiers import deep_except
 
 KEY = "3f9c1be07a52d8644e0d97b1c65fa2380b7e41d95c8f2a6310d4e97f58ab2c61"
@@ -81,7 +82,7 @@ def test_shards_load_the_tables_and_histories_of_a_plain_sync(seeded: RunningSan
 
 
 def test_a_missing_shard_loads_nothing_or_if_accepted_marks_nothing_as_deleted(seeded: RunningSandbox) -> None:
-    plain(seeded, pipeline_name=MANY)
+    synced(seeded, MANY)
     change(seeded)
     before = loaded(f"{MANY}.duckdb")
     for number in (1, 2, 4):
@@ -127,7 +128,7 @@ def test_a_shard_that_is_run_again_replaces_its_output_and_one_that_fails_leaves
     assert {path.name for path in first & again} == {"1-of-2.json"}
     shard(seeded, "2/2")
     assert load(seeded).users_read == 40
-    plain(seeded)
+    synced(seeded, ONE)
     assert loaded(f"{MANY}.duckdb") == loaded(f"{ONE}.duckdb")
 
 

@@ -18,6 +18,7 @@ from dlt_authsignal.source.incremental.part import Part
 from tests.canaries import search
 from tests.contents import loaded
 from tests.helpers import at, command, python, rows
+from tests.loaded import synced
 from tests.planted import config, plant, unique
 from tests.receivers import s3_environment
 from tests.test_shards import FOLDER, KEY, MANY, ONE, files, load, plain, settings, shard, sharded
@@ -74,7 +75,7 @@ def test_a_killed_shard_leaves_nothing_that_is_loaded(seeded: RunningSandbox, wh
         shard(seeded, "2/2", round="r")
     assert load(seeded).users_read == 40
     assert files() == []
-    plain(seeded)
+    synced(seeded, ONE)
     assert loaded(f"{MANY}.duckdb") == loaded(f"{ONE}.duckdb")
 
 
@@ -94,7 +95,7 @@ def test_a_killed_load_is_completed_by_the_next_one(seeded: RunningSandbox, wher
     assert files() == []
     assert report.tables["users"].total == 40
     assert rows("select count(*), count(distinct user_id) from users", f"{MANY}.duckdb") == [(40, 40)]
-    plain(seeded)
+    synced(seeded, ONE)
     assert loaded(f"{MANY}.duckdb") == loaded(f"{ONE}.duckdb")
 
 
@@ -120,7 +121,7 @@ def test_no_identifier_is_in_the_files_and_no_other_account_can_read_them(workdi
 def test_an_erased_user_leaves_the_shards_and_is_not_loaded(
     seeded: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain(seeded, pipeline_name=MANY)
+    synced(seeded, MANY)
     user_id = sorted(user.user_id for user in seeded.sandbox.store.users())[0]
     theirs = next(number for number in (1, 2) if user_id in Part(number, 2))
     for number in (1, 2):
@@ -141,7 +142,7 @@ def test_an_erased_user_leaves_the_shards_and_is_not_loaded(
 def test_a_user_who_is_erased_where_the_shard_folder_is_not_known_is_not_loaded(
     seeded: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain(seeded, pipeline_name=MANY)
+    synced(seeded, MANY)
     user_id = sorted(user.user_id for user in seeded.sandbox.store.users())[0]
     for number in (1, 2):
         shard(seeded, f"{number}/2", full=True)

@@ -321,7 +321,7 @@ def test_json_and_prometheus_together_are_refused() -> None:
 
 
 def test_a_run_without_a_start_is_left_out_of_the_status(seeded: RunningSandbox) -> None:
-    sync_from(seeded)
+    synced(seeded)
     with attach().sql_client() as client:
         client.execute_sql("alter table sync_runs alter started_at drop not null")
         client.execute_sql("update sync_runs set started_at = null, ended_at = null, outcome = null")

@@ -13,6 +13,7 @@ from dlt_authsignal.models.tables import existing
 from dlt_authsignal.pipeline.attach import attach
 from dlt_authsignal.sandbox import RunningSandbox
 from tests.helpers import rows, sync_from
+from tests.loaded import synced
 
 DERIVED = ("user_agent_os", "user_agent_browser")
 FAMILIES = f"select user_id, idempotency_key, {', '.join(DERIVED)} from user_actions order by all"
@@ -60,7 +61,7 @@ def slices(dimension: str) -> dict[str, float]:
 def test_attempts_that_an_earlier_version_loaded_are_recognised_by_the_words_of_a_plain_user_agent(
     seeded: RunningSandbox,
 ) -> None:
-    sync_from(seeded)
+    synced(seeded)
     pipeline, expected = attach(), {name: slices(name) for name in ("os", "browser")}
     with pipeline.sql_client() as client:
         client.execute_sql("update user_actions set user_agent_os = null where country_code <> 'US'")
