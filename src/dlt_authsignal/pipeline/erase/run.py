@@ -8,8 +8,9 @@ from pathlib import Path
 from dlt.pipeline.exceptions import PipelineStepFailed
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_authsignal.destination.clients import sql_client
-from dlt_authsignal.destination.duckdb_file import database_file
+from dlt_authsignal.destination.clients import shared_clients, sql_client
+from dlt_authsignal.destination.dlt_patches import resolved_once
+from dlt_authsignal.destination.duckdb_file import database_file, keep_open
 from dlt_authsignal.destination.errors import translate_errors
 from dlt_authsignal.destination.locks import single_run
 from dlt_authsignal.destination.redaction import redacted, untraced
@@ -126,20 +127,23 @@ def erase(
         with (
             waiting_for(file, wait),
             single_run(pipeline),
+            resolved_once(pipeline.destination),
+            shared_clients(pipeline),
             translate_errors(destination),
             redacted(pipeline),
             untraced(pipeline),
         ):
             if file:
                 check_can_be_replaced(file)
-            _check_tenant(pipeline, settings, accept_new_key=accept_new_key)
-            known = tombstones(pipeline)
-            recreate(pipeline)
-            finished, dropped = _finish_or_drop_pending(pipeline)
-            fetch_schema(pipeline)
-            # first: the tombstone holds even if the run is killed
-            erased_at = bury(pipeline, user_id, known, _stored_id(user_id, settings))
-            attached = _attached(pipeline) if file else []
+            with keep_open(pipeline):
+                _check_tenant(pipeline, settings, accept_new_key=accept_new_key)
+                known = tombstones(pipeline)
+                recreate(pipeline)
+                finished, dropped = _finish_or_drop_pending(pipeline)
+                fetch_schema(pipeline)
+                # first: the tombstone holds even if the run is killed
+                erased_at = bury(pipeline, user_id, known, _stored_id(user_id, settings))
+                attached = _attached(pipeline) if file else []
             rows, old_files, is_rewritten, subjects = _erase_data(pipeline, forms)
             linked = further_names(pipeline)
             places = erase_leftovers(pipeline, forms | subjects)
