@@ -7,10 +7,12 @@ from typing import Any
 import dlt
 import pytest
 
-from dlt_authsignal import authsignal_source, update_history
+from dlt_authsignal import authsignal_source, known_reads, update_history
 from dlt_authsignal.pipeline.attach import attach
+from dlt_authsignal.pipeline.history.rules import RULES, may_change
 from dlt_authsignal.sandbox import RunningSandbox
 from dlt_authsignal.sandbox.tenant.entities import User
+from dlt_authsignal.schema.tables.configuration import CONFIGURATION
 from tests.helpers import SECRET, rows, sync_from
 from tests.loaded import synced
 from tests.tiers import deep_after
@@ -113,6 +115,46 @@ def test_a_composed_pipeline_updates_history_with_one_more_line(seeded: RunningS
     marked = update_history(pipeline)
     assert marked["user_authenticators"] == rows("select count(deleted_at) from user_authenticators")[0][0]
     assert update_history(pipeline)["user_authenticators"] == 0
+
+
+@pytest.mark.parametrize(
+    ("loaded", "affected"),
+    [
+        (set(), set()),
+        ({"sync_runs", "user_actions", "action_details", "unknown_user_ids"}, set()),
+        ({"users"}, {"users"}),
+        ({"user_reads"}, {"users", "user_authenticators", "user_devices"}),
+        ({"table_reads"}, {"user_authenticators", "tenant_authenticators"}),
+        ({"tenant_authenticators", "user_devices"}, {"tenant_authenticators", "user_devices"}),
+        ({"configuration_reads"}, {table.name for table in CONFIGURATION}),
+        (None, set(RULES)),
+    ],
+)
+def test_history_is_updated_for_tables_that_a_load_filled_or_whose_reads_it_recorded(
+    loaded: set[str] | None, affected: set[str]
+) -> None:
+    assert {name for name in RULES if may_change(name, loaded)} == affected
+
+
+def test_a_sync_without_due_users_writes_the_history_of_a_plain_pipeline_run_before_it(empty: RunningSandbox) -> None:
+    store, at = empty.sandbox.store, empty.sandbox.clock.now()
+    for user_id in ("gone", "changed"):
+        store.put_user(User(user_id=user_id, created_at=at, email=f"{user_id}@example.com"))
+    sync_from(empty)
+    store.remove_user("gone", actions=True)
+    store.put_user(User(user_id="changed", created_at=at, email="new@example.com"))
+    pipeline = attach()
+    pipeline.run(
+        authsignal_source(base_url=empty.url, api_secret_key=SECRET, privacy="keep", reads=known_reads(pipeline))
+    )
+    assert rows("select count(deleted_at) from users") == [(0,)]
+    assert sync_from(empty).users_due == 0
+    assert rows("select user_id from users where deleted_at is not null") == [("gone",)]
+    assert [version[0] for version in versions("users", "changed", "email")] == [
+        "changed@example.com",
+        "new@example.com",
+    ]
+    assert versions("users", "gone")[-1][1] is not None
 
 
 @pytest.mark.deep

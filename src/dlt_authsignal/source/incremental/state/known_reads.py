@@ -264,12 +264,16 @@ def _truths(column: Any) -> Any:
 
 
 def _numbers(hashes: Any) -> Any:
-    """Return the number of each 16-digit hexadecimal text of a column, 0 for null."""
+    """Return the number of each hexadecimal text of a column, of up to 16 digits; 0 for null and for an empty text.
+
+    Without this, one text that was cleared or shortened by hand would shift all others.
+    """
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     from dlt_authsignal.source.rows.arrow_hash import DIGITS, from_text
 
-    return from_text(hashes.cast(pa.string()).fill_null("0" * DIGITS))
+    return from_text(pc.ascii_lpad(hashes.cast(pa.string()).fill_null(""), DIGITS, "0"))
 
 
 def _since_1970(column: Any) -> Any:
