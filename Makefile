@@ -69,7 +69,7 @@ test-crash: $(DEV) system-packages ## syncs killed at every named point and at 2
 	$(BIN)/python -m pytest -n $(WORKERS) --hypothesis-profile=deep -m 'crash or not crash' tests/crash tests/test_receiver_kills.py tests/test_fault_storms.py tests/test_stateful.py tests/test_events_interleavings.py
 	$(BIN)/python -m pytest -n $(WORKERS) --hypothesis-profile=deep -m crash tests/test_configuration_versions.py tests/test_dashboard_figures.py
 
-lint: $(DEV) ## style, types, layers, words and links
+lint: $(DEV) ## style, types, layers, words, links and tables
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
