@@ -7,6 +7,8 @@ WORKERS ?= $(shell $(PYTHON) -c "import os; print(1 + (os.cpu_count() or 1))")
 # What .ci/run adds to the tests.
 TEST_OPTIONS ?=
 READY := $(VENV)/.ready
+# "moved" if the commands of the environment still name another folder: then it works only after it is made again.
+MOVED := $(if $(wildcard $(READY)),$(shell grep -qF "$(CURDIR)/$(VENV)/" $(BIN)/dlt-authsignal || echo moved))
 DEV := $(VENV)/.dev
 SITE := $(VENV)-site/.ready
 PACKAGE := $(VENV)-package/.ready
@@ -16,11 +18,11 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export PYTHONDONTWRITEBYTECODE :=
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: demo test test-deep coverage test-unit test-destinations test-schedulers test-crash system-packages lint format bench contract docs docs-site package sbom pictures lock clean
+.PHONY: moved demo test test-deep coverage test-unit test-destinations test-schedulers test-crash system-packages lint format bench contract docs docs-site package sbom pictures lock clean
 
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements.lock pyproject.toml $(MOVED)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=python3.12, say."; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(if $(MOVED),--clear) $(VENV)
 	$(INSTALL) --require-hashes -r requirements.lock
 	$(INSTALL) --no-deps --editable .
 	@touch $@
@@ -69,7 +71,7 @@ test-crash: $(DEV) system-packages ## syncs killed at every named point and at 2
 	$(BIN)/python -m pytest -n $(WORKERS) --hypothesis-profile=deep -m 'crash or not crash' tests/crash tests/test_receiver_kills.py tests/test_fault_storms.py tests/test_stateful.py tests/test_events_interleavings.py
 	$(BIN)/python -m pytest -n $(WORKERS) --hypothesis-profile=deep -m crash tests/test_configuration_versions.py tests/test_dashboard_figures.py
 
-lint: $(DEV) ## style, types, layers, words and links
+lint: $(DEV) ## style, types, layers, words, links and tables
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

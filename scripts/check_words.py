@@ -1,4 +1,4 @@
-"""Refuse phrases that are hard to read, dead links and dead anchors, in pages and in the package's texts."""
+"""Refuse phrases that are hard to read, dead links and broken tables, in pages and in the package's texts."""
 
 import ast
 import re
@@ -69,6 +69,8 @@ _FENCE: Final = re.compile(r"^ *(```|~~~)")
 _LINK: Final = re.compile(r"\]\((?!https?:|mailto:)([^)\s]*)\)")
 _ID: Final = re.compile(r'<a (?:id|name)="([^"]+)"')
 _HEADING: Final = re.compile(r"^#{1,6} +(.*?) *$")
+_TABLE: Final = re.compile(r"^\|.*\n\|[-:| ]+\|\n(?:(?!<!--)\S.*(?:\n|$))*", re.MULTILINE)
+_CELL_END: Final = re.compile(r"(?<!\\)\|")
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,10 @@ def phrases_in(text: str) -> Iterator[tuple[int, str, str]]:
 
 
 def check_page(path: Path, name: str, *, source: bool = False) -> Iterator[Finding]:
-    """Phrases outside code blocks, and links that lead nowhere."""
+    """Phrases outside code blocks, links that lead nowhere, and broken rows of tables."""
     prose = without_code(path.read_text("utf-8"))
+    for at, row in broken_rows(prose):
+        yield Finding(name, at + 1, row[:40], "each row on one line, with as many cells as the heading")
     if name not in EXEMPT and (source or name not in WITH_SOURCE):
         checked = _OLD_NAMES.sub(_blank, prose)
         for at, phrase, instead in phrases_in(checked if source else _GENERATED.sub(_blank, checked)):
@@ -111,6 +115,16 @@ def check_page(path: Path, name: str, *, source: bool = False) -> Iterator[Findi
         for link in _LINK.findall(line):
             if fault := _fault(path, unquote(link)):
                 yield Finding(name, number, link, f"a link that leads somewhere: {fault}")
+
+
+def broken_rows(page: str) -> Iterator[tuple[int, str]]:
+    """Line, from 0, and text of each row of a table that is wrapped, or has more or fewer cells than the heading."""
+    for table in _TABLE.finditer(page):
+        rows = table[0].splitlines()
+        for at, row in enumerate(rows, page.count("\n", 0, table.start())):
+            is_whole = row.startswith("|") and row.rstrip().endswith("|")
+            if not (is_whole and len(_CELL_END.findall(row)) == len(_CELL_END.findall(rows[0]))):
+                yield at, row
 
 
 def _blank(found: re.Match[str]) -> str:

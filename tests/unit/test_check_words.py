@@ -1,4 +1,4 @@
-"""scripts/check_words.py refuses what is hard to read, and links that lead nowhere."""
+"""scripts/check_words.py refuses what is hard to read, links that lead nowhere, and broken tables."""
 
 import importlib.util
 import sys
@@ -47,6 +47,24 @@ def test_broken_links_and_anchors_are_found(words: ModuleType, tmp_path: Path) -
     good = "[a](other.md) [a](other.md#a-b-c) [a](other.md#a-b-c-1) [a](other.md#term) [a](#page) [a](https://x.test)"
     page.write_text(f"# Page\n\n{good}\n\n[b](gone.md) [b](other.md#d)\n", encoding="utf-8")
     assert [finding.text for finding in words.check_page(page, "page.md")] == ["gone.md", "other.md#d"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "broken"),
+    [
+        ("| a | b |\n| c `d \\| e` | |", []),
+        ("| a | first\nsecond |\n| c | d |", ["| a | first", "second |"]),
+        ("| a | b | | c | d |", ["| a | b | | c | d |"]),
+        ("| a |", ["| a |"]),
+        ("| a | b |\n<!-- /rows -->", []),
+    ],
+)
+def test_rows_of_a_table_that_are_wrapped_or_joined_are_found(
+    words: ModuleType, tmp_path: Path, rows: str, broken: list[str]
+) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"# Page\n\n| one | two |\n| --- | --- |\n{rows}\n\n| no | table |\n", encoding="utf-8")
+    assert [finding.text for finding in words.check_page(page, "page.md")] == broken
 
 
 def test_string_literals_and_docstrings_of_the_source_are_checked(words: ModuleType, tmp_path: Path) -> None:
