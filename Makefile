@@ -8,7 +8,7 @@ WORKERS ?= $(shell $(PYTHON) -c "import os; print(1 + (os.cpu_count() or 1))")
 TEST_OPTIONS ?=
 READY := $(VENV)/.ready
 # "moved" if the commands of the environment still name another folder: then it works only after it is made again.
-MOVED := $(if $(wildcard $(READY)),$(shell grep -qF "$(CURDIR)/$(VENV)/" $(BIN)/dlt-authsignal || echo moved))
+MOVED := $(if $(wildcard $(READY)),$(shell grep -qF "$(abspath $(VENV))/" $(BIN)/dlt-authsignal || echo moved))
 DEV := $(VENV)/.dev
 SITE := $(VENV)-site/.ready
 PACKAGE := $(VENV)-package/.ready
@@ -21,7 +21,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 .PHONY: moved demo test test-deep coverage test-unit test-destinations test-schedulers test-crash system-packages lint format bench contract docs docs-site package sbom pictures lock clean
 
 $(READY): requirements.lock pyproject.toml $(MOVED)
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=python3.12, say."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed. Name another one, for example: make demo PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(if $(MOVED),--clear) $(VENV)
 	$(INSTALL) --require-hashes -r requirements.lock
 	$(INSTALL) --no-deps --editable .

@@ -96,7 +96,7 @@ class Plan:
         return None if ask is None else ReadTask(candidate, listed, last, ask)
 
     def _is_unchanged(self, index: int, listed: int, now: int) -> bool:
-        """Return whether a user of the list is not due, because everything is fresh and the list entry is the same."""
+        """Return whether a user of the list is not due: all parts are fresh, and the list entry has not changed."""
         is_same = listed and self.reads is not None and listed == self.reads.listed(index)
         return bool(is_same) and now < self._fresh_until[index]
 
