@@ -1,4 +1,4 @@
-"""The summary of a sync, as text and as JSON."""
+"""Print the report of a sync: its text, which `pipeline/sync/summary.py` writes, or JSON."""
 
 import json
 from typing import TYPE_CHECKING
