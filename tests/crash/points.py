@@ -58,7 +58,7 @@ POINTS: Final[dict[str, Point]] = {
     "after the load, before it is noted": Point(f"{_CLIENT}.complete_load", "before"),
     "after the load is noted": Point(f"{_CLIENT}.complete_load", "after"),
     "after the package is put away": Point(f"{_LOADING}.complete_load_package", "after"),
-    "between load and settle": Point("dlt_authsignal.pipeline.sync.run:update_history", "before"),
+    "between load and settle": Point("dlt_authsignal.pipeline.sync.run:update_after", "before"),
     "before the histories are made": Point(f"{_SETTLING}:_declare", "before"),
     "in settle, after its 1st statement": Point(f"{_SETTLING}:as_update", "before", 2),
     "in settle, after its 2nd statement": Point(f"{_SETTLING}:as_update", "before", 3),
@@ -119,12 +119,18 @@ def set_trap(point: Point, deed: Callable[[], None] = die) -> None:
 
 
 def _wrap(target: str, step: Callable[[str], None]) -> None:
+    owner, name = place_of(target)
+    setattr(owner, name, _stepping(getattr(owner, name), step))
+
+
+def place_of(target: str) -> tuple[Any, str]:
+    """The module or class that has a function, and the function's name in it."""
     module, _, path = target.partition(":")
     *classes, name = path.split(".")
     owner: Any = import_module(module)
     for each in classes:
         owner = getattr(owner, each)
-    setattr(owner, name, _stepping(getattr(owner, name), step))
+    return owner, name
 
 
 def _stepping(function: Callable[..., Any], step: Callable[[str], None]) -> Callable[..., Any]:

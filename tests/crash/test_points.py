@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.crash.laboratory import Laboratory, kill_at
-from tests.crash.points import COMMITTED, POINTS, Point, point
+from tests.crash.points import COMMITTED, IN_DUCKDB, POINTS, STATEMENTS, Point, place_of, point
 from tests.tiers import deep_after
 
 Record = Callable[[str, object], None]
@@ -21,6 +21,12 @@ BEFORE_THE_DELETION = Point("dlt.common.storages.load_package:PackageStorage.del
 """dlt first deletes what an earlier try may have normalized, and then, after the commit, the extracted package."""
 WORST = "after the load, before it is noted"
 """To lose the disk at: every row is there, and none is to be believed of when it was read."""
+
+
+@pytest.mark.parametrize("target", sorted({*STATEMENTS, *(each.target for each in (POINTS | IN_DUCKDB).values())}))
+def test_every_point_at_which_a_sync_is_killed_exists(target: str) -> None:
+    owner, name = place_of(target)
+    assert callable(getattr(owner, name, None))
 
 
 @pytest.mark.timeout(300)
