@@ -432,3 +432,20 @@ def test_the_repository_keeps_the_state_of_its_pipelines_in_its_folder() -> None
     wanted = {name: {"pipelines_dir": ".dlt/.var/pipelines"} for name in names}
     assert pipelines == wanted
     assert ".dlt/.var/" in (ROOT / ".gitignore").read_text("utf-8").splitlines()
+
+
+@pytest.mark.parametrize("is_moved", [False, True], ids=["in its place", "moved"])
+def test_make_creates_the_environment_again_only_in_a_clone_that_was_moved(workdir: Path, is_moved: bool) -> None:
+    for name in ("requirements.lock", "pyproject.toml", "Makefile"):
+        shutil.copy(ROOT / name, workdir)
+    bin_ = workdir / ".venv" / "bin"
+    bin_.mkdir(parents=True)
+    place = workdir / "earlier" if is_moved else workdir
+    (bin_ / "dlt-authsignal").write_text(f"#!{place}/.venv/bin/python\n")
+    (workdir / ".venv" / ".ready").touch()
+    env = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}  # of the make of the tests
+    make = [str(shutil.which("make")), "--dry-run", "demo"]
+    steps = subprocess.run(make, capture_output=True, text=True, timeout=60, check=True, env=env).stdout
+    assert ("-m venv --clear .venv" in steps) == is_moved
+    assert steps.rstrip().endswith("dlt-authsignal demo")
+    assert len(steps.splitlines()) == 1 or is_moved
