@@ -7,7 +7,7 @@ from typing import Any
 import dlt
 import pytest
 
-from dlt_authsignal import authsignal_source, known_reads, update_history
+from dlt_authsignal import authsignal_source, detect, known_reads, update_history
 from dlt_authsignal.pipeline.attach import attach
 from dlt_authsignal.pipeline.history.rules import RULES, may_change
 from dlt_authsignal.sandbox import RunningSandbox
@@ -155,6 +155,28 @@ def test_a_sync_without_due_users_writes_the_history_of_a_plain_pipeline_run_bef
         "new@example.com",
     ]
     assert versions("users", "gone")[-1][1] is not None
+
+
+def test_a_sync_updates_history_before_its_load_only_after_loads_that_are_not_its_own(seeded: RunningSandbox) -> None:
+    def versions_after_removal() -> int:
+        with attach().sql_client() as client:
+            client.execute_sql("DELETE FROM users_history")
+        sync_from(seeded)
+        ((count,),) = rows("select count(*) from users_history")
+        return int(count)
+
+    synced(seeded)
+    sync_from(seeded)
+    assert versions_after_removal() == 0
+    pipeline = attach()
+    detect(pipeline)
+    assert versions_after_removal() == 0
+    pipeline.run([{"id": 1}], table_name="teams")
+    assert versions_after_removal() == 40
+    assert versions_after_removal() == 0
+    with pipeline.sql_client() as client:
+        client.drop_tables("user_devices")
+    assert versions_after_removal() == 40
 
 
 @pytest.mark.deep

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dlt_authsignal import known_reads
 from dlt_authsignal.pipeline.attach import attach
 from dlt_authsignal.pipeline.sync.report import SyncReport
 from dlt_authsignal.sandbox import Fault, RunningSandbox
@@ -53,6 +54,20 @@ class Machines:
         if normalized:
             pipeline.normalize()
 
+    def load_without_history(self) -> None:
+        """What a run that is killed after its load leaves."""
+        pipeline = attach(destination=self._warehouse.destination)
+        found: dict[str, Any] = {
+            "base_url": self._running.url,
+            "api_secret_key": SECRET,
+            "rate": "max",
+            "privacy": "keep",
+        }
+        pipeline.run(authsignal_source(**found, reads=known_reads(pipeline)))
+
+    def emails_so_far(self) -> list[str]:
+        return [email for (email,) in self._warehouse.rows("select email from users_history order by valid_from")]
+
     def put(self, email: str) -> None:
         self._running.sandbox.store.put_user(
             User(user_id="ada", created_at=self._running.sandbox.clock.now(), email=email)
@@ -89,6 +104,20 @@ def test_a_pending_load_is_dropped_once_another_machine_has_loaded_newer_rows(
     machines.put("fourth@example.com")
     assert machines.sync().dropped_pending is False
     assert machines.email() == "fourth@example.com"
+
+
+@pytest.mark.parametrize("shared", SHARED, indirect=True)
+def test_a_sync_writes_the_history_of_a_load_of_another_machine_that_was_killed_before_it(machines: Machines) -> None:
+    for email, name in (("first@example.com", "b"), ("second@example.com", "a"), ("third@example.com", "a")):
+        machines.put(email)
+        machines.at(name)
+        machines.sync()
+    machines.put("fourth@example.com")
+    machines.at("b")
+    machines.load_without_history()
+    machines.at("a")
+    assert machines.sync().users_due == 0
+    assert machines.emails_so_far() == [f"{each}@example.com" for each in ("first", "second", "third", "fourth")]
 
 
 @pytest.mark.parametrize("shared", SHARED, indirect=True)

@@ -6,7 +6,7 @@ from dlt.pipeline.pipeline import Pipeline
 
 from dlt_authsignal.destination.tombstones import tombstones
 from dlt_authsignal.pipeline.attach import fetch_schema
-from dlt_authsignal.pipeline.history.update import update_history
+from dlt_authsignal.pipeline.history.update import catch_up_history
 from dlt_authsignal.pipeline.load_packages import Pending, abort_packages_before, finish_pending
 from dlt_authsignal.pipeline.older_layout import check_layout
 from dlt_authsignal.pipeline.repair import recreate
@@ -30,5 +30,5 @@ def catch_up(pipeline: Pipeline, reached: Callable[[], None] = lambda: None) -> 
     check_layout(pipeline)  # on a new machine, only the destination knows the tables
     reached()
     recreated += recreate(pipeline)
-    update_history(pipeline)
+    catch_up_history(pipeline, is_repaired=bool(recreated))
     return pending, recreated

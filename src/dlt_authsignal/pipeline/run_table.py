@@ -16,6 +16,7 @@ from dlt_authsignal.destination.load_hints import hints
 from dlt_authsignal.destination.redaction import redacted_log, untraced
 from dlt_authsignal.destination.registry import destination_of_type
 from dlt_authsignal.destination.stores.queries import schema_of
+from dlt_authsignal.pipeline.history.update import note_other_load
 from dlt_authsignal.schema.row_hash import fingerprint
 from dlt_authsignal.schema.tables.bookkeeping import SYNC_RUNS
 
@@ -56,7 +57,7 @@ def write_records(pipeline: Pipeline, records: Sequence[Mapping[str, Any]]) -> N
     rows = [_row(record, now) for record in records]
     if not _insert(pipeline, rows):
         with untraced(pipeline), redacted_log():
-            pipeline.run(_resource(rows))
+            note_other_load(pipeline.run(_resource(rows)), pipeline)
 
 
 def _row(record: Mapping[str, Any], now: datetime) -> dict[str, Any]:

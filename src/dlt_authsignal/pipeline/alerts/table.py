@@ -15,6 +15,7 @@ from dlt_authsignal.destination.redaction import redacted_log, untraced
 from dlt_authsignal.destination.stores.queries import are_there, columns_of
 from dlt_authsignal.destination.stores.store import is_made_of_files
 from dlt_authsignal.models.detections.find import Finding
+from dlt_authsignal.pipeline.history.update import note_other_load
 from dlt_authsignal.schema.row_hash import fingerprint
 from dlt_authsignal.schema.tables.bookkeeping import DETECTIONS
 
@@ -129,7 +130,8 @@ def write_detections(pipeline: Pipeline, rows: Sequence[Detection]) -> None:
     """Add rows, and replace those with the same id. Without rows, create the table."""
     now = datetime.now(UTC)
     with untraced(pipeline), redacted_log():
-        pipeline.run(_resource([_values(row, now) for row in rows]))
+        load = pipeline.run(_resource([_values(row, now) for row in rows]))
+    note_other_load(load, pipeline)
 
 
 def _values(row: Detection, now: datetime) -> dict[str, Any]:

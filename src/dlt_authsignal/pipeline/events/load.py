@@ -21,6 +21,7 @@ from dlt_authsignal.pipeline.catch_up import catch_up
 from dlt_authsignal.pipeline.events.listed_days import look, remember
 from dlt_authsignal.pipeline.events.report import EventsReport
 from dlt_authsignal.pipeline.events.retention import delete_old
+from dlt_authsignal.pipeline.history.update import note_other_load
 from dlt_authsignal.pipeline.load_packages import Pending
 from dlt_authsignal.pipeline.prepared import prepared
 from dlt_authsignal.schema.tables.events import EVENT_FILES, EVENT_TABLES
@@ -141,6 +142,7 @@ def _load(pipeline: Pipeline, reading: EventReading, keep: Callable[[], None]) -
         with rare_garbage_collection(), already_synced(pipeline), before_loading(pipeline, keep):
             load = pipeline.run(events_of(reading))
         check_still_there(pipeline)
+        note_other_load(load, pipeline)
         location = load.destination_displayable_credentials or location
         if not reading.counts.left or len(reading.counts.seen) == before:
             return reading.counts, location
