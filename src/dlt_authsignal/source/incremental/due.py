@@ -5,7 +5,6 @@ Times are milliseconds since 1970, 0 for never, to save memory per user.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -156,16 +155,14 @@ def _since(last: LastRead, wanted: frozenset[str], now: int) -> int:
     return last.actions_from if is_recent and are_loaded else 0
 
 
-def fresh_until(
-    column: Callable[[str], Any], wanted: frozenset[str], now: int, policy: Policy, privacy: int
-) -> array[int]:
-    """Return the time until which each known user is not due, as long as the user's list entry stays the same.
+def fresh_until(column: Callable[[str], Any], wanted: frozenset[str], now: int, policy: Policy, privacy: int) -> Any:
+    """Return the times until which known users are not due, as long as their list entries stay the same: a NumPy array.
 
     A time of 0 means that `ask_of` has to decide about the user. In most runs, the list shows most users as before. To
     decide about all of them at once takes a fraction of the time of one `ask_of` per user.
 
     Args:
-        column: Returns a field of all users' `LastRead` as a NumPy array.
+        column: Returns a field of these users' `LastRead` as a NumPy array.
         wanted: Parts to read, from `parts_of`.
         now: Current time.
         policy: Rules that decide which users are due.
@@ -174,7 +171,7 @@ def fresh_until(
     import numpy as np
 
     if policy.full or not wanted:
-        return array("q", bytes(8 * len(column("is_known"))))
+        return np.zeros(len(column("is_known")), np.int64)
     stored_under = column("privacy")
     is_settled = column("is_known") & ((stored_under == 0) | (stored_under == privacy))
     until = np.where(is_settled, _FOREVER, 0)
@@ -184,9 +181,7 @@ def fresh_until(
         if part in TOLD_BY_EVENTS:
             is_read &= at >= column("reported")
         np.minimum(until, np.where(is_read, at + _longest(policy), 0), out=until)
-    packed = array("q")
-    packed.frombytes(until.tobytes())
-    return packed
+    return until
 
 
 def _longest(policy: Policy) -> int:

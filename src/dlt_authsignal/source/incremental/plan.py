@@ -102,11 +102,11 @@ class Plan:
 
     @cached_property
     def _fresh_until(self) -> array[int]:
-        if self.reads is None:
-            return array("q")
-        return fresh_until(
-            self.reads.column, self.parts, milliseconds(self.now()), self.policy, self.privacy.fingerprint
-        )
+        now, until = milliseconds(self.now()), array("q")
+        for column in self.reads.blocks() if self.reads is not None else ():
+            fresh = fresh_until(column, self.parts, now, self.policy, self.privacy.fingerprint)
+            until.frombytes(fresh.tobytes())
+        return until
 
 
 _OWN: Final = ("file", "query", "named")

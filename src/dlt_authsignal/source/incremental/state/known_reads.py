@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import chain
+from pathlib import Path
 from typing import Any, Final
 
 from dlt.pipeline.pipeline import Pipeline
@@ -24,6 +26,7 @@ from dlt_authsignal.destination.stores.queries import (
 from dlt_authsignal.schema.tables.bookkeeping import USER_READS
 from dlt_authsignal.schema.tables.server import ACTION_DETAILS, USERS
 from dlt_authsignal.source.incremental.state.columns import FIELDS, HASHES, TIMES
+from dlt_authsignal.source.incremental.state.disk_column import ColumnFile, DiskColumn, blocks, zeros
 from dlt_authsignal.source.incremental.state.keys import LoadedDetails, UserSet, key_of, place_of
 from dlt_authsignal.source.incremental.state.last_read import KEPT, LastRead, milliseconds, moment
 from dlt_authsignal.source.incremental.state.reported import reported
@@ -35,7 +38,7 @@ _MARKED: Final = ("users", "user_authenticators", "user_devices")
 
 
 class KnownReads:
-    """The last read of each user, with 106 bytes per user.
+    """The last read of each user: 34 bytes per user in memory, and 72 in files.
 
     Users are looked up by a 64-bit hash of the id. Two ids with equal hashes would count as one user. Among a million
     ids, the probability of that is 3 in 100 million.
@@ -44,12 +47,12 @@ class KnownReads:
     def __init__(self) -> None:
         self._keys = array("Q")
         self._listed = array("Q")
-        self._privacy = array("Q")
+        self._privacy = DiskColumn("Q")
         self._known = bytearray()
-        self._times = [array("q") for _ in FIELDS]
+        self._times = [DiskColumn("q") for _ in FIELDS]
         self.details = LoadedDetails()
         self._named = bytearray()
-        self._reported = array("q")
+        self._reported = DiskColumn("q")
         self._ids: Callable[[], Iterable[str]] = tuple
 
     def __len__(self) -> int:
@@ -72,15 +75,18 @@ class KnownReads:
         """Return the fingerprint of a user's last list entry; 0 if never listed."""
         return self._listed[index]
 
-    def column(self, field: str) -> Any:
-        """Return a field of all users' `LastRead`, a NumPy array in the order of the indexes."""
+    def blocks(self) -> Iterator[Callable[[str], Any]]:
+        """Yield functions that return a field of the `LastRead` of many users as a NumPy array. Together, these are all
+        users in the order of the indexes."""
+        return (partial(self._column, block) for block in blocks(len(self)))
+
+    def _column(self, block: slice, field: str) -> Any:
         import numpy as np
 
         if field == "is_known":
-            return np.frombuffer(self._known, np.bool_)
-        others = {"listed": self._listed, "privacy": self._privacy, "reported": self._reported}
-        values = others[field] if field in others else self._times[FIELDS.index(field)]
-        return np.frombuffer(values, values.typecode)
+            return np.array(self._known[block], np.bool_)
+        others = {"privacy": self._privacy, "reported": self._reported}
+        return (others[field] if field in others else self._times[FIELDS.index(field)]).copied(block)
 
     def not_named(self, is_wanted: Callable[[LastRead], bool]) -> Iterator[str]:
         """Yield ids of users who are in no user id source."""
@@ -103,20 +109,24 @@ class KnownReads:
         """Return the number of known users with at least one part that was read."""
         import numpy as np
 
-        is_read = np.logical_or.reduce([self.column(part) > 0 for part in parts])
-        return int(np.count_nonzero(self.column("is_known") & is_read))
+        count = 0
+        for column in self.blocks():
+            is_read = np.logical_or.reduce([column(part) > 0 for part in parts])
+            count += int(np.count_nonzero(column("is_known") & is_read))
+        return count
 
     def __iter__(self) -> Iterator[LastRead]:
         return map(self.__getitem__, range(len(self._keys)))
 
     def __getitem__(self, index: int) -> LastRead:
-        numbers = (each[index] for each in (*self._times, self._listed, self._privacy))
-        values: list[Any] = [*numbers, bool(self._known[index]), self._reported[index]]
+        times = (column[index] for column in self._times)
+        hashes = (self._listed[index], self._privacy[index])
+        values: list[Any] = [*times, *hashes, bool(self._known[index]), self._reported[index]]
         return LastRead(*values)  # see FIELDS
 
     def oldest(self) -> datetime | None:
         """Return the oldest last-read time of all users; None if no user was read."""
-        return moment(_earliest(self.column("users")[self.column("is_known")]))
+        return moment(_earliest(column("users")[column("is_known")] for column in self.blocks()))
 
     def has_detail(self, user_id: str, action_code: str, idempotency_key: str) -> bool:
         """Return whether the detail of an action is loaded."""
@@ -135,40 +145,56 @@ class KnownReads:
             pipeline: Pipeline of the dataset.
             details: Whether to read which actions have a loaded detail.
         """
-        import numpy as np
-
         if details:
-            found = committed(pipeline, ACTION_DETAILS.name, *ACTION_DETAILS.key)
-            names = (name for batch in found for name in zip(*(c.to_pylist() for c in batch), strict=True))
-            self.details = LoadedDetails(array("Q", sorted(key_of(*name) for name in names)).tobytes())
-        batches = list(committed(pipeline, USER_READS.name, "user_id", "is_known", *HASHES, *TIMES))
-        if left := _left_over(pipeline, batches):
-            batches.append(_never_completed(left))
-        if not batches:
+            self.details = LoadedDetails(_sorted_keys(committed(pipeline, ACTION_DETAILS.name, *ACTION_DETAILS.key)))
+        with ExitStack() as opened:
+            folder = pipeline.working_dir if Path(pipeline.working_dir).is_dir() else None
+            files = [opened.enter_context(ColumnFile(kind, folder)) for kind in ("Q", *"q" * len(TIMES))]
+            left = self._read(pipeline, files)
+        if not self._keys:
             return
-        ids, known, listed, privacy, *times = zip(*batches, strict=True)
-        keys = np.concatenate([_keys(batch) for batch in ids])
-        order = np.argsort(keys)
-
-        def sorted_as(kind: str, read: Callable[[Any], Any], batches: Iterable[Any]) -> array[int]:
-            return _packed(kind, np.concatenate([read(batch) for batch in batches])[order])
-
         self._ids = partial(_ids, pipeline, left)
-        self._named = bytearray(len(keys))
-        self._keys = _packed("Q", keys[order])
-        self._listed, self._privacy = (sorted_as("Q", _numbers, hashes) for hashes in (listed, privacy))
-        self._known = bytearray(sorted_as("B", _truths, known))
-        self._times = [sorted_as("q", _since_1970, column) for column in times]
+        self._named = bytearray(len(self._keys))
         there = are_there(pipeline, KEPT)
         for place, part in enumerate(KEPT, start=FIELDS.index(KEPT[0])):
             if part not in there or (part == "users" and self._outnumber(pipeline)):
-                self._times[place] = array("q", bytes(8 * len(keys)))
+                self._times[place] = zeros(len(self._keys))
         self._recall_events(pipeline)
+
+    def _read(self, pipeline: Pipeline, files: list[ColumnFile]) -> list[str]:
+        """Read all users, sorted by the hash of the id. Return those with rows of incomplete loads only."""
+        import numpy as np
+
+        for batch in committed(pipeline, USER_READS.name, "user_id", "is_known", *HASHES, *TIMES):
+            self._add(files, *batch)
+        if left := self._unread(_incomplete(pipeline)):
+            self._add(files, *_never_completed(left))
+        order = np.argsort(np.frombuffer(self._keys, np.uint64))
+        for column, kind in ((self._keys, "Q"), (self._listed, "Q"), (self._known, "B")):
+            values = np.frombuffer(column, kind)
+            values[:] = values[order]
+        self._privacy, *self._times = [file.sorted_by(order) for file in files]
+        return left
+
+    def _unread(self, user_ids: list[str]) -> list[str]:
+        """Return the users who are not among those read so far, which need not be sorted."""
+        if not user_ids:
+            return []
+        keys = set(map(key_of, user_ids)).intersection(self._keys)
+        return [user_id for user_id in user_ids if key_of(user_id) not in keys]
+
+    def _add(self, files: list[ColumnFile], ids: Any, known: Any, listed: Any, privacy: Any, *times: Any) -> None:
+        """Add users whose columns are Arrow arrays."""
+        self._keys.frombytes(_keys(ids).tobytes())
+        self._known.extend(_truths(known))
+        self._listed.frombytes(_numbers(listed).tobytes())
+        for file, values in zip(files, (_numbers(privacy), *map(_since_1970, times)), strict=True):
+            file.extend(values)
 
     def _recall_events(self, pipeline: Pipeline) -> None:
         """Read when events last named each user, as far as that may be later than the user's last read."""
-        self._reported = array("q", bytes(8 * len(self._keys)))
-        since = min((at for part in KEPT if (at := _earliest(self.column(part)))), default=0)
+        self._reported = zeros(len(self))
+        since = _earliest(column(part) for column in self.blocks() for part in KEPT)
         if not since:
             return
         for user_ids, times in reported(pipeline, _EPOCH + timedelta(milliseconds=since)):
@@ -183,16 +209,14 @@ def _ids(pipeline: Pipeline, left: list[str]) -> Iterator[str]:
     return chain(read, left)
 
 
-def _left_over(pipeline: Pipeline, read: Iterable[tuple[Any, ...]]) -> list[str]:
-    """Return users who have only rows of incomplete loads. They may be deleted and must be looked up."""
+def _incomplete(pipeline: Pipeline) -> list[str]:
+    """Return users with rows of incomplete loads. Without other rows, they may be deleted and must be looked up."""
     found = {
         user_id
         for table in (USER_READS.name, *_MARKED)
         for (batch,) in committed(pipeline, table, "user_id", is_completed=False)
         for user_id in batch.to_pylist()
     }
-    for batch in read if found else ():
-        found.difference_update(batch[0].to_pylist())
     return sorted(found)
 
 
@@ -238,22 +262,26 @@ def known_reads(pipeline: Pipeline, *, details: bool = False) -> KnownReads:
     return reads
 
 
-def _packed(kind: str, values: Any) -> array[int]:
-    packed = array(kind)
-    packed.frombytes(values.tobytes())
-    return packed
-
-
-def _earliest(times: Any) -> int:
+def _earliest(columns: Iterable[Any]) -> int:
     """Return the earliest of times that are 0 for never; 0 if there is none."""
-    read = times[times > 0]
-    return int(read.min()) if len(read) else 0
+    return min((int(times[times > 0].min()) for times in columns if (times > 0).any()), default=0)
 
 
-def _keys(user_ids: Any) -> Any:
+def _keys(*names: Any) -> Any:
+    """Return the 64-bit hash of each key, whose parts are in these Arrow arrays of equal length."""
     import numpy as np
 
-    return np.fromiter(map(key_of, user_ids.to_pylist()), np.uint64, len(user_ids))
+    return np.fromiter(map(key_of, *(part.to_pylist() for part in names)), np.uint64, len(names[0]))
+
+
+def _sorted_keys(batches: Iterable[tuple[Any, ...]]) -> bytes:
+    import numpy as np
+
+    keys = array("Q")
+    for batch in batches:
+        keys.frombytes(_keys(*batch).tobytes())
+    np.frombuffer(keys, np.uint64).sort()
+    return keys.tobytes()
 
 
 def _truths(column: Any) -> Any:
