@@ -272,7 +272,7 @@ def test_doctor_and_init_check_the_key(empty: RunningSandbox, workdir: Path) -> 
     empty.faults.add(Fault(route="GET /management/theme", kind="status", status=403, times=None))
     said = " ".join(command("doctor").stdout.split())
     assert "management_secret_key: tenant, action_configurations, rules" in said
-    assert "It may not read theme." in said
+    assert "It is not allowed to read theme." in said
 
 
 ODD: dict[str, Any] = {

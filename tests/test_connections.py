@@ -24,7 +24,7 @@ SECRET = "pass-CANARY"
 
 @pytest.fixture(scope="module")
 def strict_server(postgres_server: str) -> Iterator[str]:
-    """Host and port of a server that wants a password of the users `careful` and `late`, and refuses others."""
+    """Host and port of a server that requires a password of the users `careful` and `late`, and refuses others."""
     url = urlsplit(postgres_server)
     with closing(psycopg2.connect(f"{postgres_server}/postgres")) as connection:
         connection.autocommit = True
@@ -178,7 +178,7 @@ def test_a_server_that_accepts_only_reads_is_reported(
         ('connection to server at "10.0.0.1", port 5432 failed: timeout expired', "firewall", False),
         ("server closed the connection unexpectedly", "server's log", False),
         ('definition of service "x" not found', "PGSERVICE", True),
-        ("received invalid response to SSL negotiation: H", "Another program than PostgreSQL", False),
+        ("received invalid response to SSL negotiation: H", "A program other than PostgreSQL", False),
         ("something new", "Check [destination.mine.credentials]", False),
     ],
 )

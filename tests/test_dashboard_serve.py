@@ -103,10 +103,10 @@ def test_each_page_is_served_with_the_filters_of_its_address(browser: Browser, p
         ("since=2026-02-31", "is not a date"),
         ("since=2026-W01-1", "is not a date"),
         ("since=2026-10-20&until=2026-10-10", "after the last day"),
-        ("action=%3Cscript%3E", "Choose one of the list"),
-        ("country=ZZ", "Choose one of the list"),
+        ("action=%3Cscript%3E", "Choose one from the list"),
+        ("country=ZZ", "Choose one from the list"),
         ("method=PASSKEY&method=SMS", "given twice"),
-        (f"action={'x' * 3000}", "Choose one of the list"),
+        (f"action={'x' * 3000}", "Choose one from the list"),
     ],
 )
 def test_an_invalid_filter_gives_an_error_page(browser: Browser, query: str, said: str) -> None:

@@ -222,7 +222,9 @@ def test_an_archive_may_begin_with_the_mark_of_utf_8_and_another_encoding_is_sai
         done = CliRunner().invoke(cli, ["events", "import", name], catch_exceptions=False)
         assert "3 events of 3 lines are in" in done.output
     (project / "wide").write_bytes(text.encode("utf-16"))
-    with pytest.raises(AuthsignalError, match=r"wide is UTF-16, and archives must be UTF-8\. Nothing of it was"):
+    with pytest.raises(
+        AuthsignalError, match=r"wide is UTF-16, and archives must be UTF-8\. Nothing was imported from it"
+    ):
         CliRunner().invoke(cli, ["events", "import", "wide"], catch_exceptions=False)
 
 

@@ -95,7 +95,7 @@ def test_a_certificate_file_that_cannot_be_used_is_reported_with_its_variable(
 
 @pytest.mark.parametrize(
     ("about", "reason"),
-    [({"days": -1}, "its certificate has expired"), ({"host": "other.example"}, "belongs to another host name")],
+    [({"days": -1}, "its certificate has expired"), ({"host": "other.example"}, "is for a host name other than")],
 )
 def test_an_unsuitable_certificate_is_reported_with_its_fault(
     workdir: Path, monkeypatch: pytest.MonkeyPatch, about: dict[str, Any], reason: str
@@ -162,7 +162,7 @@ def test_a_proxy_without_a_scheme_is_an_http_proxy_as_in_curl(workdir: Path, mon
         assert asked(f"https://{ELSEWHERE}/v1")[0] == []
 
 
-@pytest.mark.parametrize(("login", "said"), [("", "wants a user name"), ("u:CANARY@", "refused the user name")])
+@pytest.mark.parametrize(("login", "said"), [("", "requires a user name"), ("u:CANARY@", "refused the user name")])
 def test_a_proxy_that_wants_a_login_is_reported_without_the_password(
     monkeypatch: pytest.MonkeyPatch, login: str, said: str
 ) -> None:

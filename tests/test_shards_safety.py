@@ -190,7 +190,7 @@ def test_a_part_that_does_not_exist_is_refused(empty: RunningSandbox, value: str
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"round": "../up"}, "round names a folder"),
+        ({"round": "../up"}, 'round cannot be "../up": it becomes the name of a folder'),
         ({"shard_folder": None}, "Shards need a folder"),
         ({"shard_folder": "ftp://host/x"}, "shard_folder cannot be"),
         ({"tables": ["tenant_authenticators"]}, "None of the selected tables is read in shards"),

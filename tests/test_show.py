@@ -108,6 +108,17 @@ def test_a_pipeline_that_never_ran_is_reported_with_those_that_did(demo: Path) -
         assert expected in done.stderr
 
 
+def test_a_query_before_the_first_sync_does_not_count_as_a_run(demo: Path) -> None:
+    query = 'import dlt; dlt.pipeline("authsignal_queried", ".dlt/.var/pipelines").dataset()'
+    queried = subprocess.run([sys.executable, "-c", query], capture_output=True, text=True, timeout=60, check=False)
+    assert "PipelineConfigMissing" in queried.stderr
+    assert (demo / ".dlt/.var/pipelines/authsignal_queried/state.json").exists()
+    done = command("show", "--no-browser", "--pipeline-name", "authsignal_queried")
+    assert done.returncode == 2
+    assert 'No pipeline "authsignal_queried" has run' in done.stderr
+    assert "Known here: authsignal_demo. Run first:" in done.stderr
+
+
 def test_a_port_in_use_is_reported(demo: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

@@ -363,7 +363,7 @@ class SpoolFileUnreadable(SpoolUnavailable):
     """This account may not read one file of the spool."""
 
     retryable = False
-    advice = "Give it to the account that loads events."
+    advice = "Allow the account that loads events to read it."
 
 
 class ShardsMissing(RunFailed):

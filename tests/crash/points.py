@@ -31,7 +31,7 @@ _LOADING: Final = "dlt.common.storages.load_storage:LoadStorage"
 _CLIENT: Final = "dlt.destinations.job_client_impl:SqlJobClientBase"
 _MERGE: Final = "dlt.destinations.job_client_impl:SqlLoadJob.run"
 _DIRECT: Final = "dlt_authsignal.destination.dlt_patches.direct_merge"
-_SETTLING: Final = "dlt_authsignal.pipeline.history.in_sql"
+_HISTORY: Final = "dlt_authsignal.pipeline.history.in_sql"
 COMMITTED: Final = f"{_PACKAGES}.save_pending_transition"
 """Comes after a file was committed in the database, and before that is noted on the disk."""
 
@@ -58,12 +58,12 @@ POINTS: Final[dict[str, Point]] = {
     "after the load, before it is noted": Point(f"{_CLIENT}.complete_load", "before"),
     "after the load is noted": Point(f"{_CLIENT}.complete_load", "after"),
     "after the package is put away": Point(f"{_LOADING}.complete_load_package", "after"),
-    "between load and settle": Point("dlt_authsignal.pipeline.sync.run:update_after", "before"),
-    "before the histories are made": Point(f"{_SETTLING}:_declare", "before"),
-    "in settle, after its 1st statement": Point(f"{_SETTLING}:as_update", "before", 2),
-    "in settle, after its 2nd statement": Point(f"{_SETTLING}:as_update", "before", 3),
-    "in settle, after a table": Point(f"{_SETTLING}:_update", "after", 2),
-    "after settle, before the record": Point("dlt_authsignal.pipeline.run_log:_keep", "before", 2),
+    "between the load and the update of history": Point("dlt_authsignal.pipeline.sync.run:update_after", "before"),
+    "before the histories are made": Point(f"{_HISTORY}:_declare", "before"),
+    "in the update of history, after its 1st statement": Point(f"{_HISTORY}:as_update", "before", 2),
+    "in the update of history, after its 2nd statement": Point(f"{_HISTORY}:as_update", "before", 3),
+    "in the update of history, after a table": Point(f"{_HISTORY}:_update", "after", 2),
+    "after the update of history, before the record": Point("dlt_authsignal.pipeline.run_log:_keep", "before", 2),
     "after the record is loaded": Point("dlt_authsignal.pipeline.run_log:Journal.clear", "before"),
 }
 """In the order in which a sync comes by them, where dlt merges from staging tables."""

@@ -20,8 +20,8 @@ WHILE = {
     "loading": "after the 2nd file was committed",
     "merging": "before the 1st merge",
     "noting": "after the load, before it is noted",
-    "settling": "in settle, after its 1st statement",
-    "recording": "after settle, before the record",
+    "updating history": "in the update of history, after its 1st statement",
+    "recording": "after the update of history, before the record",
 }
 
 

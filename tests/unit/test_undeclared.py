@@ -506,7 +506,7 @@ def test_the_report_says_which_columns_are_hashed_and_how_to_allow_them() -> Non
     lines = "\n".join(sentences(drift.report()))
     assert "does not know these columns: users.fresh." in lines
     assert 'privacy_allow = ["fresh"]' in lines
-    assert "users.fresh: rows read earlier have short words in plain text" in lines
+    assert "users.fresh: rows loaded earlier contain short words in plain text" in lines
     assert 'look like secrets: users.login_code. If they are harmless: privacy_allow = ["login_code"]' in lines
     assert "Ann" not in lines
 

@@ -84,7 +84,10 @@ def answer_from(connection: duckdb.DuckDBPyConnection, request: dict[str, Any], 
     columns = [shortened(str(column[0])) for column in cursor.description or ()]
     if len(columns) > MAX_COLUMNS or sum(map(len, columns)) > MAX_ANSWER:
         return {
-            "refused": f"The answer has {len(columns):,} columns, which is too much. Select fewer, or shorten them."
+            "refused": (
+                f"The answer has {len(columns):,} columns, which are too many or too long. Select fewer, or"
+                " shorten them."
+            )
         }
     rows: list[list[Any]] = []
     size, more = 0, False

@@ -96,7 +96,8 @@ def tombstones(pipeline: Pipeline) -> Tombstones:
 def _unusable(pipeline: Pipeline, lost: ColumnsLost) -> ConfigurationError:
     name, columns = f"{pipeline.dataset_name}.{lost.table}", ", ".join(lost.columns)
     return ConfigurationError(
-        f"Table {name} lacks {columns}, so this run cannot know which users were erased, and would load them again."
+        f"Table {name} has no column {columns}, so this run cannot know which users were erased, and would load them"
+        " again."
         f" Nothing was read or loaded. Restore {columns} from a backup. Without a backup, drop the table"
         f" (DROP TABLE {name}), then erase each of those users again with dlt-authsignal erase: the erasure creates the"
         " table."

@@ -120,7 +120,8 @@ def _without_key(client: Any, name: str, columns: list[str]) -> ConfigurationErr
     place = client.sql_client.make_qualified_table_name(name)
     lost = ", ".join(columns)
     return ConfigurationError(
-        f"Table {place} lacks {lost}, which every row needs. Nothing was read or loaded. Restore {lost} from a backup."
+        f"Table {place} has no column {lost}, which every row needs. Nothing was read or loaded. Restore {lost} from a"
+        " backup."
         f" Without a backup, rename the table, and the next sync creates it and reads its users again: ALTER TABLE"
         f" {place} RENAME TO {name}_kept"
     )

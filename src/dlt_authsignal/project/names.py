@@ -25,8 +25,8 @@ def pipeline_name_or(given: str | None) -> str:
     name = _checked("pipeline name (--pipeline-name, pipeline_name)", _configured()[0] if given is None else given)
     if found := _NOT_IN_A_FOLDER.search(name):
         raise ConfigurationError(
-            f"The pipeline name {name!r} contains {found[0]!r}, which the name of its folder and DuckDB file cannot."
-            " Nothing was changed. Use letters, digits, - and _."
+            f"The pipeline name {name!r} contains {found[0]!r}. The name is also that of a folder and of a DuckDB"
+            " file, which cannot contain it. Nothing was changed. Use letters, digits, - and _."
         )
     return name
 

@@ -169,7 +169,12 @@ class _Comparing:
     def _compare(self, found: Candidate, ids: dict[str, str], status: int, answer: Any) -> None:
         route = str(found.endpoint)
         if status == 401:
-            raise Unauthorized(f"{self.report.host} refuses the key.", request=route, status=status)
+            raise Unauthorized(
+                f"{self.report.host} refuses the key. No further request was sent. Check the key, and that --against"
+                " is the region of its tenant.",
+                request=route,
+                status=status,
+            )
         if status == TOO_MANY:
             self._left = 0
         add = partial(self._difference, route)

@@ -53,7 +53,7 @@ def _date(name: str, value: str) -> date:
 def _chosen(name: str, value: str, known: tuple[str, ...]) -> str:
     if value in known:
         return value
-    raise WrongFilter(f'The data has no {name} "{_shown(value)}". Choose one of the list.')
+    raise WrongFilter(f'The data has no {name} "{_shown(value)}". Choose one from the list.')
 
 
 def _shown(value: str) -> str:

@@ -36,7 +36,7 @@ def make_app(current: Current, port: int) -> ASGIApp:
         if not current.is_ready:
             return HTMLResponse(reading_html(*current.progress))
         if key not in PAGES:
-            return _wrong(current, Filters(), _FIRST, f'There is no page "{key[:80]}". Choose one of the menu.', 404)
+            return _wrong(current, Filters(), _FIRST, f'There is no page "{key[:80]}". Choose one from the menu.', 404)
         figures = current.figures
         try:
             filters = filters_of(request.query_params.multi_items(), figures.choices)

@@ -21,7 +21,7 @@ _FAULTS: Final = (
     ("not a valid DuckDB database file", f"is not a DuckDB database. {_PLACE} Move the file, or choose another name."),
     ("sqlite_scanner", f"is an SQLite database, not a DuckDB database. {_PLACE}"),
     ("Is a directory", f"is a folder, not a file. {_PLACE}"),
-    ("Not a directory", f"is inside something that is a file, not a folder. {_PLACE}"),
+    ("Not a directory", f"is below a path that is a file, not a folder. {_PLACE}"),
     ("No such file or directory", f"is in a folder that does not exist. Create the folder. {_PLACE}"),
     (
         "attached in read-only mode",

@@ -5,7 +5,10 @@ from typing import Final
 
 _FAULTS: Final = (
     ("password authentication failed", "Correct username and password{at}."),
-    ("no password supplied", "The server wants a password. Set password{at}, or PGPASSWORD, or a line of ~/.pgpass."),
+    (
+        "no password supplied",
+        "The server requires a password. Set password{at}, or PGPASSWORD, or a line of ~/.pgpass.",
+    ),
     (
         "authentication failed",
         "The server does not accept this way to sign in. Correct username{at}, or the server's pg_hba.conf.",
@@ -41,7 +44,7 @@ _FAULTS: Final = (
     ("Connection refused", "Nothing listens there. Correct host and port{at}, or start the server."),
     (
         "invalid response to SSL|unexpected response",
-        "Another program than PostgreSQL answers there. Correct host and port{at}.",
+        "A program other than PostgreSQL answers there. Correct host and port{at}.",
     ),
     (
         "timeout expired|timed out|No route to host|Network is unreachable",

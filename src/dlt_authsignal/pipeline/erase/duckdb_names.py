@@ -30,7 +30,7 @@ def check_can_be_replaced(file: Path) -> None:
             f"{file} has {count} names (hard links). Erasing writes a new file, and the other names would keep"
             f" the old one, with this person's data. Nothing was changed."
             f" List the names with: find / -xdev -samefile '{file}'"
-            " Remove all others, then run this again."
+            " Remove all others, then run erase again."
         )
     if _is_mounted(file):
         raise RunFailed(

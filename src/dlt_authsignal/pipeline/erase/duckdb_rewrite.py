@@ -70,7 +70,7 @@ def _compare(connection: Any) -> None:
         raise RunFailed(
             f"The database file could not be copied completely ({', '.join(lacking)} would differ). The rows are"
             " deleted, but the file was not rewritten and may still contain their bytes. Drop the objects that differ"
-            " and run this again."
+            " and run erase again."
         )
 
 
@@ -121,7 +121,7 @@ def _not_replaced(file: Path, error: OSError) -> RunFailed:
         f"The rows are deleted, but {file} was not rewritten and may still contain their bytes:"
         f" {error.strerror or type(error).__name__}. Erasing writes a new file beside it and replaces it, so your"
         f" account must be able to write in {file.parent}, with space for a copy, and the file must not be a mount"
-        " point. Then run this again."
+        " point. Then run erase again."
     )
 
 

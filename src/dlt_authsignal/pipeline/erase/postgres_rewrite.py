@@ -47,5 +47,5 @@ def _check(notices: list[str]) -> None:
     if kept:
         raise RunFailed(
             f"The rows are deleted, but an older transaction can still see {kept:,} old versions of rows, so PostgreSQL"
-            " keeps them. End that transaction (the oldest xact_start in pg_stat_activity) and run this again."
+            " keeps them. End that transaction (the oldest xact_start in pg_stat_activity) and run erase again."
         )

@@ -73,8 +73,7 @@ def import_events(
     """
     if received_at is not None and not _NO_TIME <= received_at < _LAST:
         raise ConfigurationError(
-            f"No event was received at {received_at.isoformat()}: the time must be from 1970 to 9998. Nothing was"
-            " imported."
+            f"The time of receipt, {received_at.isoformat()}, must be in the years 1970 to 9998. Nothing was imported."
         )
     done = Imported()
     spool.prepare()
@@ -149,7 +148,7 @@ def _unmarked(path: Path, line: bytes) -> bytes:
     """
     if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise ConfigurationError(
-            f"{path} is UTF-16, and archives must be UTF-8. Nothing of it was imported. Save it as UTF-8, then import"
+            f"{path} is UTF-16, and archives must be UTF-8. Nothing was imported from it. Save it as UTF-8, then import"
             " it again."
         )
     return line.removeprefix(codecs.BOM_UTF8)

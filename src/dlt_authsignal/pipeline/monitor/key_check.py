@@ -116,14 +116,16 @@ async def _management(base: URL, management_secret_key: str, tenant_id: str | No
     except Unauthorized:
         return _refused(
             setting,
-            "Copy it again (portal: Settings, API keys), and check region. It is another key than api_secret_key.",
+            "Copy it again (portal: Settings, API keys), and check region. It is not the same key as api_secret_key.",
         )
     if tenant_id and found.tenant_id and found.tenant_id != tenant_id:
         return _refused(
-            setting, "Use the key of that tenant, or correct tenant_id.", "It belongs to another tenant than tenant_id."
+            setting,
+            "Use the key of that tenant, or correct tenant_id.",
+            "It belongs to a different tenant than tenant_id.",
         )
     tables = [name for name in _tables("management") if name not in found.refused]
-    notes = [f"It may not read {', '.join(found.refused)}."] if found.refused else []
+    notes = [f"It is not allowed to read {', '.join(found.refused)}."] if found.refused else []
     return Finding(setting=setting, works=True, tables=tables, notes=notes)
 
 

@@ -185,7 +185,8 @@ def _canary(found: SourceSettings, user_id: str | None, *, leave_passkey: bool) 
     if found.api_secret_key:
         if user_id in (None, "", ".", ".."):
             raise ConfigurationError(
-                "The canary user is missing. Pass --user with an id that only the probe uses, such as --user canary."
+                "No canary user is set. Nothing was written. Pass --user with an id that only the probe uses, such as"
+                " --user canary."
             )
         return str(user_id)
     if not found.token:
@@ -197,9 +198,15 @@ def _canary(found: SourceSettings, user_id: str | None, *, leave_passkey: bool) 
         )
     known = user_of(found.token)
     if user_id and known and user_id != known:
-        raise ConfigurationError("The token belongs to a different user than --user. Pass the user of the token.")
+        raise ConfigurationError(
+            "The token belongs to a different user than --user. Nothing was written. Pass the user of the token as"
+            " --user."
+        )
     if not (user_id or known):
-        raise ConfigurationError("The token does not contain its user. Pass --user with the user of its track call.")
+        raise ConfigurationError(
+            "The token does not contain its user. Nothing was written. Pass --user with the user id of the track"
+            " call that returned the token."
+        )
     return str(user_id or known)
 
 

@@ -195,7 +195,9 @@ class Probing:
             yield call
         self.tenant_id = self.client().tenant
         if self.tenant_id is None:
-            raise ConfigurationError("The token does not contain its tenant. Set tenant_id.")
+            raise ConfigurationError(
+                "The token does not contain its tenant, so the Client API cannot be called. Set tenant_id."
+            )
 
     async def _verified(self, ceremonies: Ceremonies, options: Call) -> Calls:
         verified = await ceremonies.verify(options)

@@ -52,9 +52,9 @@ class Clock:
         except OverflowError:
             fits = False
         if not fits:
-            raise ValueError(f"time does not move past the year {LAST_MOMENT.year}")
+            raise ValueError(f"The clock cannot move past the year {LAST_MOMENT.year}")
         if by < timedelta():
-            raise ValueError(f"time only moves forward, got {by}")
+            raise ValueError(f"The clock only moves forward, got {by}")
         self._moved += by
 
     def show(self, moment: datetime) -> None:

@@ -154,7 +154,7 @@ def finish(visit: Visit) -> Response:
 def _method(visit: Visit, known: tuple[str, ...]) -> str:
     method = visit.request.query_params.get("method", "")
     if method not in known:
-        raise invalid("The page does not know this method.")
+        raise invalid("This page does not offer this method.")
     return method
 
 

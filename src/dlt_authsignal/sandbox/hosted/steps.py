@@ -153,5 +153,5 @@ async def _recover(visit: Visit, code: str) -> Response:
 
 def _known(name: str | None, among: Any) -> str:
     if name is None or name not in among:
-        raise invalid("The form does not have a method or a page that the hosted pages know.")
+        raise invalid("The method or page in the form is missing or unknown.")
     return name

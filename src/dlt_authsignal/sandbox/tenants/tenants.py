@@ -201,8 +201,8 @@ class Tenants:
         """Refuse the id and the keys of other tenants, and another id for a further tenant."""
         if of is not None and of is not self.first and changed.tenant_id != of.config.tenant_id:
             raise ValueError(
-                f'The tenant "{of.config.tenant_id}" cannot get another id, because its control routes have it. '
-                "Nothing was changed. Leave keys.tenantId out, or add a tenant with that id."
+                f'The tenant "{of.config.tenant_id}" cannot get another id, because the URLs of its control routes'
+                " contain the id. Nothing was changed. Leave keys.tenantId out, or add a tenant with that id."
             )
         check_keys(changed, tuple(one.config for one in self.sandboxes if one is not of))
 

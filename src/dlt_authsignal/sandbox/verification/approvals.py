@@ -71,7 +71,7 @@ def check_signature(authenticator: Authenticator, signature: str, *messages: str
     """Raise Refusal unless the authenticator's key signed one of the messages."""
     key = authenticator.app.public_key if authenticator.app else ""
     if not any(is_signed(key, message, signature) for message in messages):
-        raise invalid("The signature is not by that key over that challenge.")
+        raise invalid("The signature does not match the key and the challenge.")
 
 
 def known(sandbox: Sandbox, method: str, challenge_id: str) -> Challenge:

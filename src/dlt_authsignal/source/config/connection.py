@@ -22,7 +22,7 @@ def api_url(region: str | None, base_url: str | None) -> URL:
             region.
     """
     if region and region not in REGIONS:
-        raise ConfigurationError(f'Unknown region "{region}". Known: {", ".join(REGIONS)}.')
+        raise ConfigurationError(f'Unknown region "{region}". Nothing was read. Known: {", ".join(REGIONS)}.')
     if not base_url:
         return URL(REGIONS[region or DEFAULT_REGION])
     url = _checked(base_url)
@@ -42,10 +42,12 @@ def _checked(base_url: str) -> URL:
         host = url.host  # fails for names that no host can have
     except ValueError:
         raise ConfigurationError(
-            "base_url is not a URL. Expected something like https://api.authsignal.com/v1."
+            "base_url is not a URL. Nothing was read. Expected something like https://api.authsignal.com/v1."
         ) from None
     if url.scheme not in ("http", "https") or not host or url.query_string or url.user:
-        raise ConfigurationError("base_url must be http(s)://host/v1, without a query or credentials in it.")
+        raise ConfigurationError(
+            "base_url must be http(s)://host/v1, without a query or credentials in it. Nothing was read."
+        )
     if url.scheme == "http" and not is_loopback(host):
         logger.warning("base_url is plain http to another machine (%s): keys travel unencrypted.", host)
     return url

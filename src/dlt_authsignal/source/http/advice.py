@@ -51,8 +51,8 @@ def withdrawn(endpoint: Endpoint) -> Unauthorized:
     """Return the error for a 401 to credentials that were accepted before in the same run."""
     name = SETTINGS[endpoint.auth]
     return Unauthorized(
-        f"Authsignal answered 401 to {endpoint}, after it had accepted the same {name} in this run: it has been revoked"
-        f" or replaced since. Nothing was loaded. Put the new one into {_SECTION}.{name} and run again.",
+        f"Authsignal answered 401 to {endpoint}, after it had accepted the same {name} in this run. The {name} has been"
+        f" revoked or replaced since. Nothing was loaded. Put the new one into {_SECTION}.{name} and run again.",
         request=str(endpoint),
         status=401,
         error_code="unauthorized",
@@ -64,7 +64,7 @@ def _advice(error: HttpError, body: bytes) -> str:
     """Return what to do, as sentences that follow the error's own."""
     if isinstance(error, Unauthorized):
         if _is_page(body):  # Authsignal answers in JSON
-            return f" The response is a page, not Authsignal's. {_BETWEEN}"
+            return f" The response is a web page, and Authsignal answers in JSON. {_BETWEEN}"
         return f" Check {_SECTION}.{SETTINGS[error.auth or 'none']}, and {_OTHER_REGION}"
     if isinstance(error, RateLimited):
         return " Lower rate or concurrency, and run again."
@@ -92,9 +92,9 @@ def _refused(status: int, body: bytes) -> str:
     if any(sign in body for sign in _PLAIN_TO_TLS):
         return " This port speaks TLS: write https:// in base_url."
     if status == 407:
-        return " The proxy wants a user name and a password: set HTTP_PROXY to http://USER:PASSWORD@HOST:PORT."
+        return " The proxy requires a user name and a password: set HTTP_PROXY to http://USER:PASSWORD@HOST:PORT."
     if 300 <= status < 400:
         return f" Redirects are not followed: correct base_url. {_BETWEEN}"
     if status == 404:
         return f" Check base_url: it ends in /v1.{f' {_BETWEEN}' if _is_page(body) else ''}"
-    return f" The response is a page, not Authsignal's. {_BETWEEN}" if _is_page(body) else ""
+    return f" The response is a web page, and Authsignal answers in JSON. {_BETWEEN}" if _is_page(body) else ""

@@ -91,7 +91,7 @@ def _check(proxy: Proxy | None = None) -> str:
 def _refused_by_proxy(error: aiohttp.ClientHttpProxyError, proxy: Proxy | None) -> Fault:
     variable = proxy.variable if proxy else "the proxy"
     if error.status == 407:
-        wrong = "refused the user name and password" if proxy and proxy.login else "wants a user name and a password"
+        wrong = "refused the user name and password" if proxy and proxy.login else "requires a user name and a password"
         return Fault(
             kind="proxy",
             reason=f"the proxy {wrong} (407)",
@@ -113,7 +113,7 @@ def _untrusted(error: Exception, base: URL, proxy: Proxy | None) -> Fault:
     elif code == _NOT_YET:
         reason, advice = "its certificate is not valid yet", "Check the clock of this machine."
     elif code in (_OTHER_HOST, _OTHER_IP):
-        reason = f"its certificate belongs to another host name than {base.host}"
+        reason = f"its certificate is for a host name other than {base.host}"
         advice = f"Correct {ADDRESS}. A proxy or a login page of the network may answer in its place."
     else:
         by = None if proxy else issuer(base.host or "", base.port or 443)
@@ -131,13 +131,13 @@ def _no_tls(base: URL, proxy: Proxy | None) -> Fault:
     if proxy is None and not speaks_tls(base.host or "", base.port or 443):
         return Fault(
             kind="TLS",
-            reason="it does not answer in TLS",
+            reason="it does not speak TLS",
             advice="If it is a local server, base_url begins with http://. Otherwise correct its port.",
             may_pass=False,
         )
     return Fault(
         kind="TLS",
-        reason="no TLS connection could be agreed on",
+        reason="the TLS handshake failed",
         advice=f"The server or a proxy may support only old TLS versions. {_check(proxy)}",
     )
 
@@ -202,7 +202,7 @@ def _dropped(base: URL, proxy: Proxy | None) -> Fault:
     return Fault(
         kind="reset or truncated",
         reason="the connection was closed before a response came",
-        advice=f"Run again. If it happens each time, look for a firewall between. {_check(proxy)}",
+        advice=f"Run again. If it happens each time, look for a firewall that closes connections. {_check(proxy)}",
     )
 
 

@@ -164,7 +164,7 @@ def sentences(report: Mapping[str, Mapping[str, Any]]) -> list[str]:
         lines += [_converted(table, **each) for each in found["converted"]]
         if found["overflow"]:
             lines.append(
-                f"{table} has too many unknown fields for one column each: {_listed(list(found['overflow']))} and any"
+                f"{table} has more unknown fields than it can have columns: {_listed(list(found['overflow']))} and any"
                 " further ones are stored as JSON in the column _more."
             )
         if found.get("left_out"):
@@ -190,8 +190,9 @@ def _protected(report: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         )
     if mixed:
         yield (
-            f"{_listed(mixed)}: rows read earlier have short words in plain text, because no other text had arrived."
-            " All text is hashed from now on. To store those rows in the same way, run dlt-authsignal sync --full."
+            f"{_listed(mixed)}: rows loaded earlier contain short words in plain text, because Authsignal had"
+            " returned only short words until then. From now on, all text is hashed. To hash those rows too, run"
+            " dlt-authsignal sync --full."
         )
     if filtered:
         yield (

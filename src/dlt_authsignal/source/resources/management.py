@@ -136,8 +136,8 @@ def _refusal(error: HttpError) -> str:
     """Return why one table is missing. The error's own message is about a run of which nothing is loaded."""
     code = f" ({error.error_code})" if error.error_code else ""
     return (
-        f"Authsignal answered {error.status}{code} to {error.request}. Check what management_secret_key may read"
-        " (portal: Settings, API keys)."
+        f"Authsignal answered {error.status}{code} to {error.request}. Check what management_secret_key is allowed"
+        " to read (portal: Settings, API keys)."
     )
 
 

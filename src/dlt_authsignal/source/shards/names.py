@@ -70,8 +70,8 @@ def word(setting: str, value: str) -> str:
     """
     if not re.fullmatch(_WORD, value):
         raise ConfigurationError(
-            f"{setting} names a folder of the shards: use at most 100 letters, digits, _, - and ., and begin with a"
-            f' letter or a digit; got "{value}". Nothing was read or loaded.'
+            f'{setting} cannot be "{value}": it becomes the name of a folder. Nothing was read or loaded. Use at'
+            " most 100 letters, digits, _, - and ., and begin with a letter or a digit."
         )
     return value
 

@@ -52,7 +52,9 @@ def from_file(path: str | Path, column: str | None = None) -> Generator[Candidat
     except OSError as error:
         raise UserIdsUnreadable(f'Cannot read user ids from "{file}": {error.strerror or error}.') from None
     if empty:
-        raise UserIdsUnreadable(f'"{file}" contains no user ids.')
+        raise UserIdsUnreadable(
+            f'"{file}" contains no user ids. Check the file, or pass another one with --users-from.'
+        )
 
 
 def _check_encoding(file: Path) -> None:
@@ -99,7 +101,7 @@ def _jsonl(file: Path, column: str | None) -> _Positioned:
             try:
                 value = json.loads(line)
             except ValueError:
-                raise UserIdsUnreadable(f'"{file}" line {number} is not JSON.') from None
+                raise UserIdsUnreadable(f'"{file}" line {number} is not JSON. Correct or remove the line.') from None
             if isinstance(value, dict):
                 names = list(value)
                 index = id_column(names, column)

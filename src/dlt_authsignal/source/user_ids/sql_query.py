@@ -75,7 +75,7 @@ def from_query(query: Query, column: str | None = None) -> Generator[Candidate]:
     except Exception as error:  # a driver's own class, which may quote a row
         fault = f"failed: {_described(error, query.sql)}. Check the query."
     if position and not latest and not fault:
-        fault = f"returned {position:,} rows without any user id."
+        fault = f"returned {position:,} rows without any user id. Check the query."
     if fault:  # outside of `except`, so that the error is not chained to the driver's
         raise UserIdsUnreadable(f"The query for user ids on {place(query.database)} {fault}")
 

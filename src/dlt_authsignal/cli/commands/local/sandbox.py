@@ -83,7 +83,7 @@ def _fixture_schema(context: click.Context, _option: click.Parameter, wanted: bo
     type=click.IntRange(0, 1_000_000),
     help=f"Number of users to invent.  [default: {DEFAULT_USERS}]",
 )
-@click.option("--empty", is_flag=True, help="Start without users, as most tests need it. The same as --users 0.")
+@click.option("--empty", is_flag=True, help="Start without users, as most tests require. The same as --users 0.")
 @click.option(
     "--tenants",
     type=click.IntRange(1, 100),
@@ -168,7 +168,7 @@ def _fixture_schema(context: click.Context, _option: click.Parameter, wanted: bo
     metavar="ADDRESS=CODE",
     multiple=True,
     callback=_fixed_codes,
-    help="Send this code to an e-mail address or phone number, always. Repeatable. Default: random codes.",
+    help="Always send this code to this e-mail address or phone number. Repeatable. Default: random codes.",
 )
 @click.option(
     "--allow-host",

@@ -73,7 +73,8 @@ def _found(name: str | None) -> tuple[str, Path]:
         pipeline_name = pipeline_name_or(name)
         bring_state(pipeline_name)
         where = working_folder(pipeline_name)
-        known = sorted(state.parent.name for state in where.parent.glob("*/state.json"))
+        states = (state.parent for state in where.parent.glob("*/state.json"))
+        known = sorted(folder.name for folder in states if state_in(folder).get("schema_names"))
         if pipeline_name not in known:
             names = f" Known here: {', '.join(known)}." if known else ""
             command = f"{runnable('dlt-authsignal')} sync --pipeline-name {pipeline_name}"

@@ -86,7 +86,7 @@ def init(
     names = _names(pipeline_name, dataset)
     if asking and not (region or base_url or configured.get("base_url")):
         known = str(configured.get("region", "us"))
-        region = click.prompt("Where does your tenant live?", type=click.Choice(list(REGIONS)), default=known)
+        region = click.prompt("Which region is your tenant in?", type=click.Choice(list(REGIONS)), default=known)
     read = _asked_keys(present) if asking else _piped(given)
     keys = {name: value.strip() for name, value in read.items() if value and value.strip()}
     _check_clash(keys, present, force=force or asking)
@@ -170,7 +170,8 @@ def _check_clash(keys: Mapping[str, str], present: Mapping[str, object], *, forc
     clashing = [name for name, value in keys.items() if usable.get(name, value) != value]
     if clashing and not force:
         raise ConfigurationError(
-            f"{project.SECRETS} has another {' and '.join(clashing)}. Nothing was written. Pass --force to replace it."
+            f"{project.SECRETS} already has a different {' and '.join(clashing)}. Nothing was written. Pass --force"
+            " to replace it."
         )
 
 

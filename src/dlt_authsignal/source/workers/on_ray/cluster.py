@@ -138,8 +138,8 @@ def _fault(error: BaseException, address: str) -> ConfigurationError | RayUnavai
     """Return the error of a connection that failed. Ray's own messages quote no settings of this package."""
     if "ersion mismatch" in str(error):
         return ConfigurationError(
-            f"Ray at {address} has another version of Ray or Python than this machine. Nothing was loaded. Ray says:"
-            f" {error}"
+            f"Ray at {address} runs a different version of Ray or Python than this machine. Nothing was loaded. Ray"
+            f" says: {error}"
         )
     what = "Ray could not be started on this machine" if address == LOCAL else f"No connection to Ray at {address}"
     first = str(error).strip().partition("\n")[0]

@@ -208,7 +208,7 @@ def _use_up(sandbox: Sandbox, value: Authenticator, signature: str) -> None:
         if mine and is_signed(key, given.about["message"], signature):
             sandbox.challenges.take(given.challenge_id, now)
             return
-    raise invalid("The signature is not by that key over a message that was given out.")
+    raise invalid("The signature does not match the key and a message from the sandbox.")
 
 
 def _waiting(sandbox: Sandbox, value: Authenticator) -> Challenge | None:
@@ -226,9 +226,9 @@ async def answer(call: Call, body: AppAnswer) -> Answered:
     challenge = unanswered(sandbox, PUSH, body.challenge_id)
     mine = challenge.user_authenticator_id in (None, value.user_authenticator_id)
     if challenge.user_id != value.user_id or not mine:
-        raise invalid("The challenge is not this app's to answer.")
+        raise invalid("The challenge was sent to another app.")
     if body.approved and body.verification_code not in (None, challenge.code):
-        raise invalid("The verification code is not the one of the challenge.")
+        raise invalid("The verification code does not match the challenge.")
     return await settle_answer(sandbox, challenge, value, approved=body.approved)
 
 

@@ -161,7 +161,7 @@ def verify(call: Call, body: QrPoll) -> QrState:
     sandbox = call.sandbox
     challenge = known(sandbox, QR_CODE, body.challenge_id)
     if challenge.device_code != body.device_code:
-        raise invalid("The device code is not the one of the challenge.")
+        raise invalid("The device code does not match the challenge.")
     return QrState(
         is_claimed=challenge.claimed_by is not None,
         is_consumed=is_consumed(challenge),

@@ -184,7 +184,7 @@ def _next_priority(sandbox: Sandbox, rule: Json) -> int:
     taken = {other["priority"] for other in others}
     free = next((priority for priority in range(100) if priority not in taken), None)
     if free is None:
-        raise invalid("The action has a rule of every priority.")
+        raise invalid("The action already has a rule for each priority.")
     return free
 
 

@@ -116,7 +116,7 @@ async def start(call: Call, body: ChallengeStart) -> Started:
     email, phone_number = _address(sandbox, body)
     earlier = sandbox.challenges.get(body.challenge_id, sandbox.clock.now()) if body.challenge_id else None
     if body.challenge_id and (earlier is None or not _may_go_on(earlier, body.user_id)):
-        raise invalid("The challenge is not known, was met already, is another's, or has expired.")
+        raise invalid("The challenge is unknown, already completed, another user's, or has expired.")
     key = body.idempotency_key or (earlier.idempotency_key if earlier else None) or sandbox.new_id()
     challenge = replace(
         earlier or new_challenge(sandbox, body.verification_method),
