@@ -303,7 +303,7 @@ def test_a_pipeline_that_another_project_started_in_a_shared_folder_is_refused(
     (workdir / "other").mkdir()
     monkeypatch.chdir(workdir / "other")
     setup = ["--base-url", seeded.url, "--api-secret-key", SECRET]
-    assert f"it was started in {workdir}" in str(run(*setup).exception)
+    assert f"it first ran in {workdir}" in str(run(*setup).exception)
     assert list(Path.cwd().iterdir()) == []
     assert run(*setup, "--pipeline-name", "second").exit_code == 0
     assert written(Path(".dlt/config.toml")) == {"base_url": seeded.url, "pipeline_name": "second"}

@@ -264,7 +264,7 @@ def test_a_script_in_a_folder_without_settings_is_refused_with_a_message(
     before, state = bytes_of(one), bytes_of(machine.shared)
     refused = machine.run(other, sys.executable, "authsignal_pipeline.py", **three)
     assert refused.returncode == 2
-    assert refused.stderr.startswith(f"Error: {OTHER_PROJECT}: it was started in {one}")
+    assert refused.stderr.startswith(f"Error: {OTHER_PROJECT}: it first ran in {one}")
     assert "run: dlt-authsignal init" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert (bytes_of(one), bytes_of(machine.shared)) == (before, state)
@@ -292,7 +292,7 @@ def test_a_refused_command_does_not_change_the_other_project(
     other.mkdir()
     before, state = bytes_of(one), bytes_of(data_dir)
     said = machine.refused(other, *arguments, DLT_DATA_DIR=str(data_dir), **three)
-    assert f"{OTHER_PROJECT}: it was started in {one}" in said
+    assert f"{OTHER_PROJECT}: it first ran in {one}" in said
     assert "Nothing was changed" in said
     assert "--pipeline-name NAME" in said
     assert (bytes_of(one), bytes_of(data_dir)) == (before, state)

@@ -129,8 +129,8 @@ def check_is_ours(where: WorkingFolder, destination: TDestinationReferenceArg) -
     there, here = _places(where, destination, (first_run, project_folder()))
     if there != here and not _is_left(where, first_run, here):
         raise ConfigurationError(
-            f'Pipeline "{where.pipeline_name}" belongs to another project: it was started in {first_run}, where its'
-            f" database is. Nothing was changed. {_ADVICE if where.is_configured else _INIT}"
+            f'Pipeline "{where.pipeline_name}" belongs to another project: it first ran in {first_run} and loads'
+            f" into a database there. Nothing was changed. {_ADVICE if where.is_configured else _INIT}"
         )
 
 
