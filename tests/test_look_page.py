@@ -47,7 +47,7 @@ def test_the_code_of_the_page_prints_the_output_on_the_page(demo: Path, monkeypa
     )
     assert (done.returncode, done.stderr) == (0, "")
     for (_, code, expected), printed in zip(shown(), json.loads(done.stdout), strict=True):
-        assert comparable(printed) == comparable(expected), code
+        assert comparable(printed) == comparable(expected), f"the page shows another output below:\n{code}"
 
 
 def test_the_queries_of_the_page_run_in_duckdb_too(demo: Path) -> None:
