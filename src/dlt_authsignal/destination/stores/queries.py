@@ -110,9 +110,17 @@ def are_there(pipeline: Pipeline, tables: Iterable[str]) -> set[str]:
     if len(found) == len(known):
         return found
     with sql_client(pipeline) as client:
-        return found | {
-            name for name in known if name not in found and _numbers(client, name, "1", "1 = 0") is not None
-        }
+        return found | _those_there(client, [name for name in known if name not in found])
+
+
+def _those_there(client: Any, tables: Sequence[str]) -> set[str]:
+    """Return the tables that a database has, with one query if it has all of them."""
+    parts = (f"SELECT 1 FROM {client.make_qualified_table_name(name)} WHERE 1 = 0" for name in tables)
+    try:
+        client.execute_sql(" UNION ALL ".join(parts))
+    except DestinationUndefinedEntity:
+        return {name for name in tables if _numbers(client, name, "1", "1 = 0") is not None}
+    return set(tables)
 
 
 def row_counts(pipeline: Pipeline, tables: Iterable[str]) -> dict[str, int]:
@@ -123,12 +131,26 @@ def row_counts(pipeline: Pipeline, tables: Iterable[str]) -> dict[str, int]:
         return counts | {name: _open_count(pipeline, name) for name in known}
     if not known:
         return counts
+    marked = {name for name in known if DELETED_AT.name in _columns(pipeline, name)}
+    alive = {name: f"count(*) - count({DELETED_AT.name})" if name in marked else "count(*)" for name in known}
     with sql_client(pipeline) as client:
-        for name in known:
-            marks = f", count({DELETED_AT.name})" if DELETED_AT.name in _columns(pipeline, name) else ""
-            rows, *marked = _numbers(client, name, f"count(*){marks}") or (0,)
-            counts[name] = rows - sum(marked)
-    return counts
+        return counts | _number_of_each(client, alive)
+
+
+def _number_of_each(client: Any, numbers: Mapping[str, str]) -> dict[str, int]:
+    """Return a number of each table that exists, with one query if all of them do."""
+    tables = list(numbers)
+    parts = (
+        f"SELECT {place}, {numbers[name]} FROM {client.make_qualified_table_name(name)}"
+        for place, name in enumerate(tables)
+    )
+    try:
+        return {
+            tables[int(place)]: int(number) for place, number in client.execute_sql(" UNION ALL ".join(parts)) or ()
+        }
+    except DestinationUndefinedEntity:
+        found = {name: _numbers(client, name, number) for name, number in numbers.items()}
+        return {name: values[0] for name, values in found.items() if values}
 
 
 def freshness(pipeline: Pipeline, table: str) -> tuple[int, int, datetime | None, datetime | None]:
