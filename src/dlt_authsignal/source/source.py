@@ -117,7 +117,7 @@ def authsignal_source(
         page_size: Users per page of the user list. Default: 100.
         concurrency: Maximum requests in flight, over all tables. Default: 8.
         workers: Processes that read users, at most 64; they share `rate` and `concurrency`. Without a number, there is
-            one below 200 requests per second or 5,000 due users; above, it depends on the rate and the cores.
+            one below 200 requests per second or 10,000 due users; above, it depends on the rate and the cores.
             With `max_requests` or `max_duration` there is always one. Default: chosen.
         engine: What runs the workers: `processes` on this machine, or `ray` (extra `ray`). Default: processes.
         ray_address: Ray cluster that runs the workers: `HOST:PORT`, or `auto`. Needs `engine = "ray"`. Default: the

@@ -8,7 +8,7 @@ LEAST_RATE: Final = 200.0
 """Requests per second from which one process may not keep up: below it, this process reads alone."""
 
 MOST_CHOSEN: Final = 8
-USERS_WORTH_WORKERS: Final = 5000
+USERS_WORTH_WORKERS: Final = 10_000
 """Due users from which the start of processes pays, if the number of workers is chosen."""
 
 
