@@ -38,7 +38,7 @@ _MARKED: Final = ("users", "user_authenticators", "user_devices")
 
 
 class KnownReads:
-    """The last read of each user: 34 bytes per user in memory, and 72 in files.
+    """The last read of each user: 26 bytes per user in memory, and 72 in files.
 
     Users are looked up by a 64-bit hash of the id. Two ids with equal hashes would count as one user. Among a million
     ids, the probability of that is 3 in 100 million.
