@@ -216,7 +216,7 @@ def test_a_route_that_authsignal_does_not_have_keeps_no_other_table_from_loading
     report = configured(empty)
     assert report.refused == {
         "theme": "Authsignal answered 404 (sandbox_fault) to GET /management/theme. Check what management_secret_key"
-        " may read (portal: Settings, API keys)."
+        " is allowed to read (portal: Settings, API keys)."
     }
     assert report.tables["rules"].total == len(empty.sandbox.tenant.rules)
 

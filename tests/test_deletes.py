@@ -367,7 +367,9 @@ def test_a_project_does_not_load_into_the_database_file_of_another_project(
     monkeypatch.chdir(workdir / "one")
     sync_from(seeded)
     monkeypatch.chdir(workdir / "another")
-    with pytest.raises(ConfigurationError, match=r"another project: it first ran in .*/one,.*--pipeline-name"):
+    with pytest.raises(
+        ConfigurationError, match=r"another project: it first ran in .*/one and loads into .*--pipeline-name"
+    ):
         sync_from(empty, accept_deletes=True)
     sync_from(empty, pipeline_name="of_its_own")
     monkeypatch.chdir(workdir / "one")

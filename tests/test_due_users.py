@@ -254,15 +254,17 @@ def test_users_whose_rows_were_deleted_by_hand_are_read_again(seeded: RunningSan
     assert sync_from(seeded).users_read == 0
 
 
-@pytest.mark.parametrize("cleared", ["", "0", "abc"])
-def test_users_whose_fingerprint_was_changed_by_hand_are_read_again(empty: RunningSandbox, cleared: str) -> None:
-    for number in range(3):
+def test_users_whose_fingerprint_was_changed_by_hand_are_read_again(empty: RunningSandbox) -> None:
+    for number in range(4):
         user = User(user_id=f"u-{number}", created_at=empty.sandbox.clock.now(), email=f"{number}@example.com")
         empty.sandbox.store.put_user(user)
     sync_from(empty)
     with duckdb.connect("authsignal_pipeline.duckdb") as connection:
-        connection.execute(f"update authsignal_data.user_reads set listed_hash = '{cleared}' where user_id <> 'u-1'")
-    assert sync_from(empty).users_read == 2
+        for user_id, by_hand in (("u-0", ""), ("u-2", "0"), ("u-3", "abc")):
+            connection.execute(
+                "update authsignal_data.user_reads set listed_hash = ? where user_id = ?", [by_hand, user_id]
+            )
+    assert sync_from(empty).users_read == 3
     assert sync_from(empty).users_read == 0
 
 

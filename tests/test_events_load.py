@@ -233,7 +233,7 @@ def test_a_receive_time_before_1970_is_refused_and_a_replay_from_any_year_finds_
     (project / "archive").write_text(json.dumps(event(1)))
     run = CliRunner().invoke
     for moment in ("0001-01-01", "9999-12-31"):
-        with pytest.raises(AuthsignalError, match=r"the time must be from 1970 to 9998\. Nothing was imported"):
+        with pytest.raises(AuthsignalError, match=r"must be in the years 1970 to 9998\. Nothing was imported"):
             run(cli, ["events", "import", "archive", "--received-at", moment], catch_exceptions=False)
     run(cli, ["events", "import", "archive"], catch_exceptions=False)
     for start in ("0001-01-01", "0999-12-31"):

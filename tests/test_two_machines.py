@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dlt_authsignal import known_reads
-from dlt_authsignal.pipeline.attach import attach
+from dlt_authsignal.pipeline.attach import attach, make_pipeline
 from dlt_authsignal.pipeline.sync.report import SyncReport
 from dlt_authsignal.sandbox import Fault, RunningSandbox
 from dlt_authsignal.sandbox.tenant.entities import User
@@ -56,7 +56,7 @@ class Machines:
 
     def load_without_history(self) -> None:
         """What a run that is killed after its load leaves."""
-        pipeline = attach(destination=self._warehouse.destination)
+        pipeline = make_pipeline(destination=self._warehouse.destination)
         found: dict[str, Any] = {
             "base_url": self._running.url,
             "api_secret_key": SECRET,
@@ -106,18 +106,17 @@ def test_a_pending_load_is_dropped_once_another_machine_has_loaded_newer_rows(
     assert machines.email() == "fourth@example.com"
 
 
-@pytest.mark.parametrize("shared", SHARED, indirect=True)
 def test_a_sync_writes_the_history_of_a_load_of_another_machine_that_was_killed_before_it(machines: Machines) -> None:
-    for email, name in (("first@example.com", "b"), ("second@example.com", "a"), ("third@example.com", "a")):
+    machines.at("a")
+    for email in ("first@example.com", "second@example.com"):
         machines.put(email)
-        machines.at(name)
         machines.sync()
-    machines.put("fourth@example.com")
+    machines.put("third@example.com")
     machines.at("b")
     machines.load_without_history()
     machines.at("a")
     assert machines.sync().users_due == 0
-    assert machines.emails_so_far() == [f"{each}@example.com" for each in ("first", "second", "third", "fourth")]
+    assert machines.emails_so_far() == [f"{each}@example.com" for each in ("first", "second", "third")]
 
 
 @pytest.mark.parametrize("shared", SHARED, indirect=True)
